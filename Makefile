@@ -1,0 +1,143 @@
+# The only entry points. `make demo` and `make test` set up what they need.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+RUST_SOURCES := $(shell find core emulator cli bindings-python bindings-node -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+TS_SOURCES := $(shell find bindings-node/ts bindings-node/tsconfig.json -type f)
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# --- tools -----------------------------------------------------------------
+
+.PHONY: setup
+setup: $(VENV)/.installed node_modules/.installed ## check the machine and install the tools
+
+.PHONY: check-machine
+check-machine:
+	@command -v cargo >/dev/null || { echo "Rust is missing. Install it (https://rustup.rs), then try again." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or newer is missing. Install it, or say where it is: make PYTHON=/path/to/python3 ..." >&2; exit 2; }
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null || { echo "Node.js 20 or newer is missing. Install it, then try again." >&2; exit 2; }
+
+$(VENV)/.installed: bindings-python/requirements-dev.txt | check-machine
+	@echo "== Python tools"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -r $<
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json | check-machine
+	@echo "== Node tools"
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# --- builds ----------------------------------------------------------------
+
+.PHONY: build
+build: python-dev node-dev cli-dev ## build everything for development
+
+.PHONY: python-dev
+python-dev: $(VENV)/.built ## build the Python package into .venv
+
+$(VENV)/.built: $(VENV)/.installed $(RUST_SOURCES) pyproject.toml
+	@echo "== Python package"
+	$(BIN)/maturin develop --quiet
+	@touch $@
+
+.PHONY: node-dev
+node-dev: dist/.built ## build the Node package into dist/
+
+dist/.built: node_modules/.installed $(RUST_SOURCES) $(TS_SOURCES)
+	@echo "== Node package"
+	npm run --silent build:native
+	npm run --silent build
+	@touch $@
+
+.PHONY: cli-dev
+cli-dev: | check-machine ## build the command line
+	cargo build --locked -p sessionwire-cli
+
+.PHONY: wheel
+wheel: $(VENV)/.installed ## build the release wheel into dist/
+	rm -f dist/*.whl
+	$(BIN)/maturin build --release --locked --out dist
+
+.PHONY: npm-pack
+npm-pack: node_modules/.installed ## build the release npm tarball, with this machine's binary, into dist/
+	npm run --silent build:native:release
+	npm run --silent build
+	rm -f dist/*.tgz dist/.built
+	npm pack --silent --pack-destination dist
+
+# --- the main job ----------------------------------------------------------
+
+.PHONY: demo
+demo: build ## run a real task with live events in Python, Node and the command line
+	$(BIN)/python examples/demo/run.py
+
+# --- checks ----------------------------------------------------------------
+
+.PHONY: test
+test: lint test-rust test-python test-node ## every test
+
+.PHONY: fmt
+fmt: setup ## format everything
+	cargo fmt --all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	npm run --silent format
+
+.PHONY: lint
+lint: lint-rust lint-python lint-node ## formatters, linters, type checkers
+
+.PHONY: lint-rust
+lint-rust: | check-machine
+	@echo "== Rust lint"
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: lint-python
+lint-python: $(VENV)/.built
+	@echo "== Python lint"
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright --warnings
+
+.PHONY: lint-node
+lint-node: dist/.built
+	@echo "== Node lint"
+	npm run --silent lint
+	npm run --silent typecheck
+	npm run --silent test:types
+
+.PHONY: test-rust
+test-rust: | check-machine
+	@echo "== Rust tests"
+	cargo test --locked -p sessionwire -p sessionwire-emulator -p sessionwire-cli -p sessionwire-tests -p sessionwire-bench-load
+
+.PHONY: test-python
+test-python: $(VENV)/.built dist/.built cli-dev
+	@echo "== Python tests"
+	$(BIN)/python -m pytest
+
+.PHONY: test-node
+test-node: dist/.built
+	@echo "== Node tests"
+	npm test --silent
+
+.PHONY: test-packages
+test-packages: wheel npm-pack ## install the packed wheel and tarball into empty places, run the README's quickstarts
+	$(BIN)/python tests/packaging/run.py
+
+.PHONY: bench
+bench: | check-machine ## measure against the peers (minutes)
+	$(PYTHON) bench/run.py
