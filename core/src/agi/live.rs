@@ -1,0 +1,547 @@
+//! The driver of one event stream: connects, reads, reconnects, and hands on
+//! what [`Resume`] lets through.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use tokio::time::Instant;
+
+use super::client::Client;
+use super::events::{Event, EventType};
+use super::models::{EventOptions, ListMessages, Messages, is_terminal};
+use super::task::Progress;
+use super::validate;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sse::Decoder;
+use crate::stream::Producer;
+use crate::stream::resume::{Backoff, Resume, Step};
+use crate::transport::jitter;
+
+/// Most chunks that are decoded before the events go to the queue.
+const CHUNKS_PER_BATCH: usize = 64;
+/// How often a finished status must be seen without a result to be believed:
+/// the service may lag behind a message it just took.
+const QUIET_LOOKS: u32 = 3;
+
+/// Whose events a stream gives.
+pub(super) enum Scope {
+    /// All of the session.
+    Session,
+    /// Those of one task; the stream ends with it.
+    Task(Arc<Progress>),
+}
+
+/// One stream and its position.
+pub(super) struct Live {
+    client: Client,
+    session_id: String,
+    options: EventOptions,
+    scope: Scope,
+    queue: Producer,
+    resume: Resume,
+    decoder: Decoder,
+    batch: Vec<Event>,
+    /// The last event delivered was a `done` or an `error`.
+    at_terminal: bool,
+    /// Something new was delivered since the last connection was opened.
+    progress: bool,
+    /// Connections in a row that brought nothing new.
+    fruitless: u32,
+    /// The wait before a reconnect that the server asked for last.
+    server_retry: Option<Duration>,
+    /// Looks at the status in a row that saw a finished task without result.
+    quiet: u32,
+}
+
+/// How a connection, or the whole stream, came to its end.
+enum End {
+    /// The stream's end: the task is over or the session's stream was closed.
+    Stream,
+    /// The consumer is gone.
+    Consumer,
+    /// The task ended and left no result.
+    WithoutResult,
+    /// The connection ended or broke: another one may bring more.
+    Connection(Lost),
+}
+
+/// Why a connection ended.
+enum Lost {
+    /// The server ended it properly.
+    Closed,
+    /// It broke, was silent, or could not be opened.
+    Broken(Error),
+}
+
+impl Live {
+    pub(super) fn new(
+        client: Client,
+        session_id: String,
+        options: EventOptions,
+        scope: Scope,
+        queue: Producer,
+    ) -> Self {
+        let baseline = match &scope {
+            Scope::Session => 0,
+            Scope::Task(progress) => progress.baseline(),
+        };
+        let resume = Resume::new(baseline);
+        Self {
+            client,
+            session_id,
+            options,
+            scope,
+            queue,
+            resume,
+            decoder: Decoder::new(),
+            batch: Vec::new(),
+            at_terminal: false,
+            progress: false,
+            fruitless: 0,
+            server_retry: None,
+            quiet: 0,
+        }
+    }
+
+    /// Runs the stream to its end and reports it to the queue.
+    pub(super) async fn run(mut self) {
+        let mut closed = self.client.closed();
+        let end = tokio::select! {
+            end = self.drive() => end,
+            () = closed.wait() => Err(Error::closed()),
+        };
+        let end = match end {
+            Ok(End::Stream | End::Consumer | End::Connection(_)) => Ok(false),
+            Ok(End::WithoutResult) => Ok(true),
+            Err(error) => Err(error.with_session(&self.session_id)),
+        };
+        if let Scope::Task(progress) = &self.scope {
+            progress.stream_ended(&end);
+        }
+        self.queue.finish(end.map(|_| ()));
+    }
+
+    async fn drive(&mut self) -> Result<End> {
+        let mut backoff = Backoff::new(self.options.max_reconnects);
+        if !self.options.include_history {
+            // Without it a reconnect could not tell old events from new ones.
+            let known = self.messages(0).await?;
+            let newest = known.messages.last().map_or(0, |message| message.id);
+            self.resume = Resume::new(newest);
+        }
+        loop {
+            self.progress = false;
+            let lost = match self.connection().await? {
+                End::Connection(lost) => lost,
+                end => return Ok(end),
+            };
+            if let Some(end) = self.settle(&lost).await? {
+                return Ok(end);
+            }
+            if self.progress {
+                backoff.progress();
+            }
+            self.server_retry = self.decoder.retry().or(self.server_retry);
+            let Some(mut wait) = backoff.next(self.server_retry, jitter()) else {
+                return Err(self.given_up(lost));
+            };
+            if self.quiet > 0 {
+                // No task was seen to start: the service may need a moment.
+                wait = wait.max(self.quiet_wait());
+            }
+            tracing::debug!(session = %self.session_id, ?wait, after = self.resume.high(), "reconnecting the event stream");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// After a lost connection: is the stream over, and did the messages bring
+    /// what the stream did not?
+    async fn settle(&mut self, lost: &Lost) -> Result<Option<End>> {
+        let clean = matches!(lost, Lost::Closed);
+        let session_scope = matches!(self.scope, Scope::Session);
+        self.fruitless = if self.progress { 0 } else { self.fruitless + 1 };
+        // The history on the stream is richer than the messages: these serve
+        // where the server says that it has no more to replay, or where the
+        // stream fails twice.
+        let try_again = self.progress || (!clean && self.fruitless < 2);
+        if try_again && !self.at_terminal {
+            return Ok(None);
+        }
+        // An error here is a failed attempt like any other.
+        let Ok(seen) = self.messages(self.resume.high()).await else {
+            return Ok(None);
+        };
+        let finished = is_terminal(&seen.status);
+        if let Some(end) = self.deliver_messages(seen).await? {
+            return Ok(Some(end));
+        }
+        if !finished {
+            self.quiet = 0;
+            return Ok(None);
+        }
+        if session_scope && self.at_terminal {
+            return Ok(Some(End::Stream));
+        }
+        self.quiet += 1;
+        if self.quiet < QUIET_LOOKS {
+            return Ok(None);
+        }
+        Ok(Some(if session_scope {
+            End::Stream
+        } else {
+            End::WithoutResult
+        }))
+    }
+
+    /// Opens one connection and reads it to its end.
+    async fn connection(&mut self) -> Result<End> {
+        let mut response = match self.open().await {
+            Ok(response) => response,
+            Err(error) => return self.failed_to_open(error).await,
+        };
+        self.resume.connected();
+        self.decoder = Decoder::new();
+        let idle = validate::duration("idle_timeout", self.options.idle_timeout)?;
+        let mut silent_after = Instant::now() + idle;
+        loop {
+            let chunk = match tokio::time::timeout_at(silent_after, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => chunk,
+                Ok(Ok(None)) => return Ok(End::Connection(Lost::Closed)),
+                Ok(Err(error)) => return Ok(End::Connection(Lost::Broken(broken(&error)))),
+                Err(_) => return Ok(End::Connection(Lost::Broken(self.silent()))),
+            };
+            let (events, end) = self.decode_ready(chunk, &mut response).await;
+            if let Some(end) = self.hand_over().await? {
+                return Ok(end);
+            }
+            if let Some(lost) = end {
+                return lost.map(End::Connection);
+            }
+            if events > 0 {
+                // Also where the consumer was slow: nobody was reading then.
+                silent_after = Instant::now() + idle;
+            }
+        }
+    }
+
+    /// Decodes a chunk and those that are there already into the batch. Gives
+    /// the number of events, and how the connection ended if it did.
+    async fn decode_ready(
+        &mut self,
+        first: Bytes,
+        response: &mut reqwest::Response,
+    ) -> (usize, Option<Result<Lost>>) {
+        let mut events = 0;
+        let mut chunk = first;
+        for left in (0..CHUNKS_PER_BATCH).rev() {
+            match self.decode(&chunk) {
+                Ok(count) => events += count,
+                Err(error) => return (events, Some(Err(error))),
+            }
+            if left == 0 {
+                break;
+            }
+            chunk = match more(response).await {
+                Some(Ok(Some(chunk))) => chunk,
+                Some(Ok(None)) => return (events, Some(Ok(Lost::Closed))),
+                Some(Err(error)) => return (events, Some(Ok(Lost::Broken(broken(&error))))),
+                None => break,
+            };
+        }
+        (events, None)
+    }
+
+    /// Decodes a chunk into the batch; says how many events it completed.
+    fn decode(&mut self, chunk: &Bytes) -> Result<usize> {
+        self.decoder.feed(chunk);
+        let mut count = 0;
+        loop {
+            let frame = match self.decoder.next_frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Ok(count),
+                Err(error) => return Err(error.with_last_event_id(self.resume.high())),
+            };
+            count += 1;
+            let id = frame.id().and_then(|id| id.parse().ok());
+            self.batch.push(Event::new(
+                EventType::from_name(frame.event()),
+                id,
+                frame.data(),
+            ));
+        }
+    }
+
+    /// Gives the batch to the consumer, less what it has or does not want.
+    async fn hand_over(&mut self) -> Result<Option<End>> {
+        let arrived = std::mem::take(&mut self.batch);
+        let mut ready = Vec::with_capacity(arrived.len());
+        let mut outcome = Ok(None);
+        for event in arrived {
+            outcome = self.sort(event, &mut ready).await;
+            if self.task_is_over() || !matches!(outcome, Ok(None)) {
+                break;
+            }
+        }
+        // What was let through counts as delivered, whatever came after it.
+        let pushed = self.push(ready).await?;
+        Ok(outcome?.map(End::Connection).or(pushed))
+    }
+
+    /// Puts an event that the consumer shall have into `ready`, after those
+    /// that are missing before it. Says so where these cannot be read now.
+    async fn sort(&mut self, event: Event, ready: &mut Vec<Event>) -> Result<Option<Lost>> {
+        if *event.event_type() == EventType::Heartbeat {
+            if self.wanted(&event) {
+                ready.push(event);
+            }
+            return Ok(None);
+        }
+        let upcoming = event.id().unwrap_or(0);
+        loop {
+            self.take_found_before(upcoming, ready);
+            if self.task_is_over() {
+                return Ok(None);
+            }
+            if event.id().is_none() && event.is_terminal() {
+                // Asked before it counts as seen: an older task's error may
+                // read the same as this one's.
+                match self.is_ours().await {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(None),
+                    Err(error) => return self.unread(error).map(Some),
+                }
+            }
+            match self.resume.admit(&event) {
+                Step::Drop => return Ok(None),
+                Step::LookUp { after } => {
+                    if let Err(error) = self.look_up(after, upcoming).await {
+                        return self.unread(error).map(Some);
+                    }
+                }
+                Step::Deliver => {
+                    self.take(event, ready);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Takes what a look-up found below this id, up to the end of the task.
+    fn take_found_before(&mut self, id: i64, ready: &mut Vec<Event>) {
+        while !self.task_is_over() {
+            let Some(found) = self.resume.next_found_before(id) else {
+                return;
+            };
+            self.take(found, ready);
+        }
+    }
+
+    /// Notes a new event and keeps it for the consumer if it asked for its
+    /// type.
+    fn take(&mut self, event: Event, ready: &mut Vec<Event>) {
+        self.progress = true;
+        self.quiet = 0;
+        self.at_terminal = event.is_terminal();
+        if let Scope::Task(progress) = &self.scope {
+            progress.saw(&event);
+        }
+        if self.wanted(&event) {
+            ready.push(event);
+        }
+    }
+
+    async fn push(&mut self, mut ready: Vec<Event>) -> Result<Option<End>> {
+        self.client.saw_id(&self.session_id, self.resume.high());
+        if let Scope::Task(progress) = &self.scope {
+            progress.publish();
+        }
+        if !ready.is_empty() && !self.queue.push_batch(&mut ready).await {
+            return Ok(Some(End::Consumer));
+        }
+        Ok(self.task_is_over().then_some(End::Stream))
+    }
+
+    fn task_is_over(&self) -> bool {
+        self.at_terminal && matches!(self.scope, Scope::Task(_))
+    }
+
+    fn wanted(&self, event: &Event) -> bool {
+        match &self.options.event_types {
+            None => *event.event_type() != EventType::Heartbeat,
+            Some(types) => types.iter().any(|name| name == event.event_type().name()),
+        }
+    }
+
+    /// Whether an `error` or `done` without an id belongs to this task: a
+    /// replay holds those of older tasks too.
+    async fn is_ours(&self) -> Result<bool> {
+        let Scope::Task(progress) = &self.scope else {
+            return Ok(true);
+        };
+        let seen = self.messages(progress.baseline()).await?;
+        Ok(is_terminal(&seen.status)
+            || seen
+                .messages
+                .iter()
+                .any(|message| matches!(message.message_type.as_str(), "DONE" | "ERROR")))
+    }
+
+    /// Reads the messages between two ids into [`Resume`].
+    async fn look_up(&mut self, after: i64, upcoming: i64) -> Result<()> {
+        let seen = self.messages(after).await?;
+        let newest = seen.messages.last().map_or(0, |message| message.id);
+        let events = seen.messages.iter().filter_map(Event::from_message);
+        self.resume.looked_up(events, newest.max(upcoming - 1));
+        Ok(())
+    }
+
+    /// What messages that could not be read mean for the stream: another
+    /// connection, unless the service will not have it.
+    fn unread(&self, error: Error) -> Result<Lost> {
+        match error.status_code() {
+            Some(status) if status < 500 && !matches!(status, 408 | 429) => Err(error),
+            _ => Ok(Lost::Broken(error)),
+        }
+    }
+
+    /// Delivers what the messages hold beyond the stream.
+    async fn deliver_messages(&mut self, seen: Messages) -> Result<Option<End>> {
+        let newest = seen.messages.last().map_or(0, |message| message.id);
+        let events = seen.messages.iter().filter_map(Event::from_message);
+        self.resume.looked_up(events, newest);
+        let mut ready = Vec::new();
+        self.take_found_before(i64::MAX, &mut ready);
+        self.push(ready).await
+    }
+
+    async fn messages(&self, after_id: i64) -> Result<Messages> {
+        let options = ListMessages {
+            after_id,
+            sanitize: self.options.sanitize,
+        };
+        self.client.messages(&self.session_id, &options).await
+    }
+
+    async fn open(&self) -> Result<reqwest::Response> {
+        // Only the first connection of a live-only stream goes without.
+        let with_history = self.options.include_history || self.reconnecting();
+        let mut request =
+            self.client
+                .events_request(&self.session_id, &self.options, with_history)?;
+        if self.reconnecting() {
+            // Not documented, so nothing depends on it: a service that honours
+            // it saves the replay.
+            let position = HeaderValue::from(self.resume.high());
+            request = request.header(HeaderName::from_static("last-event-id"), position);
+        }
+        let response = self.client.open(&request).await?;
+        let is_stream = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| {
+                value
+                    .trim_start()
+                    .to_ascii_lowercase()
+                    .starts_with("text/event-stream")
+            });
+        if !is_stream {
+            return Err(Error::new(
+                ErrorKind::Connection,
+                "The service answered the event stream with something that is no event stream",
+            )
+            .with_reason("not_an_event_stream"));
+        }
+        Ok(response)
+    }
+
+    fn reconnecting(&self) -> bool {
+        self.resume.connections() > 0
+    }
+
+    /// Whether an attempt that failed may be repeated.
+    async fn failed_to_open(&mut self, error: Error) -> Result<End> {
+        match error.status_code() {
+            Some(404) => {
+                // A gateway may lose the stream's route alone: ask the session.
+                match self.client.status(&self.session_id).await {
+                    Err(status) if status.status_code() == Some(404) && self.reconnecting() => {
+                        Err(Error::new(
+                            ErrorKind::Stream,
+                            "The session is gone: it was deleted or it expired",
+                        )
+                        .with_reason("session_gone")
+                        .with_last_event_id(self.resume.high()))
+                    }
+                    Err(status) if status.status_code() == Some(404) => Err(error),
+                    _ => Ok(End::Connection(Lost::Broken(error))),
+                }
+            }
+            Some(408 | 429) => Ok(End::Connection(Lost::Broken(error))),
+            Some(status) if status < 500 => Err(error),
+            _ if error.kind() == ErrorKind::Config => Err(error),
+            _ => Ok(End::Connection(Lost::Broken(error))),
+        }
+    }
+
+    fn silent(&self) -> Error {
+        Error::new(
+            ErrorKind::Connection,
+            format!(
+                "The event stream was silent for {} s",
+                self.options.idle_timeout
+            ),
+        )
+        .with_reason("idle")
+    }
+
+    fn given_up(&self, lost: Lost) -> Error {
+        let cause = match lost {
+            Lost::Closed => "the service closes it each time before anything new comes".to_owned(),
+            Lost::Broken(error) if !self.reconnecting() => return error,
+            Lost::Broken(error) => error.message().to_owned(),
+        };
+        Error::new(
+            ErrorKind::Stream,
+            format!(
+                "The event stream broke and could not be opened again after {} attempts: {cause}. \
+                 Open a new one, or read the session's messages",
+                self.options.max_reconnects
+            ),
+        )
+        .with_reason("reconnect_failed")
+        .with_last_event_id(self.resume.high())
+    }
+
+    /// The wait before the next look at a task that shows nothing.
+    fn quiet_wait(&self) -> Duration {
+        match &self.scope {
+            Scope::Task(progress) if !progress.has_started() => Duration::from_secs(2),
+            _ => Duration::from_millis(250),
+        }
+    }
+}
+
+/// The next chunk if it is there already.
+async fn more(response: &mut reqwest::Response) -> Option<reqwest::Result<Option<Bytes>>> {
+    // The connection's own task must run once before it can hand on a chunk.
+    tokio::task::yield_now().await;
+    tokio::select! {
+        biased;
+        chunk = response.chunk() => Some(chunk),
+        () = std::future::ready(()) => None,
+    }
+}
+
+fn broken(error: &reqwest::Error) -> Error {
+    Error::new(
+        ErrorKind::Connection,
+        if error.is_timeout() {
+            "The event stream timed out"
+        } else {
+            "The event stream broke"
+        },
+    )
+}

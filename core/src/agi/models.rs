@@ -1,0 +1,605 @@
+//! What the service answers, and what a caller may ask: one struct each.
+//!
+//! The language bindings take their names from here.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::screenshot::Screenshot;
+use super::validate;
+use crate::error::Result;
+
+/// A session as the service describes it (spec, section 4.1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionInfo {
+    /// The session's id: an opaque text.
+    #[serde(alias = "sessionId")]
+    pub session_id: String,
+    /// The agent that works in it.
+    #[serde(alias = "agentName", default, deserialize_with = "null_as_default")]
+    pub agent_name: String,
+    /// The life-cycle status as last read: `ready`, `running`, ... Unknown
+    /// values stay as they are.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub status: String,
+    /// When it was created: ISO 8601 text as it came.
+    #[serde(alias = "createdAt", default)]
+    pub created_at: Option<String>,
+    /// The live view, where the service gives one.
+    #[serde(alias = "vncUrl", default)]
+    pub vnc_url: Option<String>,
+    /// Every other field.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// The answer of a delete (spec, section 4.4).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeleteResult {
+    /// Whether the service carried the request out.
+    #[serde(default = "yes", deserialize_with = "null_as_yes")]
+    pub success: bool,
+    /// Whether anything was deleted; false for a session that was gone.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub deleted: bool,
+    /// The service's words.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub message: String,
+}
+
+/// The answer of a command such as pause (spec, sections 4.6 and 4.10).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SuccessResult {
+    /// Whether the service carried the request out.
+    #[serde(default = "yes", deserialize_with = "null_as_yes")]
+    pub success: bool,
+    /// The service's words.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub message: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A task's execution status (spec, section 5.2).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionStatus {
+    /// `running`, `waiting_for_input`, `finished`, `error`; unknown values
+    /// stay as they are.
+    pub status: String,
+}
+
+impl ExecutionStatus {
+    /// Whether the task is over.
+    pub fn is_terminal(&self) -> bool {
+        is_terminal(&self.status)
+    }
+}
+
+pub(crate) fn is_terminal(status: &str) -> bool {
+    matches!(status, "finished" | "error")
+}
+
+/// One entry of a session's history (spec, section 6).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Increases within a session.
+    pub id: i64,
+    /// `THOUGHT`, `QUESTION`, `USER`, `DONE`, `ERROR`, `LOG`; unknown values
+    /// stay as they are.
+    #[serde(rename = "type")]
+    pub message_type: String,
+    /// A text, or any JSON.
+    #[serde(default)]
+    pub content: Value,
+    /// ISO 8601 text as it came.
+    #[serde(default)]
+    pub timestamp: Option<String>,
+    /// What the service adds.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub metadata: Map<String, Value>,
+    /// Every other field.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl Message {
+    /// The content as text for a person: the text itself, or the JSON.
+    pub fn text(&self) -> String {
+        match &self.content {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The text of a result: the content, or an object's `summary`.
+    pub fn done_text(&self) -> String {
+        match self.content.get("summary").and_then(Value::as_str) {
+            Some(summary) => summary.to_owned(),
+            None => self.text(),
+        }
+    }
+}
+
+fn null_as_yes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(true))
+}
+
+fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A session's messages and status at one moment (spec, section 4.8).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Messages {
+    /// In the order of their ids.
+    #[serde(deserialize_with = "null_as_default")]
+    pub messages: Vec<Message>,
+    /// The execution status.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub status: String,
+    /// Whether an agent is connected; true where the service does not say.
+    #[serde(default = "yes", deserialize_with = "null_as_yes")]
+    pub has_agent: bool,
+}
+
+/// Where the browser is after `navigate` (spec, section 4.13).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Navigation {
+    /// The URL after redirects.
+    pub current_url: String,
+}
+
+/// What a task ended with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TaskResult {
+    /// The result for a person: the text, or an object's `summary`.
+    pub text: String,
+    /// The content of the `DONE` message as it came.
+    pub data: Value,
+    /// The id of the `DONE` message.
+    pub message_id: Option<i64>,
+    /// All messages of this task, in the order of their ids.
+    pub messages: Vec<Message>,
+    /// Seconds from the start of the task to its end, measured here.
+    pub duration: f64,
+    /// The metadata of the `DONE` message.
+    pub metadata: Map<String, Value>,
+    /// The task's session.
+    pub session_id: String,
+}
+
+/// The answer of [`Operation::Request`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RawAnswer {
+    /// The HTTP status.
+    pub status_code: u16,
+    /// Names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body; bytes that are not UTF-8 are replaced.
+    pub body: String,
+}
+
+/// Parameters of `create` (spec, sections 4.1 and 14). Unset fields are not
+/// sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CreateSession {
+    /// The agent. Default: `agi-0`.
+    pub agent_name: String,
+    /// Where the service reports events; http or https, at most 2,000
+    /// characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<String>,
+    /// Restores the snapshot of this deleted session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore_from_session_id: Option<String>,
+    /// Restores this user's default environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore_default_environment_from_user_id: Option<String>,
+    /// Whether a restore may use the faster memory snapshot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_memory_snapshot: Option<bool>,
+    /// Extra: the session's goal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
+    /// Extra: the most steps of a task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_steps: Option<u32>,
+    /// Extra: restores this environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore_from_environment_id: Option<String>,
+    /// Extra: `managed-cdp`, `external-cdp` or `desktop`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_session_type: Option<String>,
+    /// Extra: the browser to drive, for `external-cdp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cdp_url: Option<String>,
+    /// Extra: `chrome-1` or `ubuntu-1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment_type: Option<String>,
+    /// Fields that this version does not know; they win over the others.
+    #[serde(skip_serializing)]
+    pub extra_body: Map<String, Value>,
+}
+
+impl Default for CreateSession {
+    fn default() -> Self {
+        Self::new("agi-0")
+    }
+}
+
+impl CreateSession {
+    /// A session with this agent.
+    pub fn new(agent_name: impl Into<String>) -> Self {
+        Self {
+            agent_name: agent_name.into(),
+            webhook_url: None,
+            restore_from_session_id: None,
+            restore_default_environment_from_user_id: None,
+            enable_memory_snapshot: None,
+            goal: None,
+            max_steps: None,
+            restore_from_environment_id: None,
+            agent_session_type: None,
+            cdp_url: None,
+            environment_type: None,
+            extra_body: Map::new(),
+        }
+    }
+}
+
+/// What a delete keeps of a session (spec, section 9).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SnapshotOptions {
+    /// `none`, `memory` or `filesystem`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub save_snapshot_mode: Option<String>,
+    /// Makes the snapshot the user's default environment; needs a mode that
+    /// saves one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub save_as_default: Option<bool>,
+}
+
+/// Parameters of `send_message`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendMessage {
+    /// 1 to 10,000 characters.
+    pub message: String,
+    /// The page to open first; at most 2,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_url: Option<String>,
+}
+
+impl SendMessage {
+    /// A message without a start page.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            start_url: None,
+        }
+    }
+
+    /// With the page to open first.
+    pub fn start_url(mut self, url: impl Into<String>) -> Self {
+        self.start_url = Some(url.into());
+        self
+    }
+}
+
+/// Parameters of `messages`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListMessages {
+    /// Only messages with a higher id. Default: 0.
+    pub after_id: i64,
+    /// Hides system entries and image payloads. Default: true.
+    pub sanitize: bool,
+}
+
+impl Default for ListMessages {
+    fn default() -> Self {
+        Self {
+            after_id: 0,
+            sanitize: true,
+        }
+    }
+}
+
+/// Parameters of `events`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventOptions {
+    /// Only events of these types; `None`: all but heartbeats.
+    pub event_types: Option<Vec<String>>,
+    /// Hides system entries and image payloads. Default: true.
+    pub sanitize: bool,
+    /// Starts with the session's stored events. Default: true.
+    pub include_history: bool,
+    /// Seconds without a complete event after which the stream reconnects.
+    /// Default: 90.
+    pub idle_timeout: f64,
+    /// Failed attempts to connect in a row after which the stream gives up.
+    /// Default: 5.
+    pub max_reconnects: u32,
+}
+
+impl Default for EventOptions {
+    fn default() -> Self {
+        Self {
+            event_types: None,
+            sanitize: true,
+            include_history: true,
+            idle_timeout: 90.0,
+            max_reconnects: 5,
+        }
+    }
+}
+
+/// Parameters of `wait`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WaitOptions {
+    /// Seconds; `None`: no limit.
+    pub timeout: Option<f64>,
+    /// Seconds between two looks. Default: 2.
+    pub poll_interval: f64,
+}
+
+impl Default for WaitOptions {
+    fn default() -> Self {
+        Self {
+            timeout: None,
+            poll_interval: 2.0,
+        }
+    }
+}
+
+/// Parameters of the escape hatch `request`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRequest {
+    /// `GET`, `POST`, ...
+    pub method: String,
+    /// The path after `/v1`, such as `/sessions`.
+    pub path: String,
+    /// Query parameters.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// A JSON body.
+    #[serde(default)]
+    pub body: Option<Value>,
+    /// More headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+/// Every request that a client makes, as data: the one entry for the language
+/// bindings, which send `{"op": "create_session", "agent_name": "agi-0"}`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Operation {
+    /// Creates a session.
+    CreateSession(CreateSession),
+    /// Lists the sessions.
+    ListSessions,
+    /// Reads a session's fields.
+    GetSession {
+        /// Which session.
+        session_id: String,
+    },
+    /// Deletes a session; one that is gone is no error.
+    DeleteSession {
+        /// Which session.
+        session_id: String,
+        /// What to keep.
+        #[serde(default)]
+        snapshot: SnapshotOptions,
+    },
+    /// Deletes all sessions of this key.
+    DeleteAllSessions,
+    /// Sends a task, an answer or an update.
+    SendMessage {
+        /// Which session.
+        session_id: String,
+        /// What to send.
+        message: SendMessage,
+    },
+    /// Asks for the execution status.
+    ExecutionStatus {
+        /// Which session.
+        session_id: String,
+    },
+    /// Reads messages.
+    Messages {
+        /// Which session.
+        session_id: String,
+        /// Which messages.
+        #[serde(default)]
+        options: ListMessages,
+    },
+    /// Waits by polling for messages with a higher id, or for the task's end:
+    /// the answer holds the new messages and the status. The building block
+    /// of `follow_messages`.
+    NextMessages {
+        /// Which session.
+        session_id: String,
+        /// Which messages.
+        #[serde(default)]
+        options: ListMessages,
+        /// Seconds between two looks.
+        poll_interval: f64,
+    },
+    /// Pauses the task.
+    Pause {
+        /// Which session.
+        session_id: String,
+    },
+    /// Goes on with the task.
+    Resume {
+        /// Which session.
+        session_id: String,
+    },
+    /// Cancels the task; the session stays usable.
+    Cancel {
+        /// Which session.
+        session_id: String,
+    },
+    /// Cancels the task; if that fails, deletes the session.
+    Stop {
+        /// Which session.
+        session_id: String,
+    },
+    /// Opens a page.
+    Navigate {
+        /// Which session.
+        session_id: String,
+        /// http or https, at most 2,000 characters.
+        url: String,
+    },
+    /// Takes a picture of the browser.
+    Screenshot {
+        /// Which session.
+        session_id: String,
+    },
+    /// Waits by polling until the task ends or asks a question.
+    Wait {
+        /// Which session.
+        session_id: String,
+        /// How long, how often.
+        #[serde(default)]
+        options: WaitOptions,
+    },
+    /// The names of the models (spec, section 14).
+    Models {
+        /// `cdp` or `desktop`.
+        #[serde(default)]
+        filter: Option<String>,
+    },
+    /// Any other request.
+    Request(RawRequest),
+}
+
+/// What an [`Operation`] gives.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Output {
+    /// Of `create_session` and `get_session`.
+    Session(SessionInfo),
+    /// Of `list_sessions`.
+    Sessions(Vec<SessionInfo>),
+    /// Of `delete_session` and `delete_all_sessions`.
+    Delete(DeleteResult),
+    /// Of the commands.
+    Success(SuccessResult),
+    /// Of `execution_status` and `wait`.
+    Status(ExecutionStatus),
+    /// Of `messages` and `next_messages`.
+    Messages(Messages),
+    /// Of `navigate`.
+    Navigation(Navigation),
+    /// Of `screenshot`; the image is not part of the JSON.
+    Screenshot(Screenshot),
+    /// Of `models`.
+    Models(Vec<String>),
+    /// Of `request`.
+    Raw(RawAnswer),
+    /// Of a task's `result`.
+    TaskResult(Box<TaskResult>),
+}
+
+impl Output {
+    /// The output as JSON, for language bindings.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned())
+    }
+
+    /// The image of a screenshot.
+    pub fn into_image(self) -> Option<bytes::Bytes> {
+        match self {
+            Self::Screenshot(screenshot) => Some(screenshot.image),
+            _ => None,
+        }
+    }
+}
+
+/// Every request about one task, as data (see [`Operation`]).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TaskOperation {
+    /// Answers the open question.
+    Answer {
+        /// 1 to 10,000 characters.
+        text: String,
+    },
+    /// Sends more information about the same task.
+    SendMessage {
+        /// 1 to 10,000 characters.
+        text: String,
+    },
+    /// Pauses the task.
+    Pause,
+    /// Goes on.
+    Resume,
+    /// Cancels the task and ends every wait for it.
+    Cancel,
+    /// Asks for the execution status.
+    Status,
+    /// Waits for the result.
+    Result {
+        /// Seconds; `None`: no limit.
+        #[serde(default)]
+        timeout: Option<f64>,
+    },
+}
+
+/// Parameters of `start_task`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartTask {
+    /// The task: 1 to 10,000 characters.
+    pub message: String,
+    /// The page to open first; at most 2,000 characters.
+    #[serde(default)]
+    pub start_url: Option<String>,
+    /// How the task's events are read.
+    #[serde(default)]
+    pub events: EventOptions,
+}
+
+impl StartTask {
+    /// Refuses what the service would refuse, without a request: for callers
+    /// who create a session for this task first.
+    pub fn check(&self) -> Result<()> {
+        validate::message(&self.message, self.start_url.as_deref())?;
+        validate::event_options(&self.events)
+    }
+
+    /// A task without a start page.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            start_url: None,
+            events: EventOptions::default(),
+        }
+    }
+
+    /// With the page to open first.
+    pub fn start_url(mut self, url: impl Into<String>) -> Self {
+        self.start_url = Some(url.into());
+        self
+    }
+}

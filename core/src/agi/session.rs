@@ -1,0 +1,258 @@
+//! Sessions as a Rust program uses them.
+
+use std::time::Duration;
+
+use super::client::Client;
+use super::models::{
+    CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Messages,
+    SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult, TaskResult, WaitOptions,
+};
+use super::screenshot::Screenshot;
+use super::task::{RunTask, Task};
+use super::validate;
+use crate::error::Result;
+use crate::stream::EventStream;
+
+/// The sessions of a client's key.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    client: Client,
+}
+
+impl Sessions {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Creates a session. It lives until it is deleted.
+    pub async fn create(&self, create: CreateSession) -> Result<Session> {
+        let created = self
+            .client
+            .until_closed(self.client.create(&create))
+            .await?;
+        Ok(Session {
+            client: self.client.clone(),
+            info: created,
+        })
+    }
+
+    /// All sessions, in no promised order.
+    pub async fn list(&self) -> Result<Vec<Session>> {
+        let sessions = self.client.until_closed(self.client.list()).await?;
+        Ok(sessions
+            .into_iter()
+            .map(|info| Session {
+                client: self.client.clone(),
+                info,
+            })
+            .collect())
+    }
+
+    /// A session with its fields.
+    pub async fn get(&self, session_id: &str) -> Result<Session> {
+        let info = self
+            .client
+            .until_closed(self.client.get(session_id))
+            .await?;
+        Ok(Session {
+            client: self.client.clone(),
+            info,
+        })
+    }
+
+    /// A handle on a session, without a request: only the id is known.
+    pub fn attach(&self, session_id: &str) -> Result<Session> {
+        validate::session_id(session_id)?;
+        let info = SessionInfo {
+            session_id: session_id.to_owned(),
+            agent_name: String::new(),
+            status: String::new(),
+            created_at: None,
+            vnc_url: None,
+            extra: serde_json::Map::new(),
+        };
+        Ok(Session {
+            client: self.client.clone(),
+            info,
+        })
+    }
+
+    /// Deletes a session. One that is gone is no error: `deleted` is false.
+    pub async fn delete(
+        &self,
+        session_id: &str,
+        snapshot: SnapshotOptions,
+    ) -> Result<DeleteResult> {
+        self.client
+            .until_closed(self.client.delete(session_id, &snapshot))
+            .await
+    }
+
+    /// Deletes every session of this key. Cannot be undone.
+    pub async fn delete_all(&self) -> Result<DeleteResult> {
+        self.client.until_closed(self.client.delete_all()).await
+    }
+}
+
+/// One session: an agent and its browser.
+#[derive(Debug, Clone)]
+pub struct Session {
+    client: Client,
+    info: SessionInfo,
+}
+
+impl Session {
+    /// The session's id.
+    pub fn id(&self) -> &str {
+        &self.info.session_id
+    }
+
+    /// The fields as last read.
+    pub fn info(&self) -> &SessionInfo {
+        &self.info
+    }
+
+    /// Reads the fields again.
+    pub async fn refresh(&mut self) -> Result<&SessionInfo> {
+        self.info = self.client.until_closed(self.client.get(self.id())).await?;
+        Ok(&self.info)
+    }
+
+    /// Starts a task, answers a question, or adds to the running task.
+    pub async fn send_message(&self, message: SendMessage) -> Result<SuccessResult> {
+        self.client
+            .until_closed(self.client.send_message(self.id(), &message))
+            .await
+    }
+
+    /// Asks for the execution status.
+    pub async fn execution_status(&self) -> Result<ExecutionStatus> {
+        self.client
+            .until_closed(self.client.status(self.id()))
+            .await
+    }
+
+    /// Reads messages, in the order of their ids.
+    pub async fn messages(&self, options: ListMessages) -> Result<Messages> {
+        self.client
+            .until_closed(self.client.messages(self.id(), &options))
+            .await
+    }
+
+    /// The session's events: each exactly once, in order, over any number of
+    /// disconnects. Must be called inside a tokio runtime.
+    pub fn events(&self, options: EventOptions) -> Result<EventStream> {
+        self.client.events(self.id(), options).map(EventStream::new)
+    }
+
+    /// Starts a task and gives a handle on it alone.
+    pub async fn start_task(&self, start: StartTask) -> Result<Task> {
+        self.client.start_task(self.id(), start).await
+    }
+
+    /// Runs a task to its end.
+    pub async fn run_task(&self, task: RunTask) -> Result<TaskResult> {
+        task.run(&self.client, self.id()).await
+    }
+
+    /// Waits by polling until the task ends or asks a question.
+    pub async fn wait(&self, options: WaitOptions) -> Result<ExecutionStatus> {
+        self.client
+            .until_closed(self.client.wait(self.id(), &options))
+            .await
+    }
+
+    /// Pauses the task.
+    pub async fn pause(&self) -> Result<SuccessResult> {
+        self.client
+            .until_closed(self.client.command(self.id(), "pause"))
+            .await
+    }
+
+    /// Goes on with the task.
+    pub async fn resume(&self) -> Result<SuccessResult> {
+        self.client
+            .until_closed(self.client.command(self.id(), "resume"))
+            .await
+    }
+
+    /// Cancels the task; the session stays usable.
+    pub async fn cancel(&self) -> Result<SuccessResult> {
+        self.client
+            .until_closed(self.client.command(self.id(), "cancel"))
+            .await
+    }
+
+    /// Cancels the task; if that fails, deletes the session.
+    pub async fn stop(&self) -> Result<SuccessResult> {
+        self.client.until_closed(self.client.stop(self.id())).await
+    }
+
+    /// Opens a page and gives its URL after redirects.
+    pub async fn navigate(&self, url: &str) -> Result<String> {
+        let navigation = self
+            .client
+            .until_closed(self.client.navigate(self.id(), url))
+            .await?;
+        Ok(navigation.current_url)
+    }
+
+    /// Takes a picture of the browser.
+    pub async fn screenshot(&self) -> Result<Screenshot> {
+        self.client
+            .until_closed(self.client.screenshot(self.id()))
+            .await
+    }
+
+    /// Deletes the session.
+    pub async fn delete(&self) -> Result<DeleteResult> {
+        self.delete_with(SnapshotOptions::default()).await
+    }
+
+    /// Deletes the session and keeps a snapshot.
+    pub async fn delete_with(&self, snapshot: SnapshotOptions) -> Result<DeleteResult> {
+        self.client
+            .until_closed(self.client.delete(self.id(), &snapshot))
+            .await
+    }
+
+    /// Runs `work` with this session and deletes it on every way out, also
+    /// when `work` fails or its future is dropped; in the latter case the
+    /// delete runs in the background.
+    pub async fn scoped<T, F>(self, work: impl FnOnce(Session) -> F) -> T
+    where
+        F: Future<Output = T>,
+    {
+        let mut guard = DeleteGuard(Some(self.clone()));
+        let outcome = work(self).await;
+        if let Some(session) = guard.0.take() {
+            report(session.delete().await);
+        }
+        outcome
+    }
+}
+
+/// How long a delete in the background may take.
+const LAST_DELETE: Duration = Duration::from_secs(20);
+
+struct DeleteGuard(Option<Session>);
+
+impl Drop for DeleteGuard {
+    fn drop(&mut self) {
+        let (Some(session), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        runtime.spawn(async move {
+            if let Ok(deleted) = tokio::time::timeout(LAST_DELETE, session.delete()).await {
+                report(deleted);
+            }
+        });
+    }
+}
+
+fn report(deleted: Result<DeleteResult>) {
+    if let Err(error) = deleted {
+        tracing::warn!(%error, "a session could not be deleted; it may cost money until it expires");
+    }
+}

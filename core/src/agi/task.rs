@@ -1,0 +1,608 @@
+//! One task: from the message that starts it to its `done` or `error`.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+use tokio::sync::Notify;
+
+use super::client::{Client, first_outcome};
+use super::events::{Event, EventType};
+use super::live::Scope;
+use super::models::{
+    EventOptions, ExecutionStatus, ListMessages, Message, Messages, Output, SendMessage, StartTask,
+    SuccessResult, TaskOperation, TaskResult,
+};
+use super::validate;
+use crate::error::{Error, ErrorKind, Result};
+use crate::stream::{EventQueue, EventStream, queue};
+
+/// How many of a task's latest events an error carries.
+const REMEMBERED: usize = 256;
+/// How often a task is looked at whose events nobody reads.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// A handle on one task. Clones share it.
+///
+/// Its events and its result are this task's alone, also in a session that ran
+/// tasks before.
+#[derive(Clone)]
+pub struct Task {
+    client: Client,
+    progress: Arc<Progress>,
+    queue: EventQueue,
+}
+
+impl Task {
+    pub(super) async fn start(
+        client: Client,
+        session_id: String,
+        start: StartTask,
+    ) -> Result<Self> {
+        validate::session_id(&session_id)?;
+        start.check()?;
+        let message = SendMessage {
+            message: start.message,
+            start_url: start.start_url,
+        };
+        let baseline = client.baseline(&session_id).await?;
+        let started = Instant::now();
+        client.send_message(&session_id, &message).await?;
+        let progress = Arc::new(Progress::new(session_id, baseline, started));
+        let (producer, queue) = queue();
+        // The history covers what happens before the stream is open; older
+        // tasks are told apart by the baseline.
+        let options = EventOptions {
+            include_history: true,
+            ..start.events
+        };
+        client.spawn(
+            &progress.session_id,
+            options,
+            Scope::Task(progress.clone()),
+            producer,
+        );
+        Ok(Self {
+            client,
+            progress,
+            queue,
+        })
+    }
+
+    /// The task's session.
+    pub fn session_id(&self) -> &str {
+        &self.progress.session_id
+    }
+
+    /// The task's events as a stream. Dropping it stops reading; the task goes
+    /// on.
+    pub fn events(&self) -> EventStream {
+        EventStream::new(self.queue.clone())
+    }
+
+    /// The queue behind [`events`](Self::events).
+    pub fn queue(&self) -> &EventQueue {
+        &self.queue
+    }
+
+    /// The question that waits for an answer.
+    pub fn question(&self) -> Option<Event> {
+        self.progress.lock().question.clone()
+    }
+
+    /// Answers the open question.
+    pub async fn answer(&self, text: impl Into<String>) -> Result<SuccessResult> {
+        let message = SendMessage::new(text);
+        validate::message(&message.message, None)?;
+        let Some(question) = self.progress.lock().question.take() else {
+            return Err(Error::invalid(
+                "This task has no open question. To tell the agent something else, use `send_message`",
+            ));
+        };
+        let sent = self.client.send_message(self.session_id(), &message).await;
+        if sent.is_err() {
+            let mut state = self.progress.lock();
+            if state.question.is_none() && state.end.is_none() && state.asked == question.id() {
+                state.question = Some(question);
+            }
+        }
+        sent
+    }
+
+    /// Tells the agent more about the same task.
+    pub async fn send_message(&self, text: impl Into<String>) -> Result<SuccessResult> {
+        self.client
+            .send_message(self.session_id(), &SendMessage::new(text))
+            .await
+    }
+
+    /// Pauses the task.
+    pub async fn pause(&self) -> Result<SuccessResult> {
+        self.client.command(self.session_id(), "pause").await
+    }
+
+    /// Goes on with the task.
+    pub async fn resume(&self) -> Result<SuccessResult> {
+        self.client.command(self.session_id(), "resume").await
+    }
+
+    /// Cancels the task and ends every wait for it. The session stays usable.
+    pub async fn cancel(&self) -> Result<SuccessResult> {
+        let cancelled = self.client.command(self.session_id(), "cancel").await?;
+        self.progress.end(TaskEnd::Cancelled);
+        self.queue.finish(Ok(()));
+        Ok(cancelled)
+    }
+
+    /// The execution status, asked from the service.
+    pub async fn status(&self) -> Result<ExecutionStatus> {
+        self.client.status(self.session_id()).await
+    }
+
+    /// Waits for the result. The events need not be read.
+    ///
+    /// # Errors
+    /// `TaskError` when the agent failed or left no result, `QuestionPending`
+    /// while a question is open (answer it and call again), `TaskTimeout` when
+    /// `timeout` passes; the task goes on then.
+    pub async fn result(&self, timeout: Option<Duration>) -> Result<TaskResult> {
+        let waiting = self.client.until_closed(self.wait_for_result());
+        let Some(timeout) = timeout else {
+            return waiting.await;
+        };
+        tokio::time::timeout(timeout, waiting)
+            .await
+            .unwrap_or_else(|_| {
+                Err(self.failure(
+                    ErrorKind::TaskTimeout,
+                    format!(
+                        "The task did not end within {} s. It goes on: wait again, or cancel it",
+                        timeout.as_secs_f64()
+                    ),
+                ))
+            })
+    }
+
+    /// Stops reading the task's events and frees the socket. The task goes on.
+    pub fn close(&self) {
+        self.queue.close();
+    }
+
+    /// Carries an operation out. Dropping the future drops the request.
+    pub fn execute(
+        &self,
+        operation: TaskOperation,
+    ) -> impl Future<Output = Result<Output>> + Send + 'static {
+        let task = self.clone();
+        async move { task.client.until_closed(task.run(operation)).await }
+    }
+
+    async fn run(&self, operation: TaskOperation) -> Result<Output> {
+        Ok(match operation {
+            TaskOperation::Answer { text } => Output::Success(self.answer(text).await?),
+            TaskOperation::SendMessage { text } => Output::Success(self.send_message(text).await?),
+            TaskOperation::Pause => Output::Success(self.pause().await?),
+            TaskOperation::Resume => Output::Success(self.resume().await?),
+            TaskOperation::Cancel => Output::Success(self.cancel().await?),
+            TaskOperation::Status => Output::Status(self.status().await?),
+            TaskOperation::Result { timeout } => {
+                let timeout = timeout
+                    .map(|seconds| validate::duration("timeout", seconds))
+                    .transpose()?;
+                Output::TaskResult(Box::new(self.result(timeout).await?))
+            }
+        })
+    }
+
+    async fn wait_for_result(&self) -> Result<TaskResult> {
+        loop {
+            let changed = self.progress.changed.notified();
+            tokio::pin!(changed);
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            let (end, question) = {
+                let state = self.progress.lock();
+                (state.end.clone(), state.question.clone())
+            };
+            match (end, question) {
+                (Some(end), _) => return self.conclude(end).await,
+                (None, Some(question)) => {
+                    // A replay may show a question that has its answer.
+                    if self.status().await?.status == "waiting_for_input" {
+                        return Err(self.pending(question));
+                    }
+                }
+                (None, None) => {}
+            }
+            let look = tokio::time::timeout(LOOK_INTERVAL, changed).await.is_err();
+            // With a full or closed queue the stream does not go on by itself.
+            if look
+                && (self.queue.is_full() || self.queue.is_closed())
+                && let Some(end) = self.look_at_messages().await?
+            {
+                return self.conclude(end).await;
+            }
+        }
+    }
+
+    /// How the task ended or what it asks, by its messages.
+    async fn look_at_messages(&self) -> Result<Option<TaskEnd>> {
+        let seen = self.messages().await?;
+        if let Some(outcome) = first_outcome(&seen).and_then(Event::from_message) {
+            return Ok(TaskEnd::of_event(&outcome));
+        }
+        let asked = seen
+            .messages
+            .iter()
+            .rev()
+            .find(|message| message.message_type == "QUESTION");
+        if seen.status == "waiting_for_input"
+            && let Some(question) = asked.and_then(Event::from_message)
+        {
+            self.progress.saw(&question);
+            return Err(self.pending(question));
+        }
+        Ok(None)
+    }
+
+    async fn conclude(&self, end: TaskEnd) -> Result<TaskResult> {
+        let duration = self.progress.duration();
+        match end {
+            TaskEnd::Done(event) => {
+                // The stream proves the end; the history has the whole content.
+                let seen = self.messages().await.ok();
+                Ok(self.build_result(&event, seen, duration))
+            }
+            TaskEnd::Failed(event) => {
+                let text = event.text();
+                let text = if text.is_empty() { "no reason given".to_owned() } else { text };
+                Err(self.failure(ErrorKind::Task, text).with_reason("agent_error"))
+            }
+            TaskEnd::WithoutResult => Err(self
+                .failure(
+                    ErrorKind::Task,
+                    "The task ended without a result: it was cancelled elsewhere, or the service lost it. \
+                     Read the session's messages, or start it again",
+                )
+                .with_reason("ended_without_result")),
+            TaskEnd::Cancelled => Err(self
+                .failure(ErrorKind::Task, "The task was cancelled by this client")
+                .with_reason("cancelled")),
+            TaskEnd::Broken(error) => Err(error.with_events(self.progress.recent())),
+        }
+    }
+
+    fn build_result(
+        &self,
+        event: &Event,
+        seen: Option<Messages>,
+        duration: Duration,
+    ) -> TaskResult {
+        let mut messages = seen.map(|seen| seen.messages).unwrap_or_default();
+        if let Some(id) = event.id() {
+            // What comes after belongs to a later task.
+            messages.retain(|message| message.id <= id);
+        }
+        let done = messages
+            .iter()
+            .rev()
+            .find(|message| message.message_type == "DONE")
+            .cloned();
+        let done = done.unwrap_or_else(|| message_of(event));
+        TaskResult {
+            text: done.done_text(),
+            data: done.content,
+            message_id: (done.id != 0).then_some(done.id),
+            messages,
+            duration: duration.as_secs_f64(),
+            metadata: done.metadata,
+            session_id: self.session_id().to_owned(),
+        }
+    }
+
+    async fn messages(&self) -> Result<Messages> {
+        let options = ListMessages {
+            after_id: self.progress.baseline,
+            sanitize: true,
+        };
+        self.client.messages(self.session_id(), &options).await
+    }
+
+    fn pending(&self, question: Event) -> Error {
+        self.failure(
+            ErrorKind::QuestionPending,
+            format!(
+                "The agent asks: {} Answer with `task.answer(...)` and wait again, or pass `on_question`",
+                question.text()
+            ),
+        )
+        .with_question(question)
+    }
+
+    fn failure(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error::new(kind, message)
+            .with_session(self.session_id())
+            .with_events(self.progress.recent())
+    }
+}
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Task")
+            .field("session_id", &self.session_id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The `DONE` message that a `done` event stands for.
+fn message_of(event: &Event) -> Message {
+    let data = event.data();
+    Message {
+        id: event.id().unwrap_or(0),
+        message_type: "DONE".to_owned(),
+        content: match data.get("result") {
+            Some(result) if !result.is_null() => result.clone(),
+            _ => Value::String(event.text()),
+        },
+        timestamp: None,
+        metadata: Map::new(),
+        extra: Map::new(),
+    }
+}
+
+/// How a task ended.
+#[derive(Debug, Clone)]
+pub(super) enum TaskEnd {
+    Done(Event),
+    Failed(Event),
+    WithoutResult,
+    Cancelled,
+    Broken(Error),
+}
+
+impl TaskEnd {
+    fn of_event(event: &Event) -> Option<Self> {
+        match event.event_type() {
+            EventType::Done => Some(Self::Done(event.clone())),
+            EventType::Error => Some(Self::Failed(event.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// What is known of a task: written by its stream, read by its handles.
+#[derive(Debug)]
+pub(super) struct Progress {
+    session_id: String,
+    baseline: i64,
+    started: Instant,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    question: Option<Event>,
+    /// The id of the newest question.
+    asked: Option<i64>,
+    end: Option<TaskEnd>,
+    ended: Option<Instant>,
+    recent: VecDeque<Event>,
+}
+
+impl Progress {
+    fn new(session_id: String, baseline: i64, started: Instant) -> Self {
+        Self {
+            session_id,
+            baseline,
+            started,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(super) fn baseline(&self) -> i64 {
+        self.baseline
+    }
+
+    /// Whether the agent was seen at work.
+    pub(super) fn has_started(&self) -> bool {
+        !self.lock().recent.is_empty()
+    }
+
+    /// Notes an event of this task.
+    pub(super) fn saw(&self, event: &Event) {
+        let mut state = self.lock();
+        match event.event_type() {
+            EventType::Question => {
+                state.asked = event.id();
+                state.question = Some(event.clone());
+            }
+            // Neither says that the agent went on.
+            EventType::Log | EventType::Paused | EventType::Resumed | EventType::Other(_) => {}
+            _ => state.question = None,
+        }
+        if state.end.is_none()
+            && let Some(end) = TaskEnd::of_event(event)
+        {
+            state.end = Some(end);
+            state.ended = Some(Instant::now());
+        }
+        if event.id().is_some() && state.recent.back().and_then(Event::id) == event.id() {
+            return;
+        }
+        if state.recent.len() == REMEMBERED {
+            state.recent.pop_front();
+        }
+        state.recent.push_back(event.clone());
+    }
+
+    /// Tells those who wait that something was noted.
+    pub(super) fn publish(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// The stream ended: well, without a result (`true`), or with an error.
+    pub(super) fn stream_ended(&self, end: &Result<bool>) {
+        match end {
+            Ok(false) => self.publish(),
+            Ok(true) => self.end(TaskEnd::WithoutResult),
+            Err(error) => self.end(TaskEnd::Broken(error.clone())),
+        }
+    }
+
+    fn end(&self, end: TaskEnd) {
+        let mut state = self.lock();
+        if state.end.is_none() {
+            state.end = Some(end);
+            state.ended = Some(Instant::now());
+        }
+        state.question = None;
+        drop(state);
+        self.publish();
+    }
+
+    fn duration(&self) -> Duration {
+        self.lock()
+            .ended
+            .unwrap_or_else(Instant::now)
+            .duration_since(self.started)
+    }
+
+    fn recent(&self) -> Vec<Event> {
+        self.lock().recent.iter().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type EventHandler = Box<dyn FnMut(&Event) + Send>;
+type QuestionHandler = Box<dyn FnMut(&Event) -> String + Send>;
+
+/// Parameters of `run_task`: a task, and who answers its questions.
+pub struct RunTask {
+    start: StartTask,
+    timeout: Option<Duration>,
+    cancel_on_timeout: bool,
+    on_event: Option<EventHandler>,
+    on_question: Option<QuestionHandler>,
+}
+
+impl RunTask {
+    /// A task with neither handlers nor a timeout.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            start: StartTask::new(message),
+            timeout: None,
+            cancel_on_timeout: false,
+            on_event: None,
+            on_question: None,
+        }
+    }
+
+    /// The page to open first.
+    pub fn start_url(mut self, url: impl Into<String>) -> Self {
+        self.start = self.start.start_url(url);
+        self
+    }
+
+    /// The most time that the task may take, the start included.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Cancels the task when the timeout passes; otherwise it goes on.
+    pub fn cancel_on_timeout(mut self) -> Self {
+        self.cancel_on_timeout = true;
+        self
+    }
+
+    /// Called with each event.
+    pub fn on_event(mut self, handler: impl FnMut(&Event) + Send + 'static) -> Self {
+        self.on_event = Some(Box::new(handler));
+        self
+    }
+
+    /// Called with each question; its text is the answer.
+    pub fn on_question(mut self, handler: impl FnMut(&Event) -> String + Send + 'static) -> Self {
+        self.on_question = Some(Box::new(handler));
+        self
+    }
+
+    /// Runs the task in a session.
+    pub(super) async fn run(mut self, client: &Client, session_id: &str) -> Result<TaskResult> {
+        let limit = self.timeout;
+        // A limit beyond what the clock can hold is none.
+        let until = limit.and_then(|limit| tokio::time::Instant::now().checked_add(limit));
+        let task = within(until, client.start_task(session_id, self.start.clone()))
+            .await
+            .unwrap_or_else(|| Err(timed_out(limit, session_id, Vec::new())))?;
+        match within(until, self.follow(&task)).await {
+            Some(result) => result,
+            None => {
+                if self.cancel_on_timeout {
+                    // The timeout is what the caller must hear of.
+                    let _ = task.cancel().await;
+                }
+                Err(timed_out(limit, session_id, task.progress.recent()))
+            }
+        }
+    }
+
+    async fn follow(&mut self, task: &Task) -> Result<TaskResult> {
+        if self.on_event.is_some() || self.on_question.is_some() {
+            let mut events = task.events();
+            while let Some(event) = events.next().await {
+                let event = event?;
+                if let Some(handler) = &mut self.on_event {
+                    handler(&event);
+                }
+                if *event.event_type() == EventType::Question {
+                    match &mut self.on_question {
+                        Some(handler) => {
+                            let answer = handler(&event);
+                            task.answer(answer).await?;
+                        }
+                        None => break,
+                    }
+                }
+            }
+        }
+        task.result(None).await
+    }
+}
+
+impl std::fmt::Debug for RunTask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunTask")
+            .field("start", &self.start)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The output, or `None` when the time is over first.
+async fn within<T>(
+    until: Option<tokio::time::Instant>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    match until {
+        Some(until) => tokio::time::timeout_at(until, work).await.ok(),
+        None => Some(work.await),
+    }
+}
+
+fn timed_out(limit: Option<Duration>, session_id: &str, events: Vec<Event>) -> Error {
+    Error::new(
+        ErrorKind::TaskTimeout,
+        format!(
+            "The task did not end within {} s. Unless it was cancelled it goes on in its session",
+            limit.unwrap_or_default().as_secs_f64()
+        ),
+    )
+    .with_session(session_id)
+    .with_events(events)
+}

@@ -1,0 +1,369 @@
+//! Configuration: plain data from which a client is (re)built.
+//!
+//! This is the only place that reads the environment.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::transport::Secret;
+
+/// What a caller may set; everything unset comes from the environment or the
+/// default.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientOptions {
+    /// The API key. Default: the environment variable `AGI_API_KEY`.
+    #[serde(skip_serializing)]
+    pub api_key: Option<Secret>,
+    /// The service's address, with or without `/v1`, or a gateway's address
+    /// with a path prefix. Default: `AGI_BASE_URL`, else
+    /// `https://api.agi.tech/v1`.
+    pub base_url: Option<String>,
+    /// Deadline of one call in seconds, over all its retries and waits.
+    /// Default: 60.
+    pub timeout: Option<f64>,
+    /// Limit for opening a connection, in seconds. Default: 10.
+    pub connect_timeout: Option<f64>,
+    /// How many times a failed request is tried again where that is safe.
+    /// Default: 3; 0 turns retries off.
+    pub max_retries: Option<u32>,
+    /// A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY` and
+    /// `NO_PROXY`; loopback is never proxied unless this is set.
+    pub proxy: Option<String>,
+    /// A PEM file with the certificate authorities to trust, instead of the
+    /// system's.
+    pub ca_file: Option<String>,
+    /// Headers added to every request.
+    pub headers: BTreeMap<String, String>,
+    /// Allows `http://` to a host that is not loopback.
+    pub allow_insecure_http: bool,
+}
+
+/// What `with_options` may change on a copy of a client.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptionChanges {
+    /// New deadline of one call, in seconds.
+    pub timeout: Option<f64>,
+    /// New number of retries.
+    pub max_retries: Option<u32>,
+    /// Headers to add or replace.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// Checked configuration of one client.
+#[derive(Clone)]
+pub struct ClientConfig {
+    /// The API key.
+    pub(crate) api_key: Secret,
+    /// Whether the key came from the environment: such a key is not pickled.
+    pub(crate) key_from_env: bool,
+    /// Ends in `/v1` and has no trailing slash.
+    pub(crate) base_url: Url,
+    pub(crate) timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) max_retries: u32,
+    pub(crate) proxy: Option<Url>,
+    /// `NO_PROXY`, where the proxy came from the environment.
+    pub(crate) no_proxy: Option<String>,
+    /// The PEM text of `ca_file`.
+    pub(crate) ca_pem: Option<Vec<u8>>,
+    pub(crate) headers: http::HeaderMap,
+}
+
+// A header may carry a token and an address a password: names and hosts are
+// shown, values and users are not.
+
+impl fmt::Debug for ClientOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let base_url = self.base_url.as_deref().map(without_user);
+        let proxy = self.proxy.as_deref().map(without_user);
+        f.debug_struct("ClientOptions")
+            .field("api_key", &self.api_key)
+            .field("base_url", &base_url)
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("max_retries", &self.max_retries)
+            .field("proxy", &proxy)
+            .field("ca_file", &self.ca_file)
+            .field("headers", &self.headers.keys())
+            .field("allow_insecure_http", &self.allow_insecure_http)
+            .finish()
+    }
+}
+
+impl fmt::Debug for OptionChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OptionChanges")
+            .field("timeout", &self.timeout)
+            .field("max_retries", &self.max_retries)
+            .field("headers", &self.headers.keys())
+            .finish()
+    }
+}
+
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let proxy = self.proxy.as_ref().map(|url| without_user(url.as_str()));
+        let names: Vec<_> = self.headers.keys().map(|name| name.as_str()).collect();
+        f.debug_struct("ClientConfig")
+            .field("api_key", &self.api_key)
+            .field("key_from_env", &self.key_from_env)
+            .field("base_url", &self.base_url())
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("max_retries", &self.max_retries)
+            .field("proxy", &proxy)
+            .field("no_proxy", &self.no_proxy)
+            .field("own_ca", &self.ca_pem.is_some())
+            .field("headers", &names)
+            .finish()
+    }
+}
+
+/// An address without the user and password that it may carry.
+fn without_user(address: &str) -> &str {
+    address.rsplit_once('@').map_or(address, |(_, place)| place)
+}
+
+/// How to find one environment variable.
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+const DEFAULT_BASE_URL: &str = "https://api.agi.tech/v1";
+/// Longest duration accepted, so that adding it to a clock cannot overflow.
+const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
+
+impl ClientConfig {
+    /// Completes `options` from the process environment and checks them.
+    pub fn resolve(options: ClientOptions) -> Result<Self> {
+        Self::resolve_with(options, &|name| std::env::var(name).ok())
+    }
+
+    /// The same with an environment of the caller's choice.
+    pub fn resolve_with(options: ClientOptions, env: Lookup<'_>) -> Result<Self> {
+        let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+        let (api_key, key_from_env) = match options.api_key {
+            Some(key) => (key, false),
+            None => (
+                env("AGI_API_KEY").map(Secret::new).ok_or_else(|| {
+                    Error::config(
+                        "No API key. Set the environment variable AGI_API_KEY or pass `api_key`; \
+                         to try without a key, use the Emulator",
+                    )
+                })?,
+                true,
+            ),
+        };
+        check_key(&api_key)?;
+        let base_url = match options.base_url {
+            Some(text) => parse_base_url(&text, "`base_url`")?,
+            None => match env("AGI_BASE_URL") {
+                Some(text) => parse_base_url(&text, "AGI_BASE_URL")?,
+                None => parse_base_url(DEFAULT_BASE_URL, "the default")?,
+            },
+        };
+        if base_url.scheme() == "http" && !is_loopback(&base_url) && !options.allow_insecure_http {
+            return Err(Error::config(format!(
+                "The base URL http://{} would send the API key unencrypted. Use https://, or pass \
+                 `allow_insecure_http=True` if this network is yours",
+                base_url.host_str().unwrap_or_default()
+            )));
+        }
+        let (proxy, no_proxy) = choose_proxy(options.proxy.as_deref(), &base_url, &env)?;
+        Ok(Self {
+            api_key,
+            key_from_env,
+            base_url,
+            timeout: seconds("timeout", options.timeout.unwrap_or(60.0))?,
+            connect_timeout: seconds("connect_timeout", options.connect_timeout.unwrap_or(10.0))?,
+            max_retries: options.max_retries.unwrap_or(3),
+            proxy,
+            no_proxy,
+            ca_pem: options.ca_file.as_deref().map(read_ca_file).transpose()?,
+            headers: parse_headers(&options.headers)?,
+        })
+    }
+
+    /// A copy with some values changed.
+    pub fn changed(&self, changes: OptionChanges) -> Result<Self> {
+        let mut config = self.clone();
+        if let Some(timeout) = changes.timeout {
+            config.timeout = seconds("timeout", timeout)?;
+        }
+        if let Some(max_retries) = changes.max_retries {
+            config.max_retries = max_retries;
+        }
+        config.headers.extend(parse_headers(&changes.headers)?);
+        Ok(config)
+    }
+
+    /// The service's address, ending in `/v1`.
+    pub fn base_url(&self) -> &str {
+        self.base_url.as_str()
+    }
+
+    /// Deadline of one call.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Whether the key was read from the environment.
+    pub fn key_from_env(&self) -> bool {
+        self.key_from_env
+    }
+}
+
+/// A duration in seconds from a caller, checked.
+pub(crate) fn seconds(name: &str, value: f64) -> Result<Duration> {
+    if value > 0.0 && value.is_finite() {
+        Ok(Duration::from_secs_f64(value.min(LONGEST)))
+    } else {
+        Err(Error::config(format!(
+            "`{name}` must be a positive number of seconds, not {value}"
+        )))
+    }
+}
+
+fn check_key(key: &Secret) -> Result<()> {
+    if key.expose().trim().is_empty() {
+        return Err(Error::config(
+            "The API key is empty. Set AGI_API_KEY or pass `api_key`; to try without a key, use the Emulator",
+        ));
+    }
+    if key.header_value().is_none() {
+        return Err(Error::config(
+            "The API key has a character that no HTTP header can carry (a line break, perhaps). \
+             Copy the key again, without spaces or line breaks around it",
+        ));
+    }
+    Ok(())
+}
+
+fn parse_base_url(text: &str, source: &str) -> Result<Url> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Error::config(format!(
+            "{source} is empty. Give an address such as {DEFAULT_BASE_URL}, or leave it out"
+        )));
+    }
+    let bad = |why: &str| {
+        Error::config(format!(
+            "{source} is not usable: {why}. Give an address such as {DEFAULT_BASE_URL}"
+        ))
+    };
+    let mut url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad(&format!(
+            "its scheme is `{}`, not http or https",
+            url.scheme()
+        )));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(bad("it names no host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad(
+            "it carries a user name or password; pass the key as `api_key`",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("it has a query or a fragment"));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    let path = if path.ends_with("/v1") {
+        path
+    } else {
+        format!("{path}/v1")
+    };
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// Whether a URL's host is this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name.eq_ignore_ascii_case("localhost") || name.ends_with(".localhost")
+        }
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+fn choose_proxy(
+    explicit: Option<&str>,
+    base_url: &Url,
+    env: Lookup<'_>,
+) -> Result<(Option<Url>, Option<String>)> {
+    if let Some(text) = explicit {
+        return Ok((Some(parse_proxy(text, "`proxy`")?), None));
+    }
+    if is_loopback(base_url) {
+        return Ok((None, None));
+    }
+    let names: &[&str] = if base_url.scheme() == "https" {
+        &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+    } else {
+        &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+    };
+    for name in names {
+        if let Some(text) = env(name) {
+            let no_proxy = env("NO_PROXY").or_else(|| env("no_proxy"));
+            return Ok((Some(parse_proxy(&text, name)?), no_proxy));
+        }
+    }
+    Ok((None, None))
+}
+
+fn parse_proxy(text: &str, source: &str) -> Result<Url> {
+    let text = text.trim();
+    // The customary short form `proxy.example:3128` means http.
+    let full = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    Url::parse(&full)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .filter(|url| url.host_str().is_some_and(|host| !host.is_empty()))
+        .ok_or_else(|| {
+            // A proxy address may hold a password: do not repeat it.
+            Error::config(format!(
+                "{source} is not a proxy address. Give one such as http://proxy.example:3128"
+            ))
+        })
+}
+
+fn read_ca_file(path: &str) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        Error::config(format!(
+            "The file given as `ca_file`, {path}, cannot be read: {error}. Give a PEM file with certificates"
+        ))
+    })
+}
+
+fn parse_headers(headers: &BTreeMap<String, String>) -> Result<http::HeaderMap> {
+    let mut map = http::HeaderMap::new();
+    for (name, value) in headers {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+            Error::config(format!(
+                "`headers` has a name that HTTP does not allow: {name:?}"
+            ))
+        })?;
+        let value = http::HeaderValue::from_str(value).map_err(|_| {
+            Error::config(format!(
+                "The value of the header `{name}` is not allowed in HTTP"
+            ))
+        })?;
+        map.insert(name, value);
+    }
+    Ok(map)
+}

@@ -1,0 +1,785 @@
+//! The one error type of this crate.
+//!
+//! An [`Error`] is flat: a [`ErrorKind`] and plain fields, so that every
+//! language binding can build its own exception from the same data. The kinds
+//! and their public names are those of `tests/contract/errors.json`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::agi::Event;
+
+/// What went wrong, one kind per public error name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Bad options, a missing key, no CA roots.
+    Config,
+    /// The caller's input was refused before anything was sent.
+    InvalidRequest,
+    /// The service could not be reached, or the connection broke.
+    Connection,
+    /// The deadline of a call passed.
+    Timeout,
+    /// HTTP 400.
+    BadRequest,
+    /// HTTP 401.
+    Authentication,
+    /// HTTP 403.
+    PermissionDenied,
+    /// HTTP 404.
+    NotFound,
+    /// HTTP 409, or a body that says `already_paused` or `not_paused`.
+    Conflict,
+    /// HTTP 422.
+    UnprocessableEntity,
+    /// HTTP 429, and a 503 that says `Rate limit exceeded`.
+    RateLimit,
+    /// HTTP 500 and above.
+    InternalServer,
+    /// Any other HTTP status that is not a success.
+    Status,
+    /// An event stream ended for good.
+    Stream,
+    /// One event was larger than the limit of 16 MiB.
+    EventTooLarge,
+    /// The agent reported an error, or the task ended without a result.
+    Task,
+    /// The task waits for an answer and nobody is there to give it.
+    QuestionPending,
+    /// A task did not end within the caller's timeout.
+    TaskTimeout,
+    /// A webhook payload was not understood or not authentic.
+    Webhook,
+}
+
+impl ErrorKind {
+    /// Every kind, for tables and tests.
+    pub const ALL: [Self; 19] = [
+        Self::Config,
+        Self::InvalidRequest,
+        Self::Connection,
+        Self::Timeout,
+        Self::BadRequest,
+        Self::Authentication,
+        Self::PermissionDenied,
+        Self::NotFound,
+        Self::Conflict,
+        Self::UnprocessableEntity,
+        Self::RateLimit,
+        Self::InternalServer,
+        Self::Status,
+        Self::Stream,
+        Self::EventTooLarge,
+        Self::Task,
+        Self::QuestionPending,
+        Self::TaskTimeout,
+        Self::Webhook,
+    ];
+
+    /// The name of the class that users of Python and Node catch.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Config => "ConfigError",
+            Self::InvalidRequest => "InvalidRequestError",
+            Self::Connection => "APIConnectionError",
+            Self::Timeout => "APITimeoutError",
+            Self::BadRequest => "BadRequestError",
+            Self::Authentication => "AuthenticationError",
+            Self::PermissionDenied => "PermissionDeniedError",
+            Self::NotFound => "NotFoundError",
+            Self::Conflict => "ConflictError",
+            Self::UnprocessableEntity => "UnprocessableEntityError",
+            Self::RateLimit => "RateLimitError",
+            Self::InternalServer => "InternalServerError",
+            Self::Status => "APIStatusError",
+            Self::Stream => "StreamError",
+            Self::EventTooLarge => "EventTooLarge",
+            Self::Task => "TaskError",
+            Self::QuestionPending => "QuestionPending",
+            Self::TaskTimeout => "TaskTimeout",
+            Self::Webhook => "WebhookError",
+        }
+    }
+
+    /// The kind of an HTTP status that is not a success. The body's text can
+    /// overrule it: see [`Error::from_answer`].
+    pub(crate) const fn of_status(status: u16) -> Self {
+        match status {
+            400 => Self::BadRequest,
+            401 => Self::Authentication,
+            403 => Self::PermissionDenied,
+            404 => Self::NotFound,
+            409 => Self::Conflict,
+            422 => Self::UnprocessableEntity,
+            429 => Self::RateLimit,
+            500.. => Self::InternalServer,
+            _ => Self::Status,
+        }
+    }
+
+    /// What the user can do next; the last sentence of the error's text.
+    const fn advice(self) -> &'static str {
+        match self {
+            Self::Connection => {
+                "Check the network, the base URL and the proxy settings, then try again."
+            }
+            Self::Timeout => "Try again, or raise `timeout`.",
+            Self::Authentication => "Check the API key (AGI_API_KEY or `api_key`).",
+            Self::PermissionDenied => {
+                "Check that this API key may use the session and the feature."
+            }
+            Self::NotFound => {
+                "The session may be deleted or belong to another key: list the sessions, or create a new one."
+            }
+            Self::Conflict => "Read the session's status first: it is not what this call needs.",
+            Self::RateLimit => "Wait (see `retry_after`), or delete sessions that are not needed.",
+            Self::InternalServer => "Try again later; if it stays, report it with the request id.",
+            Self::BadRequest | Self::UnprocessableEntity => "Correct the request.",
+            _ => "",
+        }
+    }
+}
+
+impl Serialize for ErrorKind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// An error of this crate: a kind and everything that is known about it.
+#[derive(Clone)]
+pub struct Error(Box<Fields>);
+
+/// The result of a call of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Clone, Serialize)]
+struct Fields {
+    #[serde(rename = "name")]
+    kind: ErrorKind,
+    text: String,
+    /// What went wrong and where: the text without its advice.
+    #[serde(skip)]
+    lead: String,
+    message: String,
+    status_code: Option<u16>,
+    code: Option<String>,
+    body: Option<String>,
+    headers: BTreeMap<String, String>,
+    request_id: Option<String>,
+    /// Seconds.
+    retry_after: Option<f64>,
+    maybe_delivered: bool,
+    /// How often the request was sent.
+    #[serde(skip)]
+    attempts: u32,
+    session_id: Option<String>,
+    reason: Option<String>,
+    last_event_id: Option<i64>,
+    question: Option<Event>,
+    events: Vec<Event>,
+}
+
+impl Error {
+    /// An error of this kind with a text for the user.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self(Box::new(Fields {
+            kind,
+            text: sentence(&message, kind.advice()),
+            lead: message.clone(),
+            message,
+            status_code: None,
+            code: None,
+            body: None,
+            headers: BTreeMap::new(),
+            request_id: None,
+            retry_after: None,
+            maybe_delivered: false,
+            attempts: 1,
+            session_id: None,
+            reason: None,
+            last_event_id: None,
+            question: None,
+            events: Vec::new(),
+        }))
+    }
+
+    pub(crate) fn config(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Config, message)
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidRequest, message)
+    }
+
+    pub(crate) fn closed() -> Self {
+        Self::new(
+            ErrorKind::Connection,
+            "The client is closed. Create a new one to go on",
+        )
+        .with_reason("client_closed")
+        .without_advice()
+    }
+
+    /// The error of an HTTP answer that is not a success. `context` names the
+    /// request, such as `GET /v1/sessions`. The caller has redacted the key.
+    pub(crate) fn from_answer(
+        status: u16,
+        headers: BTreeMap<String, String>,
+        body: String,
+        retry_after: Option<Duration>,
+        context: &str,
+    ) -> Self {
+        let json: Option<serde_json::Value> = serde_json::from_str(&body).ok();
+        let message = answer_message(json.as_ref(), &body, status);
+        let pause_code = pause_conflict(status, &body);
+        let limited = status == 503 && body.contains("Rate limit exceeded");
+        let kind = match (pause_code, limited) {
+            (Some(_), _) => ErrorKind::Conflict,
+            (None, true) => ErrorKind::RateLimit,
+            (None, false) => ErrorKind::of_status(status),
+        };
+        let mut error = Self::new(kind, message);
+        let fields = &mut *error.0;
+        fields.lead = format!("{context} answered {status}: {}", fields.message);
+        let advice = match kind {
+            ErrorKind::Status => "Check the request and the base URL.",
+            kind => kind.advice(),
+        };
+        fields.text = sentence(&fields.lead, advice);
+        fields.status_code = Some(status);
+        fields.code = pause_code
+            .map(str::to_owned)
+            .or_else(|| answer_code(json.as_ref()));
+        fields.request_id = headers.get("x-request-id").cloned();
+        fields.retry_after = retry_after.map(|wait| wait.as_secs_f64());
+        fields.headers = headers;
+        fields.body = Some(body);
+        error
+    }
+
+    pub(crate) fn with_reason(mut self, reason: &str) -> Self {
+        self.0.reason = Some(reason.to_owned());
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.0.status_code = Some(status);
+        self
+    }
+
+    pub(crate) fn with_session(mut self, session_id: &str) -> Self {
+        self.0.session_id = Some(session_id.to_owned());
+        self
+    }
+
+    pub(crate) fn with_last_event_id(mut self, id: i64) -> Self {
+        self.0.last_event_id = Some(id);
+        self
+    }
+
+    pub(crate) fn with_question(mut self, question: Event) -> Self {
+        self.0.question = Some(question);
+        self
+    }
+
+    pub(crate) fn with_events(mut self, events: Vec<Event>) -> Self {
+        self.0.events = events;
+        self
+    }
+
+    pub(crate) fn with_maybe_delivered(mut self, note: &str) -> Self {
+        self.0.maybe_delivered = true;
+        self.0.text = sentence(&self.0.lead, note);
+        self
+    }
+
+    /// The same as a failed connection, unless the deadline passed, which is
+    /// one already.
+    pub(crate) fn into_connection(mut self) -> Self {
+        if self.0.kind != ErrorKind::Timeout {
+            self.0.kind = ErrorKind::Connection;
+        }
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = attempts;
+        self
+    }
+
+    pub(crate) fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    pub(crate) fn without_advice(mut self) -> Self {
+        self.0.text = sentence(&self.0.lead, "");
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The service's own words, or ours where there are none. The whole text
+    /// with advice is in `Display`.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The HTTP status, if the service answered.
+    pub fn status_code(&self) -> Option<u16> {
+        self.0.status_code
+    }
+
+    /// A machine-readable word of the service, such as `already_paused`.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// The answer's raw body.
+    pub fn body(&self) -> Option<&str> {
+        self.0.body.as_deref()
+    }
+
+    /// The answer's headers, names in lower case.
+    pub fn headers(&self) -> &BTreeMap<String, String> {
+        &self.0.headers
+    }
+
+    /// The service's id of the request, if it gave one.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// How long the service asked to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0
+            .retry_after
+            .and_then(|s| Duration::try_from_secs_f64(s).ok())
+    }
+
+    /// True when a request with an effect may have been carried out although
+    /// no answer came. It is never sent again on a guess.
+    pub fn maybe_delivered(&self) -> bool {
+        self.0.maybe_delivered
+    }
+
+    /// The session of a failed task.
+    pub fn session_id(&self) -> Option<&str> {
+        self.0.session_id.as_deref()
+    }
+
+    /// Why a stream or task ended, such as `ended_without_result`.
+    pub fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
+    /// The highest event id seen before a stream ended for good.
+    pub fn last_event_id(&self) -> Option<i64> {
+        self.0.last_event_id
+    }
+
+    /// The open question of a [`ErrorKind::QuestionPending`].
+    pub fn question(&self) -> Option<&Event> {
+        self.0.question.as_ref()
+    }
+
+    /// The task's latest events (at most 256), oldest first.
+    pub fn events(&self) -> &[Event] {
+        &self.0.events
+    }
+
+    /// All fields as one JSON object, for language bindings.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&self.0).unwrap_or_else(|_| "{}".to_owned())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = &self.0;
+        let mut debug = f.debug_struct(fields.kind.name());
+        debug.field("text", &fields.text);
+        if let Some(status) = fields.status_code {
+            debug.field("status_code", &status);
+        }
+        if let Some(reason) = &fields.reason {
+            debug.field("reason", reason);
+        }
+        debug.finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Joins a message and an advice into sentences.
+fn sentence(message: &str, advice: &str) -> String {
+    let message = message.trim_end();
+    let stop = if message.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
+    if advice.is_empty() {
+        format!("{message}{stop}")
+    } else {
+        format!("{message}{stop} {advice}")
+    }
+}
+
+/// The human message of an error body (spec, section 3).
+fn answer_message(json: Option<&serde_json::Value>, body: &str, status: u16) -> String {
+    let text = |value: &serde_json::Value| {
+        let text = value.as_str().filter(|text| !text.trim().is_empty());
+        text.map(str::to_owned)
+    };
+    if let Some(object) = json.and_then(|json| json.as_object()) {
+        let detail = object.get("detail").and_then(|detail| match detail {
+            serde_json::Value::Array(items) if !items.is_empty() => {
+                Some(items.iter().map(detail_item).collect::<Vec<_>>().join("; "))
+            }
+            serde_json::Value::Object(map) => map
+                .get("message")
+                .and_then(text)
+                .or_else(|| map.get("code").and_then(text)),
+            other => text(other),
+        });
+        let error = object.get("error");
+        let found = detail
+            .or_else(|| object.get("message").and_then(text))
+            .or_else(|| error.and_then(text))
+            .or_else(|| error.and_then(|error| error.get("message")).and_then(text));
+        if let Some(found) = found {
+            return found;
+        }
+    }
+    let cut: String = body.trim().chars().take(500).collect();
+    if cut.is_empty() {
+        http::StatusCode::from_u16(status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or("no reason given")
+            .to_owned()
+    } else {
+        cut
+    }
+}
+
+/// One entry of a validation list: `body.message: too short`.
+fn detail_item(item: &serde_json::Value) -> String {
+    let place = item.get("loc").and_then(|loc| loc.as_array()).map(|parts| {
+        parts
+            .iter()
+            .map(|part| {
+                part.as_str()
+                    .map_or_else(|| part.to_string(), str::to_owned)
+            })
+            .collect::<Vec<_>>()
+            .join(".")
+    });
+    let words = item
+        .get("msg")
+        .unwrap_or(item)
+        .as_str()
+        .map_or_else(|| item.to_string(), str::to_owned);
+    match place.filter(|place| !place.is_empty()) {
+        Some(place) => format!("{place}: {words}"),
+        None => words,
+    }
+}
+
+fn answer_code(json: Option<&serde_json::Value>) -> Option<String> {
+    let json = json?;
+    [
+        json.get("code"),
+        json.get("detail").and_then(|detail| detail.get("code")),
+        json.get("error").and_then(|error| error.get("code")),
+    ]
+    .into_iter()
+    .flatten()
+    .find_map(|code| code.as_str().map(str::to_owned))
+}
+
+/// The documented conflicts are recognised by their text, never by status.
+fn pause_conflict(status: u16, body: &str) -> Option<&'static str> {
+    if !(400..500).contains(&status) || matches!(status, 401 | 403 | 404 | 429) {
+        return None;
+    }
+    ["already_paused", "not_paused"]
+        .into_iter()
+        .find(|code| body.contains(code))
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer(status: u16, body: impl Into<String>) -> Error {
+        Error::from_answer(
+            status,
+            BTreeMap::new(),
+            body.into(),
+            None,
+            "POST /v1/sessions",
+        )
+    }
+
+    #[test]
+    fn the_message_of_an_answer() {
+        for (body, message) in [
+            // The order: detail, message, error, raw text.
+            (json!({"detail": "d", "message": "m", "error": "e"}), "d"),
+            (json!({"message": "m", "error": "e"}), "m"),
+            (json!({"error": "e"}), "e"),
+            (json!({"error": {"message": "em", "code": "ec"}}), "em"),
+            // Details of every kind.
+            (json!({"detail": {"message": "dm", "code": "dc"}}), "dm"),
+            (json!({"detail": {"code": "dc"}}), "dc"),
+            (json!({"detail": {"message": null, "code": "dc"}}), "dc"),
+            (json!({"detail": {"other": 1}, "message": "m"}), "m"),
+            (json!({"detail": null, "message": "m"}), "m"),
+            (json!({"detail": 5, "message": "m"}), "m"),
+            (json!({"detail": [], "message": "m"}), "m"),
+            // What is empty says nothing.
+            (json!({"detail": "", "message": "m"}), "m"),
+            (json!({"detail": "", "message": " ", "error": "e"}), "e"),
+            (json!({"detail": {"message": "", "code": "dc"}}), "dc"),
+            (json!({"message": 5, "error": {"message": "em"}}), "em"),
+            // Lists of a validation.
+            (
+                json!({"detail": [{"loc": ["body", "message"], "msg": "too short", "type": "x"}]}),
+                "body.message: too short",
+            ),
+            (
+                json!({"detail": [{"loc": ["body", "items", 0], "msg": "a"}, {"loc": ["query"], "msg": "b"}]}),
+                "body.items.0: a; query: b",
+            ),
+            (json!({"detail": [{"msg": "no place"}]}), "no place"),
+            (
+                json!({"detail": [{"loc": [], "msg": "no place"}]}),
+                "no place",
+            ),
+            (json!({"detail": ["a", "b"]}), "a; b"),
+            (json!({"detail": [{"odd": 1}]}), r#"{"odd":1}"#),
+            // JSON without a message, and no object.
+            (json!({"code": 7}), r#"{"code":7}"#),
+            (json!(["a"]), r#"["a"]"#),
+        ] {
+            let error = answer(422, body.to_string());
+            assert_eq!(error.message(), message, "{body}");
+            assert_eq!(error.body(), Some(body.to_string().as_str()));
+        }
+    }
+
+    #[test]
+    fn the_message_of_an_answer_that_is_no_json() {
+        let page = format!("<html>{}", "é".repeat(1000));
+        assert_eq!(answer(502, page).message().chars().count(), 500);
+        assert_eq!(answer(502, "  upstream down \n").message(), "upstream down");
+        assert_eq!(answer(502, "").message(), "Bad Gateway");
+        assert_eq!(answer(502, " \n").message(), "Bad Gateway");
+        assert_eq!(answer(599, "").message(), "no reason given");
+        assert_eq!(
+            answer(404, "{\"detail\": \"cut").message(),
+            "{\"detail\": \"cut"
+        );
+    }
+
+    #[test]
+    fn the_kind_of_each_status() {
+        for (status, kind) in [
+            (400, ErrorKind::BadRequest),
+            (401, ErrorKind::Authentication),
+            (402, ErrorKind::Status),
+            (403, ErrorKind::PermissionDenied),
+            (404, ErrorKind::NotFound),
+            (406, ErrorKind::Status),
+            (409, ErrorKind::Conflict),
+            (410, ErrorKind::Status),
+            (418, ErrorKind::Status),
+            (422, ErrorKind::UnprocessableEntity),
+            (429, ErrorKind::RateLimit),
+            (499, ErrorKind::Status),
+            (500, ErrorKind::InternalServer),
+            (503, ErrorKind::InternalServer),
+            (599, ErrorKind::InternalServer),
+            (304, ErrorKind::Status),
+        ] {
+            let error = answer(status, r#"{"detail": "why"}"#);
+            assert_eq!(error.kind(), kind, "{status}");
+            assert_eq!(error.status_code(), Some(status));
+            assert!(!error.maybe_delivered());
+        }
+    }
+
+    #[test]
+    fn a_conflict_of_pause_and_resume_is_known_by_its_text() {
+        for code in ["already_paused", "not_paused"] {
+            for body in [
+                json!({"detail": code}).to_string(),
+                json!({"detail": {"code": code}}).to_string(),
+                json!({"error": format!("cannot: {code}")}).to_string(),
+                format!("plain {code} text"),
+            ] {
+                for status in [400, 405, 406, 409, 418, 422, 423, 499] {
+                    let error = answer(status, body.clone());
+                    assert_eq!(error.kind(), ErrorKind::Conflict, "{status} {body}");
+                    assert_eq!(error.code(), Some(code), "{status} {body}");
+                    assert_eq!(error.status_code(), Some(status));
+                }
+                for status in [401, 403, 404, 429, 500, 503] {
+                    let error = answer(status, body.clone());
+                    assert_eq!(
+                        error.kind(),
+                        ErrorKind::of_status(status),
+                        "{status} {body}"
+                    );
+                }
+            }
+        }
+        let other = answer(409, r#"{"detail": "not_running"}"#);
+        assert_eq!((other.kind(), other.code()), (ErrorKind::Conflict, None));
+        assert_eq!(other.message(), "not_running");
+    }
+
+    #[test]
+    fn the_limit_of_sessions_is_a_rate_limit() {
+        let limit = r#"{"detail": "Rate limit exceeded"}"#;
+        for status in [429, 503] {
+            assert_eq!(answer(status, limit).kind(), ErrorKind::RateLimit);
+        }
+        for status in [500, 502, 504] {
+            assert_eq!(answer(status, limit).kind(), ErrorKind::InternalServer);
+        }
+        assert_eq!(answer(503, "maintenance").kind(), ErrorKind::InternalServer);
+    }
+
+    #[test]
+    fn the_code_of_an_answer() {
+        for (body, code) in [
+            (json!({"code": "a", "detail": {"code": "b"}}), Some("a")),
+            (
+                json!({"detail": {"code": "b"}, "error": {"code": "c"}}),
+                Some("b"),
+            ),
+            (json!({"error": {"code": "c"}}), Some("c")),
+            (json!({"code": 5, "error": {"code": "c"}}), Some("c")),
+            (json!({"code": 5}), None),
+            (json!({"detail": "words"}), None),
+            (json!("words"), None),
+        ] {
+            assert_eq!(answer(422, body.to_string()).code(), code, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_text_says_what_was_asked_what_came_and_what_to_do() {
+        for status in [400, 401, 403, 404, 409, 410, 422, 429, 500, 503] {
+            let text = answer(status, r#"{"detail": "Why it is so"}"#).to_string();
+            let start = format!("POST /v1/sessions answered {status}: Why it is so. ");
+            let advice = text.strip_prefix(&start).unwrap_or_default();
+            assert!(advice.len() > 10 && advice.ends_with('.'), "{text}");
+        }
+        // No stop after a stop.
+        let text = answer(401, r#"{"detail": "Who are you?"}"#).to_string();
+        assert!(text.contains("Who are you? Check"), "{text}");
+    }
+
+    #[test]
+    fn an_ambiguous_answer_keeps_its_status_in_the_text() {
+        let error = answer(500, r#"{"detail": "Internal error"}"#)
+            .with_maybe_delivered("It may have happened: look first.");
+        assert!(error.maybe_delivered());
+        assert_eq!(error.message(), "Internal error");
+        assert_eq!(
+            error.to_string(),
+            "POST /v1/sessions answered 500: Internal error. It may have happened: look first."
+        );
+        // Said twice, it is there once.
+        let again = error.with_maybe_delivered("Look first.").to_string();
+        assert_eq!(again.matches("ook first").count(), 1, "{again}");
+    }
+
+    #[test]
+    fn advice_can_be_left_out() {
+        let error = answer(401, r#"{"detail": "no"}"#).without_advice();
+        assert_eq!(error.to_string(), "POST /v1/sessions answered 401: no.");
+        let error = Error::new(ErrorKind::Timeout, "Too slow!").without_advice();
+        assert_eq!(error.to_string(), "Too slow!");
+        assert_eq!(
+            Error::new(ErrorKind::Timeout, "Too slow").to_string(),
+            "Too slow. Try again, or raise `timeout`."
+        );
+    }
+
+    #[test]
+    fn an_answer_brings_its_headers_id_and_wait() {
+        let headers = BTreeMap::from([
+            ("x-request-id".to_owned(), "req-7".to_owned()),
+            ("retry-after".to_owned(), "2".to_owned()),
+        ]);
+        let wait = Some(Duration::from_millis(2500));
+        let error = Error::from_answer(429, headers.clone(), "{}".to_owned(), wait, "GET /v1/x");
+        assert_eq!(error.request_id(), Some("req-7"));
+        assert_eq!(error.retry_after(), wait);
+        assert_eq!(error.headers(), &headers);
+    }
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own() {
+        let names: std::collections::HashSet<_> =
+            ErrorKind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names.len(), ErrorKind::ALL.len());
+        for kind in ErrorKind::ALL {
+            assert_eq!(json!(kind), json!(kind.name()));
+        }
+    }
+
+    #[test]
+    fn an_error_as_json_has_every_field_for_the_bindings() {
+        let question = Event::new(crate::agi::EventType::Question, Some(4), "{}");
+        let error = Error::new(ErrorKind::QuestionPending, "Asks")
+            .with_session("s1")
+            .with_reason("why")
+            .with_last_event_id(9)
+            .with_question(question.clone())
+            .with_events(vec![question]);
+        let found: serde_json::Value = serde_json::from_str(&error.to_json()).expect("JSON");
+        let event = json!({"type": "question", "id": 4, "raw": "{}"});
+        assert_eq!(
+            found,
+            json!({
+                "name": "QuestionPending", "text": "Asks.", "message": "Asks", "status_code": null,
+                "code": null, "body": null, "headers": {}, "request_id": null, "retry_after": null,
+                "maybe_delivered": false, "session_id": "s1", "reason": "why", "last_event_id": 9,
+                "question": event, "events": [event],
+            })
+        );
+    }
+
+    #[test]
+    fn the_debug_text_has_neither_body_nor_headers() {
+        let headers = BTreeMap::from([("x-echo".to_owned(), "header-text".to_owned())]);
+        let body = r#"{"detail": "why", "echo": "body-text"}"#.to_owned();
+        let error = Error::from_answer(401, headers, body, None, "GET /v1/x");
+        let shown = format!("{error:?} {error:#?}");
+        assert!(shown.contains("AuthenticationError") && shown.contains("401"));
+        assert!(!shown.contains("header-text") && !shown.contains("body-text"));
+    }
+}

@@ -1,0 +1,32 @@
+//! The client for agent sessions: one Rust core, one behaviour in Rust, Python
+//! and Node.
+//!
+//! ```no_run
+//! use sessionwire::agi::{Client, CreateSession, RunTask};
+//!
+//! # async fn example() -> sessionwire::Result<()> {
+//! let client = Client::from_env()?; // AGI_API_KEY, AGI_BASE_URL
+//! let session = client.sessions().create(CreateSession::new("agi-0")).await?;
+//! let result = session.run_task(RunTask::new("Find three nonstop SFO-JFK flights")).await?;
+//! println!("{}", result.text);
+//! session.delete().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The pure parts ([`sse`], [`stream::resume`], [`transport::retry`]) do no I/O
+//! and can be tested and fuzzed from outside.
+
+#![forbid(unsafe_code)]
+
+pub mod agi;
+mod config;
+mod error;
+pub mod sse;
+pub mod stream;
+pub mod transport;
+
+pub use config::{ClientConfig, ClientOptions, OptionChanges};
+pub use error::{Error, ErrorKind, Result};
+pub use stream::{Batch, EventQueue, EventStream};
+pub use transport::Secret;

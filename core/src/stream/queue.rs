@@ -1,0 +1,724 @@
+//! The bounded queue between a stream and its consumer.
+//!
+//! The producer waits while the queue is full, so that a slow consumer stops
+//! the socket from being read. The consumer takes whole batches.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::agi::Event;
+use crate::error::{Error, Result};
+
+/// Most events that wait in a queue.
+const MAX_EVENTS: usize = 4096;
+/// Most bytes that wait in a queue; one larger event still passes.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// The events of a stream that wait for their consumer. Clones share it; when
+/// the last one is dropped the stream is closed.
+#[derive(Clone)]
+pub struct EventQueue(Arc<Consumer>);
+
+/// The stream's side of an [`EventQueue`].
+pub(crate) struct Producer(Arc<Shared>);
+
+/// All handles of the consumer together.
+struct Consumer(Arc<Shared>);
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// What [`EventQueue::try_take`] gives.
+#[derive(Debug)]
+pub enum Batch {
+    /// At least one event, in order.
+    Events(Vec<Event>),
+    /// Nothing now; more may come.
+    Empty,
+    /// The stream ended well, or was closed by the consumer.
+    Ended,
+    /// The stream ended for good with an error. Reported once; then `Ended`.
+    Failed(Error),
+}
+
+struct Shared {
+    state: Mutex<State>,
+    readable: Condvar,
+    writable: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    events: VecDeque<Event>,
+    bytes: usize,
+    end: Option<Result<()>>,
+    closed: bool,
+    wakers: Vec<Waker>,
+    callback: Option<Box<dyn FnOnce() + Send>>,
+    on_close: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl State {
+    fn readable(&self) -> bool {
+        !self.events.is_empty() || self.end.is_some() || self.closed
+    }
+
+    fn full(&self) -> bool {
+        self.events.len() >= MAX_EVENTS || self.bytes >= MAX_BYTES
+    }
+}
+
+/// A queue: the stream's side and the consumer's.
+pub(crate) fn queue() -> (Producer, EventQueue) {
+    let shared = Arc::new(Shared {
+        state: Mutex::default(),
+        readable: Condvar::new(),
+        writable: Notify::new(),
+    });
+    (
+        Producer(shared.clone()),
+        EventQueue(Arc::new(Consumer(shared))),
+    )
+}
+
+impl EventQueue {
+    /// Takes up to `max` events without waiting.
+    pub fn try_take(&self, max: usize) -> Batch {
+        let shared = self.shared();
+        let mut state = shared.lock();
+        if state.closed {
+            return Batch::Ended;
+        }
+        if !state.events.is_empty() {
+            let was_full = state.full();
+            let count = state.events.len().min(max.max(1));
+            let events: Vec<Event> = state.events.drain(..count).collect();
+            state.bytes -= events.iter().map(Event::weight).sum::<usize>();
+            drop(state);
+            if was_full {
+                shared.writable.notify_one();
+            }
+            return Batch::Events(events);
+        }
+        match &mut state.end {
+            None => Batch::Empty,
+            Some(end) => match std::mem::replace(end, Ok(())) {
+                Ok(()) => Batch::Ended,
+                Err(error) => Batch::Failed(error),
+            },
+        }
+    }
+
+    /// Waits until [`try_take`](Self::try_take) has something to say.
+    pub fn wait(&self) -> impl Future<Output = ()> + Send + 'static {
+        let queue = self.clone();
+        std::future::poll_fn(move |cx| queue.shared().poll_ready(cx))
+    }
+
+    /// Waits like [`wait`](Self::wait), blocking this thread for at most
+    /// `limit`. Says whether there is something to take.
+    pub fn wait_blocking(&self, limit: Duration) -> bool {
+        // A limit beyond what the clock can say is none.
+        let until = Instant::now().checked_add(limit);
+        let shared = self.shared();
+        let mut state = shared.lock();
+        while !state.readable() {
+            let left = until.map_or(Duration::MAX, |until| {
+                until.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                return false;
+            }
+            state = shared
+                .readable
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        true
+    }
+
+    /// Calls `callback` once, as soon as there is something to take: at once
+    /// and on this thread, or later on the stream's thread. A callback that
+    /// still waits is replaced.
+    pub fn on_ready(&self, callback: impl FnOnce() + Send + 'static) {
+        let mut state = self.shared().lock();
+        if state.readable() {
+            drop(state);
+            callback();
+        } else {
+            state.callback = Some(Box::new(callback));
+        }
+    }
+
+    /// Ends the stream from the consumer's side: drops what waits, frees the
+    /// socket and wakes every waiter. Can be called twice.
+    pub fn close(&self) {
+        self.shared().close();
+    }
+
+    /// Whether the consumer closed the stream.
+    pub fn is_closed(&self) -> bool {
+        self.shared().lock().closed
+    }
+
+    /// How many events wait.
+    pub fn len(&self) -> usize {
+        self.shared().lock().events.len()
+    }
+
+    /// Whether no event waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the stream waits for the consumer.
+    pub(crate) fn is_full(&self) -> bool {
+        self.shared().lock().full()
+    }
+
+    /// Ends the stream after what waits already.
+    pub(crate) fn finish(&self, end: Result<()>) {
+        self.shared().finish(end);
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.0.0
+    }
+}
+
+impl Producer {
+    /// Runs `callback` when the consumer closes the stream.
+    pub(crate) fn set_on_close(&self, callback: impl FnOnce() + Send + 'static) {
+        let mut state = self.0.lock();
+        if state.closed {
+            drop(state);
+            callback();
+        } else {
+            state.on_close = Some(Box::new(callback));
+        }
+    }
+
+    /// Appends a batch; waits first while the queue is full. False if the
+    /// consumer is gone.
+    pub(crate) async fn push_batch(&self, batch: &mut Vec<Event>) -> bool {
+        loop {
+            let room = self.0.writable.notified();
+            {
+                let mut state = self.0.lock();
+                if state.closed {
+                    return false;
+                }
+                if !state.full() {
+                    state.bytes += batch.iter().map(Event::weight).sum::<usize>();
+                    let was_readable = state.readable();
+                    state.events.extend(batch.drain(..));
+                    if !was_readable && state.readable() {
+                        self.0.wake(state);
+                    }
+                    return true;
+                }
+            }
+            room.await;
+        }
+    }
+
+    /// Ends the stream from its own side. Only the first end counts.
+    pub(crate) fn finish(&self, end: Result<()>) {
+        self.0.finish(end);
+    }
+}
+
+impl Clone for Producer {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl Shared {
+    fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let waiting = std::mem::take(&mut state.events);
+        state.bytes = 0;
+        let on_close = state.on_close.take();
+        self.wake(state);
+        self.writable.notify_one();
+        if let Some(on_close) = on_close {
+            on_close();
+        }
+        drop(waiting);
+    }
+
+    fn finish(&self, end: Result<()>) {
+        let mut state = self.lock();
+        if state.end.is_none() {
+            state.end = Some(end);
+            self.wake(state);
+        }
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let wakers = std::mem::take(&mut state.wakers);
+        let callback = state.callback.take();
+        drop(state);
+        self.readable.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
+        if let Some(callback) = callback {
+            callback();
+        }
+    }
+
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.readable() {
+            return Poll::Ready(());
+        }
+        if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            state.wakers.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for EventQueue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventQueue")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The events of a session or task as a [`Stream`](futures_core::Stream).
+/// Dropping it frees the socket.
+#[derive(Debug)]
+pub struct EventStream {
+    queue: EventQueue,
+    taken: VecDeque<Event>,
+}
+
+impl EventStream {
+    pub(crate) fn new(queue: EventQueue) -> Self {
+        Self {
+            queue,
+            taken: VecDeque::new(),
+        }
+    }
+
+    /// The next event; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Event>> {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// The queue behind the stream.
+    pub fn queue(&self) -> &EventQueue {
+        &self.queue
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
+        loop {
+            if let Some(event) = self.taken.pop_front() {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            match self.queue.try_take(512) {
+                Batch::Events(events) => self.taken = events.into(),
+                Batch::Ended => return Poll::Ready(None),
+                Batch::Failed(error) => return Poll::Ready(Some(Err(error))),
+                Batch::Empty => {
+                    if self.queue.shared().poll_ready(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl futures_core::Stream for EventStream {
+    type Item = Result<Event>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(cx)
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::task::Wake;
+
+    use super::*;
+    use crate::agi::EventType;
+    use crate::error::ErrorKind;
+
+    fn event(id: i64) -> Event {
+        Event::new(EventType::Thought, Some(id), "{}")
+    }
+
+    fn events(ids: std::ops::RangeInclusive<i64>) -> Vec<Event> {
+        ids.map(event).collect()
+    }
+
+    /// Counts how often it is woken or called.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Count {
+        fn get(&self) -> usize {
+            self.0.load(Ordering::SeqCst)
+        }
+
+        fn callback(self: &Arc<Self>) -> impl FnOnce() + Send + 'static {
+            let count = self.clone();
+            move || count.wake()
+        }
+    }
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Polls a future once.
+    fn poll<F: Future>(future: Pin<&mut F>, count: &Arc<Count>) -> Poll<F::Output> {
+        let waker = Waker::from(count.clone());
+        future.poll(&mut Context::from_waker(&waker))
+    }
+
+    /// Pushes what must fit at once.
+    fn push(producer: &Producer, mut batch: Vec<Event>) {
+        let pushed = std::pin::pin!(producer.push_batch(&mut batch));
+        assert_eq!(poll(pushed, &Arc::default()), Poll::Ready(true));
+    }
+
+    fn ids(batch: Batch) -> Vec<i64> {
+        match batch {
+            Batch::Events(events) => events.iter().filter_map(Event::id).collect(),
+            other => panic!("no events but {other:?}"),
+        }
+    }
+
+    #[test]
+    fn events_come_in_order_and_in_batches() {
+        let (producer, queue) = queue();
+        assert!(matches!(queue.try_take(10), Batch::Empty));
+        push(&producer, events(1..=3));
+        push(&producer, events(4..=5));
+        assert_eq!(queue.len(), 5);
+        assert_eq!(ids(queue.try_take(2)), [1, 2]);
+        assert_eq!(ids(queue.try_take(0)), [3], "at least one");
+        assert_eq!(ids(queue.try_take(usize::MAX)), [4, 5]);
+        assert!(matches!(queue.try_take(1), Batch::Empty));
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn clones_share_the_queue() {
+        let (producer, queue) = queue();
+        push(&producer.clone(), events(1..=1));
+        assert_eq!(ids(queue.try_take(9)), [1]);
+    }
+
+    #[test]
+    fn the_end_comes_after_the_last_event_and_stays() {
+        let (producer, queue) = queue();
+        push(&producer, events(1..=2));
+        producer.finish(Ok(()));
+        assert_eq!(ids(queue.try_take(1)), [1]);
+        assert_eq!(ids(queue.try_take(1)), [2]);
+        for _ in 0..3 {
+            assert!(matches!(queue.try_take(1), Batch::Ended));
+        }
+    }
+
+    #[test]
+    fn a_failure_is_reported_once_and_only_the_first_end_counts() {
+        let (producer, queue) = queue();
+        push(&producer, events(1..=1));
+        producer.finish(Err(Error::new(ErrorKind::Stream, "broken")));
+        producer.finish(Ok(()));
+        producer.finish(Err(Error::new(ErrorKind::Timeout, "later")));
+        assert_eq!(ids(queue.try_take(1)), [1]);
+        let Batch::Failed(error) = queue.try_take(1) else {
+            panic!("it failed");
+        };
+        assert_eq!(error.kind(), ErrorKind::Stream);
+        assert!(matches!(queue.try_take(1), Batch::Ended));
+    }
+
+    #[test]
+    fn close_drops_what_waits_and_can_be_called_twice() {
+        let (producer, queue) = queue();
+        let closed = Arc::new(Count::default());
+        producer.set_on_close(closed.callback());
+        push(&producer, events(1..=3));
+        queue.close();
+        queue.close();
+        assert!(queue.is_closed());
+        assert_eq!((queue.len(), closed.get()), (0, 1));
+        assert!(matches!(queue.try_take(1), Batch::Ended));
+        let mut late = events(4..=4);
+        let pushed = std::pin::pin!(producer.push_batch(&mut late));
+        assert_eq!(poll(pushed, &Arc::default()), Poll::Ready(false));
+        producer.finish(Err(Error::new(ErrorKind::Stream, "too late")));
+        assert!(matches!(queue.try_take(1), Batch::Ended));
+        // Who asks to be told after the close is told at once.
+        producer.set_on_close(closed.callback());
+        assert_eq!(closed.get(), 2);
+    }
+
+    #[test]
+    fn a_full_queue_holds_the_producer_back() {
+        let (producer, queue) = queue();
+        assert!(!queue.is_full());
+        push(&producer, events(1..=MAX_EVENTS as i64));
+        assert!(queue.is_full());
+
+        let woken = Arc::new(Count::default());
+        let mut batch = events(5000..=5001);
+        let mut pushing = std::pin::pin!(producer.push_batch(&mut batch));
+        assert!(poll(pushing.as_mut(), &woken).is_pending());
+        assert_eq!((queue.len(), woken.get()), (MAX_EVENTS, 0));
+
+        assert_eq!(ids(queue.try_take(1)), [1]);
+        assert_eq!(woken.get(), 1);
+        assert_eq!(poll(pushing, &woken), Poll::Ready(true));
+        assert_eq!(queue.len(), MAX_EVENTS + 1);
+    }
+
+    #[test]
+    fn a_queue_is_full_by_bytes_too() {
+        let (producer, queue) = queue();
+        let large = || Event::new(EventType::Log, None, "x".repeat(MAX_BYTES));
+        push(&producer, vec![large()]);
+        assert!(queue.is_full());
+        let woken = Arc::new(Count::default());
+        let mut batch = vec![large()];
+        let mut pushing = std::pin::pin!(producer.push_batch(&mut batch));
+        assert!(poll(pushing.as_mut(), &woken).is_pending());
+        assert!(matches!(queue.try_take(1), Batch::Events(_)));
+        assert!(!queue.is_full());
+        assert_eq!(poll(pushing, &woken), Poll::Ready(true));
+        assert!(matches!(queue.try_take(9), Batch::Events(_)));
+        assert!(!queue.is_full(), "the bytes are counted down again");
+    }
+
+    #[test]
+    fn a_take_that_leaves_it_full_loses_no_wake() {
+        let (producer, queue) = queue();
+        push(&producer, events(1..=MAX_EVENTS as i64 - 1));
+        push(&producer, events(1..=10));
+        let woken = Arc::new(Count::default());
+        let mut batch = events(1..=1);
+        let mut pushing = std::pin::pin!(producer.push_batch(&mut batch));
+        assert!(poll(pushing.as_mut(), &woken).is_pending());
+        assert_eq!(ids(queue.try_take(1)), [1]);
+        assert!(
+            poll(pushing.as_mut(), &woken).is_pending(),
+            "it is still full"
+        );
+        let before = woken.get();
+        assert_eq!(ids(queue.try_take(100)).len(), 100);
+        assert!(woken.get() > before);
+        assert_eq!(poll(pushing, &woken), Poll::Ready(true));
+    }
+
+    #[test]
+    fn close_frees_a_producer_that_waits() {
+        let (producer, queue) = queue();
+        push(&producer, events(1..=MAX_EVENTS as i64));
+        let woken = Arc::new(Count::default());
+        let mut batch = events(1..=1);
+        let mut pushing = std::pin::pin!(producer.push_batch(&mut batch));
+        assert!(poll(pushing.as_mut(), &woken).is_pending());
+        queue.close();
+        assert_eq!(woken.get(), 1);
+        assert_eq!(poll(pushing, &woken), Poll::Ready(false));
+    }
+
+    #[test]
+    fn a_waiter_is_woken_by_the_first_event_the_end_and_a_close() {
+        let act: [fn(&Producer, &EventQueue); 4] = [
+            |producer, _| push(producer, events(1..=1)),
+            |producer, _| producer.finish(Ok(())),
+            |producer, _| producer.finish(Err(Error::new(ErrorKind::Stream, "broken"))),
+            |_, queue| queue.close(),
+        ];
+        for act in act {
+            let (producer, queue) = queue();
+            let woken = Arc::new(Count::default());
+            let mut wait = std::pin::pin!(queue.wait());
+            assert!(poll(wait.as_mut(), &woken).is_pending());
+            // Asking again does not register twice.
+            assert!(poll(wait.as_mut(), &woken).is_pending());
+            act(&producer, &queue);
+            assert_eq!(woken.get(), 1);
+            assert!(poll(wait.as_mut(), &woken).is_ready());
+            assert!(poll(std::pin::pin!(queue.wait()), &woken).is_ready());
+        }
+    }
+
+    #[test]
+    fn every_waiter_is_woken() {
+        let (producer, queue) = queue();
+        let counts: Vec<Arc<Count>> = std::iter::repeat_with(Arc::default).take(5).collect();
+        for count in &counts {
+            assert!(poll(std::pin::pin!(queue.wait()), count).is_pending());
+        }
+        push(&producer, events(1..=1));
+        assert!(counts.iter().all(|count| count.get() == 1));
+    }
+
+    #[test]
+    fn more_events_wake_nobody_while_some_wait() {
+        let (producer, queue) = queue();
+        push(&producer, events(1..=1));
+        let called = Arc::new(Count::default());
+        queue.on_ready(called.callback());
+        assert_eq!(called.get(), 1, "at once");
+        push(&producer, events(2..=2));
+        producer.finish(Ok(()));
+        assert_eq!(called.get(), 1, "once");
+    }
+
+    #[test]
+    fn a_callback_is_called_once_and_the_last_one_counts() {
+        let (producer, queue) = queue();
+        let (first, second) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        queue.on_ready(first.callback());
+        queue.on_ready(second.callback());
+        assert_eq!((first.get(), second.get()), (0, 0));
+        push(&producer, events(1..=1));
+        push(&producer, events(2..=2));
+        queue.close();
+        assert_eq!((first.get(), second.get()), (0, 1));
+    }
+
+    #[test]
+    fn a_callback_may_use_the_queue() {
+        let (producer, queue) = queue();
+        let (sender, taken) = mpsc::channel();
+        let inner = queue.clone();
+        queue.on_ready(move || {
+            sender.send(ids(inner.try_take(9))).expect("the test waits");
+            inner.on_ready(|| {});
+            inner.close();
+        });
+        push(&producer, events(1..=2));
+        assert_eq!(taken.try_recv(), Ok(vec![1, 2]));
+        assert!(queue.is_closed());
+    }
+
+    #[test]
+    fn an_empty_batch_wakes_nobody() {
+        let (producer, queue) = queue();
+        let called = Arc::new(Count::default());
+        queue.on_ready(called.callback());
+        push(&producer, Vec::new());
+        assert_eq!(called.get(), 0);
+        push(&producer, events(1..=1));
+        assert_eq!(called.get(), 1);
+    }
+
+    #[test]
+    fn a_blocked_thread_is_woken() {
+        let act: [fn(&Producer, &EventQueue); 3] = [
+            |producer, _| push(producer, events(1..=1)),
+            |producer, _| producer.finish(Ok(())),
+            |_, queue| queue.close(),
+        ];
+        for act in act {
+            let (producer, queue) = queue();
+            let waiter = queue.clone();
+            let blocked = std::thread::spawn(move || waiter.wait_blocking(Duration::MAX));
+            act(&producer, &queue);
+            assert!(blocked.join().expect("no limit is too long"));
+        }
+    }
+
+    #[test]
+    fn a_blocking_wait_has_a_limit() {
+        let (producer, queue) = queue();
+        assert!(!queue.wait_blocking(Duration::ZERO));
+        assert!(!queue.wait_blocking(Duration::from_millis(1)));
+        push(&producer, events(1..=1));
+        assert!(queue.wait_blocking(Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn a_stream_gives_every_event_then_the_error_then_nothing() {
+        let (producer, queue) = queue();
+        let mut stream = EventStream::new(queue);
+        let pushing = tokio::spawn(async move {
+            for id in 1..=3 * MAX_EVENTS as i64 {
+                assert!(producer.push_batch(&mut events(id..=id)).await);
+            }
+            producer.finish(Err(Error::new(ErrorKind::Stream, "broken")));
+        });
+        for id in 1..=3 * MAX_EVENTS as i64 {
+            let event = stream.next().await.expect("more events").expect("no error");
+            assert_eq!(event.id(), Some(id));
+        }
+        let error = stream
+            .next()
+            .await
+            .expect("the error")
+            .expect_err("no event");
+        assert_eq!(error.kind(), ErrorKind::Stream);
+        assert!(stream.next().await.is_none());
+        pushing.await.expect("the producer ends");
+    }
+
+    #[test]
+    fn dropping_a_stream_closes_its_queue() {
+        let (_producer, queue) = queue();
+        drop(EventStream::new(queue.clone()));
+        assert!(queue.is_closed());
+    }
+
+    #[test]
+    fn dropping_the_last_handle_closes_the_queue() {
+        let (producer, queue) = queue();
+        let closed = Arc::new(Count::default());
+        producer.set_on_close(closed.callback());
+        let other = queue.clone();
+        drop(queue);
+        assert_eq!(closed.get(), 0);
+        drop(other);
+        assert_eq!(closed.get(), 1);
+        let mut late = events(1..=1);
+        let pushed = std::pin::pin!(producer.push_batch(&mut late));
+        assert_eq!(poll(pushed, &Arc::default()), Poll::Ready(false));
+    }
+
+    #[test]
+    fn the_streams_side_may_go_first() {
+        let (producer, queue) = queue();
+        push(&producer, events(1..=1));
+        producer.finish(Ok(()));
+        drop(producer);
+        assert_eq!(ids(queue.try_take(9)), [1]);
+        assert!(matches!(queue.try_take(9), Batch::Ended));
+    }
+}

@@ -1,0 +1,210 @@
+//! What to deliver, what to drop, and where to look for what is missing.
+//!
+//! A pure state machine. It is told what arrives; it knows neither sockets nor
+//! clocks. One instance lives as long as the consumer's stream, over any number
+//! of connections.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::agi::Event;
+use crate::transport::retry::backoff;
+
+/// How many events without an id are remembered.
+const REMEMBERED: usize = 256;
+/// How many ranges of ids that never came are remembered.
+const MAX_GAPS: usize = 1024;
+
+/// What to do with an event that arrived.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Give it to the consumer.
+    Deliver,
+    /// The consumer has it already, or it belongs to an older task.
+    Drop,
+    /// Ids are missing before it: read the messages after this id, hand them
+    /// to [`Resume::looked_up`], and ask again.
+    LookUp {
+        /// The highest id delivered.
+        after: i64,
+    },
+}
+
+/// The position in a session's events.
+#[derive(Debug)]
+pub struct Resume {
+    /// The highest id delivered, or the id before the first one of interest.
+    high: i64,
+    /// Ids below `high` that never came, oldest first.
+    gaps: VecDeque<RangeInclusive<i64>>,
+    /// Connections so far.
+    connections: u64,
+    /// Up to this id the messages were looked up.
+    looked_up_to: i64,
+    /// Looked up, and not delivered yet.
+    found: BTreeMap<i64, Event>,
+    recent: VecDeque<u64>,
+    recent_set: HashSet<u64>,
+}
+
+impl Resume {
+    /// A position after `baseline`: everything up to that id is old.
+    pub fn new(baseline: i64) -> Self {
+        Self {
+            high: baseline,
+            gaps: VecDeque::new(),
+            connections: 0,
+            looked_up_to: baseline,
+            found: BTreeMap::new(),
+            recent: VecDeque::new(),
+            recent_set: HashSet::new(),
+        }
+    }
+
+    /// The highest id delivered.
+    pub fn high(&self) -> i64 {
+        self.high
+    }
+
+    /// How many connections were opened.
+    pub fn connections(&self) -> u64 {
+        self.connections
+    }
+
+    /// A connection was opened.
+    pub fn connected(&mut self) {
+        self.connections += 1;
+    }
+
+    /// Decides about an event. After [`Step::Deliver`] it counts as delivered.
+    pub fn admit(&mut self, event: &Event) -> Step {
+        match event.id() {
+            Some(id) => self.admit_id(id),
+            None => self.admit_unnumbered(event.fingerprint()),
+        }
+    }
+
+    fn admit_id(&mut self, id: i64) -> Step {
+        if id <= self.high {
+            return if self.take_from_gap(id) {
+                Step::Deliver
+            } else {
+                Step::Drop
+            };
+        }
+        let jump = id > self.high.saturating_add(1);
+        let reconnected = self.connections > 1;
+        if jump && reconnected && self.looked_up_to < id - 1 {
+            return Step::LookUp { after: self.high };
+        }
+        self.advance(id);
+        self.found.remove(&id);
+        Step::Deliver
+    }
+
+    fn admit_unnumbered(&mut self, fingerprint: u64) -> Step {
+        if !self.recent_set.insert(fingerprint) {
+            return Step::Drop;
+        }
+        self.recent.push_back(fingerprint);
+        if self.recent.len() > REMEMBERED
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.recent_set.remove(&oldest);
+        }
+        Step::Deliver
+    }
+
+    /// Takes the answer of a look-up: events by their ids. `up_to` is the
+    /// highest id that the answer speaks of; the id before the event that
+    /// asked counts as looked up in any case.
+    pub fn looked_up(&mut self, events: impl IntoIterator<Item = Event>, up_to: i64) {
+        self.looked_up_to = self.looked_up_to.max(up_to);
+        for event in events {
+            if let Some(id) = event.id().filter(|id| *id > self.high) {
+                self.found.insert(id, event);
+            }
+        }
+    }
+
+    /// The next event that a look-up found below `id`. It counts as delivered.
+    pub fn next_found_before(&mut self, id: i64) -> Option<Event> {
+        loop {
+            let entry = self.found.first_entry()?;
+            if *entry.key() >= id {
+                return None;
+            }
+            let (found, event) = entry.remove_entry();
+            if found > self.high {
+                self.advance(found);
+                return Some(event);
+            }
+        }
+    }
+
+    fn advance(&mut self, id: i64) {
+        if id > self.high.saturating_add(1) {
+            self.gaps.push_back(self.high + 1..=id - 1);
+            if self.gaps.len() > MAX_GAPS {
+                self.gaps.pop_front();
+            }
+        }
+        self.high = id;
+    }
+
+    /// Whether this id never came; it is no gap from now on. An event that
+    /// arrives late is better than one that is lost.
+    fn take_from_gap(&mut self, id: i64) -> bool {
+        let Some(at) = self.gaps.iter().position(|gap| gap.contains(&id)) else {
+            return false;
+        };
+        let gap = self.gaps[at].clone();
+        let left = *gap.start()..=id - 1;
+        let right = id + 1..=*gap.end();
+        self.gaps.remove(at);
+        for part in [right, left] {
+            if !part.is_empty() {
+                self.gaps.insert(at, part);
+            }
+        }
+        true
+    }
+}
+
+/// The waits between attempts to connect.
+#[derive(Debug)]
+pub struct Backoff {
+    failures: u32,
+    most: u32,
+}
+
+impl Backoff {
+    /// Gives up after `most` failures in a row.
+    pub fn new(most: u32) -> Self {
+        Self { failures: 0, most }
+    }
+
+    /// Something new arrived: the next failure is the first again.
+    pub fn progress(&mut self) {
+        self.failures = 0;
+    }
+
+    /// The wait before the next attempt, or `None` to give up. A connection
+    /// that broke after it had brought something new is opened again at once,
+    /// or after what the server's `retry:` asks.
+    pub fn next(&mut self, server_retry: Option<Duration>, jitter: f64) -> Option<Duration> {
+        const FIRST: Duration = Duration::from_secs(1);
+        const LONGEST: Duration = Duration::from_secs(30);
+        if self.failures >= self.most {
+            return None;
+        }
+        let step = self.failures;
+        self.failures += 1;
+        let wait = match step {
+            0 => Duration::ZERO,
+            step => backoff(step - 1, FIRST, LONGEST, jitter),
+        };
+        Some(wait.max(server_retry.unwrap_or_default().min(LONGEST)))
+    }
+}
