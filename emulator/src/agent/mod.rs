@@ -1,0 +1,224 @@
+//! The agent: plays the scenario's script for a task, or works on the task itself.
+
+mod ask;
+mod reading;
+mod script;
+mod task_text;
+
+use crate::agi::log::Draft;
+use crate::agi::session::{Gone, Turn};
+use crate::page::Page;
+use crate::state::lock;
+use serde_json::{Value, json};
+use std::time::Duration;
+use url::Url;
+
+/// Works on one task until it is done, or taken away.
+pub(crate) async fn work(turn: Turn, task: String, start_url: Option<String>) {
+    let script = lock(&turn.server().playing).script_for(&task);
+    let ended = match script {
+        Some(steps) => {
+            if let Some(url) = &start_url {
+                turn.session().show(Page::unopened(url));
+            }
+            script::play(&turn, &task, &steps).await
+        }
+        None => {
+            Agent {
+                turn: &turn,
+                task: &task,
+                updates: Vec::new(),
+            }
+            .work(start_url.as_deref())
+            .await
+        }
+    };
+    if let Err(Gone) = ended {
+        tracing::debug!(session_id = turn.session().id, "the task was taken away");
+    }
+}
+
+/// The built-in agent.
+struct Agent<'a> {
+    turn: &'a Turn,
+    task: &'a str,
+    /// Messages that came while it worked.
+    updates: Vec<String>,
+}
+
+/// What the agent works on.
+enum Subject {
+    /// An address to open.
+    Address(Url),
+    /// The page the browser shows.
+    Shown(Page),
+    /// The text of the task.
+    Text,
+}
+
+impl Agent<'_> {
+    async fn work(mut self, start_url: Option<&str>) -> Result<(), Gone> {
+        self.say(Draft::System(format!(
+            "The built-in agent works on a task of {} characters",
+            self.task.chars().count()
+        )))
+        .await?;
+        let subject = match self.subject(start_url) {
+            Ok(subject) => subject,
+            Err(problem) => return self.turn.fail(problem, 400).await,
+        };
+        let answer = match ask::question(self.task) {
+            Some(question) => {
+                self.say(Draft::Thought("The task asks me to ask first".to_owned()))
+                    .await?;
+                Some(self.turn.ask(question).await?)
+            }
+            None => None,
+        };
+        let result = match subject {
+            Subject::Address(url) => {
+                self.step(format!("Opening {url}"), url.as_str(), "navigate")
+                    .await?;
+                let page = Page::open(&self.turn.server().web, &url).await;
+                if !self.turn.session().show(page.clone()) {
+                    return Err(Gone);
+                }
+                if let Some(problem) = page.problem {
+                    return self.turn.fail(problem.text, problem.status).await;
+                }
+                if page.url != url.as_str() {
+                    self.thought(format!("The page sent me on to {}", page.url))
+                        .await?;
+                }
+                self.read(&page).await?
+            }
+            Subject::Shown(page) => {
+                self.thought(format!("The browser already shows {}", page.url))
+                    .await?;
+                self.read(&page).await?
+            }
+            Subject::Text => self.answer_from_text().await?,
+        };
+        let result = self.complete(result, answer.as_deref()).await?;
+        self.turn.done(result).await
+    }
+
+    fn subject(&self, start_url: Option<&str>) -> Result<Subject, String> {
+        if let Some(text) = start_url {
+            let url = Url::parse(text)
+                .ok()
+                .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+            return url.map(Subject::Address).ok_or_else(|| {
+                format!("Cannot open start_url `{text}`: it is not an http or https address. Write it out, such as https://example.com/")
+            });
+        }
+        if let Some(url) = task_text::address(self.task) {
+            return Ok(Subject::Address(url));
+        }
+        let page = self.turn.session().page();
+        let meant = page.by_user || task_text::means_this_page(self.task);
+        if page.url.is_empty() || !meant {
+            return Ok(Subject::Text);
+        }
+        match (&page.problem, Url::parse(&page.url)) {
+            (Some(problem), _) => Err(problem.text.clone()),
+            // A script only showed the address; nothing was read yet.
+            (None, Ok(url)) if page.blocks.is_empty() => Ok(Subject::Address(url)),
+            (None, _) => Ok(Subject::Shown(page)),
+        }
+    }
+
+    /// Reports what is on a page.
+    async fn read(&mut self, page: &Page) -> Result<Value, Gone> {
+        let content = &page.content;
+        let title = if page.title.is_empty() {
+            "without a title".to_owned()
+        } else {
+            format!("“{}”", page.title)
+        };
+        self.step(format!("Reading the page {title}"), &page.url, "read")
+            .await?;
+        let counts = reading::counts(content);
+        self.thought(format!("It has {counts}")).await?;
+        for price in content.prices.iter().take(5) {
+            self.thought(format!("Found a price: {}", reading::price(price)))
+                .await?;
+        }
+        Ok(reading::result(page))
+    }
+
+    /// Without a page: what the text of the task says.
+    async fn answer_from_text(&mut self) -> Result<Value, Gone> {
+        self.thought("I am the local emulator's agent: a program, not an AI".to_owned())
+            .await?;
+        self.thought(
+            "There is no web address in the task, so I answer from its own text".to_owned(),
+        )
+        .await?;
+        Ok(task_text::result(self.task))
+    }
+
+    /// Adds the answer and the updates to a result.
+    async fn complete(&mut self, mut result: Value, answer: Option<&str>) -> Result<Value, Gone> {
+        self.acknowledge().await?;
+        if let Some(answer) = answer {
+            self.thought(format!("You answered: {answer}")).await?;
+            let matches = reading::matching(&result, answer);
+            if let Some(summary) = result["summary"].as_str() {
+                let found = match matches.len() {
+                    0 => format!("“{answer}” is not among them."),
+                    _ => format!("“{answer}” fits {}.", matches.join("; ")),
+                };
+                // Without prices or links there is nothing to match the answer with.
+                let found = if result.get("url").is_some() {
+                    found
+                } else {
+                    format!("You answered “{answer}”.")
+                };
+                result["summary"] = format!("{summary} {found}").into();
+            }
+            result["answer"] = answer.into();
+            result["matches"] = json!(matches);
+        }
+        if !self.updates.is_empty() {
+            result["updates"] = json!(self.updates);
+        }
+        Ok(result)
+    }
+
+    async fn thought(&mut self, text: String) -> Result<(), Gone> {
+        self.say(Draft::Thought(text)).await?;
+        self.pause().await
+    }
+
+    async fn step(&mut self, text: String, url: &str, action: &str) -> Result<(), Gone> {
+        self.say(Draft::Step {
+            text,
+            url: Some(url.to_owned()),
+            action: Some(action.to_owned()),
+        })
+        .await?;
+        self.pause().await
+    }
+
+    async fn say(&self, draft: Draft) -> Result<(), Gone> {
+        self.turn.say(vec![draft]).await
+    }
+
+    /// The time between two steps; messages that came in the meantime are acknowledged.
+    async fn pause(&mut self) -> Result<(), Gone> {
+        tokio::time::sleep(Duration::from_secs_f64(
+            self.turn.server().options.step_delay,
+        ))
+        .await;
+        self.acknowledge().await
+    }
+
+    async fn acknowledge(&mut self) -> Result<(), Gone> {
+        for update in self.turn.take_updates() {
+            self.say(Draft::Thought(format!("Noted: {update}"))).await?;
+            self.updates.push(update);
+        }
+        Ok(())
+    }
+}

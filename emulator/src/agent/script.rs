@@ -1,0 +1,182 @@
+//! Plays the script of a scenario.
+
+use crate::agi::log::Draft;
+use crate::agi::session::{Gone, Turn};
+use crate::page::Page;
+use crate::scenario::Step;
+use serde_json::Value;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+use url::Url;
+
+/// How many events a script hands over at once.
+const BATCH: usize = 256;
+
+/// Plays the steps; ends the task even if they do not.
+pub(super) async fn play(turn: &Turn, task: &str, steps: &[Step]) -> Result<(), Gone> {
+    let mut player = Player {
+        turn,
+        task,
+        answer: String::new(),
+        pending: Vec::new(),
+    };
+    if player.steps(steps, 0).await? == Flow::GoOn {
+        player.flush().await?;
+        turn.done("Task completed".into()).await?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Flow {
+    GoOn,
+    Ended,
+}
+
+struct Player<'a> {
+    turn: &'a Turn,
+    task: &'a str,
+    answer: String,
+    /// Events that were not handed over yet.
+    pending: Vec<Draft>,
+}
+
+impl Player<'_> {
+    async fn steps(&mut self, steps: &[Step], n: u64) -> Result<Flow, Gone> {
+        for step in steps {
+            if self.step(step, n).await? == Flow::Ended {
+                return Ok(Flow::Ended);
+            }
+        }
+        Ok(Flow::GoOn)
+    }
+
+    async fn step(&mut self, step: &Step, n: u64) -> Result<Flow, Gone> {
+        match step {
+            Step::Thought(text) => self.say(Draft::Thought(self.fill(text, n))).await?,
+            Step::Log(text) => self.say(Draft::Log(self.fill(text, n))).await?,
+            Step::Step { text, url, action } => {
+                let fill = |text: &Option<String>| text.as_ref().map(|text| self.fill(text, n));
+                self.say(Draft::Step {
+                    text: self.fill(text, n),
+                    url: fill(url),
+                    action: fill(action),
+                })
+                .await?;
+            }
+            Step::Question(text) => {
+                self.flush().await?;
+                self.answer = self.turn.ask(self.fill(text, n)).await?;
+            }
+            Step::Delay(seconds) => {
+                self.flush().await?;
+                tokio::time::sleep(Duration::from_secs_f64(*seconds)).await;
+            }
+            Step::Repeat { times, steps } => return self.repeat(*times, steps).await,
+            Step::Navigate(url) => self.navigate(&self.fill(url, n)).await?,
+            Step::Done(result) => {
+                self.flush().await?;
+                self.turn.done(self.fill_all(result, n)).await?;
+                return Ok(Flow::Ended);
+            }
+            Step::Error { text, status_code } => {
+                self.flush().await?;
+                self.turn.fail(self.fill(text, n), *status_code).await?;
+                return Ok(Flow::Ended);
+            }
+        }
+        Ok(Flow::GoOn)
+    }
+
+    /// Boxed, since steps repeat steps.
+    fn repeat<'a>(
+        &'a mut self,
+        times: u64,
+        steps: &'a [Step],
+    ) -> Pin<Box<dyn Future<Output = Result<Flow, Gone>> + Send + 'a>> {
+        Box::pin(async move {
+            for n in 1..=times {
+                if self.steps(steps, n).await? == Flow::Ended {
+                    return Ok(Flow::Ended);
+                }
+            }
+            Ok(Flow::GoOn)
+        })
+    }
+
+    async fn navigate(&mut self, address: &str) -> Result<(), Gone> {
+        self.flush().await?;
+        let page = match Url::parse(address) {
+            Ok(url) => Page::open(&self.turn.server().web, &url).await,
+            Err(_) => Page::unopened(address),
+        };
+        let text = format!("Opened {}", page.url);
+        let url = Some(page.url.clone());
+        self.turn.session().show(page);
+        self.say(Draft::Step {
+            text,
+            url,
+            action: Some("navigate".to_owned()),
+        })
+        .await
+    }
+
+    async fn say(&mut self, draft: Draft) -> Result<(), Gone> {
+        self.pending.push(draft);
+        if self.pending.len() >= BATCH {
+            self.flush().await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Gone> {
+        if !self.pending.is_empty() {
+            self.turn.say(std::mem::take(&mut self.pending)).await?;
+            // A long script must not keep its thread from the streams.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Puts in what the text refers to.
+    fn fill(&self, text: &str, n: u64) -> String {
+        if !text.contains('{') {
+            return text.to_owned();
+        }
+        let mut filled = String::with_capacity(text.len() + 16);
+        let mut rest = text;
+        while let Some(at) = rest.find('{') {
+            filled.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let known = [("{answer}", self.answer.as_str()), ("{task}", self.task)];
+            if let Some((name, value)) = known.into_iter().find(|(name, _)| rest.starts_with(name))
+            {
+                filled.push_str(value);
+                rest = &rest[name.len()..];
+            } else if n > 0 && rest.starts_with("{n}") {
+                filled.push_str(&n.to_string());
+                rest = &rest["{n}".len()..];
+            } else {
+                filled.push('{');
+                rest = &rest[1..];
+            }
+        }
+        filled.push_str(rest);
+        filled
+    }
+
+    fn fill_all(&self, value: &Value, n: u64) -> Value {
+        match value {
+            Value::String(text) => self.fill(text, n).into(),
+            Value::Array(items) => items.iter().map(|item| self.fill_all(item, n)).collect(),
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(name, value)| (name.clone(), self.fill_all(value, n)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            other => other.clone(),
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! The log of a session: its messages and events, stored as they go over the wire.
+//!
+//! An entry holds the bytes of its event and knows where in them the message's content lies, so that a stream copies
+//! nothing and encodes nothing, and `/messages` is put together from the same bytes.
+//!
+//! A `step` event takes an id from the counter of the messages and is replayed like the others, but the API has no
+//! message type for it: `/messages` leaves it out, and the ids there jump.
+
+use crate::clock::Timestamp;
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+use std::io::Write;
+use std::ops::Range;
+
+/// The kinds of entries; also the names of a stream's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Step,
+    Thought,
+    Question,
+    Done,
+    Error,
+    Log,
+    User,
+    Paused,
+    Resumed,
+    Heartbeat,
+}
+
+impl Kind {
+    /// The kinds that a stream can be asked for.
+    pub(crate) const EVENTS: [Self; 9] = [
+        Self::Step,
+        Self::Thought,
+        Self::Question,
+        Self::Done,
+        Self::Error,
+        Self::Log,
+        Self::Paused,
+        Self::Resumed,
+        Self::Heartbeat,
+    ];
+
+    pub(crate) fn event_name(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Thought => "thought",
+            Self::Question => "question",
+            Self::Done => "done",
+            Self::Error => "error",
+            Self::Log => "log",
+            Self::User => "user",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Heartbeat => "heartbeat",
+        }
+    }
+
+    /// The `type` in `/messages`; `None`: not a message.
+    fn message_type(self) -> Option<&'static str> {
+        match self {
+            Self::Thought => Some("THOUGHT"),
+            Self::Question => Some("QUESTION"),
+            Self::User => Some("USER"),
+            Self::Done => Some("DONE"),
+            Self::Error => Some("ERROR"),
+            Self::Log => Some("LOG"),
+            Self::Step | Self::Paused | Self::Resumed | Self::Heartbeat => None,
+        }
+    }
+
+    /// Whether a stream shows it at all.
+    pub(crate) fn is_event(self) -> bool {
+        self != Self::User
+    }
+}
+
+/// A set of kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kinds(u16);
+
+impl Kinds {
+    pub(crate) const ALL: Self = Self(u16::MAX);
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) fn with(self, kind: Kind) -> Self {
+        Self(self.0 | 1 << kind as u16)
+    }
+
+    pub(crate) fn has(self, kind: Kind) -> bool {
+        self.0 & 1 << kind as u16 != 0
+    }
+}
+
+/// Something new for the log.
+#[derive(Debug, Clone)]
+pub(crate) enum Draft {
+    Thought(String),
+    Step {
+        text: String,
+        url: Option<String>,
+        action: Option<String>,
+    },
+    Log(String),
+    /// A `LOG` that `sanitize` hides.
+    System(String),
+    Question(String),
+    User(String),
+    Done(Value),
+    Error {
+        text: String,
+        status_code: u16,
+    },
+    /// The `LOG` of a cancelled task: streams end after it.
+    Cancelled,
+    Paused,
+    Resumed,
+}
+
+/// One entry.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// 0: none.
+    pub(crate) id: u64,
+    at: Timestamp,
+    pub(crate) kind: Kind,
+    /// Left out under `sanitize=true`.
+    pub(crate) hidden: bool,
+    /// A stream that sees it live ends after it.
+    pub(crate) closes: bool,
+    /// The event as it is sent; for a user's message just its content.
+    pub(crate) frame: Bytes,
+    /// The message's content in `frame`, as JSON.
+    content: (u32, u32),
+}
+
+impl Entry {
+    /// Where the event starts when its `id` line is left out.
+    pub(crate) fn frame_without_id(&self) -> Bytes {
+        let start = if self.id == 0 {
+            0
+        } else {
+            self.frame
+                .iter()
+                .position(|&byte| byte == b'\n')
+                .map_or(0, |at| at + 1)
+        };
+        self.frame.slice(start..)
+    }
+
+    fn content(&self) -> &[u8] {
+        let (start, end) = self.content;
+        self.frame
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// The messages and events of one session, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    entries: Vec<Entry>,
+    last_id: u64,
+}
+
+impl Log {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn from(&self, cursor: usize) -> &[Entry] {
+        self.entries.get(cursor..).unwrap_or_default()
+    }
+
+    /// Adds drafts in order; all of them share one block of memory.
+    pub(crate) fn append(&mut self, drafts: Vec<Draft>) {
+        let at = Timestamp::now();
+        let mut block = Vec::with_capacity(drafts.len() * 160);
+        let mut cuts = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let (kind, id) = match draft {
+                Draft::Paused => (Kind::Paused, 0),
+                Draft::Resumed => (Kind::Resumed, 0),
+                ref draft => {
+                    self.last_id += 1;
+                    (draft.kind(), self.last_id)
+                }
+            };
+            let start = block.len();
+            let content = encode(&mut block, kind, id, at, &draft);
+            cuts.push(Cut {
+                frame: start..block.len(),
+                content: (narrow(content.start - start), narrow(content.end - start)),
+                kind,
+                id,
+                hidden: matches!(draft, Draft::System(_)),
+                closes: matches!(
+                    draft,
+                    Draft::Done(_) | Draft::Error { .. } | Draft::Cancelled
+                ),
+            });
+        }
+        let block = Bytes::from(block);
+        self.entries.extend(cuts.into_iter().map(|cut| Entry {
+            id: cut.id,
+            at,
+            kind: cut.kind,
+            hidden: cut.hidden,
+            closes: cut.closes,
+            frame: block.slice(cut.frame),
+            content: cut.content,
+        }));
+    }
+
+    /// The messages with an id above `after`, as a JSON array.
+    pub(crate) fn messages(&self, after: u64, sanitize: bool, out: &mut Vec<u8>) {
+        // Ids ascend, but for the entries that have none: those are few.
+        let start = self
+            .entries
+            .partition_point(|entry| entry.id != 0 && entry.id <= after);
+        out.push(b'[');
+        let mut first = true;
+        for entry in &self.entries[start..] {
+            let Some(kind) = entry.kind.message_type() else {
+                continue;
+            };
+            if entry.id <= after || (sanitize && entry.hidden) {
+                continue;
+            }
+            if !std::mem::take(&mut first) {
+                out.push(b',');
+            }
+            put(
+                out,
+                format_args!("{{\"id\":{},\"type\":\"{kind}\",\"content\":", entry.id),
+            );
+            out.extend_from_slice(entry.content());
+            let metadata = if entry.hidden {
+                "{\"origin\":\"system\"}"
+            } else {
+                "{}"
+            };
+            put(
+                out,
+                format_args!(",\"timestamp\":\"{}\",\"metadata\":{metadata}}}", entry.at),
+            );
+        }
+        out.push(b']');
+    }
+}
+
+/// An entry whose block is still growing.
+struct Cut {
+    frame: Range<usize>,
+    content: (u32, u32),
+    kind: Kind,
+    id: u64,
+    hidden: bool,
+    closes: bool,
+}
+
+impl Draft {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Thought(_) => Kind::Thought,
+            Self::Step { .. } => Kind::Step,
+            Self::Log(_) | Self::System(_) | Self::Cancelled => Kind::Log,
+            Self::Question(_) => Kind::Question,
+            Self::User(_) => Kind::User,
+            Self::Done(_) => Kind::Done,
+            Self::Error { .. } => Kind::Error,
+            Self::Paused => Kind::Paused,
+            Self::Resumed => Kind::Resumed,
+        }
+    }
+}
+
+/// Writes one entry to `block`; returns where its content lies there.
+fn encode(block: &mut Vec<u8>, kind: Kind, id: u64, at: Timestamp, draft: &Draft) -> Range<usize> {
+    if let Draft::User(text) = draft {
+        return json(block, text);
+    }
+    if id != 0 {
+        put(block, format_args!("id: {id}\n"));
+    }
+    put(
+        block,
+        format_args!("event: {}\ndata: {{", kind.event_name()),
+    );
+    let content = match draft {
+        Draft::Thought(text)
+        | Draft::Log(text)
+        | Draft::System(text)
+        | Draft::Question(text)
+        | Draft::User(text) => field(block, "text", text),
+        Draft::Cancelled => field(block, "text", "The task was cancelled"),
+        Draft::Step { text, url, action } => {
+            let content = field(block, "text", text);
+            for (name, value) in [("url", url), ("action", action)] {
+                if let Some(value) = value {
+                    block.push(b',');
+                    field(block, name, value);
+                }
+            }
+            content
+        }
+        Draft::Done(result) => {
+            field(block, "text", done_text(result));
+            block.push(b',');
+            field(block, "result", result)
+        }
+        Draft::Error { text, status_code } => {
+            let content = field(block, "error", text);
+            block.push(b',');
+            field(block, "status_code", status_code);
+            content
+        }
+        Draft::Paused | Draft::Resumed => field(block, "timestamp", &at.to_string()),
+    };
+    if id != 0 {
+        put(block, format_args!(",\"message_id\":{id}"));
+    }
+    block.extend_from_slice(b"}\n\n");
+    content
+}
+
+/// The one-line form of a result: the text itself, or the `summary` of an object.
+pub(crate) fn done_text(result: &Value) -> &str {
+    match result {
+        Value::String(text) => text,
+        other => other
+            .get("summary")
+            .and_then(Value::as_str)
+            .unwrap_or("Task completed"),
+    }
+}
+
+/// A heartbeat event.
+pub(crate) fn heartbeat() -> Bytes {
+    format!(
+        "event: heartbeat\ndata: {{\"timestamp\":\"{}\"}}\n\n",
+        Timestamp::now()
+    )
+    .into()
+}
+
+/// Writes `"name":value`; returns where the value lies.
+fn field<T: Serialize + ?Sized>(block: &mut Vec<u8>, name: &str, value: &T) -> Range<usize> {
+    put(block, format_args!("\"{name}\":"));
+    json(block, value)
+}
+
+fn json<T: Serialize + ?Sized>(block: &mut Vec<u8>, value: &T) -> Range<usize> {
+    let start = block.len();
+    // Writing text, numbers and `Value`s to memory has no way to fail.
+    serde_json::to_writer(&mut *block, value).unwrap_or_default();
+    start..block.len()
+}
+
+fn put(block: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    // Nor has this.
+    block.write_fmt(text).unwrap_or_default();
+}
+
+fn narrow(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn log(drafts: Vec<Draft>) -> Log {
+        let mut log = Log::default();
+        log.append(drafts);
+        log
+    }
+
+    fn frames(log: &Log) -> Vec<String> {
+        log.from(0)
+            .iter()
+            .map(|entry| String::from_utf8(entry.frame.to_vec()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn events_are_framed_with_id_event_and_one_line_of_data() {
+        let log = log(vec![
+            Draft::User("hi".into()),
+            Draft::Thought("a\nb".into()),
+            Draft::Step {
+                text: "s".into(),
+                url: Some("http://h/".into()),
+                action: None,
+            },
+            Draft::Done(json!({"summary": "two", "n": 2})),
+            Draft::Done(json!("text")),
+            Draft::Error {
+                text: "e".into(),
+                status_code: 502,
+            },
+        ]);
+        let frames = frames(&log);
+        assert_eq!(
+            frames[1],
+            "id: 2\nevent: thought\ndata: {\"text\":\"a\\nb\",\"message_id\":2}\n\n"
+        );
+        assert_eq!(
+            frames[2],
+            "id: 3\nevent: step\ndata: {\"text\":\"s\",\"url\":\"http://h/\",\"message_id\":3}\n\n"
+        );
+        assert_eq!(
+            frames[3],
+            "id: 4\nevent: done\ndata: {\"text\":\"two\",\"result\":{\"summary\":\"two\",\"n\":2},\"message_id\":4}\n\n"
+        );
+        assert_eq!(
+            frames[4],
+            "id: 5\nevent: done\ndata: {\"text\":\"text\",\"result\":\"text\",\"message_id\":5}\n\n"
+        );
+        assert_eq!(
+            frames[5],
+            "id: 6\nevent: error\ndata: {\"error\":\"e\",\"status_code\":502,\"message_id\":6}\n\n"
+        );
+        let without = log.from(1)[0].frame_without_id();
+        assert!(without.starts_with(b"event: thought\n"), "{without:?}");
+    }
+
+    #[test]
+    fn messages_have_no_steps_and_hide_the_system_ones() {
+        let log = log(vec![
+            Draft::User("hi \"you\"".into()),
+            Draft::System("prompt".into()),
+            Draft::Step {
+                text: "s".into(),
+                url: None,
+                action: None,
+            },
+            Draft::Paused,
+            Draft::Done(json!({"a": [1]})),
+        ]);
+        let read = |after, sanitize| -> Value {
+            let mut out = Vec::new();
+            log.messages(after, sanitize, &mut out);
+            serde_json::from_slice(&out).unwrap()
+        };
+        let all = read(0, false);
+        let ids = |value: &Value| {
+            value
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|m| m["id"].as_u64().unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&all), [1, 2, 4]);
+        assert_eq!(all[0]["content"], "hi \"you\"");
+        assert_eq!(all[1]["metadata"]["origin"], "system");
+        assert_eq!(all[2]["content"], json!({"a": [1]}));
+        assert_eq!(ids(&read(0, true)), [1, 4]);
+        assert_eq!(ids(&read(1, true)), [4]);
+        assert_eq!(read(4, true), json!([]));
+    }
+}

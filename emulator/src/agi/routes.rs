@@ -1,0 +1,208 @@
+//! The endpoints, but for the stream.
+
+use super::errors::{ApiError, json_response};
+use super::front::Call;
+use super::models::{AGENTS, DESKTOP_AGENTS};
+use super::session::{Create, Session};
+use super::validate::{self, Restore};
+use crate::clock::Timestamp;
+use crate::page::Page;
+use crate::{screenshot as drawing, webhooks};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+type Answer = Result<Response, ApiError>;
+
+fn ok(body: &impl Serialize) -> Answer {
+    match serde_json::to_vec(body) {
+        Ok(body) => Ok(json_response(StatusCode::OK, body)),
+        Err(error) => Err(ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("Internal error: {error}"),
+        )),
+    }
+}
+
+fn success(text: &str) -> Answer {
+    ok(&json!({ "success": true, "message": text }))
+}
+
+fn deleted(deleted: bool, text: &str) -> Answer {
+    ok(&json!({ "success": true, "deleted": deleted, "message": text }))
+}
+
+/// `POST /sessions`
+pub(crate) async fn create(call: Call) -> Answer {
+    let body = validate::create(&call.fields()?)?;
+    let server = &call.server;
+    let delay = Duration::from_secs_f64(server.options.init_delay);
+    let limit = server.options.session_limit.unwrap_or(usize::MAX);
+    let session = call.account(|account| {
+        if account.len() >= limit {
+            return Err(ApiError::too_many_sessions());
+        }
+        let page = match &body.restore {
+            None => Page::default(),
+            Some(Restore::Session(id) | Restore::Environment(id)) => account
+                .snapshot(id)
+                .ok_or_else(|| no_snapshot(&format!("`{id}` has no snapshot")))?,
+            Some(Restore::Default) => account
+                .default_environment()
+                .ok_or_else(|| no_snapshot("no default environment was saved"))?,
+        };
+        let create = Create {
+            agent_name: body.agent_name,
+            webhook_url: body.webhook_url,
+            extras: body.extras,
+            page,
+        };
+        let session = Arc::new(Session::new(create, !delay.is_zero()));
+        account.add(session.clone());
+        Ok(session)
+    })?;
+    webhooks::created(server, &session);
+    if !delay.is_zero() {
+        let session = session.clone();
+        server.spawn(async move {
+            tokio::time::sleep(delay).await;
+            session.initialized();
+        });
+    }
+    ok(&session.object())
+}
+
+fn no_snapshot(what: &str) -> ApiError {
+    let detail = format!(
+        "Nothing to restore: {what}; save one with save_snapshot_mode when you delete a session"
+    );
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+}
+
+/// `GET /sessions`
+pub(crate) async fn list(call: Call) -> Answer {
+    let sessions = call.account(|account| account.list());
+    ok(&sessions
+        .iter()
+        .map(|session| session.object())
+        .collect::<Vec<_>>())
+}
+
+/// `GET /sessions/{session_id}`
+pub(crate) async fn get(call: Call) -> Answer {
+    ok(&call.session()?.object())
+}
+
+/// `DELETE /sessions/{session_id}`
+pub(crate) async fn delete(call: Call) -> Answer {
+    let save = validate::delete(&call.query)?;
+    let session = call.account(|account| {
+        let session = account.remove(call.session_id())?;
+        if save.snapshot {
+            account.save(&session, save.as_default);
+        }
+        Some(session)
+    });
+    let Some(session) = session else {
+        return deleted(false, "Session not found");
+    };
+    end(&call, &session);
+    deleted(true, "Session deleted successfully")
+}
+
+/// `DELETE /sessions`
+pub(crate) async fn delete_all(call: Call) -> Answer {
+    let sessions = call.account(super::account::Account::remove_all);
+    sessions.iter().for_each(|session| end(&call, session));
+    if sessions.is_empty() {
+        return deleted(false, "No sessions to delete");
+    }
+    deleted(true, "Sessions deleted successfully")
+}
+
+fn end(call: &Call, session: &Arc<Session>) {
+    webhooks::deleted(&call.server, session);
+    session.delete();
+}
+
+/// `POST /sessions/{session_id}/message`
+pub(crate) async fn message(call: Call) -> Answer {
+    let session = call.session()?;
+    let (text, start_url) = validate::message(&call.fields()?)?;
+    session.message(&call.server, text, start_url)?;
+    success("Message sent successfully")
+}
+
+/// `GET /sessions/{session_id}/status`
+pub(crate) async fn status(call: Call) -> Answer {
+    ok(&json!({ "status": call.session()?.execution(call.server.options.extended_status) }))
+}
+
+/// `GET /sessions/{session_id}/messages`
+pub(crate) async fn messages(call: Call) -> Answer {
+    let session = call.session()?;
+    let (after, sanitize) = validate::messages(&call.query)?;
+    Ok(json_response(
+        StatusCode::OK,
+        session.messages(after, sanitize, call.server.options.extended_status),
+    ))
+}
+
+/// `POST /sessions/{session_id}/pause`
+pub(crate) async fn pause(call: Call) -> Answer {
+    call.session()?.pause(&call.server)?;
+    success("Session paused successfully")
+}
+
+/// `POST /sessions/{session_id}/resume`
+pub(crate) async fn resume(call: Call) -> Answer {
+    call.session()?.resume(&call.server)?;
+    success("Session resumed successfully")
+}
+
+/// `POST /sessions/{session_id}/cancel`
+pub(crate) async fn cancel(call: Call) -> Answer {
+    call.session()?.cancel(&call.server)?;
+    success("Session cancelled successfully")
+}
+
+/// `POST /sessions/{session_id}/navigate`
+pub(crate) async fn navigate(call: Call) -> Answer {
+    let session = call.session()?;
+    let url = validate::navigate(&call.fields()?)?;
+    let page = Page::open(&call.server.web, &url).await.opened_by_user();
+    let current_url = page.url.clone();
+    if !session.show(page) {
+        return Err(ApiError::no_session());
+    }
+    ok(&json!({ "current_url": current_url }))
+}
+
+/// `GET /sessions/{session_id}/screenshot`
+pub(crate) async fn screenshot(call: Call) -> Answer {
+    let page = call.session()?.page();
+    let answer = tokio::task::spawn_blocking(move || -> Value {
+        json!({ "screenshot": drawing::data_url(&page), "url": page.url, "title": page.title })
+    });
+    match answer.await {
+        Ok(answer) => ok(&answer),
+        Err(error) => {
+            tracing::error!(%error, at = %Timestamp::now(), "drawing a screenshot failed");
+            Err(ApiError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Internal error",
+            ))
+        }
+    }
+}
+
+/// `GET /models`
+pub(crate) async fn models(call: Call) -> Answer {
+    let desktop = validate::models(&call.query)?;
+    let wanted =
+        |name: &&str| desktop.is_none_or(|desktop| DESKTOP_AGENTS.contains(name) == desktop);
+    ok(&json!({ "models": AGENTS.into_iter().filter(|name| wanted(name)).collect::<Vec<_>>() }))
+}

@@ -1,0 +1,549 @@
+//! One session: its state machine, its log, its browser page.
+
+use super::errors::ApiError;
+use super::log::{Draft, Entry, Log, done_text};
+use super::models::{ExecutionStatus, SessionObject, SessionStatus};
+use crate::clock::{Timestamp, new_uuid};
+use crate::page::Page;
+use crate::state::{Server, lock};
+use crate::{agent, webhooks};
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Waker};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// A session of one key.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    pub(crate) environment_id: String,
+    agent_name: String,
+    created_at: Timestamp,
+    webhook_url: Option<String>,
+    extras: Map<String, Value>,
+    state: Mutex<State>,
+    /// Notified when an agent may go on: after an answer, a resume, the end of the initialization.
+    changed: Notify,
+}
+
+/// What a session is created with.
+#[derive(Debug, Default)]
+pub(crate) struct Create {
+    pub(crate) agent_name: String,
+    pub(crate) webhook_url: Option<String>,
+    pub(crate) extras: Map<String, Value>,
+    pub(crate) page: Page,
+}
+
+#[derive(Debug)]
+struct State {
+    initializing: bool,
+    deleted: bool,
+    phase: Phase,
+    /// Counts the tasks; an agent whose number is not this one has lost its task.
+    tasks: u64,
+    log: Log,
+    page: Page,
+    /// Streams that wait for the log to grow.
+    waiting: HashMap<u64, Waker>,
+}
+
+/// What the session's agent is doing.
+#[derive(Debug)]
+enum Phase {
+    Idle(Outcome),
+    Busy(Task),
+}
+
+/// How the last task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    None,
+    Done,
+    Error,
+    Cancelled,
+}
+
+/// The task in progress.
+#[derive(Debug)]
+struct Task {
+    paused: bool,
+    question: Question,
+    updates: Vec<String>,
+    cancelled: CancellationToken,
+}
+
+/// Where the task stands with its question.
+#[derive(Debug, PartialEq, Eq)]
+enum Question {
+    None,
+    Open,
+    /// Answered; while the task is paused the agent does not take it yet.
+    Answered(String),
+}
+
+/// What a stream gets from the log.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// New entries were handed over.
+    Entries,
+    /// None now; the waker is kept.
+    Nothing,
+    /// None ever: the session is deleted.
+    Gone,
+}
+
+/// Where a stream starts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Connected {
+    /// The first entry that is not history.
+    pub(crate) live_from: usize,
+    /// A task is in progress.
+    pub(crate) busy: bool,
+    /// At least one task has ended.
+    pub(crate) ended: bool,
+}
+
+/// A task was cancelled or its session deleted: its agent has nothing more to say.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+impl State {
+    fn status(&self) -> SessionStatus {
+        match &self.phase {
+            _ if self.initializing => SessionStatus::Initializing,
+            Phase::Busy(task) if task.paused => SessionStatus::Paused,
+            Phase::Busy(_) => SessionStatus::Running,
+            Phase::Idle(Outcome::None | Outcome::Cancelled) => SessionStatus::Ready,
+            Phase::Idle(Outcome::Done) => SessionStatus::Completed,
+            Phase::Idle(Outcome::Error) => SessionStatus::Error,
+        }
+    }
+
+    fn execution(&self, extended: bool) -> ExecutionStatus {
+        match &self.phase {
+            Phase::Busy(task) if extended && task.paused => ExecutionStatus::Paused,
+            Phase::Busy(task) if task.waits() => ExecutionStatus::WaitingForInput,
+            Phase::Busy(_) => ExecutionStatus::Running,
+            Phase::Idle(Outcome::None | Outcome::Cancelled) if extended => ExecutionStatus::Ready,
+            Phase::Idle(Outcome::Error) => ExecutionStatus::Error,
+            Phase::Idle(_) => ExecutionStatus::Finished,
+        }
+    }
+
+    fn append(&mut self, drafts: Vec<Draft>) -> Wake {
+        self.log.append(drafts);
+        self.wake()
+    }
+
+    fn wake(&mut self) -> Wake {
+        Wake(self.waiting.drain().map(|(_, waker)| waker).collect())
+    }
+
+    /// The task in progress, if it is still number `number`.
+    fn task(&mut self, number: u64) -> Result<&mut Task, Gone> {
+        match &mut self.phase {
+            Phase::Busy(task) if self.tasks == number && !self.deleted => Ok(task),
+            _ => Err(Gone),
+        }
+    }
+}
+
+impl Task {
+    /// An answer that came during a pause counts when the task goes on: until then the status is held.
+    fn waits(&self) -> bool {
+        match self.question {
+            Question::None => false,
+            Question::Open => true,
+            Question::Answered(_) => self.paused,
+        }
+    }
+}
+
+/// Streams to wake, once the state is unlocked.
+#[must_use]
+struct Wake(Vec<Waker>);
+
+impl Wake {
+    fn now(self) {
+        self.0.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Session {
+    pub(crate) fn new(create: Create, initializing: bool) -> Self {
+        Self {
+            id: new_uuid(),
+            environment_id: new_uuid(),
+            agent_name: create.agent_name,
+            created_at: Timestamp::now(),
+            webhook_url: create.webhook_url,
+            extras: create.extras,
+            state: Mutex::new(State {
+                initializing,
+                deleted: false,
+                phase: Phase::Idle(Outcome::None),
+                tasks: 0,
+                log: Log::default(),
+                page: create.page,
+                waiting: HashMap::new(),
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    pub(crate) fn object(&self) -> SessionObject {
+        let status = self.lock().status();
+        let mut extras = self.extras.clone();
+        if !extras.is_empty() {
+            extras.insert(
+                "environment_id".to_owned(),
+                self.environment_id.clone().into(),
+            );
+        }
+        SessionObject {
+            session_id: self.id.clone(),
+            agent_name: self.agent_name.clone(),
+            status,
+            created_at: self.created_at,
+            extras,
+        }
+    }
+
+    pub(crate) fn webhook_url(&self) -> Option<&str> {
+        self.webhook_url.as_deref()
+    }
+
+    pub(crate) fn execution(&self, extended: bool) -> ExecutionStatus {
+        self.lock().execution(extended)
+    }
+
+    /// The body of `/messages`.
+    pub(crate) fn messages(&self, after: u64, sanitize: bool, extended: bool) -> Vec<u8> {
+        let state = self.lock();
+        let mut body = b"{\"messages\":".to_vec();
+        state.log.messages(after, sanitize, &mut body);
+        let status = json!(state.execution(extended));
+        let rest = format!(
+            ",\"status\":{status},\"has_agent\":{}}}",
+            !state.initializing
+        );
+        body.extend_from_slice(rest.as_bytes());
+        body
+    }
+
+    pub(crate) fn page(&self) -> Page {
+        self.lock().page.clone()
+    }
+
+    /// Shows a page; false when the session is gone.
+    pub(crate) fn show(&self, page: Page) -> bool {
+        let mut state = self.lock();
+        if !state.deleted {
+            state.page = page;
+        }
+        !state.deleted
+    }
+
+    /// A message: a new task, the answer to the open question, or an update of the task in progress.
+    pub(crate) fn message(
+        self: &Arc<Self>,
+        server: &Arc<Server>,
+        text: String,
+        start_url: Option<String>,
+    ) -> Result<(), ApiError> {
+        let mut state = self.lock();
+        if state.deleted {
+            return Err(ApiError::no_session());
+        }
+        let started = match &mut state.phase {
+            Phase::Busy(task) => {
+                if task.question == Question::Open {
+                    task.question = Question::Answered(text.clone());
+                } else {
+                    task.updates.push(text.clone());
+                }
+                None
+            }
+            Phase::Idle(_) => {
+                let cancelled = CancellationToken::new();
+                state.tasks += 1;
+                state.phase = Phase::Busy(Task {
+                    paused: false,
+                    question: Question::None,
+                    updates: Vec::new(),
+                    cancelled: cancelled.clone(),
+                });
+                Some((state.tasks, cancelled))
+            }
+        };
+        let wake = state.append(vec![Draft::User(text.clone())]);
+        drop(state);
+        wake.now();
+        self.changed.notify_waiters();
+        if let Some((number, cancelled)) = started {
+            webhooks::task_started(server, self, &text);
+            let work = agent::work(
+                Turn {
+                    server: server.clone(),
+                    session: self.clone(),
+                    number,
+                },
+                text,
+                start_url,
+            );
+            server.spawn(async move {
+                tokio::select! {
+                    biased;
+                    () = cancelled.cancelled() => {}
+                    () = work => {}
+                }
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pause(self: &Arc<Self>, server: &Arc<Server>) -> Result<(), ApiError> {
+        self.switch(server, |state| {
+            let initializing = state.initializing;
+            match &mut state.phase {
+                Phase::Busy(task) if task.paused => Err(ApiError::conflict(
+                    "already_paused",
+                    "Session is already paused",
+                )),
+                Phase::Busy(task) if !initializing => {
+                    task.paused = true;
+                    Ok(Some(Draft::Paused))
+                }
+                _ => Err(ApiError::conflict(
+                    "not_running",
+                    "No task is in progress; send a message first",
+                )),
+            }
+        })
+    }
+
+    pub(crate) fn resume(self: &Arc<Self>, server: &Arc<Server>) -> Result<(), ApiError> {
+        self.switch(server, |state| match &mut state.phase {
+            Phase::Busy(task) if task.paused => {
+                task.paused = false;
+                Ok(Some(Draft::Resumed))
+            }
+            _ => Err(ApiError::conflict("not_paused", "Session is not paused")),
+        })
+    }
+
+    /// Ends the task in progress, if there is one.
+    pub(crate) fn cancel(self: &Arc<Self>, server: &Arc<Server>) -> Result<(), ApiError> {
+        self.switch(server, |state| {
+            let Phase::Busy(task) = &state.phase else {
+                return Ok(None);
+            };
+            task.cancelled.cancel();
+            state.phase = Phase::Idle(Outcome::Cancelled);
+            Ok(Some(Draft::Cancelled))
+        })
+    }
+
+    /// Changes the status, if there is something to change, and says so in the log, to streams, agents and webhooks.
+    fn switch(
+        self: &Arc<Self>,
+        server: &Arc<Server>,
+        change: impl FnOnce(&mut State) -> Result<Option<Draft>, ApiError>,
+    ) -> Result<(), ApiError> {
+        let mut state = self.lock();
+        if state.deleted {
+            return Err(ApiError::no_session());
+        }
+        let old = state.status();
+        let Some(draft) = change(&mut state)? else {
+            return Ok(());
+        };
+        let new = state.status();
+        let wake = state.append(vec![draft]);
+        drop(state);
+        wake.now();
+        self.changed.notify_waiters();
+        webhooks::status_changed(server, self, old, new);
+        Ok(())
+    }
+
+    /// The end of the initialization.
+    pub(crate) fn initialized(&self) {
+        self.lock().initializing = false;
+        self.changed.notify_waiters();
+    }
+
+    /// Destroys the session: its task is cancelled, its streams end.
+    pub(crate) fn delete(&self) {
+        let mut state = self.lock();
+        state.deleted = true;
+        if let Phase::Busy(task) = &state.phase {
+            task.cancelled.cancel();
+        }
+        let wake = state.wake();
+        drop(state);
+        wake.now();
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn connect(&self) -> Connected {
+        let state = self.lock();
+        Connected {
+            live_from: state.log.len(),
+            busy: matches!(state.phase, Phase::Busy(_)),
+            ended: matches!(state.phase, Phase::Idle(outcome) if outcome != Outcome::None),
+        }
+    }
+
+    /// Hands the entries from `cursor` on to `take` until it wants no more; without any, keeps the waker.
+    pub(crate) fn read(
+        &self,
+        reader: u64,
+        cursor: usize,
+        cx: &Context<'_>,
+        mut take: impl FnMut(&Entry) -> bool,
+    ) -> Read {
+        let mut state = self.lock();
+        let entries = state.log.from(cursor);
+        if !entries.is_empty() {
+            for entry in entries {
+                if !take(entry) {
+                    break;
+                }
+            }
+            return Read::Entries;
+        }
+        if state.deleted {
+            return Read::Gone;
+        }
+        state.waiting.insert(reader, cx.waker().clone());
+        Read::Nothing
+    }
+
+    /// Forgets the waker of a stream that ended.
+    pub(crate) fn forget(&self, reader: u64) {
+        self.lock().waiting.remove(&reader);
+    }
+}
+
+/// An agent's hold on its task: all it says goes through here, and stops when the task is taken from it.
+#[derive(Clone)]
+pub(crate) struct Turn {
+    server: Arc<Server>,
+    session: Arc<Session>,
+    number: u64,
+}
+
+impl Turn {
+    pub(crate) fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Reports what the agent does, as soon as the session is neither paused nor initializing.
+    pub(crate) async fn say(&self, drafts: Vec<Draft>) -> Result<(), Gone> {
+        let mut drafts = Some(drafts);
+        self.when_running(|state| drafts.take().map(|drafts| state.append(drafts)))
+            .await
+            .map(Wake::now)
+    }
+
+    /// Asks, and waits for the answer.
+    pub(crate) async fn ask(&self, question: String) -> Result<String, Gone> {
+        let number = self.number;
+        let mut draft = Some(Draft::Question(question.clone()));
+        self.when_running(|state| {
+            state.task(number).ok()?.question = Question::Open;
+            draft.take().map(|draft| state.append(vec![draft]))
+        })
+        .await?
+        .now();
+        webhooks::task_question(&self.server, &self.session, &question);
+        self.when_running(|state| {
+            let task = state.task(number).ok()?;
+            match std::mem::replace(&mut task.question, Question::None) {
+                Question::Answered(answer) => Some(answer),
+                other => {
+                    task.question = other;
+                    None
+                }
+            }
+        })
+        .await
+    }
+
+    /// Ends the task with a result.
+    pub(crate) async fn done(&self, result: Value) -> Result<(), Gone> {
+        let text = done_text(&result).to_owned();
+        self.end(Draft::Done(result), Outcome::Done).await?;
+        webhooks::task_completed(&self.server, &self.session, &text);
+        Ok(())
+    }
+
+    /// Ends the task with a failure.
+    pub(crate) async fn fail(&self, text: String, status_code: u16) -> Result<(), Gone> {
+        self.end(
+            Draft::Error {
+                text: text.clone(),
+                status_code,
+            },
+            Outcome::Error,
+        )
+        .await?;
+        webhooks::task_error(&self.server, &self.session, &text);
+        Ok(())
+    }
+
+    async fn end(&self, draft: Draft, outcome: Outcome) -> Result<(), Gone> {
+        let mut draft = Some(draft);
+        self.when_running(|state| {
+            state.phase = Phase::Idle(outcome);
+            draft.take().map(|draft| state.append(vec![draft]))
+        })
+        .await?
+        .now();
+        Ok(())
+    }
+
+    /// The messages that came since the last call, other than answers.
+    pub(crate) fn take_updates(&self) -> Vec<String> {
+        let mut state = self.session.lock();
+        state
+            .task(self.number)
+            .map(|task| std::mem::take(&mut task.updates))
+            .unwrap_or_default()
+    }
+
+    /// Waits until the task may go on and `act` has something to return.
+    async fn when_running<T>(
+        &self,
+        mut act: impl FnMut(&mut State) -> Option<T>,
+    ) -> Result<T, Gone> {
+        loop {
+            // Made before the state is looked at, so that no change in between is missed.
+            let changed = self.session.changed.notified();
+            {
+                let mut state = self.session.lock();
+                let held = state.initializing;
+                let task = state.task(self.number)?;
+                if !held
+                    && !task.paused
+                    && let Some(value) = act(&mut state)
+                {
+                    return Ok(value);
+                }
+            }
+            changed.await;
+        }
+    }
+}

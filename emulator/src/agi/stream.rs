@@ -1,0 +1,310 @@
+//! The event stream: `GET /sessions/{session_id}/events`.
+//!
+//! A stream owns no queue. It reads the session's log by a cursor when its socket has room, so that a slow
+//! reader costs nothing but its place in the log. One event is one chunk of the body.
+
+use super::errors::ApiError;
+use super::front::Call;
+use super::log::{Entry, Kind, heartbeat};
+use super::session::{Read, Session};
+use super::validate::{self, EventsQuery};
+use crate::connection::{Break, Connection};
+use crate::faults::{Stop, StreamFault};
+use crate::state::Server;
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body::Frame;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+
+/// How many entries are looked at while the session is locked once.
+const BATCH: usize = 256;
+
+pub(crate) async fn events(call: Call) -> Result<Response, ApiError> {
+    let session = call.session()?;
+    let query = validate::events(&call.query)?;
+    if !accepts_events(&call.headers) {
+        return Err(ApiError::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "Must accept text/event-stream",
+        ));
+    }
+    let seen = if call.server.options.honour_last_event_id {
+        last_event_id(&call.headers)
+    } else {
+        0
+    };
+    let stream = EventStream::new(
+        &call.server,
+        session,
+        query,
+        seen,
+        call.fault,
+        call.connection,
+    );
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Body::new(stream)).into_response())
+}
+
+/// Whether one of the types in `Accept` covers an event stream; no `Accept` covers everything.
+fn accepts_events(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::ACCEPT).iter().peekable();
+    values.peek().is_none()
+        || values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|range| {
+                let mut parts = range
+                    .split(';')
+                    .map(|part| part.trim().to_ascii_lowercase());
+                let kind = parts.next().unwrap_or_default();
+                let refused = parts.any(|part| {
+                    part.strip_prefix("q=")
+                        .is_some_and(|q| q.parse() == Ok(0.0_f32))
+                });
+                matches!(kind.as_str(), "text/event-stream" | "text/*" | "*/*") && !refused
+            })
+}
+
+fn last_event_id(headers: &HeaderMap) -> u64 {
+    headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok())
+        .and_then(|id| id.trim().parse().ok())
+        .unwrap_or(0)
+}
+
+/// The body of a stream.
+struct EventStream {
+    server: Arc<Server>,
+    session: Arc<Session>,
+    reader: u64,
+    query: EventsQuery,
+    /// Events up to this id are left out.
+    seen: u64,
+    /// The next entry of the log.
+    cursor: usize,
+    /// Entries before this one are history: they are not paused/resumed events and do not end the stream.
+    live_from: usize,
+    /// The last task ended before the stream began: it ends with the history.
+    ends_with_history: bool,
+    ready: VecDeque<Bytes>,
+    tick: Pin<Box<Sleep>>,
+    period: Duration,
+    end: Option<Stop>,
+    broken: bool,
+    fault: StreamFault,
+    /// Events sent, for the faults that count.
+    sent: u64,
+    /// The rest of the bytes that are written in pieces.
+    pieces: Bytes,
+    flushed: bool,
+    connection: Connection,
+}
+
+impl std::fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventStream")
+            .field("cursor", &self.cursor)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EventStream {
+    fn new(
+        server: &Arc<Server>,
+        session: Arc<Session>,
+        query: EventsQuery,
+        seen: u64,
+        fault: StreamFault,
+        connection: Connection,
+    ) -> Self {
+        static READERS: AtomicU64 = AtomicU64::new(0);
+        server.open_streams.fetch_add(1, Ordering::AcqRel);
+        let connected = session.connect();
+        let period = server.heartbeat();
+        Self {
+            reader: READERS.fetch_add(1, Ordering::Relaxed),
+            seen,
+            cursor: if query.history {
+                0
+            } else {
+                connected.live_from
+            },
+            live_from: connected.live_from,
+            ends_with_history: query.history && !connected.busy && connected.ended,
+            ready: VecDeque::new(),
+            tick: Box::pin(tokio::time::sleep(period)),
+            period,
+            end: fault
+                .stop
+                .filter(|(_, after)| *after == 0)
+                .map(|(stop, _)| stop),
+            broken: false,
+            sent: 0,
+            pieces: Bytes::new(),
+            flushed: true,
+            server: server.clone(),
+            session,
+            query,
+            fault,
+            connection,
+        }
+    }
+
+    /// Takes over an entry; false when the stream ends with it.
+    fn take(&mut self, entry: &Entry) -> bool {
+        let live = self.cursor >= self.live_from;
+        self.cursor += 1;
+        let shown = entry.kind.is_event()
+            && self.query.kinds.has(entry.kind)
+            && !(self.query.sanitize && entry.hidden)
+            && (entry.id == 0 && live || entry.id > self.seen)
+            && !self.fault.drop_ids.contains(&entry.id);
+        if shown {
+            let frame = if self.fault.omit_ids {
+                entry.frame_without_id()
+            } else {
+                entry.frame.clone()
+            };
+            for _ in 0..if self.fault.duplicate { 2 } else { 1 } {
+                self.ready.push_back(frame.clone());
+                self.sent += 1;
+                if let Some((stop, _)) = self.fault.stop.filter(|(_, after)| *after == self.sent) {
+                    self.end = Some(stop);
+                    return false;
+                }
+            }
+        }
+        if live && entry.closes {
+            self.end = Some(Stop::End);
+        }
+        self.end.is_none()
+    }
+
+    /// Fills `ready`, or arranges to be woken when there is something for it.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.ends_with_history && self.cursor >= self.live_from {
+            self.end = Some(Stop::End);
+            return Poll::Ready(());
+        }
+        let session = self.session.clone();
+        let mut left = BATCH;
+        let read = session.read(self.reader, self.cursor, cx, |entry| {
+            left -= 1;
+            let history_ends = self.ends_with_history && self.cursor + 1 >= self.live_from;
+            self.take(entry) && left > 0 && !history_ends
+        });
+        match read {
+            Read::Entries => Poll::Ready(()),
+            Read::Gone => {
+                self.end = Some(Stop::End);
+                Poll::Ready(())
+            }
+            Read::Nothing => {
+                ready!(self.tick.as_mut().poll(cx));
+                self.tick.as_mut().reset(Instant::now() + self.period);
+                self.ready
+                    .push_back(if self.query.kinds.has(Kind::Heartbeat) {
+                        heartbeat()
+                    } else {
+                        Bytes::from_static(b": keep-alive\n\n")
+                    });
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// The next chunk: an event, or with the `split` fault a piece.
+    fn next_chunk(&mut self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(size) = self.fault.split else {
+            return Poll::Ready(self.ready.pop_front());
+        };
+        if self.pieces.is_empty() {
+            self.pieces = self.ready.drain(..).collect::<Vec<_>>().concat().into();
+        }
+        if self.pieces.is_empty() {
+            return Poll::Ready(None);
+        }
+        // Between two pieces the connection is given the chance to write the first one out.
+        self.flushed = !self.flushed;
+        if self.flushed {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(self.pieces.split_to(size.min(self.pieces.len()))))
+    }
+}
+
+impl http_body::Body for EventStream {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = self.get_mut();
+        if this.fault.silence || this.broken {
+            return Poll::Pending;
+        }
+        loop {
+            if let Some(chunk) = ready!(this.next_chunk(cx)) {
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+            }
+            let how = match this.end {
+                None => {
+                    ready!(this.poll_fill(cx));
+                    continue;
+                }
+                Some(Stop::End) => return Poll::Ready(None),
+                Some(Stop::Close) => Break::Close,
+                Some(Stop::Reset) => Break::Reset,
+            };
+            this.broken = true;
+            this.connection.break_after_flush(how);
+            return Poll::Pending;
+        }
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.session.forget(self.reader);
+        self.server.open_streams.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accept_is_read_as_http_has_it() {
+        let accepts = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::ACCEPT, value.parse().unwrap());
+            }
+            accepts_events(&headers)
+        };
+        assert!(accepts(&[]));
+        assert!(accepts(&["text/event-stream"]));
+        assert!(accepts(&["application/json, TEXT/Event-Stream;q=0.5"]));
+        assert!(accepts(&["*/*"]));
+        assert!(!accepts(&["application/json"]));
+        assert!(!accepts(&["text/event-stream;q=0"]));
+    }
+}

@@ -1,0 +1,154 @@
+//! One TCP connection: serving HTTP/1.1 on it, and breaking it on purpose.
+
+use crate::state::Server;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+/// What one connection may hold back for a reader that is slow; the kernel's buffers come on top.
+const WRITE_BUFFER: usize = 128 * 1024;
+
+const SERVE: u8 = 0;
+const CLOSE: u8 = 1;
+const RESET: u8 = 2;
+
+/// How a connection is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Break {
+    /// With a FIN.
+    Close,
+    /// With an RST.
+    Reset,
+}
+
+/// A handle on the connection that a request came on; a handler finds it in the request's extensions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Connection(Arc<Order>);
+
+#[derive(Debug, Default)]
+struct Order {
+    how: AtomicU8,
+    now: Notify,
+}
+
+impl Connection {
+    /// Breaks the connection once everything that was written so far has been handed to the kernel.
+    pub(crate) fn break_after_flush(&self, how: Break) {
+        let how = match how {
+            Break::Close => CLOSE,
+            Break::Reset => RESET,
+        };
+        self.0.how.store(how, Ordering::Release);
+    }
+
+    /// Breaks the connection now.
+    pub(crate) fn break_now(&self, how: Break) {
+        self.break_after_flush(how);
+        self.0.now.notify_one();
+    }
+
+    fn ordered(&self) -> u8 {
+        self.0.how.load(Ordering::Acquire)
+    }
+}
+
+/// A socket that obeys the orders given to its [`Connection`].
+#[derive(Debug)]
+struct Wire {
+    socket: TcpStream,
+    connection: Connection,
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.connection.ordered() == RESET && self.socket.set_zero_linger().is_err() {
+            tracing::debug!("the connection was gone before it could be reset");
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    /// hyper calls this when its own buffer is empty: the moment a break was waiting for.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.connection.ordered() != SERVE {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+/// Accepts connections and serves them until the server stops.
+pub(crate) async fn accept(server: Arc<Server>, listener: TcpListener, router: axum::Router) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let router = router.clone();
+                server.spawn(serve(socket, router));
+            }
+            Err(error) => {
+                // Out of file descriptors, or a peer that left already: the listener itself is fine.
+                tracing::warn!(%error, "accepting a connection failed");
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+async fn serve(socket: TcpStream, router: axum::Router) {
+    // An event must leave when it is written.
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY was refused");
+    }
+    let connection = Connection::default();
+    let wire = Wire {
+        socket,
+        connection: connection.clone(),
+    };
+    let service = TowerToHyperService::new(router.layer(axum::Extension(connection.clone())));
+    let serving = hyper::server::conn::http1::Builder::new()
+        // An idle connection stays open: a client never finds one closed that it was about to use.
+        .header_read_timeout(None)
+        .half_close(false)
+        // One flat buffer instead of a list of chunks: thousands of small events leave in one system call.
+        .writev(false)
+        .max_buf_size(WRITE_BUFFER)
+        .serve_connection(TokioIo::new(wire), service);
+    tokio::select! {
+        biased;
+        () = connection.0.now.notified() => {}
+        served = serving => {
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        }
+    }
+}

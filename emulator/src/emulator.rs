@@ -1,0 +1,253 @@
+//! The handle on a running emulator.
+
+use crate::faults::{Fault, FaultError};
+use crate::requests::RecordedRequest;
+use crate::scenario::{Playing, Scenario};
+use crate::state::{Server, lock};
+use crate::{agi, connection};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+
+/// The key an emulator without a list of keys hands out.
+const DEFAULT_KEY: &str = "emulator-key";
+
+/// How an emulator is set up. Every field has a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The address to bind; loopback by default.
+    pub host: String,
+    /// The port; 0: any free one.
+    pub port: u16,
+    /// The accepted keys; `None`: any non-empty key.
+    pub api_keys: Option<Vec<String>>,
+    /// Keys that are known but barred: they get 403.
+    pub barred_keys: Vec<String>,
+    /// Seconds between heartbeats on a stream.
+    pub heartbeat_interval: f64,
+    /// Seconds between the steps of the built-in agent.
+    pub step_delay: f64,
+    /// More live sessions per key than this: 503 `Rate limit exceeded`.
+    pub session_limit: Option<usize>,
+    /// Report the execution status as `ready` (never started, cancelled) and `paused` too.
+    pub extended_status: bool,
+    /// Skip the events up to `Last-Event-ID` when a stream is resumed.
+    pub honour_last_event_id: bool,
+    /// Seconds a new session stays `initializing`.
+    pub init_delay: f64,
+    /// Seconds before the second try of a webhook; doubled for the third.
+    pub webhook_backoff: f64,
+    /// What the agent does; `None`: the built-in agent works on every task.
+    pub scenario: Option<Scenario>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            api_keys: None,
+            barred_keys: Vec::new(),
+            heartbeat_interval: 30.0,
+            step_delay: 0.15,
+            session_limit: None,
+            extended_status: false,
+            honour_last_event_id: false,
+            init_delay: 0.0,
+            webhook_backoff: 1.0,
+            scenario: None,
+        }
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), StartError> {
+        let bad = |what: String| Err(StartError(what));
+        for (name, value, least) in [
+            ("heartbeat_interval", self.heartbeat_interval, 0.001),
+            ("step_delay", self.step_delay, 0.0),
+            ("init_delay", self.init_delay, 0.0),
+            ("webhook_backoff", self.webhook_backoff, 0.0),
+        ] {
+            if !(least..=86_400.0).contains(&value) {
+                return bad(format!(
+                    "{name} is {value}; it is in seconds, from {least} to 86400"
+                ));
+            }
+        }
+        let keys = self
+            .api_keys
+            .as_deref()
+            .unwrap_or_default()
+            .iter()
+            .chain(&self.barred_keys);
+        if self.api_keys.as_ref().is_some_and(Vec::is_empty)
+            || keys.into_iter().any(|key| key.trim().is_empty())
+        {
+            return bad(
+                "api_keys holds no usable key; name at least one, or leave it out to accept any"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Why an emulator did not start.
+#[derive(Debug)]
+pub struct StartError(String);
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A running emulator. Dropping it stops it.
+///
+/// ```
+/// # async fn example() -> Result<(), sessionwire_emulator::StartError> {
+/// use sessionwire_emulator::{Emulator, Options};
+///
+/// let emulator = Emulator::start(Options::default()).await?;
+/// println!("AGI_BASE_URL={} AGI_API_KEY={}", emulator.url(), emulator.api_key());
+/// emulator.close().await;
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+/// ```
+pub struct Emulator {
+    server: Arc<Server>,
+    url: String,
+    api_key: String,
+}
+
+/// Without the key.
+impl std::fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emulator")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Emulator {
+    /// Starts an emulator on the current tokio runtime; it accepts connections when this returns.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        options.check()?;
+        let runtime = Handle::try_current().map_err(|_| {
+            StartError("no tokio runtime; call Emulator::start inside one".to_owned())
+        })?;
+        let refused = |error: std::io::Error| {
+            StartError(format!(
+                "cannot listen on {} port {}: {error}; use port 0 for any free port",
+                options.host, options.port
+            ))
+        };
+        let listener = TcpListener::bind((options.host.as_str(), options.port))
+            .await
+            .map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let api_key = options
+            .api_keys
+            .as_ref()
+            .and_then(|keys| keys.first())
+            .map_or(DEFAULT_KEY, String::as_str)
+            .to_owned();
+        let server = Arc::new(Server::new(options, runtime));
+        server.spawn(connection::accept(
+            server.clone(),
+            listener,
+            agi::router(&server),
+        ));
+        tracing::info!(%address, "the emulator listens");
+        let mut reachable = address;
+        if address.ip().is_unspecified() {
+            // "Every address of this machine" is none that every client can connect to.
+            reachable.set_ip(match address.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        Ok(Self {
+            server,
+            url: format!("http://{reachable}"),
+            api_key,
+        })
+    }
+
+    /// Where it listens, such as `http://127.0.0.1:49152`; the AGI endpoints are below `/v1`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A key it accepts.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
+    /// Everything it received, in order: the last 100,000 requests.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        lock(&self.server.requests).all()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&self) {
+        lock(&self.server.requests).clear();
+    }
+
+    /// Injects a fault; faults strike in the order they were injected.
+    ///
+    /// # Errors
+    /// When an action has no meaning for the endpoint; the text says what to use.
+    pub fn fail(&self, fault: Fault) -> Result<(), FaultError> {
+        lock(&self.server.faults).add(&fault)
+    }
+
+    /// Takes back all faults. A stream that was struck stays struck.
+    pub fn clear_faults(&self) {
+        lock(&self.server.faults).clear();
+    }
+
+    /// Sets what the agent does for the tasks that start from now on.
+    pub fn scenario(&self, scenario: Scenario) {
+        *lock(&self.server.playing) = Playing::new(scenario);
+    }
+
+    /// The number of event streams that are open now.
+    #[must_use]
+    pub fn open_streams(&self) -> usize {
+        self.server.open_streams.load(Ordering::Acquire)
+    }
+
+    /// The number of live sessions of all keys.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        lock(&self.server.accounts)
+            .values()
+            .map(agi::account::Account::len)
+            .sum()
+    }
+
+    /// Ends every connection and all work at once; returns when they are gone. Closing twice is fine.
+    pub async fn close(&self) {
+        self.server.stop.cancel();
+        self.server.tasks.close();
+        self.server.tasks.wait().await;
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.server.stop.cancel();
+    }
+}

@@ -1,0 +1,53 @@
+//! A local server that speaks the agent session API, for development, tests and demos without a key.
+//!
+//! [`Emulator::start`] serves all AGI endpoints on a real socket: sessions, tasks, questions, the event stream,
+//! webhooks, snapshots, a browser with screenshots. It keeps everything in memory and shares no code with the
+//! client, so that it is an independent witness of the wire.
+//!
+//! # The built-in agent
+//!
+//! Without a [`Scenario`] a built-in agent works on each task. It is a program, not an AI, and says so.
+//!
+//! - **A page.** It fetches the page that `start_url` names, or the first `http://` or `https://` address (or
+//!   `www.` name) in the task's text, and ends with what it found: title, final address, headings, links, prices and
+//!   forms. A task without an address is done on the page the browser shows when a `navigate` request opened it, or when
+//!   the text says "this page" or "the page". A page that cannot be read ends the task with an error that says why.
+//! - **No page.** It answers from the task's own text: words, sentences, and the numbers, dates, prices, addresses and
+//!   e-mail addresses in it.
+//! - **A question.** A task with the word `ask` in it makes the agent ask first; the answer is in the result's
+//!   `answer`, and what matches it in `matches`.
+//! - **Updates.** Messages sent while it works are acknowledged and listed in the result's `updates`.
+//!
+//! # Decisions where the wire is silent
+//!
+//! - Every message and event takes the next id of its session, from 1. A `step` event has an id and a `message_id`
+//!   from that counter and is replayed with the history, but there is no message type for it: in `/messages` its
+//!   id is missing. A `USER` message has an id and no event.
+//! - With `sanitize=false` the built-in agent's first `LOG` (`metadata.origin` is `system`) is visible, in
+//!   `/messages` and in the stream.
+//! - Cancelling adds a `LOG` message and event, then streams end.
+//! - A key is a user: it sees its own sessions and snapshots only. `restore_default_environment_from_user_id` accepts any
+//!   user id and restores the default environment of the key that asks, since the API never tells a user id.
+//! - A scripted task with a `start_url` shows that address in the browser without fetching it.
+//! - The session limit counts all sessions that are not deleted.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod agent;
+mod agi;
+mod clock;
+mod connection;
+mod emulator;
+mod faults;
+mod page;
+mod requests;
+mod scenario;
+mod screenshot;
+mod state;
+mod web;
+mod webhooks;
+
+pub use emulator::{Emulator, Options, StartError};
+pub use faults::{Endpoint, Fault, FaultError};
+pub use requests::RecordedRequest;
+pub use scenario::{Scenario, ScriptedTask, Step};

@@ -1,0 +1,211 @@
+//! What the session's browser shows.
+
+mod extract;
+mod price;
+
+pub(crate) use price::prices_in;
+
+use crate::web::{Fetched, Unreachable, Web};
+use serde::Serialize;
+use std::time::Duration;
+use url::Url;
+
+/// How long taking a page apart may last.
+const READING: Duration = Duration::from_secs(10);
+
+/// A page, as it is drawn and as the agent reports it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Page {
+    /// Empty: the browser's blank first page.
+    pub(crate) url: String,
+    pub(crate) title: String,
+    /// What is readable on it, top to bottom.
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) content: Content,
+    /// A `navigate` request opened it, so tasks without an address mean it.
+    pub(crate) by_user: bool,
+    /// Why it is no page to work on; `None` when it is.
+    pub(crate) problem: Option<Problem>,
+}
+
+/// Why a page cannot be worked on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// What happened and what to try, as sentences.
+    pub(crate) text: String,
+    /// The status for the error event: the server's, or 502.
+    pub(crate) status: u16,
+}
+
+/// A piece of readable text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) text: String,
+    pub(crate) style: Style,
+}
+
+/// How a block is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    Heading,
+    Text,
+    Price,
+    Button,
+}
+
+/// What the agent finds on a page.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Content {
+    pub(crate) headings: Vec<String>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) prices: Vec<Price>,
+    pub(crate) forms: Vec<Form>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Link {
+    pub(crate) text: String,
+    pub(crate) url: String,
+}
+
+/// A price and what it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Price {
+    pub(crate) text: String,
+    /// A plain number such as `1299.00`.
+    pub(crate) price: String,
+    /// `EUR`, `GBP`, ... or the sign itself where it does not say which (`$`); empty when the page names none.
+    pub(crate) currency: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Form {
+    pub(crate) action: String,
+    pub(crate) method: String,
+    pub(crate) fields: Vec<Field>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+}
+
+impl Page {
+    /// Opens an address. This never fails: where there is no page, the browser shows why.
+    pub(crate) async fn open(web: &Web, url: &Url) -> Self {
+        match web.fetch(url).await {
+            Ok(fetched) => {
+                let address = fetched.url.to_string();
+                // Reading a large page takes longer than a server thread may be held up.
+                let reading = tokio::task::spawn_blocking(move || Self::from_fetched(fetched));
+                match tokio::time::timeout(READING, reading).await {
+                    Ok(Ok(page)) => page,
+                    failed => {
+                        tracing::warn!(%address, ?failed, "reading a page failed");
+                        let reason = "its HTML could not be taken apart";
+                        Self::broken(&address, "This page could not be read", reason, 500)
+                    }
+                }
+            }
+            Err(Unreachable(reason)) => {
+                Self::broken(url.as_str(), "This page cannot be reached", &reason, 502)
+            }
+        }
+    }
+
+    /// An address that nobody opened yet.
+    pub(crate) fn unopened(url: &str) -> Self {
+        let title = Url::parse(url)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned))
+            .unwrap_or_default();
+        Self {
+            url: url.to_owned(),
+            title,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn opened_by_user(mut self) -> Self {
+        self.by_user = true;
+        self
+    }
+
+    fn from_fetched(fetched: Fetched) -> Self {
+        let html = match fetched.text {
+            Some(text) if fetched.content_type.contains("html") || looks_like_html(&text) => text,
+            _ => {
+                let kind = if fetched.content_type.is_empty() {
+                    "unknown data".to_owned()
+                } else {
+                    fetched.content_type
+                };
+                let reason = format!("it is {kind}, not an HTML page");
+                return Self::broken(fetched.url.as_str(), "Not a web page", &reason, 415);
+            }
+        };
+        let mut page = extract::page(&fetched.url, &html);
+        if !(200..300).contains(&fetched.status) {
+            if page.title.is_empty() {
+                page.title.clone_from(&fetched.status_text);
+            }
+            page.problem = Some(Problem::new(
+                &page.url,
+                &format!("the server answered {}", fetched.status_text),
+                fetched.status,
+            ));
+        }
+        page
+    }
+
+    fn broken(url: &str, title: &str, reason: &str, status: u16) -> Self {
+        let problem = Problem::new(url, reason, status);
+        let block = |style, text: &str| Block {
+            style,
+            text: text.to_owned(),
+        };
+        Self {
+            url: url.to_owned(),
+            title: title.to_owned(),
+            blocks: vec![
+                block(Style::Heading, title),
+                block(Style::Text, &problem.text),
+            ],
+            problem: Some(problem),
+            ..Self::default()
+        }
+    }
+}
+
+impl Problem {
+    fn new(url: &str, reason: &str, status: u16) -> Self {
+        let advice = match status {
+            404 | 410 => "Check the address for a typing error.",
+            401 | 403 => {
+                "The page may need a login that this agent does not have; try another page."
+            }
+            415 => "Give the address of an HTML page.",
+            502 => "Check that the address is right and that its server is running.",
+            _ => "Try again later, or try another page.",
+        };
+        Self {
+            text: format!("Could not read {url}: {reason}. {advice}"),
+            status,
+        }
+    }
+}
+
+fn looks_like_html(text: &str) -> bool {
+    let start: String = text
+        .trim_start()
+        .chars()
+        .take(512)
+        .collect::<String>()
+        .to_ascii_lowercase();
+    start.starts_with("<!doctype html")
+        || start.contains("<html")
+        || start.contains("<body")
+        || start.contains("<head")
+}

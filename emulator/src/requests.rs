@@ -1,0 +1,136 @@
+//! The record of what the emulator received.
+
+use crate::clock::Timestamp;
+use axum::http::{HeaderMap, header};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How many requests are kept; older ones are forgotten.
+const KEPT: usize = 100_000;
+/// How much of a body is kept.
+const BODY: usize = 64 * 1024;
+
+/// A request the emulator received, and the status it answered with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedRequest {
+    /// The method, upper-case.
+    pub method: String,
+    /// The path as it was sent, such as `/v1/sessions`.
+    pub path: String,
+    /// The query as it was sent, without `?`; empty when there is none.
+    pub query: String,
+    /// Headers with lower-case names; `authorization` reads `Bearer ***`.
+    pub headers: BTreeMap<String, String>,
+    /// The body as text, at most 64 KiB of it.
+    pub body: String,
+    /// The status of the answer; `None` while there is none, and after a reset or a hang.
+    pub status: Option<u16>,
+    /// When it arrived, ISO 8601 in UTC.
+    pub received_at: String,
+}
+
+impl RecordedRequest {
+    pub(crate) fn new(
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Self {
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers: readable(headers),
+            body: String::from_utf8_lossy(&body[..body.len().min(BODY)]).into_owned(),
+            status: None,
+            received_at: Timestamp::now().to_string(),
+        }
+    }
+}
+
+fn readable(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in headers {
+        let value = match *name {
+            header::AUTHORIZATION => "Bearer ***".into(),
+            header::PROXY_AUTHORIZATION | header::COOKIE => "***".into(),
+            _ => String::from_utf8_lossy(value.as_bytes()),
+        };
+        let entry = all.entry(name.as_str().to_owned()).or_default();
+        if !entry.is_empty() {
+            entry.push_str(", ");
+        }
+        entry.push_str(&value);
+    }
+    all
+}
+
+/// The last requests, in the order they arrived.
+#[derive(Debug, Default)]
+pub(crate) struct RequestLog {
+    kept: VecDeque<RecordedRequest>,
+    /// The number of the first kept request.
+    first: u64,
+}
+
+impl RequestLog {
+    /// Keeps a request; returns its number.
+    pub(crate) fn push(&mut self, request: RecordedRequest) -> u64 {
+        if self.kept.len() == KEPT {
+            self.kept.pop_front();
+            self.first += 1;
+        }
+        self.kept.push_back(request);
+        self.first + self.kept.len() as u64 - 1
+    }
+
+    /// Notes the answer to a request, if it is still kept.
+    pub(crate) fn answered(&mut self, number: u64, status: u16) {
+        let index = number
+            .checked_sub(self.first)
+            .and_then(|index| usize::try_from(index).ok());
+        if let Some(request) = index.and_then(|index| self.kept.get_mut(index)) {
+            request.status = Some(status);
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<RecordedRequest> {
+        self.kept.iter().cloned().collect()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.first += self.kept.len() as u64;
+        self.kept.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_redacted_and_bodies_bounded() {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", "Bearer secret".parse().unwrap());
+        headers.append("accept", "a".parse().unwrap());
+        headers.append("accept", "b".parse().unwrap());
+        let request = RecordedRequest::new("GET", "/x", "", &headers, &vec![b'x'; BODY + 1]);
+        assert_eq!(request.headers["authorization"], "Bearer ***");
+        assert_eq!(request.headers["accept"], "a, b");
+        assert_eq!(request.body.len(), BODY);
+    }
+
+    #[test]
+    fn answers_find_their_request_after_clear() {
+        let mut log = RequestLog::default();
+        let request = || RecordedRequest::new("GET", "/x", "", &HeaderMap::new(), b"");
+        let old = log.push(request());
+        log.clear();
+        let new = log.push(request());
+        log.answered(old, 500);
+        assert_eq!(log.all()[0].status, None);
+        log.answered(new, 200);
+        assert_eq!(log.all()[0].status, Some(200));
+    }
+}

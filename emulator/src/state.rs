@@ -1,0 +1,71 @@
+//! What all requests share.
+
+use crate::agi::account::Account;
+use crate::emulator::Options;
+use crate::faults::Faults;
+use crate::requests::RequestLog;
+use crate::scenario::Playing;
+use crate::web::Web;
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The emulator behind its handle. It has no `Debug` form: it knows the keys.
+pub(crate) struct Server {
+    pub(crate) options: Options,
+    pub(crate) accounts: Mutex<HashMap<String, Account>>,
+    pub(crate) requests: Mutex<RequestLog>,
+    pub(crate) faults: Mutex<Faults>,
+    pub(crate) playing: Mutex<Playing>,
+    pub(crate) open_streams: AtomicUsize,
+    pub(crate) web: Web,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    runtime: Handle,
+}
+
+impl Server {
+    pub(crate) fn new(options: Options, runtime: Handle) -> Self {
+        Self {
+            accounts: Mutex::default(),
+            requests: Mutex::default(),
+            faults: Mutex::default(),
+            playing: Mutex::new(Playing::new(options.scenario.clone().unwrap_or_default())),
+            open_streams: AtomicUsize::new(0),
+            web: Web::default(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            options,
+            runtime,
+        }
+    }
+
+    /// Runs `work` until it is done or the emulator stops.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn_on(
+            async move {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => {}
+                    () = work => {}
+                }
+            },
+            &self.runtime,
+        );
+    }
+
+    pub(crate) fn heartbeat(&self) -> Duration {
+        Duration::from_secs_f64(self.options.heartbeat_interval)
+    }
+}
+
+/// Locks; a panic elsewhere must not take the server down.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,256 @@
+//! HTTP to the outside: the pages the browser opens, and webhooks.
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt;
+use std::error::Error as _;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use url::{Host, Url};
+
+/// How long a page may take, from the first byte sent to the last one read.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(6);
+/// How much of a page is read.
+const PAGE_LIMIT: usize = 2 * 1024 * 1024;
+/// What the browser calls itself.
+const USER_AGENT: &str = concat!(
+    "Mozilla/5.0 (compatible; sessionwire-emulator/",
+    env!("CARGO_PKG_VERSION"),
+    ")"
+);
+
+/// The clients, each built when it is first needed.
+#[derive(Debug, Default)]
+pub(crate) struct Web {
+    /// For pages: direct (to this machine), and through the system's proxy.
+    pages: [OnceLock<Result<Client, String>>; 2],
+    webhooks: [OnceLock<Result<Client, String>>; 2],
+}
+
+/// What came back for a page.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fetched {
+    /// After redirects.
+    pub(crate) url: Url,
+    pub(crate) status: u16,
+    /// `404 Not Found`
+    pub(crate) status_text: String,
+    /// Without parameters, lower-case; empty when the server named none.
+    pub(crate) content_type: String,
+    /// The text, if it is one.
+    pub(crate) text: Option<String>,
+}
+
+/// Nothing came back; why, in words that follow "because".
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unreachable(pub(crate) String);
+
+impl Web {
+    /// The client for a webhook's address. It follows no redirects.
+    pub(crate) fn for_webhooks(&self, url: &str) -> Result<&Client, String> {
+        let direct = Url::parse(url).is_ok_and(|url| is_loopback(&url));
+        client(&self.webhooks, direct, Policy::none)
+    }
+
+    /// Fetches a page as a browser would.
+    pub(crate) async fn fetch(&self, url: &Url) -> Result<Fetched, Unreachable> {
+        let client =
+            client(&self.pages, is_loopback(url), || Policy::limited(10)).map_err(Unreachable)?;
+        let request = client
+            .get(url.clone())
+            .header("user-agent", USER_AGENT)
+            .header("accept", "text/html,application/xhtml+xml,*/*;q=0.5");
+        let reading = async { read(request.send().await?).await };
+        match tokio::time::timeout(PAGE_TIMEOUT, reading).await {
+            Ok(Ok(fetched)) => Ok(fetched),
+            Ok(Err(error)) => Err(Unreachable(reason(&error, url))),
+            Err(_) => Err(Unreachable(format!(
+                "it did not answer within {} seconds",
+                PAGE_TIMEOUT.as_secs()
+            ))),
+        }
+    }
+}
+
+fn client(
+    slots: &[OnceLock<Result<Client, String>>; 2],
+    direct: bool,
+    redirects: impl FnOnce() -> Policy,
+) -> Result<&Client, String> {
+    let built = slots[usize::from(direct)].get_or_init(|| {
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(tls()?.clone())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(redirects());
+        if direct {
+            // A proxy cannot reach this machine's own servers.
+            builder = builder.no_proxy();
+        }
+        builder
+            .build()
+            .map_err(|error| format!("no HTTP client can be made: {error}"))
+    });
+    built.as_ref().map_err(Clone::clone)
+}
+
+/// TLS with the system's certificates. Without any, plain HTTP still works and every HTTPS server is refused.
+fn tls() -> Result<&'static ClientConfig, String> {
+    static TLS: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
+    let built = TLS.get_or_init(|| {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = || {
+            ClientConfig::builder_with_provider(provider.clone())
+                .with_safe_default_protocol_versions()
+                .map_err(|error| format!("TLS cannot be set up: {error}"))
+        };
+        let trusting = match builder()?.with_platform_verifier() {
+            Ok(trusting) => trusting,
+            Err(error) => {
+                tracing::warn!(%error, "no system certificates; https pages cannot be opened. Set SSL_CERT_FILE");
+                builder()?.with_root_certificates(RootCertStore::empty())
+            }
+        };
+        Ok(trusting.with_no_client_auth())
+    });
+    built.as_ref().map_err(Clone::clone)
+}
+
+async fn read(mut response: Response) -> reqwest::Result<Fetched> {
+    let status = response.status();
+    let declared = response
+        .headers()
+        .get("content-type")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let (content_type, parameters) = declared.split_once(';').unwrap_or((declared, ""));
+    let content_type = content_type.trim().to_ascii_lowercase();
+    let charset = charset(parameters).map(str::to_owned);
+    let url = response.url().clone();
+    let mut bytes = Vec::new();
+    if is_text(&content_type) {
+        while let Some(chunk) = response.chunk().await? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() >= PAGE_LIMIT {
+                tracing::debug!(%url, "the page is longer than the browser reads");
+                break;
+            }
+        }
+    }
+    let text = is_text(&content_type).then(|| decode(&bytes, charset.as_deref()));
+    let status_text = status.canonical_reason().map_or_else(
+        || status.as_u16().to_string(),
+        |name| format!("{} {name}", status.as_u16()),
+    );
+    Ok(Fetched {
+        url,
+        status: status.as_u16(),
+        status_text,
+        content_type,
+        text,
+    })
+}
+
+fn is_text(content_type: &str) -> bool {
+    content_type.is_empty()
+        || content_type.starts_with("text/")
+        || content_type.contains("html")
+        || content_type.contains("xml")
+}
+
+/// The value of `charset=` in a header's parameters or a page's first bytes.
+fn charset(text: &str) -> Option<&str> {
+    let at = text.to_ascii_lowercase().find("charset=")?;
+    let value = text
+        .get(at + "charset=".len()..)?
+        .trim_start_matches(['"', '\'', ' ']);
+    let end = value
+        .find(|c: char| !(c.is_ascii_alphanumeric() || "-_:.".contains(c)))
+        .unwrap_or(value.len());
+    value.get(..end).filter(|name| !name.is_empty())
+}
+
+/// Text from bytes: by the header's charset, else the one the page names, else UTF-8, or what old pages mean without one.
+fn decode(bytes: &[u8], declared: Option<&str>) -> String {
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]);
+    let named = declared
+        .or_else(|| charset(&head))
+        .and_then(|name| encoding_rs::Encoding::for_label(name.as_bytes()));
+    let guessed = if std::str::from_utf8(bytes).is_ok() {
+        encoding_rs::UTF_8
+    } else {
+        encoding_rs::WINDOWS_1252
+    };
+    named.unwrap_or(guessed).decode(bytes).0.into_owned()
+}
+
+/// Why nothing came back, in words.
+fn reason(error: &reqwest::Error, url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        causes.push(inner.to_string());
+        cause = inner.source();
+    }
+    let all = causes.join(": ").to_lowercase();
+    let last = causes.last().cloned().unwrap_or_else(|| error.to_string());
+    if error.is_timeout() {
+        format!("{host} did not answer in time")
+    } else if all.contains("dns") || all.contains("lookup address") {
+        format!("the host name {host} is not known")
+    } else if all.contains("certificate") {
+        format!(
+            "the certificate of {host} is not trusted ({last}); SSL_CERT_FILE can name those to trust"
+        )
+    } else if all.contains("refused") {
+        format!(
+            "{host} refused the connection on port {}",
+            url.port_or_known_default().unwrap_or_default()
+        )
+    } else if error.is_redirect() {
+        "it redirects too many times".to_owned()
+    } else {
+        last
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_decoded_as_declared_named_or_guessed() {
+        assert_eq!(decode("é €".as_bytes(), None), "é €");
+        assert_eq!(decode(b"\xe9 \x80", None), "é €");
+        assert_eq!(decode(b"\xe9", Some("iso-8859-1")), "é");
+        assert_eq!(
+            decode(b"<meta charset=\"windows-1251\">\xff", None),
+            "<meta charset=\"windows-1251\">я"
+        );
+        assert_eq!(charset(" charset=\"UTF-8\"; x=y"), Some("UTF-8"));
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for (url, loopback) in [
+            ("http://localhost:1/", true),
+            ("http://127.0.0.1/", true),
+            ("http://[::1]/", true),
+            ("http://shop.example/", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), loopback, "{url}");
+        }
+    }
+}

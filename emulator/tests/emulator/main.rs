@@ -1,0 +1,12 @@
+//! The emulator over real sockets, against the wire specification.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod agent;
+mod errors;
+mod faults;
+mod lifecycle;
+mod snapshots;
+mod streams;
+mod support;
+mod transitions;
+mod webhooks;
