@@ -1,0 +1,257 @@
+//! The command line: what may be written, and the help.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand};
+
+use crate::output;
+
+/// Run agent tasks with live events, control sessions, or start a local emulator
+#[derive(Parser)]
+#[command(name = "sessionwire", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The service's address [default: AGI_BASE_URL, else https://api.agi.tech/v1]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help_heading = "Global options"
+    )]
+    pub(crate) base_url: Option<String>,
+    /// Allow http:// to a host other than this machine: the key travels unencrypted
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) allow_insecure_http: bool,
+    /// How often a failed request is tried again where that is safe [default: 3]
+    #[arg(long, global = true, value_name = "N", help_heading = "Global options")]
+    pub(crate) max_retries: Option<u32>,
+    /// Print JSON on one line; events one per line
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sessionwire run --local \"Which prices are on http://127.0.0.1:8000/?\"
+  sessionwire run \"Find three nonstop flights from SFO to JFK\" --timeout 600
+  sessionwire run \"Book a table for two\" --answer \"at seven\" --json
+  sessionwire sessions list
+  sessionwire emulator --port 8080
+
+The API key is read from AGI_API_KEY. No option takes it: every user of a machine can see
+the command lines of its processes. No key yet? Use `run --local`, or start the emulator.
+
+Exit status: 0 done, 1 task error, 2 usage, 3 API error, 4 timeout, 130 interrupted.";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run one task: create a session, show the events, print the result, delete the session
+    Run(Run),
+    /// Start a local server that speaks the API: no key, no cost
+    Emulator(Emulator),
+    #[command(flatten)]
+    Control(Control),
+}
+
+const RUN_HELP: &str = "\
+Examples:
+  sessionwire run --local \"What is on http://127.0.0.1:8000/?\" --screenshot page.jpg
+  sessionwire run \"Compare two offers\" --start-url https://shop.example --timeout 300
+  sessionwire run \"Book a table\" --answer \"at seven\" --answer \"two people\"
+  echo morning | sessionwire run \"Find a flight\" --json | tail -n 1
+
+Events and the result go to standard output, everything else to standard error. With --json
+each event is one line {\"type\",\"id\",\"data\",\"text\"}, and the last line has the type \"result\".
+A question of the agent is answered by --answer, else at the prompt, else by a line of standard
+input. Ctrl-C cancels the task and deletes the session; a second Ctrl-C leaves at once.
+
+Exit status: 0 done, 1 task error, 2 usage (also an open question without an answer),
+3 API error, 4 timeout, 130 interrupted.";
+
+#[derive(Args)]
+#[command(after_help = RUN_HELP)]
+pub(crate) struct Run {
+    /// What the agent shall do: 1 to 10,000 characters
+    pub(crate) task: String,
+    /// Use an emulator inside this program instead of the service: needs no key
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// The agent
+    #[arg(long, value_name = "NAME", default_value = "agi-0")]
+    pub(crate) agent: String,
+    /// The page to open first
+    #[arg(long, value_name = "URL")]
+    pub(crate) start_url: Option<String>,
+    /// Give up after this many seconds
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) timeout: Option<f64>,
+    /// The answer to the agent's question; repeat it for the questions that follow
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) answer: Vec<String>,
+    /// Save a picture of the browser after the task
+    #[arg(long, value_name = "FILE")]
+    pub(crate) screenshot: Option<std::path::PathBuf>,
+    /// Do not delete the session; print its id to standard error
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Print the result only, no events
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+const EMULATOR_HELP: &str = "\
+Examples:
+  sessionwire emulator
+  sessionwire emulator --port 8080 --scenario scenario.json --verbose
+  sessionwire emulator --api-key test-key-1 --api-key test-key-2";
+
+#[derive(Args)]
+#[command(after_help = EMULATOR_HELP)]
+pub(crate) struct Emulator {
+    /// The port [default: any free one]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) port: u16,
+    /// The address to listen on; other than loopback only with --allow-remote
+    #[arg(long, value_name = "H", default_value = "127.0.0.1")]
+    pub(crate) host: String,
+    /// Let other machines use the emulator
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+    /// What the agent does: a JSON file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<std::path::PathBuf>,
+    /// A key to accept; repeat it for more [default: any key is accepted]
+    #[arg(long, value_name = "K")]
+    pub(crate) api_key: Vec<String>,
+    /// Seconds between the heartbeats of an event stream
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = "30")]
+    pub(crate) heartbeat_interval: f64,
+    /// Log each request to standard error
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+/// The requests of the API, one by one.
+#[derive(Subcommand)]
+pub(crate) enum Control {
+    /// List, show or delete sessions
+    #[command(subcommand)]
+    Sessions(Sessions),
+    /// Follow the events of a session until its task ends
+    Events {
+        #[command(flatten)]
+        session: Session,
+        /// Only these types, separated by commas
+        #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+        types: Option<Vec<String>>,
+        /// Only new events
+        #[arg(long)]
+        no_history: bool,
+    },
+    /// Print the messages of a session
+    Messages {
+        #[command(flatten)]
+        session: Session,
+        /// Only messages with a higher id
+        #[arg(
+            long,
+            value_name = "ID",
+            default_value_t = 0,
+            hide_default_value = true,
+            allow_negative_numbers = true
+        )]
+        after_id: i64,
+    },
+    /// Print the execution status of a session's task
+    Status(Session),
+    /// Pause the task
+    Pause(Session),
+    /// Go on with a paused task
+    Resume(Session),
+    /// Cancel the task; the session stays usable
+    Cancel(Session),
+    /// Open a page in the session's browser and print where it ended up
+    Navigate {
+        #[command(flatten)]
+        session: Session,
+        /// A full http or https address
+        url: String,
+    },
+    /// Save a picture of the session's browser
+    Screenshot {
+        #[command(flatten)]
+        session: Session,
+        /// Where to save it; `-` is standard output [default: screenshot.jpg]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<std::path::PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Sessions {
+    /// List your sessions
+    List,
+    /// Show one session
+    Get(Session),
+    /// Delete one session; one that is gone is no error
+    Delete(Session),
+    /// Delete ALL your sessions and cancel their tasks
+    DeleteAll,
+}
+
+#[derive(Args)]
+pub(crate) struct Session {
+    /// The session's id
+    #[arg(id = "session", value_name = "SESSION")]
+    pub(crate) id: String,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds.is_finite() => Ok(seconds),
+        _ => Err("give a positive number of seconds, such as 30 or 0.5".to_owned()),
+    }
+}
+
+/// Reads the arguments, the program's name left out.
+pub(crate) fn parse(args: Vec<String>) -> Result<Cli, NoCommand> {
+    let name = String::from("sessionwire");
+    Cli::try_parse_from(std::iter::once(name).chain(args)).map_err(NoCommand)
+}
+
+/// The help, the version or a usage error.
+pub(crate) struct NoCommand(clap::Error);
+
+impl NoCommand {
+    /// Prints it where it belongs and gives the exit status.
+    pub(crate) fn print(&self) -> i32 {
+        let mut text = self.0.render().to_string();
+        if self.asks_for_key() {
+            text.push_str(
+                "\nThe key is read from the environment variable AGI_API_KEY: every user of a machine can see the \
+                 command lines of its processes.\n",
+            );
+        }
+        if self.0.use_stderr() {
+            output::prompt(&output::visible(&text));
+            2
+        } else {
+            output::print(&text)
+                .err()
+                .map_or(0, |failure| failure.report())
+        }
+    }
+
+    fn asks_for_key(&self) -> bool {
+        self.0.kind() == ErrorKind::UnknownArgument
+            && matches!(self.0.get(ContextKind::InvalidArg),
+                Some(ContextValue::String(arg)) if arg.starts_with("--api-key"))
+    }
+}

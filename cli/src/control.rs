@@ -1,0 +1,277 @@
+//! The requests of the API, one command each.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::Value;
+use sessionwire::agi::{
+    Client, EventOptions, ListMessages, Messages, Operation, Output as Reply, Screenshot,
+    SessionInfo, SnapshotOptions,
+};
+use sessionwire::{Batch, ClientConfig, ClientOptions, Error};
+
+use crate::args::{Control, Global, Session, Sessions};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::render::{Renderer, one_line};
+use crate::task::{check_target, save};
+
+/// A client as the environment and the command line have it.
+pub(crate) fn connect(global: &Global) -> Result<Client, Error> {
+    client(ClientOptions {
+        base_url: global.base_url.clone(),
+        allow_insecure_http: global.allow_insecure_http,
+        max_retries: global.max_retries,
+        ..ClientOptions::default()
+    })
+}
+
+pub(crate) fn client(options: ClientOptions) -> Result<Client, Error> {
+    Client::new(ClientConfig::resolve(options)?)
+}
+
+pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> Result<(), Failure> {
+    let client = connect(global)?;
+    let json = global.json;
+    let operation = match command {
+        Control::Events {
+            session,
+            types,
+            no_history,
+        } => {
+            let options = EventOptions {
+                event_types: types,
+                include_history: !no_history,
+                ..EventOptions::default()
+            };
+            return events(
+                &client,
+                &session.id,
+                options,
+                Renderer::of_events(output, json),
+            )
+            .await;
+        }
+        Control::Screenshot {
+            session,
+            output: file,
+        } => {
+            return picture(&client, &session.id, file, json, output).await;
+        }
+        Control::Sessions(Sessions::List) => Operation::ListSessions,
+        Control::Sessions(Sessions::Get(Session { id })) => {
+            Operation::GetSession { session_id: id }
+        }
+        Control::Sessions(Sessions::Delete(Session { id })) => Operation::DeleteSession {
+            session_id: id,
+            snapshot: SnapshotOptions::default(),
+        },
+        Control::Sessions(Sessions::DeleteAll) => Operation::DeleteAllSessions,
+        Control::Messages { session, after_id } => Operation::Messages {
+            session_id: session.id,
+            options: ListMessages {
+                after_id,
+                ..ListMessages::default()
+            },
+        },
+        Control::Status(Session { id }) => Operation::ExecutionStatus { session_id: id },
+        Control::Pause(Session { id }) => Operation::Pause { session_id: id },
+        Control::Resume(Session { id }) => Operation::Resume { session_id: id },
+        Control::Cancel(Session { id }) => Operation::Cancel { session_id: id },
+        Control::Navigate { session, url } => Operation::Navigate {
+            session_id: session.id,
+            url,
+        },
+    };
+    let answer = client.execute(operation).await?;
+    if json {
+        return output.json(answer.to_json()).await;
+    }
+    for line in describe(&answer)? {
+        output.line(line).await?;
+    }
+    Ok(())
+}
+
+async fn events(
+    client: &Client,
+    session_id: &str,
+    options: EventOptions,
+    renderer: Renderer<'_>,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let queue = client.events(session_id, options)?;
+    loop {
+        queue.wait().await;
+        match queue.try_take(64) {
+            Batch::Events(events) => {
+                for event in &events {
+                    renderer.event(event, started.elapsed()).await?;
+                }
+            }
+            Batch::Empty => {}
+            Batch::Ended => return Ok(()),
+            Batch::Failed(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Takes a picture of the session's browser.
+pub(crate) async fn screenshot(client: &Client, session_id: &str) -> Result<Screenshot, Failure> {
+    match client
+        .execute(Operation::Screenshot {
+            session_id: session_id.to_owned(),
+        })
+        .await?
+    {
+        Reply::Screenshot(screenshot) => Ok(screenshot),
+        other => Err(unexpected(&other)),
+    }
+}
+
+async fn picture(
+    client: &Client,
+    session_id: &str,
+    file: Option<PathBuf>,
+    json: bool,
+    output: &Output,
+) -> Result<(), Failure> {
+    let to_stdout = file.as_deref() == Some(Path::new("-"));
+    if to_stdout && output.is_terminal() {
+        return Err(Failure::Usage(
+            "A picture is not for a terminal. Name a file with --output, or pipe it to another program.".to_owned(),
+        ));
+    }
+    if let Some(file) = file.as_deref().filter(|_| !to_stdout) {
+        check_target(file)?;
+    }
+    let screenshot = screenshot(client, session_id).await?;
+    if to_stdout {
+        return output.bytes(screenshot.image.to_vec()).await;
+    }
+    let file = file.unwrap_or_else(|| {
+        PathBuf::from(if screenshot.mime_type == "image/png" {
+            "screenshot.png"
+        } else {
+            "screenshot.jpg"
+        })
+    });
+    save(&screenshot, &file)?;
+    let Screenshot {
+        width,
+        height,
+        url,
+        title,
+        ..
+    } = &screenshot;
+    let line = if json {
+        let mut line = serde_json::json!(screenshot);
+        line["file"] = Value::from(file.display().to_string());
+        line.to_string()
+    } else {
+        one_line(&format!(
+            "{}  {width}x{height}  {url}  {title}",
+            file.display()
+        ))
+    };
+    output.line(line).await
+}
+
+/// An answer for a person.
+fn describe(answer: &Reply) -> Result<Vec<String>, Failure> {
+    Ok(match answer {
+        Reply::Session(session) => fields(session),
+        Reply::Sessions(sessions) => table(sessions),
+        Reply::Delete(answer) => vec![outcome(answer.success, &answer.message)],
+        Reply::Success(answer) => vec![outcome(answer.success, &answer.message)],
+        Reply::Status(answer) => vec![one_line(&answer.status)],
+        Reply::Navigation(answer) => vec![one_line(&answer.current_url)],
+        Reply::Messages(messages) => message_lines(messages),
+        other => return Err(unexpected(other)),
+    })
+}
+
+/// What the service says of a command, or a word where it says nothing.
+fn outcome(success: bool, message: &str) -> String {
+    match (one_line(message), success) {
+        (message, _) if !message.is_empty() => message,
+        (_, true) => "ok".to_owned(),
+        (_, false) => "The service did not do it and gives no reason".to_owned(),
+    }
+}
+
+fn fields(session: &SessionInfo) -> Vec<String> {
+    let known = [
+        ("session_id", Some(session.session_id.as_str())),
+        ("status", Some(session.status.as_str())),
+        ("agent_name", Some(session.agent_name.as_str())),
+        ("created_at", session.created_at.as_deref()),
+        ("vnc_url", session.vnc_url.as_deref()),
+    ];
+    let known = known
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?.to_owned())));
+    let extra = session.extra.iter().map(|(name, value)| {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        (name.as_str(), text)
+    });
+    known
+        .chain(extra)
+        .map(|(name, value)| one_line(&format!("{name}: {value}")))
+        .collect()
+}
+
+fn table(sessions: &[SessionInfo]) -> Vec<String> {
+    let row = |session: &SessionInfo| {
+        [
+            &session.session_id,
+            &session.status,
+            &session.agent_name,
+            session.created_at.as_deref().unwrap_or_default(),
+        ]
+        .map(one_line)
+    };
+    let rows: Vec<_> = sessions.iter().map(row).collect();
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths = [width(0), width(1), width(2)];
+    rows.iter()
+        .map(|[id, status, agent, created]| {
+            let [w0, w1, w2] = widths;
+            format!("{id:<w0$}  {status:<w1$}  {agent:<w2$}  {created}")
+                .trim_end()
+                .to_owned()
+        })
+        .collect()
+}
+
+fn message_lines(messages: &Messages) -> Vec<String> {
+    messages
+        .messages
+        .iter()
+        .map(|message| {
+            let text = one_line(&message.text());
+            format!(
+                "{:>5}  {:<8}  {text}",
+                message.id,
+                one_line(&message.message_type)
+            )
+            .trim_end()
+            .to_owned()
+        })
+        .collect()
+}
+
+/// An answer that does not belong to its operation: a defect of this program.
+pub(crate) fn unexpected(answer: &Reply) -> Failure {
+    Failure::Local(format!(
+        "The client gave an answer that this command does not know: {}. Please report it.",
+        one_line(&answer.to_json())
+    ))
+}

@@ -1,0 +1,170 @@
+//! `sessionwire emulator`: the emulator as a program of its own.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use sessionwire_emulator::{Emulator, Options, RecordedRequest, Scenario};
+
+use crate::args;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::output::{Output, note};
+
+/// How often `--verbose` looks for new requests.
+const LOOK: Duration = Duration::from_millis(100);
+/// After this many requests the record is emptied.
+const KEPT: usize = 1000;
+
+pub(crate) async fn run(
+    args: args::Emulator,
+    json: bool,
+    output: &Output,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    check_host(&args)?;
+    let options = Options {
+        host: args.host,
+        port: args.port,
+        api_keys: Some(args.api_key).filter(|keys| !keys.is_empty()),
+        heartbeat_interval: args.heartbeat_interval,
+        scenario: args.scenario.as_deref().map(read_scenario).transpose()?,
+        ..Options::default()
+    };
+    let emulator = Emulator::start(options)
+        .await
+        .map_err(|error| Failure::Local(format!("The emulator did not start: {error}.")))?;
+    output.line(introduction(&emulator, json)).await?;
+    let mut log = RequestLog::default();
+    tokio::select! {
+        () = interrupt.wait() => {}
+        () = log.follow(&emulator), if args.verbose => {}
+    }
+    if args.verbose {
+        log.print_new(&emulator);
+    }
+    emulator.close().await;
+    Ok(())
+}
+
+fn check_host(args: &args::Emulator) -> Result<(), Failure> {
+    let name = args.host.trim_matches(['[', ']']);
+    let loopback = match name.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    };
+    if loopback {
+        return Ok(());
+    }
+    if !args.allow_remote {
+        return Err(Failure::Usage(format!(
+            "With --host {name} other machines could use the emulator, and its agent opens any page it is asked for. \
+             Add --allow-remote if you want that, or leave --host out."
+        )));
+    }
+    note(&format!(
+        "warning: the emulator listens on {name}: other machines can use it without encryption{}.",
+        if args.api_key.is_empty() {
+            " and with any key (limit that with --api-key)"
+        } else {
+            ""
+        }
+    ));
+    Ok(())
+}
+
+fn read_scenario(file: &Path) -> Result<Scenario, Failure> {
+    let text = std::fs::read(file).map_err(|error| {
+        Failure::Usage(format!(
+            "The scenario {} cannot be read: {error}. Name a JSON file.",
+            file.display()
+        ))
+    })?;
+    serde_json::from_slice(&text).map_err(|error| {
+        Failure::Usage(format!(
+            "{} is not a scenario: {error}. A small one: {{\"tasks\": [{{\"steps\": [{{\"done\": \"ok\"}}]}}]}}",
+            file.display()
+        ))
+    })
+}
+
+/// Where it is, and lines to copy.
+fn introduction(emulator: &Emulator, json: bool) -> String {
+    let (url, key) = (emulator.url(), emulator.api_key());
+    if json {
+        return serde_json::json!({"url": url, "api_key": key}).to_string();
+    }
+    // Quoted as JSON, which Python and JavaScript read alike.
+    let (quoted_url, quoted_key) = (serde_json::json!(url), serde_json::json!(key));
+    let shell_key = shell_quoted(key);
+    let header = shell_quoted(&format!("Authorization: Bearer {key}"));
+    format!(
+        "The emulator listens on {url} (API key: {key}). Ctrl-C ends it.
+
+Python   client = Agi(base_url={quoted_url}, api_key={quoted_key})
+Node     const client = new Agi({{ baseUrl: {quoted_url}, apiKey: {quoted_key} }})
+Shell    AGI_API_KEY={shell_key} sessionwire run --base-url {url} \"What is on https://example.com?\"
+curl     curl -X POST -H {header} {url}/v1/sessions"
+    )
+}
+
+fn shell_quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// What was printed of the emulator's record.
+#[derive(Default)]
+struct RequestLog {
+    seen: usize,
+    /// Requests that were not answered when last seen.
+    open: Vec<usize>,
+}
+
+impl RequestLog {
+    /// Prints a line per request once it is answered. Does not end.
+    async fn follow(&mut self, emulator: &Emulator) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            self.print_new(emulator);
+        }
+    }
+
+    fn print_new(&mut self, emulator: &Emulator) {
+        let requests = emulator.requests();
+        let candidates = std::mem::take(&mut self.open)
+            .into_iter()
+            .chain(self.seen..requests.len());
+        for index in candidates {
+            match requests.get(index) {
+                Some(RecordedRequest { status: None, .. }) => self.open.push(index),
+                Some(request) => note(&line(request)),
+                None => {}
+            }
+        }
+        self.seen = requests.len();
+        // The record grows with every request, and reading it copies it.
+        if self.seen >= KEPT && self.open.is_empty() {
+            emulator.clear_requests();
+            self.seen = 0;
+        }
+    }
+}
+
+fn line(request: &RecordedRequest) -> String {
+    let RecordedRequest {
+        method,
+        path,
+        query,
+        status,
+        received_at,
+        ..
+    } = request;
+    let mark = if query.is_empty() { "" } else { "?" };
+    let status = status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+    format!("{received_at} {status} {method} {path}{mark}{query}")
+}

@@ -1,0 +1,84 @@
+//! The command line of `sessionwire`: one entry, [`run`], that the program
+//! `sessionwire` of cargo, of the Python package and of the npm package share.
+
+#![forbid(unsafe_code)]
+
+mod answers;
+mod args;
+mod control;
+mod emulator;
+mod failure;
+mod interrupt;
+mod output;
+mod render;
+mod task;
+
+use std::time::Duration;
+
+use args::{Cli, Command};
+use failure::Failure;
+use interrupt::Interrupt;
+use output::Output;
+
+/// Runs one command and gives the exit status: 0 done, 1 task error, 2 usage,
+/// 3 API error, 4 timeout, 130 interrupted, 141 the reader of the output left.
+///
+/// `args` are the arguments without the program's name. Blocks until the
+/// command has ended. Writes to the process's standard streams and takes SIGINT,
+/// SIGTERM and SIGHUP over for the rest of the process: the first one ends the
+/// command in good order, the second one the process.
+pub fn run(args: Vec<String>) -> i32 {
+    let cli = match args::parse(args) {
+        Ok(cli) => cli,
+        Err(answer) => return answer.print(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("sessionwire")
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let status = runtime.block_on(command(cli));
+            // What still runs is an event stream or a server that nobody needs.
+            runtime.shutdown_timeout(Duration::from_millis(250));
+            status
+        }
+        Err(error) => Failure::Local(format!(
+            "The program could not start: {error}. Free some memory or raise the limit of open files, then try again."
+        ))
+        .report(),
+    }
+}
+
+async fn command(cli: Cli) -> i32 {
+    let output = Output::stdout();
+    let result = match Interrupt::listen() {
+        Ok(interrupt) => {
+            let result = dispatch(cli, &output, &interrupt).await;
+            let written = output.finish(&interrupt).await;
+            result.and(written)
+        }
+        Err(error) => Err(Failure::Local(format!(
+            "The program cannot listen to Ctrl-C: {error}. Start it again."
+        ))),
+    };
+    match result {
+        Ok(()) => 0,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<(), Failure> {
+    let json = cli.global.json;
+    match cli.command {
+        Command::Run(args) => task::run(args, cli.global, output, interrupt).await,
+        Command::Emulator(args) => emulator::run(args, json, output, interrupt).await,
+        Command::Control(command) => {
+            tokio::select! {
+                result = control::run(command, &cli.global, output) => result,
+                () = interrupt.wait() => Err(Failure::Interrupted),
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! How events and results look: for a person, in a pipe, as JSON.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sessionwire::agi::{Event, EventType, TaskResult};
+
+use crate::answers::Answer;
+use crate::failure::Failure;
+use crate::output::{Output, visible};
+
+/// Prints one task or stream.
+#[derive(Clone, Copy)]
+pub(crate) struct Renderer<'a> {
+    output: &'a Output,
+    style: Style,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Lines { result_follows: bool },
+    Quiet,
+    Json,
+}
+
+impl<'a> Renderer<'a> {
+    /// For a task: its events, then its result.
+    pub(crate) fn of_task(output: &'a Output, json: bool, quiet: bool) -> Self {
+        let style = match (json, quiet) {
+            (true, _) => Style::Json,
+            (false, true) => Style::Quiet,
+            (false, false) => Style::Lines {
+                result_follows: true,
+            },
+        };
+        Self { output, style }
+    }
+
+    /// For events alone.
+    pub(crate) fn of_events(output: &'a Output, json: bool) -> Self {
+        let style = if json {
+            Style::Json
+        } else {
+            Style::Lines {
+                result_follows: false,
+            }
+        };
+        Self { output, style }
+    }
+
+    /// An event, as it comes.
+    pub(crate) async fn event(&self, event: &Event, elapsed: Duration) -> Result<(), Failure> {
+        match self.style {
+            Style::Quiet => Ok(()),
+            Style::Json => {
+                let line = json!({
+                    "type": event.event_type().name(),
+                    "id": event.id(),
+                    "data": event.data(),
+                    "text": event.text(),
+                });
+                self.output.json(line.to_string()).await
+            }
+            Style::Lines { result_follows } => {
+                let done = *event.event_type() == EventType::Done;
+                let text = if done && result_follows {
+                    String::new()
+                } else {
+                    event_text(event)
+                };
+                self.entry(
+                    Look::of(event.event_type()),
+                    event.event_type().name(),
+                    elapsed,
+                    &text,
+                )
+                .await
+            }
+        }
+    }
+
+    /// An answer, unless it stands on the terminal already.
+    pub(crate) async fn answer(&self, answer: &Answer, elapsed: Duration) -> Result<(), Failure> {
+        let shown = answer.typed && self.output.is_terminal();
+        match self.style {
+            Style::Lines { .. } if !shown => {
+                let look = Look {
+                    mark: "<",
+                    colour: "36",
+                };
+                self.entry(look, "answer", elapsed, &one_line(&answer.text))
+                    .await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A result: its text, and its data where that says more.
+    pub(crate) async fn result(&self, result: &TaskResult) -> Result<(), Failure> {
+        if self.style == Style::Json {
+            let line = json!({
+                "type": "result",
+                "text": result.text,
+                "data": result.data,
+                "session_id": result.session_id,
+                "message_id": result.message_id,
+                "duration": result.duration,
+                "metadata": result.metadata,
+            });
+            return self.output.json(line.to_string()).await;
+        }
+        if self.style != Style::Quiet && self.output.is_terminal() {
+            self.output.line("").await?;
+        }
+        let data = match &result.data {
+            Value::Null | Value::String(_) => None,
+            // Cannot fail for a value; the short form says the same.
+            data => Some(serde_json::to_string_pretty(data).unwrap_or_else(|_| data.to_string())),
+        };
+        let text = Some(result.text.as_str()).filter(|text| !text.is_empty());
+        // Where the data has no summary, its text is the data itself.
+        let text = text.filter(|text| {
+            data.is_none()
+                || serde_json::from_str::<Value>(text).ok().as_ref() != Some(&result.data)
+        });
+        for part in text.into_iter().chain(data.as_deref()) {
+            let part = if self.output.is_terminal() {
+                visible(part)
+            } else {
+                part.to_owned()
+            };
+            self.output.line(part).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is written.
+    pub(crate) async fn flush(&self) -> Result<(), Failure> {
+        self.output.flush().await
+    }
+
+    async fn entry(
+        &self,
+        look: Look,
+        name: &str,
+        elapsed: Duration,
+        text: &str,
+    ) -> Result<(), Failure> {
+        let seconds = elapsed.as_secs_f64();
+        // The name of an unknown type is the service's.
+        let name = one_line(name);
+        let line = match (self.output.is_terminal(), self.output.has_colour()) {
+            (false, _) => format!("{name:<9} {seconds:>6.1}s  {text}"),
+            (true, false) => format!("{} {name:<9} {seconds:>6.1}s  {text}", look.mark),
+            (true, true) => {
+                format!(
+                    "\x1b[{c}m{m} {name:<9}\x1b[0m \x1b[2m{seconds:>6.1}s\x1b[0m  {text}",
+                    c = look.colour,
+                    m = look.mark
+                )
+            }
+        };
+        self.output.line(line.trim_end()).await
+    }
+}
+
+/// A mark and a colour (an ANSI code).
+#[derive(Clone, Copy)]
+struct Look {
+    mark: &'static str,
+    colour: &'static str,
+}
+
+impl Look {
+    fn of(event_type: &EventType) -> Self {
+        let (mark, colour) = match event_type {
+            EventType::Step => ("→", "34"),
+            EventType::Thought => ("·", "2"),
+            EventType::Question => ("?", "33"),
+            EventType::Done => ("✓", "32"),
+            EventType::Error => ("✗", "31"),
+            EventType::User => ("<", "36"),
+            EventType::Paused | EventType::Resumed => ("=", "33"),
+            _ => ("-", "2"),
+        };
+        Self { mark, colour }
+    }
+}
+
+/// The text of an event for one line.
+fn event_text(event: &Event) -> String {
+    let text = event.text();
+    match event.event_type() {
+        // Their data is a time.
+        EventType::Paused | EventType::Resumed | EventType::Heartbeat => one_line(&text),
+        _ if text.is_empty() => one_line(event.raw()),
+        _ => one_line(&text),
+    }
+}
+
+/// `text` on one line, without anything that could drive a terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    visible(text)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line_and_drives_no_terminal() {
+        assert_eq!(one_line("a\n\tb\r\nc"), "a b c");
+        assert_eq!(one_line("\x1b[31mred\x07 \u{9b}2J"), "[31mred 2J");
+    }
+
+    #[test]
+    fn an_event_without_text_shows_its_data() {
+        let step = Event::new(EventType::Step, Some(1), r#"{"action": "click"}"#);
+        assert_eq!(event_text(&step), r#"{"action": "click"}"#);
+        let paused = Event::new(
+            EventType::Paused,
+            None,
+            r#"{"timestamp": "2026-03-04T09:15:57Z"}"#,
+        );
+        assert_eq!(event_text(&paused), "");
+    }
+}

@@ -1,0 +1,345 @@
+//! `sessionwire run`: one task from its session's creation to its deletion.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sessionwire::agi::{
+    Client, CreateSession, Event, EventType, Operation, Output as Reply, Screenshot,
+    SnapshotOptions, StartTask, Task, TaskOperation, TaskResult,
+};
+use sessionwire::transport::Secret;
+use sessionwire::{ClientOptions, Error, ErrorKind, OptionChanges};
+use sessionwire_emulator::{Emulator, Options};
+
+use crate::answers::Answers;
+use crate::args::{Global, Run};
+use crate::control;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::output::{self, Output, note};
+use crate::render::Renderer;
+
+/// How long a create that is under way may take once the command shall end.
+const CREATE_GRACE: Duration = Duration::from_secs(3);
+/// How long cancelling and deleting may take, each, in seconds.
+const CLEANUP: f64 = 10.0;
+
+pub(crate) async fn run(
+    args: Run,
+    global: Global,
+    output: &Output,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    check(&args, &global)?;
+    let stop = Stop::new(interrupt, args.timeout);
+    let emulator = if args.local {
+        Some(start_emulator().await?)
+    } else {
+        None
+    };
+    let result = with_session(
+        &args,
+        &connect(&global, emulator.as_ref())?,
+        output,
+        global.json,
+        &stop,
+    )
+    .await;
+    if let Some(emulator) = emulator {
+        emulator.close().await;
+    }
+    result
+}
+
+/// Everything that can be refused before there is a session.
+fn check(args: &Run, global: &Global) -> Result<(), Failure> {
+    if args.local && global.base_url.is_some() {
+        return Err(Failure::Usage(
+            "--local and --base-url name two different services. Leave one of them out.".to_owned(),
+        ));
+    }
+    args.screenshot.as_deref().map_or(Ok(()), check_target)
+}
+
+/// Whether a file can be written there, as far as that shows beforehand.
+pub(crate) fn check_target(file: &Path) -> Result<(), Failure> {
+    let refuse = |why: &str| {
+        Err(Failure::Usage(format!(
+            "The picture cannot be saved as {}: {why}.",
+            file.display()
+        )))
+    };
+    if file.file_name().is_none() || file.is_dir() {
+        return refuse("that is a folder; add a file name, such as page.jpg");
+    }
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            refuse("the folder does not exist; create it first")
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn start_emulator() -> Result<Emulator, Failure> {
+    Emulator::start(Options::default())
+        .await
+        .map_err(|error| Failure::Local(format!("The local emulator did not start: {error}.")))
+}
+
+fn connect(global: &Global, emulator: Option<&Emulator>) -> Result<Client, Failure> {
+    let Some(emulator) = emulator else {
+        return control::connect(global).map_err(hint_at_local);
+    };
+    let options = ClientOptions {
+        base_url: Some(emulator.url().to_owned()),
+        api_key: Some(Secret::new(emulator.api_key())),
+        max_retries: global.max_retries,
+        ..ClientOptions::default()
+    };
+    Ok(control::client(options)?)
+}
+
+fn hint_at_local(error: Error) -> Failure {
+    let key = std::env::var("AGI_API_KEY").unwrap_or_default();
+    if error.kind() == ErrorKind::Config && key.trim().is_empty() {
+        Failure::ClientHint(error, "Here that is `sessionwire run --local`.")
+    } else {
+        Failure::Client(error)
+    }
+}
+
+/// Creates the session, works in it, and ends it whatever happened.
+async fn with_session(
+    args: &Run,
+    client: &Client,
+    output: &Output,
+    json: bool,
+    stop: &Stop<'_>,
+) -> Result<(), Failure> {
+    // Bad input costs no session.
+    task_of(args).check()?;
+    // Made first: nothing may fail between the create and the clean-up.
+    let cleaner = client.with_options(OptionChanges {
+        timeout: Some(CLEANUP),
+        ..OptionChanges::default()
+    })?;
+    let session_id = create(client, &args.agent, stop).await?;
+    let renderer = Renderer::of_task(output, json, args.quiet);
+    let result = tokio::select! {
+        biased;
+        failure = stop.wait() => Err(failure),
+        result = work(args, client, &session_id, renderer, json) => result,
+    };
+    // Said before the clean-up, which may take a while.
+    if matches!(result, Err(Failure::Interrupted)) {
+        output::end_line();
+        note("Interrupted: cancelling the task. Press Ctrl-C again to leave at once.");
+    }
+    if matches!(result, Err(Failure::Interrupted)) {
+        cancel(&cleaner, &session_id).await;
+    }
+    if args.keep {
+        let gone = if args.local {
+            " (it ended with the local emulator)"
+        } else {
+            ""
+        };
+        note(&format!("session: {session_id}{gone}"));
+    } else {
+        delete(&cleaner, &session_id).await;
+    }
+    result
+}
+
+/// A create under way is not dropped when the command shall end: its session
+/// would stay behind, unknown.
+async fn create(client: &Client, agent: &str, stop: &Stop<'_>) -> Result<String, Failure> {
+    let create = client.execute(Operation::CreateSession(CreateSession::new(agent)));
+    tokio::pin!(create);
+    let answer = tokio::select! {
+        answer = &mut create => answer?,
+        failure = stop.wait() => match tokio::time::timeout(CREATE_GRACE, create).await {
+            Ok(answer) => answer?,
+            Err(_) => {
+                note(
+                    "warning: a session was being created and may be left behind. Look for it with \
+                     `sessionwire sessions list`.",
+                );
+                return Err(failure);
+            }
+        },
+    };
+    match answer {
+        Reply::Session(session) => Ok(session.session_id),
+        other => Err(control::unexpected(&other)),
+    }
+}
+
+async fn cancel(client: &Client, session_id: &str) {
+    let cancel = client.execute(Operation::Cancel {
+        session_id: session_id.to_owned(),
+    });
+    match cancel.await {
+        Ok(_) => {}
+        // Gone, and its task with it.
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => note(&format!(
+            "warning: the task could not be cancelled: {error}"
+        )),
+    }
+}
+
+async fn delete(client: &Client, session_id: &str) {
+    let delete = client.execute(Operation::DeleteSession {
+        session_id: session_id.to_owned(),
+        snapshot: SnapshotOptions::default(),
+    });
+    let problem = match delete.await {
+        Ok(Reply::Delete(reply)) if !reply.success => {
+            format!("the service says \"{}\".", reply.message)
+        }
+        Ok(_) => return,
+        Err(error) => error.to_string(),
+    };
+    note(&format!(
+        "warning: the session was not deleted: {problem} Delete it with `sessionwire sessions delete {session_id}`."
+    ));
+}
+
+/// The task itself.
+async fn work(
+    args: &Run,
+    client: &Client,
+    session_id: &str,
+    renderer: Renderer<'_>,
+    json: bool,
+) -> Result<(), Failure> {
+    let result = follow(args, client, session_id, renderer, json).await;
+    let picture = match (&args.screenshot, &result) {
+        (Some(file), Ok(_)) => save_screenshot(client, session_id, file).await,
+        // What the browser shows helps to understand an error of the task;
+        // that error is the one to report.
+        (Some(file), Err(Failure::Client(error))) if error.kind() == ErrorKind::Task => {
+            save_screenshot(client, session_id, file).await.or(Ok(()))
+        }
+        _ => Ok(()),
+    };
+    renderer.result(&result?).await?;
+    picture
+}
+
+fn task_of(args: &Run) -> StartTask {
+    let mut task = StartTask::new(&args.task);
+    task.start_url = args.start_url.clone();
+    task
+}
+
+/// Starts the task, shows its events and answers its questions.
+async fn follow(
+    args: &Run,
+    client: &Client,
+    session_id: &str,
+    renderer: Renderer<'_>,
+    json: bool,
+) -> Result<TaskResult, Failure> {
+    let mut answers = Answers::new(args.answer.clone(), !json);
+    let task = client.start_task(session_id, task_of(args)).await?;
+    let started = Instant::now();
+    let mut events = task.events();
+    let mut question: Option<Event> = None;
+    loop {
+        let answer = tokio::select! {
+            event = events.next() => {
+                let Some(event) = event else { break };
+                let event = event?;
+                renderer.event(&event, started.elapsed()).await?;
+                // One that is not open any more has its answer from elsewhere.
+                if *event.event_type() == EventType::Question && is_open(&task, &event) {
+                    // The prompt shall come after the question.
+                    renderer.flush().await?;
+                    question = Some(event);
+                    answers.ask()
+                } else {
+                    None
+                }
+            }
+            line = answers.next(), if question.is_some() => Some(match line {
+                Some(line) => line,
+                None => return Err(unanswered(question.as_ref())),
+            }),
+        };
+        let Some(answer) = answer else { continue };
+        if question.take().is_some_and(|asked| is_open(&task, &asked)) {
+            renderer.answer(&answer, started.elapsed()).await?;
+            task.execute(TaskOperation::Answer { text: answer.text })
+                .await?;
+        } else {
+            note("The agent went on without this answer.");
+        }
+    }
+    match task.execute(TaskOperation::Result { timeout: None }).await {
+        Ok(Reply::TaskResult(result)) => Ok(*result),
+        Ok(other) => Err(control::unexpected(&other)),
+        Err(error) => Err(match error.question() {
+            question @ Some(_) => unanswered(question),
+            None => error.into(),
+        }),
+    }
+}
+
+fn is_open(task: &Task, question: &Event) -> bool {
+    task.question()
+        .is_some_and(|open| open.id() == question.id())
+}
+
+fn unanswered(question: Option<&Event>) -> Failure {
+    Failure::Unanswered(question.map(Event::text).unwrap_or_default())
+}
+
+async fn save_screenshot(client: &Client, session_id: &str, file: &Path) -> Result<(), Failure> {
+    let screenshot = control::screenshot(client, session_id).await?;
+    save(&screenshot, file)
+}
+
+/// Writes the image into a file.
+pub(crate) fn save(screenshot: &Screenshot, file: &Path) -> Result<(), Failure> {
+    std::fs::write(file, &screenshot.image).map_err(|error| {
+        Failure::Local(format!(
+            "The picture cannot be saved as {}: {error}. Name a file that can be written.",
+            file.display()
+        ))
+    })
+}
+
+/// What ends the command before the task's end.
+struct Stop<'a> {
+    interrupt: &'a Interrupt,
+    timeout: Option<(tokio::time::Instant, f64)>,
+}
+
+impl<'a> Stop<'a> {
+    fn new(interrupt: &'a Interrupt, timeout: Option<f64>) -> Self {
+        // A time that the clock cannot hold is no limit.
+        let timeout = timeout.and_then(|seconds| {
+            let limit = Duration::try_from_secs_f64(seconds).ok()?;
+            Some((tokio::time::Instant::now().checked_add(limit)?, seconds))
+        });
+        Self { interrupt, timeout }
+    }
+
+    async fn wait(&self) -> Failure {
+        let timeout = async {
+            match self.timeout {
+                Some((until, seconds)) => {
+                    tokio::time::sleep_until(until).await;
+                    seconds
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.interrupt.wait() => Failure::Interrupted,
+            seconds = timeout => Failure::Timeout(seconds),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Runs the program `sessionwire` against an emulator, as a user would.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bad_input;
+mod control;
+mod emulator;
+mod help;
+mod interrupted;
+mod local;
+mod questions;
+mod run;
+mod support;
+mod terminal;

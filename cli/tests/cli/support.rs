@@ -1,0 +1,343 @@
+//! An emulator to work with, and the program as a child process.
+
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sessionwire_emulator::{Emulator, RecordedRequest};
+use tokio::runtime::Runtime;
+
+/// No test takes that long unless something hangs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// An emulator inside the test.
+pub(crate) struct Server {
+    runtime: Runtime,
+    pub(crate) emulator: Emulator,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let options =
+            serde_json::from_value(json!({"step_delay": 0.0, "api_keys": ["test-key-1"]})).unwrap();
+        let emulator = runtime.block_on(Emulator::start(options)).unwrap();
+        Self { runtime, emulator }
+    }
+
+    /// An emulator whose agent takes these steps for every task.
+    pub(crate) fn playing(steps: Value) -> Self {
+        let server = Self::start();
+        server
+            .emulator
+            .scenario(serde_json::from_value(json!({"tasks": [{"steps": steps}]})).unwrap());
+        server
+    }
+
+    pub(crate) fn fail(&self, fault: Value) {
+        self.emulator
+            .fail(serde_json::from_value(fault).unwrap())
+            .unwrap();
+    }
+
+    /// The program, set up for this emulator.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = program(args);
+        command
+            .env("AGI_BASE_URL", self.emulator.url())
+            .env("AGI_API_KEY", self.emulator.api_key());
+        command
+    }
+
+    /// The same, started by another program.
+    pub(crate) fn command_under(&self, starter: &[&str], args: &[&str]) -> Command {
+        let inner = self.command(args);
+        let mut command = Command::new(starter[0]);
+        command
+            .args(&starter[1..])
+            .arg(inner.get_program())
+            .args(inner.get_args());
+        for (name, value) in inner.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Done {
+        Running::start(self.command(args)).finish()
+    }
+
+    /// What the program asked for, as `POST /v1/sessions`; ids are replaced.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.emulator.requests().iter().map(path).collect()
+    }
+
+    /// Starts a session that stays, with a task in it; gives its id.
+    pub(crate) fn kept_session(&self) -> String {
+        let done = self.run(&["run", "Work", "--keep", "--quiet"]);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        done.stderr
+            .trim()
+            .strip_prefix("session: ")
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Starts a session whose task does not end; gives its id.
+    pub(crate) fn busy_session(&self) -> String {
+        let steps = json!([{"thought": "Thinking"}, {"delay": 3600}]);
+        self.emulator
+            .scenario(serde_json::from_value(json!({"tasks": [{"steps": steps}]})).unwrap());
+        let mut running = Running::start(self.command(&["run", "Think"]));
+        running.read_until("Thinking");
+        // A program that is killed can delete nothing.
+        drop(running);
+        let requests = self.emulator.requests();
+        let events = requests
+            .iter()
+            .rfind(|request| request.path.ends_with("/events"))
+            .unwrap();
+        events.path.split('/').nth(3).unwrap().to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.runtime.block_on(self.emulator.close());
+    }
+}
+
+fn path(request: &RecordedRequest) -> String {
+    let parts: Vec<_> = request
+        .path
+        .split('/')
+        .enumerate()
+        .map(|(index, part)| if index == 3 { "ID" } else { part })
+        .collect();
+    format!("{} {}", request.method, parts.join("/"))
+}
+
+/// The program with an environment that says nothing about sessionwire.
+pub(crate) fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sessionwire"));
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for name in [
+        "AGI_API_KEY",
+        "AGI_BASE_URL",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+    ] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    command
+}
+
+/// The program at work. Dropping it ends it.
+pub(crate) struct Running {
+    child: Child,
+    stdout: Option<BufReader<ChildStdout>>,
+    stderr: Option<JoinHandle<String>>,
+    stderr_so_far: std::sync::Arc<std::sync::Mutex<String>>,
+}
+
+/// How the program ended.
+pub(crate) struct Done {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Done {
+    /// Standard output as JSON, line by line.
+    pub(crate) fn json_lines(&self) -> Vec<Value> {
+        self.stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).expect(line))
+            .collect()
+    }
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stdout = child.stdout.take().map(BufReader::new);
+        let stderr_so_far = std::sync::Arc::<std::sync::Mutex<String>>::default();
+        let sink = stderr_so_far.clone();
+        let stderr = child.stderr.take().map(|stderr| {
+            std::thread::spawn(move || {
+                for line in BufReader::new(stderr).lines() {
+                    let mut sink = sink.lock().unwrap();
+                    sink.push_str(&line.unwrap());
+                    sink.push('\n');
+                }
+                sink.lock().unwrap().clone()
+            })
+        });
+        Self {
+            child,
+            stdout,
+            stderr,
+            stderr_so_far,
+        }
+    }
+
+    /// Writes to standard input and closes it.
+    pub(crate) fn feed(&mut self, text: &str) {
+        self.child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+    }
+
+    /// Reads standard output up to a line that contains `text`.
+    pub(crate) fn read_until(&mut self, text: &str) -> String {
+        let mut line = String::new();
+        let stdout = self.stdout.as_mut().unwrap();
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(
+                stdout.read_line(&mut line).unwrap(),
+                0,
+                "the output ended before {text:?}"
+            );
+        }
+        line
+    }
+
+    /// Closes our end of the program's standard output.
+    pub(crate) fn stop_reading(&mut self) {
+        self.stdout = None;
+    }
+
+    /// Waits until standard error contains `text`.
+    pub(crate) fn wait_for_stderr(&self, text: &str) {
+        eventually(text, || self.stderr_so_far.lock().unwrap().contains(text));
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end, without reading standard output.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                Instant::now() < until,
+                "the program does not end; it said: {}",
+                self.stderr_so_far.lock().unwrap()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Reads what is left and waits for the end.
+    pub(crate) fn finish(mut self) -> Done {
+        let reader = self.stdout.take().map(|mut stdout| {
+            std::thread::spawn(move || {
+                let mut text = String::new();
+                stdout.read_to_string(&mut text).unwrap();
+                text
+            })
+        });
+        let status = self.wait().code().expect("ended by a signal");
+        let join = |thread: Option<JoinHandle<String>>| {
+            thread.map(|t| t.join().unwrap()).unwrap_or_default()
+        };
+        Done {
+            status,
+            stdout: join(reader),
+            stderr: join(self.stderr.take()),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until `condition` holds.
+pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let until = Instant::now() + LIMIT;
+    while !condition() {
+        assert!(Instant::now() < until, "never came: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A folder of its own for one test; removed at the end.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("sessionwire-cli-{}-{number}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        Self(folder)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(crate) fn is_jpeg(image: &[u8]) -> bool {
+    image.starts_with(&[0xff, 0xd8, 0xff]) && image.ends_with(&[0xff, 0xd9])
+}
+
+/// Serves one page to everybody, for the rest of the test run.
+pub(crate) fn serve(html: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut line = String::new();
+            while stream.read_line(&mut line).unwrap_or(0) > 2 {
+                line.clear();
+            }
+            let head =
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nConnection: close";
+            let length = html.len();
+            let _ = write!(
+                stream.get_mut(),
+                "{head}\r\nContent-Length: {length}\r\n\r\n{html}"
+            );
+        }
+    });
+    url
+}

@@ -1,0 +1,163 @@
+//! The program on a terminal: prompts, marks, colours.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::json;
+
+use crate::support::{Server, eventually};
+
+/// The program with a terminal for its three standard streams.
+struct Terminal {
+    child: Child,
+    keyboard: File,
+    screen: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+}
+
+impl Terminal {
+    fn start(mut command: Command) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let line = File::options()
+            .read(true)
+            .write(true)
+            .open(name.to_str().unwrap())
+            .unwrap();
+        command
+            .env("TERM", "xterm")
+            .stdin(line.try_clone().unwrap())
+            .stdout(line.try_clone().unwrap())
+            .stderr(line);
+        let child = command.spawn().unwrap();
+        // It holds the terminal open.
+        drop(command);
+        let keyboard = File::from(master);
+        let mut source = keyboard.try_clone().unwrap();
+        let screen = Arc::<Mutex<String>>::default();
+        let sink = screen.clone();
+        let reader = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            let mut bytes = [0; 4096];
+            // Linux reports the end as an error.
+            while let Ok(count @ 1..) = source.read(&mut bytes) {
+                all.extend_from_slice(&bytes[..count]);
+                *sink.lock().unwrap() = String::from_utf8_lossy(&all).into_owned();
+            }
+        });
+        Self {
+            child,
+            keyboard,
+            screen,
+            reader,
+        }
+    }
+
+    /// Waits until the screen shows `text` that many times.
+    fn wait_for(&self, text: &str, times: usize) {
+        eventually(text, || {
+            self.screen.lock().unwrap().matches(text).count() >= times
+        });
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// The exit status and everything that was shown.
+    fn finish(mut self) -> (i32, String) {
+        let status = self.child.wait().unwrap().code().unwrap();
+        self.reader.join().unwrap();
+        (status, self.screen.lock().unwrap().replace("\r\n", "\n"))
+    }
+}
+
+fn curious() -> Server {
+    Server::playing(json!([
+        {"thought": "Look \u{1b}[2Jclear"},
+        {"question": "Which colour?"},
+        {"done": {"summary": "Took {answer}", "count": 1}}
+    ]))
+}
+
+#[test]
+fn a_question_is_asked_at_the_prompt() {
+    let server = curious();
+    let mut terminal = Terminal::start(server.command(&["run", "Buy a shirt"]));
+    terminal.wait_for("Your answer: ", 1);
+    terminal.press("\n");
+    terminal.wait_for("Your answer: ", 2);
+    terminal.press("blue\n");
+    let (status, screen) = terminal.finish();
+    assert_eq!(status, 0, "{screen}");
+    assert!(screen.contains("\u{1b}[33m? question"), "{screen}");
+    assert!(screen.contains("\u{1b}[32m✓ done"), "{screen}");
+    assert!(
+        screen.ends_with("\n\nTook blue\n{\n  \"summary\": \"Took blue\",\n  \"count\": 1\n}\n"),
+        "{screen}"
+    );
+    // What a page says drives no terminal.
+    assert!(
+        screen.contains("Look [2Jclear") && !screen.contains("\u{1b}[2J"),
+        "{screen}"
+    );
+    assert_eq!(server.emulator.session_count(), 0);
+}
+
+#[test]
+fn no_color_means_none() {
+    let server = curious();
+    let mut command = server.command(&["run", "Buy a shirt", "--answer", "blue"]);
+    command.env("NO_COLOR", "1");
+    let (status, screen) = Terminal::start(command).finish();
+    assert_eq!(status, 0, "{screen}");
+    assert!(
+        screen.contains("? question ")
+            && screen.contains("< answer ")
+            && !screen.contains('\u{1b}'),
+        "{screen}"
+    );
+}
+
+#[test]
+fn the_end_of_input_is_no_answer() {
+    let server = curious();
+    let mut terminal = Terminal::start(server.command(&["run", "Buy a shirt"]));
+    terminal.wait_for("Your answer: ", 1);
+    terminal.press("\u{4}");
+    let (status, screen) = terminal.finish();
+    assert_eq!(status, 2, "{screen}");
+    assert!(
+        screen.contains("Your answer: \nerror: The agent asks"),
+        "{screen}"
+    );
+    assert_eq!(server.emulator.session_count(), 0);
+}
+
+#[test]
+fn json_asks_nobody() {
+    let server = curious();
+    let (status, screen) =
+        Terminal::start(server.command(&["run", "Buy a shirt", "--json"])).finish();
+    assert_eq!(status, 2, "{screen}");
+    assert!(
+        !screen.contains("Your answer") && screen.contains("--answer TEXT"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_picture_is_not_for_a_terminal() {
+    let server = curious();
+    let command = server.command(&["screenshot", "some-id", "--output", "-"]);
+    let (status, screen) = Terminal::start(command).finish();
+    assert_eq!(status, 2, "{screen}");
+    assert!(screen.contains("--output"), "{screen}");
+    assert!(server.paths().is_empty());
+}
