@@ -1,0 +1,956 @@
+"""The blocking client. Generated from `_async_client.py` by
+`bindings-python/generate_sync.py`: change that file, and run the script.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from . import _native
+from . import _wait_sync as _wait
+from ._errors import InvalidRequestError, QuestionPending, SessionwireError, TaskTimeout
+from ._models import (
+    DeleteResult,
+    Message,
+    Messages,
+    RawResponse,
+    Screenshot,
+    Secret,
+    SessionFields,
+    SuccessResult,
+    TaskResult,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import TracebackType
+    from typing import Any, Unpack
+
+    from ._events import Event, QuestionEvent
+    from ._native import EventStream
+    from ._types import CreateOptions
+    from ._wait_sync import Maybe
+
+    # `list` is a method here.
+    List = list
+
+__all__ = ["Agi", "Session", "Sessions", "Task"]
+
+
+class Agi:
+    """A client of the AGI Agent Sessions API.
+
+    Configuration plus a connection pool, for any number of threads and event
+    loops. Use it as a context manager, or call `close()`. It sends nothing
+    until the first call.
+
+    Args:
+        api_key: The API key. Default: the environment variable `AGI_API_KEY`.
+        base_url: The service's address, with or without `/v1`, or a gateway's
+            address with a path. Default: `AGI_BASE_URL`, else the public service.
+        timeout: Deadline of one call in seconds, over all its retries and waits.
+        connect_timeout: Limit for opening a connection, in seconds.
+        max_retries: How many times a failed request is tried again where that
+            is safe; 0 turns retries off.
+        proxy: A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY`
+            and `NO_PROXY`; loopback is never proxied unless this is set.
+        ca_file: A PEM file with the certificate authorities to trust, instead
+            of the system's.
+        headers: Headers added to every request.
+        allow_insecure_http: Allows `http://` to a host that is not loopback.
+
+    Raises:
+        ConfigError: A missing key, or an option that cannot be used.
+
+    Example:
+        >>> with Agi() as client:
+        ...     result = client.run_task("What is on the front page of example.com?")
+        ...     print(result.text)
+    """
+
+    __slots__ = ("__weakref__", "_native", "_options", "sessions")
+
+    #: The sessions of this key: create, list, get, attach, delete, delete_all.
+    sessions: Sessions
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        max_retries: int = 3,
+        proxy: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        allow_insecure_http: bool = False,
+    ) -> None:
+        options: dict[str, Any] = {
+            "api_key": api_key,
+            "base_url": base_url,
+            "timeout": timeout,
+            "connect_timeout": connect_timeout,
+            "max_retries": max_retries,
+            "proxy": proxy,
+            "ca_file": None if ca_file is None else str(ca_file),
+            "headers": dict(headers or {}),
+            "allow_insecure_http": allow_insecure_http,
+        }
+        self._open(_native.Client(options), options)
+
+    def _open(self, native: _native.Client, options: dict[str, Any]) -> None:
+        key = options.get("api_key")
+        self._native = native
+        self._options = {**options, "api_key": Secret(key) if isinstance(key, str) else key}
+        self.sessions = Sessions(self)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Agi:
+        """Gives a copy that shares the connections, with some options changed.
+
+        Closing the copy or the original closes both.
+
+        Args:
+            timeout: New deadline of one call, in seconds.
+            max_retries: New number of retries.
+            headers: Headers to add or replace.
+
+        Raises:
+            ConfigError: A value that cannot be used.
+        """
+        changes = {"timeout": timeout, "max_retries": max_retries, "headers": dict(headers or {})}
+        options = {name: value for name, value in changes.items() if value is not None}
+        options["headers"] = {**self._options["headers"], **dict(headers or {})}
+        copy = Agi.__new__(Agi)
+        copy._open(self._native.with_options(changes), {**self._options, **options})
+        return copy
+
+    def run_task(
+        self,
+        task: str,
+        *,
+        agent_name: str = "agi-0",
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        on_event: Callable[[Event], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        cancel_on_timeout: bool = False,
+        **create_options: Unpack[CreateOptions],
+    ) -> TaskResult:
+        """Runs one task in a session of its own, which is deleted on every way out.
+
+        Args:
+            task: What the agent shall do: 1 to 10,000 characters.
+            agent_name: The agent, such as `agi-0` or `agi-0-fast`.
+            start_url: The page to open first.
+            on_question: Answers a question of the agent; None leaves it open.
+            on_event: Sees every event of the task.
+            timeout: Seconds for the task, once the session is there. None: no limit.
+            cancel_on_timeout: Cancels the task when the time is over.
+            **create_options: As for `sessions.create`.
+
+        Raises:
+            TaskError: The agent failed, or left no result.
+            QuestionPending: The agent asked, and nobody answered.
+            TaskTimeout: The task took longer than `timeout`.
+            APIError: The service refused a request, or was not reached.
+
+        Example:
+            >>> result = client.run_task("Find the price", start_url="https://shop.example")
+        """
+        with self.sessions.create(agent_name, **create_options) as session:
+            return session.run_task(
+                task,
+                start_url=start_url,
+                on_question=on_question,
+                on_event=on_event,
+                timeout=timeout,
+                cancel_on_timeout=cancel_on_timeout,
+            )
+
+    def models(self, filter: str | None = None) -> list[str]:
+        """Lists the names of the models.
+
+        Args:
+            filter: `cdp` or `desktop`; None for all.
+        """
+        names: list[str] = self._call({"op": "models", "filter": filter})
+        return names
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> RawResponse:
+        """Sends any request, with this client's key, retries and errors.
+
+        Args:
+            method: `GET`, `POST`, ...
+            path: The path after `/v1`, such as `/sessions`.
+            query: Query parameters.
+            body: A JSON body.
+            headers: More headers.
+
+        Raises:
+            APIError: The service refused the request, or was not reached.
+
+        Example:
+            >>> answer = client.request("GET", "/sessions")
+            >>> answer.status_code
+            200
+        """
+        answer = self._call(
+            {
+                "op": "request",
+                "method": method,
+                "path": path,
+                "query": dict(query or {}),
+                "body": body,
+                "headers": dict(headers or {}),
+            }
+        )
+        return RawResponse(**answer)
+
+    @property
+    def base_url(self) -> str:
+        """The service's address, ending in `/v1`."""
+        return self._native.base_url
+
+    def close(self) -> None:
+        """Ends every call, wait and stream of this client at once. Can be called twice."""
+        self._native.close()
+
+    def __enter__(self) -> Agi:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Agi(base_url={self.base_url!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A key from the environment is not in the options, and stays out.
+        key = self._options["api_key"]
+        revealed = key.reveal() if isinstance(key, Secret) else key
+        return {**self._options, "api_key": revealed, "base_url": self.base_url}
+
+    def __setstate__(self, options: dict[str, Any]) -> None:
+        self._open(_native.Client(options), options)
+
+    def _call(self, params: dict[str, Any]) -> Any:
+        return _wait.result(self._native.start(params))
+
+
+class Sessions:
+    """The sessions of a key: `client.sessions`."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: Agi) -> None:
+        self._client = client
+
+    def create(
+        self,
+        agent_name: str = "agi-0",
+        *,
+        webhook_url: str | None = None,
+        restore_from_session_id: str | None = None,
+        restore_default_environment_from_user_id: str | None = None,
+        enable_memory_snapshot: bool | None = None,
+        save_snapshot_mode: str | None = None,
+        save_as_default: bool | None = None,
+        goal: str | None = None,
+        max_steps: int | None = None,
+        restore_from_environment_id: str | None = None,
+        agent_session_type: str | None = None,
+        cdp_url: str | None = None,
+        environment_type: str | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> Session:
+        """Creates a session. As a context manager it is deleted on every way out.
+
+        Args:
+            agent_name: The agent, such as `agi-0` (full) or `agi-0-fast` (quick).
+            webhook_url: Where the service reports events: http or https, at most
+                2,000 characters.
+            restore_from_session_id: Restores the snapshot of this deleted session.
+            restore_default_environment_from_user_id: Restores this user's default
+                environment.
+            enable_memory_snapshot: Whether a restore may use the faster memory
+                snapshot. The service's default: yes.
+            save_snapshot_mode: What the context manager's delete keeps: `none`,
+                `memory` or `filesystem`.
+            save_as_default: Whether that snapshot becomes the user's default
+                environment; needs a mode that saves one.
+            goal: The session's goal.
+            max_steps: The most steps of a task.
+            restore_from_environment_id: Restores this environment.
+            agent_session_type: `managed-cdp`, `external-cdp` or `desktop`.
+            cdp_url: The browser to drive, for `external-cdp`.
+            environment_type: `chrome-1` or `ubuntu-1`.
+            extra_body: Fields that this version does not know; they win over the
+                others.
+
+        Raises:
+            InvalidRequestError: An input that the service would refuse.
+            APIError: The service refused the request, or was not reached.
+
+        Example:
+            >>> with client.sessions.create("agi-0-fast") as session:
+            ...     result = session.run_task("Summarise https://example.com")
+        """
+        snapshot = _snapshot(save_snapshot_mode, save_as_default)
+        params = {
+            "op": "create_session",
+            "agent_name": agent_name,
+            "webhook_url": webhook_url,
+            "restore_from_session_id": restore_from_session_id,
+            "restore_default_environment_from_user_id": restore_default_environment_from_user_id,
+            "enable_memory_snapshot": enable_memory_snapshot,
+            "goal": goal,
+            "max_steps": max_steps,
+            "restore_from_environment_id": restore_from_environment_id,
+            "agent_session_type": agent_session_type,
+            "cdp_url": cdp_url,
+            "environment_type": environment_type,
+            "extra_body": dict(extra_body or {}),
+        }
+        return self._create(params, snapshot)
+
+    def _create(self, params: dict[str, Any], snapshot: dict[str, Any]) -> Session:
+        return Session(self._client, self._client._call(params), snapshot)
+
+    def list(self) -> List[Session]:
+        """Lists the sessions of this key, active and finished."""
+        infos = self._client._call({"op": "list_sessions"})
+        return [Session(self._client, info) for info in infos]
+
+    def get(self, session_id: str) -> Session:
+        """Reads a session's fields.
+
+        Raises:
+            NotFoundError: There is no such session, or it belongs to another key.
+        """
+        info = self._client._call({"op": "get_session", "session_id": session_id})
+        return Session(self._client, info)
+
+    def attach(self, session_id: str) -> Session:
+        """Gives a handle on an existing session, without a request.
+
+        Its fields other than `session_id` are empty until `refresh()`.
+
+        Raises:
+            InvalidRequestError: The id is empty.
+        """
+        if not isinstance(session_id, str) or not session_id:
+            raise InvalidRequestError(
+                "`session_id` is empty. Pass the id of a session; `delete_all` deletes every "
+                "session."
+            )
+        return Session(self._client, {"session_id": session_id})
+
+    def delete(
+        self,
+        session_id: str,
+        *,
+        save_snapshot_mode: str | None = None,
+        save_as_default: bool | None = None,
+    ) -> DeleteResult:
+        """Deletes a session; one that is gone is no error.
+
+        Args:
+            session_id: Which session.
+            save_snapshot_mode: What to keep: `none`, `memory` or `filesystem`.
+            save_as_default: Makes the snapshot the user's default environment;
+                needs a mode that saves one.
+        """
+        snapshot = _snapshot(save_snapshot_mode, save_as_default)
+        answer = self._client._call(
+            {"op": "delete_session", "session_id": session_id, "snapshot": snapshot}
+        )
+        return DeleteResult(**answer)
+
+    def delete_all(self) -> DeleteResult:
+        """Deletes all sessions of this key, and cancels their tasks. There is no way back."""
+        return DeleteResult(**self._client._call({"op": "delete_all_sessions"}))
+
+
+class Session(SessionFields):
+    """One remote workspace: an agent with a browser.
+
+    As a context manager it is deleted on every way out, also on an exception;
+    a delete that fails is reported as a ResourceWarning and in the log.
+    """
+
+    __slots__ = ("__weakref__", "_client", "_deleted", "_snapshot")
+
+    def __init__(
+        self,
+        client: Agi,
+        info: Mapping[str, Any],
+        snapshot: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(info)
+        self._client = client
+        # What the context manager's delete keeps.
+        self._snapshot = dict(snapshot or {})
+        self._deleted = False
+
+    def refresh(self) -> Session:
+        """Reads the fields again; gives this session back."""
+        self._update(self._call("get_session"))
+        return self
+
+    def send_message(self, message: str, *, start_url: str | None = None) -> SuccessResult:
+        """Sends a task, an answer, or more about the task that runs.
+
+        It is sent again only if the service provably did not process it.
+
+        Args:
+            message: 1 to 10,000 characters.
+            start_url: The page to open first; at most 2,000 characters.
+
+        Raises:
+            InvalidRequestError: The message is empty or too long.
+            APIConnectionError: No answer came; `maybe_delivered` says whether the
+                service may have got the message all the same.
+        """
+        content = {"message": message, "start_url": start_url}
+        return SuccessResult(**self._call("send_message", message=content))
+
+    def execution_status(self) -> str:
+        """Asks for the task's execution status: `running`, `waiting_for_input`,
+        `finished` or `error`, or a value not known yet."""
+        status: str = (self._call("execution_status"))["status"]
+        return status
+
+    def messages(self, *, after_id: int = 0, sanitize: bool = True) -> Messages:
+        """Reads the session's messages.
+
+        Args:
+            after_id: Only messages with a higher id.
+            sanitize: Hides system entries and image payloads.
+        """
+        options = {"after_id": after_id, "sanitize": sanitize}
+        return Messages._of(self._call("messages", options=options))
+
+    def follow_messages(
+        self, *, poll_interval: float = 2.0, after_id: int = 0, sanitize: bool = True
+    ) -> Iterator[Message]:
+        """Gives new messages by polling, until the task ends.
+
+        Args:
+            poll_interval: Seconds between two looks.
+            after_id: Only messages with a higher id.
+            sanitize: Hides system entries and image payloads.
+
+        Example:
+            >>> for message in session.follow_messages():
+            ...     print(message.type, message.text)
+        """
+        while True:
+            options = {"after_id": after_id, "sanitize": sanitize}
+            answer = Messages._of(
+                self._call("next_messages", options=options, poll_interval=poll_interval)
+            )
+            ended = not answer.messages
+            for message in answer.messages:
+                after_id = max(after_id, message.id)
+                ended = message.type in ("DONE", "ERROR")
+                yield message
+            if ended and answer.status in ("finished", "error"):
+                return
+
+    def events(
+        self,
+        *,
+        event_types: Iterable[str] | None = None,
+        sanitize: bool = True,
+        include_history: bool = True,
+        idle_timeout: float = 90.0,
+        max_reconnects: int = 5,
+    ) -> EventStream:
+        """Opens the session's event stream: each event exactly once, in order, over
+        any number of disconnects.
+
+        Args:
+            event_types: Only events of these types. Default: all but heartbeats.
+            sanitize: Hides system entries and image payloads.
+            include_history: Starts with the session's stored events.
+            idle_timeout: Seconds without an event or heartbeat after which the
+                stream reconnects.
+            max_reconnects: Failed attempts in a row after which it gives up.
+
+        Raises:
+            StreamError: While reading: the stream ended for good.
+
+        Example:
+            >>> for event in session.events(event_types=["question", "done"]):
+            ...     print(event.type, event.text)
+        """
+        options = {
+            "event_types": _event_types(event_types),
+            "sanitize": sanitize,
+            "include_history": include_history,
+            "idle_timeout": idle_timeout,
+            "max_reconnects": max_reconnects,
+        }
+        return _wait.stream(self._client._native.events(self.session_id, options))
+
+    def start_task(
+        self,
+        message: str,
+        *,
+        start_url: str | None = None,
+        sanitize: bool = True,
+        idle_timeout: float = 90.0,
+        max_reconnects: int = 5,
+    ) -> Task:
+        """Sends a task and gives a handle on it alone.
+
+        Args:
+            message: What the agent shall do: 1 to 10,000 characters.
+            start_url: The page to open first; at most 2,000 characters.
+            sanitize: Hides system entries and image payloads.
+            idle_timeout: Seconds without an event or heartbeat after which the
+                event stream reconnects.
+            max_reconnects: Failed attempts in a row after which it gives up.
+
+        Raises:
+            InvalidRequestError: The message is empty or too long.
+            APIError: The service refused the request, or was not reached.
+
+        Example:
+            >>> with session.start_task("Book a table for two") as task:
+            ...     for event in task:
+            ...         print(event.type, event.text)
+            ...     result = task.result()
+        """
+        params = {
+            "message": message,
+            "start_url": start_url,
+            "events": {
+                "sanitize": sanitize,
+                "idle_timeout": idle_timeout,
+                "max_reconnects": max_reconnects,
+            },
+        }
+        return self._start_task(params)
+
+    def _start_task(self, params: dict[str, Any], timeout: float | None = None) -> Task:
+        operation = self._client._native.start_task(self.session_id, params)
+        if not _wait.within(operation, timeout):
+            operation.cancel()
+            raise _task_timeout(self.session_id, timeout)
+        return Task(operation.result())
+
+    def run_task(
+        self,
+        message: str,
+        *,
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        on_event: Callable[[Event], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        cancel_on_timeout: bool = False,
+    ) -> TaskResult:
+        """Runs a task to its end.
+
+        Args:
+            message: What the agent shall do: 1 to 10,000 characters.
+            start_url: The page to open first; at most 2,000 characters.
+            on_question: Answers a question of the agent; None leaves it open.
+            on_event: Sees every event of the task, questions among them.
+            timeout: Seconds for everything. None: no limit.
+            cancel_on_timeout: Cancels the task when the time is over.
+
+        Raises:
+            TaskError: The agent failed, or left no result.
+            QuestionPending: The agent asked, and nobody answered. The error's
+                `task` can still be answered.
+            TaskTimeout: The task took longer than `timeout`. It goes on, unless
+                `cancel_on_timeout` is set.
+            InvalidRequestError: The message is empty or too long, for example.
+            APIError: The service refused a request, or was not reached.
+        """
+        if timeout is not None and not timeout > 0:
+            raise InvalidRequestError(
+                f"`timeout` must be a positive number of seconds, not {timeout}."
+            )
+        until = None if timeout is None else monotonic() + timeout
+        task = self._start_task({"message": message, "start_url": start_url}, timeout)
+        try:
+            if on_question is not None or on_event is not None:
+                task._attend(on_question, on_event, until)
+            return task.result(timeout=_left(until))
+        except TaskTimeout as late:
+            if cancel_on_timeout:
+                task._cancel_quietly()
+            raise _task_timeout(self.session_id, timeout, late.events) from None
+        finally:
+            # A question that was left open keeps its task, for an answer.
+            if task.question is None:
+                task.close()
+
+    def wait(self, *, timeout: float | None = None, poll_interval: float = 2.0) -> str:
+        """Waits by polling until the task ends or asks.
+
+        Args:
+            timeout: Seconds. None: no limit.
+            poll_interval: Seconds between two looks.
+
+        Returns:
+            The final execution status: `finished`, `error` or `waiting_for_input`.
+
+        Raises:
+            TaskTimeout: The time is over; the task goes on.
+        """
+        options = {"timeout": timeout, "poll_interval": poll_interval}
+        status: str = (self._call("wait", options=options))["status"]
+        return status
+
+    def pause(self) -> SuccessResult:
+        """Pauses the task.
+
+        Raises:
+            ConflictError: It is paused already, or no task runs.
+        """
+        return SuccessResult(**self._call("pause"))
+
+    def resume(self) -> SuccessResult:
+        """Goes on with the paused task.
+
+        Raises:
+            ConflictError: It is not paused.
+        """
+        return SuccessResult(**self._call("resume"))
+
+    def cancel(self) -> SuccessResult:
+        """Cancels the task; the session stays usable."""
+        return SuccessResult(**self._call("cancel"))
+
+    def paused(self) -> Paused:
+        """Pauses the task for a block: then it goes on, or is cancelled on an exception.
+
+        Example:
+            >>> with session.paused():
+            ...     session.send_message("Aisle seats only")
+        """
+        return Paused(self)
+
+    def stop(self) -> SuccessResult:
+        """Stops the agent at all cost: cancels the task; if that fails, deletes the session."""
+        return SuccessResult(**self._call("stop"))
+
+    def navigate(self, url: str) -> str:
+        """Opens a page in the session's browser.
+
+        Args:
+            url: http or https, in full; at most 2,000 characters.
+
+        Returns:
+            The URL after redirects.
+
+        Raises:
+            InvalidRequestError: The URL is none that the service takes.
+        """
+        current_url: str = (self._call("navigate", url=url))["current_url"]
+        return current_url
+
+    def screenshot(self) -> Screenshot:
+        """Takes a picture of the session's browser."""
+        fields, image = self._call("screenshot")
+        return Screenshot(image=image, **fields)
+
+    def delete(
+        self, *, save_snapshot_mode: str | None = None, save_as_default: bool | None = None
+    ) -> DeleteResult:
+        """Deletes the session; one that is gone is no error.
+
+        Args:
+            save_snapshot_mode: What to keep: `none`, `memory` or `filesystem`.
+            save_as_default: Makes the snapshot the user's default environment;
+                needs a mode that saves one.
+        """
+        snapshot = _snapshot(save_snapshot_mode, save_as_default)
+        answer = DeleteResult(**self._call("delete_session", snapshot=snapshot))
+        self._deleted = answer.success
+        return answer
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._deleted:
+            return
+        params = {
+            "op": "delete_session",
+            "session_id": self.session_id,
+            "snapshot": self._snapshot,
+        }
+        try:
+            answer = DeleteResult(**_wait.finish(self._client._native.start(params)))
+        except Exception as failure:
+            _report_failed_delete(self, str(failure), error)
+        else:
+            self._deleted = answer.success
+            if not answer.success:
+                _report_failed_delete(self, answer.message, error)
+
+    def _call(self, op: str, **params: Any) -> Any:
+        return self._client._call({"op": op, "session_id": self.session_id, **params})
+
+
+class Paused:
+    """The block of `session.paused()`."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> Session:
+        self._session.pause()
+        return self._session
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._session.resume()
+            return
+        try:
+            self._session.cancel()
+        except SessionwireError as failure:
+            # The user's own exception goes first.
+            _log_warning(f"The paused task could not be cancelled: {failure}")
+
+
+class Task:
+    """A handle on one task: its events, its questions, its result, and no other task's.
+
+    Iterate it for its events. As a context manager it stops reading them on the
+    way out; the task itself goes on.
+    """
+
+    __slots__ = ("__weakref__", "_events", "_native")
+
+    def __init__(self, native: _native.Task) -> None:
+        self._native = native
+        self._events = _wait.stream(native.events())
+
+    @property
+    def session_id(self) -> str:
+        """The task's session."""
+        return self._native.session_id
+
+    @property
+    def question(self) -> QuestionEvent | None:
+        """The question that waits for an answer, or None."""
+        return self._native.question
+
+    def __iter__(self) -> EventStream:
+        return self._events
+
+    def answer(self, text: str) -> SuccessResult:
+        """Answers the open question.
+
+        Args:
+            text: 1 to 10,000 characters.
+
+        Raises:
+            InvalidRequestError: No question is open, or the text is empty or too long.
+        """
+        return SuccessResult(**self._call("answer", text=text))
+
+    def send_message(self, text: str) -> SuccessResult:
+        """Tells the agent more about the same task.
+
+        Args:
+            text: 1 to 10,000 characters.
+        """
+        return SuccessResult(**self._call("send_message", text=text))
+
+    def pause(self) -> SuccessResult:
+        """Pauses the task.
+
+        Raises:
+            ConflictError: It is paused already, or has ended.
+        """
+        return SuccessResult(**self._call("pause"))
+
+    def resume(self) -> SuccessResult:
+        """Goes on with the paused task.
+
+        Raises:
+            ConflictError: It is not paused.
+        """
+        return SuccessResult(**self._call("resume"))
+
+    def cancel(self) -> SuccessResult:
+        """Cancels the task and ends every wait for it; the session stays usable."""
+        return SuccessResult(**self._call("cancel"))
+
+    def status(self) -> str:
+        """Asks for the execution status: `running`, `waiting_for_input`, `finished`,
+        `error`, or a value not known yet."""
+        status: str = (self._call("status"))["status"]
+        return status
+
+    def result(self, timeout: float | None = None) -> TaskResult:
+        """Waits for the result. The events need not be read.
+
+        Args:
+            timeout: Seconds. None: no limit.
+
+        Raises:
+            TaskError: The agent failed, or left no result.
+            QuestionPending: A question is open: answer it, and call again.
+            TaskTimeout: The time is over; the task goes on.
+        """
+        try:
+            return TaskResult._of(self._call("result", timeout=timeout))
+        except QuestionPending as pending:
+            pending.task = self
+            raise
+
+    def close(self) -> None:
+        """Stops reading the events; the task goes on. Can be called twice."""
+        self._events.close()
+        self._native.close()
+
+    def __enter__(self) -> Task:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Task(session_id={self.session_id!r})"
+
+    def _call(self, op: str, **params: Any) -> Any:
+        return _wait.result(self._native.start({"op": op, **params}))
+
+    def _attend(
+        self,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
+        on_event: Callable[[Event], Maybe[object]] | None,
+        until: float | None,
+    ) -> None:
+        """Reads the events for the callbacks: to the end, to a question left open, or as
+        long as there is time."""
+        while True:
+            event = self._events._next(_left(until))
+            if event is None or event is False:
+                return
+            if on_event is not None:
+                _wait.call(on_event, event)
+            if event.type != "question" or self.question is None:
+                continue
+            answer = None if on_question is None else _wait.call(on_question, event)
+            if answer is None:
+                return
+            self.answer(answer)
+
+    def _cancel_quietly(self) -> None:
+        try:
+            self.cancel()
+        except SessionwireError as failure:
+            _log_warning(f"The task could not be cancelled: {failure}")
+
+
+def _left(until: float | None) -> float | None:
+    """The seconds until then; a trace of time where it has passed."""
+    return None if until is None else max(0.001, until - monotonic())
+
+
+def _task_timeout(
+    session_id: str, timeout: float | None, events: list[Event] | None = None
+) -> TaskTimeout:
+    error = TaskTimeout(
+        f"The task did not end within {timeout} s. Unless it was cancelled it goes on in its "
+        "session: wait for it there, or cancel it."
+    )
+    error.session_id = session_id
+    error.events = events or []
+    return error
+
+
+def _event_types(event_types: Iterable[str] | None) -> list[str] | None:
+    if isinstance(event_types, str):
+        raise InvalidRequestError(
+            f"`event_types` is a text. Pass a list of types, such as [{event_types!r}]."
+        )
+    return None if event_types is None else list(event_types)
+
+
+def _snapshot(mode: str | None, as_default: bool | None) -> dict[str, Any]:
+    """What a delete keeps, checked when it is said: the delete may be far away."""
+    if mode not in (None, "none", "memory", "filesystem"):
+        raise InvalidRequestError(
+            f"`save_snapshot_mode` is {mode!r}. Use none, memory or filesystem."
+        )
+    if as_default and mode in (None, "none"):
+        raise InvalidRequestError(
+            "`save_as_default` needs a snapshot to save. Set `save_snapshot_mode` to memory or "
+            "filesystem too."
+        )
+    options = {"save_snapshot_mode": mode, "save_as_default": as_default}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _report_failed_delete(session: Session, why: str, cause: BaseException | None) -> None:
+    import warnings
+
+    text = (
+        f"The session {session.session_id} could not be deleted and may go on costing: {why} "
+        "Delete it with `client.sessions.delete`."
+    )
+    _log_warning(text)
+    try:
+        warnings.warn(text, ResourceWarning, stacklevel=3, source=session)
+    except ResourceWarning:
+        # Warnings are errors here, but the user's own exception goes first.
+        if cause is None:
+            raise
+
+
+def _log_warning(text: str) -> None:
+    import logging
+
+    logging.getLogger("sessionwire").warning(text)
+
+
+for _name in __all__:
+    globals()[_name].__module__ = "sessionwire"

@@ -1,0 +1,240 @@
+"""The errors. Every one ends with what to do next."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._events import Event, QuestionEvent
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigError",
+    "ConflictError",
+    "EventTooLarge",
+    "InternalServerError",
+    "InvalidRequestError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "QuestionPending",
+    "RateLimitError",
+    "SessionwireError",
+    "StreamError",
+    "TaskError",
+    "TaskTimeout",
+    "UnprocessableEntityError",
+    "WebhookError",
+]
+
+
+class SessionwireError(Exception):
+    """The base of every error of this package.
+
+    Attributes:
+        message: What went wrong, without the advice that `str(error)` adds.
+        reason: A machine-readable word for the cause, or None.
+    """
+
+    message: str = ""
+    reason: str | None = None
+
+    #: What the native half fills in.
+    _fields: tuple[str, ...] = ("message", "reason")
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.message = text
+
+
+class ConfigError(SessionwireError):
+    """Bad options, a missing key, or no certificate authorities."""
+
+
+class InvalidRequestError(SessionwireError, ValueError):
+    """The input was refused here, before any request."""
+
+
+class APIError(SessionwireError):
+    """The service could not be reached, or refused the request.
+
+    Attributes:
+        maybe_delivered: True when a request with an effect may have been carried
+            out although the answer does not say so. It is never sent again on a
+            guess.
+    """
+
+    maybe_delivered: bool = False
+
+    _fields = (*SessionwireError._fields, "maybe_delivered")
+
+
+class APIConnectionError(APIError):
+    """The service could not be reached, or the connection broke."""
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """The deadline of one call passed (`timeout`)."""
+
+
+class APIStatusError(APIError):
+    """The service answered with an HTTP status that is not a success.
+
+    Attributes:
+        status_code: The HTTP status.
+        code: The service's machine-readable word, such as `already_paused`, or None.
+        body: The answer's raw body.
+        headers: The answer's headers, names in lower case.
+        request_id: The service's id of the request, or None.
+        retry_after: Seconds that the service asked to wait, or None.
+    """
+
+    status_code: int = 0
+    code: str | None = None
+    body: str = ""
+    headers: dict[str, str]
+    request_id: str | None = None
+    retry_after: float | None = None
+
+    _fields = (
+        *APIError._fields,
+        "status_code",
+        "code",
+        "body",
+        "headers",
+        "request_id",
+        "retry_after",
+    )
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.headers = {}
+
+
+class BadRequestError(APIStatusError):
+    """HTTP 400."""
+
+
+class AuthenticationError(APIStatusError):
+    """HTTP 401: the key is missing or wrong."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """HTTP 403: this key may not do that."""
+
+
+class NotFoundError(APIStatusError):
+    """HTTP 404: there is no such session, or it belongs to another key."""
+
+
+class ConflictError(APIStatusError):
+    """The session's state forbids it; `code` is `already_paused` or `not_paused`."""
+
+
+class UnprocessableEntityError(APIStatusError):
+    """HTTP 422: the service refused the request's content."""
+
+
+class RateLimitError(APIStatusError):
+    """A limit of the service: HTTP 429, or a 503 that says so."""
+
+
+class InternalServerError(APIStatusError):
+    """HTTP 500 and above."""
+
+
+class StreamError(SessionwireError):
+    """An event stream ended for good.
+
+    Attributes:
+        last_event_id: The highest event id that was seen, or None.
+    """
+
+    last_event_id: int | None = None
+
+    _fields = (*SessionwireError._fields, "last_event_id")
+
+
+class EventTooLarge(StreamError):
+    """One event was larger than 16 MiB."""
+
+
+class TaskError(SessionwireError):
+    """The agent reported an error, or the task ended without a result.
+
+    Attributes:
+        reason: `ended_without_result` for a task that was cancelled elsewhere, for example.
+        events: The task's latest events, oldest first.
+        session_id: The task's session.
+    """
+
+    events: list[Event]
+    session_id: str | None = None
+
+    _fields = (*SessionwireError._fields, "events", "session_id")
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.events = []
+
+
+class QuestionPending(SessionwireError):
+    """The task waits for an answer, and there is no `on_question`. The task stays answerable.
+
+    Attributes:
+        question: The question; its `text` says what the agent asks.
+        task: The `Task` (or `AsyncTask`): call `task.answer(...)`, then
+            `task.result()` again. None in a copy that was pickled.
+        session_id: The task's session.
+    """
+
+    question: QuestionEvent
+    task: Any = None
+    session_id: str | None = None
+
+    _fields = (*SessionwireError._fields, "question", "session_id")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {name: value for name, value in self.__dict__.items() if name != "task"}
+        return (type(self), self.args, {**state, "task": None})
+
+
+class TaskTimeout(SessionwireError, TimeoutError):
+    """A task did not end within the `timeout` of run_task, result or wait. It goes on.
+
+    Attributes:
+        session_id: The task's session.
+        events: The task's events so far (the latest), oldest first.
+    """
+
+    session_id: str | None = None
+    events: list[Event]
+
+    _fields = (*SessionwireError._fields, "events", "session_id")
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.events = []
+
+
+class WebhookError(SessionwireError):
+    """A webhook's payload was not understood, or its proof was refused."""
+
+
+def from_native(fields: dict[str, Any]) -> SessionwireError:
+    """Builds the error that the native half describes."""
+    kind: type[SessionwireError] = globals().get(fields["name"], SessionwireError)
+    error = kind(fields["text"])
+    for name in kind._fields:
+        if fields.get(name) is not None:
+            setattr(error, name, fields[name])
+    return error
+
+
+for _name in __all__:
+    globals()[_name].__module__ = "sessionwire"

@@ -1,0 +1,54 @@
+"""The events of a stream: one class per known type, told apart by `type`."""
+
+from __future__ import annotations
+
+from ._native import (
+    DoneEvent,
+    ErrorEvent,
+    HeartbeatEvent,
+    LogEvent,
+    PausedEvent,
+    QuestionEvent,
+    ResumedEvent,
+    StepEvent,
+    ThoughtEvent,
+    UnknownEvent,
+    UserEvent,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    # The known types. A service may send others: they arrive as UnknownEvent,
+    # for which `match` needs its own `case UnknownEvent()` or `case _`.
+    Event: TypeAlias = (
+        StepEvent
+        | ThoughtEvent
+        | QuestionEvent
+        | DoneEvent
+        | ErrorEvent
+        | LogEvent
+        | PausedEvent
+        | ResumedEvent
+        | HeartbeatEvent
+        | UserEvent
+    )
+else:
+    # At run time the base class, so that isinstance() covers unknown types too.
+    from ._native import Event
+
+__all__ = [
+    "DoneEvent",
+    "ErrorEvent",
+    "Event",
+    "HeartbeatEvent",
+    "LogEvent",
+    "PausedEvent",
+    "QuestionEvent",
+    "ResumedEvent",
+    "StepEvent",
+    "ThoughtEvent",
+    "UnknownEvent",
+    "UserEvent",
+]

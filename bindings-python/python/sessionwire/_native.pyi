@@ -1,0 +1,254 @@
+"""The native half of sessionwire. Private: import from `sessionwire`."""
+
+from typing import Any, Final, Literal, final
+
+from typing_extensions import disjoint_base
+
+from sessionwire._events import Event as AnyEvent
+
+__all__ = [
+    "Bridge",
+    "Client",
+    "DoneEvent",
+    "Emulator",
+    "ErrorEvent",
+    "Event",
+    "EventStream",
+    "HeartbeatEvent",
+    "LogEvent",
+    "Operation",
+    "PausedEvent",
+    "QuestionEvent",
+    "ResumedEvent",
+    "StepEvent",
+    "Task",
+    "ThoughtEvent",
+    "UnknownEvent",
+    "UserEvent",
+    "__version__",
+    "cli_main",
+    "parse_json",
+    "shut_down",
+]
+
+__version__: Final[str]
+
+def cli_main(args: list[str]) -> int:
+    """Runs the command line program and returns its exit status."""
+
+def parse_json(text: str) -> Any:
+    """Parses a JSON text; raises ValueError where it is none."""
+
+def shut_down() -> None:
+    """Ends every operation and the runtime."""
+
+@disjoint_base
+class Event:
+    """One item of a session's event stream; every event class has this one as its base."""
+
+    @property
+    def id(self) -> int | None:
+        """The message id; None where the event has none."""
+    @property
+    def raw(self) -> str:
+        """The data as it came, character by character."""
+    @property
+    def data(self) -> Any:
+        """The data as JSON, or the raw text where it is none."""
+    @property
+    def text(self) -> str:
+        """The text for a person; empty where there is none."""
+    @property
+    def message_id(self) -> int | None:
+        """The id of the message that the event stands for."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class StepEvent(Event):
+    """An action of the agent."""
+
+    type: Literal["step"]
+    def __new__(cls, id: int | None = None, raw: str = "") -> StepEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+
+@final
+class ThoughtEvent(Event):
+    """The agent's reasoning."""
+
+    type: Literal["thought"]
+    def __new__(cls, id: int | None = None, raw: str = "") -> ThoughtEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+
+@final
+class QuestionEvent(Event):
+    """The agent waits for an answer; `text` is the question."""
+
+    type: Literal["question"]
+    def __new__(cls, id: int | None = None, raw: str = "") -> QuestionEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+
+@final
+class DoneEvent(Event):
+    """The task ended with a result."""
+
+    type: Literal["done"]
+    def __new__(cls, id: int | None = None, raw: str = "") -> DoneEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+    @property
+    def result(self) -> Any:
+        """The result as it came: a text, or any JSON; None where there is none."""
+
+@final
+class ErrorEvent(Event):
+    """The task failed."""
+
+    type: Literal["error"]
+    def __new__(cls, id: int | None = None, raw: str = "") -> ErrorEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+    @property
+    def error(self) -> str:
+        """What the agent reported; empty where it said nothing."""
+    @property
+    def status_code(self) -> int | None:
+        """The status code that the agent reported; None where it did not."""
+
+@final
+class LogEvent(Event):
+    """Context for debugging."""
+
+    type: Literal["log"]
+    def __new__(cls, id: int | None = None, raw: str = "") -> LogEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+
+@final
+class PausedEvent(Event):
+    """The session was paused."""
+
+    type: Literal["paused"]
+    def __new__(cls, id: int | None = None, raw: str = "") -> PausedEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+
+@final
+class ResumedEvent(Event):
+    """The session went on."""
+
+    type: Literal["resumed"]
+    def __new__(cls, id: int | None = None, raw: str = "") -> ResumedEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+
+@final
+class HeartbeatEvent(Event):
+    """The stream is alive; delivered only on request."""
+
+    type: Literal["heartbeat"]
+    def __new__(cls, id: int | None = None, raw: str = "") -> HeartbeatEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+
+@final
+class UserEvent(Event):
+    """A message of the user."""
+
+    type: Literal["user"]
+    def __new__(cls, id: int | None = None, raw: str = "") -> UserEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+
+@final
+class UnknownEvent(Event):
+    """An event of a type that this version does not know."""
+
+    def __new__(cls, type: str, id: int | None = None, raw: str = "") -> UnknownEvent: ...
+    @property
+    def type(self) -> str:
+        """The event's type as the service named it."""
+    def __getnewargs__(self, /) -> tuple[str, int | None, str]: ...
+
+@final
+class EventStream:
+    """The events of a session or task, each exactly once, in order.
+
+    An iterator and a context manager. Closing it, or dropping the last
+    reference to it, frees its socket.
+    """
+
+    def __iter__(self, /) -> EventStream: ...
+    def __next__(self, /) -> AnyEvent: ...
+    def __enter__(self) -> EventStream: ...
+    def __exit__(self, _kind: object, _error: object, _traceback: object) -> None: ...
+    def close(self) -> None:
+        """Ends the stream and frees its socket. Can be called twice."""
+    @property
+    def closed(self) -> bool:
+        """Whether the stream was closed on this side."""
+    def _next(self, timeout: float | None) -> AnyEvent | Literal[False] | None: ...
+    def _take(self) -> list[AnyEvent] | None: ...
+    def _watch(self, bridge: Bridge, token: int) -> None: ...
+
+@final
+class Bridge:
+    """The loop's side: watch `fileno()` for reading, then call `drain()`."""
+
+    def __new__(cls) -> Bridge: ...
+    def fileno(self) -> int: ...
+    def is_own_process(self) -> bool: ...
+    def drain(self) -> list[int]: ...
+
+@final
+class Operation:
+    """A request under way."""
+
+    def wait(self) -> Any: ...
+    def wait_for(self, seconds: float | None = None) -> bool: ...
+    def watch(self, bridge: Bridge, token: int) -> bool: ...
+    def result(self) -> Any: ...
+    def cancel(self) -> None: ...
+    def detach(self) -> None: ...
+
+@final
+class Task:
+    """A task that runs in a session."""
+
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def question(self) -> QuestionEvent | None: ...
+    def events(self) -> EventStream: ...
+    def start(self, params: dict[str, Any]) -> Operation: ...
+    def close(self) -> None: ...
+
+@final
+class Client:
+    """A client of the service."""
+
+    def __new__(cls, options: dict[str, Any]) -> Client: ...
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def timeout(self) -> float: ...
+    @property
+    def closed(self) -> bool: ...
+    def with_options(self, changes: dict[str, Any]) -> Client: ...
+    def start(self, params: dict[str, Any]) -> Operation: ...
+    def start_task(self, session_id: str, params: dict[str, Any]) -> Operation: ...
+    def events(self, session_id: str, options: dict[str, Any]) -> EventStream: ...
+    def close(self) -> None: ...
+
+@final
+class Emulator:
+    """A local server that speaks the service's API."""
+
+    def __new__(cls, options: dict[str, Any]) -> Emulator: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def api_key(self) -> str: ...
+    @property
+    def open_streams(self) -> int: ...
+    @property
+    def session_count(self) -> int: ...
+    def requests(self) -> list[dict[str, Any]]: ...
+    def clear_requests(self) -> None: ...
+    def fail(self, fault: dict[str, Any]) -> None: ...
+    def clear_faults(self) -> None: ...
+    def scenario(self, scenario: dict[str, Any]) -> None: ...
+    def close(self) -> None: ...

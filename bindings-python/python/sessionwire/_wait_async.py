@@ -1,0 +1,330 @@
+"""Waiting, the asynchronous way: asyncio, uvloop and trio.
+
+Finished work reaches the event loop through one file descriptor per loop (see
+`_native.Bridge`). The names here are those of `_wait_sync`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import sys
+import weakref
+from time import monotonic
+from typing import Any, Generic, Protocol, TypeVar
+
+from . import _native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+    from typing import Literal, TypeAlias
+
+    from ._events import Event
+
+    T = TypeVar("T")
+    # What a callback may give: a value, or something to await for it.
+    Maybe: TypeAlias = T | Awaitable[T]
+
+C = TypeVar("C", bound="_AsyncContextManager")
+
+# After so many events in a row without a wait, the loop gets a turn.
+_FAIR = 512
+
+
+class _Bridge(Protocol):
+    """How finished work wakes one event loop."""
+
+    native: _native.Bridge
+
+    def expect(self) -> tuple[int, Awaitable[object]]:
+        """A token, and what to await until the token comes through."""
+        ...
+
+    def forget(self, token: int) -> None:
+        """Nobody waits for this token any more."""
+        ...
+
+    async def checkpoint(self) -> None:
+        """Gives the loop one turn."""
+        ...
+
+    def shield(self) -> AbstractContextManager[object]:
+        """A block that an outer cancel scope does not reach."""
+        ...
+
+    async def limit(self, ready: Awaitable[object], seconds: float | None) -> bool:
+        """Awaits at most so many seconds; False if they passed."""
+        ...
+
+
+class _AsyncioBridge:
+    __slots__ = ("_loop", "native", "tokens", "waiters")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.native = _native.Bridge()
+        self.tokens = itertools.count(1)
+        self.waiters: dict[int, asyncio.Future[None]] = {}
+        # The loop holds this object; a reference back would keep both alive.
+        self._loop = weakref.ref(loop)
+        try:
+            loop.add_reader(self.native.fileno(), self._drain)
+        except NotImplementedError:
+            raise RuntimeError(
+                f"{type(loop).__name__} cannot watch a socket for reading. On Windows, run "
+                "asyncio with a SelectorEventLoop, or use Agi in a thread."
+            ) from None
+
+    def _drain(self) -> None:
+        waiters = self.waiters
+        for token in self.native.drain():
+            future = waiters.pop(token, None)
+            if future is not None and not future.done():
+                future.set_result(None)
+
+    def expect(self) -> tuple[int, Awaitable[object]]:
+        token = next(self.tokens)
+        loop = self._loop()
+        assert loop is not None, "the running loop is alive"
+        future = self.waiters[token] = loop.create_future()
+        return token, future
+
+    def forget(self, token: int) -> None:
+        self.waiters.pop(token, None)
+
+    async def checkpoint(self) -> None:
+        await asyncio.sleep(0)
+
+    def shield(self) -> AbstractContextManager[object]:
+        # A task that was cancelled can await again.
+        return contextlib.nullcontext()
+
+    async def limit(self, ready: Awaitable[object], seconds: float | None) -> bool:
+        if seconds is None:
+            await ready
+            return True
+        done, _ = await asyncio.wait([asyncio.ensure_future(ready)], timeout=max(0.0, seconds))
+        return bool(done)
+
+
+_bridges: weakref.WeakKeyDictionary[Any, _Bridge] = weakref.WeakKeyDictionary()
+
+
+def _current() -> _Bridge:
+    """The bridge of the running event loop."""
+    try:
+        loop: Any = asyncio.get_running_loop()
+        make: Callable[[Any], _Bridge] = _AsyncioBridge
+    except RuntimeError:
+        loop, make = _trio()
+    bridge = _bridges.get(loop)
+    if bridge is None or not bridge.native.is_own_process():
+        bridge = _bridges[loop] = make(loop)
+    return bridge
+
+
+def _trio() -> tuple[Any, Callable[[Any], _Bridge]]:
+    if "trio" in sys.modules:
+        from . import _wait_trio
+
+        if (token := _wait_trio.running()) is not None:
+            return token, _wait_trio.TrioBridge
+    raise RuntimeError(
+        "No event loop is running here. Call this from a coroutine under asyncio or trio, "
+        "or use Agi."
+    )
+
+
+async def result(operation: _native.Operation) -> Any:
+    """Awaits an operation. Cancelling the awaiting task cancels it."""
+    bridge = _current()
+    token, ready = bridge.expect()
+    try:
+        if not operation.watch(bridge.native, token):
+            await ready
+    except BaseException:
+        operation.cancel()
+        raise
+    finally:
+        bridge.forget(token)
+    return operation.result()
+
+
+async def within(operation: _native.Operation, seconds: float | None) -> bool:
+    """Awaits an operation for so many seconds; whether it is done."""
+    bridge = _current()
+    token, ready = bridge.expect()
+    try:
+        return operation.watch(bridge.native, token) or await bridge.limit(ready, seconds)
+    except BaseException:
+        operation.cancel()
+        raise
+    finally:
+        bridge.forget(token)
+
+
+async def finish(operation: _native.Operation) -> Any:
+    """Awaits an operation that goes on if the awaiting task is cancelled."""
+    operation.detach()
+    bridge = _current()
+    token, ready = bridge.expect()
+    try:
+        with bridge.shield():
+            if not operation.watch(bridge.native, token):
+                await ready
+    finally:
+        bridge.forget(token)
+    return operation.result()
+
+
+async def call(function: Callable[..., Any], *args: object) -> Any:
+    """Calls a user's callback, which may be sync or async."""
+    value = function(*args)
+    if hasattr(value, "__await__"):
+        value = await value
+    return value
+
+
+class AsyncEventStream:
+    """The events of a session or task, each exactly once, in order.
+
+    An async iterator and an async context manager. Closing it, or dropping the
+    last reference to it, frees its socket. Cancelling a task that waits for the
+    next event loses no event. One task reads it at a time.
+    """
+
+    __slots__ = ("__weakref__", "_batch", "_credit", "_native", "_reading")
+
+    def __init__(self, native: _native.EventStream) -> None:
+        self._native = native
+        # Handed over by the native half, the last one first.
+        self._batch: list[Event] = []
+        self._credit = _FAIR
+        self._reading = False
+
+    def __aiter__(self) -> AsyncEventStream:
+        return self
+
+    async def __anext__(self) -> Event:
+        if self._batch:
+            return self._batch.pop()
+        event = await self._fetch(None)
+        if event:
+            return event
+        raise StopAsyncIteration
+
+    async def _next(self, timeout: float | None) -> Event | Literal[False] | None:
+        """The next event; None at the end; False after `timeout` seconds."""
+        return self._batch.pop() if self._batch else await self._fetch(timeout)
+
+    async def _fetch(self, timeout: float | None) -> Event | Literal[False] | None:
+        if self._reading:
+            raise RuntimeError(
+                "Another task is reading this event stream. Open one stream per task."
+            )
+        until = None if timeout is None else monotonic() + timeout
+        self._reading = True
+        try:
+            if self._credit <= 0:
+                self._credit = _FAIR
+                await _current().checkpoint()
+            while True:
+                batch = self._native._take()
+                if batch is None:
+                    left = None if until is None else until - monotonic()
+                    if not await self._readable(left):
+                        return False
+                    self._credit = _FAIR
+                elif batch:
+                    self._credit -= len(batch)
+                    event = batch.pop()
+                    self._batch = batch
+                    return event
+                else:
+                    return None
+        finally:
+            self._reading = False
+
+    async def _readable(self, timeout: float | None) -> bool:
+        bridge = _current()
+        token, ready = bridge.expect()
+        try:
+            self._native._watch(bridge.native, token)
+            return await bridge.limit(ready, timeout)
+        finally:
+            bridge.forget(token)
+
+    async def close(self) -> None:
+        """Ends the stream and frees its socket. Can be called twice."""
+        self._batch = []
+        self._native.close()
+
+    async def aclose(self) -> None:
+        """The same as `close()`."""
+        await self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream was closed on this side."""
+        return self._native.closed
+
+    async def __aenter__(self) -> AsyncEventStream:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"AsyncEventStream(closed={self.closed})"
+
+
+AsyncEventStream.__module__ = "sessionwire"
+
+
+def stream(native: _native.EventStream) -> AsyncEventStream:
+    """The stream that users see."""
+    return AsyncEventStream(native)
+
+
+class _AsyncContextManager(Protocol):
+    async def __aenter__(self) -> Any: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class Opening(Generic[C]):
+    """Something on its way: `await` it, or enter it with `async with`."""
+
+    __slots__ = ("_coroutine", "_value")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, C]) -> None:
+        self._coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, Any, C]:
+        return self._coroutine.__await__()
+
+    async def __aenter__(self) -> C:
+        self._value = await self._coroutine
+        await self._value.__aenter__()
+        return self._value
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._value.__aexit__(kind, error, traceback)

@@ -1,0 +1,156 @@
+//! The client: configuration, and a core client per runtime.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use sessionwire::agi::{self, EventOptions, StartTask};
+use sessionwire::{ClientConfig, ClientOptions, ErrorKind, OptionChanges};
+
+use crate::ops::{Operation, Value};
+use crate::runtime::{self, Bound as Own, Runtime};
+use crate::stream::EventStream;
+use crate::{error, json};
+
+/// A client of the service. It works in every thread, and anew in a child
+/// process.
+#[pyclass(frozen, module = "sessionwire._native")]
+#[derive(Debug)]
+pub(crate) struct Client {
+    config: ClientConfig,
+    closed: Arc<AtomicBool>,
+    /// Locked only while attached and never across a detach (see `runtime`).
+    live: Mutex<Own<agi::Client>>,
+}
+
+impl Client {
+    fn build(py: Python<'_>, client: agi::Client, closed: Arc<AtomicBool>) -> PyResult<Self> {
+        Ok(Self {
+            config: client.config().clone(),
+            closed,
+            live: Mutex::new(Own::new(Runtime::current(py)?, client)),
+        })
+    }
+
+    /// The core client of the runtime in force: a new one after a fork, since
+    /// connections belong to the process that opened them.
+    fn live(&self, py: Python<'_>) -> PyResult<(&'static Runtime, agi::Client)> {
+        let runtime = Runtime::current(py)?;
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = live.get()
+            && std::ptr::eq(live.runtime(), runtime)
+        {
+            return Ok((runtime, client.clone()));
+        }
+        let client =
+            agi::Client::new(self.config.clone()).map_err(|failure| error::to_py(py, &failure))?;
+        if self.closed.load(Ordering::Acquire) {
+            client.close();
+        }
+        *live = Own::new(runtime, client.clone());
+        Ok((runtime, client))
+    }
+}
+
+#[pymethods]
+impl Client {
+    #[new]
+    fn new(py: Python<'_>, options: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let options: ClientOptions =
+            json::params(options, ErrorKind::Config, "The client's options")?;
+        let client = ClientConfig::resolve(options)
+            .and_then(agi::Client::new)
+            .map_err(|failure| error::to_py(py, &failure))?;
+        Self::build(py, client, Arc::default())
+    }
+
+    /// The service's address, ending in `/v1`.
+    #[getter]
+    fn base_url(&self) -> &str {
+        self.config.base_url()
+    }
+
+    /// The deadline of one call, in seconds.
+    #[getter]
+    fn timeout(&self) -> f64 {
+        self.config.timeout().as_secs_f64()
+    }
+
+    /// Whether the client was closed.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// A copy with some options changed; it shares the connections.
+    fn with_options(&self, py: Python<'_>, changes: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let changes: OptionChanges = json::params(changes, ErrorKind::Config, "with_options")?;
+        let (_, client) = self.live(py)?;
+        let copy = client
+            .with_options(changes)
+            .map_err(|failure| error::to_py(py, &failure))?;
+        Self::build(py, copy, self.closed.clone())
+    }
+
+    /// Starts a request: `{"op": ..., ...}`.
+    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
+        let operation: agi::Operation =
+            json::params(params, ErrorKind::InvalidRequest, &call(params))?;
+        let (runtime, client) = self.live(py)?;
+        let _entered = runtime.handle().enter();
+        let work = client.execute(operation);
+        Ok(Operation::spawn(runtime, async move {
+            work.await.map(Value::Output)
+        }))
+    }
+
+    /// Sends a task; the operation's value is a Task.
+    fn start_task(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        params: &Bound<'_, PyAny>,
+    ) -> PyResult<Operation> {
+        let start: StartTask = json::params(params, ErrorKind::InvalidRequest, "start_task")?;
+        let (runtime, client) = self.live(py)?;
+        let _entered = runtime.handle().enter();
+        let work = client.start_task(session_id, start);
+        Ok(Operation::spawn(runtime, async move {
+            work.await.map(Value::Task)
+        }))
+    }
+
+    /// Opens a session's event stream.
+    fn events(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        options: &Bound<'_, PyAny>,
+    ) -> PyResult<EventStream> {
+        let options: EventOptions = json::params(options, ErrorKind::InvalidRequest, "events")?;
+        let (runtime, client) = self.live(py)?;
+        let _entered = runtime.handle().enter();
+        let queue = client
+            .events(session_id, options)
+            .map_err(|failure| error::to_py(py, &failure))?;
+        Ok(EventStream::new(runtime, queue))
+    }
+
+    /// Ends every call, wait and stream of this client and its copies.
+    fn close(&self, py: Python<'_>) {
+        self.closed.store(true, Ordering::Release);
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = live.get().filter(|_| live.runtime().is_usable()).cloned() {
+            drop(live);
+            runtime::tick(py, || client.close());
+        }
+    }
+}
+
+/// The name of the call, for the text of an error.
+fn call(params: &Bound<'_, PyAny>) -> String {
+    params
+        .get_item("op")
+        .and_then(|op| op.extract())
+        .unwrap_or_else(|_| "The call".to_owned())
+}

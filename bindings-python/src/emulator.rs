@@ -1,0 +1,144 @@
+//! The emulator, in this process.
+
+use std::sync::{Arc, mpsc};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use sessionwire::{Error, ErrorKind};
+use sessionwire_emulator as emulator;
+
+use crate::runtime::{self, Bound as Own, Runtime};
+use crate::{error, json};
+
+/// A local server that speaks the service's API; it runs once constructed.
+#[pyclass(frozen, module = "sessionwire._native")]
+#[derive(Debug)]
+pub(crate) struct Emulator {
+    own: Own<Arc<emulator::Emulator>>,
+}
+
+impl Emulator {
+    fn server(&self, py: Python<'_>) -> PyResult<&emulator::Emulator> {
+        self.own
+            .get()
+            .map(Arc::as_ref)
+            .ok_or_else(|| error::forked(py, "emulator"))
+    }
+}
+
+/// Waits for `work` on the runtime.
+fn block_on<T: Send + 'static>(
+    py: Python<'_>,
+    runtime: &'static Runtime,
+    work: impl Future<Output = T> + Send + 'static,
+) -> PyResult<T> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    runtime
+        .handle()
+        .spawn(async move { sender.send(work.await) });
+    let mut answer = None;
+    let place = &mut answer;
+    runtime::wait(py, move |limit| match receiver.recv_timeout(limit) {
+        Ok(value) => {
+            *place = Some(value);
+            true
+        }
+        Err(mpsc::RecvTimeoutError::Timeout) => false,
+        Err(mpsc::RecvTimeoutError::Disconnected) => true,
+    })?;
+    answer.ok_or_else(|| {
+        PyRuntimeError::new_err("the emulator stopped: a bug, or the interpreter ends")
+    })
+}
+
+fn config_error(py: Python<'_>, message: impl Into<String>) -> PyErr {
+    error::to_py(py, &Error::new(ErrorKind::Config, message))
+}
+
+#[pymethods]
+impl Emulator {
+    #[new]
+    fn new(py: Python<'_>, options: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let options: emulator::Options =
+            json::params(options, ErrorKind::Config, "The emulator's options")?;
+        let runtime = Runtime::current(py)?;
+        let started = block_on(py, runtime, emulator::Emulator::start(options))?;
+        let server = started.map_err(|failure| config_error(py, failure.to_string()))?;
+        Ok(Self {
+            own: Own::new(runtime, Arc::new(server)),
+        })
+    }
+
+    /// The address for `base_url`.
+    #[getter]
+    fn url(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.server(py)?.url().to_owned())
+    }
+
+    /// A key that the emulator accepts.
+    #[getter]
+    fn api_key(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.server(py)?.api_key().to_owned())
+    }
+
+    /// How many event streams are open now.
+    #[getter]
+    fn open_streams(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.server(py)?.open_streams())
+    }
+
+    /// How many sessions live now.
+    #[getter]
+    fn session_count(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.server(py)?.session_count())
+    }
+
+    /// Every request it received, in order, as a list of dicts.
+    fn requests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let requests = serde_json::to_string(&self.server(py)?.requests())
+            .map_err(|failure| config_error(py, failure.to_string()))?;
+        json::parse(py, requests.as_bytes())
+    }
+
+    /// Forgets the requests so far.
+    fn clear_requests(&self, py: Python<'_>) -> PyResult<()> {
+        self.server(py)?.clear_requests();
+        Ok(())
+    }
+
+    /// Injects a fault.
+    fn fail(&self, py: Python<'_>, fault: &Bound<'_, PyAny>) -> PyResult<()> {
+        let fault: emulator::Fault = json::params(fault, ErrorKind::InvalidRequest, "fail")?;
+        self.server(py)?.fail(fault).map_err(|failure| {
+            error::to_py(
+                py,
+                &Error::new(ErrorKind::InvalidRequest, format!("fail: {failure}")),
+            )
+        })
+    }
+
+    /// Takes all faults back.
+    fn clear_faults(&self, py: Python<'_>) -> PyResult<()> {
+        self.server(py)?.clear_faults();
+        Ok(())
+    }
+
+    /// Says what the agent does next.
+    fn scenario(&self, py: Python<'_>, scenario: &Bound<'_, PyAny>) -> PyResult<()> {
+        let scenario: emulator::Scenario =
+            json::params(scenario, ErrorKind::InvalidRequest, "scenario")?;
+        self.server(py)?.scenario(scenario);
+        Ok(())
+    }
+
+    /// Ends every connection and stops. Can be called twice.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let runtime = self.own.runtime();
+        match self.own.get().cloned() {
+            Some(server) if runtime.is_usable() => {
+                block_on(py, runtime, async move { server.close().await })
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Between Python values and JSON.
+
+use jiter::{PythonParse, StringCacheMode};
+use pyo3::exceptions::PyUnicodeEncodeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Number, Value};
+use sessionwire::{Error, ErrorKind};
+
+use crate::error;
+
+/// JSON nested more deeply than this is refused.
+const DEEPEST: usize = 100;
+
+/// Parses JSON into Python values; ValueError where it is none.
+pub(crate) fn parse<'py>(py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let parser = PythonParse {
+        cache_mode: StringCacheMode::Keys,
+        ..PythonParse::default()
+    };
+    parser
+        .python_parse(py, json)
+        .map_err(|error| jiter::map_json_error(json, &error))
+}
+
+/// Reads parameters that Python gave as a dict. `kind` is the error's kind,
+/// `what` the name of the call.
+pub(crate) fn params<T: DeserializeOwned>(
+    params: &Bound<'_, PyAny>,
+    kind: ErrorKind,
+    what: &str,
+) -> PyResult<T> {
+    let refuse =
+        |why: String| error::to_py(params.py(), &Error::new(kind, format!("{what}: {why}")));
+    let value = match value(params, 0) {
+        Ok(value) => value,
+        Err(Refusal::Python(error)) => return Err(error),
+        Err(Refusal::Input(why)) => return Err(refuse(why)),
+    };
+    serde_json::from_value(value).map_err(|error| refuse(error.to_string()))
+}
+
+enum Refusal {
+    Input(String),
+    Python(PyErr),
+}
+
+impl From<PyErr> for Refusal {
+    fn from(error: PyErr) -> Self {
+        Self::Python(error)
+    }
+}
+
+fn value(object: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Refusal> {
+    if depth > DEEPEST {
+        return Err(Refusal::Input(format!(
+            "the value is nested more than {DEEPEST} levels deep"
+        )));
+    }
+    if object.is_none() {
+        Ok(Value::Null)
+    } else if let Ok(text) = object.cast::<PyString>() {
+        Ok(Value::String(string(text)?))
+    } else if let Ok(flag) = object.cast::<PyBool>() {
+        Ok(Value::Bool(flag.is_true()))
+    } else if object.is_instance_of::<PyInt>() {
+        integer(object)
+    } else if let Ok(number) = object.cast::<PyFloat>() {
+        Number::from_f64(number.value())
+            .map(Value::Number)
+            .ok_or_else(|| {
+                Refusal::Input(format!("{} is not a number that JSON has", number.value()))
+            })
+    } else if let Ok(dict) = object.cast::<PyDict>() {
+        let mut map = Map::with_capacity(dict.len());
+        for (key, item) in dict.iter() {
+            let key = key
+                .cast::<PyString>()
+                .map_err(|_| Refusal::Input(format!("the key {key} of a dict is not a string")))?;
+            map.insert(string(key)?, value(&item, depth + 1)?);
+        }
+        Ok(Value::Object(map))
+    } else if let Ok(list) = object.cast::<PyList>() {
+        list.iter()
+            .map(|item| value(&item, depth + 1))
+            .collect::<Result<_, _>>()
+            .map(Value::Array)
+    } else if let Ok(tuple) = object.cast::<PyTuple>() {
+        tuple
+            .iter()
+            .map(|item| value(&item, depth + 1))
+            .collect::<Result<_, _>>()
+            .map(Value::Array)
+    } else {
+        let name = object.get_type().name()?;
+        Err(Refusal::Input(format!(
+            "a value of type {name} is not accepted here; give a str, number, bool, list or dict"
+        )))
+    }
+}
+
+fn integer(object: &Bound<'_, PyAny>) -> Result<Value, Refusal> {
+    object
+        .extract::<i64>()
+        .map(Value::from)
+        .or_else(|_| object.extract::<u64>().map(Value::from))
+        .map_err(|_| Refusal::Input("an integer is larger than 64 bits".to_owned()))
+}
+
+fn string(text: &Bound<'_, PyString>) -> Result<String, Refusal> {
+    text.to_cow()
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|error| {
+            if error.is_instance_of::<PyUnicodeEncodeError>(text.py()) {
+                Refusal::Input(
+                    "the text holds half of a surrogate pair, which UTF-8 cannot carry".to_owned(),
+                )
+            } else {
+                Refusal::Python(error)
+            }
+        })
+}

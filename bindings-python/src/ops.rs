@@ -1,0 +1,210 @@
+//! One operation: work on the runtime that Python waits for or awaits.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use sessionwire::agi::{self, Output};
+use sessionwire::{Error, ErrorKind};
+use tokio::task::AbortHandle;
+
+use crate::bridge::{Bridge, Signal};
+use crate::runtime::{self, Bound as Own, Deadline, Runtime};
+use crate::task::Task;
+use crate::{error, json};
+
+/// What an operation gives.
+#[derive(Debug)]
+pub(crate) enum Value {
+    Output(Output),
+    Task(agi::Task),
+}
+
+/// A request under way. `wait()` blocks for its value; an event loop calls
+/// `watch()`, and `result()` once it is done. Dropping it cancels it.
+#[pyclass(frozen, module = "sessionwire._native")]
+#[derive(Debug)]
+pub(crate) struct Operation {
+    own: Own<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    state: Arc<State>,
+    abort: AbortHandle,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    slot: Mutex<Slot>,
+    done: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    done: bool,
+    result: Option<Result<Value, Error>>,
+    watcher: Option<(Arc<Signal>, u64)>,
+    /// Goes on although its Operation is gone.
+    detached: bool,
+}
+
+impl State {
+    fn lock(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(&self, result: Result<Value, Error>) {
+        let mut slot = self.lock();
+        if slot.done {
+            return;
+        }
+        slot.done = true;
+        slot.result = Some(result);
+        let watcher = slot.watcher.take();
+        drop(slot);
+        self.done.notify_all();
+        if let Some((signal, token)) = watcher {
+            signal.push(token);
+        }
+    }
+
+    fn wait(&self, limit: Duration) -> bool {
+        let slot = self.lock();
+        let (slot, _) = self
+            .done
+            .wait_timeout_while(slot, limit, |slot| !slot.done)
+            .unwrap_or_else(PoisonError::into_inner);
+        slot.done
+    }
+}
+
+/// Ends the operation on every way out of its task, so that nobody waits for
+/// one that was cancelled, panicked, or lost its runtime.
+struct Completion(Arc<State>);
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        let message = if std::thread::panicking() {
+            "sessionwire failed inside: this is a bug. Report it with what was called"
+        } else {
+            "The operation was cancelled"
+        };
+        self.0.finish(Err(Error::new(ErrorKind::Stream, message)));
+    }
+}
+
+impl Operation {
+    /// Starts `work` on the runtime.
+    pub(crate) fn spawn<F>(runtime: &'static Runtime, work: F) -> Self
+    where
+        F: Future<Output = Result<Value, Error>> + Send + 'static,
+    {
+        let state = Arc::new(State::default());
+        let completion = Completion(state.clone());
+        let task = runtime.handle().spawn(async move {
+            let result = work.await;
+            completion.0.finish(result);
+        });
+        let running = Running {
+            state,
+            abort: task.abort_handle(),
+        };
+        Self {
+            own: Own::new(runtime, running),
+        }
+    }
+
+    fn running(&self, py: Python<'_>) -> PyResult<&Running> {
+        self.own.get().ok_or_else(|| error::forked(py, "operation"))
+    }
+}
+
+#[pymethods]
+impl Operation {
+    /// Blocks until the operation is done; its value. Ctrl-C cancels it.
+    fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.wait_for(py, None)?;
+        self.result(py)
+    }
+
+    /// Blocks until the operation is done, or for so many seconds; whether it
+    /// is done. Ctrl-C cancels it.
+    #[pyo3(signature = (seconds=None))]
+    fn wait_for(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<bool> {
+        let running = self.running(py)?;
+        let deadline = Deadline::after(seconds);
+        runtime::wait(py, |tick| {
+            running.state.wait(deadline.limit(tick)) || deadline.has_passed()
+        })
+        .inspect_err(|_| running.abort.abort())?;
+        Ok(running.state.lock().done)
+    }
+
+    /// Sends `token` through the bridge once the operation is done. True if it
+    /// is done already, and nothing will be sent.
+    fn watch(&self, py: Python<'_>, bridge: &Bridge, token: u64) -> PyResult<bool> {
+        let mut slot = self.running(py)?.state.lock();
+        if !slot.done {
+            slot.watcher = Some((bridge.signal(), token));
+        }
+        Ok(slot.done)
+    }
+
+    /// The value of a finished operation, once; raises its error.
+    fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let result = self.running(py)?.state.lock().result.take();
+        match result {
+            Some(Ok(value)) => value_to_py(py, self.own.runtime(), value),
+            Some(Err(failure)) => Err(error::to_py(py, &failure)),
+            None => Err(PyRuntimeError::new_err(
+                "the operation has no result to take",
+            )),
+        }
+    }
+
+    /// Drops the request. Does nothing once it is done.
+    fn cancel(&self) {
+        if let Some(running) = self.own.get() {
+            running.abort.abort();
+        }
+    }
+
+    /// Lets the operation go on although nobody waits for it any more.
+    fn detach(&self) {
+        if let Some(running) = self.own.get() {
+            running.state.lock().detached = true;
+        }
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        if let Some(running) = self.own.get() {
+            let slot = running.state.lock();
+            if !slot.done && !slot.detached {
+                running.abort.abort();
+            }
+        }
+    }
+}
+
+fn value_to_py(py: Python<'_>, runtime: &'static Runtime, value: Value) -> PyResult<Py<PyAny>> {
+    match value {
+        Value::Output(output) => output_to_py(py, output),
+        Value::Task(task) => Ok(Py::new(py, Task::new(runtime, task))?.into_any()),
+    }
+}
+
+/// JSON values, and a pair of fields and image for a screenshot.
+fn output_to_py(py: Python<'_>, output: Output) -> PyResult<Py<PyAny>> {
+    let fields = json::parse(py, output.to_json().as_bytes())?;
+    match output.into_image() {
+        Some(image) => (fields, PyBytes::new(py, &image))
+            .into_pyobject(py)
+            .map(|pair| pair.into_any().unbind()),
+        None => Ok(fields.unbind()),
+    }
+}

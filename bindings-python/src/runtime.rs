@@ -1,0 +1,236 @@
+//! One tokio runtime per process, and the way in and out of waiting for it.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use tokio::runtime::Handle;
+
+/// How long a blocking wait goes without a look at the signals.
+pub(crate) const TICK: Duration = Duration::from_millis(50);
+/// Most time that the end of the process waits for the runtime.
+const LONGEST_SHUTDOWN: Duration = Duration::from_millis(200);
+
+/// Counts the forks that led to this process: cheaper to ask for than the
+/// process id, which every event would need.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Names this process among its ancestors.
+pub(crate) fn process() -> u32 {
+    #[cfg(unix)]
+    {
+        static HOOK: std::sync::Once = std::sync::Once::new();
+        HOOK.call_once(|| {
+            // SAFETY: the hook is a function of this library, which is never
+            // unloaded; it only stores to atomics, as a fork's child may.
+            unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
+        });
+    }
+    FORKS.load(Ordering::Relaxed)
+}
+
+/// Forgets the parent's threads.
+#[cfg(unix)]
+extern "C" fn after_fork_in_child() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+    WAITING.store(0, Ordering::SeqCst);
+}
+
+/// A runtime that belongs to one process. It is never freed: a child process
+/// must not touch its parent's, not even to drop it.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    process: u32,
+    stopped: AtomicBool,
+    handle: Handle,
+    owned: Mutex<Option<tokio::runtime::Runtime>>,
+}
+
+/// Locked only while attached to the interpreter and never across a detach, so
+/// that no other thread can hold it at the moment of a fork.
+static CURRENT: Mutex<Option<&'static Runtime>> = Mutex::new(None);
+
+impl Runtime {
+    /// This process's runtime; made on first use, after a fork, and again if
+    /// someone still needs it while the interpreter ends.
+    pub(crate) fn current(_py: Python<'_>) -> PyResult<&'static Self> {
+        let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = current.filter(|runtime| runtime.is_usable()) {
+            return Ok(runtime);
+        }
+        let owned = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sessionwire")
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                PyRuntimeError::new_err(format!("sessionwire cannot start its threads: {error}"))
+            })?;
+        let runtime: &'static Self = Box::leak(Box::new(Self {
+            process: process(),
+            stopped: AtomicBool::new(false),
+            handle: owned.handle().clone(),
+            owned: Mutex::new(Some(owned)),
+        }));
+        *current = Some(runtime);
+        Ok(runtime)
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Whether this is still the process that made the runtime.
+    pub(crate) fn is_own_process(&self) -> bool {
+        self.process == process()
+    }
+
+    /// Whether the runtime runs, here.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.is_own_process() && !self.stopped.load(Ordering::Acquire)
+    }
+}
+
+/// A value that lives on a runtime: dropped only in the process that made it.
+/// A child forgets its copy, whose locks may be held by threads that it lacks.
+#[derive(Debug)]
+pub(crate) struct Bound<T> {
+    value: Option<T>,
+    runtime: &'static Runtime,
+}
+
+impl<T> Bound<T> {
+    pub(crate) fn new(runtime: &'static Runtime, value: T) -> Self {
+        Self {
+            value: Some(value),
+            runtime,
+        }
+    }
+
+    /// The value, unless this process is a child of the one that made it.
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.value
+            .as_ref()
+            .filter(|_| self.runtime.is_own_process())
+    }
+
+    pub(crate) fn runtime(&self) -> &'static Runtime {
+        self.runtime
+    }
+}
+
+impl<T> Drop for Bound<T> {
+    fn drop(&mut self) {
+        if !self.runtime.is_own_process() {
+            std::mem::forget(self.value.take());
+        }
+    }
+}
+
+/// Threads that wait detached, or are on their way back.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+/// The thread that ends the interpreter, once it does.
+static CLOSING: OnceLock<ThreadId> = OnceLock::new();
+
+/// Calls `ready` detached, with the longest time that it may block, until it
+/// says true. Looks at the signals in between: Ctrl-C raises here.
+pub(crate) fn wait(py: Python<'_>, mut ready: impl FnMut(Duration) -> bool + Send) -> PyResult<()> {
+    loop {
+        if tick(py, || ready(TICK)) {
+            return Ok(());
+        }
+        py.check_signals()?;
+    }
+}
+
+/// Runs `work` detached.
+///
+/// A daemon thread that comes back while the interpreter ends would be killed
+/// by it in the middle of our frames: such a thread stays out for good, and
+/// `shut_down` waits for those that are just coming back.
+pub(crate) fn tick<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
+    let value = py.detach(|| {
+        stay_out_if_closing();
+        WAITING.fetch_add(1, Ordering::SeqCst);
+        let value = work();
+        if is_closing_elsewhere() {
+            WAITING.fetch_sub(1, Ordering::SeqCst);
+            stay_out_if_closing();
+        }
+        value
+    });
+    WAITING.fetch_sub(1, Ordering::SeqCst);
+    value
+}
+
+fn is_closing_elsewhere() -> bool {
+    CLOSING
+        .get()
+        .is_some_and(|closer| *closer != std::thread::current().id())
+}
+
+fn stay_out_if_closing() {
+    while is_closing_elsewhere() {
+        std::thread::park();
+    }
+}
+
+/// Ends every operation and the runtime. Called once, at the interpreter's
+/// exit; takes at most 250 ms.
+#[pyfunction]
+pub(crate) fn shut_down(py: Python<'_>) {
+    let _ = CLOSING.set(std::thread::current().id());
+    let runtime = CURRENT
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    let owned = runtime
+        .filter(|runtime| runtime.is_own_process())
+        .and_then(|runtime| {
+            runtime.stopped.store(true, Ordering::Release);
+            runtime
+                .owned
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()
+        });
+    py.detach(|| {
+        let until = Instant::now() + LONGEST_SHUTDOWN;
+        if let Some(owned) = owned {
+            owned.shutdown_timeout(LONGEST_SHUTDOWN);
+        }
+        while WAITING.load(Ordering::SeqCst) > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+/// The end of a wait, where it has one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// So many seconds from now. What no clock can hold is for ever.
+    pub(crate) fn after(seconds: Option<f64>) -> Self {
+        let limit = seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)));
+        Self(
+            limit
+                .and_then(Result::ok)
+                .and_then(|limit| Instant::now().checked_add(limit)),
+        )
+    }
+
+    /// How long to wait at once.
+    pub(crate) fn limit(self, tick: Duration) -> Duration {
+        self.0.map_or(tick, |until| {
+            until.saturating_duration_since(Instant::now()).min(tick)
+        })
+    }
+
+    pub(crate) fn has_passed(self) -> bool {
+        self.0.is_some_and(|until| Instant::now() >= until)
+    }
+}

@@ -1,0 +1,190 @@
+//! A stream of events for Python: blocking iteration, and batches for loops.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::IntoPyObjectExt as _;
+use pyo3::prelude::*;
+use sessionwire::{Batch, EventQueue, agi};
+
+use crate::bridge::Bridge;
+use crate::runtime::{self, Bound as Own, Deadline, Runtime};
+use crate::{error, event};
+
+/// Most events that one call hands over.
+const BATCH: usize = 512;
+
+/// The events of a session or task, each exactly once, in order.
+///
+/// An iterator and a context manager. Closing it, or dropping the last
+/// reference to it, frees its socket.
+#[pyclass(frozen, module = "sessionwire")]
+#[derive(Debug)]
+pub(crate) struct EventStream {
+    own: Own<Reader>,
+}
+
+#[derive(Debug)]
+struct Reader {
+    queue: EventQueue,
+    taken: Mutex<VecDeque<agi::Event>>,
+}
+
+/// What a reader has now.
+enum Now {
+    Event(agi::Event),
+    Nothing,
+    Ended,
+}
+
+impl Reader {
+    fn taken(&self) -> MutexGuard<'_, VecDeque<agi::Event>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self, py: Python<'_>) -> PyResult<Now> {
+        let mut taken = self.taken();
+        if taken.is_empty() {
+            match self.queue.try_take(BATCH) {
+                Batch::Events(events) => *taken = events.into(),
+                Batch::Empty => return Ok(Now::Nothing),
+                Batch::Ended => return Ok(Now::Ended),
+                Batch::Failed(failure) => {
+                    drop(taken);
+                    return Err(error::to_py(py, &failure));
+                }
+            }
+        }
+        Ok(taken.pop_front().map_or(Now::Nothing, Now::Event))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl EventStream {
+    pub(crate) fn new(runtime: &'static Runtime, queue: EventQueue) -> Self {
+        Self {
+            own: Own::new(
+                runtime,
+                Reader {
+                    queue,
+                    taken: Mutex::default(),
+                },
+            ),
+        }
+    }
+
+    fn reader(&self, py: Python<'_>) -> PyResult<&Reader> {
+        self.own
+            .get()
+            .ok_or_else(|| error::forked(py, "event stream"))
+    }
+
+    /// The next event, waiting for it until the deadline.
+    fn next_before(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Now> {
+        let reader = self.reader(py)?;
+        loop {
+            match reader.next(py)? {
+                Now::Nothing => {}
+                now => return Ok(now),
+            }
+            let runtime = self.own.runtime();
+            runtime::wait(py, |tick| {
+                reader.queue.wait_blocking(deadline.limit(tick))
+                    || deadline.has_passed()
+                    || !runtime.is_usable()
+            })?;
+            if !runtime.is_usable() {
+                return Ok(Now::Ended);
+            }
+            if deadline.has_passed() {
+                return reader.next(py);
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl EventStream {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        match self.next_before(py, Deadline::after(None))? {
+            Now::Event(event) => event::to_py(py, event).map(Some),
+            Now::Nothing | Now::Ended => Ok(None),
+        }
+    }
+
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _kind: &Bound<'_, PyAny>,
+        _error: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) {
+        self.close(py);
+    }
+
+    /// Ends the stream and frees its socket. Can be called twice.
+    fn close(&self, py: Python<'_>) {
+        if let Some(reader) = self.own.get() {
+            reader.taken().clear();
+            runtime::tick(py, || reader.queue.close());
+        }
+    }
+
+    /// Whether the stream was closed on this side.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.own.get().is_none_or(|reader| reader.queue.is_closed())
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "EventStream(closed={})",
+            if self.closed() { "True" } else { "False" }
+        )
+    }
+
+    /// The next event; None at the end; False after `timeout` seconds.
+    fn _next(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        match self.next_before(py, Deadline::after(timeout))? {
+            Now::Event(event) => event::to_py(py, event),
+            Now::Nothing => false.into_py_any(py),
+            Now::Ended => Ok(py.None()),
+        }
+    }
+
+    /// The events that are there now, the last one first: a list that is empty
+    /// at the end, or None if more may come.
+    fn _take(&self, py: Python<'_>) -> PyResult<Option<Vec<Py<PyAny>>>> {
+        let reader = self.reader(py)?;
+        let left = std::mem::take(&mut *reader.taken());
+        if !left.is_empty() {
+            return event::batch_reversed(py, left.into_iter()).map(Some);
+        }
+        match reader.queue.try_take(BATCH) {
+            Batch::Events(events) => event::batch_reversed(py, events.into_iter()).map(Some),
+            Batch::Empty => Ok(None),
+            Batch::Ended => Ok(Some(Vec::new())),
+            Batch::Failed(failure) => Err(error::to_py(py, &failure)),
+        }
+    }
+
+    /// Sends `token` through the bridge as soon as `_take` has something.
+    fn _watch(&self, py: Python<'_>, bridge: &Bridge, token: u64) -> PyResult<()> {
+        let signal = bridge.signal();
+        self.reader(py)?.queue.on_ready(move || signal.push(token));
+        Ok(())
+    }
+}

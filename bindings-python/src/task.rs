@@ -1,0 +1,74 @@
+//! A task on the runtime.
+
+use pyo3::prelude::*;
+use sessionwire::ErrorKind;
+use sessionwire::agi::{self, TaskOperation};
+
+use crate::ops::{Operation, Value};
+use crate::runtime::{self, Bound as Own, Runtime};
+use crate::stream::EventStream;
+use crate::{error, event, json};
+
+/// A task that runs in a session.
+#[pyclass(frozen, module = "sessionwire._native")]
+#[derive(Debug)]
+pub(crate) struct Task {
+    own: Own<agi::Task>,
+}
+
+impl Task {
+    pub(crate) fn new(runtime: &'static Runtime, task: agi::Task) -> Self {
+        Self {
+            own: Own::new(runtime, task),
+        }
+    }
+
+    fn task(&self, py: Python<'_>) -> PyResult<&agi::Task> {
+        self.own.get().ok_or_else(|| error::forked(py, "task"))
+    }
+}
+
+#[pymethods]
+impl Task {
+    /// The session's id.
+    #[getter]
+    fn session_id(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.task(py)?.session_id().to_owned())
+    }
+
+    /// The open question, or None.
+    #[getter]
+    fn question(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let question = self.task(py)?.question();
+        question
+            .map(|question| event::to_py(py, question))
+            .transpose()
+    }
+
+    /// The stream of this task's events: one reader for the whole task.
+    fn events(&self, py: Python<'_>) -> PyResult<EventStream> {
+        Ok(EventStream::new(
+            self.own.runtime(),
+            self.task(py)?.queue().clone(),
+        ))
+    }
+
+    /// Starts a request about the task.
+    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
+        let operation: TaskOperation =
+            json::params(params, ErrorKind::InvalidRequest, "The task's call")?;
+        let runtime = Runtime::current(py)?;
+        let _entered = runtime.handle().enter();
+        let work = self.task(py)?.execute(operation);
+        Ok(Operation::spawn(runtime, async move {
+            work.await.map(Value::Output)
+        }))
+    }
+
+    /// Stops reading events; the task itself goes on.
+    fn close(&self, py: Python<'_>) {
+        if let Some(task) = self.own.get() {
+            runtime::tick(py, || task.close());
+        }
+    }
+}

@@ -1,0 +1,132 @@
+"""The language-neutral cases of `tests/contract/`, for Python: sync and async, by the same ids."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import sessionwire
+from sessionwire import Agi, AsyncAgi, Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FOLDER = Path(__file__).parent.parent / "contract"
+
+
+def cases(file: str) -> list[Any]:
+    found = json.loads((FOLDER / file).read_text())["cases"]
+    return [pytest.param(case, id=case["id"]) for case in found]
+
+
+def value(described: Any) -> Any:
+    """A value of a case: as it stands, or a long text described."""
+    if isinstance(described, dict) and "repeat" in described:
+        return described.get("prefix", "") + described["repeat"] * described["count"]
+    return described
+
+
+def call(name: str, args: dict[str, Any], client: Any, session: Any) -> Any:
+    """Makes a case's call; the caller awaits what is awaitable."""
+    args = {key: value(arg) for key, arg in args.items()}
+    sessions = client.sessions
+    calls: dict[str, Callable[[], Any]] = {
+        "list": sessions.list,
+        "create": lambda: sessions.create(**args),
+        "attach": lambda: sessions.attach(**args),
+        "get": lambda: sessions.get(**(args or {"session_id": session.session_id})),
+        "delete": lambda: sessions.delete(**args),
+        "delete_session": lambda: session.delete(**args),
+        "message": lambda: session.send_message(**(args or {"message": "hello"})),
+        "run_task": lambda: session.run_task(**args),
+        "start_task": lambda: session.start_task(**args),
+        "status": session.execution_status,
+        "messages": lambda: session.messages(**args),
+        "events": lambda: session.events(**args),
+        "pause": session.pause,
+        "resume": session.resume,
+        "navigate": lambda: session.navigate(**(args or {"url": "http://127.0.0.1:9/"})),
+    }
+    return calls[name]()
+
+
+def check(error: BaseException, expect: dict[str, Any]) -> None:
+    """The class by its name, every field, and the parts of the text."""
+    assert type(error).__name__ == expect["name"], repr(error)
+    for field, wanted in expect.items():
+        if field == "text":
+            for part in wanted:
+                assert part in str(error)
+        elif field != "name" and hasattr(error, field):
+            assert getattr(error, field) == wanted, field
+        elif field != "name":
+            assert not wanted, f"{expect['name']} has no {field}"
+
+
+async def async_call(name: str, args: dict[str, Any], client: Any, session: Any) -> None:
+    outcome = call(name, args, client, session)
+    if inspect.isawaitable(outcome):
+        await outcome
+
+
+@pytest.mark.parametrize("case", cases("errors.json"))
+def test_errors(case: dict[str, Any]) -> None:
+    with Emulator() as emulator, emulator.agi(max_retries=0) as client:
+        session = client.sessions.create()
+        emulator.fail(**case["fault"])
+        with pytest.raises(sessionwire.SessionwireError) as caught:
+            call(case["call"], {}, client, session)
+        check(caught.value, case["expect"])
+
+
+@pytest.mark.parametrize("case", cases("errors.json"))
+def test_errors_async(case: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with Emulator() as emulator, emulator.async_agi(max_retries=0) as client:
+            session = await client.sessions.create()
+            emulator.fail(**case["fault"])
+            with pytest.raises(sessionwire.SessionwireError) as caught:
+                await async_call(case["call"], {}, client, session)
+            check(caught.value, case["expect"])
+
+    asyncio.run(main())
+
+
+def bad_client(kind: type[Agi] | type[AsyncAgi], emulator: Emulator, args: dict[str, Any]) -> None:
+    kind(**{"base_url": emulator.url, "api_key": "some-key", **args})
+
+
+@pytest.mark.parametrize("case", cases("bad_input.json"))
+def test_bad_input(case: dict[str, Any]) -> None:
+    with Emulator() as emulator, emulator.agi() as client:
+        session = client.sessions.create()
+        emulator.clear_requests()
+        with pytest.raises(sessionwire.SessionwireError) as caught:
+            if case["call"] == "client":
+                bad_client(Agi, emulator, case["args"])
+            else:
+                call(case["call"], case["args"], client, session)
+        check(caught.value, case["expect"])
+        assert emulator.requests() == []
+
+
+@pytest.mark.parametrize("case", cases("bad_input.json"))
+def test_bad_input_async(case: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with Emulator() as emulator, emulator.async_agi() as client:
+            session = await client.sessions.create()
+            emulator.clear_requests()
+            with pytest.raises(sessionwire.SessionwireError) as caught:
+                if case["call"] == "client":
+                    bad_client(AsyncAgi, emulator, case["args"])
+                else:
+                    await async_call(case["call"], case["args"], client, session)
+            check(caught.value, case["expect"])
+            assert emulator.requests() == []
+
+    asyncio.run(main())

@@ -1,0 +1,65 @@
+"""The examples run, and the typing tests hold."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples" / "python").glob("*.py"))
+EXPECTED = {
+    "quickstart.py": "messages in",
+    "live_events.py": "? ",
+    "async_quickstart.py": "Add 2 and 3: done",
+    "emulator.py": "21 thoughts, the last: Comparing offer 20 for the morning",
+}
+
+
+def run(*command: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "AGI_"}
+    # pyright asks the python on the path where packages are.
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    done = subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_example_is_known() -> None:
+    assert {path.name for path in EXAMPLES} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_runs_without_a_key(path: Path) -> None:
+    assert EXPECTED[path.name] in run("-W", "error", str(path))
+
+
+def test_types_by_mypy() -> None:
+    run("-m", "mypy", "--strict", "tests/python/typing", "examples/python")
+
+
+def test_types_by_pyright() -> None:
+    run("-m", "pyright", "tests/python/typing", "examples/python")
+
+
+def test_the_types_are_complete() -> None:
+    run("-m", "pyright", "--verifytypes", "sessionwire", "--ignoreexternal")
+
+
+def test_the_command() -> None:
+    assert "sessionwire" in run("-m", "sessionwire", "--version")
+    script = Path(sys.executable).with_name("sessionwire")
+    done = subprocess.run([script, "no-such-command"], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "no-such-command" in done.stderr.decode()

@@ -1,0 +1,156 @@
+"""What a type checker must see in blocking code. Checked, never run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, assert_type
+
+from pydantic import BaseModel
+
+from sessionwire import (
+    Agi,
+    APIStatusError,
+    DeleteResult,
+    DoneEvent,
+    Emulator,
+    ErrorEvent,
+    Event,
+    EventStream,
+    Message,
+    Messages,
+    QuestionEvent,
+    QuestionPending,
+    RawResponse,
+    RecordedRequest,
+    Screenshot,
+    Session,
+    SuccessResult,
+    Task,
+    TaskResult,
+    TaskTimeout,
+    ThoughtEvent,
+    UnknownEvent,
+)
+
+
+class Flight(BaseModel):
+    price: float
+
+
+def clients() -> None:
+    with Agi(api_key="key", timeout=5, headers={"a": "b"}) as client:
+        assert_type(client, Agi)
+        assert_type(client.with_options(max_retries=0), Agi)
+        assert_type(client.models(), list[str])
+        assert_type(client.request("GET", "/sessions"), RawResponse)
+        assert_type(client.run_task("x", save_snapshot_mode="memory"), TaskResult)
+        assert_type(client.sessions.list(), list[Session])
+        assert_type(client.sessions.get("s"), Session)
+        assert_type(client.sessions.attach("s"), Session)
+        assert_type(client.sessions.delete("s"), DeleteResult)
+        with client.sessions.create("agi-0", max_steps=3) as session:
+            assert_type(session, Session)
+
+
+def sessions(session: Session) -> None:
+    assert_type(session.session_id, str)
+    assert_type(session.created_at, datetime | None)
+    assert_type(session.vnc_url, str | None)
+    assert_type(session.extra, dict[str, Any])
+    assert_type(session.refresh(), Session)
+    assert_type(session.send_message("x", start_url="https://shop.example"), SuccessResult)
+    assert_type(session.execution_status(), str)
+    assert_type(session.messages(after_id=3), Messages)
+    for message in session.follow_messages():
+        assert_type(message, Message)
+        assert_type(message.timestamp, datetime | None)
+    assert_type(session.wait(timeout=3), str)
+    with session.paused() as paused:
+        assert_type(paused, Session)
+    assert_type(session.navigate("https://shop.example"), str)
+    assert_type(session.screenshot(), Screenshot)
+    assert_type(session.screenshot().image, bytes)
+    assert_type(session.delete(save_snapshot_mode="none"), DeleteResult)
+    assert_type(session.events(event_types=["done"]), EventStream)
+
+
+def tasks(session: Session) -> None:
+    def answer(question: QuestionEvent) -> str:
+        return question.text
+
+    result = session.run_task("x", on_question=answer, on_event=print, timeout=1)
+    assert_type(result, TaskResult)
+    assert_type(result.parse(Flight), Flight)
+    assert_type(result.parse(Flight).price, float)
+    assert_type(result.duration, float)
+    with session.start_task("x") as task:
+        assert_type(task, Task)
+        assert_type(task.question, QuestionEvent | None)
+        assert_type(task.status(), str)
+        assert_type(task.result(3), TaskResult)
+        for event in task:
+            assert_type(event.id, int | None)
+            assert_type(event.raw, str)
+
+
+def events(session: Session) -> None:
+    for event in session.events():
+        event_type: Literal[
+            "step",
+            "thought",
+            "question",
+            "done",
+            "error",
+            "log",
+            "paused",
+            "resumed",
+            "heartbeat",
+            "user",
+        ] = event.type
+        assert event_type
+        match event.type:
+            case "thought":
+                assert_type(event, ThoughtEvent)
+            case "question":
+                assert_type(event, QuestionEvent)
+                assert_type(event.text, str)
+            case "done":
+                assert_type(event, DoneEvent)
+                assert_type(event.result, Any)
+            case "error":
+                assert_type(event, ErrorEvent)
+                assert_type(event.status_code, int | None)
+            case _:
+                assert_type(event.data, Any)
+        if event.type == "done":
+            assert_type(event, DoneEvent)
+    for event in session.events():
+        if isinstance(event, ThoughtEvent):
+            assert_type(event, ThoughtEvent)
+    assert_type(ThoughtEvent().type, Literal["thought"])
+    assert_type(UnknownEvent("sparkle").type, str)
+
+
+def takes_any_event(event: Event) -> str:
+    return event.text
+
+
+def errors(session: Session) -> None:
+    try:
+        session.run_task("x")
+    except APIStatusError as error:
+        assert_type(error.status_code, int)
+        assert_type(error.headers, dict[str, str])
+        assert_type(error.retry_after, float | None)
+    except QuestionPending as error:
+        assert_type(error.question, QuestionEvent)
+    except TaskTimeout as error:
+        assert_type(error.events, list[Event])
+
+
+def emulators() -> None:
+    with Emulator(scenario={"tasks": []}, port=0) as emulator, emulator.agi() as client:
+        assert_type(client, Agi)
+        assert_type(emulator.requests(), list[RecordedRequest])
+        assert_type(emulator.open_streams, int)
+        emulator.fail(on="events", cut_after=7)
