@@ -1,0 +1,207 @@
+//! Many events as one JSON text, so that JavaScript parses once.
+//!
+//! The text is one flat array, five entries for each event:
+//! `[data, type, id, start, length, ...]`. `start` and `length` say where in
+//! the text the data lies, in UTF-16 units, so that the original characters
+//! can be cut out. Data that is no JSON is carried as a JSON string with
+//! `start` -1: nothing that a server sends can forge the array's structure.
+
+use serde::de::IgnoredAny;
+use sessionwire::agi::{Event, EventType};
+
+/// Most bytes of a batch that holds more than one event. A kept event keeps
+/// its batch alive for the sake of its original text, so a batch is small.
+const MAX_BYTES: usize = 256 * 1024;
+/// What an event takes besides its data, about.
+const OVERHEAD: usize = 40;
+
+/// Glues events into as few texts as the size limit allows.
+pub fn glue(events: &[Event]) -> Vec<String> {
+    let mut texts = Vec::new();
+    let size: usize = events
+        .iter()
+        .map(|event| event.raw().len() + OVERHEAD)
+        .sum();
+    let mut batch = Batch::with_capacity(size.min(MAX_BYTES + OVERHEAD));
+    for event in events {
+        if !batch.text.is_empty() && batch.text.len() + event.raw().len() > MAX_BYTES {
+            texts.push(std::mem::take(&mut batch).finish());
+        }
+        batch.push(event);
+    }
+    if !batch.text.is_empty() {
+        texts.push(batch.finish());
+    }
+    texts
+}
+
+#[derive(Default)]
+struct Batch {
+    text: String,
+    /// The text's length in UTF-16 units, up to `counted`.
+    units: usize,
+    counted: usize,
+}
+
+impl Batch {
+    fn with_capacity(bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            ..Self::default()
+        }
+    }
+
+    fn push(&mut self, event: &Event) {
+        let raw = event.raw();
+        self.text.push(if self.text.is_empty() { '[' } else { ',' });
+        let start = self.units();
+        let place = if serde_json::from_str::<IgnoredAny>(raw).is_ok() {
+            self.text.push_str(raw);
+            Some((start, self.units() - start))
+        } else {
+            push_string(&mut self.text, raw);
+            None
+        };
+        self.text.push(',');
+        push_type(&mut self.text, event.event_type());
+        self.text.push(',');
+        match event.id() {
+            Some(id) => push_number(&mut self.text, id),
+            None => self.text.push_str("null"),
+        }
+        match place {
+            Some((start, length)) => {
+                self.text.push(',');
+                push_number(&mut self.text, start);
+                self.text.push(',');
+                push_number(&mut self.text, length);
+            }
+            None => self.text.push_str(",-1,0"),
+        }
+    }
+
+    /// The text's length in UTF-16 units.
+    fn units(&mut self) -> usize {
+        let new = &self.text[self.counted..];
+        self.units += if new.is_ascii() {
+            new.len()
+        } else {
+            new.encode_utf16().count()
+        };
+        self.counted = self.text.len();
+        self.units
+    }
+
+    fn finish(mut self) -> String {
+        self.text.push(']');
+        self.text
+    }
+}
+
+fn push_type(text: &mut String, event_type: &EventType) {
+    match event_type {
+        EventType::Other(name) => push_string(text, name),
+        // Plain words: there is nothing to escape.
+        known => {
+            text.push('"');
+            text.push_str(known.name());
+            text.push('"');
+        }
+    }
+}
+
+fn push_number(text: &mut String, number: impl itoa::Integer) {
+    text.push_str(itoa::Buffer::new().format(number));
+}
+
+fn push_string(text: &mut String, value: &str) {
+    // A string always serialises.
+    text.push_str(&serde_json::to_string(value).unwrap_or_else(|_| "\"\"".to_owned()));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use sessionwire::agi::EventType;
+
+    use super::*;
+
+    fn event(name: &str, id: Option<i64>, raw: &str) -> Event {
+        Event::new(EventType::from_name(name), id, raw)
+    }
+
+    fn rows(text: &str) -> Vec<Vec<Value>> {
+        let flat: Vec<Value> = serde_json::from_str(text).unwrap();
+        flat.chunks(5).map(<[Value]>::to_vec).collect()
+    }
+
+    #[test]
+    fn the_place_finds_the_original_text_in_utf_16() {
+        let raws = [
+            r#"{"text": "grüße 🎈"}"#,
+            " [1, 2]\n",
+            r#"{"a" :1.50}"#,
+            "\"é\"",
+        ];
+        let events: Vec<Event> = raws
+            .iter()
+            .map(|raw| event("thought", Some(1), raw))
+            .collect();
+        let texts = glue(&events);
+        assert_eq!(texts.len(), 1);
+        let units: Vec<u16> = texts[0].encode_utf16().collect();
+        for (row, raw) in rows(&texts[0]).iter().zip(raws) {
+            let start = row[3].as_u64().unwrap() as usize;
+            let length = row[4].as_u64().unwrap() as usize;
+            assert_eq!(
+                String::from_utf16(&units[start..start + length]).unwrap(),
+                raw
+            );
+        }
+    }
+
+    #[test]
+    fn data_cannot_forge_events() {
+        for raw in [
+            r#"{"text":"x"},"done",9,1,2,{"text":"y"}"#,
+            "1,2",
+            "]",
+            "",
+            "not json",
+            "\"open",
+            "{\"a\":1}}",
+            "NaN",
+            "// {}",
+        ] {
+            let texts = glue(&[event("log", None, raw), event("done", Some(2), "{}")]);
+            let rows = rows(&texts[0]);
+            assert_eq!(rows.len(), 2, "{raw}");
+            assert_eq!(
+                rows[0],
+                [json!(raw), json!("log"), Value::Null, json!(-1), json!(0)]
+            );
+            assert_eq!(rows[1][1], "done");
+        }
+    }
+
+    #[test]
+    fn a_type_is_quoted() {
+        let texts = glue(&[event("a\"],[\"b", Some(1), "{}")]);
+        assert_eq!(rows(&texts[0])[0][1], "a\"],[\"b");
+    }
+
+    #[test]
+    fn large_events_are_spread_over_batches() {
+        let big = format!("\"{}\"", "x".repeat(100_000));
+        let events: Vec<Event> = (0..7).map(|id| event("log", Some(id), &big)).collect();
+        let texts = glue(&events);
+        let ids: Vec<i64> = texts
+            .iter()
+            .flat_map(|text| rows(text))
+            .map(|row| row[2].as_i64().unwrap())
+            .collect();
+        assert_eq!(ids, (0..7).collect::<Vec<i64>>());
+        assert!(texts.len() > 1);
+        assert!(texts.iter().all(|text| text.len() < MAX_BYTES + 1024));
+    }
+}

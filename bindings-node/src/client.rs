@@ -1,0 +1,150 @@
+//! The client.
+
+use napi::Env;
+use napi::bindgen_prelude::{
+    Either, Either3, Function, Null, PromiseRaw, within_runtime_if_available,
+};
+use napi_derive::napi;
+use sessionwire::agi::{self, EventOptions, Operation, StartTask};
+use sessionwire::{ClientConfig, ClientOptions, OptionChanges};
+
+use crate::answer::{Answer, ErrorInfo, Handle, answer};
+use crate::calls::Calls;
+use crate::stream::EventStream;
+use crate::task::Task;
+
+/// A client of the AGI service.
+#[napi]
+pub struct Client {
+    inner: agi::Client,
+    calls: Calls,
+}
+
+#[napi]
+impl Client {
+    /// A client from JSON options; `environment` looks a variable up.
+    #[napi(catch_unwind)]
+    pub fn open(
+        options: String,
+        environment: Function<'_, String, Option<String>>,
+    ) -> Either<Client, ErrorInfo> {
+        let options: ClientOptions = match serde_json::from_str(&options) {
+            Ok(options) => options,
+            Err(error) => return Either::B(ErrorInfo::unreadable_options(&error)),
+        };
+        let lookup = |name: &str| environment.call(name.to_owned()).ok().flatten();
+        let client = ClientConfig::resolve_with(options, &lookup).and_then(agi::Client::new);
+        match client {
+            Ok(inner) => Either::A(Self {
+                inner,
+                calls: Calls::default(),
+            }),
+            Err(error) => Either::B(error.into()),
+        }
+    }
+
+    /// The service's address.
+    #[napi(getter, catch_unwind)]
+    pub fn base_url(&self) -> String {
+        self.inner.config().base_url().to_owned()
+    }
+
+    /// A copy with other options; it shares the connections.
+    #[napi(catch_unwind)]
+    pub fn with_options(&self, changes: String) -> Either<Client, ErrorInfo> {
+        let changes: OptionChanges = match serde_json::from_str(&changes) {
+            Ok(changes) => changes,
+            Err(error) => return Either::B(ErrorInfo::unreadable_options(&error)),
+        };
+        match self.inner.with_options(changes) {
+            Ok(inner) => Either::A(Self {
+                inner,
+                calls: Calls::default(),
+            }),
+            Err(error) => Either::B(error.into()),
+        }
+    }
+
+    /// Carries an operation out. `id` is for `cancel`; 0: not cancellable.
+    #[napi(
+        catch_unwind,
+        ts_return_type = "Promise<string | ErrorInfo | Picture | null>"
+    )]
+    pub fn execute<'env>(
+        &self,
+        env: &'env Env,
+        id: u32,
+        operation: String,
+    ) -> napi::Result<PromiseRaw<'env, Answer>> {
+        let call = match serde_json::from_str::<Operation>(&operation) {
+            Ok(operation) => Ok(self.calls.cancellable(id, self.inner.execute(operation))),
+            Err(error) => Err(ErrorInfo::unreadable(&error)),
+        };
+        env.spawn_future(async move {
+            Ok(match call {
+                Err(error) => Answer::B(error),
+                Ok(call) => call.await.map_or(Answer::D(Null), answer),
+            })
+        })
+    }
+
+    /// Cancels a call of this client.
+    #[napi(catch_unwind)]
+    pub fn cancel(&self, id: u32) {
+        self.calls.cancel(id);
+    }
+
+    /// The session's events.
+    #[napi(catch_unwind)]
+    pub fn events(&self, session_id: String, options: String) -> Either<EventStream, ErrorInfo> {
+        let options: EventOptions = match serde_json::from_str(&options) {
+            Ok(options) => options,
+            Err(error) => return Either::B(ErrorInfo::unreadable(&error)),
+        };
+        match within_runtime_if_available(|| self.inner.events(&session_id, options)) {
+            Ok(queue) => Either::A(EventStream::new(queue)),
+            Err(error) => Either::B(error.into()),
+        }
+    }
+
+    /// Starts a task. `id` is for `cancel`.
+    #[napi(catch_unwind, ts_return_type = "Promise<Task | ErrorInfo | null>")]
+    pub fn start_task<'env>(
+        &self,
+        env: &'env Env,
+        id: u32,
+        session_id: String,
+        start: String,
+    ) -> napi::Result<PromiseRaw<'env, Handle<Task>>> {
+        let call = match serde_json::from_str::<StartTask>(&start) {
+            Ok(start) => Ok(self
+                .calls
+                .cancellable(id, self.inner.start_task(&session_id, start))),
+            Err(error) => Err(ErrorInfo::unreadable(&error)),
+        };
+        env.spawn_future(async move {
+            Ok(match call {
+                Err(error) => Either3::B(error),
+                Ok(call) => match call.await {
+                    None => Either3::C(Null),
+                    Some(Err(error)) => Either3::B(error.into()),
+                    Some(Ok(task)) => Either3::A(Task::new(task)),
+                },
+            })
+        })
+    }
+
+    /// Ends every call, wait and stream of this client and its copies.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.inner.close();
+    }
+}
+
+/// Says why this cannot be a session's id, if so.
+// Test builds register no exports.
+#[cfg_attr(test, allow(dead_code))]
+#[napi(catch_unwind)]
+pub fn check_session_id(session_id: String) -> Option<ErrorInfo> {
+    agi::check_session_id(&session_id).err().map(Into::into)
+}

@@ -1,0 +1,112 @@
+//! The emulator, in this process.
+
+use std::sync::Arc;
+
+use napi::Env;
+use napi::bindgen_prelude::{Either, PromiseRaw};
+use napi_derive::napi;
+use sessionwire_emulator as core;
+
+use crate::answer::ErrorInfo;
+
+/// A running emulator. When JavaScript drops it, it stops.
+#[napi]
+pub struct Emulator {
+    inner: Arc<core::Emulator>,
+}
+
+#[napi]
+impl Emulator {
+    /// Starts an emulator from JSON options.
+    #[napi(catch_unwind)]
+    pub fn start(
+        env: &Env,
+        options: String,
+    ) -> napi::Result<PromiseRaw<'_, Either<Emulator, ErrorInfo>>> {
+        let options = serde_json::from_str::<core::Options>(&options);
+        env.spawn_future(async move {
+            let options = match options {
+                Ok(options) => options,
+                Err(error) => return Ok(Either::B(ErrorInfo::unreadable_options(&error))),
+            };
+            Ok(match core::Emulator::start(options).await {
+                Ok(emulator) => Either::A(Self {
+                    inner: Arc::new(emulator),
+                }),
+                Err(error) => Either::B(ErrorInfo::config(error)),
+            })
+        })
+    }
+
+    /// The address.
+    #[napi(getter, catch_unwind)]
+    pub fn url(&self) -> String {
+        self.inner.url().to_owned()
+    }
+
+    /// A key that it accepts.
+    #[napi(getter, catch_unwind)]
+    pub fn api_key(&self) -> String {
+        self.inner.api_key().to_owned()
+    }
+
+    /// Event streams open now.
+    #[napi(getter, catch_unwind)]
+    pub fn open_streams(&self) -> u32 {
+        u32::try_from(self.inner.open_streams()).unwrap_or(u32::MAX)
+    }
+
+    /// Sessions alive now.
+    #[napi(getter, catch_unwind)]
+    pub fn session_count(&self) -> u32 {
+        u32::try_from(self.inner.session_count()).unwrap_or(u32::MAX)
+    }
+
+    /// Everything it received, as a JSON array.
+    #[napi(catch_unwind)]
+    pub fn requests(&self) -> String {
+        serde_json::to_string(&self.inner.requests()).unwrap_or_else(|_| "[]".to_owned())
+    }
+
+    /// Forgets what it received.
+    #[napi(catch_unwind)]
+    pub fn clear_requests(&self) {
+        self.inner.clear_requests();
+    }
+
+    /// Injects a fault.
+    #[napi(catch_unwind)]
+    pub fn fail(&self, fault: String) -> Option<ErrorInfo> {
+        let fault: core::Fault = match serde_json::from_str(&fault) {
+            Ok(fault) => fault,
+            Err(error) => return Some(ErrorInfo::unreadable(&error)),
+        };
+        self.inner.fail(fault).err().map(ErrorInfo::invalid)
+    }
+
+    /// Takes all faults back.
+    #[napi(catch_unwind)]
+    pub fn clear_faults(&self) {
+        self.inner.clear_faults();
+    }
+
+    /// Says what the agent does with the next tasks.
+    #[napi(catch_unwind)]
+    pub fn scenario(&self, scenario: String) -> Option<ErrorInfo> {
+        match serde_json::from_str::<core::Scenario>(&scenario) {
+            Ok(scenario) => self.inner.scenario(scenario),
+            Err(error) => return Some(ErrorInfo::unreadable(&error)),
+        }
+        None
+    }
+
+    /// Stops it and ends every connection. Can be called twice.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
+        let inner = self.inner.clone();
+        env.spawn_future(async move {
+            inner.close().await;
+            Ok(())
+        })
+    }
+}

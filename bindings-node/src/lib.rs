@@ -1,0 +1,35 @@
+//! The native half of the npm package: thin classes around the core.
+//!
+//! What crosses the border is JSON text, plain numbers and opaque handles.
+//! Errors cross as data and are thrown by the TypeScript in front, so that
+//! they have its classes and its stack. No JavaScript value ever reaches a
+//! tokio thread. Everything here is private to the package.
+
+// The macros of napi need `pub`, although this library exports no Rust.
+#![allow(unreachable_pub, missing_debug_implementations)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod answer;
+mod batch;
+mod calls;
+mod cli;
+mod client;
+mod emulator;
+mod stream;
+mod task;
+
+use napi::bindgen_prelude::create_custom_tokio_runtime;
+
+/// Two workers are enough for what is only I/O, on however many cores.
+#[napi_derive::module_init]
+fn init() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("sessionwire")
+        .enable_all()
+        .build();
+    // Without it napi makes its own.
+    if let Ok(runtime) = runtime {
+        create_custom_tokio_runtime(runtime);
+    }
+}

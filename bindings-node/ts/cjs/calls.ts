@@ -1,0 +1,127 @@
+/**
+ * Calls into the native half: signals, durations, errors.
+ */
+
+import { errorFrom, InvalidRequestError, type SessionwireError } from "./errors.js";
+import type { ErrorInfo, NativeCalls, Picture } from "./native.js";
+
+/** What every call accepts. */
+export interface CallOptions {
+  /** Ends the call: its request is dropped and the promise rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** The number of a call that has no signal. */
+const NOT_CANCELLABLE = 0;
+
+let lastId = 0;
+
+function nextId(): number {
+  lastId = (lastId % 0xffff_fffe) + 1;
+  return lastId;
+}
+
+/**
+ * Runs `start` with a call number for which `target.cancel` is called when the signal aborts.
+ * `start` gives null when the call was cancelled.
+ * @internal
+ */
+export async function cancellable<T extends {}>(
+  target: { cancel(id: number): void },
+  signal: AbortSignal | undefined,
+  start: (id: number) => Promise<T | null>,
+): Promise<T> {
+  if (signal === undefined) return (await start(NOT_CANCELLABLE)) as T;
+  checkSignal(signal);
+  signal.throwIfAborted();
+  const id = nextId();
+  const onAbort = () => target.cancel(id);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    const answer = await start(id);
+    // An answer that came before the abort counts: a created session must not be lost.
+    if (answer === null) throw signal.reason;
+    return answer;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** @internal */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  // By its shape: test runners have AbortSignal classes of their own.
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+    throw new InvalidRequestError(
+      "`signal` is not an AbortSignal. Pass the `signal` of an AbortController.",
+    );
+  }
+}
+
+/**
+ * Carries an operation out; its result as JSON, parsed.
+ * @internal
+ */
+export async function execute<T>(
+  target: NativeCalls,
+  operation: object,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const answer = await executeRaw(target, operation, signal);
+  return JSON.parse(answer as string) as T;
+}
+
+/** @internal */
+export async function executeRaw(
+  target: NativeCalls,
+  operation: object,
+  signal: AbortSignal | undefined,
+): Promise<string | Picture> {
+  const text = JSON.stringify(operation);
+  const answer = await cancellable<string | Picture | ErrorInfo>(target, signal, (id) =>
+    target.execute(id, text),
+  );
+  if (typeof answer === "string" || "image" in answer) return answer;
+  throw errorFrom(answer);
+}
+
+/**
+ * Milliseconds from a caller as the core's seconds.
+ * @internal
+ */
+export function seconds(
+  name: string,
+  milliseconds: number | undefined,
+  type: new (message: string) => SessionwireError = InvalidRequestError,
+): number | undefined {
+  if (milliseconds === undefined) return undefined;
+  if (typeof milliseconds !== "number" || !(milliseconds > 0)) {
+    throw new type(
+      `\`${name}\` must be a positive number of milliseconds, not ${String(milliseconds)}.`,
+    );
+  }
+  // JSON knows no infinity; a year is as good as one.
+  return Math.min(milliseconds / 1000, 365 * 24 * 3600);
+}
+
+/**
+ * A whole number from a caller, checked.
+ * @internal
+ */
+export function count(
+  name: string,
+  value: number | undefined,
+  type: new (message: string) => SessionwireError = InvalidRequestError,
+): number | undefined {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return value;
+  throw new type(`\`${name}\` must be a whole number, 0 or more, not ${String(value)}.`);
+}
+
+/**
+ * A text argument, checked: `undefined` would otherwise be sent as a missing field.
+ * @internal
+ */
+export function text(name: string, value: unknown): string {
+  if (typeof value === "string") return value;
+  const given = value === null ? "null" : typeof value;
+  throw new InvalidRequestError(`\`${name}\` must be a string, not ${given}. Pass a string.`);
+}

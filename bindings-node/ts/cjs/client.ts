@@ -1,0 +1,180 @@
+/**
+ * The client of the AGI service.
+ */
+
+import { inspect } from "node:util";
+import { type CallOptions, checkSignal, count, execute, seconds, text } from "./calls.js";
+import { ConfigError, orThrow, QuestionPending, TaskTimeout } from "./errors.js";
+import { type RawAnswer, rawAnswerFrom, type TaskResult } from "./models.js";
+import { type NativeClient, native } from "./native.js";
+import type { Session } from "./session.js";
+import { type CreateSessionOptions, Sessions } from "./sessions.js";
+import { guarded, Limit, type RunTaskOptions } from "./task.js";
+
+/** What a client may be told; everything else comes from the environment or the default. */
+export interface AgiOptions {
+  /** Default: the environment variable `AGI_API_KEY`. */
+  apiKey?: string | undefined;
+  /** With or without `/v1`. Default: `AGI_BASE_URL`, else the service. */
+  baseUrl?: string | undefined;
+  /** Milliseconds for one call over all its retries and waits. Default: 60,000. */
+  timeout?: number | undefined;
+  /** Milliseconds for opening a connection. Default: 10,000. */
+  connectTimeout?: number | undefined;
+  /** How often a request is tried again where that is safe. Default: 3. */
+  maxRetries?: number | undefined;
+  /** A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. */
+  proxy?: string | undefined;
+  /** A PEM file with the certificate authorities to trust instead of the system's. */
+  caFile?: string | undefined;
+  /** Headers for every request. */
+  headers?: Record<string, string> | undefined;
+  /** Allows `http://` to a host that is not this machine. */
+  allowInsecureHttp?: boolean | undefined;
+}
+
+/** What `withOptions` can change. */
+export type OptionChanges = Pick<AgiOptions, "timeout" | "maxRetries" | "headers">;
+
+export interface ClientRunTaskOptions extends CreateSessionOptions, RunTaskOptions {}
+
+export interface ModelsOptions extends CallOptions {
+  /** `cdp` or `desktop`. */
+  filter?: string | undefined;
+}
+
+export interface RequestOptions extends CallOptions {
+  /** Query parameters. */
+  query?: Record<string, string> | undefined;
+  /** A JSON body. */
+  body?: unknown;
+  /** More headers. */
+  headers?: Record<string, string> | undefined;
+}
+
+/** A native client that already exists. */
+class Existing {
+  constructor(readonly client: NativeClient) {}
+}
+
+/** A client. It makes no request until it is asked to; any number of calls can run at once. */
+export class Agi implements AsyncDisposable {
+  /** Create, list, get and delete sessions. */
+  readonly sessions: Sessions;
+  readonly #native: NativeClient;
+
+  /** Throws a `ConfigError` if there is no key or an option cannot be used. */
+  constructor(options: AgiOptions = {}) {
+    this.#native = options instanceof Existing ? options.client : open(options);
+    this.sessions = new Sessions(this.#native);
+  }
+
+  /** The service's address, ending in `/v1`. */
+  get baseUrl(): string {
+    return this.#native.baseUrl;
+  }
+
+  /** Creates a session, runs a task in it and deletes it; gives the result. */
+  async runTask(task: string, options: ClientRunTaskOptions = {}): Promise<TaskResult> {
+    const { startUrl, onQuestion, onEvent, timeout, cancelOnTimeout, signal, ...create } = options;
+    seconds("timeout", timeout);
+    checkSignal(signal);
+    signal?.throwIfAborted();
+    const limit = new Limit(timeout, signal);
+    // Not dropped when the time is up or the signal aborts: its session would stay behind.
+    const creating = this.sessions.create(create);
+    let session: Session | undefined;
+    try {
+      session = await guarded(creating, limit.signal);
+      return await session.runTask(task, {
+        startUrl,
+        onQuestion,
+        onEvent,
+        timeout: limit.left(),
+        cancelOnTimeout,
+        signal,
+      });
+    } catch (error) {
+      if (error === limit.expired) {
+        throw new TaskTimeout(
+          `The session was not created within ${timeout} ms. Raise \`timeout\`, or try again later.`,
+        );
+      }
+      if (error instanceof QuestionPending) {
+        await error.task?.close();
+        error.task = null;
+      }
+      throw error;
+    } finally {
+      limit.clear();
+      if (session !== undefined) await session[Symbol.asyncDispose]();
+      else creating.then((late) => late[Symbol.asyncDispose]()).catch(() => {});
+    }
+  }
+
+  /** The names of the models. */
+  models(options: ModelsOptions = {}): Promise<string[]> {
+    return execute(this.#native, { op: "models", filter: options.filter }, options.signal);
+  }
+
+  /** A copy with other options that shares the connections. Closing one closes both. */
+  withOptions(changes: OptionChanges): Agi {
+    const client = this.#native.withOptions(
+      JSON.stringify({
+        timeout: seconds("timeout", changes.timeout, ConfigError),
+        max_retries: count("maxRetries", changes.maxRetries, ConfigError),
+        headers: changes.headers,
+      }),
+    );
+    return new Agi(new Existing(orThrow(client)) as AgiOptions);
+  }
+
+  /** Any request: `path` is what follows `/v1`. The same key, retries and errors as other calls. */
+  async request(method: string, path: string, options: RequestOptions = {}): Promise<RawAnswer> {
+    const operation = {
+      op: "request",
+      method: text("method", method),
+      path: text("path", path),
+      query: options.query,
+      body: options.body,
+      headers: options.headers,
+    };
+    return rawAnswerFrom(await execute(this.#native, operation, options.signal));
+  }
+
+  /** Ends every call, wait and stream of this client at once. Can be called twice. */
+  async close(): Promise<void> {
+    this.#native.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#native.close();
+  }
+
+  toJSON(): object {
+    return { baseUrl: this.baseUrl };
+  }
+
+  [inspect.custom](_depth: number, options: object): string {
+    return `Agi ${inspect(this.toJSON(), options)}`;
+  }
+}
+
+function open(options: AgiOptions): NativeClient {
+  if (options.apiKey !== undefined && typeof options.apiKey !== "string") {
+    throw new ConfigError("`apiKey` must be a string. Pass the key, or set AGI_API_KEY.");
+  }
+  const text = JSON.stringify({
+    api_key: options.apiKey,
+    base_url: options.baseUrl,
+    timeout: seconds("timeout", options.timeout, ConfigError),
+    connect_timeout: seconds("connectTimeout", options.connectTimeout, ConfigError),
+    max_retries: count("maxRetries", options.maxRetries, ConfigError),
+    proxy: options.proxy,
+    ca_file: options.caFile,
+    headers: options.headers,
+    allow_insecure_http: options.allowInsecureHttp,
+  });
+  // The environment is that of this JavaScript: workers and test runners have their own.
+  return orThrow(native.Client.open(text, (name) => process.env[name] ?? null));
+}

@@ -1,0 +1,249 @@
+/**
+ * The emulator: a local server that speaks the service's API, in this process.
+ */
+
+import { inspect } from "node:util";
+import { count, seconds } from "./calls.js";
+import { Agi, type AgiOptions } from "./client.js";
+import { ConfigError, errorFrom, orThrow } from "./errors.js";
+import { type NativeEmulator, native } from "./native.js";
+
+/** How an emulator is set up. */
+export interface EmulatorOptions {
+  /** Default: `127.0.0.1`. */
+  host?: string | undefined;
+  /** Default: any free port. */
+  port?: number | undefined;
+  /** The accepted keys; default: any key. */
+  apiKeys?: readonly string[] | undefined;
+  /** Keys that are known but barred: they get 403. */
+  barredKeys?: readonly string[] | undefined;
+  /** Milliseconds between heartbeats on a stream. Default: 30,000. */
+  heartbeatInterval?: number | undefined;
+  /** Milliseconds between the steps of the built-in agent. Default: 150. */
+  stepDelay?: number | undefined;
+  /** More live sessions per key than this: 503 `Rate limit exceeded`. */
+  sessionLimit?: number | undefined;
+  /** Reports the execution status as `ready` and `paused` too. */
+  extendedStatus?: boolean | undefined;
+  /** Skips the events up to `Last-Event-ID` when a stream is resumed. */
+  honourLastEventId?: boolean | undefined;
+  /** Milliseconds that a new session stays `initializing`. Default: 0. */
+  initDelay?: number | undefined;
+  /** Milliseconds before the second try of a webhook. Default: 1,000. */
+  webhookBackoff?: number | undefined;
+  /** What the agent does; default: the built-in agent works on every task. */
+  scenario?: Scenario | undefined;
+}
+
+/**
+ * What the agent does. Scenarios and faults are documents, the same in every language and on the
+ * command line: names in snake case, durations in seconds.
+ */
+export interface Scenario {
+  /** The first entry whose `match` the task contains plays. */
+  tasks: ScriptedTask[];
+}
+
+export interface ScriptedTask {
+  /** Text that a task must contain; default: any task. */
+  match?: string;
+  /** What the agent does, in order. */
+  steps: ScenarioStep[];
+  /** For one task only. */
+  once?: boolean;
+}
+
+/** One step. Texts may hold `{task}`, `{answer}` and, in a repeat, `{n}`. */
+export type ScenarioStep =
+  | { thought: string }
+  | { step: string; url?: string; action?: string }
+  | { log: string }
+  | { question: string }
+  | { delay: number }
+  | { repeat: number; steps: ScenarioStep[] }
+  | { navigate: string }
+  | { done: unknown }
+  | { error: string; status_code?: number };
+
+/** A failure to inject: where, how often, and what happens. Durations in seconds. */
+export interface Fault {
+  on:
+    | "create"
+    | "list"
+    | "get"
+    | "delete"
+    | "delete_all"
+    | "message"
+    | "status"
+    | "messages"
+    | "events"
+    | "pause"
+    | "resume"
+    | "cancel"
+    | "navigate"
+    | "screenshot"
+    | "models"
+    | "*";
+  /** How many requests it strikes; 0: for ever. Default: 1. */
+  times?: number;
+  /** How many matching requests pass first. */
+  skip?: number;
+  /** Only requests for this session. */
+  session_id?: string;
+  /** Answers with this status instead. */
+  status?: number;
+  headers?: Record<string, string>;
+  /** JSON, or a text. */
+  body?: unknown;
+  /** Carries the request out first. */
+  after?: boolean;
+  /** Seconds before the answer. */
+  delay?: number;
+  /** Resets the connection instead of answering. */
+  reset?: boolean;
+  /** Never answers. */
+  hang?: boolean;
+  /** Stream: resets the connection after that many events. */
+  cut_after?: number;
+  /** Stream: closes the connection after that many events. */
+  close_after?: number;
+  /** Stream: ends the body properly after that many events. */
+  end_after?: number;
+  /** Stream: written in pieces of that many bytes. */
+  split?: number;
+  /** Stream: each event twice. */
+  duplicate?: boolean;
+  /** Stream: no ids. */
+  omit_ids?: boolean;
+  /** Stream: these ids are left out. */
+  drop_ids?: number[];
+  /** Stream: nothing after the head. */
+  silence?: boolean;
+}
+
+/** A request that the emulator received. */
+export interface RecordedRequest {
+  method: string;
+  path: string;
+  query: string;
+  /** Lower-case names; the key is not shown. */
+  headers: Record<string, string>;
+  body: string;
+  /** The status of the answer; null while there is none. */
+  status: number | null;
+  receivedAt: Date;
+}
+
+/** Emulators run until they are closed, whoever holds them, as servers do. */
+const running = new Set<NativeEmulator>();
+
+/** A running emulator. `close()` and `await using` stop it; it does not keep the process alive. */
+export class Emulator implements AsyncDisposable {
+  readonly #native: NativeEmulator;
+
+  private constructor(native: NativeEmulator) {
+    this.#native = native;
+  }
+
+  /** Starts an emulator. Rejects with a `ConfigError`, for instance if the port is taken. */
+  static async start(options: EmulatorOptions = {}): Promise<Emulator> {
+    const text = JSON.stringify({
+      host: options.host,
+      port: count("port", options.port, ConfigError),
+      api_keys: options.apiKeys,
+      barred_keys: options.barredKeys,
+      heartbeat_interval: seconds("heartbeatInterval", options.heartbeatInterval, ConfigError),
+      step_delay: orZero("stepDelay", options.stepDelay),
+      session_limit: count("sessionLimit", options.sessionLimit, ConfigError),
+      extended_status: options.extendedStatus,
+      honour_last_event_id: options.honourLastEventId,
+      init_delay: orZero("initDelay", options.initDelay),
+      webhook_backoff: orZero("webhookBackoff", options.webhookBackoff),
+      scenario: options.scenario,
+    });
+    const started = orThrow(await native.Emulator.start(text));
+    running.add(started);
+    return new Emulator(started);
+  }
+
+  /** The address, for `baseUrl`. */
+  get url(): string {
+    return this.#native.url;
+  }
+
+  /** A key that it accepts. */
+  get apiKey(): string {
+    return this.#native.apiKey;
+  }
+
+  /** How many event streams are open now. */
+  get openStreams(): number {
+    return this.#native.openStreams;
+  }
+
+  /** How many sessions are alive now. */
+  get sessionCount(): number {
+    return this.#native.sessionCount;
+  }
+
+  /** A client of this emulator. */
+  agi(options: AgiOptions = {}): Agi {
+    return new Agi({ baseUrl: this.url, apiKey: this.apiKey, ...options });
+  }
+
+  /** Everything it received, in order. */
+  requests(): RecordedRequest[] {
+    const wire = JSON.parse(this.#native.requests()) as (RecordedRequest & {
+      received_at: string;
+    })[];
+    return wire.map(({ received_at, ...request }) => ({
+      ...request,
+      receivedAt: new Date(received_at),
+    }));
+  }
+
+  /** Forgets what it received. */
+  clearRequests(): void {
+    this.#native.clearRequests();
+  }
+
+  /** Injects a fault. */
+  fail(fault: Fault): void {
+    const error = this.#native.fail(JSON.stringify(fault) ?? "null");
+    if (error !== null) throw errorFrom(error);
+  }
+
+  /** Takes all faults back. */
+  clearFaults(): void {
+    this.#native.clearFaults();
+  }
+
+  /** Says what the agent does with the next tasks. */
+  scenario(scenario: Scenario): void {
+    const error = this.#native.scenario(JSON.stringify(scenario) ?? "null");
+    if (error !== null) throw errorFrom(error);
+  }
+
+  /** Stops it and ends every connection. Can be called twice. */
+  async close(): Promise<void> {
+    await this.#native.close();
+    running.delete(this.#native);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  toJSON(): object {
+    return { url: this.url };
+  }
+
+  [inspect.custom](_depth: number, options: object): string {
+    return `Emulator ${inspect(this.toJSON(), options)}`;
+  }
+}
+
+function orZero(name: string, milliseconds: number | undefined): number | undefined {
+  return milliseconds === 0 ? 0 : seconds(name, milliseconds, ConfigError);
+}

@@ -1,0 +1,307 @@
+/**
+ * The errors. One tree, the same names as in Python; every one is an `Error` with a `code`.
+ */
+
+import type { AgiEvent, QuestionEvent } from "./events.js";
+import { eventFromParts } from "./events.js";
+import type { ErrorInfo } from "./native.js";
+import type { Task } from "./task.js";
+
+/** What an error may know besides its text. */
+export interface ErrorFields {
+  code?: string | null;
+  detail?: string;
+  statusCode?: number;
+  body?: string;
+  headers?: Record<string, string>;
+  requestId?: string | null;
+  /** Milliseconds. */
+  retryAfter?: number | null;
+  maybeDelivered?: boolean;
+  sessionId?: string | null;
+  reason?: string | null;
+  lastEventId?: number | null;
+  question?: QuestionEvent | null;
+  events?: AgiEvent[];
+}
+
+/** Every error of this package. */
+export class SessionwireError extends Error {
+  /**
+   * A machine-readable word. For errors that the service answered it is the service's own
+   * (`already_paused`), or null where it gave none.
+   */
+  readonly code: string | null;
+  /** The bare reason: the service's own words, without context and advice. */
+  readonly detail: string;
+
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message);
+    this.code = fields.code ?? null;
+    this.detail = fields.detail ?? message;
+  }
+}
+
+/** Bad options, a missing key, no certificates. Code `ERR_SESSIONWIRE_CONFIG`. */
+export class ConfigError extends SessionwireError {
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, { code: "ERR_SESSIONWIRE_CONFIG", ...fields });
+  }
+}
+
+/**
+ * The input was refused before anything was sent. Code `ERR_INVALID_ARG_VALUE`, as Node's own
+ * TypeErrors and RangeErrors for bad arguments have it.
+ */
+export class InvalidRequestError extends SessionwireError {
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, { code: "ERR_INVALID_ARG_VALUE", ...fields });
+  }
+}
+
+/** The service could not be reached, or answered with an error. */
+export class APIError extends SessionwireError {
+  /**
+   * True when a request with an effect may have been carried out although the answer does not say
+   * so. It is never sent again on a guess.
+   */
+  readonly maybeDelivered: boolean;
+
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, fields);
+    this.maybeDelivered = fields.maybeDelivered ?? false;
+  }
+}
+
+/** The connection could not be made, or broke. Code `ERR_SESSIONWIRE_CONNECTION`. */
+export class APIConnectionError extends APIError {
+  /** Such as `client_closed`, else null. */
+  readonly reason: string | null;
+
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, { code: "ERR_SESSIONWIRE_CONNECTION", ...fields });
+    this.reason = fields.reason ?? null;
+  }
+}
+
+/** The deadline of a call passed. Code `ERR_SESSIONWIRE_TIMEOUT`. */
+export class APITimeoutError extends APIConnectionError {
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, { code: "ERR_SESSIONWIRE_TIMEOUT", ...fields });
+  }
+}
+
+/** The service answered with an error. */
+export class APIStatusError extends APIError {
+  /** The HTTP status. */
+  readonly statusCode: number;
+  /** The raw body. */
+  readonly body: string;
+  /** Names in lower case. */
+  readonly headers: Record<string, string>;
+  readonly requestId: string | null;
+  /** How long the service asked to wait, in milliseconds. */
+  readonly retryAfter: number | null;
+
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, fields);
+    this.statusCode = fields.statusCode ?? 0;
+    this.body = fields.body ?? "";
+    this.headers = fields.headers ?? {};
+    this.requestId = fields.requestId ?? null;
+    this.retryAfter = fields.retryAfter ?? null;
+  }
+}
+
+/** 400 */
+export class BadRequestError extends APIStatusError {}
+/** 401 */
+export class AuthenticationError extends APIStatusError {}
+/** 403 */
+export class PermissionDeniedError extends APIStatusError {}
+/** 404 */
+export class NotFoundError extends APIStatusError {}
+/** 409; `code` is `already_paused` or `not_paused` where the service says so. */
+export class ConflictError extends APIStatusError {}
+/** 422 */
+export class UnprocessableEntityError extends APIStatusError {}
+/** 429, and the other answers with which the service limits. */
+export class RateLimitError extends APIStatusError {}
+/** 500 and above */
+export class InternalServerError extends APIStatusError {}
+
+/** An event stream ended for good. Code `ERR_SESSIONWIRE_STREAM`. */
+export class StreamError extends SessionwireError {
+  /** The highest event id seen before. */
+  readonly lastEventId: number | null;
+  readonly reason: string | null;
+
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, { code: "ERR_SESSIONWIRE_STREAM", ...fields });
+    this.lastEventId = fields.lastEventId ?? null;
+    this.reason = fields.reason ?? null;
+  }
+}
+
+/** One event was larger than 16 MiB. */
+export class EventTooLarge extends StreamError {}
+
+/** The agent reported an error, or the task ended without a result. Code `ERR_SESSIONWIRE_TASK`. */
+export class TaskError extends SessionwireError {
+  /** Such as `ended_without_result`. */
+  readonly reason: string | null;
+  /** The task's latest events, oldest first. */
+  readonly events: AgiEvent[];
+  readonly sessionId: string | null;
+
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, { code: "ERR_SESSIONWIRE_TASK", ...fields });
+    this.reason = fields.reason ?? null;
+    this.events = fields.events ?? [];
+    this.sessionId = fields.sessionId ?? null;
+  }
+}
+
+/**
+ * The task waits for an answer and there is no `onQuestion`. Code `ERR_SESSIONWIRE_QUESTION`.
+ * Answer with `error.task.answer(...)`, then go on with `error.task.result()`.
+ */
+export class QuestionPending extends SessionwireError {
+  readonly question: QuestionEvent | null;
+  /** The task, still answerable; null where its session is gone. */
+  task: Task | null = null;
+  readonly sessionId: string | null;
+
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, { code: "ERR_SESSIONWIRE_QUESTION", ...fields });
+    this.question = fields.question ?? null;
+    this.sessionId = fields.sessionId ?? null;
+    // Not enumerable: a logged error shows the question, not the whole client.
+    Object.defineProperty(this, "task", { enumerable: false, writable: true });
+  }
+}
+
+/** A task did not end in time. It was not cancelled. Code `ERR_SESSIONWIRE_TASK_TIMEOUT`. */
+export class TaskTimeout extends SessionwireError {
+  readonly sessionId: string | null;
+  /** The task's latest events so far, oldest first. */
+  readonly events: AgiEvent[];
+
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, { code: "ERR_SESSIONWIRE_TASK_TIMEOUT", ...fields });
+    this.sessionId = fields.sessionId ?? null;
+    this.events = fields.events ?? [];
+  }
+}
+
+/** A webhook payload was not understood or not authentic. Code `ERR_SESSIONWIRE_WEBHOOK`. */
+export class WebhookError extends SessionwireError {
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, { code: "ERR_SESSIONWIRE_WEBHOOK", ...fields });
+  }
+}
+
+const CLASSES: Record<string, new (message: string, fields?: ErrorFields) => SessionwireError> = {
+  SessionwireError,
+  ConfigError,
+  InvalidRequestError,
+  APIError,
+  APIConnectionError,
+  APITimeoutError,
+  APIStatusError,
+  BadRequestError,
+  AuthenticationError,
+  PermissionDeniedError,
+  NotFoundError,
+  ConflictError,
+  UnprocessableEntityError,
+  RateLimitError,
+  InternalServerError,
+  StreamError,
+  EventTooLarge,
+  TaskError,
+  QuestionPending,
+  TaskTimeout,
+  WebhookError,
+};
+
+// On the prototypes, so that minifiers cannot change the names.
+for (const [name, type] of Object.entries(CLASSES)) {
+  Object.defineProperty(type.prototype, "name", {
+    value: name,
+    configurable: true,
+    writable: true,
+  });
+}
+
+interface WireEvent {
+  type: string;
+  id: number | null;
+  raw: string;
+}
+
+interface WireError {
+  name: string;
+  text: string;
+  message: string;
+  status_code: number | null;
+  code: string | null;
+  body: string | null;
+  headers: Record<string, string>;
+  request_id: string | null;
+  retry_after: number | null;
+  maybe_delivered: boolean;
+  session_id: string | null;
+  reason: string | null;
+  last_event_id: number | null;
+  question: WireEvent | null;
+  events: WireEvent[];
+}
+
+/**
+ * The error that the core described.
+ * @internal
+ */
+export function errorFrom(info: ErrorInfo): SessionwireError {
+  const wire = JSON.parse(info.error) as WireError;
+  const event = (event: WireEvent) => eventFromParts(event.type, event.id, event.raw);
+  const fields: ErrorFields = {
+    detail: wire.message,
+    maybeDelivered: wire.maybe_delivered,
+    sessionId: wire.session_id,
+    reason: wire.reason,
+    lastEventId: wire.last_event_id,
+    question: wire.question === null ? null : (event(wire.question) as QuestionEvent),
+    events: wire.events.map(event),
+    headers: wire.headers,
+    requestId: wire.request_id,
+    retryAfter: wire.retry_after === null ? null : wire.retry_after * 1000,
+  };
+  if (wire.code !== null) fields.code = wire.code;
+  if (wire.body !== null) fields.body = wire.body;
+  if (wire.status_code !== null) fields.statusCode = wire.status_code;
+  const type = CLASSES[wire.name] ?? SessionwireError;
+  return new type(inNodeWords(wire), fields);
+}
+
+/** The core names options as Python does; here they are in camel case. */
+function inNodeWords(wire: WireError): string {
+  // What the service said stays as it is.
+  const ours =
+    wire.status_code === null
+      ? /`([a-z]+(?:_[a-z]+)+)(=True)?`/g
+      : /`(retry_after|api_key)(=True)?`/g;
+  return wire.text.replace(ours, (_, name: string, isTrue: string | undefined) => {
+    const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    return `\`${camel}${isTrue === undefined ? "" : ": true"}\``;
+  });
+}
+
+/**
+ * The same, for a value that may be an error.
+ * @internal
+ */
+export function orThrow<T extends object>(value: T | ErrorInfo): T {
+  if ("error" in value) throw errorFrom(value);
+  return value;
+}

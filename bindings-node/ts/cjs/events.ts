@@ -1,0 +1,203 @@
+/**
+ * The events of a session or task.
+ */
+
+import { inspect } from "node:util";
+
+/** What every event has. */
+export interface EventBase<Type extends string, Data> {
+  /** What kind of event it is. */
+  readonly type: Type;
+  /** The message id; null where the event has none. */
+  readonly id: number | null;
+  /** The data: JSON, parsed. Where a server sends something else it is the raw text. */
+  readonly data: Data;
+  /** The text for a person; empty if there is none. */
+  readonly text: string;
+  /** The data as it came, character by character. */
+  readonly raw: string;
+  /** The id of the message that the event stands for; null if there is none. */
+  readonly messageId: number | null;
+}
+
+/** The data of most events. Fields that are not listed may come too. */
+export interface TextData {
+  text: string;
+  message_id: number;
+  [field: string]: unknown;
+}
+
+export interface StepData extends TextData {
+  url?: string;
+  action?: string;
+}
+
+export interface DoneData extends TextData {
+  /** The result as the agent gave it. */
+  result?: unknown;
+}
+
+export interface ErrorData {
+  error: string;
+  status_code?: number;
+  message_id?: number;
+  [field: string]: unknown;
+}
+
+export interface TimestampData {
+  timestamp: string;
+  [field: string]: unknown;
+}
+
+/** An action of the agent. */
+export interface StepEvent extends EventBase<"step", StepData> {}
+/** The agent's reasoning. */
+export interface ThoughtEvent extends EventBase<"thought", TextData> {}
+/** The agent waits for an answer. */
+export interface QuestionEvent extends EventBase<"question", TextData> {}
+/** The task ended with a result. */
+export interface DoneEvent extends EventBase<"done", DoneData> {}
+/** The task failed. */
+export interface ErrorEvent extends EventBase<"error", ErrorData> {}
+/** Context for debugging. */
+export interface LogEvent extends EventBase<"log", TextData> {}
+/** The session was paused. */
+export interface PausedEvent extends EventBase<"paused", TimestampData> {}
+/** The session went on. */
+export interface ResumedEvent extends EventBase<"resumed", TimestampData> {}
+/** The stream is alive. Only where `eventTypes` asks for it. */
+export interface HeartbeatEvent extends EventBase<"heartbeat", TimestampData> {}
+/** A message of the user. */
+export interface UserEvent extends EventBase<"user", TextData> {}
+
+/**
+ * An event, discriminated by `type`. A type that this version does not know comes through all the
+ * same, with its name as `type`.
+ */
+export type AgiEvent =
+  | StepEvent
+  | ThoughtEvent
+  | QuestionEvent
+  | DoneEvent
+  | ErrorEvent
+  | LogEvent
+  | PausedEvent
+  | ResumedEvent
+  | HeartbeatEvent
+  | UserEvent;
+
+/** The names of the known event types. */
+export type EventType = AgiEvent["type"];
+
+/** `start` of an event whose data is no JSON: its data is the raw text. */
+const NOT_JSON = -1;
+
+/** An event cut out of a batch. The original text is cut out only when it is asked for. */
+class EventRecord {
+  readonly type: string;
+  readonly id: number | null;
+  readonly data: unknown;
+  readonly #batch: string;
+  readonly #start: number;
+  readonly #length: number;
+
+  constructor(
+    type: string,
+    id: number | null,
+    data: unknown,
+    batch: string,
+    start: number,
+    length: number,
+  ) {
+    this.type = type;
+    this.id = id;
+    this.data = data;
+    this.#batch = batch;
+    this.#start = start;
+    this.#length = length;
+  }
+
+  get raw(): string {
+    if (this.#start === NOT_JSON) return this.data as string;
+    return this.#batch.slice(this.#start, this.#start + this.#length);
+  }
+
+  get text(): string {
+    if (typeof this.data === "string") return this.data;
+    if (!isObject(this.data)) return "";
+    for (const name of ["text", "error", "message"]) {
+      const value = this.data[name];
+      if (typeof value === "string") return value;
+    }
+    return "";
+  }
+
+  get messageId(): number | null {
+    const id = isObject(this.data) ? this.data.message_id : undefined;
+    return typeof id === "number" ? id : this.id;
+  }
+
+  [inspect.custom](_depth: number, options: object): string {
+    const { type, id, text, data } = this;
+    return `AgiEvent ${inspect({ type, id, text, data }, options)}`;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Entries of one event in a batch: data, type, id, start, length. */
+const FIELDS = 5;
+
+/**
+ * The events of one batch text, made one by one.
+ * @internal
+ */
+export class Batch {
+  static readonly EMPTY = new Batch("[]");
+
+  readonly #text: string;
+  #rows: unknown[];
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#rows = JSON.parse(text);
+  }
+
+  get isEmpty(): boolean {
+    return this.#at >= this.#rows.length;
+  }
+
+  /** The next event; only if it is not empty. */
+  take(): AgiEvent {
+    const rows = this.#rows;
+    const at = this.#at;
+    this.#at = at + FIELDS;
+    return new EventRecord(
+      rows[at + 1] as string,
+      rows[at + 2] as number | null,
+      rows[at],
+      this.#text,
+      rows[at + 3] as number,
+      rows[at + 4] as number,
+    ) as unknown as AgiEvent;
+  }
+}
+
+/**
+ * One event from its parts.
+ * @internal
+ */
+export function eventFromParts(type: string, id: number | null, raw: string): AgiEvent {
+  let data: unknown = raw;
+  let start = NOT_JSON;
+  try {
+    data = JSON.parse(raw);
+    start = 0;
+  } catch {
+    // Not JSON: the raw text is the data.
+  }
+  return new EventRecord(type, id, data, raw, start, raw.length) as unknown as AgiEvent;
+}

@@ -1,0 +1,106 @@
+/// <reference types="node" preserve="true" />
+/// <reference lib="esnext.disposable" preserve="true" />
+/**
+ * Client for agent sessions, and a local emulator.
+ *
+ * @example
+ * ```ts
+ * import { Agi } from "sessionwire";
+ *
+ * await using client = new Agi(); // AGI_API_KEY, AGI_BASE_URL
+ * await using session = await client.sessions.create({ agentName: "agi-0" });
+ * const result = await session.runTask("Find three nonstop SFO-JFK flights");
+ * console.log(result.text);
+ * ```
+ */
+
+import "./dispose.js";
+
+export type { CallOptions } from "./calls.js";
+export {
+  Agi,
+  type AgiOptions,
+  type ClientRunTaskOptions,
+  type ModelsOptions,
+  type OptionChanges,
+  type RequestOptions,
+} from "./client.js";
+export {
+  Emulator,
+  type EmulatorOptions,
+  type Fault,
+  type RecordedRequest,
+  type Scenario,
+  type ScenarioStep,
+  type ScriptedTask,
+} from "./emulator.js";
+export {
+  APIConnectionError,
+  APIError,
+  APIStatusError,
+  APITimeoutError,
+  AuthenticationError,
+  BadRequestError,
+  ConfigError,
+  ConflictError,
+  type ErrorFields,
+  EventTooLarge,
+  InternalServerError,
+  InvalidRequestError,
+  NotFoundError,
+  PermissionDeniedError,
+  QuestionPending,
+  RateLimitError,
+  SessionwireError,
+  StreamError,
+  TaskError,
+  TaskTimeout,
+  UnprocessableEntityError,
+  WebhookError,
+} from "./errors.js";
+export type {
+  AgiEvent,
+  DoneData,
+  DoneEvent,
+  ErrorData,
+  ErrorEvent,
+  EventBase,
+  EventType,
+  HeartbeatEvent,
+  LogEvent,
+  PausedEvent,
+  QuestionEvent,
+  ResumedEvent,
+  StepData,
+  StepEvent,
+  TextData,
+  ThoughtEvent,
+  TimestampData,
+  UserEvent,
+} from "./events.js";
+export {
+  type DeleteResult,
+  type ExecutionStatus,
+  type Message,
+  type Messages,
+  type MessageType,
+  type RawAnswer,
+  type SessionStatus,
+  type SuccessResult,
+  TaskResult,
+  type Validator,
+} from "./models.js";
+export { Screenshot } from "./screenshot.js";
+export {
+  type DeleteOptions,
+  type EventsOptions,
+  type FollowMessagesOptions,
+  type MessagesOptions,
+  type SendMessageOptions,
+  Session,
+  type SnapshotOptions,
+  type WaitOptions,
+} from "./session.js";
+export { type CreateSessionOptions, Sessions } from "./sessions.js";
+export { EventStream } from "./stream.js";
+export { type ResultOptions, type RunTaskOptions, type StartTaskOptions, Task } from "./task.js";

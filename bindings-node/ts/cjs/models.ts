@@ -1,0 +1,263 @@
+/**
+ * What the service answers, in JavaScript's names and types.
+ */
+
+import { TaskError } from "./errors.js";
+
+/** The life-cycle status of a session. Values that this version does not know stay as they are. */
+export type SessionStatus =
+  | "initializing"
+  | "ready"
+  | "running"
+  | "paused"
+  | "completed"
+  | "error"
+  | "terminated"
+  | (string & {});
+
+/** The status of a task. Values that this version does not know stay as they are. */
+export type ExecutionStatus =
+  | "running"
+  | "waiting_for_input"
+  | "finished"
+  | "error"
+  | (string & {});
+
+/** The type of a message. Values that this version does not know stay as they are. */
+export type MessageType =
+  | "THOUGHT"
+  | "QUESTION"
+  | "USER"
+  | "DONE"
+  | "ERROR"
+  | "LOG"
+  | (string & {});
+
+/** One entry of a session's history. */
+export interface Message {
+  /** Increases within a session. */
+  id: number;
+  type: MessageType;
+  /** A text, or any JSON. */
+  content: unknown;
+  /** The content as a text for a person. */
+  text: string;
+  /** Null where the service sent none, or one that cannot be read (see `extra.timestamp`). */
+  timestamp: Date | null;
+  metadata: Record<string, unknown>;
+  /** Every other field, as it came. */
+  extra: Record<string, unknown>;
+}
+
+/** A session's messages and status at one moment. */
+export interface Messages {
+  messages: Message[];
+  status: ExecutionStatus;
+  /** Whether an agent is connected. */
+  hasAgent: boolean;
+}
+
+/** The answer of a delete. */
+export interface DeleteResult {
+  success: boolean;
+  /** False for a session that was gone already. */
+  deleted: boolean;
+  message: string;
+}
+
+/** The answer of a command such as `pause`. */
+export interface SuccessResult {
+  success: boolean;
+  message: string;
+}
+
+/** The answer of `client.request`. */
+export interface RawAnswer {
+  statusCode: number;
+  /** Names in lower case. */
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** Something that checks a result: a function, or an object with `parse` such as a zod schema. */
+export type Validator<T> = ((value: unknown) => T) | { parse(value: unknown): T };
+
+/** What a task ended with. */
+export class TaskResult {
+  /** The result for a person: the text, or an object's `summary`. */
+  readonly text: string;
+  /** The content of the `DONE` message as it came. */
+  readonly data: unknown;
+  /** The id of the `DONE` message. */
+  readonly messageId: number | null;
+  /** All messages of this task. */
+  readonly messages: Message[];
+  /** From the start of the task to its end, in milliseconds. */
+  readonly duration: number;
+  /** The metadata of the `DONE` message. */
+  readonly metadata: Record<string, unknown>;
+  readonly sessionId: string;
+
+  /** @internal */
+  constructor(wire: WireTaskResult) {
+    this.text = wire.text;
+    this.data = wire.data;
+    this.messageId = wire.message_id;
+    this.messages = wire.messages.map(messageFrom);
+    this.duration = wire.duration * 1000;
+    this.metadata = wire.metadata;
+    this.sessionId = wire.session_id;
+  }
+
+  /**
+   * The result as JSON: `data` itself, or what a text holds, in a code fence or among prose too.
+   * Throws a `TaskError` with reason `no_json` if there is none.
+   */
+  json(): unknown {
+    if (typeof this.data !== "string") return this.data;
+    const found = findJson(this.data);
+    if (found !== undefined) return found.value;
+    throw new TaskError("The result holds no JSON. Read `text`, or ask for JSON in the task.", {
+      reason: "no_json",
+      sessionId: this.sessionId,
+    });
+  }
+
+  /** `json()`, checked and typed by a validator; what that throws comes through. */
+  parse<T>(validator: Validator<T>): T {
+    const value = this.json();
+    return typeof validator === "function" ? validator(value) : validator.parse(value);
+  }
+}
+
+function tryJson(text: string): { value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The JSON in a text: all of it, else the first code fence that holds some, else the first object or list. */
+function findJson(text: string): { value: unknown } | undefined {
+  const whole = tryJson(text);
+  if (whole !== undefined) return whole;
+  for (const fence of text.matchAll(/```[^\n`]*\n([\s\S]*?)```/g)) {
+    const inside = tryJson(fence[1] ?? "");
+    if (inside !== undefined) return inside;
+  }
+  for (let at = 0; at < text.length; at += 1) {
+    if (text[at] !== "{" && text[at] !== "[") continue;
+    const end = endOfValue(text, at);
+    if (end === undefined) continue;
+    const value = tryJson(text.slice(at, end));
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+/** Where the object or list that starts at `start` ends. */
+function endOfValue(text: string, start: number): number | undefined {
+  let depth = 0;
+  let inString = false;
+  for (let at = start; at < text.length; at += 1) {
+    const char = text[at];
+    if (inString) {
+      if (char === "\\") at += 1;
+      else if (char === '"') inString = false;
+    } else if (char === '"') inString = true;
+    else if (char === "{" || char === "[") depth += 1;
+    else if (char === "}" || char === "]") {
+      depth -= 1;
+      if (depth === 0) return at + 1;
+    }
+  }
+  return undefined;
+}
+
+/** @internal */
+export interface WireSession {
+  session_id: string;
+  agent_name: string;
+  status: string;
+  created_at: string | null;
+  vnc_url: string | null;
+  [field: string]: unknown;
+}
+
+/** @internal */
+export interface WireMessage {
+  id: number;
+  type: string;
+  content: unknown;
+  timestamp: string | null;
+  metadata: Record<string, unknown>;
+  [field: string]: unknown;
+}
+
+/** @internal */
+export interface WireMessages {
+  messages: WireMessage[];
+  status: string;
+  has_agent: boolean;
+}
+
+/** @internal */
+export interface WireTaskResult {
+  text: string;
+  data: unknown;
+  message_id: number | null;
+  messages: WireMessage[];
+  duration: number;
+  metadata: Record<string, unknown>;
+  session_id: string;
+}
+
+/** @internal */
+export function messageFrom(wire: WireMessage): Message {
+  const { id, type, content, timestamp, metadata, ...extra } = wire;
+  const time = parseTime(timestamp);
+  if (time === null && timestamp) extra.timestamp = timestamp;
+  return { id, type, content, text: contentText(content), timestamp: time, metadata, extra };
+}
+
+function contentText(content: unknown): string {
+  if (typeof content === "string") return content;
+  return content === null || content === undefined ? "" : JSON.stringify(content);
+}
+
+/** @internal */
+export function messagesFrom(wire: WireMessages): Messages {
+  return {
+    messages: wire.messages.map(messageFrom),
+    status: wire.status,
+    hasAgent: wire.has_agent,
+  };
+}
+
+/** @internal */
+export function rawAnswerFrom(wire: {
+  status_code: number;
+  headers: Record<string, string>;
+  body: string;
+}): RawAnswer {
+  return { statusCode: wire.status_code, headers: wire.headers, body: wire.body };
+}
+
+const TIME =
+  /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*([Zz]|[+-]\d\d(?::?\d\d)?)?$/;
+
+/**
+ * An ISO 8601 text; UTC where it names no offset. Null if it cannot be read.
+ * @internal
+ */
+export function parseTime(text: string | null | undefined): Date | null {
+  const parts = TIME.exec(text ?? "");
+  if (parts === null) return null;
+  const [, date, time, fraction = "", zone = "Z"] = parts;
+  const offset = /^[+-]/.test(zone)
+    ? zone.replace(/^(...):?(\d\d)?$/, (_, h, m) => `${h}:${m ?? "00"}`)
+    : "Z";
+  const value = new Date(`${date}T${time}.${fraction.slice(0, 3).padEnd(3, "0")}${offset}`);
+  return Number.isNaN(value.getTime()) ? null : value;
+}

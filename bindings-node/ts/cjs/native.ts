@@ -1,0 +1,130 @@
+/**
+ * The native add-on: what it offers, and how it is found. Private to the package.
+ */
+
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+/** An error as data: the fields as JSON. */
+export interface ErrorInfo {
+  error: string;
+}
+
+/** A screenshot: everything but the image as JSON. */
+export interface Picture {
+  json: string;
+  image: Buffer;
+}
+
+/** What a call gives; null when it was cancelled. */
+export type Answer = string | ErrorInfo | Picture | null;
+
+/** How a stream ended. */
+export interface StreamEnd {
+  error?: string;
+}
+
+export interface NativeCalls {
+  execute(id: number, operation: string): Promise<Answer>;
+  cancel(id: number): void;
+}
+
+export interface NativeStream {
+  takeReady(): string | StreamEnd | null;
+  wait(): Promise<void>;
+  close(): void;
+}
+
+export interface NativeTask extends NativeCalls {
+  readonly sessionId: string;
+  readonly question: string | null;
+  events(): NativeStream;
+  close(): void;
+}
+
+export interface NativeClient extends NativeCalls {
+  readonly baseUrl: string;
+  withOptions(changes: string): NativeClient | ErrorInfo;
+  events(sessionId: string, options: string): NativeStream | ErrorInfo;
+  startTask(id: number, sessionId: string, start: string): Promise<NativeTask | ErrorInfo | null>;
+  close(): void;
+}
+
+export interface NativeEmulator {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly openStreams: number;
+  readonly sessionCount: number;
+  requests(): string;
+  clearRequests(): void;
+  fail(fault: string): ErrorInfo | null;
+  clearFaults(): void;
+  scenario(scenario: string): ErrorInfo | null;
+  close(): Promise<void>;
+}
+
+export interface Native {
+  Client: {
+    open(options: string, environment: (name: string) => string | null): NativeClient | ErrorInfo;
+  };
+  Emulator: { start(options: string): Promise<NativeEmulator | ErrorInfo> };
+  checkSessionId(sessionId: string): ErrorInfo | null;
+  runCli(args: string[]): number;
+}
+
+/** The builds there are, by the names of the platform packages. */
+const BUILDS = [
+  "linux-x64-gnu",
+  "linux-arm64-gnu",
+  "linux-x64-musl",
+  "linux-arm64-musl",
+  "darwin-x64",
+  "darwin-arm64",
+  "win32-x64-msvc",
+];
+
+function load(): Native {
+  const require = createRequire(__filename);
+  const machine = `${process.platform}-${process.arch}`;
+  const failures: string[] = [];
+  // On Linux the build for the other C library does not load, so that there is no need to ask which
+  // one this is.
+  for (const build of BUILDS.filter((name) => `${name}-`.startsWith(`${machine}-`))) {
+    const bundled = join(__dirname, "..", "native", `sessionwire.${build}.node`);
+    for (const place of [bundled, `sessionwire-${build}`]) {
+      try {
+        return require(place) as Native;
+      } catch (error) {
+        failures.push(`  ${place}: ${(error as Error).message.split("\n", 1)[0]}`);
+      }
+    }
+  }
+  throw new Error(
+    [`sessionwire found no native library for ${machine}.`, ...failures, advice(machine)].join(
+      "\n",
+    ),
+  );
+}
+
+function advice(machine: string): string {
+  if (!BUILDS.some((build) => `${build}-`.startsWith(`${machine}-`))) {
+    return (
+      `There is no build for ${machine}; there are builds for ${BUILDS.join(", ")}. Build it from ` +
+      "source (npm run build:native), or run on one of these. It needs sockets and files, so it " +
+      "does not run in a browser or in WebAssembly."
+    );
+  }
+  const again =
+    "Delete node_modules and the lock file and install again, on this machine and without " +
+    "--omit=optional: npm leaves out the library of another platform.";
+  switch (process.platform) {
+    case "linux":
+      return `${again} An error that names GLIBC means that this Linux is too old.`;
+    case "win32":
+      return `${again} An error that names a missing module means that the Visual C++ runtime is missing.`;
+    default:
+      return again;
+  }
+}
+
+export const native: Native = load();

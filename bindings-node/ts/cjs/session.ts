@@ -1,0 +1,346 @@
+/**
+ * A session.
+ */
+
+import { inspect } from "node:util";
+import {
+  type CallOptions,
+  cancellable,
+  checkSignal,
+  count,
+  execute,
+  executeRaw,
+  seconds,
+  text,
+} from "./calls.js";
+import { orThrow } from "./errors.js";
+import {
+  type DeleteResult,
+  type ExecutionStatus,
+  type Message,
+  type Messages,
+  messageFrom,
+  messagesFrom,
+  parseTime,
+  type SessionStatus,
+  type SuccessResult,
+  type TaskResult,
+  type WireMessages,
+  type WireSession,
+} from "./models.js";
+import type { NativeClient, Picture } from "./native.js";
+import { Screenshot } from "./screenshot.js";
+import { EventStream } from "./stream.js";
+import { type RunTaskOptions, runTask, type StartTaskOptions, Task } from "./task.js";
+
+/** What a delete keeps of a session. */
+export interface SnapshotOptions {
+  /** Saves the session's state so that it can be restored. Default: `none`. */
+  saveSnapshotMode?: "none" | "memory" | "filesystem" | undefined;
+  /** Makes the snapshot the user's default environment; needs a mode that saves one. */
+  saveAsDefault?: boolean | undefined;
+}
+
+export interface DeleteOptions extends SnapshotOptions, CallOptions {}
+
+export interface SendMessageOptions extends CallOptions {
+  /** The page to open first; at most 2,000 characters. */
+  startUrl?: string | undefined;
+}
+
+export interface MessagesOptions extends CallOptions {
+  /** Only messages with a higher id. Default: 0. */
+  afterId?: number | undefined;
+  /** Hides system entries and image payloads. Default: true. */
+  sanitize?: boolean | undefined;
+}
+
+export interface FollowMessagesOptions extends MessagesOptions {
+  /** Milliseconds between two looks. Default: 2,000. */
+  pollInterval?: number | undefined;
+}
+
+export interface EventsOptions extends CallOptions {
+  /** Only events of these types; default: all but heartbeats. */
+  eventTypes?: readonly string[] | undefined;
+  /** Hides system entries and image payloads. Default: true. */
+  sanitize?: boolean | undefined;
+  /** Starts with the session's stored events. Default: true. */
+  includeHistory?: boolean | undefined;
+  /** Milliseconds without a complete event after which the stream reconnects. Default: 90,000. */
+  idleTimeout?: number | undefined;
+  /** Failed attempts to connect in a row after which the stream gives up. Default: 5. */
+  maxReconnects?: number | undefined;
+}
+
+export interface WaitOptions extends CallOptions {
+  /** Milliseconds; then `TaskTimeout`. Default: no limit. */
+  timeout?: number | undefined;
+  /** Milliseconds between two looks. Default: 2,000. */
+  pollInterval?: number | undefined;
+}
+
+/**
+ * One session. `await using` deletes it on every way out of the block; a delete that fails is
+ * reported with `process.emitWarning` and never hides what was thrown in the block.
+ */
+export class Session implements AsyncDisposable {
+  readonly #native: NativeClient;
+  readonly #snapshot: SnapshotOptions;
+  #info: WireSession;
+  #deleted = false;
+
+  /** @internal */
+  constructor(native: NativeClient, info: WireSession, snapshot: SnapshotOptions = {}) {
+    this.#native = native;
+    this.#info = info;
+    this.#snapshot = snapshot;
+  }
+
+  /** The id: an opaque text. */
+  get sessionId(): string {
+    return this.#info.session_id;
+  }
+
+  /** The agent that works in it; empty until it was read (see `attach`). */
+  get agentName(): string {
+    return this.#info.agent_name;
+  }
+
+  /** The life-cycle status as last read; empty until it was read. */
+  get status(): SessionStatus {
+    return this.#info.status;
+  }
+
+  /** Null where it is not known or cannot be read (see `extra.created_at`). */
+  get createdAt(): Date | null {
+    return parseTime(this.#info.created_at);
+  }
+
+  /** The live view, or null. */
+  get vncUrl(): string | null {
+    return this.#info.vnc_url;
+  }
+
+  /** Every other field, as it came: `agent_url`, `environment_id`, `goal`, ... */
+  get extra(): Record<string, unknown> {
+    const {
+      session_id: _,
+      agent_name: __,
+      status: ___,
+      created_at,
+      vnc_url: ____,
+      ...extra
+    } = this.#info;
+    if (created_at && parseTime(created_at) === null) extra.created_at = created_at;
+    return extra;
+  }
+
+  /** Reads the fields again. */
+  async refresh(options: CallOptions = {}): Promise<this> {
+    this.#info = await this.#execute<WireSession>({ op: "get_session" }, options);
+    return this;
+  }
+
+  /** Sends a task, an answer or an update: 1 to 10,000 characters. */
+  sendMessage(message: string, options: SendMessageOptions = {}): Promise<SuccessResult> {
+    return this.#execute(
+      {
+        op: "send_message",
+        message: { message: text("message", message), start_url: options.startUrl },
+      },
+      options,
+    );
+  }
+
+  /** Asks for the task's execution status. */
+  async executionStatus(options: CallOptions = {}): Promise<ExecutionStatus> {
+    const answer = await this.#execute<{ status: string }>({ op: "execution_status" }, options);
+    return answer.status;
+  }
+
+  /** Reads the messages. */
+  async messages(options: MessagesOptions = {}): Promise<Messages> {
+    const { afterId, sanitize } = options;
+    const wire = await this.#execute<WireMessages>(
+      { op: "messages", options: { after_id: count("afterId", afterId), sanitize } },
+      options,
+    );
+    return messagesFrom(wire);
+  }
+
+  /** The new messages, by polling, until the task ends. */
+  async *followMessages(options: FollowMessagesOptions = {}): AsyncGenerator<Message, void, void> {
+    const { sanitize, pollInterval = 2000 } = options;
+    const poll_interval = seconds("pollInterval", pollInterval);
+    let after_id = count("afterId", options.afterId);
+    for (;;) {
+      const wire = await this.#execute<WireMessages>(
+        { op: "next_messages", options: { after_id, sanitize }, poll_interval },
+        options,
+      );
+      for (const message of wire.messages) {
+        after_id = message.id;
+        yield messageFrom(message);
+      }
+      const over = wire.status === "finished" || wire.status === "error";
+      // A status may lag behind a message that was just sent: only an outcome, or silence, is an end.
+      const { messages } = wire;
+      if (over && (messages.length === 0 || messages.some(isOutcome))) return;
+    }
+  }
+
+  /** The session's events, each once and in order. */
+  events(options: EventsOptions = {}): EventStream {
+    checkSignal(options.signal);
+    options.signal?.throwIfAborted();
+    const stream = orThrow(
+      this.#native.events(this.sessionId, JSON.stringify(eventOptions(options))),
+    );
+    return new EventStream(stream, options.signal);
+  }
+
+  /** Starts a task: 1 to 10,000 characters. The signal also ends the reading of its events. */
+  async startTask(message: string, options: StartTaskOptions = {}): Promise<Task> {
+    const start = JSON.stringify({
+      message: text("message", message),
+      start_url: options.startUrl,
+      events: eventOptions(options),
+    });
+    const { signal } = options;
+    const task = await cancellable(this.#native, signal, (id) =>
+      this.#native.startTask(id, this.sessionId, start),
+    );
+    return new Task(orThrow(task), signal);
+  }
+
+  /**
+   * Runs a task to its end and gives its result. Rejects with `TaskError` if it failed, with
+   * `QuestionPending` if it asks and there is no `onQuestion`, with `TaskTimeout` after `timeout`.
+   */
+  runTask(message: string, options: RunTaskOptions = {}): Promise<TaskResult> {
+    return runTask(this, message, options);
+  }
+
+  /** Waits by polling until the task ends or asks; gives the execution status. */
+  async wait(options: WaitOptions = {}): Promise<ExecutionStatus> {
+    const timeout = seconds("timeout", options.timeout);
+    const poll_interval = seconds("pollInterval", options.pollInterval);
+    const answer = await this.#execute<{ status: string }>(
+      { op: "wait", options: { timeout, poll_interval } },
+      options,
+    );
+    return answer.status;
+  }
+
+  /** Pauses the task. */
+  pause(options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#execute({ op: "pause" }, options);
+  }
+
+  /** Goes on with the task. */
+  resume(options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#execute({ op: "resume" }, options);
+  }
+
+  /** Cancels the task; the session stays usable. */
+  cancel(options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#execute({ op: "cancel" }, options);
+  }
+
+  /**
+   * Pauses the task, runs `work`, and goes on with the task; if `work` throws, the task is cancelled
+   * instead and the error comes through.
+   */
+  async paused<T>(work: () => T | Promise<T>, options: CallOptions = {}): Promise<T> {
+    await this.pause(options);
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      await this.cancel().catch((failure) => warn("The task could not be cancelled", failure));
+      throw error;
+    }
+    await this.resume(options);
+    return result;
+  }
+
+  /** Cancels the task; if that fails, deletes the session. */
+  stop(options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#execute({ op: "stop" }, options);
+  }
+
+  /** Opens a page; gives the URL after redirects. */
+  async navigate(url: string, options: CallOptions = {}): Promise<string> {
+    const answer = await this.#execute<{ current_url: string }>(
+      { op: "navigate", url: text("url", url) },
+      options,
+    );
+    return answer.current_url;
+  }
+
+  /** Takes a picture of the browser. */
+  async screenshot(options: CallOptions = {}): Promise<Screenshot> {
+    const operation = { op: "screenshot", session_id: this.sessionId };
+    return new Screenshot((await executeRaw(this.#native, operation, options.signal)) as Picture);
+  }
+
+  /** Deletes the session; one that is gone already is no error. */
+  async delete(options: DeleteOptions = {}): Promise<DeleteResult> {
+    const result = await this.#execute<DeleteResult>(
+      { op: "delete_session", snapshot: snapshotOptions(options) },
+      options,
+    );
+    this.#deleted = true;
+    return result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#deleted) return;
+    try {
+      await this.delete(this.#snapshot);
+    } catch (error) {
+      warn(`The session ${this.sessionId} could not be deleted and may go on costing money`, error);
+    }
+  }
+
+  toJSON(): object {
+    const { sessionId, agentName, status, createdAt, vncUrl, extra } = this;
+    return { sessionId, agentName, status, createdAt, vncUrl, extra };
+  }
+
+  [inspect.custom](_depth: number, options: object): string {
+    return `Session ${inspect(this.toJSON(), options)}`;
+  }
+
+  #execute<T>(operation: object, options: CallOptions): Promise<T> {
+    return execute<T>(this.#native, { ...operation, session_id: this.sessionId }, options.signal);
+  }
+}
+
+function isOutcome(message: { type: string }): boolean {
+  return message.type === "DONE" || message.type === "ERROR";
+}
+
+function warn(what: string, error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error);
+  process.emitWarning(`${what}: ${why}`, { type: "SessionwireWarning" });
+}
+
+function eventOptions(options: EventsOptions): object {
+  return {
+    event_types: options.eventTypes,
+    sanitize: options.sanitize,
+    include_history: options.includeHistory,
+    idle_timeout: seconds("idleTimeout", options.idleTimeout),
+    max_reconnects: count("maxReconnects", options.maxReconnects),
+  };
+}
+
+/** @internal */
+export function snapshotOptions(options: SnapshotOptions): object {
+  return {
+    save_snapshot_mode: options.saveSnapshotMode,
+    save_as_default: options.saveAsDefault,
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * The session resource of a client.
+ */
+
+import { type CallOptions, count, execute, text } from "./calls.js";
+import { errorFrom, InvalidRequestError } from "./errors.js";
+import type { DeleteResult, WireSession } from "./models.js";
+import { type NativeClient, native } from "./native.js";
+import { type DeleteOptions, Session, type SnapshotOptions, snapshotOptions } from "./session.js";
+
+/** Parameters of `create`. What is not set is not sent. */
+export interface CreateSessionOptions extends SnapshotOptions, CallOptions {
+  /** The agent. Default: `agi-0`. */
+  agentName?: string | undefined;
+  /** Where the service reports events; http or https. */
+  webhookUrl?: string | undefined;
+  /** Restores the snapshot of this deleted session. */
+  restoreFromSessionId?: string | undefined;
+  /** Restores this user's default environment. */
+  restoreDefaultEnvironmentFromUserId?: string | undefined;
+  /** Whether a restore may use the faster memory snapshot. */
+  enableMemorySnapshot?: boolean | undefined;
+  /** Extra: the session's goal. */
+  goal?: string | undefined;
+  /** Extra: the most steps of a task. */
+  maxSteps?: number | undefined;
+  /** Extra: restores this environment. */
+  restoreFromEnvironmentId?: string | undefined;
+  /** Extra: `managed-cdp`, `external-cdp` or `desktop`. */
+  agentSessionType?: string | undefined;
+  /** Extra: the browser to drive, for `external-cdp`. */
+  cdpUrl?: string | undefined;
+  /** Extra: `chrome-1` or `ubuntu-1`. */
+  environmentType?: string | undefined;
+  /** Fields that this version does not know, as they go on the wire; they win over the others. */
+  extraBody?: Record<string, unknown> | undefined;
+}
+
+/** `client.sessions` */
+export class Sessions {
+  readonly #native: NativeClient;
+
+  /** @internal */
+  constructor(native: NativeClient) {
+    this.#native = native;
+  }
+
+  /**
+   * Creates a session. `saveSnapshotMode` and `saveAsDefault` say what the delete at the end of an
+   * `await using` block keeps.
+   */
+  async create(options: CreateSessionOptions = {}): Promise<Session> {
+    const { saveSnapshotMode, saveAsDefault } = options;
+    if (saveAsDefault && (saveSnapshotMode ?? "none") === "none") {
+      throw new InvalidRequestError(
+        "`saveAsDefault` needs a snapshot to save. Set `saveSnapshotMode` to `memory` or `filesystem`.",
+      );
+    }
+    const info = await execute<WireSession>(
+      this.#native,
+      {
+        op: "create_session",
+        agent_name: options.agentName,
+        webhook_url: options.webhookUrl,
+        restore_from_session_id: options.restoreFromSessionId,
+        restore_default_environment_from_user_id: options.restoreDefaultEnvironmentFromUserId,
+        enable_memory_snapshot: options.enableMemorySnapshot,
+        goal: options.goal,
+        max_steps: count("maxSteps", options.maxSteps),
+        restore_from_environment_id: options.restoreFromEnvironmentId,
+        agent_session_type: options.agentSessionType,
+        cdp_url: options.cdpUrl,
+        environment_type: options.environmentType,
+        extra_body: options.extraBody,
+      },
+      options.signal,
+    );
+    return new Session(this.#native, info, { saveSnapshotMode, saveAsDefault });
+  }
+
+  /** All sessions of this key. */
+  async list(options: CallOptions = {}): Promise<Session[]> {
+    const infos = await execute<WireSession[]>(
+      this.#native,
+      { op: "list_sessions" },
+      options.signal,
+    );
+    return infos.map((info) => new Session(this.#native, info));
+  }
+
+  /** A session with its fields. */
+  async get(sessionId: string, options: CallOptions = {}): Promise<Session> {
+    const operation = { op: "get_session", session_id: text("sessionId", sessionId) };
+    return new Session(this.#native, await execute(this.#native, operation, options.signal));
+  }
+
+  /** A handle on a session, without a request: its fields are empty until `refresh()`. */
+  attach(sessionId: string): Session {
+    const error = native.checkSessionId(text("sessionId", sessionId));
+    if (error !== null) throw errorFrom(error);
+    return new Session(this.#native, {
+      session_id: sessionId,
+      agent_name: "",
+      status: "",
+      created_at: null,
+      vnc_url: null,
+    });
+  }
+
+  /** Deletes a session; for one that is gone already `deleted` is false. */
+  delete(sessionId: string, options: DeleteOptions = {}): Promise<DeleteResult> {
+    return execute(
+      this.#native,
+      {
+        op: "delete_session",
+        session_id: text("sessionId", sessionId),
+        snapshot: snapshotOptions(options),
+      },
+      options.signal,
+    );
+  }
+
+  /** Deletes all sessions of this key. This cannot be undone. */
+  deleteAll(options: CallOptions = {}): Promise<DeleteResult> {
+    return execute(this.#native, { op: "delete_all_sessions" }, options.signal);
+  }
+}

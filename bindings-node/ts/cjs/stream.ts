@@ -1,0 +1,115 @@
+/**
+ * A stream of events.
+ */
+
+import { errorFrom } from "./errors.js";
+import { type AgiEvent, Batch } from "./events.js";
+import type { NativeStream } from "./native.js";
+
+/**
+ * The events of a session: an async iterator over any number of disconnects. Leaving a `for await`
+ * loop, `close()`, `await using` and the garbage collector free its socket; while it waits it keeps
+ * the process alive, as an open socket would.
+ */
+export class EventStream implements AsyncIterableIterator<AgiEvent, undefined, undefined> {
+  readonly #native: NativeStream;
+  #batch = Batch.EMPTY;
+  /** Set once the stream has ended: what the next `next()` rejects with, if anything. */
+  #end: { error?: unknown } | undefined;
+  /** Calls of `next` that have no answer yet, and the last of them. */
+  #waiting = 0;
+  #last: Promise<unknown> | undefined;
+  #release: (() => void) | undefined;
+
+  /** @internal */
+  constructor(native: NativeStream, signal: AbortSignal | undefined) {
+    this.#native = native;
+    if (signal !== undefined) this.#listen(signal);
+  }
+
+  #listen(signal: AbortSignal): void {
+    if (signal.aborted) {
+      this.#finish({ error: signal.reason });
+      return;
+    }
+    // The signal may outlive the stream by far and must not keep it alive.
+    const self = new WeakRef(this);
+    const onAbort = () => {
+      const stream = self.deref();
+      if (stream !== undefined) stream.#finish({ error: signal.reason });
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#release = () => signal.removeEventListener("abort", onAbort);
+  }
+
+  /** The next event. Calls that overlap are answered in their order. */
+  next(): Promise<IteratorResult<AgiEvent, undefined>> {
+    if (this.#waiting === 0 && !this.#batch.isEmpty) {
+      return Promise.resolve({ value: this.#batch.take(), done: false });
+    }
+    const result = this.#inTurn(this.#waiting === 0 ? undefined : this.#last);
+    this.#last = result;
+    return result;
+  }
+
+  async #inTurn(
+    before: Promise<unknown> | undefined,
+  ): Promise<IteratorResult<AgiEvent, undefined>> {
+    this.#waiting += 1;
+    try {
+      // How the call before ended is for its own caller.
+      await before?.catch(ignore);
+      return await this.#advance();
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  async #advance(): Promise<IteratorResult<AgiEvent, undefined>> {
+    for (;;) {
+      if (!this.#batch.isEmpty) return { value: this.#batch.take(), done: false };
+      this.#batch = Batch.EMPTY;
+      if (this.#end !== undefined) {
+        const end = this.#end;
+        this.#end = {};
+        if ("error" in end) throw end.error;
+        return { value: undefined, done: true };
+      }
+      const ready = this.#native.takeReady();
+      if (typeof ready === "string") this.#batch = new Batch(ready);
+      else if (ready === null) await this.#native.wait();
+      else
+        this.#finish(ready.error === undefined ? {} : { error: errorFrom({ error: ready.error }) });
+    }
+  }
+
+  /** Ends the stream, however it came to that. Only the first end counts. */
+  #finish(end: { error?: unknown }): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#batch = Batch.EMPTY;
+    this.#release?.();
+    this.#native.close();
+  }
+
+  /** Ends the stream: `for await` calls it when the loop is left. */
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#finish({});
+    return { value: undefined, done: true };
+  }
+
+  /** Ends the stream and frees its socket. Can be called twice. */
+  async close(): Promise<void> {
+    this.#finish({});
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#finish({});
+  }
+}
+
+function ignore(): void {}

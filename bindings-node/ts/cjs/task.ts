@@ -1,0 +1,279 @@
+/**
+ * A task, and running one to its end.
+ */
+
+import { type CallOptions, execute, seconds, text } from "./calls.js";
+import { InvalidRequestError, QuestionPending, TaskTimeout } from "./errors.js";
+import { type AgiEvent, eventFromParts, type QuestionEvent } from "./events.js";
+import {
+  type ExecutionStatus,
+  type SuccessResult,
+  TaskResult,
+  type WireTaskResult,
+} from "./models.js";
+import type { NativeTask } from "./native.js";
+import { EventStream } from "./stream.js";
+
+/** How the events of a task are read. */
+export interface StartTaskOptions extends CallOptions {
+  /** The page to open first; at most 2,000 characters. */
+  startUrl?: string | undefined;
+  /** Only events of these types; default: all but heartbeats. */
+  eventTypes?: readonly string[] | undefined;
+  /** Hides system entries and image payloads. Default: true. */
+  sanitize?: boolean | undefined;
+  /** Milliseconds without a complete event after which the stream reconnects. Default: 90,000. */
+  idleTimeout?: number | undefined;
+  /** Failed attempts to connect in a row after which the stream gives up. Default: 5. */
+  maxReconnects?: number | undefined;
+}
+
+/** How a task is run. */
+export interface RunTaskOptions extends CallOptions {
+  /** The page to open first; at most 2,000 characters. */
+  startUrl?: string | undefined;
+  /** Gives the answer to a question. Without it a question ends the call with `QuestionPending`. */
+  onQuestion?: ((question: QuestionEvent) => string | Promise<string>) | undefined;
+  /** Is called with each event, in order; the next one waits for it. */
+  onEvent?: ((event: AgiEvent) => unknown) | undefined;
+  /** Milliseconds for all of it; then `TaskTimeout`. Default: no limit. */
+  timeout?: number | undefined;
+  /** Whether a timeout cancels the task. Default: false. */
+  cancelOnTimeout?: boolean | undefined;
+}
+
+/** What `task.result` accepts. */
+export interface ResultOptions extends CallOptions {
+  /** Milliseconds; then `TaskTimeout`. Default: no limit. */
+  timeout?: number | undefined;
+}
+
+/**
+ * One task of a session. Iterate it for this task's events, each once and in order; leaving the loop
+ * early leaves the task as it is, and a new loop goes on where the last one stopped. `close()` and
+ * `await using` free its socket; they do not cancel the task.
+ */
+export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
+  readonly #native: NativeTask;
+  readonly #signal: AbortSignal | undefined;
+  #stream: EventStream | undefined;
+
+  /** @internal */
+  constructor(native: NativeTask, signal: AbortSignal | undefined) {
+    this.#native = native;
+    this.#signal = signal;
+  }
+
+  /** The task's session. */
+  get sessionId(): string {
+    return this.#native.sessionId;
+  }
+
+  /** The question that waits for an answer, or null. */
+  get question(): QuestionEvent | null {
+    const question = this.#native.question;
+    if (question === null) return null;
+    const { type, id, raw } = JSON.parse(question);
+    return eventFromParts(type, id, raw) as QuestionEvent;
+  }
+
+  /** Answers the open question: 1 to 10,000 characters. */
+  answer(answer: string, options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#execute({ op: "answer", text: text("answer", answer) }, options);
+  }
+
+  /** Sends more about the same task: 1 to 10,000 characters. */
+  sendMessage(message: string, options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#execute({ op: "send_message", text: text("message", message) }, options);
+  }
+
+  /** Pauses the task. */
+  pause(options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#execute({ op: "pause" }, options);
+  }
+
+  /** Goes on with the task. */
+  resume(options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#execute({ op: "resume" }, options);
+  }
+
+  /** Cancels the task and ends every wait for it. The session stays usable. */
+  cancel(options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#execute({ op: "cancel" }, options);
+  }
+
+  /** Asks for the task's execution status. */
+  async status(options: CallOptions = {}): Promise<ExecutionStatus> {
+    const { status } = await this.#execute<{ status: string }>({ op: "status" }, options);
+    return status;
+  }
+
+  /**
+   * Waits for the result; the events need not be read. Rejects with `TaskError` if the task failed,
+   * with `QuestionPending` while a question is open, with `TaskTimeout` after `timeout`.
+   */
+  async result(options: ResultOptions = {}): Promise<TaskResult> {
+    const timeout = seconds("timeout", options.timeout);
+    try {
+      const wire = await this.#execute<WireTaskResult>({ op: "result", timeout }, options);
+      return new TaskResult(wire);
+    } catch (error) {
+      if (error instanceof QuestionPending) error.task = this;
+      throw error;
+    }
+  }
+
+  /** Stops reading events and frees the socket. Does not cancel the task. */
+  async close(): Promise<void> {
+    await this.#stream?.close();
+    this.#native.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<AgiEvent, undefined, undefined> {
+    this.#stream ??= new EventStream(this.#native.events(), this.#signal);
+    const stream = this.#stream;
+    return {
+      // Uses `this`, so that the task lives as long as its iterator.
+      next: () => (this.#stream ?? stream).next(),
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #execute<T>(operation: object, options: CallOptions): Promise<T> {
+    const result = await execute<T>(this.#native, operation, options.signal);
+    // An unreachable task frees its socket; this one is reachable until it has its answer.
+    void this.#native;
+    return result;
+  }
+}
+
+/** What `runTask` needs of a session. */
+interface Starter {
+  readonly sessionId: string;
+  startTask(message: string, options: StartTaskOptions): Promise<Task>;
+}
+
+/**
+ * Starts a task, hands its events and questions to the callbacks and waits for the result.
+ * @internal
+ */
+export async function runTask(
+  session: Starter,
+  message: string,
+  options: RunTaskOptions,
+): Promise<TaskResult> {
+  checkCallback("onQuestion", options.onQuestion);
+  checkCallback("onEvent", options.onEvent);
+  seconds("timeout", options.timeout);
+  const limit = new Limit(options.timeout, options.signal);
+  let task: Task | undefined;
+  let open = false;
+  try {
+    task = await session.startTask(message, { startUrl: options.startUrl, signal: limit.signal });
+    if (options.onQuestion !== undefined || options.onEvent !== undefined) {
+      await follow(task, options, limit.signal).catch((error) => {
+        // `result` then knows what to say about it.
+        if (error !== limit.expired) throw error;
+      });
+    }
+    return await task.result({ timeout: limit.left(), signal: options.signal });
+  } catch (error) {
+    open = error instanceof QuestionPending;
+    const timedOut = error === limit.expired || error instanceof TaskTimeout;
+    if (timedOut && options.cancelOnTimeout) await task?.cancel().catch(() => {});
+    if (error !== limit.expired) throw error;
+    throw new TaskTimeout(
+      `The task was not started within ${options.timeout} ms. Raise \`timeout\`; look at the session's messages before you start it again.`,
+      { sessionId: session.sessionId },
+    );
+  } finally {
+    limit.clear();
+    // A pending question leaves the task with the caller.
+    if (!open) await task?.close();
+  }
+}
+
+/** Hands the events to the callbacks until the task ends or has a question that nobody answers. */
+async function follow(task: Task, options: RunTaskOptions, signal: AbortSignal): Promise<void> {
+  const { onEvent, onQuestion } = options;
+  const events = task[Symbol.asyncIterator]();
+  for (;;) {
+    const { value: event, done } = await guarded(events.next(), signal);
+    if (done || event === undefined) return;
+    if (onEvent !== undefined) await guarded(onEvent(event), signal);
+    if (event.type !== "question") continue;
+    if (onQuestion !== undefined) {
+      const answer = await guarded(onQuestion(event), signal);
+      await guarded(task.answer(text("onQuestion's answer", answer), { signal }), signal);
+    } else if (task.question !== null) {
+      return;
+    }
+  }
+}
+
+/**
+ * The promise, or the signal's reason as soon as it aborts.
+ * @internal
+ */
+export function guarded<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = () => reject(signal.reason);
+    const release = () => signal.removeEventListener("abort", onAbort);
+    signal.addEventListener("abort", onAbort);
+    Promise.resolve(promise).then(resolve, reject).finally(release);
+  });
+}
+
+/**
+ * A time limit and the caller's signal, as one signal.
+ * @internal
+ */
+export class Limit {
+  /** The reason with which the signal aborts when the time is up. */
+  readonly expired = Symbol("expired");
+  readonly #controller = new AbortController();
+  readonly #end: number | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #release: () => void;
+
+  constructor(timeout: number | undefined, signal: AbortSignal | undefined) {
+    const onAbort = () => this.#controller.abort(signal?.reason);
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#release = () => signal?.removeEventListener("abort", onAbort);
+    if (timeout === undefined || timeout > LONGEST_TIMER) return;
+    this.#end = performance.now() + timeout;
+    this.#timer = setTimeout(() => this.#controller.abort(this.expired), timeout);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Milliseconds left, at least a moment; undefined: no limit. */
+  left(): number | undefined {
+    if (this.#end === undefined) return undefined;
+    return Math.max(this.#end - performance.now(), 1);
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#release();
+  }
+}
+
+/** setTimeout takes no longer one (almost 25 days). */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+function checkCallback(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") {
+    throw new InvalidRequestError(`\`${name}\` must be a function, not ${typeof value}.`);
+  }
+}

@@ -1,0 +1,117 @@
+// The language-neutral cases of tests/contract/, for Node, by the same ids.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Agi, Emulator, SessionwireError } from "sessionwire";
+
+delete process.env.AGI_API_KEY;
+delete process.env.AGI_BASE_URL;
+
+function cases(file) {
+  return JSON.parse(readFileSync(new URL(`../contract/${file}`, import.meta.url), "utf8")).cases;
+}
+
+/** A value of a case: as it stands, or a long text described. */
+function value(described) {
+  // What is not there is undefined here, not null.
+  if (typeof described?.repeat !== "string") return described ?? undefined;
+  return (described.prefix ?? "") + described.repeat.repeat(described.count);
+}
+
+/** The names of this language. */
+function camel(text) {
+  return text.replace(/([a-z])_([a-z])/g, (_, before, after) => before + after.toUpperCase());
+}
+
+function camelKeys(args) {
+  return Object.fromEntries(Object.entries(args).map(([name, arg]) => [camel(name), value(arg)]));
+}
+
+/** Makes a case's call. */
+async function call(name, args, client, session) {
+  const { sessionId, message, url, ...options } = camelKeys(args);
+  const sessions = client.sessions;
+  const calls = {
+    list: () => sessions.list(),
+    create: () => sessions.create(options),
+    attach: () => sessions.attach(sessionId),
+    get: () => sessions.get(sessionId ?? session.sessionId),
+    delete: () => sessions.delete(sessionId),
+    delete_session: () => session.delete(options),
+    message: () => session.sendMessage(message ?? "hello", options),
+    run_task: () => session.runTask(message),
+    start_task: () => session.startTask(message),
+    status: () => session.executionStatus(),
+    messages: () => session.messages(options),
+    events: () => session.events(options),
+    pause: () => session.pause(),
+    resume: () => session.resume(),
+    navigate: () => session.navigate(url ?? "http://127.0.0.1:9/"),
+  };
+  await calls[name]();
+}
+
+/** The class by its name, every field, and the parts of the text. */
+function check(error, expect) {
+  assert.ok(error instanceof SessionwireError, String(error));
+  assert.equal(error.constructor.name, expect.name, error.message);
+  const { name: _, text = [], message, retry_after, code, ...fields } = expect;
+  for (const part of text) {
+    assert.ok(error.message.includes(camel(part)), `${error.message} lacks ${camel(part)}`);
+  }
+  if (message !== undefined) assert.equal(error.detail, message);
+  if (code !== undefined) assert.equal(error.code, code);
+  if (retry_after !== undefined) {
+    assert.equal(error.retryAfter, retry_after === null ? null : retry_after * 1000);
+  }
+  for (const [field, wanted] of Object.entries(fields)) {
+    // A field that a class does not have says as much as one that is empty.
+    assert.equal(error[camel(field)] || null, wanted || null, field);
+  }
+}
+
+async function failure(work) {
+  try {
+    await work();
+  } catch (error) {
+    return error;
+  }
+  throw new assert.AssertionError({ message: "nothing was thrown" });
+}
+
+for (const { id, fault, call: name, expect } of cases("errors.json")) {
+  test(id, async () => {
+    const emulator = await Emulator.start();
+    const client = emulator.agi({ maxRetries: 0 });
+    try {
+      const session = await client.sessions.create();
+      emulator.fail(fault);
+      check(await failure(() => call(name, {}, client, session)), expect);
+    } finally {
+      await client.close();
+      await emulator.close();
+    }
+  });
+}
+
+for (const { id, call: name, args, expect } of cases("bad_input.json")) {
+  test(id, async () => {
+    const emulator = await Emulator.start();
+    const client = emulator.agi();
+    try {
+      const session = await client.sessions.create();
+      emulator.clearRequests();
+      const error = await failure(() =>
+        name === "client"
+          ? new Agi({ baseUrl: emulator.url, apiKey: "some-key", ...camelKeys(args) })
+          : call(name, args, client, session),
+      );
+      check(error, expect);
+      assert.deepEqual(emulator.requests(), []);
+    } finally {
+      await client.close();
+      await emulator.close();
+    }
+  });
+}

@@ -1,0 +1,175 @@
+// The process: it ends promptly, waits where it must, and survives workers and signals. And the
+// examples and the command line, as processes of their own.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { Emulator } from "sessionwire";
+import { node, root, serve, until } from "./helpers.mjs";
+
+let emulator;
+let env;
+
+before(async () => {
+  emulator = await Emulator.start({ stepDelay: 1 });
+  emulator.scenario({
+    tasks: [
+      { match: "for ever", steps: [{ thought: "a" }, { delay: 600 }] },
+      { match: "", steps: [{ thought: "a" }, { done: "fine" }] },
+    ],
+  });
+  env = { AGI_BASE_URL: emulator.url, AGI_API_KEY: emulator.apiKey };
+});
+
+after(() => emulator.close());
+
+const setup = `
+  import { Agi } from "sessionwire";
+  const client = new Agi();
+  const session = await client.sessions.create();
+`;
+
+function run(code, options = {}) {
+  return node(["--input-type=module", "-e", code], { env, ...options });
+}
+
+test("g05 the process ends promptly whatever is open", async () => {
+  for (const code of [
+    // An emulator, a client and a session that nobody closes.
+    `${setup} import { Emulator } from "sessionwire"; await Emulator.start();`,
+    // A stream and a task that nobody reads.
+    `${setup} session.events(); await session.startTask("for ever");`,
+    // A stream that was read and left.
+    `${setup} await session.sendMessage("for ever"); for await (const _ of session.events()) break;`,
+    // In the middle of everything.
+    `${setup} session.events().next(); session.runTask("for ever"); process.exit(0);`,
+    // Right after an await.
+    `${setup} await session.executionStatus();`,
+  ]) {
+    const result = await run(code);
+    assert.equal(result.code, 0, `${code}\n${result.stderr}`);
+    assert.equal(result.stderr, "");
+    assert.ok(result.milliseconds < 5_000, `${code} took ${result.milliseconds} ms`);
+  }
+});
+
+test("a waiting stream keeps the process alive until it is closed", async () => {
+  const result = await run(`${setup}
+    const stream = session.events();
+    process.on("exit", () => console.log("exit"));
+    setTimeout(async () => { console.log("closing"); await stream.close(); }, 300).unref();
+    console.log(JSON.stringify(await stream.next()));
+  `);
+  assert.equal(result.code, 0, result.stderr);
+  assert.equal(result.stdout, 'closing\n{"done":true}\nexit\n');
+});
+
+test("20 short scripts that exit right after an await end cleanly", async () => {
+  for (let n = 0; n < 20; n += 1) {
+    const result = await run(`${setup} await client.sessions.list(); process.exit(3);`);
+    assert.deepEqual([result.code, result.stderr], [3, ""]);
+  }
+});
+
+test("a worker can be terminated while a call and a stream are pending", async () => {
+  for (let n = 0; n < 5; n += 1) {
+    await until(() => emulator.openStreams === 0);
+    const worker = new Worker(
+      `
+      const { parentPort } = require("node:worker_threads");
+      const { Agi } = require("sessionwire");
+      (async () => {
+        const client = new Agi();
+        const session = await client.sessions.create();
+        session.events().next();
+        session.runTask("for ever").catch(() => {});
+        parentPort.postMessage("waiting");
+      })();
+      `,
+      { eval: true, env: { ...process.env, ...env } },
+    );
+    await once(worker, "message");
+    await until(() => emulator.openStreams === 2);
+    assert.equal(await worker.terminate(), 1);
+  }
+  // This thread's half is untouched.
+  const client = emulator.agi();
+  assert.equal((await client.runTask("go")).text, "fine");
+  await client.close();
+});
+
+test("a worker's own environment counts", async () => {
+  const worker = new Worker(
+    `
+    const { parentPort } = require("node:worker_threads");
+    process.env.AGI_BASE_URL = "http://127.0.0.1:9";
+    process.env.AGI_API_KEY = "mine";
+    const { Agi } = require("sessionwire");
+    parentPort.postMessage(new Agi().baseUrl);
+    `,
+    { eval: true },
+  );
+  assert.deepEqual(await once(worker, "message"), ["http://127.0.0.1:9/v1"]);
+  await worker.terminate();
+});
+
+test("the examples run without a key", async () => {
+  for (const [file, words] of [
+    ["quickstart.mjs", /result: .*morning/],
+    ["quickstart.cjs", /result: /],
+    ["live-events.mjs", /question\t[\s\S]*result: .*green/],
+    ["emulator.mjs", /result: The cheapest costs \$41\.50/],
+  ]) {
+    const result = await node([join("examples/node", file)]);
+    assert.equal(result.code, 0, result.stderr);
+    assert.equal(result.stderr, "");
+    assert.match(result.stdout, words);
+  }
+});
+
+test("the TypeScript example compiles for Node 20 and runs", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "sessionwire-"));
+  try {
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    const config = join(root, "tests/node/types/tsconfig.example.json");
+    const compiled = await node([tsc, "-p", config, "--outDir", folder], { timeout: 60_000 });
+    assert.equal(compiled.code, 0, compiled.stdout);
+    await writeFile(join(folder, "package.json"), '{"type": "module"}');
+    await mkdir(join(folder, "node_modules"));
+    await symlink(root, join(folder, "node_modules/sessionwire"));
+    const result = await node([join(folder, "quickstart.js")]);
+    assert.equal(result.code, 0, result.stderr);
+    assert.match(result.stdout, /thought: [\s\S]*result: .* \d+/);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("the command line is the same program: status, output, Ctrl-C", async () => {
+  const bin = join(root, "dist/cjs/bin.js");
+  const page = await serve((_request, response) => {
+    response.writeHead(200, { "content-type": "text/html" });
+    response.end("<title>A small shop</title><h1>Tea</h1><p>$4.50</p>");
+  });
+  const done = await node([bin, "run", "What does tea cost?", "--local", "--start-url", page.url]);
+  await page.close();
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stdout, /4\.50/);
+  assert.equal((await node([bin, "--no-such-option"])).code, 2);
+  const late = await node([bin, "run", "for ever", "--timeout", "0.2"], { env });
+  assert.equal(late.code, 4, late.stderr);
+
+  const sessions = emulator.sessionCount;
+  const child = spawn(process.execPath, [bin, "run", "for ever"], {
+    env: { ...process.env, ...env },
+  });
+  await once(child.stdout, "data");
+  child.kill("SIGINT");
+  assert.deepEqual(await once(child, "close"), [130, null]);
+  assert.equal(emulator.sessionCount, sessions);
+});

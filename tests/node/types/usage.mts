@@ -1,0 +1,173 @@
+// What users write must compile, and what is wrong must not. Checked by tsc, never run.
+
+import {
+  Agi,
+  type AgiEvent,
+  APIConnectionError,
+  APIStatusError,
+  type CreateSessionOptions,
+  Emulator,
+  type EventStream,
+  InvalidRequestError,
+  type Message,
+  QuestionPending,
+  RateLimitError,
+  type Screenshot,
+  Session,
+  SessionwireError,
+  StreamError,
+  type Task,
+  TaskError,
+  type TaskResult,
+  TaskTimeout,
+} from "sessionwire";
+
+/** Compiles only if the two types are the same. */
+type Same<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function same<A, B>(_: Same<A, B>): void {}
+
+declare const signal: AbortSignal;
+declare const maybeSignal: AbortSignal | undefined;
+
+export async function theShapeOfUse(): Promise<void> {
+  await using client = new Agi();
+  await using session = await client.sessions.create({ agentName: "agi-0" });
+  const result = await session.runTask("...", {
+    onQuestion: async (question) => {
+      same<typeof question.type, "question">(true);
+      return "morning";
+    },
+    onEvent: (event) => console.log(event.text),
+    signal,
+    timeout: 600_000,
+    cancelOnTimeout: true,
+  });
+  same<typeof result, TaskResult>(true);
+  for await (const event of session.events({ eventTypes: ["question", "done"] })) {
+    same<typeof event, AgiEvent>(true);
+  }
+  await using task = await session.startTask("x", { signal: maybeSignal, startUrl: undefined });
+  same<typeof task, Task>(true);
+  await using stream = session.events();
+  same<typeof stream, EventStream>(true);
+  const readable: ReadableStream<AgiEvent> = ReadableStream.from<AgiEvent>(stream);
+  await readable.cancel();
+}
+
+export async function plainNode20(): Promise<void> {
+  const client = new Agi({ apiKey: "k", timeout: 1000, headers: { a: "b" } });
+  try {
+    const session = await client.sessions.create();
+    try {
+      const shot: Screenshot = await session.screenshot({ signal });
+      const image: Buffer = shot.image;
+      await shot.save(new URL("file:///tmp/x.jpg"));
+      const url: string = await session.navigate(`https://x.example/${image.length}`);
+      const created: Date | null = session.createdAt;
+      const five: number = await session.paused(() => url.length + (created?.getTime() ?? 0));
+      const status: string = await session.wait({ timeout: five });
+      for await (const message of session.followMessages()) same<typeof message, Message>(true);
+      console.log(status satisfies string, (await session.messages()).hasAgent);
+    } finally {
+      await session.delete({ saveSnapshotMode: "filesystem", saveAsDefault: true });
+    }
+  } finally {
+    await client.close();
+  }
+}
+
+export function events(event: AgiEvent): unknown {
+  same<typeof event.id, number | null>(true);
+  same<typeof event.raw, string>(true);
+  same<typeof event.messageId, number | null>(true);
+  switch (event.type) {
+    case "thought":
+      same<typeof event.data.text, string>(true);
+      return event.data.message_id;
+    case "step":
+      return event.data.url?.length;
+    case "done":
+      same<typeof event.data.result, unknown>(true);
+      return event.data.result;
+    case "error":
+      same<typeof event.data.status_code, number | undefined>(true);
+      return event.data.error.length;
+    case "paused":
+    case "resumed":
+    case "heartbeat":
+      return event.data.timestamp.length;
+    case "question":
+    case "log":
+    case "user":
+      return event.text;
+    default:
+      same<typeof event, never>(true);
+      return undefined;
+  }
+}
+
+export function results(result: TaskResult): void {
+  same<typeof result.data, unknown>(true);
+  same<ReturnType<typeof result.json>, unknown>(true);
+  const price = result.parse((value) => (value as { price: number }).price);
+  same<typeof price, number>(true);
+  const schema = { parse: (value: unknown): Date => new Date(String(value)) };
+  same<ReturnType<typeof schema.parse>, Date>(true);
+  const date = result.parse(schema);
+  same<typeof date, Date>(true);
+}
+
+export function errors(error: unknown): string | number | null | undefined {
+  if (error instanceof RateLimitError) {
+    same<typeof error.retryAfter, number | null>(true);
+    return error.statusCode;
+  }
+  if (error instanceof APIStatusError) return error.requestId;
+  if (error instanceof APIConnectionError) return error.maybeDelivered ? 1 : 0;
+  if (error instanceof QuestionPending) {
+    same<typeof error.task, Task | null>(true);
+    return error.question?.text;
+  }
+  if (error instanceof TaskError) return error.reason ?? error.events[0]?.text;
+  if (error instanceof TaskTimeout) return error.sessionId;
+  if (error instanceof StreamError) return error.lastEventId;
+  if (error instanceof InvalidRequestError) return error.code;
+  if (error instanceof SessionwireError) return error.detail;
+  return null;
+}
+
+export async function emulator(): Promise<void> {
+  await using emulator = await Emulator.start({ port: 0, stepDelay: 10, scenario: { tasks: [] } });
+  emulator.fail({ on: "events", cut_after: 7, times: 0 });
+  emulator.scenario({
+    tasks: [{ match: "x", steps: [{ repeat: 2, steps: [{ thought: "{n}" }] }, { done: [1] }] }],
+  });
+  const received: Date | undefined = emulator.requests()[0]?.receivedAt;
+  same<typeof emulator.openStreams, number>(true);
+  console.log(received, emulator.url, emulator.apiKey, emulator.agi().sessions.list());
+}
+
+export async function mistakes(client: Agi, session: Session): Promise<void> {
+  // @ts-expect-error an option that does not exist
+  new Agi({ api_key: "k" });
+  // @ts-expect-error the key is not readable
+  client.apiKey;
+  // @ts-expect-error wrong type
+  await session.runTask(5);
+  // @ts-expect-error an answer is a string
+  await session.runTask("x", { onQuestion: () => 5 });
+  // @ts-expect-error no such mode
+  await session.delete({ saveSnapshotMode: "all" });
+  // @ts-expect-error fields are read-only
+  session.sessionId = "x";
+  // @ts-expect-error made by the client only
+  new Session(client, {}, 5);
+  // @ts-expect-error started, not constructed
+  new Emulator();
+  // @ts-expect-error no such endpoint
+  (await Emulator.start()).fail({ on: "nowhere", hang: true });
+  const options: CreateSessionOptions = { maxSteps: 5, extraBody: { anything: [1] } };
+  // @ts-expect-error a number
+  options.maxSteps = "5";
+}
