@@ -1,0 +1,102 @@
+//! What the tests of the core share: an emulator and a client on it.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use serde_json::{Value, json};
+use sessionwire::agi::{Client, CreateSession, Event, Session};
+use sessionwire::{ClientConfig, ClientOptions, EventStream};
+use sessionwire_emulator::{Emulator, Options};
+
+/// An emulator whose agent does not dawdle.
+pub async fn emulator() -> Emulator {
+    emulator_with(json!({})).await
+}
+
+/// An emulator with some options set.
+pub async fn emulator_with(mut options: Value) -> Emulator {
+    options["step_delay"] = json!(0.0);
+    let options: Options = serde_json::from_value(options).expect("the options are known");
+    Emulator::start(options).await.expect("a free port")
+}
+
+/// A client of this emulator.
+pub fn client(emulator: &Emulator) -> Client {
+    client_with(emulator, json!({}))
+}
+
+/// A client with some options set.
+pub fn client_with(emulator: &Emulator, mut options: Value) -> Client {
+    options["base_url"] = json!(emulator.url());
+    options["api_key"] = json!(emulator.api_key());
+    build(options).expect("the options are right")
+}
+
+/// A client from options alone, with an empty environment.
+pub fn build(options: Value) -> sessionwire::Result<Client> {
+    let options: ClientOptions = serde_json::from_value(options).expect("the options are known");
+    Client::new(ClientConfig::resolve_with(options, &|_| None)?)
+}
+
+/// A fresh session.
+pub async fn session(client: &Client) -> Session {
+    client
+        .sessions()
+        .create(CreateSession::default())
+        .await
+        .expect("a session")
+}
+
+/// Sets what the agent does.
+pub fn script(emulator: &Emulator, tasks: Value) {
+    emulator.scenario(serde_json::from_value(json!({ "tasks": tasks })).expect("a scenario"));
+}
+
+/// Injects a fault.
+pub fn fail(emulator: &Emulator, fault: Value) {
+    emulator
+        .fail(serde_json::from_value(fault).expect("a fault"))
+        .expect("a fault with a meaning");
+}
+
+/// A task of `count` thoughts and a result.
+pub fn long_task(count: usize) -> Value {
+    json!([{"steps": [
+        {"repeat": count, "steps": [{"thought": "thought {n}"}]},
+        {"done": {"summary": "all thought through", "count": count}},
+    ]}])
+}
+
+/// Reads a stream to its end.
+pub async fn all(stream: &mut EventStream) -> Vec<Event> {
+    let mut events = Vec::new();
+    while let Some(event) = stream.next().await {
+        events.push(event.expect("the stream holds"));
+    }
+    events
+}
+
+/// The ids of events, in their order.
+pub fn ids(events: &[Event]) -> Vec<i64> {
+    events.iter().filter_map(Event::id).collect()
+}
+
+/// How often the emulator received a request, by method and end of the path.
+pub fn count(emulator: &Emulator, method: &str, path_end: &str) -> usize {
+    emulator
+        .requests()
+        .iter()
+        .filter(|request| request.method == method && request.path.ends_with(path_end))
+        .count()
+}
+
+/// Waits until a condition holds. Panics after ten seconds.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !holds() {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "{what} did not come about"
+        );
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,204 @@
+//! The language-neutral cases of `tests/contract/`, for Rust.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sessionwire::agi::{
+    Client, CreateSession, EventOptions, ListMessages, RunTask, SendMessage, Session,
+    SnapshotOptions, StartTask,
+};
+use sessionwire::{Error, Result};
+use sessionwire_tests::{build, client_with, emulator, fail, session};
+
+fn cases(file: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../contract")
+        .join(file);
+    let text = std::fs::read_to_string(path).unwrap();
+    let cases = serde_json::from_str::<Value>(&text).unwrap()["cases"]
+        .as_array()
+        .unwrap()
+        .clone();
+    assert!(!cases.is_empty());
+    cases
+}
+
+/// A value of a case: as it stands, or a long text described.
+fn value(described: &Value) -> Value {
+    match described.get("repeat").and_then(Value::as_str) {
+        Some(part) => {
+            let count = described["count"].as_u64().unwrap() as usize;
+            let prefix = described
+                .get("prefix")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            json!(format!("{prefix}{}", part.repeat(count)))
+        }
+        None => described.clone(),
+    }
+}
+
+fn text(args: &Value, name: &str) -> String {
+    value(&args[name]).as_str().unwrap_or_default().to_owned()
+}
+
+fn message(args: &Value) -> SendMessage {
+    let start_url = args.get("start_url").map(|_| text(args, "start_url"));
+    SendMessage {
+        message: text(args, "message"),
+        start_url,
+    }
+}
+
+async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> Result<()> {
+    let sessions = client.sessions();
+    let options: Value = match args.as_object() {
+        Some(args) => args
+            .iter()
+            .map(|(name, arg)| (name.clone(), value(arg)))
+            .collect(),
+        None => json!({}),
+    };
+    match name {
+        "list" => sessions.list().await.map(drop),
+        "create" => {
+            let create: CreateSession = serde_json::from_value(options).unwrap();
+            sessions.create(create).await.map(drop)
+        }
+        "attach" => sessions.attach(&text(args, "session_id")).map(drop),
+        "get" if args.get("session_id").is_some() => {
+            sessions.get(&text(args, "session_id")).await.map(drop)
+        }
+        "get" => sessions.get(session.id()).await.map(drop),
+        "delete" => sessions
+            .delete(&text(args, "session_id"), SnapshotOptions::default())
+            .await
+            .map(drop),
+        "delete_session" => session
+            .delete_with(serde_json::from_value(options).unwrap())
+            .await
+            .map(drop),
+        "message" if args.get("message").is_some() => {
+            session.send_message(message(args)).await.map(drop)
+        }
+        "message" => session
+            .send_message(SendMessage::new("hello"))
+            .await
+            .map(drop),
+        "run_task" => session
+            .run_task(RunTask::new(text(args, "message")))
+            .await
+            .map(drop),
+        "start_task" => session
+            .start_task(StartTask::new(text(args, "message")))
+            .await
+            .map(drop),
+        "status" => session.execution_status().await.map(drop),
+        "messages" => {
+            let options: ListMessages = serde_json::from_value(options).unwrap();
+            session.messages(options).await.map(drop)
+        }
+        "events" => {
+            let options: EventOptions = serde_json::from_value(options).unwrap();
+            session.events(options).map(drop)
+        }
+        "pause" => session.pause().await.map(drop),
+        "resume" => session.resume().await.map(drop),
+        "navigate" if args.get("url").is_some() => {
+            session.navigate(&text(args, "url")).await.map(drop)
+        }
+        "navigate" => session.navigate("http://127.0.0.1:9/").await.map(drop),
+        other => panic!("unknown call {other}"),
+    }
+}
+
+fn check(id: &str, error: &Error, expect: &Value) {
+    let fields: Value = serde_json::from_str(&error.to_json()).unwrap();
+    for (name, wanted) in expect.as_object().unwrap() {
+        if name == "text" {
+            for part in wanted.as_array().unwrap() {
+                let shown = error.to_string();
+                assert!(
+                    shown.contains(part.as_str().unwrap()),
+                    "{id}: {shown:?} lacks {part}"
+                );
+            }
+        } else {
+            assert_eq!(&fields[name], wanted, "{id}: {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn errors() {
+    for case in cases("errors.json") {
+        let id = case["id"].as_str().unwrap();
+        let emulator = emulator().await;
+        let client = client_with(&emulator, json!({"max_retries": 0}));
+        let session = session(&client).await;
+        fail(&emulator, case["fault"].clone());
+        let outcome = call(
+            case["call"].as_str().unwrap(),
+            &Value::Null,
+            &client,
+            &session,
+        )
+        .await;
+        let error = outcome.expect_err(id);
+        check(id, &error, &case["expect"]);
+    }
+}
+
+#[tokio::test]
+async fn bad_input() {
+    let emulator = emulator().await;
+    let client = client_with(&emulator, json!({}));
+    let session = session(&client).await;
+    for case in cases("bad_input.json") {
+        let id = case["id"].as_str().unwrap();
+        emulator.clear_requests();
+        let (name, args) = (case["call"].as_str().unwrap(), &case["args"]);
+        let error = if name == "client" {
+            let mut options = json!({"base_url": emulator.url(), "api_key": "some-key"});
+            options
+                .as_object_mut()
+                .unwrap()
+                .extend(args.as_object().unwrap().clone());
+            build(options).expect_err(id)
+        } else {
+            call(name, args, &client, &session).await.expect_err(id)
+        };
+        check(id, &error, &case["expect"]);
+        assert_eq!(emulator.requests().len(), 0, "{id}: something was sent");
+    }
+}
+
+#[test]
+fn every_answer_and_broken_connection_has_a_case() {
+    use sessionwire::ErrorKind as Kind;
+    let cases = cases("errors.json");
+    let known = |kind: Kind| {
+        cases
+            .iter()
+            .any(|case| case["expect"]["name"] == kind.name())
+    };
+    // These come from elsewhere: see bad_input.json and the tests of tasks and streams.
+    let others = [
+        Kind::Config,
+        Kind::InvalidRequest,
+        Kind::Timeout,
+        Kind::Stream,
+        Kind::EventTooLarge,
+        Kind::Task,
+        Kind::QuestionPending,
+        Kind::TaskTimeout,
+        Kind::Webhook,
+    ];
+    for kind in Kind::ALL {
+        assert!(
+            known(kind) || others.contains(&kind),
+            "errors.json has no case of {kind:?}"
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! The examples for Rust run.
+#![allow(missing_docs, unreachable_pub)]
+
+#[path = "../../../examples/rust/quickstart.rs"]
+mod quickstart;
+
+#[test]
+fn quickstart_runs() {
+    assert!(quickstart::main().is_ok());
+}

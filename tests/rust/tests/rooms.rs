@@ -1,0 +1,206 @@
+//! Who may use whom: the rules of ARCHITECTURE.md, section 2.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Every file with this ending below a folder, with its text.
+fn files(folder: &str, ending: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(
+                fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == ending)
+        {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+    assert!(!found.is_empty(), "{folder} has no .{ending} files");
+    found
+}
+
+/// Lines of code that hold one of the words; comments do not count.
+fn uses(text: &str, words: &[&str]) -> Vec<String> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .filter(|line| words.iter().any(|word| line.contains(word)))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn must_not_use(folder: &str, ending: &str, words: &[&str]) {
+    for (path, text) in files(folder, ending) {
+        let found = uses(&text, words);
+        assert!(
+            found.is_empty(),
+            "{} may not use {words:?}: {found:#?}",
+            path.display()
+        );
+    }
+}
+
+/// The crates that a manifest depends on.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(manifest)).unwrap();
+    let section = text
+        .split("\n[dependencies]")
+        .nth(1)
+        .expect("a section of dependencies");
+    let section = section.split("\n[").next().unwrap();
+    let names = section
+        .lines()
+        .filter_map(|line| line.split(['=', '.', ' ']).next());
+    names
+        .filter(|name| !name.is_empty() && !name.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_pure_parts_of_the_core_do_no_io() {
+    let io = [
+        "tokio",
+        "reqwest",
+        "Instant::now",
+        "SystemTime",
+        "std::net",
+        "std::thread",
+    ];
+    for file in [
+        "error.rs",
+        "config.rs",
+        "sse",
+        "stream/resume.rs",
+        "transport/retry.rs",
+        "transport/redirect.rs",
+        "transport/secret.rs",
+        "agi/models.rs",
+        "agi/events.rs",
+        "agi/validate.rs",
+        "agi/screenshot.rs",
+    ] {
+        let path = format!("core/src/{file}");
+        if root().join(&path).is_dir() {
+            must_not_use(&path, "rs", &io);
+        } else {
+            let text = fs::read_to_string(root().join(&path)).unwrap();
+            assert_eq!(uses(&text, &io), Vec::<String>::new(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn the_core_knows_no_binding_and_prints_nothing() {
+    must_not_use(
+        "core/src",
+        "rs",
+        &["pyo3", "napi", "println!", "print!(", "eprint"],
+    );
+}
+
+#[test]
+fn only_the_configuration_reads_the_environment() {
+    for (path, text) in files("core/src", "rs") {
+        if !path.ends_with("config.rs") {
+            assert_eq!(
+                uses(&text, &["env::var"]),
+                Vec::<String>::new(),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_emulator_is_an_independent_witness() {
+    assert!(!dependencies("emulator/Cargo.toml").contains(&"sessionwire".to_owned()));
+    must_not_use("emulator/src", "rs", &["sessionwire::", "pyo3", "napi"]);
+}
+
+#[test]
+fn the_core_does_not_know_the_emulator() {
+    assert!(
+        !dependencies("core/Cargo.toml")
+            .iter()
+            .any(|name| name.contains("emulator"))
+    );
+}
+
+#[test]
+fn the_bindings_hold_no_http() {
+    for room in ["bindings-python", "bindings-node"] {
+        let manifest = dependencies(&format!("{room}/Cargo.toml"));
+        assert!(
+            !manifest
+                .iter()
+                .any(|name| matches!(name.as_str(), "reqwest" | "hyper" | "http" | "axum")),
+            "{manifest:?}"
+        );
+        must_not_use(&format!("{room}/src"), "rs", &["reqwest", "hyper::"]);
+    }
+    let http = [
+        "import requests",
+        "urllib.request",
+        "http.client",
+        "import httpx",
+        "import socket",
+    ];
+    must_not_use("bindings-python/python/sessionwire", "py", &http);
+    must_not_use(
+        "bindings-node/ts",
+        "ts",
+        &["fetch(", "node:http", "node:net", "undici"],
+    );
+}
+
+#[test]
+fn nobody_but_the_bindings_is_unsafe() {
+    for room in ["core", "emulator", "cli"] {
+        let library = fs::read_to_string(root().join(room).join("src/lib.rs")).unwrap();
+        assert!(library.contains("#![forbid(unsafe_code)]"), "{room}");
+    }
+    for room in ["bindings-python/src", "bindings-node/src"] {
+        for (path, text) in files(room, "rs") {
+            let lines: Vec<&str> = text.lines().collect();
+            for (at, line) in lines.iter().enumerate() {
+                if line.contains("unsafe {") || line.contains("unsafe impl") {
+                    let above = &lines[at.saturating_sub(4)..=at];
+                    assert!(
+                        above.iter().any(|line| line.contains("SAFETY")),
+                        "{}:{}",
+                        path.display(),
+                        at + 1
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn one_version_for_all_packages() {
+    let version = env!("CARGO_PKG_VERSION");
+    let npm = fs::read_to_string(root().join("package.json")).unwrap();
+    assert!(
+        npm.contains(&format!("\"version\": \"{version}\"")),
+        "package.json has another version"
+    );
+    let python = fs::read_to_string(root().join("pyproject.toml")).unwrap();
+    assert!(
+        python.contains("dynamic = [\"version\"]"),
+        "pyproject.toml takes its version from Cargo.toml"
+    );
+}

@@ -1,0 +1,304 @@
+//! Event streams: filters, ends, limits and what they leave behind.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use serde_json::json;
+use sessionwire::ErrorKind;
+use sessionwire::agi::{Event, EventOptions, SendMessage, StartTask};
+use sessionwire_tests::{
+    all, build, client, client_with, count, emulator, emulator_with, fail, ids, long_task, script,
+    session, until,
+};
+
+fn types(events: &[Event]) -> Vec<&str> {
+    events
+        .iter()
+        .map(|event| event.event_type().name())
+        .collect()
+}
+
+#[tokio::test]
+async fn only_the_wanted_types_come() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"thought": "a"}, {"step": "b"}, {"log": "c"}, {"done": "d"}]}]),
+    );
+    let client = client(&emulator);
+    let session = session(&client).await;
+    session.send_message(SendMessage::new("go")).await.unwrap();
+    let only_steps = EventOptions {
+        event_types: Some(vec!["step".into()]),
+        ..EventOptions::default()
+    };
+    let events = all(&mut session.events(only_steps).unwrap()).await;
+    assert_eq!(types(&events), ["step"]);
+    let everything = all(&mut session.events(EventOptions::default()).unwrap()).await;
+    assert_eq!(types(&everything), ["thought", "step", "log", "done"]);
+}
+
+#[tokio::test]
+async fn heartbeats_come_when_asked_for() {
+    let emulator = emulator_with(json!({"heartbeat_interval": 0.02})).await;
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let options = EventOptions {
+        event_types: Some(vec!["heartbeat".into()]),
+        ..EventOptions::default()
+    };
+    let mut events = session.events(options).unwrap();
+    for _ in 0..3 {
+        let event = events.next().await.unwrap().unwrap();
+        assert_eq!((event.event_type().name(), event.id()), ("heartbeat", None));
+    }
+}
+
+#[tokio::test]
+async fn a_live_only_stream_skips_the_history() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([
+            {"match": "old", "steps": [{"thought": "old"}, {"done": "old"}]},
+            {"match": "new", "steps": [{"question": "go?"}, {"thought": "new"}, {"done": "new"}]},
+        ]),
+    );
+    let client = client(&emulator);
+    let session = session(&client).await;
+    session
+        .start_task(StartTask::new("old"))
+        .await
+        .unwrap()
+        .result(None)
+        .await
+        .unwrap();
+    let task = session.start_task(StartTask::new("new")).await.unwrap();
+    task.result(None).await.unwrap_err();
+    let options = EventOptions {
+        include_history: false,
+        ..EventOptions::default()
+    };
+    fail(&emulator, json!({"on": "events", "cut_after": 1}));
+    let mut events = session.events(options).unwrap();
+    until("the live stream", || emulator.open_streams() == 2).await;
+    task.answer("yes").await.unwrap();
+    let texts: Vec<String> = all(&mut events).await.iter().map(Event::text).collect();
+    assert_eq!(texts, ["new", "new"]);
+}
+
+#[tokio::test]
+async fn g05_a_dropped_stream_frees_its_socket() {
+    let emulator = emulator().await;
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let events = session.events(EventOptions::default()).unwrap();
+    until("the stream", || emulator.open_streams() == 1).await;
+    drop(events);
+    until("the end of the stream", || emulator.open_streams() == 0).await;
+    script(&emulator, json!([{"steps": [{"question": "?"}]}]));
+    let task = session.start_task(StartTask::new("ask")).await.unwrap();
+    until("the task's stream", || emulator.open_streams() == 1).await;
+    drop(task);
+    until("the end of the task's stream", || {
+        emulator.open_streams() == 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_key_and_a_missing_session_end_the_stream_at_once() {
+    let emulator = emulator_with(json!({"api_keys": ["right-key"]})).await;
+    let client = client(&emulator);
+    let error = client
+        .sessions()
+        .attach("nope")
+        .unwrap()
+        .events(EventOptions::default())
+        .unwrap()
+        .next()
+        .await;
+    assert_eq!(error.unwrap().unwrap_err().kind(), ErrorKind::NotFound);
+    let session = session(&client).await;
+    let stranger = build(json!({"base_url": emulator.url(), "api_key": "wrong-key"})).unwrap();
+    let attached = stranger.sessions().attach(session.id()).unwrap();
+    let error = attached
+        .events(EventOptions::default())
+        .unwrap()
+        .next()
+        .await;
+    assert_eq!(
+        error.unwrap().unwrap_err().kind(),
+        ErrorKind::Authentication
+    );
+    assert_eq!(count(&emulator, "GET", "/events"), 2);
+}
+
+#[tokio::test]
+async fn a_session_deleted_elsewhere_ends_the_stream_with_a_reason() {
+    let emulator = emulator().await;
+    script(&emulator, json!([{"steps": [{"question": "?"}]}]));
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let mut events = session.events(EventOptions::default()).unwrap();
+    session.send_message(SendMessage::new("ask")).await.unwrap();
+    assert_eq!(events.next().await.unwrap().unwrap().text(), "?");
+    session.delete().await.unwrap();
+    let error = events.next().await.unwrap().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.reason()),
+        (ErrorKind::Stream, Some("session_gone"))
+    );
+    assert_eq!(error.last_event_id(), Some(2));
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_opened_gives_up_with_the_cause() {
+    let emulator = emulator().await;
+    let client = client(&emulator);
+    let session = session(&client).await;
+    fail(
+        &emulator,
+        json!({"on": "events", "status": 503, "times": 0}),
+    );
+    fail(
+        &emulator,
+        json!({"on": "messages", "status": 503, "headers": {"Retry-After": "0"}, "times": 0}),
+    );
+    let options = EventOptions {
+        max_reconnects: 1,
+        ..EventOptions::default()
+    };
+    let error = session
+        .events(options)
+        .unwrap()
+        .next()
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InternalServer);
+}
+
+#[tokio::test]
+async fn g01_any_splitting_of_the_bytes_gives_the_same_events() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"thought": "grüße — 你好"}, {"log": "two\nlines"}, {"done": {"a": [1, 2]}}]}]),
+    );
+    let client = client(&emulator);
+    let session = session(&client).await;
+    session.send_message(SendMessage::new("go")).await.unwrap();
+    let whole = all(&mut session.events(EventOptions::default()).unwrap()).await;
+    for size in [1, 2, 3, 7] {
+        fail(&emulator, json!({"on": "events", "split": size}));
+        let split = all(&mut session.events(EventOptions::default()).unwrap()).await;
+        let raw = |events: &[Event]| {
+            events
+                .iter()
+                .map(|event| event.raw().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(raw(&split), raw(&whole), "{size} bytes at a time");
+    }
+}
+
+#[tokio::test]
+async fn g01_events_without_ids_come_once() {
+    let emulator = emulator().await;
+    script(&emulator, long_task(20));
+    fail(
+        &emulator,
+        json!({"on": "events", "omit_ids": true, "cut_after": 12}),
+    );
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let task = session.start_task(StartTask::new("think")).await.unwrap();
+    assert_eq!(
+        ids(&all(&mut task.events()).await),
+        (2..=22).collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
+async fn g10_a_slow_reader_holds_the_server_back() {
+    let emulator = emulator().await;
+    script(&emulator, long_task(50_000));
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let task = session.start_task(StartTask::new("flood")).await.unwrap();
+    until("a full queue", || task.queue().len() >= 4096).await;
+    assert!(
+        task.queue().len() < 10_000,
+        "{} events wait",
+        task.queue().len()
+    );
+    assert_eq!(all(&mut task.events()).await.len(), 50_001);
+}
+
+#[tokio::test]
+async fn g01_a_gap_that_cannot_be_looked_up_at_once_loses_nothing() {
+    let emulator = emulator().await;
+    script(&emulator, long_task(30));
+    fail(&emulator, json!({"on": "events", "cut_after": 10}));
+    fail(&emulator, json!({"on": "events", "drop_ids": [20, 21]}));
+    fail(
+        &emulator,
+        json!({"on": "messages", "status": 503, "times": 1}),
+    );
+    let client = client_with(&emulator, json!({"max_retries": 0}));
+    let session = session(&client).await;
+    let task = session.start_task(StartTask::new("think")).await.unwrap();
+    assert_eq!(
+        ids(&all(&mut task.events()).await),
+        (2..=32).collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
+async fn g01_a_clean_end_at_an_old_result_is_not_the_end() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([
+            {"match": "old", "steps": [{"done": "old"}]},
+            {"match": "new", "steps": [{"question": "?"}, {"done": "new"}]},
+        ]),
+    );
+    let client = client(&emulator);
+    let session = session(&client).await;
+    session
+        .start_task(StartTask::new("old"))
+        .await
+        .unwrap()
+        .result(None)
+        .await
+        .unwrap();
+    let task = session.start_task(StartTask::new("new")).await.unwrap();
+    task.result(None).await.unwrap_err();
+    // A proxy that ends the stream properly right after the first task's result.
+    fail(&emulator, json!({"on": "events", "end_after": 1}));
+    let mut events = session.events(EventOptions::default()).unwrap();
+    assert_eq!(events.next().await.unwrap().unwrap().text(), "old");
+    assert_eq!(events.next().await.unwrap().unwrap().text(), "?");
+    task.answer("yes").await.unwrap();
+    assert_eq!(all(&mut events).await.len(), 1);
+}
+
+#[tokio::test]
+async fn g01_a_filtered_stream_fills_its_gaps_too() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"log": "a"}, {"thought": "b"}, {"log": "c"}, {"thought": "d"}, {"done": "e"}]}]),
+    );
+    let client = client(&emulator);
+    let session = session(&client).await;
+    fail(&emulator, json!({"on": "events", "cut_after": 1}));
+    fail(&emulator, json!({"on": "events", "drop_ids": [4]}));
+    session.send_message(SendMessage::new("go")).await.unwrap();
+    let logs = EventOptions {
+        event_types: Some(vec!["log".into()]),
+        ..EventOptions::default()
+    };
+    let events = all(&mut session.events(logs).unwrap()).await;
+    assert_eq!(ids(&events), [2, 4]);
+}
