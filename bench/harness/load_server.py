@@ -1,0 +1,56 @@
+"""The load server as a process of its own on a core of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import BenchError, run
+from harness.plan import Load
+
+
+class LoadServer:
+    """A running load server."""
+
+    def __init__(self, program: Path, address: str) -> None:
+        self._program = program
+        self._address = address
+
+    @property
+    def base_url(self) -> str:
+        """What clients are pointed at."""
+        return f"http://{self._address}"
+
+    def alone(self, load: Load) -> float:
+        """Events per second into a raw socket, best of three; builds the stream as well."""
+        command: list[str | Path] = [self._program, "sink", self._address, load.session_id]
+        runs = [json.loads(run(command, cwd=Path.cwd(), timeout=300)) for _ in range(3)]
+        return float(max(each["events"] / each["seconds"] for each in runs))
+
+
+@contextmanager
+def serving(program: Path) -> Iterator[LoadServer]:
+    """Run the server; it ends with the pipe to its standard input, however we end."""
+    command = [*_pinning(), str(program), "serve"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        if process.stdin is None or process.stdout is None:
+            raise BenchError("the load server has no pipes")
+        address = process.stdout.readline().strip()
+        if not address:
+            raise BenchError(f"{' '.join(command)} did not start: run it by hand to see why")
+        yield LoadServer(program, address)
+
+
+def _pinning() -> list[str]:
+    """The last core is the server's; without `taskset`, or with one core, the system decides."""
+    if not hasattr(os, "sched_getaffinity") or shutil.which("taskset") is None:
+        return []
+    cores = sorted(os.sched_getaffinity(0))
+    return ["taskset", "--cpu-list", str(cores[-1])] if len(cores) > 1 else []

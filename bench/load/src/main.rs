@@ -1,0 +1,50 @@
+//! Load server of the benchmark, and the self-check that shows how fast it is.
+//!
+//! `serve` answers on a free loopback port, prints that address and ends when its standard input ends, so that it
+//! never outlives the runner. `sink` reads one stream over a raw socket, checks it and prints the speed;
+//! `ping` does the same for small requests.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::expect_used,
+        reason = "a test that cannot go on should say where"
+    )
+)]
+
+mod answers;
+mod events;
+mod http;
+mod server;
+mod sink;
+
+use std::error::Error;
+use std::io::Write;
+
+const USAGE: &str = "usage:
+  sessionwire-bench-load serve [PORT]
+  sessionwire-bench-load sink ADDRESS SESSION_ID
+  sessionwire-bench-load ping ADDRESS REQUESTS
+
+SESSION_ID says what the stream holds: n<events>-s<bytes of data>-<each|packed|p<events per second>>,
+for example n100000-s120-each.";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["serve"] => server::run(0),
+        ["serve", port] => server::run(port.parse()?),
+        ["sink", address, session_id] => say(&sink::stream(address, session_id)?),
+        ["ping", address, requests] => say(&sink::requests(address, requests.parse()?)?),
+        _ => Err(USAGE.into()),
+    }
+}
+
+/// Prints one line and flushes it: the runner reads it through a pipe.
+fn say(line: &str) -> Result<(), Box<dyn Error>> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}
