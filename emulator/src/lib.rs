@@ -21,8 +21,8 @@
 //! # Decisions where the wire is silent
 //!
 //! - Every message and event takes the next id of its session, from 1. A `step` event has an id and a `message_id`
-//!   from that counter and is replayed with the history, but there is no message type for it: in `/messages` its
-//!   id is missing. A `USER` message has an id and no event.
+//!   from that counter and is replayed with the history. `/messages` lists it as a `THOUGHT` (the wire calls that
+//!   "reasoning or action") with `metadata.origin` `step`. A `USER` message has an id and no event.
 //! - With `sanitize=false` the built-in agent's first `LOG` (`metadata.origin` is `system`) is visible, in
 //!   `/messages` and in the stream.
 //! - Cancelling adds a `LOG` message and event, then streams end.

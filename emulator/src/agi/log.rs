@@ -3,8 +3,9 @@
 //! An entry holds the bytes of its event and knows where in them the message's content lies, so that a stream copies
 //! nothing and encodes nothing, and `/messages` is put together from the same bytes.
 //!
-//! A `step` event takes an id from the counter of the messages and is replayed like the others, but the API has no
-//! message type for it: `/messages` leaves it out, and the ids there jump.
+//! A `step` event takes an id from the counter of the messages and is replayed like the others. The API has no message
+//! type of its own for it, but calls a `THOUGHT` "reasoning or action": `/messages` lists a step as a `THOUGHT` with
+//! `metadata.origin` `step`, so that a client that missed the stream misses nothing.
 
 use crate::clock::Timestamp;
 use bytes::Bytes;
@@ -60,13 +61,13 @@ impl Kind {
     /// The `type` in `/messages`; `None`: not a message.
     fn message_type(self) -> Option<&'static str> {
         match self {
-            Self::Thought => Some("THOUGHT"),
+            Self::Thought | Self::Step => Some("THOUGHT"),
             Self::Question => Some("QUESTION"),
             Self::User => Some("USER"),
             Self::Done => Some("DONE"),
             Self::Error => Some("ERROR"),
             Self::Log => Some("LOG"),
-            Self::Step | Self::Paused | Self::Resumed | Self::Heartbeat => None,
+            Self::Paused | Self::Resumed | Self::Heartbeat => None,
         }
     }
 
@@ -236,10 +237,10 @@ impl Log {
                 format_args!("{{\"id\":{},\"type\":\"{kind}\",\"content\":", entry.id),
             );
             out.extend_from_slice(entry.content());
-            let metadata = if entry.hidden {
-                "{\"origin\":\"system\"}"
-            } else {
-                "{}"
+            let metadata = match entry.kind {
+                _ if entry.hidden => "{\"origin\":\"system\"}",
+                Kind::Step => "{\"origin\":\"step\"}",
+                _ => "{}",
             };
             put(
                 out,
@@ -428,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_have_no_steps_and_hide_the_system_ones() {
+    fn messages_list_steps_as_thoughts_and_hide_the_system_ones() {
         let log = log(vec![
             Draft::User("hi \"you\"".into()),
             Draft::System("prompt".into()),
@@ -454,12 +455,17 @@ mod tests {
                 .map(|m| m["id"].as_u64().unwrap())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(ids(&all), [1, 2, 4]);
+        assert_eq!(ids(&all), [1, 2, 3, 4]);
         assert_eq!(all[0]["content"], "hi \"you\"");
         assert_eq!(all[1]["metadata"]["origin"], "system");
-        assert_eq!(all[2]["content"], json!({"a": [1]}));
-        assert_eq!(ids(&read(0, true)), [1, 4]);
-        assert_eq!(ids(&read(1, true)), [4]);
+        assert_eq!(
+            (&all[2]["type"], &all[2]["content"]),
+            (&json!("THOUGHT"), &json!("s"))
+        );
+        assert_eq!(all[2]["metadata"]["origin"], "step");
+        assert_eq!(all[3]["content"], json!({"a": [1]}));
+        assert_eq!(ids(&read(0, true)), [1, 3, 4]);
+        assert_eq!(ids(&read(1, true)), [3, 4]);
         assert_eq!(read(4, true), json!([]));
     }
 }

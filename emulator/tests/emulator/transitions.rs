@@ -315,13 +315,14 @@ async fn messages_carry_status_and_ids_from_one() {
             )
         })
         .collect();
-    // A step is an event, not a message: its id is left out.
+    // The messages have no type for a step: it is an action of the agent's.
     let done = json!({"summary": "s", "n": 1});
     assert_eq!(
         shape,
         [
             (1, "USER", &json!("say hi")),
             (2, "THOUGHT", &json!("say hi")),
+            (3, "THOUGHT", &json!("s")),
             (4, "LOG", &json!("l")),
             (5, "DONE", &done)
         ]

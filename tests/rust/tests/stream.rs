@@ -302,3 +302,23 @@ async fn g01_a_filtered_stream_fills_its_gaps_too() {
     let events = all(&mut session.events(logs).unwrap()).await;
     assert_eq!(ids(&events), [2, 4]);
 }
+
+#[tokio::test]
+async fn g01_steps_survive_constant_cuts() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"repeat": 20, "steps": [{"step": "click {n}"}]}, {"done": "x"}]}]),
+    );
+    fail(
+        &emulator,
+        json!({"on": "events", "cut_after": 3, "times": 0}),
+    );
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let task = session.start_task(StartTask::new("click")).await.unwrap();
+    assert_eq!(
+        ids(&all(&mut task.events()).await),
+        (2..=22).collect::<Vec<_>>()
+    );
+}
