@@ -141,10 +141,13 @@ impl Client {
     }
 }
 
-/// Says why this cannot be a session's id, if so.
+/// Says why a call would refuse this input, if so: `{"check": ..., ...}`. Sends nothing.
 // Test builds register no exports.
 #[cfg_attr(test, allow(dead_code))]
 #[napi(catch_unwind)]
-pub fn check_session_id(session_id: String) -> Option<ErrorInfo> {
-    agi::check_session_id(&session_id).err().map(Into::into)
+pub fn check(params: String) -> Option<ErrorInfo> {
+    match serde_json::from_str::<agi::Check>(&params) {
+        Ok(input) => input.run().err().map(Into::into),
+        Err(error) => Some(ErrorInfo::unreadable(&error)),
+    }
 }

@@ -15,6 +15,8 @@ mod stream;
 mod task;
 
 use pyo3::prelude::*;
+use sessionwire::ErrorKind;
+use sessionwire::agi::Check;
 
 /// The native half of sessionwire.
 #[pymodule]
@@ -39,7 +41,7 @@ mod _native {
     #[pymodule_export]
     use super::task::Task;
     #[pymodule_export]
-    use super::{cli_main, parse_json};
+    use super::{check, cli_main, parse_json};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
@@ -50,6 +52,13 @@ mod _native {
 #[pyfunction]
 fn cli_main(py: Python<'_>, args: Vec<String>) -> i32 {
     py.detach(|| sessionwire_cli::run(args))
+}
+
+/// Refuses input that a call would refuse: `{"check": ..., ...}`. Sends nothing.
+#[pyfunction]
+fn check(py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<()> {
+    let input: Check = json::params(params, ErrorKind::InvalidRequest, "The call")?;
+    input.run().map_err(|failure| error::to_py(py, &failure))
 }
 
 /// Parses a JSON text; raises ValueError where it is none.

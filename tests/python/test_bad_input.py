@@ -59,7 +59,7 @@ LOCAL: list[Case] = [
         "odd-mode",
         lambda s: s.delete(save_snapshot_mode="disk"),
         InvalidRequestError,
-        "'disk'",
+        '"disk"',
         "Use none",
     ),
 ]

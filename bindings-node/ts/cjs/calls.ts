@@ -3,7 +3,7 @@
  */
 
 import { errorFrom, InvalidRequestError, type SessionwireError } from "./errors.js";
-import type { ErrorInfo, NativeCalls, Picture } from "./native.js";
+import { type ErrorInfo, type NativeCalls, native, type Picture } from "./native.js";
 
 /** What every call accepts. */
 export interface CallOptions {
@@ -55,6 +55,15 @@ export function checkSignal(signal: AbortSignal | undefined): void {
       "`signal` is not an AbortSignal. Pass the `signal` of an AbortController.",
     );
   }
+}
+
+/**
+ * Refuses input that a call would refuse, without a request.
+ * @internal
+ */
+export function check(input: { check: string; [name: string]: unknown }): void {
+  const error = native.check(JSON.stringify(input));
+  if (error !== null) throw errorFrom(error);
 }
 
 /**

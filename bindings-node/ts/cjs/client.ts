@@ -3,7 +3,7 @@
  */
 
 import { inspect } from "node:util";
-import { type CallOptions, checkSignal, count, execute, seconds, text } from "./calls.js";
+import { type CallOptions, check, checkSignal, count, execute, seconds, text } from "./calls.js";
 import { ConfigError, orThrow, QuestionPending, TaskTimeout } from "./errors.js";
 import { type RawAnswer, rawAnswerFrom, type TaskResult } from "./models.js";
 import { type NativeClient, native } from "./native.js";
@@ -80,6 +80,8 @@ export class Agi implements AsyncDisposable {
     seconds("timeout", timeout);
     checkSignal(signal);
     signal?.throwIfAborted();
+    // Bad input costs no session.
+    check({ check: "task", message: text("task", task), start_url: startUrl });
     const limit = new Limit(timeout, signal);
     // Not dropped when the time is up or the signal aborts: its session would stay behind.
     const creating = this.sessions.create(create);

@@ -68,7 +68,7 @@ export interface Native {
     open(options: string, environment: (name: string) => string | null): NativeClient | ErrorInfo;
   };
   Emulator: { start(options: string): Promise<NativeEmulator | ErrorInfo> };
-  checkSessionId(sessionId: string): ErrorInfo | null;
+  check(params: string): ErrorInfo | null;
   runCli(args: string[]): number;
 }
 

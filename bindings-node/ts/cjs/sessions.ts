@@ -2,10 +2,9 @@
  * The session resource of a client.
  */
 
-import { type CallOptions, count, execute, text } from "./calls.js";
-import { errorFrom, InvalidRequestError } from "./errors.js";
+import { type CallOptions, check, count, execute, text } from "./calls.js";
 import type { DeleteResult, WireSession } from "./models.js";
-import { type NativeClient, native } from "./native.js";
+import type { NativeClient } from "./native.js";
 import { type DeleteOptions, Session, type SnapshotOptions, snapshotOptions } from "./session.js";
 
 /** Parameters of `create`. What is not set is not sent. */
@@ -51,11 +50,12 @@ export class Sessions {
    */
   async create(options: CreateSessionOptions = {}): Promise<Session> {
     const { saveSnapshotMode, saveAsDefault } = options;
-    if (saveAsDefault && (saveSnapshotMode ?? "none") === "none") {
-      throw new InvalidRequestError(
-        "`saveAsDefault` needs a snapshot to save. Set `saveSnapshotMode` to `memory` or `filesystem`.",
-      );
-    }
+    // The delete may be far away: what it keeps is checked now.
+    check({
+      check: "snapshot",
+      save_snapshot_mode: saveSnapshotMode,
+      save_as_default: saveAsDefault,
+    });
     const info = await execute<WireSession>(
       this.#native,
       {
@@ -96,8 +96,7 @@ export class Sessions {
 
   /** A handle on a session, without a request: its fields are empty until `refresh()`. */
   attach(sessionId: string): Session {
-    const error = native.checkSessionId(text("sessionId", sessionId));
-    if (error !== null) throw errorFrom(error);
+    check({ check: "session_id", session_id: text("sessionId", sessionId) });
     return new Session(this.#native, {
       session_id: sessionId,
       agent_name: "",

@@ -166,6 +166,8 @@ class Agi:
         Example:
             >>> result = client.run_task("Find the price", start_url="https://shop.example")
         """
+        # Bad input costs no session.
+        _native.check({"check": "task", "message": task, "start_url": start_url})
         with self.sessions.create(agent_name, **create_options) as session:
             return session.run_task(
                 task,
@@ -360,11 +362,7 @@ class Sessions:
         Raises:
             InvalidRequestError: The id is empty.
         """
-        if not isinstance(session_id, str) or not session_id:
-            raise InvalidRequestError(
-                "`session_id` is empty. Pass the id of a session; `delete_all` deletes every "
-                "session."
-            )
+        _native.check({"check": "session_id", "session_id": session_id})
         return Session(self._client, {"session_id": session_id})
 
     def delete(
@@ -917,17 +915,10 @@ def _event_types(event_types: Iterable[str] | None) -> list[str] | None:
 
 def _snapshot(mode: str | None, as_default: bool | None) -> dict[str, Any]:
     """What a delete keeps, checked when it is said: the delete may be far away."""
-    if mode not in (None, "none", "memory", "filesystem"):
-        raise InvalidRequestError(
-            f"`save_snapshot_mode` is {mode!r}. Use none, memory or filesystem."
-        )
-    if as_default and mode in (None, "none"):
-        raise InvalidRequestError(
-            "`save_as_default` needs a snapshot to save. Set `save_snapshot_mode` to memory or "
-            "filesystem too."
-        )
     options = {"save_snapshot_mode": mode, "save_as_default": as_default}
-    return {name: value for name, value in options.items() if value is not None}
+    snapshot = {name: value for name, value in options.items() if value is not None}
+    _native.check({"check": "snapshot", **snapshot})
+    return snapshot
 
 
 def _report_failed_delete(session: Session, why: str, cause: BaseException | None) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "UnknownEvent",
     "UserEvent",
     "__version__",
+    "check",
     "cli_main",
     "parse_json",
     "shut_down",
@@ -35,6 +36,9 @@ __version__: Final[str]
 
 def cli_main(args: list[str]) -> int:
     """Runs the command line program and returns its exit status."""
+
+def check(params: dict[str, Any]) -> None:
+    """Refuses input that a call would refuse: `{"check": ..., ...}`. Sends nothing."""
 
 def parse_json(text: str) -> Any:
     """Parses a JSON text; raises ValueError where it is none."""

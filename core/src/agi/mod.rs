@@ -12,11 +12,10 @@ mod validate;
 pub use client::Client;
 pub use events::{Event, EventType};
 pub use models::{
-    CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Message, Messages,
-    Navigation, Operation, Output, RawAnswer, RawRequest, SendMessage, SessionInfo,
+    Check, CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Message,
+    Messages, Navigation, Operation, Output, RawAnswer, RawRequest, SendMessage, SessionInfo,
     SnapshotOptions, StartTask, SuccessResult, TaskOperation, TaskResult, WaitOptions,
 };
 pub use screenshot::Screenshot;
 pub use session::{Session, Sessions};
 pub use task::{RunTask, Task};
-pub use validate::session_id as check_session_id;

@@ -566,6 +566,34 @@ pub enum TaskOperation {
     },
 }
 
+/// Input to be checked before it is used: by callers who keep it for later, or
+/// who do something else first (see [`Operation`] for the form).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "check", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Check {
+    /// The id of a session.
+    SessionId {
+        /// The id.
+        session_id: String,
+    },
+    /// What a delete shall keep.
+    Snapshot(SnapshotOptions),
+    /// A task.
+    Task(StartTask),
+}
+
+impl Check {
+    /// Refuses what the call itself would refuse. Sends nothing.
+    pub fn run(&self) -> Result<()> {
+        match self {
+            Self::SessionId { session_id } => validate::session_id(session_id),
+            Self::Snapshot(options) => validate::snapshot(options),
+            Self::Task(task) => task.check(),
+        }
+    }
+}
+
 /// Parameters of `start_task`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]

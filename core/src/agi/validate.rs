@@ -10,9 +10,8 @@ use crate::error::{Error, Result};
 const MAX_MESSAGE: usize = 10_000;
 const MAX_URL: usize = 2_000;
 
-/// Refuses an id that would name something else than one session: for callers
-/// who keep an id before they use it.
-pub fn session_id(id: &str) -> Result<()> {
+/// Refuses an id that would name something else than one session.
+pub(super) fn session_id(id: &str) -> Result<()> {
     match id {
         "" => Err(Error::invalid(
             "`session_id` is empty. Pass the id of a session; `delete_all` deletes every session",
