@@ -17,6 +17,10 @@ TS_SOURCES := $(shell find bindings-node/ts bindings-node/tsconfig.json -type f)
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
+# Release builds carry no path of the machine that made them.
+CARGO_HOME ?= $(HOME)/.cargo
+RELEASE_FLAGS := --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=sessionwire
+
 # --- tools -----------------------------------------------------------------
 
 .PHONY: setup
@@ -68,11 +72,11 @@ cli-dev: | check-machine ## build the command line
 .PHONY: wheel
 wheel: $(VENV)/.installed ## build the release wheel into dist/
 	rm -f dist/*.whl
-	$(BIN)/maturin build --release --locked --out dist
+	RUSTFLAGS="$(RELEASE_FLAGS)" $(BIN)/maturin build --release --locked --out dist
 
 .PHONY: npm-pack
 npm-pack: node_modules/.installed ## build the release npm tarball, with this machine's binary, into dist/
-	npm run --silent build:native:release
+	RUSTFLAGS="$(RELEASE_FLAGS)" npm run --silent build:native:release
 	npm run --silent build
 	rm -f dist/*.tgz dist/.built
 	npm pack --silent --pack-destination dist
