@@ -321,7 +321,7 @@ impl Transport {
             Failure::NotSent => format!("No connection to {place}"),
             _ => format!("The connection to {place} broke during {}", request.context),
         };
-        let detail = self.config.api_key.redact(&chain(error));
+        let detail = self.config.api_key.redact(&cause(error));
         let error = Error::new(ErrorKind::Connection, format!("{what}: {detail}"));
         Failed {
             failure,
@@ -430,22 +430,16 @@ pub(crate) fn stream_headers(request: Request) -> Request {
         )
 }
 
-/// An error and its causes in one line, without the URL.
-pub(super) fn chain(error: &reqwest::Error) -> String {
-    let mut causes = Vec::new();
-    let mut next: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if causes.last() != Some(&text) {
-            causes.push(text);
-        }
-        next = cause.source();
+/// The innermost cause of an error: the outer ones only say which part of the
+/// HTTP client noticed it, and may hold the URL.
+pub(super) fn cause(error: &reqwest::Error) -> String {
+    let mut innermost: Option<String> = None;
+    let mut next = std::error::Error::source(error);
+    while let Some(source) = next {
+        innermost = Some(source.to_string());
+        next = source.source();
     }
-    if causes.is_empty() {
-        "the request failed".to_owned()
-    } else {
-        causes.join(": ")
-    }
+    innermost.unwrap_or_else(|| "the request failed".to_owned())
 }
 
 /// Headers as plain texts, names in lower case.

@@ -39,6 +39,6 @@ pub(super) fn build_error(error: &reqwest::Error) -> Error {
     Error::config(format!(
         "The HTTP client cannot be set up: {}. If this system has no CA certificates, install them \
          (package ca-certificates), set SSL_CERT_FILE, or pass `ca_file`",
-        super::http::chain(error)
+        super::http::cause(error)
     ))
 }

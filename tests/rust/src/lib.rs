@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod proxy;
+
 use serde_json::{Value, json};
 use sessionwire::agi::{Client, CreateSession, Event, Session};
 use sessionwire::{ClientConfig, ClientOptions, EventStream};
