@@ -69,7 +69,10 @@ export interface EventsOptions extends CallOptions {
   includeHistory?: boolean | undefined;
   /** Milliseconds without a complete event after which the stream reconnects. Default: 90,000. */
   idleTimeout?: number | undefined;
-  /** Failed attempts to connect in a row after which the stream gives up. Default: 5. */
+  /**
+   * Failed attempts to connect in a row after which the messages are read instead, until the stream
+   * can be opened again. Default: 5.
+   */
   maxReconnects?: number | undefined;
 }
 

@@ -24,7 +24,10 @@ export interface StartTaskOptions extends CallOptions {
   sanitize?: boolean | undefined;
   /** Milliseconds without a complete event after which the stream reconnects. Default: 90,000. */
   idleTimeout?: number | undefined;
-  /** Failed attempts to connect in a row after which the stream gives up. Default: 5. */
+  /**
+   * Failed attempts to connect in a row after which the messages are read instead, until the stream
+   * can be opened again. Default: 5.
+   */
   maxReconnects?: number | undefined;
 }
 

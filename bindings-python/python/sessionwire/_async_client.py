@@ -496,7 +496,8 @@ class AsyncSession(SessionFields):
             include_history: Starts with the session's stored events.
             idle_timeout: Seconds without an event or heartbeat after which the
                 stream reconnects.
-            max_reconnects: Failed attempts in a row after which it gives up.
+            max_reconnects: Failed attempts in a row after which it reads the
+                messages instead, until the stream can be opened again.
 
         Raises:
             StreamError: While reading: the stream ended for good.
@@ -531,7 +532,8 @@ class AsyncSession(SessionFields):
             sanitize: Hides system entries and image payloads.
             idle_timeout: Seconds without an event or heartbeat after which the
                 event stream reconnects.
-            max_reconnects: Failed attempts in a row after which it gives up.
+            max_reconnects: Failed attempts in a row after which it reads the
+                messages instead, until the stream can be opened again.
 
         Raises:
             InvalidRequestError: The message is empty or too long.

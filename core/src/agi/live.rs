@@ -25,6 +25,9 @@ const CHUNKS_PER_BATCH: usize = 64;
 /// the service may lag behind a message it just took.
 const QUIET_LOOKS: u32 = 3;
 
+/// How often the messages are read before the stream is tried again.
+const POLLS_PER_TRY: u32 = 15;
+
 /// Whose events a stream gives.
 pub(super) enum Scope {
     /// All of the session.
@@ -65,6 +68,26 @@ enum End {
     WithoutResult,
     /// The connection ended or broke: another one may bring more.
     Connection(Lost),
+}
+
+/// What a look at the messages said.
+enum Look {
+    /// The stream is over.
+    End(End),
+    /// There may be more.
+    Open,
+    /// They could not be read.
+    Unread,
+}
+
+/// How a time of polling ended.
+enum Polled {
+    /// The stream is over.
+    End(End),
+    /// The stream may work again.
+    TryStream,
+    /// The messages cannot be read either.
+    Failed,
 }
 
 /// Why a connection ended.
@@ -145,7 +168,11 @@ impl Live {
             }
             self.server_retry = self.decoder.retry().or(self.server_retry);
             let Some(mut wait) = backoff.next(self.server_retry, jitter()) else {
-                return Err(self.given_up(lost));
+                match self.poll().await? {
+                    Polled::End(end) => return Ok(end),
+                    Polled::TryStream => continue,
+                    Polled::Failed => return Err(self.given_up(lost)),
+                }
             };
             if self.quiet > 0 {
                 // No task was seen to start: the service may need a moment.
@@ -160,7 +187,6 @@ impl Live {
     /// what the stream did not?
     async fn settle(&mut self, lost: &Lost) -> Result<Option<End>> {
         let clean = matches!(lost, Lost::Closed);
-        let session_scope = matches!(self.scope, Scope::Session);
         self.fruitless = if self.progress { 0 } else { self.fruitless + 1 };
         // The history on the stream is richer than the messages: these serve
         // where the server says that it has no more to replay, or where the
@@ -170,29 +196,53 @@ impl Live {
             return Ok(None);
         }
         // An error here is a failed attempt like any other.
+        match self.look().await? {
+            Look::End(end) => Ok(Some(end)),
+            Look::Open | Look::Unread => Ok(None),
+        }
+    }
+
+    /// Reads the messages beyond the stream, delivers them, and says whether
+    /// the stream is over.
+    async fn look(&mut self) -> Result<Look> {
+        let session_scope = matches!(self.scope, Scope::Session);
         let Ok(seen) = self.messages(self.resume.high()).await else {
-            return Ok(None);
+            return Ok(Look::Unread);
         };
         let finished = is_terminal(&seen.status);
         if let Some(end) = self.deliver_messages(seen).await? {
-            return Ok(Some(end));
+            return Ok(Look::End(end));
         }
         if !finished {
             self.quiet = 0;
-            return Ok(None);
+            return Ok(Look::Open);
         }
         if session_scope && self.at_terminal {
-            return Ok(Some(End::Stream));
+            return Ok(Look::End(End::Stream));
         }
         self.quiet += 1;
-        if self.quiet < QUIET_LOOKS {
-            return Ok(None);
+        Ok(match (self.quiet < QUIET_LOOKS, session_scope) {
+            (true, _) => Look::Open,
+            (false, true) => Look::End(End::Stream),
+            (false, false) => Look::End(End::WithoutResult),
+        })
+    }
+
+    /// Serves the consumer from the messages while the stream cannot be
+    /// opened, until it is time to try the stream again.
+    async fn poll(&mut self) -> Result<Polled> {
+        tracing::debug!(session = %self.session_id, "polling the messages instead of the event stream");
+        let interval = validate::duration("poll_interval", self.options.poll_interval)?;
+        for _ in 0..POLLS_PER_TRY {
+            match self.look().await? {
+                Look::End(end) => return Ok(Polled::End(end)),
+                Look::Open => {}
+                // The transport tried it several times: all is lost.
+                Look::Unread => return Ok(Polled::Failed),
+            }
+            tokio::time::sleep(interval).await;
         }
-        Ok(Some(if session_scope {
-            End::Stream
-        } else {
-            End::WithoutResult
-        }))
+        Ok(Polled::TryStream)
     }
 
     /// Opens one connection and reads it to its end.

@@ -329,9 +329,12 @@ pub struct EventOptions {
     /// Seconds without a complete event after which the stream reconnects.
     /// Default: 90.
     pub idle_timeout: f64,
-    /// Failed attempts to connect in a row after which the stream gives up.
-    /// Default: 5.
+    /// Failed attempts to connect in a row after which the stream falls back
+    /// to polling the messages. Default: 5.
     pub max_reconnects: u32,
+    /// Seconds between two looks at the messages while the stream cannot be
+    /// opened. Default: 2.
+    pub poll_interval: f64,
 }
 
 impl Default for EventOptions {
@@ -342,6 +345,7 @@ impl Default for EventOptions {
             include_history: true,
             idle_timeout: 90.0,
             max_reconnects: 5,
+            poll_interval: 2.0,
         }
     }
 }

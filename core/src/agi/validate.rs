@@ -113,6 +113,7 @@ pub(super) fn list_messages(options: &ListMessages) -> Result<()> {
 
 pub(super) fn event_options(options: &EventOptions) -> Result<()> {
     duration("idle_timeout", options.idle_timeout)?;
+    duration("poll_interval", options.poll_interval)?;
     match &options.event_types {
         Some(types) if types.is_empty() => Err(Error::invalid(
             "`event_types` is empty. Leave it out for all types, or name some, such as question and done",

@@ -322,3 +322,56 @@ async fn g01_steps_survive_constant_cuts() {
         (2..=22).collect::<Vec<_>>()
     );
 }
+
+#[tokio::test]
+async fn g04_without_a_stream_the_messages_serve() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"thought": "a"}, {"delay": 0.1}, {"step": "b"}, {"done": "c"}]}]),
+    );
+    fail(
+        &emulator,
+        json!({"on": "events", "status": 503, "times": 0}),
+    );
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let mut start = StartTask::new("go");
+    start.events = EventOptions {
+        max_reconnects: 1,
+        poll_interval: 0.01,
+        ..EventOptions::default()
+    };
+    let task = session.start_task(start).await.unwrap();
+    assert_eq!(ids(&all(&mut task.events()).await), [2, 3, 4]);
+    assert_eq!(task.result(None).await.unwrap().text, "c");
+}
+
+#[tokio::test]
+async fn g04_polling_goes_back_to_the_stream() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"thought": "a"}, {"question": "?"}, {"step": "b"}, {"done": "c"}]}]),
+    );
+    fail(
+        &emulator,
+        json!({"on": "events", "status": 503, "times": 2}),
+    );
+    let client = client(&emulator);
+    let session = session(&client).await;
+    session.send_message(SendMessage::new("go")).await.unwrap();
+    let options = EventOptions {
+        max_reconnects: 1,
+        poll_interval: 0.001,
+        ..EventOptions::default()
+    };
+    let mut events = session.events(options).unwrap();
+    until("the stream", || emulator.open_streams() == 1).await;
+    session.send_message(SendMessage::new("yes")).await.unwrap();
+    // A step is a thought in the messages: this one came on the stream.
+    assert_eq!(
+        types(&all(&mut events).await),
+        ["thought", "question", "step", "done"]
+    );
+}
