@@ -115,3 +115,57 @@ for (const { id, call: name, args, expect } of cases("bad_input.json")) {
     }
   });
 }
+
+/** Durations of a case are seconds; here they are milliseconds. */
+function milliseconds(options = {}, ...names) {
+  const converted = camelKeys(options);
+  for (const name of names) {
+    if (converted[name] !== undefined) converted[name] *= 1000;
+  }
+  return converted;
+}
+
+for (const { id, steps, faults = [], emulator: setup, events: options, expect } of cases(
+  "streams.json",
+)) {
+  test(id, async () => {
+    const emulator = await Emulator.start({
+      stepDelay: 1,
+      scenario: { tasks: [{ steps }] },
+      ...milliseconds(setup, "heartbeatInterval"),
+    });
+    const client = emulator.agi();
+    try {
+      const session = await client.sessions.create();
+      for (const fault of faults) emulator.fail(fault);
+      const task = await session.startTask("go", milliseconds(options, "idleTimeout"));
+      const events = [];
+      let outcome;
+      try {
+        for await (const event of task) events.push(event);
+        outcome = await task.result();
+      } catch (error) {
+        outcome = error;
+      }
+      if (expect.ids !== undefined) {
+        const [first, last] = expect.ids;
+        const wanted = Array.from({ length: last - first + 1 }, (_, at) => first + at);
+        assert.deepEqual(
+          events.map((event) => event.id),
+          wanted,
+        );
+      }
+      if (expect.types !== undefined) {
+        assert.deepEqual(
+          events.map((event) => event.type),
+          expect.types,
+        );
+      }
+      if (expect.error !== undefined) check(outcome, expect.error);
+      else assert.equal(outcome.text, expect.result, String(outcome));
+    } finally {
+      await client.close();
+      await emulator.close();
+    }
+  });
+}

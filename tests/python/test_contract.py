@@ -130,3 +130,60 @@ def test_bad_input_async(case: dict[str, Any]) -> None:
             assert emulator.requests() == []
 
     asyncio.run(main())
+
+
+def check_stream(expect: dict[str, Any], events: list[Any], outcome: Any) -> None:
+    if "ids" in expect:
+        first, last = expect["ids"]
+        assert [event.id for event in events] == list(range(first, last + 1))
+    if "types" in expect:
+        assert [event.type for event in events] == expect["types"]
+    if "error" in expect:
+        check(outcome, expect["error"])
+    else:
+        assert outcome.text == expect["result"]
+
+
+def set_up(emulator: Emulator, case: dict[str, Any]) -> None:
+    emulator.scenario({"tasks": [{"steps": case["steps"]}]})
+    for fault in case.get("faults", []):
+        emulator.fail(**fault)
+
+
+@pytest.mark.parametrize("case", cases("streams.json"))
+def test_streams(case: dict[str, Any]) -> None:
+    events: list[Any] = []
+    outcome: Any
+    with Emulator(step_delay=0.0, **case.get("emulator", {})) as emulator, emulator.agi() as client:
+        session = client.sessions.create()
+        set_up(emulator, case)
+        with session.start_task("go", **case.get("events", {})) as task:
+            try:
+                events.extend(task)
+                outcome = task.result()
+            except sessionwire.SessionwireError as error:
+                outcome = error
+    check_stream(case["expect"], events, outcome)
+
+
+@pytest.mark.parametrize("case", cases("streams.json"))
+def test_streams_async(case: dict[str, Any]) -> None:
+    async def main() -> None:
+        events: list[Any] = []
+        outcome: Any
+        async with (
+            Emulator(step_delay=0.0, **case.get("emulator", {})) as emulator,
+            emulator.async_agi() as client,
+        ):
+            session = await client.sessions.create()
+            set_up(emulator, case)
+            async with session.start_task("go", **case.get("events", {})) as task:
+                try:
+                    async for event in task:
+                        events.append(event)
+                    outcome = await task.result()
+                except sessionwire.SessionwireError as error:
+                    outcome = error
+        check_stream(case["expect"], events, outcome)
+
+    asyncio.run(main())

@@ -9,7 +9,7 @@ use sessionwire::agi::{
     SnapshotOptions, StartTask,
 };
 use sessionwire::{Error, Result};
-use sessionwire_tests::{build, client_with, emulator, fail, session};
+use sessionwire_tests::{build, client_with, emulator, emulator_with, fail, script, session};
 
 fn cases(file: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -147,6 +147,57 @@ async fn errors() {
         .await;
         let error = outcome.expect_err(id);
         check(id, &error, &case["expect"]);
+    }
+}
+
+#[tokio::test]
+async fn streams() {
+    let mut runs = tokio::task::JoinSet::new();
+    for case in cases("streams.json") {
+        runs.spawn(stream(case));
+    }
+    runs.join_all().await;
+}
+
+async fn stream(case: Value) {
+    let id = case["id"].as_str().unwrap();
+    let emulator = emulator_with(case.get("emulator").cloned().unwrap_or(json!({}))).await;
+    script(&emulator, json!([{"steps": case["steps"]}]));
+    let client = client_with(&emulator, json!({}));
+    let session = session(&client).await;
+    for fault in case
+        .get("faults")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        fail(&emulator, fault.clone());
+    }
+    let options = case.get("events").cloned().unwrap_or(json!({}));
+    let start = json!({"message": "go", "events": options});
+    let task = session
+        .start_task(serde_json::from_value(start).unwrap())
+        .await
+        .unwrap();
+    let (mut ids, mut types) = (Vec::new(), Vec::new());
+    let mut events = task.events();
+    // An error of the stream is the result's too.
+    while let Some(Ok(event)) = events.next().await {
+        ids.extend(event.id());
+        types.push(event.event_type().name().to_owned());
+    }
+    let expect = &case["expect"];
+    if let Some(range) = expect.get("ids") {
+        let (first, last) = (range[0].as_i64().unwrap(), range[1].as_i64().unwrap());
+        assert_eq!(ids, (first..=last).collect::<Vec<_>>(), "{id}");
+    }
+    if let Some(wanted) = expect.get("types") {
+        assert_eq!(json!(types), *wanted, "{id}");
+    }
+    match (task.result(None).await, expect.get("error")) {
+        (Ok(result), None) => assert_eq!(json!(result.text), expect["result"], "{id}"),
+        (Err(error), Some(wanted)) => check(id, &error, wanted),
+        (outcome, _) => panic!("{id}: {outcome:?}"),
     }
 }
 
