@@ -1,26 +1,22 @@
 //! A stream of events, handed over in batches.
 //!
-//! A pump on the runtime takes what the core's queue holds and makes the
-//! batch's text, at most two batches ahead, so that the JavaScript thread only
-//! picks up what is ready. While both wait, the queue fills up, and then the
-//! socket is no longer read.
+//! JavaScript takes what the core's queue holds as one text, made on its own
+//! thread: while that thread works on a batch, the next one gathers in the
+//! queue. A full queue stops the socket from being read.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use napi::bindgen_prelude::{Either3, Null, PromiseRaw, ToNapiValue, spawn};
+use napi::bindgen_prelude::{Either3, Null, PromiseRaw, ToNapiValue};
 use napi::{Env, check_status, sys};
 use napi_derive::napi;
 use sessionwire::{Batch, EventQueue};
-use tokio::sync::Notify;
 
 use crate::answer::ErrorInfo;
 use crate::batch::glue;
 
 /// Most events of one batch.
 const MAX_EVENTS: usize = 512;
-/// Most batches that are ready at a time.
-const AHEAD: usize = 2;
 
 /// How a stream ended.
 #[napi(object)]
@@ -34,7 +30,8 @@ pub struct StreamEnd {
 #[napi]
 pub struct EventStream {
     queue: EventQueue,
-    ready: Arc<Ready>,
+    /// Texts of the last batch taken, where it was too large for one.
+    texts: Mutex<VecDeque<String>>,
 }
 
 /// A batch on its way to JavaScript.
@@ -61,24 +58,12 @@ impl ToNapiValue for BatchText {
     }
 }
 
-#[derive(Default)]
-struct Ready {
-    state: Mutex<State>,
-    filled: Notify,
-    taken: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    batches: VecDeque<String>,
-    end: Option<StreamEnd>,
-}
-
 impl EventStream {
     pub fn new(queue: EventQueue) -> Self {
-        let ready = Arc::new(Ready::default());
-        spawn(pump(queue.clone(), ready.clone()));
-        Self { queue, ready }
+        Self {
+            queue,
+            texts: Mutex::default(),
+        }
     }
 }
 
@@ -87,14 +72,20 @@ impl EventStream {
     /// The next batch, or how the stream ended, or null when nothing is ready.
     #[napi(catch_unwind, ts_return_type = "string | StreamEnd | null")]
     pub fn take_ready(&self) -> Either3<BatchText, StreamEnd, Null> {
-        let mut state = self.ready.lock();
-        if let Some(batch) = state.batches.pop_front() {
-            drop(state);
-            self.ready.taken.notify_one();
-            return Either3::A(BatchText(batch));
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if texts.is_empty() {
+            match self.queue.try_take(MAX_EVENTS) {
+                Batch::Events(events) => texts.extend(glue(&events)),
+                Batch::Empty => return Either3::C(Null),
+                Batch::Ended => return Either3::B(StreamEnd { error: None }),
+                Batch::Failed(error) => {
+                    let error = Some(ErrorInfo::from(error).error);
+                    return Either3::B(StreamEnd { error });
+                }
+            }
         }
-        match &state.end {
-            Some(end) => Either3::B(end.clone()),
+        match texts.pop_front() {
+            Some(text) => Either3::A(BatchText(text)),
             None => Either3::C(Null),
         }
     }
@@ -102,17 +93,10 @@ impl EventStream {
     /// Resolves when `takeReady` has something to say.
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn wait<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
-        let ready = self.ready.clone();
+        let ready = self.queue.wait();
         env.spawn_future(async move {
-            loop {
-                let filled = ready.filled.notified();
-                tokio::pin!(filled);
-                filled.as_mut().enable();
-                if ready.lock().has_news() {
-                    return Ok(());
-                }
-                filled.await;
-            }
+            ready.await;
+            Ok(())
         })
     }
 
@@ -120,71 +104,13 @@ impl EventStream {
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.queue.close();
-        let mut state = self.ready.lock();
-        state.batches.clear();
-        state.end.get_or_insert(StreamEnd { error: None });
-        drop(state);
-        self.ready.filled.notify_waiters();
-        self.ready.taken.notify_one();
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.clear();
     }
 }
 
 impl Drop for EventStream {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-impl Ready {
-    async fn push(&self, batch: String) {
-        loop {
-            let taken = self.taken.notified();
-            {
-                let mut state = self.lock();
-                if state.end.is_some() {
-                    return;
-                }
-                if state.batches.len() < AHEAD {
-                    state.batches.push_back(batch);
-                    break;
-                }
-            }
-            taken.await;
-        }
-        self.filled.notify_waiters();
-    }
-
-    fn finish(&self, error: Option<ErrorInfo>) {
-        let end = StreamEnd {
-            error: error.map(|info| info.error),
-        };
-        self.lock().end.get_or_insert(end);
-        self.filled.notify_waiters();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn has_news(&self) -> bool {
-        !self.batches.is_empty() || self.end.is_some()
-    }
-}
-
-async fn pump(queue: EventQueue, ready: Arc<Ready>) {
-    loop {
-        queue.wait().await;
-        match queue.try_take(MAX_EVENTS) {
-            Batch::Events(events) => {
-                for text in glue(&events) {
-                    ready.push(text).await;
-                }
-            }
-            Batch::Empty => {}
-            Batch::Ended => return ready.finish(None),
-            Batch::Failed(error) => return ready.finish(Some(error.into())),
-        }
     }
 }
