@@ -20,7 +20,8 @@ writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
 
 /** What the name of a platform package, such as `tool-linux-arm64-musl`, says. */
 function entry(name, range) {
-  const parts = /-(android|darwin|freebsd|linux|win32)-([a-z0-9]+)(?:-(\w+))?$/.exec(name);
+  const parts =
+    /-(android|darwin|freebsd|linux|openbsd|openharmony|win32)-([a-z0-9]+)(?:-(\w+))?$/.exec(name);
   const platform = parts === null ? { cpu: ["wasm32"] } : { cpu: [parts[2]] };
   const libc = parts?.[1] === "linux" && { musl: ["musl"], gnu: ["glibc"] }[parts[3]];
   return {

@@ -1,6 +1,7 @@
 //! The emulator, in this process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::{Either, PromiseRaw};
@@ -62,10 +63,40 @@ impl Emulator {
         u32::try_from(self.inner.session_count()).unwrap_or(u32::MAX)
     }
 
-    /// Everything it received, as a JSON array.
+    /// The requests that are meant, as a JSON array.
     #[napi(catch_unwind)]
-    pub fn requests(&self) -> String {
-        serde_json::to_string(&self.inner.requests()).unwrap_or_else(|_| "[]".to_owned())
+    pub fn requests(&self, filter: String) -> Either<String, ErrorInfo> {
+        match serde_json::from_str::<core::RequestFilter>(&filter) {
+            Ok(filter) => Either::A(
+                serde_json::to_string(&self.inner.requests_matching(&filter))
+                    .unwrap_or_else(|_| "[]".to_owned()),
+            ),
+            Err(error) => Either::B(ErrorInfo::unreadable(&error)),
+        }
+    }
+
+    /// How often a request arrived or was answered.
+    #[napi(getter, catch_unwind)]
+    #[allow(clippy::cast_precision_loss)] // Nobody counts to 2^53.
+    pub fn request_changes(&self) -> f64 {
+        self.inner.request_changes() as f64
+    }
+
+    /// Waits for the next change, so many milliseconds at most; false once the emulator is closed.
+    #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It came from request_changes.
+    pub fn requests_changed<'env>(
+        &self,
+        env: &'env Env,
+        seen: f64,
+        timeout: u32,
+    ) -> napi::Result<PromiseRaw<'env, bool>> {
+        let inner = self.inner.clone();
+        let limit = Duration::from_millis(timeout.into());
+        env.spawn_future(async move {
+            let changed = tokio::time::timeout(limit, inner.requests_changed(seen as u64)).await;
+            Ok(changed.unwrap_or(true))
+        })
     }
 
     /// Forgets what it received.

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator as emulator;
 
+use crate::ops::{Operation, Value};
 use crate::runtime::{self, Bound as Own, Runtime};
 use crate::{error, json};
 
@@ -93,11 +94,35 @@ impl Emulator {
         Ok(self.server(py)?.session_count())
     }
 
-    /// Every request it received, in order, as a list of dicts.
-    fn requests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let requests = serde_json::to_string(&self.server(py)?.requests())
+    /// The requests that are meant, in order, as a list of dicts.
+    fn requests<'py>(
+        &self,
+        py: Python<'py>,
+        filter: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let filter: emulator::RequestFilter =
+            json::params(filter, ErrorKind::InvalidRequest, "requests")?;
+        let requests = serde_json::to_string(&self.server(py)?.requests_matching(&filter))
             .map_err(|failure| config_error(py, failure.to_string()))?;
         json::parse(py, requests.as_bytes())
+    }
+
+    /// How often a request arrived or was answered.
+    #[getter]
+    fn request_changes(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.server(py)?.request_changes())
+    }
+
+    /// Waits for the next change; False once the emulator is closed.
+    fn requests_changed(&self, py: Python<'_>, seen: u64) -> PyResult<Operation> {
+        self.server(py)?;
+        let server = self.own.get().cloned();
+        Ok(Operation::spawn(self.own.runtime(), async move {
+            Ok(Value::Flag(match server {
+                Some(server) => server.requests_changed(seen).await,
+                None => false,
+            }))
+        }))
     }
 
     /// Forgets the requests so far.

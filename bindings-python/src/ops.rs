@@ -20,6 +20,7 @@ use crate::{error, json};
 pub(crate) enum Value {
     Output(Output),
     Task(agi::Task),
+    Flag(bool),
 }
 
 /// A request under way. `wait()` blocks for its value; an event loop calls
@@ -194,6 +195,7 @@ impl Drop for Operation {
 fn value_to_py(py: Python<'_>, runtime: &'static Runtime, value: Value) -> PyResult<Py<PyAny>> {
     match value {
         Value::Output(output) => output_to_py(py, output),
+        Value::Flag(flag) => Ok(flag.into_pyobject(py)?.to_owned().into_any().unbind()),
         Value::Task(task) => Ok(Py::new(py, Task::new(runtime, task))?.into_any()),
     }
 }

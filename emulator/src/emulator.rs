@@ -1,6 +1,7 @@
 //! The handle on a running emulator.
 
 use crate::faults::{Fault, FaultError};
+use crate::request_filter::RequestFilter;
 use crate::requests::RecordedRequest;
 use crate::scenario::{Playing, Scenario};
 use crate::state::{Server, lock};
@@ -197,7 +198,30 @@ impl Emulator {
     /// Everything it received, in order: the last 100,000 requests.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        lock(&self.server.requests).all()
+        self.requests_matching(&RequestFilter::default())
+    }
+
+    /// Those of the received requests that are meant, in order.
+    #[must_use]
+    pub fn requests_matching(&self, filter: &RequestFilter) -> Vec<RecordedRequest> {
+        lock(&self.server.requests).matching(filter)
+    }
+
+    /// How often a request arrived or was answered since the start.
+    #[must_use]
+    pub fn request_changes(&self) -> u64 {
+        *lock(&self.server.requests).changes().borrow()
+    }
+
+    /// Waits until a request arrives or is answered, if `seen` is what `request_changes` said before the last look.
+    /// False once the emulator is closed: nothing comes any more.
+    pub async fn requests_changed(&self, seen: u64) -> bool {
+        let mut changes = lock(&self.server.requests).changes();
+        tokio::select! {
+            biased;
+            changed = changes.wait_for(|changes| *changes != seen) => changed.is_ok(),
+            () = self.server.stop.cancelled() => false,
+        }
     }
 
     /// Forgets the requests so far.

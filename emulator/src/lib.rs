@@ -40,6 +40,7 @@ mod connection;
 mod emulator;
 mod faults;
 mod page;
+mod request_filter;
 mod requests;
 mod scenario;
 mod screenshot;
@@ -49,5 +50,6 @@ mod webhooks;
 
 pub use emulator::{Emulator, Options, StartError};
 pub use faults::{Endpoint, Fault, FaultError};
+pub use request_filter::RequestFilter;
 pub use requests::RecordedRequest;
 pub use scenario::{Scenario, ScriptedTask, Step};

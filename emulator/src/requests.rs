@@ -1,9 +1,11 @@
 //! The record of what the emulator received.
 
 use crate::clock::Timestamp;
+use crate::request_filter::RequestFilter;
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use tokio::sync::watch;
 
 /// How many requests are kept; older ones are forgotten.
 const KEPT: usize = 100_000;
@@ -72,6 +74,8 @@ pub(crate) struct RequestLog {
     kept: VecDeque<RecordedRequest>,
     /// The number of the first kept request.
     first: u64,
+    /// How often a request arrived or was answered.
+    changes: watch::Sender<u64>,
 }
 
 impl RequestLog {
@@ -82,6 +86,7 @@ impl RequestLog {
             self.first += 1;
         }
         self.kept.push_back(request);
+        self.changes.send_modify(|changes| *changes += 1);
         self.first + self.kept.len() as u64 - 1
     }
 
@@ -92,11 +97,19 @@ impl RequestLog {
             .and_then(|index| usize::try_from(index).ok());
         if let Some(request) = index.and_then(|index| self.kept.get_mut(index)) {
             request.status = Some(status);
+            self.changes.send_modify(|changes| *changes += 1);
         }
     }
 
-    pub(crate) fn all(&self) -> Vec<RecordedRequest> {
-        self.kept.iter().cloned().collect()
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn matching(&self, filter: &RequestFilter) -> Vec<RecordedRequest> {
+        let kept = self.kept.iter();
+        kept.filter(|request| filter.matches(request))
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -129,8 +142,8 @@ mod tests {
         log.clear();
         let new = log.push(request());
         log.answered(old, 500);
-        assert_eq!(log.all()[0].status, None);
+        assert_eq!(log.matching(&RequestFilter::default())[0].status, None);
         log.answered(new, 200);
-        assert_eq!(log.all()[0].status, Some(200));
+        assert_eq!(log.matching(&RequestFilter::default())[0].status, Some(200));
     }
 }

@@ -2,11 +2,24 @@
  * The emulator: a local server that speaks the service's API, in this process.
  */
 
+import { AssertionError } from "node:assert";
 import { inspect } from "node:util";
 import { count, seconds } from "./calls.js";
 import { Agi, type AgiOptions } from "./client.js";
 import { ConfigError, errorFrom, orThrow } from "./errors.js";
 import { type NativeEmulator, native } from "./native.js";
+import {
+  described,
+  filter,
+  RecordedRequest,
+  type RequestMatch,
+  timesText,
+  type WaitForRequestOptions,
+  type WireRequest,
+  whatCame,
+} from "./requests.js";
+
+export type { RecordedRequest, RequestMatch, WaitForRequestOptions } from "./requests.js";
 
 /** How an emulator is set up. */
 export interface EmulatorOptions {
@@ -122,18 +135,8 @@ export interface Fault {
   silence?: boolean;
 }
 
-/** A request that the emulator received. */
-export interface RecordedRequest {
-  method: string;
-  path: string;
-  query: string;
-  /** Lower-case names; the key is not shown. */
-  headers: Record<string, string>;
-  body: string;
-  /** The status of the answer; null while there is none. */
-  status: number | null;
-  receivedAt: Date;
-}
+/** The longest wait in one piece: what an aborted wait leaves behind keeps the process alive so long. */
+const TICK = 250;
 
 /** Emulators run until they are closed, whoever holds them, as servers do. */
 const running = new Set<NativeEmulator>();
@@ -192,15 +195,65 @@ export class Emulator implements AsyncDisposable {
     return new Agi({ baseUrl: this.url, apiKey: this.apiKey, ...options });
   }
 
-  /** Everything it received, in order. */
-  requests(): RecordedRequest[] {
-    const wire = JSON.parse(this.#native.requests()) as (RecordedRequest & {
-      received_at: string;
-    })[];
-    return wire.map(({ received_at, ...request }) => ({
-      ...request,
-      receivedAt: new Date(received_at),
-    }));
+  /**
+   * What it received, in order: everything, or the requests that are meant. Throws an
+   * `InvalidRequestError` for a value of the wrong type.
+   */
+  requests(match: RequestMatch = {}): RecordedRequest[] {
+    const { path } = match;
+    const answer = this.#native.requests(filter(match));
+    if (typeof answer !== "string") throw errorFrom(answer);
+    const found = JSON.parse(answer) as WireRequest[];
+    const requests = found.map((request) => new RecordedRequest(request));
+    return path instanceof RegExp
+      ? requests.filter((request) => request.path.search(path) !== -1)
+      : requests;
+  }
+
+  /**
+   * Asserts that a request came; gives those that did. Throws an `AssertionError` that shows what
+   * came instead.
+   */
+  assertRequested(match: RequestMatch, { times }: { times?: number } = {}): RecordedRequest[] {
+    const found = this.requests(match);
+    if (times === undefined ? found.length > 0 : found.length === times) return found;
+    const often = times === undefined ? "at least once" : `exactly ${timesText(times)}`;
+    throw new AssertionError({
+      message:
+        `Expected ${described(match)} ${often}; it came ${timesText(found.length)}. ` +
+        whatCame(this.requests()),
+      stackStartFn: this.assertRequested,
+    });
+  }
+
+  /**
+   * Waits until a request has come; gives the first. One that came before counts. Without a
+   * `status` to wait for, the request may still be under way. Rejects with a `TimeoutError` that
+   * shows what came instead.
+   */
+  async waitForRequest(
+    match: RequestMatch,
+    options: WaitForRequestOptions = {},
+  ): Promise<RecordedRequest> {
+    const { timeout = 5000, signal } = options;
+    const until = performance.now() + timeout;
+    for (;;) {
+      signal?.throwIfAborted();
+      const changes = this.#native.requestChanges;
+      const [found] = this.requests(match);
+      if (found !== undefined) return found;
+      const left = until - performance.now();
+      if (!(left > 0)) throw this.#didNotCome(match, `within ${timeout} ms`);
+      const change = this.#native.requestsChanged(changes, Math.ceil(Math.min(left, TICK)));
+      if (!(await orAbort(change, signal))) {
+        throw this.#didNotCome(match, "before the emulator was closed");
+      }
+    }
+  }
+
+  #didNotCome(match: RequestMatch, when: string): DOMException {
+    const text = `${described(match)} did not come ${when}. ${whatCame(this.requests())}`;
+    return new DOMException(text, "TimeoutError");
   }
 
   /** Forgets what it received. */
@@ -241,6 +294,21 @@ export class Emulator implements AsyncDisposable {
 
   [inspect.custom](_depth: number, options: object): string {
     return `Emulator ${inspect(this.toJSON(), options)}`;
+  }
+}
+
+/** Waits for `work`, or rejects once the signal aborts. */
+async function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  let abort: () => void = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

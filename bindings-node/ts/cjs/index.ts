@@ -30,9 +30,11 @@ export {
   type EmulatorOptions,
   type Fault,
   type RecordedRequest,
+  type RequestMatch,
   type Scenario,
   type ScenarioStep,
   type ScriptedTask,
+  type WaitForRequestOptions,
 } from "./emulator.js";
 export {
   APIConnectionError,

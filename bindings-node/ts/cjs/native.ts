@@ -55,7 +55,9 @@ export interface NativeEmulator {
   readonly apiKey: string;
   readonly openStreams: number;
   readonly sessionCount: number;
-  requests(): string;
+  readonly requestChanges: number;
+  requests(filter: string): string | ErrorInfo;
+  requestsChanged(seen: number, timeout: number): Promise<boolean>;
   clearRequests(): void;
   fail(fault: string): ErrorInfo | null;
   clearFaults(): void;

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from . import _native
 from ._client import Agi
 from ._models import RecordedRequest
 
+# How many requests a text lists.
+MOST_SHOWN = 50
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Mapping
     from types import TracebackType
     from typing import Any
 
     from ._async_client import AsyncAgi
+
+    # What `requests` and its like take.
+    Filter = dict[str, Any]
 
 
 class Emulator:
@@ -108,9 +117,151 @@ class Emulator:
     def _with_defaults(self, options: dict[str, Any]) -> dict[str, Any]:
         return {"base_url": self.url, "api_key": self.api_key, **options}
 
-    def requests(self) -> list[RecordedRequest]:
-        """Lists every request it received, in order."""
-        return [RecordedRequest(**request) for request in self._native.requests()]
+    def requests(
+        self,
+        method: str | None = None,
+        path: str | re.Pattern[str] | None = None,
+        *,
+        session_id: str | None = None,
+        json: Any = None,
+        status: int | None = None,
+    ) -> list[RecordedRequest]:
+        """Lists the requests it received, in order: all, or those that are meant.
+
+        Args:
+            method: `GET`, `POST`, ...
+            path: The whole path as a pattern, in which `*` stands for anything
+                but `/` and `**` for anything; or a regular expression that
+                occurs in it.
+            session_id: The session that the path names.
+            json: What the body holds at least: objects may have more members.
+            status: The status of the answer.
+
+        Raises:
+            InvalidRequestError: A value of the wrong type.
+
+        Example:
+            >>> emulator.requests("POST", "/v1/sessions/*/message", json={"message": "Hello"})
+        """
+        return self._matching(_filter(method, path, session_id, json, status))
+
+    def _matching(self, wanted: Filter) -> list[RecordedRequest]:
+        path = wanted["path"]
+        pattern: re.Pattern[str] | None = path if hasattr(path, "search") else None
+        found = self._native.requests(wanted if pattern is None else {**wanted, "path": None})
+        requests = [RecordedRequest(**request) for request in found]
+        if pattern is None:
+            return requests
+        return [request for request in requests if pattern.search(request.path)]
+
+    def assert_requested(
+        self,
+        method: str | None = None,
+        path: str | re.Pattern[str] | None = None,
+        *,
+        times: int | None = None,
+        session_id: str | None = None,
+        json: Any = None,
+        status: int | None = None,
+    ) -> list[RecordedRequest]:
+        """Asserts that a request came; gives those that did.
+
+        Args:
+            method: As in `requests`, like the rest.
+            path: A pattern or a regular expression.
+            times: Exactly so often. Default: once or more.
+            session_id: The session that the path names.
+            json: What the body holds at least.
+            status: The status of the answer.
+
+        Raises:
+            AssertionError: It did not come, or not so often; the text shows what came.
+
+        Example:
+            >>> emulator.assert_requested("DELETE", "/v1/sessions/*", times=1)
+        """
+        wanted = _filter(method, path, session_id, json, status)
+        found = self._matching(wanted)
+        if len(found) != times if times is not None else not found:
+            often = "at least once" if times is None else f"exactly {_times(times)}"
+            raise AssertionError(
+                f"Expected {_described(wanted)} {often}; it came {_times(len(found))}. "
+                + self._what_came()
+            )
+        return found
+
+    def wait_for_request(
+        self,
+        method: str | None = None,
+        path: str | re.Pattern[str] | None = None,
+        *,
+        timeout: float = 5.0,
+        session_id: str | None = None,
+        json: Any = None,
+        status: int | None = None,
+    ) -> RecordedRequest:
+        """Waits until a request has come; gives the first. One that came before counts.
+
+        Args:
+            method: As in `requests`, like the rest.
+            path: A pattern or a regular expression.
+            timeout: So many seconds at most.
+            session_id: The session that the path names.
+            json: What the body holds at least.
+            status: The status of the answer. Without it the request may still be
+                under way.
+
+        Raises:
+            TimeoutError: It did not come; the text shows what did.
+        """
+        wanted = _filter(method, path, session_id, json, status)
+        until = monotonic() + timeout
+        while True:
+            changes = self._native.request_changes
+            if found := self._matching(wanted):
+                return found[0]
+            left = until - monotonic()
+            change = self._native.requests_changed(changes)
+            if left <= 0 or not change.wait_for(left):
+                raise self._did_not_come(wanted, f"within {timeout:g} s")
+            if not change.result():
+                raise self._did_not_come(wanted, "before the emulator was closed")
+
+    async def async_wait_for_request(
+        self,
+        method: str | None = None,
+        path: str | re.Pattern[str] | None = None,
+        *,
+        timeout: float = 5.0,
+        session_id: str | None = None,
+        json: Any = None,
+        status: int | None = None,
+    ) -> RecordedRequest:
+        """Waits until a request has come, as `wait_for_request` does, in asyncio or trio.
+
+        Raises:
+            TimeoutError: It did not come; the text shows what did.
+        """
+        from ._wait_async import within
+
+        wanted = _filter(method, path, session_id, json, status)
+        until = monotonic() + timeout
+        while True:
+            changes = self._native.request_changes
+            if found := self._matching(wanted):
+                return found[0]
+            left = until - monotonic()
+            change = self._native.requests_changed(changes)
+            if left <= 0 or not await within(change, left):
+                raise self._did_not_come(wanted, f"within {timeout:g} s")
+            if not change.result():
+                raise self._did_not_come(wanted, "before the emulator was closed")
+
+    def _did_not_come(self, wanted: Filter, when: str) -> TimeoutError:
+        return TimeoutError(f"{_described(wanted)} did not come {when}. {self._what_came()}")
+
+    def _what_came(self) -> str:
+        return what_came(self.requests())
 
     def clear_requests(self) -> None:
         """Forgets the requests so far."""
@@ -180,6 +331,56 @@ class Emulator:
 
     def __repr__(self) -> str:
         return f"Emulator(url={self.url!r})"
+
+
+def _filter(
+    method: str | None,
+    path: str | re.Pattern[str] | None,
+    session_id: str | None,
+    json: Any,
+    status: int | None,
+) -> Filter:
+    return {
+        "method": method,
+        "path": path,
+        "session_id": session_id,
+        "json": json,
+        "status": status,
+    }
+
+
+def _described(wanted: Filter) -> str:
+    """A filter in words, such as `POST /v1/sessions with json {}`."""
+    path = wanted["path"]
+    words = [wanted["method"] or "a request"]
+    if path is not None:
+        words.append(path if isinstance(path, str) else f"/{path.pattern}/")
+    extras = [
+        f"{name} {wanted[name]!r}"
+        for name in ("session_id", "json", "status")
+        if wanted[name] is not None
+    ]
+    if extras:
+        words.append("with " + ", ".join(extras))
+    return " ".join(words)
+
+
+def _times(count: int) -> str:
+    return "1 time" if count == 1 else f"{count} times"
+
+
+def what_came(requests: list[RecordedRequest]) -> str:
+    """The requests as a text, one a line; the last ones of many."""
+    if not requests:
+        return "The emulator received nothing: does the client use emulator.url?"
+    left_out = max(0, len(requests) - MOST_SHOWN)
+    lines = [f"  ... {left_out} earlier"] if left_out else []
+    for request in requests[left_out:]:
+        query = f"?{request.query}" if request.query else ""
+        answer = "no answer yet" if request.status is None else request.status
+        body = request.body if len(request.body) <= 200 else f"{request.body[:200]}..."
+        lines.append(f"  {request.method} {request.path}{query} -> {answer} {body}".rstrip())
+    return "\n".join(["The emulator received:", *lines])
 
 
 Emulator.__module__ = "sessionwire"

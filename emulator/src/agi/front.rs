@@ -7,6 +7,7 @@ use super::session::Session;
 use super::validate::{Fields, Query};
 use crate::connection::{Break, Connection};
 use crate::faults::{Answer, Endpoint, StreamFault};
+use crate::request_filter::session_id;
 use crate::requests::RecordedRequest;
 use crate::state::{Server, lock};
 use axum::body::Body;
@@ -140,15 +141,6 @@ fn endpoint(method: &Method, route: Option<&str>) -> Option<Endpoint> {
             ("GET", "models") => Endpoint::Models,
             _ => return None,
         },
-    )
-}
-
-fn session_id(path: &str) -> Option<String> {
-    let id = path.strip_prefix("/v1/sessions/")?.split('/').next()?;
-    Some(
-        percent_encoding::percent_decode_str(id)
-            .decode_utf8_lossy()
-            .into_owned(),
     )
 }
 

@@ -12,6 +12,8 @@ import {
   type Message,
   QuestionPending,
   RateLimitError,
+  type RecordedRequest,
+  type RequestMatch,
   type Screenshot,
   Session,
   SessionwireError,
@@ -144,6 +146,15 @@ export async function emulator(): Promise<void> {
     tasks: [{ match: "x", steps: [{ repeat: 2, steps: [{ thought: "{n}" }] }, { done: [1] }] }],
   });
   const received: Date | undefined = emulator.requests()[0]?.receivedAt;
+  const match: RequestMatch = { method: "POST", path: /message/, json: { message: "x" } };
+  const found: RecordedRequest[] = emulator.assertRequested(match, { times: 1 });
+  const request = await emulator.waitForRequest({ path: "/v1/**" }, { timeout: 100, signal });
+  same<typeof request, RecordedRequest>(true);
+  same<typeof request.status, number | null>(true);
+  // @ts-expect-error a path is a text or a regular expression
+  emulator.requests({ path: 5 });
+  // @ts-expect-error what was received does not change
+  request.path = found[0]?.path ?? "";
   same<typeof emulator.openStreams, number>(true);
   console.log(received, emulator.url, emulator.apiKey, emulator.agi().sessions.list());
 }

@@ -14,6 +14,7 @@ from sessionwire import (
     Emulator,
     Message,
     QuestionEvent,
+    RecordedRequest,
     SuccessResult,
     TaskResult,
 )
@@ -64,4 +65,5 @@ async def tasks(session: AsyncSession) -> None:
 async def emulators() -> None:
     async with Emulator() as emulator, emulator.async_agi() as client:
         assert_type(emulator, Emulator)
+        assert_type(await emulator.async_wait_for_request("GET", timeout=1), RecordedRequest)
         assert_type(client, AsyncAgi)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, Literal, assert_type
 
@@ -152,5 +153,11 @@ def emulators() -> None:
     with Emulator(scenario={"tasks": []}, port=0) as emulator, emulator.agi() as client:
         assert_type(client, Agi)
         assert_type(emulator.requests(), list[RecordedRequest])
+        assert_type(emulator.requests("GET", re.compile("x"), json=[1]), list[RecordedRequest])
+        assert_type(
+            emulator.assert_requested(path="/v1/**", times=1, session_id="s"), list[RecordedRequest]
+        )
+        assert_type(emulator.wait_for_request("GET", timeout=1, status=200), RecordedRequest)
+        emulator.requests(path=b"/v1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert_type(emulator.open_streams, int)
         emulator.fail(on="events", cut_after=7)

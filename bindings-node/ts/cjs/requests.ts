@@ -1,0 +1,117 @@
+/**
+ * The requests that the emulator received: which are meant, and how they read.
+ */
+
+/** Which requests are meant; what is left out matches all. */
+export interface RequestMatch {
+  /** `GET`, `POST`, ... */
+  method?: string | undefined;
+  /**
+   * The whole path as a pattern, in which `*` stands for anything but `/` and `**` for anything;
+   * or a regular expression that occurs in it.
+   */
+  path?: string | RegExp | undefined;
+  /** The session that the path names. */
+  sessionId?: string | undefined;
+  /** What the body holds at least: objects may have more members. */
+  json?: unknown;
+  /** The status of the answer. */
+  status?: number | undefined;
+}
+
+/** How long to wait for a request. */
+export interface WaitForRequestOptions {
+  /** Milliseconds; default: 5,000. */
+  timeout?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** @internal As it comes from the native half. */
+export interface WireRequest {
+  method: string;
+  path: string;
+  query: string;
+  headers: Record<string, string>;
+  body: string;
+  status: number | null;
+  received_at: string;
+}
+
+/** A request that the emulator received. */
+export class RecordedRequest {
+  readonly method: string;
+  /** Such as `/v1/sessions`. */
+  readonly path: string;
+  /** As it was sent, without `?`; empty where there is none. */
+  readonly query: string;
+  /** Lower-case names; the key is not shown. */
+  readonly headers: Record<string, string>;
+  /** The body as text. */
+  readonly body: string;
+  /** The status of the answer; null while there is none. */
+  readonly status: number | null;
+  readonly receivedAt: Date;
+
+  /** @internal */
+  constructor({ received_at, ...request }: WireRequest) {
+    this.method = request.method;
+    this.path = request.path;
+    this.query = request.query;
+    this.headers = request.headers;
+    this.body = request.body;
+    this.status = request.status;
+    this.receivedAt = new Date(received_at);
+  }
+
+  /** The body as JSON; throws a `SyntaxError` where it is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: the sender decides what it is, as with Response.json().
+  json(): any {
+    return JSON.parse(this.body);
+  }
+}
+
+/** What the native half takes. It knows no regular expressions. */
+export function filter(match: RequestMatch): string {
+  return JSON.stringify({
+    method: match.method,
+    path: match.path instanceof RegExp ? undefined : match.path,
+    session_id: match.sessionId,
+    json: match.json,
+    status: match.status,
+  });
+}
+
+/** A match in words, such as `POST /v1/sessions with json {}`. */
+export function described({ method, path, ...others }: RequestMatch): string {
+  const extras = Object.entries(others)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  const words = [method ?? "a request"];
+  if (path !== undefined) words.push(String(path));
+  if (extras.length > 0) words.push(`with ${extras.join(", ")}`);
+  return words.join(" ");
+}
+
+export function timesText(count: number): string {
+  return count === 1 ? "1 time" : `${count} times`;
+}
+
+/** How many requests a text lists. */
+const MOST_SHOWN = 50;
+
+/** The requests as a text, one a line; the last ones of many. */
+export function whatCame(requests: readonly RecordedRequest[]): string {
+  if (requests.length === 0) {
+    return "The emulator received nothing: does the client use emulator.url?";
+  }
+  const lines = ["The emulator received:"];
+  const shown = requests.slice(-MOST_SHOWN);
+  const leftOut = requests.length - shown.length;
+  if (leftOut > 0) lines.push(`  ... ${leftOut} earlier`);
+  for (const { method, path, query, status, body } of shown) {
+    const where = query === "" ? path : `${path}?${query}`;
+    const start = body.length > 200 ? `${body.slice(0, 200)}...` : body;
+    lines.push(`  ${method} ${where} -> ${status ?? "no answer yet"} ${start}`.trimEnd());
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,140 @@
+/// <reference types="node" preserve="true" />
+/// <reference lib="esnext.disposable" preserve="true" />
+/**
+ * Helpers for tests, with any framework: `sessionwire/testing`.
+ *
+ * @example
+ * ```ts
+ * import { afterEach, beforeEach, test } from "node:test";   // or from "vitest"
+ * import { useEmulator } from "sessionwire/testing";
+ *
+ * const emulator = useEmulator({ beforeEach, afterEach });
+ *
+ * test("the application asks for a table", async () => {
+ *   await application(); // says new Agi(), and reaches the emulator
+ *   emulator.assertRequested({ method: "POST", path: "/v1/sessions" });
+ * });
+ * ```
+ */
+
+import { inspect } from "node:util";
+import { Emulator, type EmulatorOptions } from "./emulator.js";
+
+/** How the emulator of a test is set up. Its agent steps every 5 ms, unless `stepDelay` is given. */
+export interface TestEmulatorOptions extends EmulatorOptions {
+  /** Sessions that a test leaves behind are an error. Default: false. */
+  strictCleanup?: boolean | undefined;
+}
+
+/** The hooks of a test framework, such as those of `node:test` or vitest. */
+export interface TestHooks {
+  beforeEach(hook: () => Promise<void>): unknown;
+  afterEach(hook: () => Promise<void>): unknown;
+}
+
+const VARIABLES = ["AGI_BASE_URL", "AGI_API_KEY"] as const;
+
+/** A running emulator, and what `process.env` held before it was there. */
+class Place {
+  readonly #before: readonly (string | undefined)[];
+
+  private constructor(
+    readonly emulator: Emulator,
+    readonly strict: boolean,
+  ) {
+    this.#before = VARIABLES.map((name) => process.env[name]);
+    process.env.AGI_BASE_URL = emulator.url;
+    process.env.AGI_API_KEY = emulator.apiKey;
+  }
+
+  static async open({ strictCleanup = false, ...options }: TestEmulatorOptions): Promise<Place> {
+    return new Place(await Emulator.start({ stepDelay: 5, ...options }), strictCleanup);
+  }
+
+  /** Closes the emulator and restores the variables. */
+  async close(): Promise<void> {
+    VARIABLES.forEach((name, at) => {
+      const value = this.#before[at];
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    });
+    await this.emulator.close();
+  }
+
+  /** Throws if sessions were left behind and that is an error. */
+  check(): void {
+    const left = this.emulator.sessionCount;
+    if (!this.strict || left === 0) return;
+    throw new Error(
+      `The test left ${left} session${left === 1 ? "" : "s"} behind. Create sessions with ` +
+        "`await using session = await client.sessions.create()`, or delete them.",
+    );
+  }
+}
+
+/**
+ * Runs `work` with a fresh emulator; gives what it gives. While it runs, AGI_BASE_URL and
+ * AGI_API_KEY in `process.env` point to the emulator, so that `new Agi()` just works.
+ */
+export async function withEmulator<T>(
+  options: TestEmulatorOptions,
+  work: (emulator: Emulator) => T | Promise<T>,
+): Promise<T> {
+  const place = await Place.open(options);
+  try {
+    const value = await work(place.emulator);
+    place.check();
+    return value;
+  } finally {
+    await place.close();
+  }
+}
+
+/**
+ * A fresh emulator for each test. While a test runs, AGI_BASE_URL and AGI_API_KEY in
+ * `process.env` point to it. What this gives stands for the emulator of the test that runs.
+ *
+ * Tests that run at the same time in one process share `process.env`: give each its own with
+ * `withEmulator`, and say `emulator.agi()`.
+ */
+export function useEmulator(hooks: TestHooks, options: TestEmulatorOptions = {}): Emulator {
+  let place: Place | undefined;
+  hooks.beforeEach(async () => {
+    if (place !== undefined) {
+      throw new Error(
+        "The emulator of another test is still there. In tests that run at the same time say " +
+          "withEmulator; else look for the afterEach hook that failed.",
+      );
+    }
+    place = await Place.open(options);
+  });
+  hooks.afterEach(async () => {
+    const ended = place;
+    place = undefined;
+    try {
+      ended?.check();
+    } finally {
+      await ended?.close();
+    }
+  });
+  const current = (): Emulator => {
+    if (place !== undefined) return place.emulator;
+    throw new Error("There is an emulator only while a test runs: use it inside of test()");
+  };
+  const shown = () => (place === undefined ? "Emulator (no test runs)" : inspect(place.emulator));
+  const stand = Object.create(Emulator.prototype, {
+    [inspect.custom]: { value: shown, configurable: true },
+  }) as Emulator;
+  return new Proxy(stand, {
+    get: (_, name) => {
+      if (name === inspect.custom) return shown;
+      // What looks at a value without using it: `await`, printing, comparing.
+      if (place === undefined && (typeof name === "symbol" || name === "then")) return undefined;
+      const emulator = current();
+      const value: unknown = Reflect.get(emulator, name, emulator);
+      return typeof value === "function" ? value.bind(emulator) : value;
+    },
+    has: (_, name) => name in current(),
+    set: () => false,
+  });
+}

@@ -1,0 +1,111 @@
+"""The pytest plugin of sessionwire: an emulator for every test that asks for one.
+
+pytest finds it by itself. `sessionwire` is imported when a fixture is used, not before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from sessionwire import Agi, AsyncAgi, Emulator
+
+__all__ = [
+    "agi_client",
+    "agi_emulator",
+    "async_agi_client",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_runtest_makereport",
+]
+
+# Seconds between the steps of the emulator's agent.
+_STEP_DELAY = 0.005
+
+_emulator_of: pytest.StashKey[Emulator] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declares the option of the configuration file."""
+    parser.addini(
+        "agi_strict_cleanup",
+        "sessions that a test leaves behind in agi_emulator are an error",
+        type="bool",
+        default=False,
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declares the marker."""
+    config.addinivalue_line(
+        "markers",
+        "agi_emulator(*, strict_cleanup=..., **options): the options of the fixture "
+        "agi_emulator, as sessionwire.Emulator takes them",
+    )
+
+
+@pytest.fixture
+def agi_emulator(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Emulator]:
+    """A fresh sessionwire.Emulator; AGI_BASE_URL and AGI_API_KEY point to it, for `Agi()`."""
+    from sessionwire import Emulator
+
+    options: dict[str, Any] = {
+        "step_delay": _STEP_DELAY,
+        "strict_cleanup": request.config.getini("agi_strict_cleanup"),
+    }
+    # The nearest one comes first, and wins.
+    for marker in reversed(list(request.node.iter_markers("agi_emulator"))):
+        if marker.args:
+            raise pytest.UsageError(
+                "@pytest.mark.agi_emulator takes its options by name: agi_emulator(scenario=...)"
+            )
+        options |= marker.kwargs
+    strict_cleanup = options.pop("strict_cleanup")
+    with Emulator(**options) as emulator:
+        request.node.stash[_emulator_of] = emulator
+        monkeypatch.setenv("AGI_BASE_URL", emulator.url)
+        monkeypatch.setenv("AGI_API_KEY", emulator.api_key)
+        yield emulator
+        left = emulator.session_count
+    if strict_cleanup and left:
+        pytest.fail(
+            f"The test left {left} session{'' if left == 1 else 's'} behind. Create sessions "
+            "with `with client.sessions.create() as session`, or delete them.",
+            pytrace=False,
+        )
+
+
+@pytest.fixture
+def agi_client(agi_emulator: Emulator) -> Iterator[Agi]:
+    """A sessionwire.Agi of agi_emulator."""
+    with agi_emulator.agi() as client:
+        yield client
+
+
+@pytest.fixture
+def async_agi_client(agi_emulator: Emulator) -> Iterator[AsyncAgi]:
+    """A sessionwire.AsyncAgi of agi_emulator, for any event loop and any plugin that runs one."""
+    client = agi_emulator.async_agi()
+    yield client
+    client._native.close()  # what `await client.close()` does; there may be no event loop here
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shows with a failed test what its emulator received."""
+    report = yield
+    emulator = item.stash.get(_emulator_of, None)
+    if report.failed and emulator is not None:
+        from sessionwire._emulator import what_came
+
+        text = what_came(emulator.requests()).replace(emulator.api_key, "***")
+        report.sections.append(("agi_emulator", text))
+    return report

@@ -1,0 +1,207 @@
+//! Which of the received requests are meant.
+
+use crate::requests::RecordedRequest;
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Which requests are meant; what is `None` matches all.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RequestFilter {
+    /// The method, in any case.
+    pub method: Option<String>,
+    /// The whole path as a pattern: `*` stands for anything but `/`, `**` for anything, `?` for one character but `/`.
+    pub path: Option<String>,
+    /// The session that the path names.
+    pub session_id: Option<String>,
+    /// What the body, as JSON, holds at least: objects may have more members, everything else is equal.
+    pub json: Option<Value>,
+    /// The status of the answer.
+    pub status: Option<u16>,
+}
+
+impl RequestFilter {
+    /// Whether the request is meant.
+    #[must_use]
+    pub fn matches(&self, request: &RecordedRequest) -> bool {
+        let all = |wanted: Option<bool>| wanted.unwrap_or(true);
+        all(self
+            .method
+            .as_ref()
+            .map(|method| method.eq_ignore_ascii_case(&request.method)))
+            && all(self.status.map(|status| request.status == Some(status)))
+            && all(self
+                .session_id
+                .as_deref()
+                .map(|id| session_id(&request.path).as_deref() == Some(id)))
+            && all(self
+                .path
+                .as_ref()
+                .map(|pattern| path_fits(pattern.as_bytes(), request.path.as_bytes())))
+            && all(self.json.as_ref().map(|wanted| {
+                serde_json::from_str(&request.body).is_ok_and(|body| holds(&body, wanted))
+            }))
+    }
+}
+
+/// The session that a path names.
+pub(crate) fn session_id(path: &str) -> Option<String> {
+    let id = path.strip_prefix("/v1/sessions/")?.split('/').next()?;
+    Some(percent_decode_str(id).decode_utf8_lossy().into_owned())
+}
+
+/// Whether the whole path fits the pattern. Steps back only to the last `*` and the last `**`, so that no pattern is slow.
+fn path_fits(pattern: &[u8], path: &[u8]) -> bool {
+    let (mut at, mut seen) = (0, 0);
+    let mut segment: Option<(usize, usize)> = None;
+    let mut anything: Option<(usize, usize)> = None;
+    loop {
+        let next = path.get(seen);
+        match pattern.get(at) {
+            Some(b'*') if pattern.get(at + 1) == Some(&b'*') => {
+                at += 2;
+                anything = Some((at, seen));
+                segment = None;
+                continue;
+            }
+            Some(b'*') => {
+                at += 1;
+                segment = Some((at, seen));
+                continue;
+            }
+            Some(b'?') if next.is_some_and(|byte| *byte != b'/') => {
+                (at, seen) = (at + 1, seen + 1);
+                continue;
+            }
+            Some(byte) if next == Some(byte) && *byte != b'?' => {
+                (at, seen) = (at + 1, seen + 1);
+                continue;
+            }
+            None if next.is_none() => return true,
+            _ => {}
+        }
+        // Let the last star take one byte more.
+        if let Some((after, taken)) = segment
+            && path.get(taken).is_some_and(|byte| *byte != b'/')
+        {
+            segment = Some((after, taken + 1));
+            (at, seen) = (after, taken + 1);
+        } else if let Some((after, taken)) = anything
+            && taken < path.len()
+        {
+            anything = Some((after, taken + 1));
+            segment = None;
+            (at, seen) = (after, taken + 1);
+        } else {
+            return false;
+        }
+    }
+}
+
+/// Whether `body` has everything that `wanted` has.
+fn holds(body: &Value, wanted: &Value) -> bool {
+    match (body, wanted) {
+        (Value::Object(body), Value::Object(wanted)) => wanted
+            .iter()
+            .all(|(name, wanted)| body.get(name).is_some_and(|value| holds(value, wanted))),
+        (Value::Array(body), Value::Array(wanted)) => {
+            body.len() == wanted.len()
+                && body
+                    .iter()
+                    .zip(wanted)
+                    .all(|(value, wanted)| holds(value, wanted))
+        }
+        // 1 and 1.0 are the same number.
+        (Value::Number(body), Value::Number(wanted)) => {
+            body == wanted
+                || (!(is_whole(body) && is_whole(wanted)) && body.as_f64() == wanted.as_f64())
+        }
+        _ => body == wanted,
+    }
+}
+
+fn is_whole(number: &serde_json::Number) -> bool {
+    number.is_i64() || number.is_u64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderMap;
+    use serde_json::json;
+
+    fn message() -> RecordedRequest {
+        let body = br#"{"message": "Book it", "start_url": null, "n": 2, "deep": {"a": [1, {"b": 2, "c": 3}]}}"#;
+        let path = "/v1/sessions/a%2Fb/message";
+        RecordedRequest::new("POST", path, "", &HeaderMap::new(), body)
+    }
+
+    fn fits(filter: Value) -> bool {
+        serde_json::from_value::<RequestFilter>(filter)
+            .unwrap()
+            .matches(&message())
+    }
+
+    #[test]
+    fn every_part_counts() {
+        for (filter, expected) in [
+            (json!({}), true),
+            (json!({"method": "post"}), true),
+            (json!({"method": "GET"}), false),
+            (json!({"session_id": "a/b"}), true),
+            (json!({"session_id": "a"}), false),
+            (json!({"status": 200}), false),
+            (json!({"json": {"message": "Book it"}}), true),
+            (json!({"json": {"message": "Book"}}), false),
+            (json!({"json": {"start_url": null}}), true),
+            (json!({"json": {"absent": null}}), false),
+            (json!({"json": {"n": 2.0}}), true),
+            (json!({"json": {"n": "2"}}), false),
+            (json!({"json": {"deep": {"a": [1, {"b": 2}]}}}), true),
+            (json!({"json": {"deep": {"a": [1]}}}), false),
+            (json!({"json": []}), false),
+            (
+                json!({"method": "POST", "session_id": "a/b", "json": {"n": 3}}),
+                false,
+            ),
+        ] {
+            assert_eq!(fits(filter.clone()), expected, "{filter}");
+        }
+    }
+
+    #[test]
+    fn patterns_cover_the_whole_path() {
+        for (pattern, path, expected) in [
+            ("/v1/sessions", "/v1/sessions", true),
+            ("/v1/sessions", "/v1/sessions/x", false),
+            ("/sessions", "/v1/sessions", false),
+            ("/v1/sessions/*", "/v1/sessions/x", true),
+            ("/v1/sessions/*", "/v1/sessions/x/message", false),
+            ("/v1/sessions/*/message", "/v1/sessions/x/message", true),
+            ("/v1/sessions/*/message", "/v1/sessions/x/messages", false),
+            ("**/message", "/v1/sessions/x/message", true),
+            ("/v1/**", "/v1/sessions/x/message", true),
+            ("/v1/**/x/*", "/v1/a/x/b/x/c", true),
+            ("/v1/**/x/*", "/v1/a/x/b/y/c", false),
+            ("/v?/*s", "/v1/sessions", true),
+            ("/v?/sessions", "/v/sessions", false),
+            ("/v1?sessions", "/v1/sessions", false),
+            ("**", "", true),
+            ("*", "a/", false),
+            ("", "/", false),
+        ] {
+            assert_eq!(
+                path_fits(pattern.as_bytes(), path.as_bytes()),
+                expected,
+                "{pattern} {path}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_parts_are_refused() {
+        let filter = serde_json::from_value::<RequestFilter>(json!({"body": "x"}));
+        assert!(filter.is_err());
+    }
+}

@@ -1,0 +1,202 @@
+"""The pytest plugin, as another project's tests use it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def run(pytester: pytest.Pytester, tests: str, *options: str) -> pytest.RunResult:
+    pytester.makepyfile(tests)
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error", *options)
+
+
+def test_code_under_test_needs_no_configuration(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import os
+        from sessionwire import Agi
+
+        def application():
+            with Agi() as client:
+                return client.run_task("Say hello").text
+
+        def test_one(agi_emulator):
+            agi_emulator.scenario({"tasks": [{"steps": [{"done": "Hello"}]}]})
+            assert application() == "Hello"
+            assert len(agi_emulator.requests("POST", "/v1/sessions")) == 1
+
+        def test_it_is_fresh_and_ends(agi_emulator, agi_client):
+            assert agi_emulator.requests() == []
+            assert agi_client.sessions.list() == []
+            assert agi_client.base_url == os.environ["AGI_BASE_URL"] + "/v1"
+
+        def test_nothing_stays():
+            assert "AGI_BASE_URL" not in os.environ
+            assert "AGI_API_KEY" not in os.environ
+        """,
+        "-p",
+        "no:randomly",
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_the_marker_gives_the_options(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import os
+        import pytest
+
+        done = {"tasks": [{"steps": [{"done": "outer"}]}]}
+
+        @pytest.mark.agi_emulator(scenario=done, api_keys=["outer-key"])
+        class TestMarked:
+            @pytest.mark.agi_emulator(api_keys=["inner-key"])
+            def test_the_nearest_wins(self, agi_client, agi_emulator):
+                assert os.environ["AGI_API_KEY"] == "inner-key"
+                assert agi_client.run_task("x").data == "outer"
+
+        @pytest.mark.agi_emulator("oops")
+        def test_by_position(agi_emulator):
+            pass
+
+        @pytest.mark.agi_emulator(scenari=1)
+        def test_misspelt(agi_emulator):
+            pass
+        """,
+        "--strict-markers",
+    )
+    result.assert_outcomes(passed=1, errors=2)
+    result.stdout.fnmatch_lines(["*takes its options by name*", "*scenari*"])
+
+
+def test_the_async_client(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import asyncio
+        import pytest
+        import sessionwire
+
+        kept = []
+
+        def test_loops(async_agi_client):
+            async def main():
+                return await async_agi_client.sessions.list()
+
+            assert asyncio.run(main()) == []
+            assert asyncio.run(main()) == []
+            kept.append(async_agi_client)
+
+        def test_it_was_closed():
+            async def main():
+                await kept[0].sessions.list()
+
+            with pytest.raises(sessionwire.APIConnectionError, match="closed"):
+                asyncio.run(main())
+        """,
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_a_failure_shows_what_came(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import pytest
+
+        @pytest.mark.agi_emulator(api_keys=["sk-secret"])
+        def test_bad(agi_client):
+            agi_client.run_task("Buy a mug, the key is sk-secret")
+            assert False
+
+        def test_nothing_came(agi_emulator):
+            assert False
+
+        def test_good(agi_client):
+            agi_client.run_task("unseen")
+
+        def test_without():
+            assert False
+        """,
+    )
+    result.assert_outcomes(passed=1, failed=3)
+    shown = result.stdout.str()
+    assert shown.count("- agi_emulator -") == 2
+    result.stdout.fnmatch_lines(
+        [
+            "*- agi_emulator -*",
+            "The emulator received:",
+            '  POST /v1/sessions -> 200 {"agent_name":"agi-0"}',
+            '  POST /v1/sessions/*/message -> 200 {"message":"Buy a mug, the key is [*][*][*]"}',
+            "  DELETE /v1/sessions/* -> 200",
+            "*- agi_emulator -*",
+            "The emulator received nothing*",
+        ]
+    )
+    section = shown[shown.index("The emulator received:") :]
+    assert "sk-secret" not in section
+    assert "unseen" not in shown
+
+
+LEFT_BEHIND = """
+import pytest
+
+def test_leaves_one(agi_client):
+    agi_client.sessions.create()
+
+@pytest.mark.agi_emulator(strict_cleanup={marked})
+def test_marked(agi_client):
+    agi_client.sessions.create()
+
+def test_tidy(agi_client):
+    with agi_client.sessions.create():
+        pass
+"""
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_sessions_left_behind(pytester: pytest.Pytester, strict: bool) -> None:
+    pytester.makeini(f"[pytest]\nagi_strict_cleanup = {str(strict).lower()}\n")
+    result = run(pytester, LEFT_BEHIND.format(marked=not strict))
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            f"*ERROR at teardown of {'test_leaves_one' if strict else 'test_marked'}*",
+            "*left 1 session behind*",
+        ]
+    )
+
+
+def test_the_plugin_is_light(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import sys
+
+        def test_nothing_is_loaded(request):
+            assert request.config.pluginmanager.hasplugin("sessionwire")
+            assert not [name for name in sys.modules if name.partition(".")[0] == "sessionwire"]
+        """,
+    )
+    result.assert_outcomes(passed=1)
+    program = "import sys, sessionwire; assert 'pytest' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_readme(pytester: pytest.Pytester) -> None:
+    [example] = re.findall(
+        r"<!-- testing: python -->\n```python\n(.*?)```", README.read_text(), re.DOTALL
+    )
+    result = run(pytester, example)
+    result.assert_outcomes(passed=2)
