@@ -5,6 +5,7 @@ mod agent;
 mod errors;
 mod faults;
 mod lifecycle;
+mod requests;
 mod snapshots;
 mod streams;
 mod support;
