@@ -51,7 +51,7 @@ build: python-dev node-dev cli-dev ## build everything for development
 .PHONY: python-dev
 python-dev: $(VENV)/.built ## build the Python package into .venv
 
-$(VENV)/.built: $(VENV)/.installed $(RUST_SOURCES) pyproject.toml
+$(VENV)/.built: $(VENV)/.installed $(RUST_SOURCES) pyproject.toml emulator/scenario.schema.json
 	@echo "== Python package"
 	$(BIN)/maturin develop --quiet
 	@touch $@
@@ -59,7 +59,7 @@ $(VENV)/.built: $(VENV)/.installed $(RUST_SOURCES) pyproject.toml
 .PHONY: node-dev
 node-dev: dist/.built ## build the Node package into dist/
 
-dist/.built: node_modules/.installed $(RUST_SOURCES) $(TS_SOURCES)
+dist/.built: node_modules/.installed $(RUST_SOURCES) $(TS_SOURCES) emulator/scenario.schema.json
 	@echo "== Node package"
 	npm run --silent build:native
 	npm run --silent build

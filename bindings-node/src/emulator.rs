@@ -131,6 +131,12 @@ impl Emulator {
         None
     }
 
+    /// The same, from a file.
+    #[napi(catch_unwind)]
+    pub fn scenario_file(&self, path: String) -> Option<ErrorInfo> {
+        self.inner.scenario_file(path).err().map(ErrorInfo::invalid)
+    }
+
     /// Stops it and ends every connection. Can be called twice.
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {

@@ -1,5 +1,6 @@
 //! The emulator, in this process.
 
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
 use pyo3::exceptions::PyRuntimeError;
@@ -154,6 +155,18 @@ impl Emulator {
             json::params(scenario, ErrorKind::InvalidRequest, "scenario")?;
         self.server(py)?.scenario(scenario);
         Ok(())
+    }
+
+    /// Says what the agent does next, from a file.
+    fn scenario_file(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let server = self.server(py)?;
+        let set = py.detach(|| server.scenario_file(path));
+        set.map_err(|failure| {
+            error::to_py(
+                py,
+                &Error::new(ErrorKind::InvalidRequest, format!("scenario: {failure}")),
+            )
+        })
     }
 
     /// Ends every connection and stops. Can be called twice.

@@ -109,7 +109,7 @@ pub(crate) struct Run {
 const EMULATOR_HELP: &str = "\
 Examples:
   sessionwire emulator
-  sessionwire emulator --port 8080 --scenario scenario.json --verbose
+  sessionwire emulator --port 8080 --scenario scenario.yaml --fast --verbose
   sessionwire emulator --api-key test-key-1 --api-key test-key-2";
 
 #[derive(Args)]
@@ -124,9 +124,12 @@ pub(crate) struct Emulator {
     /// Let other machines use the emulator
     #[arg(long)]
     pub(crate) allow_remote: bool,
-    /// What the agent does: a JSON file
+    /// What the agent does: a scenario in JSON or YAML
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<std::path::PathBuf>,
+    /// The agent's waits take no time, though the timestamps show them
+    #[arg(long)]
+    pub(crate) fast: bool,
     /// A key to accept; repeat it for more [default: any key is accepted]
     #[arg(long, value_name = "K")]
     pub(crate) api_key: Vec<String>,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use sessionwire_emulator::{Emulator, Options, RecordedRequest, Scenario};
+use sessionwire_emulator::{Clock, Emulator, Options, RecordedRequest, Scenario};
 
 use crate::args;
 use crate::failure::Failure;
@@ -29,6 +29,7 @@ pub(crate) async fn run(
         api_keys: Some(args.api_key).filter(|keys| !keys.is_empty()),
         heartbeat_interval: args.heartbeat_interval,
         scenario: args.scenario.as_deref().map(read_scenario).transpose()?,
+        clock: if args.fast { Clock::Fast } else { Clock::Real },
         ..Options::default()
     };
     let emulator = Emulator::start(options)
@@ -74,18 +75,8 @@ fn check_host(args: &args::Emulator) -> Result<(), Failure> {
 }
 
 fn read_scenario(file: &Path) -> Result<Scenario, Failure> {
-    let text = std::fs::read(file).map_err(|error| {
-        Failure::Usage(format!(
-            "The scenario {} cannot be read: {error}. Name a JSON file.",
-            file.display()
-        ))
-    })?;
-    serde_json::from_slice(&text).map_err(|error| {
-        Failure::Usage(format!(
-            "{} is not a scenario: {error}. A small one: {{\"tasks\": [{{\"steps\": [{{\"done\": \"ok\"}}]}}]}}",
-            file.display()
-        ))
-    })
+    Scenario::from_file(file)
+        .map_err(|error| Failure::Usage(format!("The scenario cannot be used: {error}.")))
 }
 
 /// Where it is, and lines to copy.

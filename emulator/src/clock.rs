@@ -1,7 +1,53 @@
 //! Times and ids as the wire writes them.
 
+use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How time passes in the emulator's sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// As on the wall.
+    #[default]
+    Real,
+    /// Each session has a time of its own. It stands still, but where the agent would wait it jumps ahead: hours of a
+    /// scenario pass at once, and its timestamps show them. The same scenario gives the same events each time.
+    Fast,
+}
+
+/// The time of one session.
+#[derive(Debug)]
+pub(crate) enum SessionTime {
+    Real,
+    Fast { begin: Timestamp, passed: Duration },
+}
+
+impl SessionTime {
+    pub(crate) fn new(clock: Clock) -> Self {
+        match clock {
+            Clock::Real => Self::Real,
+            Clock::Fast => Self::Fast {
+                begin: Timestamp::now(),
+                passed: Duration::ZERO,
+            },
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match self {
+            Self::Real => Timestamp::now(),
+            Self::Fast { begin, passed } => begin.plus(*passed),
+        }
+    }
+
+    /// Jumps ahead; a real clock cannot.
+    pub(crate) fn advance(&mut self, by: Duration) {
+        if let Self::Fast { passed, .. } = self {
+            *passed = passed.saturating_add(by);
+        }
+    }
+}
 
 /// Milliseconds since 1970, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +59,11 @@ impl Timestamp {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn plus(self, time: Duration) -> Self {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(ms))
     }
 }
 

@@ -1,13 +1,15 @@
 //! The handle on a running emulator.
 
+use crate::clock::Clock;
 use crate::faults::{Fault, FaultError};
 use crate::request_filter::RequestFilter;
 use crate::requests::RecordedRequest;
-use crate::scenario::{Playing, Scenario};
+use crate::scenario::{Playing, Scenario, ScenarioError};
 use crate::state::{Server, lock};
 use crate::{agi, connection};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::TcpListener;
@@ -44,6 +46,10 @@ pub struct Options {
     pub webhook_backoff: f64,
     /// What the agent does; `None`: the built-in agent works on every task.
     pub scenario: Option<Scenario>,
+    /// The same, read from a file when the emulator starts: JSON or YAML.
+    pub scenario_file: Option<PathBuf>,
+    /// How time passes: for steps, delays, the initialization, heartbeats and timestamps.
+    pub clock: Clock,
 }
 
 impl Default for Options {
@@ -61,11 +67,26 @@ impl Default for Options {
             init_delay: 0.0,
             webhook_backoff: 1.0,
             scenario: None,
+            scenario_file: None,
+            clock: Clock::Real,
         }
     }
 }
 
 impl Options {
+    /// The scenario, from whichever field has it.
+    fn scenario(&self) -> Result<Scenario, StartError> {
+        match (&self.scenario, &self.scenario_file) {
+            (Some(_), Some(_)) => Err(StartError(
+                "scenario and scenario_file are both set; use one of them".to_owned(),
+            )),
+            (None, Some(path)) => {
+                Scenario::from_file(path).map_err(|error| StartError(error.to_string()))
+            }
+            (scenario, None) => Ok(scenario.clone().unwrap_or_default()),
+        }
+    }
+
     fn check(&self) -> Result<(), StartError> {
         let bad = |what: String| Err(StartError(what));
         for (name, value, least) in [
@@ -142,6 +163,7 @@ impl Emulator {
     /// Starts an emulator on the current tokio runtime; it accepts connections when this returns.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         options.check()?;
+        let scenario = options.scenario()?;
         let runtime = Handle::try_current().map_err(|_| {
             StartError("no tokio runtime; call Emulator::start inside one".to_owned())
         })?;
@@ -161,7 +183,7 @@ impl Emulator {
             .and_then(|keys| keys.first())
             .map_or(DEFAULT_KEY, String::as_str)
             .to_owned();
-        let server = Arc::new(Server::new(options, runtime));
+        let server = Arc::new(Server::new(options, scenario, runtime));
         server.spawn(connection::accept(
             server.clone(),
             listener,
@@ -245,6 +267,15 @@ impl Emulator {
     /// Sets what the agent does for the tasks that start from now on.
     pub fn scenario(&self, scenario: Scenario) {
         *lock(&self.server.playing) = Playing::new(scenario);
+    }
+
+    /// Sets what the agent does from a file, as [`Self::scenario`] does.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no scenario; then the one in force stays.
+    pub fn scenario_file(&self, path: impl AsRef<Path>) -> Result<(), ScenarioError> {
+        self.scenario(Scenario::from_file(path)?);
+        Ok(())
     }
 
     /// The number of event streams that are open now.

@@ -29,6 +29,7 @@
 //! - A key is a user: it sees its own sessions and snapshots only. `restore_default_environment_from_user_id` accepts any
 //!   user id and restores the default environment of the key that asks, since the API never tells a user id.
 //! - A scripted task with a `start_url` shows that address in the browser without fetching it.
+//! - On a fast clock ([`Clock::Fast`]) each session has its own time, which moves with its agent's waits alone.
 //! - The session limit counts all sessions that are not deleted.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
@@ -48,8 +49,10 @@ mod state;
 mod web;
 mod webhooks;
 
+pub use clock::Clock;
 pub use emulator::{Emulator, Options, StartError};
 pub use faults::{Endpoint, Fault, FaultError};
 pub use request_filter::RequestFilter;
+pub use regex_lite::Regex;
 pub use requests::RecordedRequest;
-pub use scenario::{Scenario, ScriptedTask, Step};
+pub use scenario::{Branch, Match, SCENARIO_SCHEMA, Scenario, ScenarioError, ScriptedTask, Step};

@@ -4,7 +4,7 @@ use crate::agi::account::Account;
 use crate::emulator::Options;
 use crate::faults::Faults;
 use crate::requests::RequestLog;
-use crate::scenario::Playing;
+use crate::scenario::{Playing, Scenario};
 use crate::web::Web;
 use std::collections::HashMap;
 use std::future::Future;
@@ -30,12 +30,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(options: Options, runtime: Handle) -> Self {
+    pub(crate) fn new(options: Options, scenario: Scenario, runtime: Handle) -> Self {
         Self {
             accounts: Mutex::default(),
             requests: Mutex::default(),
             faults: Mutex::default(),
-            playing: Mutex::new(Playing::new(options.scenario.clone().unwrap_or_default())),
+            playing: Mutex::new(Playing::new(scenario)),
             open_streams: AtomicUsize::new(0),
             web: Web::default(),
             stop: CancellationToken::new(),

@@ -1,9 +1,7 @@
 //! Webhooks: what a session tells the address it was created with.
 
-use crate::agi::SessionObject;
 use crate::agi::SessionStatus;
 use crate::agi::session::Session;
-use crate::clock::Timestamp;
 use crate::state::Server;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -93,7 +91,7 @@ fn send(
     let Some(url) = session.webhook_url() else {
         return;
     };
-    let body = body(&session.object(), event, status, fields);
+    let body = body(session, event, status, fields);
     let delivery = Delivery {
         server: server.clone(),
         url: url.to_owned(),
@@ -104,15 +102,12 @@ fn send(
     server.spawn(delivery.run());
 }
 
-fn body(
-    session: &SessionObject,
-    event: &str,
-    status: Option<SessionStatus>,
-    fields: Value,
-) -> Value {
+fn body(session: &Session, event: &str, status: Option<SessionStatus>, fields: Value) -> Value {
+    let now = session.now();
+    let session = session.object();
     let mut body = Map::new();
     body.insert("event".to_owned(), event.into());
-    body.insert("timestamp".to_owned(), Timestamp::now().to_string().into());
+    body.insert("timestamp".to_owned(), now.to_string().into());
     body.insert(
         "session".to_owned(),
         json!({

@@ -45,8 +45,16 @@ export interface EmulatorOptions {
   initDelay?: number | undefined;
   /** Milliseconds before the second try of a webhook. Default: 1,000. */
   webhookBackoff?: number | undefined;
-  /** What the agent does; default: the built-in agent works on every task. */
-  scenario?: Scenario | undefined;
+  /**
+   * What the agent does: a scenario, or the path of a file with one in JSON or YAML. Default: the
+   * built-in agent works on every task.
+   */
+  scenario?: Scenario | string | undefined;
+  /**
+   * `fast`: the agent's waits take no time, but the timestamps show them; hours of a scenario pass
+   * at once. Default: `real`.
+   */
+  clock?: "real" | "fast" | undefined;
 }
 
 /**
@@ -54,30 +62,51 @@ export interface EmulatorOptions {
  * command line: names in snake case, durations in seconds.
  */
 export interface Scenario {
-  /** The first entry whose `match` the task contains plays. */
+  /** The first entry whose `match` fits the task plays. */
   tasks: ScriptedTask[];
+  /** Where an editor finds the schema: `sessionwire/scenario.schema.json`. */
+  $schema?: string;
 }
 
 export interface ScriptedTask {
-  /** Text that a task must contain; default: any task. */
-  match?: string;
+  /** What a task must be like; default: any task. */
+  match?: ScenarioMatch;
   /** What the agent does, in order. */
   steps: ScenarioStep[];
   /** For one task only. */
   once?: boolean;
 }
 
-/** One step. Texts may hold `{task}`, `{answer}` and, in a repeat, `{n}`. */
+/** A text that must be contained, or a regular expression that must be found. */
+export type ScenarioMatch = string | { regex: string };
+
+/** What follows on some answers to a question. */
+export interface ScenarioAnswer {
+  /** What the answer must be like; default: any answer. */
+  match?: ScenarioMatch;
+  /** What the agent does then; after them the script goes on. */
+  steps: ScenarioStep[];
+}
+
+/**
+ * One step. Texts may hold `{task}`, `{answer}`, `{message}` and, in a repeat, `{n}`; `after` is
+ * the seconds to wait before the step.
+ */
 export type ScenarioStep =
-  | { thought: string }
-  | { step: string; url?: string; action?: string }
-  | { log: string }
-  | { question: string }
   | { delay: number }
-  | { repeat: number; steps: ScenarioStep[] }
-  | { navigate: string }
-  | { done: unknown }
-  | { error: string; status_code?: number };
+  | ((
+      | { thought: string }
+      | { step: string; url?: string; action?: string }
+      | { log: string }
+      | { question: string; answers?: ScenarioAnswer[] }
+      | { repeat: number; steps: ScenarioStep[] }
+      | { navigate: string }
+      | { pause: true }
+      | { wait_for_pause: true }
+      | { wait_for_message: true }
+      | { done: unknown }
+      | { error: string; status_code?: number }
+    ) & { after?: number });
 
 /** A failure to inject: where, how often, and what happens. Durations in seconds. */
 export interface Fault {
@@ -163,7 +192,8 @@ export class Emulator implements AsyncDisposable {
       honour_last_event_id: options.honourLastEventId,
       init_delay: orZero("initDelay", options.initDelay),
       webhook_backoff: orZero("webhookBackoff", options.webhookBackoff),
-      scenario: options.scenario,
+      [typeof options.scenario === "string" ? "scenario_file" : "scenario"]: options.scenario,
+      clock: options.clock,
     });
     const started = orThrow(await native.Emulator.start(text));
     running.add(started);
@@ -272,9 +302,12 @@ export class Emulator implements AsyncDisposable {
     this.#native.clearFaults();
   }
 
-  /** Says what the agent does with the next tasks. */
-  scenario(scenario: Scenario): void {
-    const error = this.#native.scenario(JSON.stringify(scenario) ?? "null");
+  /** Says what the agent does with the next tasks: a scenario, or the path of a file with one. */
+  scenario(scenario: Scenario | string): void {
+    const error =
+      typeof scenario === "string"
+        ? this.#native.scenarioFile(scenario)
+        : this.#native.scenario(JSON.stringify(scenario) ?? "null");
     if (error !== null) throw errorFrom(error);
   }
 

@@ -32,6 +32,8 @@ export {
   type RecordedRequest,
   type RequestMatch,
   type Scenario,
+  type ScenarioAnswer,
+  type ScenarioMatch,
   type ScenarioStep,
   type ScriptedTask,
   type WaitForRequestOptions,

@@ -62,6 +62,7 @@ export interface NativeEmulator {
   fail(fault: string): ErrorInfo | null;
   clearFaults(): void;
   scenario(scenario: string): ErrorInfo | null;
+  scenarioFile(path: string): ErrorInfo | null;
   close(): Promise<void>;
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from time import monotonic
 
 from . import _native
@@ -14,9 +16,9 @@ MOST_SHOWN = 50
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Literal
 
     from ._async_client import AsyncAgi
 
@@ -31,8 +33,9 @@ class Emulator:
     with`), or call `close()`.
 
     Args:
-        scenario: What the agent does. Default: it reads the page that the task
-            names, and reports what it found.
+        scenario: What the agent does: a scenario, or the path of a file with one in
+            JSON or YAML. Default: it reads the page that the task names, and reports
+            what it found.
         port: Which port; 0 for any free one.
         api_keys: The keys it accepts. Default: any that is not empty.
         heartbeat_interval: Seconds between the heartbeats of an event stream.
@@ -42,6 +45,8 @@ class Emulator:
         extended_status: Reports the execution status `ready` and `paused` too.
         honour_last_event_id: Leaves out the events up to `Last-Event-ID`.
         host: The address to listen on.
+        clock: `fast`: the agent's waits take no time, but the timestamps show them;
+            hours of a scenario pass at once.
 
     Raises:
         ConfigError: An option that cannot be used, or a port that is taken.
@@ -56,7 +61,7 @@ class Emulator:
     def __init__(
         self,
         *,
-        scenario: Mapping[str, Any] | None = None,
+        scenario: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         port: int = 0,
         api_keys: Iterable[str] | None = None,
         heartbeat_interval: float = 30.0,
@@ -66,10 +71,13 @@ class Emulator:
         extended_status: bool = False,
         honour_last_event_id: bool = False,
         host: str = "127.0.0.1",
+        clock: Literal["real", "fast"] = "real",
     ) -> None:
+        mapped, file = _scenario(scenario)
         self._native = _native.Emulator(
             {
-                "scenario": None if scenario is None else dict(scenario),
+                "scenario": mapped,
+                "scenario_file": file,
                 "port": port,
                 "api_keys": None if api_keys is None else list(api_keys),
                 "heartbeat_interval": heartbeat_interval,
@@ -79,6 +87,7 @@ class Emulator:
                 "extended_status": extended_status,
                 "honour_last_event_id": honour_last_event_id,
                 "host": host,
+                "clock": clock,
             }
         )
         self._url = self._native.url
@@ -292,16 +301,23 @@ class Emulator:
         """Takes all faults back."""
         self._native.clear_faults()
 
-    def scenario(self, scenario: Mapping[str, Any]) -> None:
+    def scenario(self, scenario: Mapping[str, Any] | str | os.PathLike[str]) -> None:
         """Says what the agent does in the next tasks.
 
+        Args:
+            scenario: A scenario, or the path of a file with one in JSON or YAML.
+
         Raises:
-            InvalidRequestError: The scenario is not understood.
+            InvalidRequestError: The scenario is not understood; the text names the place.
 
         Example:
             >>> emulator.scenario({"tasks": [{"steps": [{"thought": "Hm"}, {"done": "42"}]}]})
         """
-        self._native.scenario(dict(scenario))
+        mapped, file = _scenario(scenario)
+        if file is not None:
+            self._native.scenario_file(file)
+        elif mapped is not None:
+            self._native.scenario(mapped)
 
     def close(self) -> None:
         """Ends every connection and stops. Can be called twice."""
@@ -384,3 +400,14 @@ def what_came(requests: list[RecordedRequest]) -> str:
 
 
 Emulator.__module__ = "sessionwire"
+
+
+def _scenario(
+    scenario: Mapping[str, Any] | str | os.PathLike[str] | None,
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The scenario itself, or the path of its file."""
+    if scenario is None:
+        return None, None
+    if isinstance(scenario, Mapping):
+        return dict(scenario), None
+    return None, os.fspath(scenario)

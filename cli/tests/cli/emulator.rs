@@ -100,7 +100,10 @@ fn what_it_refuses() {
             &["--scenario", &missing],
             &["missing.json", "cannot be read"],
         ),
-        (&["--scenario", &bad], &["is not a scenario", "thougth"]),
+        (
+            &["--scenario", &bad],
+            &["bad.json: tasks[0].steps[0]: `thougth`"],
+        ),
         (
             &["--heartbeat-interval", "0"],
             &["positive number of seconds"],

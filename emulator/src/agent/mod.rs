@@ -207,10 +207,8 @@ impl Agent<'_> {
 
     /// The time between two steps; messages that came in the meantime are acknowledged.
     async fn pause(&mut self) -> Result<(), Gone> {
-        tokio::time::sleep(Duration::from_secs_f64(
-            self.turn.server().options.step_delay,
-        ))
-        .await;
+        let delay = self.turn.server().options.step_delay;
+        self.turn.sleep(Duration::from_secs_f64(delay)).await?;
         self.acknowledge().await
     }
 

@@ -3,7 +3,7 @@
 use crate::agi::log::Draft;
 use crate::agi::session::{Gone, Turn};
 use crate::page::Page;
-use crate::scenario::Step;
+use crate::scenario::{Step, branch};
 use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,6 +19,8 @@ pub(super) async fn play(turn: &Turn, task: &str, steps: &[Step]) -> Result<(), 
         turn,
         task,
         answer: String::new(),
+        message: String::new(),
+        pauses: 0,
         pending: Vec::new(),
     };
     if player.steps(steps, 0).await? == Flow::GoOn {
@@ -38,6 +40,9 @@ struct Player<'a> {
     turn: &'a Turn,
     task: &'a str,
     answer: String,
+    message: String,
+    /// The pauses that were waited for.
+    pauses: u64,
     /// Events that were not handed over yet.
     pending: Vec<Draft>,
 }
@@ -65,15 +70,36 @@ impl Player<'_> {
                 })
                 .await?;
             }
-            Step::Question(text) => {
+            Step::Question { text, answers } => {
                 self.flush().await?;
                 self.answer = self.turn.ask(self.fill(text, n)).await?;
+                if let Some(branch) = branch(answers, &self.answer) {
+                    return self.nested(&branch.steps, n).await;
+                }
             }
             Step::Delay(seconds) => {
                 self.flush().await?;
-                tokio::time::sleep(Duration::from_secs_f64(*seconds)).await;
+                self.turn.sleep(Duration::from_secs_f64(*seconds)).await?;
             }
-            Step::Repeat { times, steps } => return self.repeat(*times, steps).await,
+            Step::Pause => {
+                self.flush().await?;
+                self.turn.pause().await?;
+            }
+            Step::WaitForPause => {
+                self.flush().await?;
+                self.pauses = self.turn.wait_for_pause(self.pauses).await?;
+            }
+            Step::WaitForMessage => {
+                self.flush().await?;
+                self.message = self.turn.wait_for_message().await?;
+            }
+            Step::Repeat { times, steps } => {
+                for n in 1..=*times {
+                    if self.nested(steps, n).await? == Flow::Ended {
+                        return Ok(Flow::Ended);
+                    }
+                }
+            }
             Step::Navigate(url) => self.navigate(&self.fill(url, n)).await?,
             Step::Done(result) => {
                 self.flush().await?;
@@ -89,20 +115,13 @@ impl Player<'_> {
         Ok(Flow::GoOn)
     }
 
-    /// Boxed, since steps repeat steps.
-    fn repeat<'a>(
+    /// Boxed, since steps hold steps.
+    fn nested<'a>(
         &'a mut self,
-        times: u64,
         steps: &'a [Step],
+        n: u64,
     ) -> Pin<Box<dyn Future<Output = Result<Flow, Gone>> + Send + 'a>> {
-        Box::pin(async move {
-            for n in 1..=times {
-                if self.steps(steps, n).await? == Flow::Ended {
-                    return Ok(Flow::Ended);
-                }
-            }
-            Ok(Flow::GoOn)
-        })
+        Box::pin(self.steps(steps, n))
     }
 
     async fn navigate(&mut self, address: &str) -> Result<(), Gone> {
@@ -150,7 +169,11 @@ impl Player<'_> {
         while let Some(at) = rest.find('{') {
             filled.push_str(&rest[..at]);
             rest = &rest[at..];
-            let known = [("{answer}", self.answer.as_str()), ("{task}", self.task)];
+            let known = [
+                ("{answer}", self.answer.as_str()),
+                ("{message}", self.message.as_str()),
+                ("{task}", self.task),
+            ];
             if let Some((name, value)) = known.into_iter().find(|(name, _)| rest.starts_with(name))
             {
                 filled.push_str(value);

@@ -124,7 +124,7 @@ pub(crate) enum Draft {
 pub(crate) struct Entry {
     /// 0: none.
     pub(crate) id: u64,
-    at: Timestamp,
+    pub(crate) at: Timestamp,
     pub(crate) kind: Kind,
     /// Left out under `sanitize=true`.
     pub(crate) hidden: bool,
@@ -175,8 +175,7 @@ impl Log {
     }
 
     /// Adds drafts in order; all of them share one block of memory.
-    pub(crate) fn append(&mut self, drafts: Vec<Draft>) {
-        let at = Timestamp::now();
+    pub(crate) fn append(&mut self, drafts: Vec<Draft>, at: Timestamp) {
         let mut block = Vec::with_capacity(drafts.len() * 160);
         let mut cuts = Vec::with_capacity(drafts.len());
         for draft in drafts {
@@ -338,12 +337,8 @@ pub(crate) fn done_text(result: &Value) -> &str {
 }
 
 /// A heartbeat event.
-pub(crate) fn heartbeat() -> Bytes {
-    format!(
-        "event: heartbeat\ndata: {{\"timestamp\":\"{}\"}}\n\n",
-        Timestamp::now()
-    )
-    .into()
+pub(crate) fn heartbeat(at: Timestamp) -> Bytes {
+    format!("event: heartbeat\ndata: {{\"timestamp\":\"{at}\"}}\n\n").into()
 }
 
 /// Writes `"name":value`; returns where the value lies.
@@ -375,7 +370,7 @@ mod tests {
 
     fn log(drafts: Vec<Draft>) -> Log {
         let mut log = Log::default();
-        log.append(drafts);
+        log.append(drafts, Timestamp::now());
         log
     }
 

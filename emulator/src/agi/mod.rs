@@ -10,7 +10,7 @@ pub(crate) mod session;
 mod stream;
 mod validate;
 
-pub(crate) use models::{SessionObject, SessionStatus};
+pub(crate) use models::SessionStatus;
 
 use crate::state::Server;
 use axum::Router;

@@ -3,7 +3,7 @@
 use super::errors::ApiError;
 use super::log::{Draft, Entry, Log, done_text};
 use super::models::{ExecutionStatus, SessionObject, SessionStatus};
-use crate::clock::{Timestamp, new_uuid};
+use crate::clock::{Clock, SessionTime, Timestamp, new_uuid};
 use crate::page::Page;
 use crate::state::{Server, lock};
 use crate::{agent, webhooks};
@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Waker};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +40,7 @@ pub(crate) struct Create {
 
 #[derive(Debug)]
 struct State {
+    time: SessionTime,
     initializing: bool,
     deleted: bool,
     phase: Phase,
@@ -70,6 +72,8 @@ enum Outcome {
 #[derive(Debug)]
 struct Task {
     paused: bool,
+    /// How often a request paused it.
+    pauses: u64,
     question: Question,
     updates: Vec<String>,
     cancelled: CancellationToken,
@@ -104,6 +108,8 @@ pub(crate) struct Connected {
     pub(crate) busy: bool,
     /// At least one task has ended.
     pub(crate) ended: bool,
+    /// The time in the session.
+    pub(crate) now: Timestamp,
 }
 
 /// A task was cancelled or its session deleted: its agent has nothing more to say.
@@ -134,7 +140,7 @@ impl State {
     }
 
     fn append(&mut self, drafts: Vec<Draft>) -> Wake {
-        self.log.append(drafts);
+        self.log.append(drafts, self.time.now());
         self.wake()
     }
 
@@ -173,15 +179,17 @@ impl Wake {
 }
 
 impl Session {
-    pub(crate) fn new(create: Create, initializing: bool) -> Self {
+    pub(crate) fn new(create: Create, initializing: bool, clock: Clock) -> Self {
+        let time = SessionTime::new(clock);
         Self {
             id: new_uuid(),
             environment_id: new_uuid(),
             agent_name: create.agent_name,
-            created_at: Timestamp::now(),
+            created_at: time.now(),
             webhook_url: create.webhook_url,
             extras: create.extras,
             state: Mutex::new(State {
+                time,
                 initializing,
                 deleted: false,
                 phase: Phase::Idle(Outcome::None),
@@ -276,6 +284,7 @@ impl Session {
                 state.tasks += 1;
                 state.phase = Phase::Busy(Task {
                     paused: false,
+                    pauses: 0,
                     question: Question::None,
                     updates: Vec::new(),
                     cancelled: cancelled.clone(),
@@ -319,6 +328,7 @@ impl Session {
                 )),
                 Phase::Busy(task) if !initializing => {
                     task.paused = true;
+                    task.pauses += 1;
                     Ok(Some(Draft::Paused))
                 }
                 _ => Err(ApiError::conflict(
@@ -374,9 +384,20 @@ impl Session {
         Ok(())
     }
 
-    /// The end of the initialization.
-    pub(crate) fn initialized(&self) {
-        self.lock().initializing = false;
+    /// The time in the session.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.lock().time.now()
+    }
+
+    /// The end of the initialization, `after` that time.
+    pub(crate) async fn initialized(&self, after: Duration, clock: Clock) {
+        if clock == Clock::Real {
+            tokio::time::sleep(after).await;
+        }
+        let mut state = self.lock();
+        state.time.advance(after);
+        state.initializing = false;
+        drop(state);
         self.changed.notify_waiters();
     }
 
@@ -399,6 +420,7 @@ impl Session {
             live_from: state.log.len(),
             busy: matches!(state.phase, Phase::Busy(_)),
             ended: matches!(state.phase, Phase::Idle(outcome) if outcome != Outcome::None),
+            now: state.time.now(),
         }
     }
 
@@ -478,6 +500,62 @@ impl Turn {
                     None
                 }
             }
+        })
+        .await
+    }
+
+    /// Waits. On a fast clock the session's time jumps ahead, unless the task is paused: then once it goes on.
+    pub(crate) async fn sleep(&self, time: Duration) -> Result<(), Gone> {
+        match self.server.options.clock {
+            Clock::Real => tokio::time::sleep(time).await,
+            Clock::Fast => {
+                self.when_running(|state| {
+                    state.time.advance(time);
+                    Some(())
+                })
+                .await?;
+                // A long script must not keep its thread from the streams.
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pauses the session, and waits until it is resumed.
+    pub(crate) async fn pause(&self) -> Result<(), Gone> {
+        let number = self.number;
+        let wake = self
+            .when_running(|state| {
+                state.task(number).ok()?.paused = true;
+                Some(state.append(vec![Draft::Paused]))
+            })
+            .await?;
+        wake.now();
+        webhooks::status_changed(
+            &self.server,
+            &self.session,
+            SessionStatus::Running,
+            SessionStatus::Paused,
+        );
+        self.when_running(|_| Some(())).await
+    }
+
+    /// Waits until requests have paused and resumed the task more often than `seen`; returns how often.
+    pub(crate) async fn wait_for_pause(&self, seen: u64) -> Result<u64, Gone> {
+        let number = self.number;
+        self.when_running(|state| {
+            let pauses = state.task(number).ok()?.pauses;
+            (pauses > seen).then_some(pauses)
+        })
+        .await
+    }
+
+    /// Waits for a message that was not taken yet.
+    pub(crate) async fn wait_for_message(&self) -> Result<String, Gone> {
+        let number = self.number;
+        self.when_running(|state| {
+            let updates = &mut state.task(number).ok()?.updates;
+            (!updates.is_empty()).then(|| updates.remove(0))
         })
         .await
     }

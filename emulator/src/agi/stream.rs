@@ -8,6 +8,7 @@ use super::front::Call;
 use super::log::{Entry, Kind, heartbeat};
 use super::session::{Read, Session};
 use super::validate::{self, EventsQuery};
+use crate::clock::{Clock, Timestamp};
 use crate::connection::{Break, Connection};
 use crate::faults::{Stop, StreamFault};
 use crate::state::Server;
@@ -102,6 +103,8 @@ struct EventStream {
     ends_with_history: bool,
     ready: VecDeque<Bytes>,
     tick: Pin<Box<Sleep>>,
+    /// On a fast clock: when the session's time asks for the next heartbeat.
+    beat_at: Option<Timestamp>,
     period: Duration,
     end: Option<Stop>,
     broken: bool,
@@ -147,6 +150,7 @@ impl EventStream {
             ends_with_history: query.history && !connected.busy && connected.ended,
             ready: VecDeque::new(),
             tick: Box::pin(tokio::time::sleep(period)),
+            beat_at: (server.options.clock == Clock::Fast).then(|| connected.now.plus(period)),
             period,
             end: fault
                 .stop
@@ -167,6 +171,12 @@ impl EventStream {
     /// Takes over an entry; false when the stream ends with it.
     fn take(&mut self, entry: &Entry) -> bool {
         let live = self.cursor >= self.live_from;
+        if let Some(due) = self.beat_at.filter(|due| live && *due <= entry.at) {
+            // The entry comes up again after it.
+            self.beat(due);
+            self.beat_at = Some(due.plus(self.period.max(Duration::from_millis(1))));
+            return false;
+        }
         self.cursor += 1;
         let shown = entry.kind.is_event()
             && self.query.kinds.has(entry.kind)
@@ -216,15 +226,19 @@ impl EventStream {
             Read::Nothing => {
                 ready!(self.tick.as_mut().poll(cx));
                 self.tick.as_mut().reset(Instant::now() + self.period);
-                self.ready
-                    .push_back(if self.query.kinds.has(Kind::Heartbeat) {
-                        heartbeat()
-                    } else {
-                        Bytes::from_static(b": keep-alive\n\n")
-                    });
+                self.beat(session.now());
                 Poll::Ready(())
             }
         }
+    }
+
+    fn beat(&mut self, at: Timestamp) {
+        let beat = if self.query.kinds.has(Kind::Heartbeat) {
+            heartbeat(at)
+        } else {
+            Bytes::from_static(b": keep-alive\n\n")
+        };
+        self.ready.push_back(beat);
     }
 
     /// The next chunk: an event, or with the `split` fault a piece.

@@ -6,6 +6,7 @@ mod errors;
 mod faults;
 mod lifecycle;
 mod requests;
+mod scenarios;
 mod snapshots;
 mod streams;
 mod support;

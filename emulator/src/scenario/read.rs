@@ -1,0 +1,315 @@
+//! Reads scenarios, and says where one is wrong.
+
+use super::{Branch, Match, Scenario, ScenarioError, ScriptedTask, Step};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use std::fmt::Display;
+
+/// In seconds: a day.
+const LONGEST_DELAY: f64 = 86_400.0;
+
+/// The kinds of steps, with the fields that each may have besides `after`.
+const KINDS: [(&str, &[&str]); 12] = [
+    ("thought", &[]),
+    ("step", &["url", "action"]),
+    ("log", &[]),
+    ("question", &["answers"]),
+    ("delay", &[]),
+    ("repeat", &["steps"]),
+    ("navigate", &[]),
+    ("pause", &[]),
+    ("wait_for_pause", &[]),
+    ("wait_for_message", &[]),
+    ("done", &[]),
+    ("error", &["status_code"]),
+];
+
+type Outcome<T> = Result<T, ScenarioError>;
+
+impl<'de> Deserialize<'de> for Scenario {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        scenario(&Value::deserialize(source)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Reads JSON or YAML: as the file's extension says, else as the text looks.
+pub(super) fn text(text: &str, extension: Option<&str>) -> Outcome<Scenario> {
+    let text = text.trim_start_matches('\u{feff}');
+    let is = |name: &str| extension.is_some_and(|extension| extension.eq_ignore_ascii_case(name));
+    let value = if is("json") {
+        json(text)?
+    } else if is("yaml") || is("yml") || !text.trim_start().starts_with('{') {
+        yaml(text)?
+    } else {
+        // `{` also opens a mapping in YAML; a text that is neither is taken for JSON.
+        json(text).or_else(|error| yaml(text).map_err(|_| error))?
+    };
+    scenario(&value)
+}
+
+fn json(text: &str) -> Outcome<Value> {
+    serde_json::from_str(text).map_err(|error| ScenarioError(format!("not JSON: {error}")))
+}
+
+fn yaml(text: &str) -> Outcome<Value> {
+    // As YAML 1.2 has it: `no` is a word.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let place = error.location().map_or_else(String::new, |at| {
+            format!(" at line {} column {}", at.line(), at.column())
+        });
+        let problem = error.without_snippet().to_string();
+        ScenarioError(format!("not YAML{place}: {problem}"))
+    })
+}
+
+fn scenario(value: &Value) -> Outcome<Scenario> {
+    let place = Place(String::new());
+    let fields = place.object(value, "{\"tasks\": [...]}")?;
+    place.only(fields, &["tasks", "$schema"], "a scenario")?;
+    let tasks = place.list(fields, "tasks", task)?;
+    Ok(Scenario { tasks })
+}
+
+fn task(value: &Value, place: &Place) -> Outcome<ScriptedTask> {
+    let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
+    place.only(fields, &["match", "once", "steps"], "a task")?;
+    Ok(ScriptedTask {
+        matches: matches(fields, place)?,
+        once: match fields.get("once") {
+            None => false,
+            Some(Value::Bool(once)) => *once,
+            Some(_) => return place.child("once").wrong("needs true or false"),
+        },
+        steps: steps(fields, place)?,
+    })
+}
+
+fn matches(fields: &Map<String, Value>, place: &Place) -> Outcome<Option<Match>> {
+    let place = place.child("match");
+    match fields.get("match") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(Match::Contains(text.clone()))),
+        Some(Value::Object(fields)) => {
+            place.only(fields, &["regex"], "a `match`")?;
+            let Some(Value::String(text)) = fields.get("regex") else {
+                return place.wrong("needs {\"regex\": \"an expression\"}");
+            };
+            match regex_lite::Regex::new(text) {
+                Ok(regex) => Ok(Some(Match::Regex(regex))),
+                Err(error) => place.child("regex").wrong(format!(
+                    "not a regular expression: {error}; a backslash before a special character makes it plain"
+                )),
+            }
+        }
+        Some(_) => place.wrong("needs a text, or {\"regex\": \"an expression\"}"),
+    }
+}
+
+fn steps(fields: &Map<String, Value>, place: &Place) -> Outcome<Vec<Step>> {
+    let steps = place.list(fields, "steps", step)?;
+    Ok(steps.into_iter().flatten().collect())
+}
+
+/// One step, after the delay that its `after` asks for.
+fn step(value: &Value, place: &Place) -> Outcome<Vec<Step>> {
+    let fields = place.object(value, "{\"thought\": \"text\"}")?;
+    let (kind, own) = kind(fields, place)?;
+    let mut steps = Vec::with_capacity(2);
+    if let Some(value) = fields.get("after") {
+        if kind == "delay" {
+            return place.wrong("`after` belongs to the step that follows, not to a `delay`");
+        }
+        steps.push(Step::Delay(seconds(value, &place.child("after"))?));
+    }
+    let at = place.child(kind);
+    let text = || at.text(&fields[kind]);
+    let optional = |name: &str| match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => place.child(name).text(value).map(Some),
+    };
+    steps.push(match kind {
+        "thought" => Step::Thought(text()?),
+        "step" => Step::Step {
+            text: text()?,
+            url: optional("url")?,
+            action: optional("action")?,
+        },
+        "log" => Step::Log(text()?),
+        "question" => Step::Question {
+            text: text()?,
+            answers: answers(fields, place)?,
+        },
+        "delay" => Step::Delay(seconds(own, &at)?),
+        "repeat" => {
+            let Some(times) = whole(own) else {
+                return at.wrong("needs a whole number, 0 or more");
+            };
+            if !fields.contains_key("steps") {
+                return place
+                    .wrong("`repeat` and `steps` go together: {\"repeat\": 3, \"steps\": [...]}");
+            }
+            let steps = self::steps(fields, place)?;
+            Step::Repeat { times, steps }
+        }
+        "navigate" => Step::Navigate(text()?),
+        "pause" => at.flag(own, Step::Pause)?,
+        "wait_for_pause" => at.flag(own, Step::WaitForPause)?,
+        "wait_for_message" => at.flag(own, Step::WaitForMessage)?,
+        "done" => Step::Done(own.clone()),
+        _ => Step::Error {
+            text: text()?,
+            status_code: match fields.get("status_code") {
+                None => 500,
+                Some(code) => match whole(code).and_then(|code| u16::try_from(code).ok()) {
+                    Some(code) => code,
+                    None => {
+                        return place
+                            .child("status_code")
+                            .wrong("needs a whole number from 0 to 65535, such as 502");
+                    }
+                },
+            },
+        },
+    });
+    Ok(steps)
+}
+
+/// Which kind of step this is, and the value under that name.
+fn kind<'a>(fields: &'a Map<String, Value>, place: &Place) -> Outcome<(&'static str, &'a Value)> {
+    let known = || KINDS.map(|(name, _)| name).join(", ");
+    for name in fields.keys() {
+        let is_known = name == "after"
+            || KINDS
+                .iter()
+                .any(|(kind, own)| kind == name || own.contains(&name.as_str()));
+        if !is_known {
+            return place.wrong(format!(
+                "`{name}` is not a step; a step is one of {}",
+                known()
+            ));
+        }
+    }
+    let found: Vec<_> = KINDS
+        .iter()
+        .filter(|(name, _)| fields.contains_key(*name))
+        .collect();
+    let [(kind, own)] = found[..] else {
+        let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
+        return place.wrong(format!(
+            "a step needs exactly one of {}; this one has {}",
+            known(),
+            if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(" and ")
+            }
+        ));
+    };
+    for name in fields.keys() {
+        if name != kind && name != "after" && !own.contains(&name.as_str()) {
+            let owner = KINDS.iter().find(|(_, own)| own.contains(&name.as_str()));
+            let owner = owner.map_or("", |(owner, _)| owner);
+            return place.wrong(format!("`{name}` belongs to `{owner}`, not to `{kind}`"));
+        }
+    }
+    Ok((kind, &fields[*kind]))
+}
+
+fn answers(fields: &Map<String, Value>, place: &Place) -> Outcome<Vec<Branch>> {
+    let answers = place.list(fields, "answers", |value, place| {
+        let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
+        place.only(fields, &["match", "steps"], "an answer")?;
+        Ok(Branch {
+            matches: matches(fields, place)?,
+            steps: steps(fields, place)?,
+        })
+    })?;
+    Ok(answers)
+}
+
+fn seconds(value: &Value, place: &Place) -> Outcome<f64> {
+    match value.as_f64() {
+        Some(seconds) if (0.0..=LONGEST_DELAY).contains(&seconds) => Ok(seconds),
+        _ => place.wrong("needs a number of seconds, from 0 to 86400"),
+    }
+}
+
+/// A whole number, written as `3` or `3.0`.
+fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| {
+        let number = value.as_f64()?;
+        // Above 2^53 a float no longer names one whole number.
+        let is_whole = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
+        is_whole.then_some(number as u64)
+    })
+}
+
+/// Where in a scenario something is, such as `tasks[0].steps[2]`.
+struct Place(String);
+
+impl Place {
+    fn child(&self, name: &str) -> Self {
+        let dot = if self.0.is_empty() { "" } else { "." };
+        Self(format!("{}{dot}{name}", self.0))
+    }
+
+    fn wrong<T>(&self, problem: impl Display) -> Outcome<T> {
+        let name = if self.0.is_empty() {
+            "the scenario"
+        } else {
+            &self.0
+        };
+        Err(ScenarioError(format!("{name}: {problem}")))
+    }
+
+    fn object<'a>(&self, value: &'a Value, example: &str) -> Outcome<&'a Map<String, Value>> {
+        match value {
+            Value::Object(fields) => Ok(fields),
+            _ => self.wrong(format!("needs an object, such as {example}")),
+        }
+    }
+
+    fn only(&self, fields: &Map<String, Value>, allowed: &[&str], what: &str) -> Outcome<()> {
+        match fields.keys().find(|name| !allowed.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => self.wrong(format!(
+                "`{name}` is not known; {what} may have {}",
+                allowed.join(", ")
+            )),
+        }
+    }
+
+    fn text(&self, value: &Value) -> Outcome<String> {
+        match value {
+            Value::String(text) => Ok(text.clone()),
+            _ => self
+                .wrong("needs a text; in YAML, quote what could be a number or a word like true"),
+        }
+    }
+
+    fn flag(&self, value: &Value, step: Step) -> Outcome<Step> {
+        match value {
+            Value::Bool(true) => Ok(step),
+            _ => self.wrong("needs true; leave the step out where it is not wanted"),
+        }
+    }
+
+    fn list<T>(
+        &self,
+        fields: &Map<String, Value>,
+        name: &str,
+        read: impl Fn(&Value, &Self) -> Outcome<T>,
+    ) -> Outcome<Vec<T>> {
+        let place = self.child(name);
+        match fields.get(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| read(item, &Self(format!("{}[{index}]", place.0))))
+                .collect(),
+            Some(_) => place.wrong("needs a list: [...]"),
+        }
+    }
+}
