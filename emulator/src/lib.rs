@@ -52,7 +52,7 @@ mod webhooks;
 pub use clock::Clock;
 pub use emulator::{Emulator, Options, StartError};
 pub use faults::{Endpoint, Fault, FaultError};
-pub use request_filter::RequestFilter;
 pub use regex_lite::Regex;
+pub use request_filter::RequestFilter;
 pub use requests::RecordedRequest;
 pub use scenario::{Branch, Match, SCENARIO_SCHEMA, Scenario, ScenarioError, ScriptedTask, Step};
