@@ -81,9 +81,9 @@ fn read_scenario(file: &Path) -> Result<Scenario, Failure> {
 
 /// Where it is, and lines to copy.
 fn introduction(emulator: &Emulator, json: bool) -> String {
-    let (url, key) = (emulator.url(), emulator.api_key());
+    let (url, key, live) = (emulator.url(), emulator.api_key(), emulator.live_url());
     if json {
-        return serde_json::json!({"url": url, "api_key": key}).to_string();
+        return serde_json::json!({"url": url, "api_key": key, "live_url": live}).to_string();
     }
     // Quoted as JSON, which Python and JavaScript read alike.
     let (quoted_url, quoted_key) = (serde_json::json!(url), serde_json::json!(key));
@@ -91,6 +91,7 @@ fn introduction(emulator: &Emulator, json: bool) -> String {
     let header = shell_quoted(&format!("Authorization: Bearer {key}"));
     format!(
         "The emulator listens on {url} (API key: {key}). Ctrl-C ends it.
+live view: {live}
 
 Python   client = Agi(base_url={quoted_url}, api_key={quoted_key})
 Node     const client = new Agi({{ baseUrl: {quoted_url}, apiKey: {quoted_key} }})

@@ -6,7 +6,7 @@ use crate::request_filter::RequestFilter;
 use crate::requests::RecordedRequest;
 use crate::scenario::{Playing, Scenario, ScenarioError};
 use crate::state::{Server, lock};
-use crate::{agi, connection};
+use crate::{agi, connection, live};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -146,7 +146,6 @@ impl std::error::Error for StartError {}
 /// ```
 pub struct Emulator {
     server: Arc<Server>,
-    url: String,
     api_key: String,
 }
 
@@ -154,7 +153,7 @@ pub struct Emulator {
 impl std::fmt::Debug for Emulator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Emulator")
-            .field("url", &self.url)
+            .field("url", &self.server.url)
             .finish_non_exhaustive()
     }
 }
@@ -183,13 +182,6 @@ impl Emulator {
             .and_then(|keys| keys.first())
             .map_or(DEFAULT_KEY, String::as_str)
             .to_owned();
-        let server = Arc::new(Server::new(options, scenario, runtime));
-        server.spawn(connection::accept(
-            server.clone(),
-            listener,
-            agi::router(&server),
-        ));
-        tracing::info!(%address, "the emulator listens");
         let mut reachable = address;
         if address.ip().is_unspecified() {
             // "Every address of this machine" is none that every client can connect to.
@@ -198,17 +190,29 @@ impl Emulator {
                 IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
             });
         }
-        Ok(Self {
-            server,
-            url: format!("http://{reachable}"),
-            api_key,
-        })
+        let url = format!("http://{reachable}");
+        let link = live::Link::new(&url).map_err(|error| {
+            StartError(format!(
+                "the system gives no random numbers ({error}); the live view needs one"
+            ))
+        })?;
+        let server = Arc::new(Server::new(options, scenario, runtime, url, link));
+        let router = agi::router(&server).merge(live::router(&server));
+        server.spawn(connection::accept(server.clone(), listener, router));
+        tracing::info!(%address, "the emulator listens");
+        Ok(Self { server, api_key })
     }
 
     /// Where it listens, such as `http://127.0.0.1:49152`; the AGI endpoints are below `/v1`.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        &self.server.url
+    }
+
+    /// The live view: a page with all sessions. Whoever has the address can watch and drive them, without a key.
+    #[must_use]
+    pub fn live_url(&self) -> &str {
+        self.server.live.url()
     }
 
     /// A key it accepts.

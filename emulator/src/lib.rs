@@ -40,6 +40,7 @@ mod clock;
 mod connection;
 mod emulator;
 mod faults;
+mod live;
 mod page;
 mod request_filter;
 mod requests;

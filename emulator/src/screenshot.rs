@@ -29,7 +29,7 @@ pub(crate) fn data_url(page: &Page) -> String {
     format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg(page)))
 }
 
-fn jpeg(page: &Page) -> Vec<u8> {
+pub(crate) fn jpeg(page: &Page) -> Vec<u8> {
     let canvas = draw(page);
     let mut bytes = Vec::new();
     // The size and the layout of the pixels are constants, so there is nothing here that can fail.

@@ -3,6 +3,7 @@
 use crate::agi::account::Account;
 use crate::emulator::Options;
 use crate::faults::Faults;
+use crate::live;
 use crate::requests::RequestLog;
 use crate::scenario::{Playing, Scenario};
 use crate::web::Web;
@@ -18,6 +19,10 @@ use tokio_util::task::TaskTracker;
 /// The emulator behind its handle. It has no `Debug` form: it knows the keys.
 pub(crate) struct Server {
     pub(crate) options: Options,
+    /// Where it is reached.
+    pub(crate) url: String,
+    /// The live view's list of all sessions.
+    pub(crate) live: live::Link,
     pub(crate) accounts: Mutex<HashMap<String, Account>>,
     pub(crate) requests: Mutex<RequestLog>,
     pub(crate) faults: Mutex<Faults>,
@@ -30,7 +35,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(options: Options, scenario: Scenario, runtime: Handle) -> Self {
+    pub(crate) fn new(
+        options: Options,
+        scenario: Scenario,
+        runtime: Handle,
+        url: String,
+        live: live::Link,
+    ) -> Self {
         Self {
             accounts: Mutex::default(),
             requests: Mutex::default(),
@@ -41,6 +52,8 @@ impl Server {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             options,
+            url,
+            live,
             runtime,
         }
     }

@@ -108,15 +108,16 @@ fn body(session: &Session, event: &str, status: Option<SessionStatus>, fields: V
     let mut body = Map::new();
     body.insert("event".to_owned(), event.into());
     body.insert("timestamp".to_owned(), now.to_string().into());
-    body.insert(
-        "session".to_owned(),
-        json!({
-            "id": session.session_id,
-            "status": status.unwrap_or(session.status),
-            "agent_name": session.agent_name,
-            "created_at": session.created_at.to_string(),
-        }),
-    );
+    let mut object = json!({
+        "id": session.session_id,
+        "status": status.unwrap_or(session.status),
+        "agent_name": session.agent_name,
+        "created_at": session.created_at.to_string(),
+    });
+    if let Some(url) = &session.vnc_url {
+        object["vnc_url"] = url.as_str().into();
+    }
+    body.insert("session".to_owned(), object);
     if let Value::Object(fields) = fields {
         body.extend(fields);
     }

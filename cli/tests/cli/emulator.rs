@@ -39,6 +39,11 @@ fn it_says_how_to_use_it() {
         first.contains("http://127.0.0.1:") && first.contains("it's a key"),
         "{first}"
     );
+    let live = running.read_until("live view: ");
+    assert!(
+        live.contains("http://127.0.0.1:") && live.trim_end().ends_with('/'),
+        "{live}"
+    );
     let python = running.read_until("Agi(base_url=");
     assert!(python.contains("api_key=\"it's a key\""), "{python}");
     assert!(

@@ -31,6 +31,11 @@ impl Account {
         self.sessions.get(id).cloned()
     }
 
+    /// The first session that `is` the wanted one.
+    pub(crate) fn find(&self, is: impl Fn(&Session) -> bool) -> Option<Arc<Session>> {
+        self.sessions.values().find(|session| is(session)).cloned()
+    }
+
     pub(crate) fn remove(&mut self, id: &str) -> Option<Arc<Session>> {
         self.order.retain(|other| other != id);
         self.sessions.remove(id)

@@ -187,6 +187,11 @@ impl Call {
         Fields::parse(&self.body)
     }
 
+    /// Whose request it is.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     pub(crate) fn session_id(&self) -> &str {
         &self.session_id
     }

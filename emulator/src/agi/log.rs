@@ -150,11 +150,21 @@ impl Entry {
         self.frame.slice(start..)
     }
 
-    fn content(&self) -> &[u8] {
+    pub(crate) fn content(&self) -> &[u8] {
         let (start, end) = self.content;
         self.frame
             .get(start as usize..end as usize)
             .unwrap_or_default()
+    }
+
+    /// The event's data, a JSON object; a user's message is no event.
+    pub(crate) fn data(&self) -> Option<&[u8]> {
+        if !self.kind.is_event() {
+            return None;
+        }
+        let name = b"\ndata: ";
+        let start = self.frame.windows(name.len()).position(|at| at == name)? + name.len();
+        self.frame.get(start..).map(<[u8]>::trim_ascii_end)
     }
 }
 
@@ -168,6 +178,12 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The content of the newest entry of this kind, as JSON.
+    pub(crate) fn newest(&self, kind: Kind) -> Option<&[u8]> {
+        let newest = self.entries.iter().rev().find(|entry| entry.kind == kind);
+        newest.map(Entry::content)
     }
 
     pub(crate) fn from(&self, cursor: usize) -> &[Entry] {

@@ -10,7 +10,9 @@ pub(crate) mod session;
 mod stream;
 mod validate;
 
+pub(crate) use errors::ApiError;
 pub(crate) use models::SessionStatus;
+pub(crate) use routes::{delete_session, read_message};
 
 use crate::state::Server;
 use axum::Router;

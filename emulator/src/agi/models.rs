@@ -43,6 +43,9 @@ pub(crate) struct SessionObject {
     pub(crate) status: SessionStatus,
     #[serde(serialize_with = "as_text")]
     pub(crate) created_at: Timestamp,
+    /// The session's page of the live view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) vnc_url: Option<String>,
     /// What the caller set beyond the reference: `goal`, `agent_session_type`, `environment_id`.
     #[serde(flatten)]
     pub(crate) extras: Map<String, Value>,

@@ -4,10 +4,11 @@ use super::errors::{ApiError, json_response};
 use super::front::Call;
 use super::models::{AGENTS, DESKTOP_AGENTS};
 use super::session::{Create, Session};
-use super::validate::{self, Restore};
+use super::validate::{self, Fields, Restore, Save};
 use crate::clock::Timestamp;
 use crate::page::Page;
-use crate::{screenshot as drawing, webhooks};
+use crate::state::{Server, lock};
+use crate::{live, screenshot as drawing, webhooks};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
@@ -59,6 +60,7 @@ pub(crate) async fn create(call: Call) -> Answer {
             agent_name: body.agent_name,
             webhook_url: body.webhook_url,
             extras: body.extras,
+            live: live_link(server),
             page,
         };
         let session = Arc::new(Session::new(create, !delay.is_zero(), clock));
@@ -72,6 +74,13 @@ pub(crate) async fn create(call: Call) -> Answer {
         server.spawn(async move { session.initialized(delay, clock).await });
     }
     ok(&object)
+}
+
+/// The session's page; without one the session works all the same.
+fn live_link(server: &Server) -> Option<live::Link> {
+    live::Link::new(&server.url)
+        .inspect_err(|error| tracing::error!(%error, "a session has no live view"))
+        .ok()
 }
 
 fn no_snapshot(what: &str) -> ApiError {
@@ -98,32 +107,47 @@ pub(crate) async fn get(call: Call) -> Answer {
 /// `DELETE /sessions/{session_id}`
 pub(crate) async fn delete(call: Call) -> Answer {
     let save = validate::delete(&call.query)?;
-    let session = call.account(|account| {
-        let session = account.remove(call.session_id())?;
-        if save.snapshot {
+    if delete_session(&call.server, call.key(), call.session_id(), Some(&save)) {
+        deleted(true, "Session deleted successfully")
+    } else {
+        deleted(false, "Session not found")
+    }
+}
+
+/// Destroys a session, and saves what is asked for; false: the key has no such session.
+pub(crate) fn delete_session(
+    server: &Arc<Server>,
+    key: &str,
+    session_id: &str,
+    save: Option<&Save>,
+) -> bool {
+    let session = lock(&server.accounts).get_mut(key).and_then(|account| {
+        let session = account.remove(session_id)?;
+        if let Some(save) = save.filter(|save| save.snapshot) {
             account.save(&session, save.as_default);
         }
         Some(session)
     });
-    let Some(session) = session else {
-        return deleted(false, "Session not found");
-    };
-    end(&call, &session);
-    deleted(true, "Session deleted successfully")
+    if let Some(session) = &session {
+        end(server, session);
+    }
+    session.is_some()
 }
 
 /// `DELETE /sessions`
 pub(crate) async fn delete_all(call: Call) -> Answer {
     let sessions = call.account(super::account::Account::remove_all);
-    sessions.iter().for_each(|session| end(&call, session));
+    sessions
+        .iter()
+        .for_each(|session| end(&call.server, session));
     if sessions.is_empty() {
         return deleted(false, "No sessions to delete");
     }
     deleted(true, "Sessions deleted successfully")
 }
 
-fn end(call: &Call, session: &Arc<Session>) {
-    webhooks::deleted(&call.server, session);
+fn end(server: &Arc<Server>, session: &Arc<Session>) {
+    webhooks::deleted(server, session);
     session.delete();
 }
 
@@ -133,6 +157,11 @@ pub(crate) async fn message(call: Call) -> Answer {
     let (text, start_url) = validate::message(&call.fields()?)?;
     session.message(&call.server, text, start_url)?;
     success("Message sent successfully")
+}
+
+/// The text and the start page in the body of a message.
+pub(crate) fn read_message(body: &[u8]) -> Result<(String, Option<String>), ApiError> {
+    validate::message(&Fields::parse(body)?)
 }
 
 /// `GET /sessions/{session_id}/status`

@@ -1,14 +1,15 @@
 //! One session: its state machine, its log, its browser page.
 
 use super::errors::ApiError;
-use super::log::{Draft, Entry, Log, done_text};
+use super::log::{Draft, Entry, Kind, Log, done_text};
 use super::models::{ExecutionStatus, SessionObject, SessionStatus};
 use crate::clock::{Clock, SessionTime, Timestamp, new_uuid};
 use crate::page::Page;
 use crate::state::{Server, lock};
-use crate::{agent, webhooks};
+use crate::{agent, live, webhooks};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub(crate) struct Session {
     created_at: Timestamp,
     webhook_url: Option<String>,
     extras: Map<String, Value>,
+    live: Option<live::Link>,
     state: Mutex<State>,
     /// Notified when an agent may go on: after an answer, a resume, the end of the initialization.
     changed: Notify,
@@ -35,6 +37,7 @@ pub(crate) struct Create {
     pub(crate) agent_name: String,
     pub(crate) webhook_url: Option<String>,
     pub(crate) extras: Map<String, Value>,
+    pub(crate) live: Option<live::Link>,
     pub(crate) page: Page,
 }
 
@@ -46,8 +49,14 @@ struct State {
     phase: Phase,
     /// Counts the tasks; an agent whose number is not this one has lost its task.
     tasks: u64,
+    /// The text of the newest task.
+    task_text: String,
     log: Log,
     page: Page,
+    /// Counts the pages shown.
+    pages: u64,
+    /// Counts the changes of anything that can be seen.
+    version: u64,
     /// Streams that wait for the log to grow.
     waiting: HashMap<u64, Waker>,
 }
@@ -99,6 +108,40 @@ pub(crate) enum Read {
     Gone,
 }
 
+/// What a live view shows of a session.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) version: u64,
+    pub(crate) session_id: String,
+    pub(crate) agent_name: String,
+    pub(crate) created_at: Timestamp,
+    /// `None`: deleted.
+    pub(crate) status: Option<SessionStatus>,
+    pub(crate) execution: ExecutionStatus,
+    pub(crate) task: String,
+    pub(crate) url: String,
+    pub(crate) title: String,
+    /// Another number is another picture.
+    pub(crate) picture: u64,
+    /// The open question, as JSON.
+    pub(crate) question: Option<Vec<u8>>,
+    /// The new entries, but for those left out.
+    pub(crate) entries: Vec<Entry>,
+    /// How many new entries were left out.
+    pub(crate) skipped: usize,
+    /// The entry after them.
+    pub(crate) next: usize,
+}
+
+/// The most entries in one look.
+const LOOK: usize = 300;
+
+/// A number that no other reader of a log has.
+pub(crate) fn new_reader() -> u64 {
+    static READERS: AtomicU64 = AtomicU64::new(0);
+    READERS.fetch_add(1, Ordering::Relaxed)
+}
+
 /// Where a stream starts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Connected {
@@ -145,6 +188,7 @@ impl State {
     }
 
     fn wake(&mut self) -> Wake {
+        self.version += 1;
         Wake(self.waiting.drain().map(|(_, waker)| waker).collect())
     }
 
@@ -188,14 +232,18 @@ impl Session {
             created_at: time.now(),
             webhook_url: create.webhook_url,
             extras: create.extras,
+            live: create.live,
             state: Mutex::new(State {
                 time,
                 initializing,
                 deleted: false,
                 phase: Phase::Idle(Outcome::None),
                 tasks: 0,
+                task_text: String::new(),
                 log: Log::default(),
                 page: create.page,
+                pages: 0,
+                version: 0,
                 waiting: HashMap::new(),
             }),
             changed: Notify::new(),
@@ -220,8 +268,22 @@ impl Session {
             agent_name: self.agent_name.clone(),
             status,
             created_at: self.created_at,
+            vnc_url: self.live.as_ref().map(|link| link.url().to_owned()),
             extras,
         }
+    }
+
+    pub(crate) fn is_opened_by(&self, secret: &str) -> bool {
+        let link = self.live.as_ref();
+        link.is_some_and(|link| link.opens_with(secret))
+    }
+
+    pub(crate) fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    pub(crate) fn task_text(&self) -> String {
+        self.lock().task_text.clone()
     }
 
     pub(crate) fn webhook_url(&self) -> Option<&str> {
@@ -253,10 +315,15 @@ impl Session {
     /// Shows a page; false when the session is gone.
     pub(crate) fn show(&self, page: Page) -> bool {
         let mut state = self.lock();
-        if !state.deleted {
-            state.page = page;
+        if state.deleted {
+            return false;
         }
-        !state.deleted
+        state.page = page;
+        state.pages += 1;
+        let wake = state.wake();
+        drop(state);
+        wake.now();
+        true
     }
 
     /// A message: a new task, the answer to the open question, or an update of the task in progress.
@@ -282,6 +349,7 @@ impl Session {
             Phase::Idle(_) => {
                 let cancelled = CancellationToken::new();
                 state.tasks += 1;
+                state.task_text.clone_from(&text);
                 state.phase = Phase::Busy(Task {
                     paused: false,
                     pauses: 0,
@@ -397,7 +465,9 @@ impl Session {
         let mut state = self.lock();
         state.time.advance(after);
         state.initializing = false;
+        let wake = state.wake();
         drop(state);
+        wake.now();
         self.changed.notify_waiters();
     }
 
@@ -447,6 +517,41 @@ impl Session {
         }
         state.waiting.insert(reader, cx.waker().clone());
         Read::Nothing
+    }
+
+    /// All that changed since `version`, with the entries from `cursor`; without a change, keeps the waker.
+    pub(crate) fn look(
+        &self,
+        reader: u64,
+        version: Option<u64>,
+        cursor: usize,
+        cx: &Context<'_>,
+    ) -> Option<Look> {
+        let mut state = self.lock();
+        if version == Some(state.version) {
+            state.waiting.insert(reader, cx.waker().clone());
+            return None;
+        }
+        let next = state.log.len();
+        let start = cursor.max(next.saturating_sub(LOOK));
+        let asks = matches!(&state.phase, Phase::Busy(task) if task.question == Question::Open);
+        let question = asks.then(|| state.log.newest(Kind::Question)).flatten();
+        Some(Look {
+            version: state.version,
+            session_id: self.id.clone(),
+            agent_name: self.agent_name.clone(),
+            created_at: self.created_at,
+            status: (!state.deleted).then(|| state.status()),
+            execution: state.execution(false),
+            task: state.task_text.clone(),
+            url: state.page.url.clone(),
+            title: state.page.title.clone(),
+            picture: state.pages,
+            question: question.map(<[u8]>::to_vec),
+            entries: state.log.from(start).to_vec(),
+            skipped: start - cursor,
+            next,
+        })
     }
 
     /// Forgets the waker of a stream that ended.

@@ -6,7 +6,7 @@
 use super::errors::ApiError;
 use super::front::Call;
 use super::log::{Entry, Kind, heartbeat};
-use super::session::{Read, Session};
+use super::session::{Read, Session, new_reader};
 use super::validate::{self, EventsQuery};
 use crate::clock::{Clock, Timestamp};
 use crate::connection::{Break, Connection};
@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
@@ -134,12 +134,11 @@ impl EventStream {
         fault: StreamFault,
         connection: Connection,
     ) -> Self {
-        static READERS: AtomicU64 = AtomicU64::new(0);
         server.open_streams.fetch_add(1, Ordering::AcqRel);
         let connected = session.connect();
         let period = server.heartbeat();
         Self {
-            reader: READERS.fetch_add(1, Ordering::Relaxed),
+            reader: new_reader(),
             seen,
             cursor: if query.history {
                 0

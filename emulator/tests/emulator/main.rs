@@ -5,6 +5,7 @@ mod agent;
 mod errors;
 mod faults;
 mod lifecycle;
+mod live;
 mod requests;
 mod scenarios;
 mod snapshots;

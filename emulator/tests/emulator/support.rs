@@ -138,13 +138,23 @@ impl Client {
         path: &str,
         body: Option<&str>,
     ) -> io::Result<Answer> {
+        self.raw_with(method, path, &[], body).await
+    }
+
+    /// A request with more headers. Bytes of the answer that are no text are replaced.
+    pub(crate) async fn raw_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> io::Result<Answer> {
+        let headers = [&[("connection", "close")], headers].concat();
         within(async {
-            let mut socket = self
-                .send(method, path, &[("connection", "close")], body)
-                .await?;
+            let mut socket = self.send(method, path, &headers, body).await?;
             let mut bytes = Vec::new();
             socket.read_to_end(&mut bytes).await?;
-            let text = String::from_utf8(bytes).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
             let (head, text) = text
                 .split_once("\r\n\r\n")
                 .ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -240,9 +250,18 @@ impl Client {
         query: &str,
         headers: &[(&str, &str)],
     ) -> Result<Stream, Answer> {
+        let path = format!("/v1/sessions/{session}/events{query}");
+        self.open(&path, headers).await
+    }
+
+    /// Opens whatever is streamed at a path.
+    pub(crate) async fn open(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Stream, Answer> {
         within(async {
-            let path = format!("/v1/sessions/{session}/events{query}");
-            let mut socket = self.send("GET", &path, headers, None).await.unwrap();
+            let mut socket = self.send("GET", path, headers, None).await.unwrap();
             let mut buffer = Vec::new();
             let end = loop {
                 if let Some(end) = find(&buffer, b"\r\n\r\n") {

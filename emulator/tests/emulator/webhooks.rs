@@ -41,7 +41,7 @@ async fn each_event_has_its_documented_shape() {
     let object = client.get(&format!("/sessions/{session}")).await.json();
     assert_eq!(
         created["session"],
-        json!({"id": session, "status": "ready", "agent_name": "agi-0-fast", "created_at": object["created_at"]})
+        json!({"id": session, "status": "ready", "agent_name": "agi-0-fast", "created_at": object["created_at"], "vnc_url": object["vnc_url"]})
     );
     assert!(created["timestamp"].as_str().unwrap().ends_with('Z'));
     let request = site.received().remove(0);

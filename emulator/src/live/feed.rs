@@ -1,0 +1,197 @@
+//! What a page is told while it is open: server-sent events, each the news since the last one.
+//!
+//! A page that cannot keep up is not told everything: it gets the newest entries and the number of those left out.
+
+use super::visitor::{Place, Visitor};
+use super::write_entry;
+use crate::agi::session::{Look, Session, new_reader};
+use crate::state::{Server, lock};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body::Frame;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The least time between two pieces of news.
+const PACE: Duration = Duration::from_millis(60);
+/// How often the index looks for changes.
+const LOOK: Duration = Duration::from_millis(250);
+/// More sessions than this make the index longer than anybody reads; it shows the newest.
+const LISTED: usize = 200;
+/// As much of a task as the index shows.
+const TASK: usize = 200;
+
+pub(super) async fn feed(State(server): State<Arc<Server>>, visitor: Visitor) -> Response {
+    // One piece waits for the socket, so a slow page is told less often.
+    let (sender, receiver) = mpsc::channel(1);
+    let to = sender.clone();
+    match visitor.place {
+        Place::Index => {
+            let all = server.clone();
+            server.spawn(while_open(sender, async move { index(&all, &to).await }));
+        }
+        Place::Session { session, .. } => {
+            server.spawn(while_open(sender, one(Watcher::new(session), to)));
+        }
+    }
+    let headers = [(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")];
+    (headers, Body::new(Frames(receiver))).into_response()
+}
+
+/// Ends `work` when the page is closed.
+async fn while_open(sender: mpsc::Sender<Bytes>, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = sender.closed() => {}
+        () = work => {}
+    }
+}
+
+/// Tells about one session until it is deleted.
+async fn one(mut watcher: Watcher, to: mpsc::Sender<Bytes>) {
+    loop {
+        let look = poll_fn(|cx| watcher.poll(cx)).await;
+        if to.send(session_news(&look)).await.is_err() || look.status.is_none() {
+            return;
+        }
+        tokio::time::sleep(PACE).await;
+    }
+}
+
+/// A session and how much of it a page knows.
+struct Watcher {
+    session: Arc<Session>,
+    reader: u64,
+    version: Option<u64>,
+    cursor: usize,
+}
+
+impl Watcher {
+    fn new(session: Arc<Session>) -> Self {
+        Self {
+            session,
+            reader: new_reader(),
+            version: None,
+            cursor: 0,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Look> {
+        match self
+            .session
+            .look(self.reader, self.version, self.cursor, cx)
+        {
+            Some(look) => {
+                self.version = Some(look.version);
+                self.cursor = look.next;
+                Poll::Ready(look)
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.session.forget(self.reader);
+    }
+}
+
+fn session_news(look: &Look) -> Bytes {
+    let mut out = b"data: {\"session\":".to_vec();
+    let session = json!({
+        "session_id": look.session_id,
+        "agent_name": look.agent_name,
+        "created_at": look.created_at.to_string(),
+        "status": look.status.map_or_else(|| json!("terminated"), |status| json!(status)),
+        "execution": look.execution,
+        "task": look.task,
+        "url": look.url,
+        "title": look.title,
+        "picture": look.picture,
+        "skipped": look.skipped,
+    });
+    out.extend_from_slice(session.to_string().as_bytes());
+    out.extend_from_slice(b",\"question\":");
+    out.extend_from_slice(look.question.as_deref().unwrap_or(b"null"));
+    out.extend_from_slice(b",\"entries\":[");
+    for (place, entry) in look.entries.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write_entry(&mut out, entry);
+    }
+    out.extend_from_slice(b"]}\n\n");
+    out.into()
+}
+
+/// Tells about all sessions whenever something changed.
+async fn index(server: &Server, to: &mpsc::Sender<Bytes>) {
+    let mut told = String::new();
+    loop {
+        let news = index_news(server);
+        if news != told {
+            let frame = format!("data: {news}\n\n");
+            if to.send(frame.into()).await.is_err() {
+                return;
+            }
+            told = news;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn index_news(server: &Server) -> String {
+    let mut sessions: Vec<_> = lock(&server.accounts)
+        .values()
+        .flat_map(crate::agi::account::Account::list)
+        .collect();
+    sessions.sort_by_key(|session| std::cmp::Reverse(session.created_at()));
+    let rows: Vec<Value> = sessions
+        .iter()
+        .take(LISTED)
+        .map(|session| {
+            let object = session.object();
+            json!({
+                "session_id": object.session_id,
+                "agent_name": object.agent_name,
+                "status": object.status,
+                "execution": session.execution(false),
+                "created_at": object.created_at.to_string(),
+                "task": session.task_text().chars().take(TASK).collect::<String>(),
+                "path": object.vnc_url.as_deref().and_then(path),
+            })
+        })
+        .collect();
+    json!({ "total": sessions.len(), "sessions": rows }).to_string()
+}
+
+/// The path of an address of ours: the index may have been opened under another name of this machine.
+fn path(url: &str) -> Option<&str> {
+    url.find("/live/").and_then(|at| url.get(at..))
+}
+
+/// A body that is written as it comes.
+struct Frames(mpsc::Receiver<Bytes>);
+
+impl http_body::Body for Frames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0
+            .poll_recv(cx)
+            .map(|frame| frame.map(|frame| Ok(Frame::data(frame))))
+    }
+}

@@ -1,0 +1,116 @@
+//! Who asks for a page, and what the secret in the path opens.
+
+use crate::agi::ApiError;
+use crate::agi::session::Session;
+use crate::state::{Server, lock};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A request with a secret that opens something.
+pub(super) struct Visitor {
+    pub(super) secret: String,
+    pub(super) place: Place,
+}
+
+/// What is behind a secret.
+pub(super) enum Place {
+    /// The list of all sessions.
+    Index,
+    /// One session, and the key that owns it.
+    Session { key: String, session: Arc<Session> },
+}
+
+impl Visitor {
+    pub(super) fn session(self) -> Result<(String, Arc<Session>), ApiError> {
+        match self.place {
+            Place::Session { key, session } => Ok((key, session)),
+            Place::Index => Err(ApiError::no_session()),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Server>> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        server: &Arc<Server>,
+    ) -> Result<Self, Self::Rejection> {
+        let mut names = Path::<HashMap<String, String>>::from_request_parts(parts, server)
+            .await
+            .map_err(IntoResponse::into_response)?
+            .0;
+        let secret = names.remove("secret").unwrap_or_default();
+        let place = find(server, &secret).ok_or_else(not_found)?;
+        if !parts.method.is_safe() && is_foreign(&parts.headers) {
+            let detail = "This page may be used from its own address only";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, detail).into_response());
+        }
+        Ok(Self { secret, place })
+    }
+}
+
+fn find(server: &Server, secret: &str) -> Option<Place> {
+    if server.live.opens_with(secret) {
+        return Some(Place::Index);
+    }
+    lock(&server.accounts).iter().find_map(|(key, account)| {
+        let session = account.find(|session| session.is_opened_by(secret))?;
+        Some(Place::Session {
+            key: key.clone(),
+            session,
+        })
+    })
+}
+
+/// Whether another site's page sends this. Programs other than browsers name no origin.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value| value.as_bytes());
+    let foreign_origin = text(header::ORIGIN).is_some_and(|origin| {
+        origin.strip_prefix(b"http://") != Some(text(header::HOST).unwrap_or_default())
+    });
+    let site = headers.get("sec-fetch-site");
+    foreign_origin || site.is_some_and(|site| site != "same-origin" && site != "none")
+}
+
+/// A wrong secret, or that of a session that is gone.
+fn not_found() -> Response {
+    let page = include_str!("pages/gone.html");
+    let kind = [(header::CONTENT_TYPE, super::HTML)];
+    (StatusCode::NOT_FOUND, kind, page).into_response()
+}
+
+pub(super) async fn no_page() -> Response {
+    not_found()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_own_origin_is_not_foreign() {
+        let foreign = |origin: Option<&'static str>, site: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", "127.0.0.1:8080".parse().unwrap());
+            for (name, value) in [("origin", origin), ("sec-fetch-site", site)] {
+                if let Some(value) = value {
+                    headers.insert(name, value.parse().unwrap());
+                }
+            }
+            is_foreign(&headers)
+        };
+        assert!(!foreign(None, None));
+        assert!(!foreign(Some("http://127.0.0.1:8080"), Some("same-origin")));
+        assert!(foreign(Some("http://127.0.0.1:8081"), None));
+        assert!(foreign(Some("http://localhost:8080"), None));
+        assert!(foreign(Some("https://127.0.0.1:8080"), None));
+        assert!(foreign(Some("null"), None));
+        assert!(foreign(None, Some("cross-site")));
+        assert!(foreign(None, Some("same-site")));
+    }
+}
