@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-RUST_SOURCES := $(shell find core emulator cli bindings-python bindings-node -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find core emulator cli bindings-python bindings-node -name '*.rs' -o -name Cargo.toml -o -path '*/live/pages/*') Cargo.toml Cargo.lock
 TS_SOURCES := $(shell find bindings-node/ts bindings-node/tsconfig.json -type f)
 
 .PHONY: help
@@ -137,6 +137,14 @@ test-python: $(VENV)/.built dist/.built cli-dev
 test-node: dist/.built
 	@echo "== Node tests"
 	npm test --silent
+
+.PHONY: test-browser
+test-browser: dist/.built ## the live view in headless Chromium; installs Chromium where it may
+	@echo "== Browser tests"
+	@found() { [ -n "$${SESSIONWIRE_CHROMIUM:-}" ] || command -v chromium || command -v chromium-browser || command -v google-chrome; }; \
+	found >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || true; \
+	found >/dev/null || { echo "Chromium is missing. Install it (Debian: apt-get install chromium), or set SESSIONWIRE_CHROMIUM to its program, then try again." >&2; exit 2; }
+	npm run --silent test:browser
 
 .PHONY: test-packages
 test-packages: wheel npm-pack ## install the packed wheel and tarball into empty places, run the README's quickstarts

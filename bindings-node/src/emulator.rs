@@ -51,6 +51,12 @@ impl Emulator {
         self.inner.api_key().to_owned()
     }
 
+    /// The page that shows all sessions.
+    #[napi(getter, catch_unwind)]
+    pub fn live_url(&self) -> String {
+        self.inner.live_url().to_owned()
+    }
+
     /// Event streams open now.
     #[napi(getter, catch_unwind)]
     pub fn open_streams(&self) -> u32 {

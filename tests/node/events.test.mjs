@@ -249,3 +249,15 @@ test("closing the client ends its streams with an error", async () => {
   await assert.rejects(waiting, /client is closed/);
   await until(() => emulator.openStreams === 0);
 });
+
+test("the live view opens without a key", async () => {
+  assert.ok(emulator.liveUrl.startsWith(`${emulator.url}/live/`));
+  for (const [url, title] of [
+    [emulator.liveUrl, "<title>Sessions</title>"],
+    [session.vncUrl, "<title>Session</title>"],
+  ]) {
+    const page = await fetch(url);
+    assert.equal(page.status, 200);
+    assert.match(await page.text(), new RegExp(title));
+  }
+});

@@ -210,6 +210,14 @@ export class Emulator implements AsyncDisposable {
     return this.#native.apiKey;
   }
 
+  /**
+   * The live view, for a browser: all sessions, and a page for each (its `vncUrl`). Whoever has this address can watch
+   * and drive them without a key.
+   */
+  get liveUrl(): string {
+    return this.#native.liveUrl;
+  }
+
   /** How many event streams are open now. */
   get openStreams(): number {
     return this.#native.openStreams;

@@ -53,6 +53,7 @@ export interface NativeClient extends NativeCalls {
 export interface NativeEmulator {
   readonly url: string;
   readonly apiKey: string;
+  readonly liveUrl: string;
   readonly openStreams: number;
   readonly sessionCount: number;
   readonly requestChanges: number;
