@@ -83,6 +83,12 @@ impl Emulator {
         Ok(self.server(py)?.api_key().to_owned())
     }
 
+    /// The page that shows all sessions.
+    #[getter]
+    fn live_url(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.server(py)?.live_url().to_owned())
+    }
+
     /// How many event streams are open now.
     #[getter]
     fn open_streams(&self, py: Python<'_>) -> PyResult<usize> {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -351,3 +352,13 @@ def test_dropping_a_task_frees_its_socket(emulator: Emulator, client: Agi) -> No
         gc.collect()
         eventually(lambda: emulator.open_streams == 0, "the stream is closed")
         assert session.execution_status() == "running"
+
+
+def test_the_live_view_opens_without_a_key(emulator: Emulator, client: Agi) -> None:
+    with client.sessions.create() as session, urllib.request.urlopen(emulator.live_url) as page:
+        assert emulator.live_url.startswith(f"{emulator.url}/live/")
+        assert page.headers["content-security-policy"].startswith("default-src 'none'")
+        assert b"<title>Sessions</title>" in page.read()
+        assert session.vnc_url is not None
+        with urllib.request.urlopen(session.vnc_url) as page:
+            assert b"<title>Session</title>" in page.read()

@@ -56,7 +56,7 @@ class Emulator:
         ...     print(client.run_task("What is on this page? https://example.com").text)
     """
 
-    __slots__ = ("__weakref__", "_api_key", "_native", "_url")
+    __slots__ = ("__weakref__", "_api_key", "_live_url", "_native", "_url")
 
     def __init__(
         self,
@@ -92,6 +92,7 @@ class Emulator:
         )
         self._url = self._native.url
         self._api_key = self._native.api_key
+        self._live_url = self._native.live_url
 
     @property
     def url(self) -> str:
@@ -102,6 +103,14 @@ class Emulator:
     def api_key(self) -> str:
         """A key that the emulator accepts."""
         return self._api_key
+
+    @property
+    def live_url(self) -> str:
+        """The live view, for a browser: all sessions, and a page for each (its `vnc_url`).
+
+        Whoever has this address can watch and drive them without a key.
+        """
+        return self._live_url
 
     @property
     def open_streams(self) -> int:
