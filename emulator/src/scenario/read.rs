@@ -52,8 +52,11 @@ fn json(text: &str) -> Outcome<Value> {
 }
 
 fn yaml(text: &str) -> Outcome<Value> {
-    // As YAML 1.2 has it: `no` is a word.
-    let options = serde_saphyr::options! { strict_booleans: true };
+    // As YAML 1.2 has it, `no` is a word; nested as deeply as JSON may be.
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        budget: serde_saphyr::budget! { max_depth: 128 },
+    };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let place = error.location().map_or_else(String::new, |at| {
             format!(" at line {} column {}", at.line(), at.column())

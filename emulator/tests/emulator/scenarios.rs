@@ -288,6 +288,19 @@ fn json_and_yaml_are_told_apart() {
         place.starts_with("tasks[0].steps[0].thought: needs a text"),
         "{place}"
     );
+    for (from, kinds) in [("{\"tasks\"", "JSON"), ("tasks", "YAML")] {
+        let end = if kinds == "JSON" { "}" } else { "" };
+        let nested = |times: usize| {
+            let open = "{\"repeat\": 1, \"steps\": [".repeat(times);
+            let close = "]}".repeat(times);
+            Scenario::from_text(&format!("{from}: [{{\"steps\": [{open}{close}]}}]{end}"))
+        };
+        assert!(nested(60).is_ok(), "{kinds}: {:?}", nested(60));
+        for times in [70, 500, 20_000] {
+            let deep = nested(times).unwrap_err().to_string();
+            assert!(deep.starts_with(&format!("not {kinds}")), "{deep}");
+        }
+    }
     let missing = Scenario::from_file(shared("missing.yaml"))
         .unwrap_err()
         .to_string();
