@@ -176,12 +176,11 @@ export async function runTask(
   let open = false;
   try {
     task = await session.startTask(message, { startUrl: options.startUrl, signal: limit.signal });
-    if (options.onQuestion !== undefined || options.onEvent !== undefined) {
-      await follow(task, options, limit.signal).catch((error) => {
-        // `result` then knows what to say about it.
-        if (error !== limit.expired) throw error;
-      });
-    }
+    // Read also where nobody looks: a full queue would hold the stream back.
+    await follow(task, options, limit.signal).catch((error) => {
+      // `result` then knows what to say about it.
+      if (error !== limit.expired) throw error;
+    });
     return await task.result({ timeout: limit.left(), signal: options.signal });
   } catch (error) {
     open = error instanceof QuestionPending;

@@ -599,8 +599,8 @@ class AsyncSession(SessionFields):
         until = None if timeout is None else monotonic() + timeout
         task = await self._start_task({"message": message, "start_url": start_url}, timeout)
         try:
-            if on_question is not None or on_event is not None:
-                await task._attend(on_question, on_event, until)
+            # Read also where nobody looks: a full queue would hold the stream back.
+            await task._attend(on_question, on_event, until)
             return await task.result(timeout=_left(until))
         except TaskTimeout as late:
             if cancel_on_timeout:

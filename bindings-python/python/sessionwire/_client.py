@@ -598,8 +598,8 @@ class Session(SessionFields):
         until = None if timeout is None else monotonic() + timeout
         task = self._start_task({"message": message, "start_url": start_url}, timeout)
         try:
-            if on_question is not None or on_event is not None:
-                task._attend(on_question, on_event, until)
+            # Read also where nobody looks: a full queue would hold the stream back.
+            task._attend(on_question, on_event, until)
             return task.result(timeout=_left(until))
         except TaskTimeout as late:
             if cancel_on_timeout:

@@ -554,21 +554,21 @@ impl RunTask {
     }
 
     async fn follow(&mut self, task: &Task) -> Result<TaskResult> {
-        if self.on_event.is_some() || self.on_question.is_some() {
-            let mut events = task.events();
-            while let Some(event) = events.next().await {
-                let event = event?;
-                if let Some(handler) = &mut self.on_event {
-                    handler(&event);
-                }
-                if *event.event_type() == EventType::Question {
-                    match &mut self.on_question {
-                        Some(handler) => {
-                            let answer = handler(&event);
-                            task.answer(answer).await?;
-                        }
-                        None => break,
+        // Read also where nobody looks: a full queue would hold the stream back.
+        let mut events = task.events();
+        while let Some(event) = events.next().await {
+            let event = event?;
+            if let Some(handler) = &mut self.on_event {
+                handler(&event);
+            }
+            // One that is not open any more has its answer from elsewhere.
+            if *event.event_type() == EventType::Question && task.question().is_some() {
+                match &mut self.on_question {
+                    Some(handler) => {
+                        let answer = handler(&event);
+                        task.answer(answer).await?;
                     }
+                    None => break,
                 }
             }
         }

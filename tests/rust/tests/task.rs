@@ -292,3 +292,19 @@ async fn g02_the_first_result_stays_the_first_tasks() {
     session.run_task(RunTask::new("second")).await.unwrap();
     assert_eq!(unread.result(None).await.unwrap().text, "the first result");
 }
+
+#[tokio::test]
+async fn run_task_reads_what_nobody_asked_for() {
+    let emulator = emulator().await;
+    // More than the queue holds: an unread one would have to be polled past.
+    script(&emulator, long_task(10_000));
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let result = session.run_task(RunTask::new("think")).await.unwrap();
+    assert_eq!(result.data["count"], 10_000);
+    assert_eq!(
+        count(&emulator, "GET", "/messages"),
+        1,
+        "only the result's own"
+    );
+}
