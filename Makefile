@@ -90,7 +90,16 @@ demo: build ## run a real task with live events in Python, Node and the command 
 # --- checks ----------------------------------------------------------------
 
 .PHONY: test
-test: lint test-rust test-python test-node ## every test
+test: lint cases ## every test
+
+# Where the tests note which case of tests/contract/ passed, column by column.
+CASES := $(CARGO_TARGET_DIR)/cases
+test-rust test-python test-node: export SESSIONWIRE_CASES = $(CASES)
+
+.PHONY: cases
+cases: test-rust test-python test-node ## every test but the linters, and the report of the shared cases by language
+	@echo "== Shared cases by language"
+	@$(PYTHON) tests/report.py $(CASES)
 
 .PHONY: fmt
 fmt: setup ## format everything
@@ -126,17 +135,21 @@ lint-node: dist/.built
 .PHONY: test-rust
 test-rust: | check-machine
 	@echo "== Rust tests"
+	@mkdir -p $(CASES) && rm -f $(CASES)/rust.txt
 	cargo test --locked -p sessionwire -p sessionwire-emulator -p sessionwire-cli -p sessionwire-tests -p sessionwire-bench-load
 
 .PHONY: test-python
 test-python: $(VENV)/.built dist/.built cli-dev
 	@echo "== Python tests"
+	@mkdir -p $(CASES) && rm -f $(CASES)/python-*.txt
 	$(BIN)/python -m pytest
 
 .PHONY: test-node
 test-node: dist/.built
 	@echo "== Node tests"
-	npm test --silent
+	@mkdir -p $(CASES)
+	node --test --test-reporter=dot --test-reporter-destination=stdout \
+	  --test-reporter=./tests/node/case-reporter.mjs --test-reporter-destination=$(CASES)/node.txt tests/node/*.test.mjs
 
 .PHONY: test-browser
 test-browser: dist/.built ## the live view in headless Chromium; installs Chromium where it may

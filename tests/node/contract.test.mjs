@@ -1,9 +1,10 @@
 // The language-neutral cases of tests/contract/, for Node, by the same ids.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Agi, Emulator, SessionwireError } from "sessionwire";
+import { Agi, Emulator, SessionwireError, StreamError } from "sessionwire";
+import { rawStream } from "./helpers.mjs";
 
 delete process.env.AGI_API_KEY;
 delete process.env.AGI_BASE_URL;
@@ -45,8 +46,11 @@ async function call(name, args, client, session) {
     status: () => session.executionStatus(),
     messages: () => session.messages(options),
     events: () => session.events(options),
+    screenshot: () => session.screenshot(),
     pause: () => session.pause(),
     resume: () => session.resume(),
+    cancel: () => session.cancel(),
+    delete_all: () => sessions.deleteAll(),
     navigate: () => session.navigate(url ?? "http://127.0.0.1:9/"),
   };
   await calls[name]();
@@ -169,3 +173,72 @@ for (const { id, steps, faults = [], emulator: setup, events: options, expect } 
     }
   });
 }
+
+// An agent that is busy for as long as a case may take.
+const busy = { tasks: [{ steps: [{ delay: 3600 }], once: false }] };
+
+for (const { id, before = [], call: name, args = {}, client: options, faults, expect } of cases(
+  "requests.json",
+)) {
+  test(id, async () => {
+    const emulator = await Emulator.start({ scenario: busy });
+    const client = emulator.agi(milliseconds(options, "timeout"));
+    try {
+      const session = await client.sessions.create();
+      emulator.clearRequests();
+      for (const earlier of before) await call(earlier, {}, client, session);
+      for (const fault of faults) emulator.fail(fault);
+      if (expect.error === undefined) await call(name, args, client, session);
+      else check(await failure(() => call(name, args, client, session)), expect.error);
+      const requests = emulator.requests().map(({ method, path }) => `${method} ${path}`);
+      for (const [sent, count] of Object.entries(expect.sent)) {
+        const wanted = sent.replace("{session}", session.sessionId);
+        assert.equal(requests.filter((request) => request === wanted).length, count, `${requests}`);
+      }
+    } finally {
+      await client.close();
+      await emulator.close();
+    }
+  });
+}
+
+const sse = readdirSync(new URL("../contract/sse/", import.meta.url))
+  .filter((file) => file.endsWith(".json"))
+  .flatMap((file) => cases(`sse/${file}`))
+  .filter(({ only }) => only === undefined);
+
+/** A frame as a session's event: an id that is no number is none. */
+function event({ event, data, id }) {
+  return { type: event, raw: data, id: /^[0-9]+$/.test(id ?? "") ? Number(id) : null };
+}
+
+// Each waits a little for its session to be gone.
+test("sse", { concurrency: true }, async (group) => {
+  const runs = sse.map((each) =>
+    group.test(`sse/${each.id}`, async () => {
+      const body = each.input ?? Buffer.from(each.input_base64, "base64");
+      const server = await rawStream(Buffer.from(body));
+      const client = new Agi({ baseUrl: server.url, apiKey: "some-key" });
+      const events = [];
+      try {
+        await assert.rejects(async () => {
+          for await (const { type, raw, id } of client.sessions.attach("s").events()) {
+            events.push({ type, raw, id });
+          }
+        }, StreamError);
+      } finally {
+        await client.close();
+        await server.close();
+      }
+      const wanted = each.frames.map(event).filter(({ type }) => type !== "heartbeat");
+      // An exact repeat without an id comes once: guarantee 1.
+      const once = wanted.filter(
+        (one, at) =>
+          one.id !== null ||
+          wanted.findIndex((same) => same.raw === one.raw && same.type === one.type) === at,
+      );
+      assert.deepEqual(events, once);
+    }),
+  );
+  await Promise.all(runs);
+});

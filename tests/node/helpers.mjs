@@ -87,3 +87,30 @@ export function serveEvents(body) {
     }
   });
 }
+
+/** A server whose first stream is exactly these bytes; everything after it is gone (404). */
+export async function rawStream(body) {
+  let served = false;
+  const server = createServer((request, response) => {
+    if (!request.url.includes("/events") || served) {
+      response.writeHead(404, { "content-type": "application/json" });
+      response.end('{"detail": "Session not found"}');
+      return;
+    }
+    served = true;
+    response.writeHead(200, {
+      "content-type": "text/event-stream",
+      "content-length": body.length,
+    });
+    response.end(body);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 
 for name in ("AGI_API_KEY", "AGI_BASE_URL"):
     os.environ.pop(name, None)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Notes for `tests/report.py` which case of `tests/contract/` passed here."""
+    folder = os.environ.get("SESSIONWIRE_CASES")
+    name, bracket, case = report.nodeid.removesuffix("]").partition("[")
+    if folder and bracket and report.when == "call" and report.passed:
+        column = "python-async" if name.endswith("_async") else "python-sync"
+        with (Path(folder) / f"{column}.txt").open("a") as file:
+            file.write(f"{case}\n")
 
 
 @pytest.fixture

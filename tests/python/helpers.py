@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,3 +27,50 @@ def script(*steps: dict[str, Any]) -> dict[str, Any]:
 def thoughts(count: int) -> dict[str, Any]:
     """So many thoughts, `thought 1` first."""
     return {"repeat": count, "steps": [{"thought": "thought {n}"}]}
+
+
+class RawStream:
+    """A server whose first stream is exactly these bytes; everything after it is gone (404)."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Wakes the thread, which a close alone would not.
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                self._answer(connection)
+
+    def _answer(self, connection: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            part = connection.recv(65536)
+            if not part:
+                return
+            head += part
+        if b"/events" in head.split(b"\r\n", 1)[0] and self._body is not None:
+            status, kind, body = b"200 OK", b"text/event-stream", self._body
+            self._body = None
+        else:
+            status, kind = b"404 Not Found", b"application/json"
+            body = b'{"detail": "Session not found"}'
+        connection.sendall(
+            b"HTTP/1.1 %b\r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (status, kind, len(body), body)
+        )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import inspect
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import sessionwire
+from helpers import RawStream
 from sessionwire import Agi, AsyncAgi, Emulator
 
 if TYPE_CHECKING:
@@ -48,8 +51,11 @@ def call(name: str, args: dict[str, Any], client: Any, session: Any) -> Any:
         "status": session.execution_status,
         "messages": lambda: session.messages(**args),
         "events": lambda: session.events(**args),
+        "screenshot": session.screenshot,
         "pause": session.pause,
         "resume": session.resume,
+        "cancel": session.cancel,
+        "delete_all": sessions.delete_all,
         "navigate": lambda: session.navigate(**(args or {"url": "http://127.0.0.1:9/"})),
     }
     return calls[name]()
@@ -95,6 +101,69 @@ def test_errors_async(case: dict[str, Any]) -> None:
             check(caught.value, case["expect"])
 
     asyncio.run(main())
+
+
+def check_sent(emulator: Emulator, session_id: str, expect: dict[str, Any]) -> None:
+    requests = [f"{request.method} {request.path}" for request in emulator.requests()]
+    for sent, count in expect["sent"].items():
+        assert requests.count(sent.replace("{session}", session_id)) == count, requests
+
+
+# An agent that is busy for as long as a case may take.
+BUSY: dict[str, Any] = {"tasks": [{"steps": [{"delay": 3600}], "once": False}]}
+
+
+@pytest.mark.parametrize("case", cases("requests.json"))
+def test_requests(case: dict[str, Any]) -> None:
+    with (
+        Emulator(scenario=BUSY, step_delay=0.0) as emulator,
+        emulator.agi(**case.get("client", {})) as client,
+    ):
+        session = client.sessions.create()
+        emulator.clear_requests()
+        for name in case.get("before", []):
+            call(name, {}, client, session)
+        for fault in case["faults"]:
+            emulator.fail(**fault)
+        outcome: BaseException | None = None
+        try:
+            call(case["call"], case.get("args", {}), client, session)
+        except sessionwire.SessionwireError as error:
+            outcome = error
+        check_outcome(outcome, case["expect"])
+        check_sent(emulator, session.session_id, case["expect"])
+
+
+@pytest.mark.parametrize("case", cases("requests.json"))
+def test_requests_async(case: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with (
+            Emulator(scenario=BUSY, step_delay=0.0) as emulator,
+            emulator.async_agi(**case.get("client", {})) as client,
+        ):
+            session = await client.sessions.create()
+            emulator.clear_requests()
+            for name in case.get("before", []):
+                await async_call(name, {}, client, session)
+            for fault in case["faults"]:
+                emulator.fail(**fault)
+            outcome: BaseException | None = None
+            try:
+                await async_call(case["call"], case.get("args", {}), client, session)
+            except sessionwire.SessionwireError as error:
+                outcome = error
+            check_outcome(outcome, case["expect"])
+            check_sent(emulator, session.session_id, case["expect"])
+
+    asyncio.run(main())
+
+
+def check_outcome(outcome: BaseException | None, expect: dict[str, Any]) -> None:
+    if "error" in expect:
+        assert outcome is not None, "nothing was raised"
+        check(outcome, expect["error"])
+    elif outcome is not None:
+        raise outcome
 
 
 def bad_client(kind: type[Agi] | type[AsyncAgi], emulator: Emulator, args: dict[str, Any]) -> None:
@@ -187,3 +256,81 @@ def test_streams_async(case: dict[str, Any]) -> None:
         check_stream(case["expect"], events, outcome)
 
     asyncio.run(main())
+
+
+def frames(case: dict[str, Any]) -> list[tuple[str, str, int | None]]:
+    """The frames of a case as a session's events.
+
+    An id that is no number is none; heartbeats are hidden.
+    """
+    wanted = [
+        (frame["event"], frame["data"], int(frame["id"]) if (frame["id"] or "").isdigit() else None)
+        for frame in case["frames"]
+        if frame["event"] != "heartbeat"
+    ]
+    # An exact repeat without an id comes once: guarantee 1.
+    return list(dict.fromkeys(wanted))
+
+
+def read_sse(case: dict[str, Any]) -> list[Any]:
+    events: list[Any] = []
+    with (
+        RawStream(body(case)) as server,
+        Agi(base_url=server.url, api_key="some-key") as client,
+        # After this one stream the session is gone.
+        pytest.raises(sessionwire.StreamError),
+    ):
+        events.extend(client.sessions.attach("s").events())
+    return events
+
+
+async def read_sse_async(case: dict[str, Any]) -> list[Any]:
+    events: list[Any] = []
+    with RawStream(body(case)) as server:
+        async with AsyncAgi(base_url=server.url, api_key="some-key") as client:
+            with pytest.raises(sessionwire.StreamError):
+                async for event in client.sessions.attach("s").events():
+                    events.append(event)
+    return events
+
+
+def body(case: dict[str, Any]) -> bytes:
+    if "input" in case:
+        text: str = case["input"]
+        return text.encode()
+    return base64.b64decode(case["input_base64"])
+
+
+SSE = [
+    {**case, "id": f"sse/{case['id']}"}
+    for file in sorted((FOLDER / "sse").glob("*.json"))
+    for case in json.loads(file.read_text())["cases"]
+    if "only" not in case
+]
+
+
+@pytest.fixture(scope="module")
+def sse_events() -> dict[str, list[Any]]:
+    """Every case at once: each waits a little for its session to be gone."""
+    with ThreadPoolExecutor(len(SSE)) as pool:
+        return dict(zip([case["id"] for case in SSE], pool.map(read_sse, SSE), strict=True))
+
+
+@pytest.fixture(scope="module")
+def sse_events_async() -> dict[str, list[Any]]:
+    async def main() -> list[list[Any]]:
+        return await asyncio.gather(*map(read_sse_async, SSE))
+
+    return dict(zip([case["id"] for case in SSE], asyncio.run(main()), strict=True))
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in SSE])
+def test_sse(case: dict[str, Any], sse_events: dict[str, list[Any]]) -> None:
+    got = [(event.type, event.raw, event.id) for event in sse_events[case["id"]]]
+    assert got == frames(case)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in SSE])
+def test_sse_async(case: dict[str, Any], sse_events_async: dict[str, list[Any]]) -> None:
+    got = [(event.type, event.raw, event.id) for event in sse_events_async[case["id"]]]
+    assert got == frames(case)

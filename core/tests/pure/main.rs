@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../../../tests/rust/src/cases.rs"]
+#[allow(unreachable_pub, reason = "a module of another crate too")]
+mod cases;
 mod config;
 mod event;
 mod models;

@@ -8,11 +8,16 @@ use sessionwire::transport::retry::{
     Attempt, Decision, Effect, Failure, decide, parse_retry_after,
 };
 
+use crate::cases::passed;
 use crate::{contract, read};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[allow(dead_code, reason = "for the report")]
+    only: Vec<String>,
+    #[allow(dead_code, reason = "for the report")]
+    because: String,
     decisions: Vec<Case>,
     headers: Vec<Header>,
 }
@@ -110,6 +115,7 @@ fn every_decision() {
                 assert_eq!(decide(&case.attempt(0.5)), wait(middle), "{}", case.id);
             }
         }
+        passed(&format!("retry/{}", case.id));
     }
 }
 
@@ -123,6 +129,7 @@ fn every_header() {
             "{}",
             case.id
         );
+        passed(&format!("retry/{}", case.id));
     }
 }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod cases;
 pub mod proxy;
 
 use serde_json::{Value, json};

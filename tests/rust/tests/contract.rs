@@ -9,6 +9,7 @@ use sessionwire::agi::{
     SnapshotOptions, StartTask,
 };
 use sessionwire::{Error, Result};
+use sessionwire_tests::cases::passed;
 use sessionwire_tests::{build, client_with, emulator, emulator_with, fail, script, session};
 
 fn cases(file: &str) -> Vec<Value> {
@@ -103,8 +104,11 @@ async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> R
             let options: EventOptions = serde_json::from_value(options).unwrap();
             session.events(options).map(drop)
         }
+        "screenshot" => session.screenshot().await.map(drop),
         "pause" => session.pause().await.map(drop),
         "resume" => session.resume().await.map(drop),
+        "cancel" => session.cancel().await.map(drop),
+        "delete_all" => sessions.delete_all().await.map(drop),
         "navigate" if args.get("url").is_some() => {
             session.navigate(&text(args, "url")).await.map(drop)
         }
@@ -147,7 +151,61 @@ async fn errors() {
         .await;
         let error = outcome.expect_err(id);
         check(id, &error, &case["expect"]);
+        passed(id);
     }
+}
+
+#[tokio::test]
+async fn requests() {
+    let mut runs = tokio::task::JoinSet::new();
+    for case in cases("requests.json") {
+        runs.spawn(request(case));
+    }
+    runs.join_all().await;
+}
+
+async fn request(case: Value) {
+    let id = case["id"].as_str().unwrap();
+    let emulator = emulator().await;
+    // An agent that is busy for as long as a case may take.
+    script(
+        &emulator,
+        json!([{"steps": [{"delay": 3600}], "once": false}]),
+    );
+    let client = client_with(&emulator, case.get("client").cloned().unwrap_or(json!({})));
+    let session = session(&client).await;
+    emulator.clear_requests();
+    for name in case
+        .get("before")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        call(name.as_str().unwrap(), &Value::Null, &client, &session)
+            .await
+            .expect(id);
+    }
+    for fault in case["faults"].as_array().unwrap() {
+        fail(&emulator, fault.clone());
+    }
+    let args = case.get("args").unwrap_or(&Value::Null);
+    let outcome = call(case["call"].as_str().unwrap(), args, &client, &session).await;
+    match (outcome, case["expect"].get("error")) {
+        (Ok(()), None) => {}
+        (Err(error), Some(wanted)) => check(id, &error, wanted),
+        (outcome, _) => panic!("{id}: {outcome:?}"),
+    }
+    let requests: Vec<String> = emulator
+        .requests()
+        .iter()
+        .map(|request| format!("{} {}", request.method, request.path))
+        .collect();
+    for (sent, count) in case["expect"]["sent"].as_object().unwrap() {
+        let sent = sent.replace("{session}", session.id());
+        let seen = requests.iter().filter(|request| **request == sent).count();
+        assert_eq!(json!(seen), *count, "{id}: {sent} in {requests:?}");
+    }
+    passed(id);
 }
 
 #[tokio::test]
@@ -199,6 +257,7 @@ async fn stream(case: Value) {
         (Err(error), Some(wanted)) => check(id, &error, wanted),
         (outcome, _) => panic!("{id}: {outcome:?}"),
     }
+    passed(id);
 }
 
 #[tokio::test]
@@ -222,6 +281,7 @@ async fn bad_input() {
         };
         check(id, &error, &case["expect"]);
         assert_eq!(emulator.requests().len(), 0, "{id}: something was sent");
+        passed(id);
     }
 }
 

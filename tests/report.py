@@ -1,0 +1,114 @@
+"""The report of `make cases`: every case of `tests/contract/` by language.
+
+The tests of each language note the cases that passed in a file of the folder
+given as the first argument (`SESSIONWIRE_CASES` while they run). A case that
+passed in some columns only fails the report, unless its file says why:
+`"only": [columns], "because": "..."`, of a case or of the whole file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COLUMNS = ("rust", "python-sync", "python-async", "node")
+CONTRACT = Path(__file__).parent / "contract"
+
+
+@dataclass(frozen=True)
+class Case:
+    id: str
+    file: str
+    columns: tuple[str, ...]
+    because: str
+
+
+def read(path: Path) -> list[Case]:
+    """The cases of a file: every object with an id in a list at its top."""
+    content: dict[str, Any] = json.loads(path.read_text())
+    file = str(path.relative_to(CONTRACT))
+    prefix = path.relative_to(CONTRACT).parts[0].removesuffix(".json") + "/"
+    found = []
+    for group in content.values():
+        for case in group if isinstance(group, list) else []:
+            if not isinstance(case, dict) or "id" not in case:
+                continue
+            reason = case if "only" in case else content
+            name = case["id"] if "/" in case["id"] else prefix + case["id"]
+            columns = tuple(reason.get("only", COLUMNS))
+            if unknown := set(columns) - set(COLUMNS):
+                raise SystemExit(f"{file}: {name} names a column that is none: {unknown}")
+            if columns != COLUMNS and not reason.get("because"):
+                raise SystemExit(f"{file}: {name} does not say why it runs in {columns} only")
+            found.append(Case(name, file, columns, reason.get("because", "")))
+    return found
+
+
+def mark(case: Case, column: str, passed: dict[str, set[str]]) -> str:
+    if column not in case.columns:
+        return "n/a"
+    return "passed" if case.id in passed[column] else "MISSING"
+
+
+def table(cases: list[Case], passed: dict[str, set[str]]) -> str:
+    lines = [f"| case | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
+    for case in cases:
+        marks = " | ".join(mark(case, column, passed) for column in COLUMNS)
+        note = f" ({case.because})" if case.because else ""
+        lines.append(f"| {case.id}{note} | {marks} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(folder: Path) -> int:
+    cases = [
+        case
+        for path in sorted(CONTRACT.rglob("*.json"))
+        if path.parent.name != "scenarios"
+        for case in read(path)
+    ]
+    twice = [name for name, count in Counter(case.id for case in cases).items() if count > 1]
+    if twice:
+        raise SystemExit(f"ids that occur twice: {', '.join(twice)}")
+    passed = {
+        column: set(file.read_text().splitlines()) if file.exists() else set()
+        for column in COLUMNS
+        for file in [folder / f"{column}.txt"]
+    }
+    (folder / "report.md").write_text(table(cases, passed))
+
+    width = max(len(case.file) for case in cases)
+    print(f"{'file':{width}}  cases  " + "  ".join(f"{column:>12}" for column in COLUMNS))
+    for file in dict.fromkeys(case.file for case in cases):
+        rows = [case for case in cases if case.file == file]
+        counts = []
+        for column in COLUMNS:
+            mine = [case for case in rows if column in case.columns]
+            done = sum(case.id in passed[column] for case in mine)
+            counts.append(f"{done}/{len(mine)}" if mine else "n/a")
+        print(f"{file:{width}}  {len(rows):5}  " + "  ".join(f"{count:>12}" for count in counts))
+
+    everywhere = sum(all(case.id in passed[column] for column in COLUMNS) for case in cases)
+    print(f"{everywhere} of {len(cases)} cases passed in all {len(COLUMNS)} columns; ", end="")
+    print(f"the table is in {folder / 'report.md'}")
+    missing = [
+        f"{case.id} in {column}"
+        for case in cases
+        for column in COLUMNS
+        if mark(case, column, passed) == "MISSING"
+    ]
+    for line in missing[:50]:
+        print(f"not passed: {line}", file=sys.stderr)
+    if missing:
+        print(
+            f"{len(missing)} are missing. Run `make cases`, which runs every column first.",
+            file=sys.stderr,
+        )
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
