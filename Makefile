@@ -104,6 +104,7 @@ cases: test-rust test-python test-node ## every test but the linters, and the re
 .PHONY: fmt
 fmt: setup ## format everything
 	cargo fmt --all
+	cargo fmt --manifest-path core/fuzz/Cargo.toml
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	npm run --silent format
@@ -115,6 +116,7 @@ lint: lint-rust lint-python lint-node ## formatters, linters, type checkers
 lint-rust: | check-machine
 	@echo "== Rust lint"
 	cargo fmt --all --check
+	cargo fmt --manifest-path core/fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: lint-python
@@ -162,6 +164,31 @@ test-browser: dist/.built ## the live view in headless Chromium; installs Chromi
 .PHONY: test-packages
 test-packages: wheel npm-pack ## install the packed wheel and tarball into empty places, run the README's quickstarts
 	$(BIN)/python tests/packaging/run.py
+
+# --- long checks -----------------------------------------------------------
+
+TOOLS := $(CARGO_TARGET_DIR)/tools
+CARGO_FUZZ := $(TOOLS)/bin/cargo-fuzz
+CARGO_FUZZ_VERSION := 0.13.1
+FUZZ_TARGETS := $(basename $(notdir $(wildcard core/fuzz/targets/*.rs)))
+FUZZ_SECONDS ?= 20
+
+$(TOOLS)/.cargo-fuzz-$(CARGO_FUZZ_VERSION): | check-machine
+	cargo install --quiet --locked --root $(TOOLS) --version $(CARGO_FUZZ_VERSION) cargo-fuzz
+	@touch $@
+
+.PHONY: fuzz
+fuzz: $(TOOLS)/.cargo-fuzz-$(CARGO_FUZZ_VERSION) ## every fuzz target for FUZZ_SECONDS (20) each
+	@command -v c++ >/dev/null || { echo "A C++ compiler is missing: the fuzzer's driver needs one. Install it (Debian: apt-get install g++), then try again." >&2; exit 2; }
+	@for target in $(FUZZ_TARGETS); do \
+		echo "== Fuzz $$target, $(FUZZ_SECONDS) s"; \
+		found=$(CARGO_TARGET_DIR)/fuzz/found/$$target; \
+		mkdir -p $(CARGO_TARGET_DIR)/fuzz/corpus/$$target $$found; \
+		$(CARGO_FUZZ) run --sanitizer none --fuzz-dir core/fuzz --target-dir $(CARGO_TARGET_DIR)/fuzz $$target \
+			$(CARGO_TARGET_DIR)/fuzz/corpus/$$target core/fuzz/seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$found/ -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
+			2>&1 | grep -vE 'Uses: |Recommended dictionary|Failed to find function|^INFO|Running `|rss_mb|new_units|slowest' || exit 1; \
+	done
 
 .PHONY: bench
 bench: | check-machine ## measure against the peers (minutes)

@@ -133,7 +133,8 @@ fn parse_http_date(text: &str) -> Option<u64> {
         clock.next()?.ok()?,
         clock.next()?.ok()?,
     );
-    if parts.next() != Some("GMT") || hour > 23 || minute > 59 || second > 60 {
+    let ended = clock.next().is_none() && parts.next() == Some("GMT") && parts.next().is_none();
+    if !ended || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     // Days since 1970, counting years from March so that leap days come last.

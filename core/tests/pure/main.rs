@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod by_the_book;
 #[path = "../../../tests/rust/src/cases.rs"]
 #[allow(unreachable_pub, reason = "a module of another crate too")]
 mod cases;
