@@ -1,5 +1,6 @@
 //! The handle on a running emulator.
 
+use crate::agent::Agent;
 use crate::clock::Clock;
 use crate::faults::{Fault, FaultError};
 use crate::request_filter::RequestFilter;
@@ -48,6 +49,9 @@ pub struct Options {
     pub scenario: Option<Scenario>,
     /// The same, read from a file when the emulator starts: JSON or YAML.
     pub scenario_file: Option<PathBuf>,
+    /// Works on the tasks that the scenario has no script for, in place of the built-in agent.
+    #[serde(skip)]
+    pub agent: Option<Agent>,
     /// How time passes: for steps, delays, the initialization, heartbeats and timestamps.
     pub clock: Clock,
 }
@@ -68,6 +72,7 @@ impl Default for Options {
             webhook_backoff: 1.0,
             scenario: None,
             scenario_file: None,
+            agent: None,
             clock: Clock::Real,
         }
     }
@@ -282,6 +287,12 @@ impl Emulator {
         Ok(())
     }
 
+    /// Sets who works on the tasks that start from now on and that the scenario has no script for; `None`: the built-in
+    /// agent.
+    pub fn agent(&self, agent: Option<Agent>) {
+        *lock(&self.server.agent) = agent;
+    }
+
     /// The number of event streams that are open now.
     #[must_use]
     pub fn open_streams(&self) -> usize {
@@ -299,14 +310,22 @@ impl Emulator {
 
     /// Ends every connection and all work at once; returns when they are gone. Closing twice is fine.
     pub async fn close(&self) {
-        self.server.stop.cancel();
+        self.stop();
         self.server.tasks.close();
         self.server.tasks.wait().await;
     }
 }
 
+impl Emulator {
+    fn stop(&self) {
+        self.server.stop.cancel();
+        // Whoever takes tasks from a queue sees that none will come.
+        self.agent(None);
+    }
+}
+
 impl Drop for Emulator {
     fn drop(&mut self) {
-        self.server.stop.cancel();
+        self.stop();
     }
 }

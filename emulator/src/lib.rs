@@ -18,6 +18,10 @@
 //!   `answer`, and what matches it in `matches`.
 //! - **Updates.** Messages sent while it works are acknowledged and listed in the result's `updates`.
 //!
+//! # An agent of your own
+//!
+//! An [`Agent`] is a function that works on the tasks which no scenario plays, in place of the built-in agent.
+//!
 //! # Decisions where the wire is silent
 //!
 //! - Every message and event takes the next id of its session, from 1. A `step` event has an id and a `message_id`
@@ -28,7 +32,7 @@
 //! - Cancelling adds a `LOG` message and event, then streams end.
 //! - A key is a user: it sees its own sessions and snapshots only. `restore_default_environment_from_user_id` accepts any
 //!   user id and restores the default environment of the key that asks, since the API never tells a user id.
-//! - A scripted task with a `start_url` shows that address in the browser without fetching it.
+//! - A task of a script or of one's own agent with a `start_url` shows that address in the browser without fetching it.
 //! - On a fast clock ([`Clock::Fast`]) each session has its own time, which moves with its agent's waits alone.
 //! - The session limit counts all sessions that are not deleted.
 #![forbid(unsafe_code)]
@@ -50,6 +54,9 @@ mod state;
 mod web;
 mod webhooks;
 
+pub use agent::{
+    Agent, AgentCall, AgentHandle, AgentJob, AgentJobs, AgentPage, AgentResult, AgentTask, TaskOver,
+};
 pub use clock::Clock;
 pub use emulator::{Emulator, Options, StartError};
 pub use faults::{Endpoint, Fault, FaultError};

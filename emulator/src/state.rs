@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use crate::agent::Agent;
 use crate::agi::account::Account;
 use crate::emulator::Options;
 use crate::faults::Faults;
@@ -27,6 +28,8 @@ pub(crate) struct Server {
     pub(crate) requests: Mutex<RequestLog>,
     pub(crate) faults: Mutex<Faults>,
     pub(crate) playing: Mutex<Playing>,
+    /// The developer's own agent.
+    pub(crate) agent: Mutex<Option<Agent>>,
     pub(crate) open_streams: AtomicUsize,
     pub(crate) web: Web,
     pub(crate) stop: CancellationToken,
@@ -36,7 +39,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(
-        options: Options,
+        mut options: Options,
         scenario: Scenario,
         runtime: Handle,
         url: String,
@@ -47,6 +50,7 @@ impl Server {
             requests: Mutex::default(),
             faults: Mutex::default(),
             playing: Mutex::new(Playing::new(scenario)),
+            agent: Mutex::new(options.agent.take()),
             open_streams: AtomicUsize::new(0),
             web: Web::default(),
             stop: CancellationToken::new(),

@@ -1,9 +1,14 @@
-//! The agent: plays the scenario's script for a task, or works on the task itself.
+//! The agent: plays the scenario's script for a task, hands it to the developer's own agent, or works on it itself.
 
 mod ask;
+mod own;
+mod queue;
 mod reading;
 mod script;
 mod task_text;
+
+pub use own::{Agent, AgentCall, AgentHandle, AgentPage, AgentResult, AgentTask, TaskOver};
+pub use queue::{AgentJob, AgentJobs};
 
 use crate::agi::log::Draft;
 use crate::agi::session::{Gone, Turn};
@@ -16,15 +21,17 @@ use url::Url;
 /// Works on one task until it is done, or taken away.
 pub(crate) async fn work(turn: Turn, task: String, start_url: Option<String>) {
     let script = lock(&turn.server().playing).script_for(&task);
-    let ended = match script {
-        Some(steps) => {
+    let own = lock(&turn.server().agent).clone();
+    let ended = match (script, own) {
+        (Some(steps), _) => {
             if let Some(url) = &start_url {
                 turn.session().show(Page::unopened(url));
             }
             script::play(&turn, &task, &steps).await
         }
-        None => {
-            Agent {
+        (None, Some(agent)) => own::work(&turn, agent, task, start_url).await,
+        (None, None) => {
+            BuiltIn {
                 turn: &turn,
                 task: &task,
                 updates: Vec::new(),
@@ -38,8 +45,24 @@ pub(crate) async fn work(turn: Turn, task: String, start_url: Option<String>) {
     }
 }
 
+/// Opens an address in the session's browser, and reports it as a step.
+async fn navigate(turn: &Turn, address: &str) -> Result<Page, Gone> {
+    let page = match Url::parse(address) {
+        Ok(url) => Page::open(&turn.server().web, &url).await,
+        Err(_) => Page::unopened(address),
+    };
+    turn.session().show(page.clone());
+    turn.say(vec![Draft::Step {
+        text: format!("Opened {}", page.url),
+        url: Some(page.url.clone()),
+        action: Some("navigate".to_owned()),
+    }])
+    .await?;
+    Ok(page)
+}
+
 /// The built-in agent.
-struct Agent<'a> {
+struct BuiltIn<'a> {
     turn: &'a Turn,
     task: &'a str,
     /// Messages that came while it worked.
@@ -56,7 +79,7 @@ enum Subject {
     Text,
 }
 
-impl Agent<'_> {
+impl BuiltIn<'_> {
     async fn work(mut self, start_url: Option<&str>) -> Result<(), Gone> {
         self.say(Draft::System(format!(
             "The built-in agent works on a task of {} characters",

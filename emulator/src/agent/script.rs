@@ -1,14 +1,13 @@
 //! Plays the script of a scenario.
 
+use super::navigate;
 use crate::agi::log::Draft;
 use crate::agi::session::{Gone, Turn};
-use crate::page::Page;
 use crate::scenario::{Step, branch};
 use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
-use url::Url;
 
 /// How many events a script hands over at once.
 const BATCH: usize = 256;
@@ -100,7 +99,10 @@ impl Player<'_> {
                     }
                 }
             }
-            Step::Navigate(url) => self.navigate(&self.fill(url, n)).await?,
+            Step::Navigate(url) => {
+                self.flush().await?;
+                navigate(self.turn, &self.fill(url, n)).await?;
+            }
             Step::Done(result) => {
                 self.flush().await?;
                 self.turn.done(self.fill_all(result, n)).await?;
@@ -122,23 +124,6 @@ impl Player<'_> {
         n: u64,
     ) -> Pin<Box<dyn Future<Output = Result<Flow, Gone>> + Send + 'a>> {
         Box::pin(self.steps(steps, n))
-    }
-
-    async fn navigate(&mut self, address: &str) -> Result<(), Gone> {
-        self.flush().await?;
-        let page = match Url::parse(address) {
-            Ok(url) => Page::open(&self.turn.server().web, &url).await,
-            Err(_) => Page::unopened(address),
-        };
-        let text = format!("Opened {}", page.url);
-        let url = Some(page.url.clone());
-        self.turn.session().show(page);
-        self.say(Draft::Step {
-            text,
-            url,
-            action: Some("navigate".to_owned()),
-        })
-        .await
     }
 
     async fn say(&mut self, draft: Draft) -> Result<(), Gone> {

@@ -278,6 +278,19 @@ impl Session {
         link.is_some_and(|link| link.opens_with(secret))
     }
 
+    pub(crate) fn agent_name(&self) -> &str {
+        &self.agent_name
+    }
+
+    /// What the caller set beyond the reference.
+    pub(crate) fn extras(&self) -> &Map<String, Value> {
+        &self.extras
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.lock().deleted
+    }
+
     pub(crate) fn created_at(&self) -> Timestamp {
         self.created_at
     }
@@ -585,8 +598,36 @@ impl Turn {
             .map(Wake::now)
     }
 
+    /// Waits until the session is neither paused nor initializing.
+    pub(crate) async fn ready(&self) -> Result<(), Gone> {
+        self.when_running(|_| Some(())).await
+    }
+
+    /// Whether the task is still this agent's.
+    pub(crate) fn is_mine(&self) -> bool {
+        self.session.lock().task(self.number).is_ok()
+    }
+
+    /// Waits until the task is no longer this agent's.
+    pub(crate) async fn lost(&self) {
+        loop {
+            // Made before the state is looked at, so that no change in between is missed.
+            let changed = self.session.changed.notified();
+            if !self.is_mine() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// Asks, and waits for the answer.
     pub(crate) async fn ask(&self, question: String) -> Result<String, Gone> {
+        self.pose(question).await?;
+        self.answer().await
+    }
+
+    /// Asks.
+    pub(crate) async fn pose(&self, question: String) -> Result<(), Gone> {
         let number = self.number;
         let mut draft = Some(Draft::Question(question.clone()));
         self.when_running(|state| {
@@ -596,6 +637,12 @@ impl Turn {
         .await?
         .now();
         webhooks::task_question(&self.server, &self.session, &question);
+        Ok(())
+    }
+
+    /// Waits for the answer to the question that was posed.
+    pub(crate) async fn answer(&self) -> Result<String, Gone> {
+        let number = self.number;
         self.when_running(|state| {
             let task = state.task(number).ok()?;
             match std::mem::replace(&mut task.question, Question::None) {
@@ -607,6 +654,23 @@ impl Turn {
             }
         })
         .await
+    }
+
+    /// Takes the question back; an answer that came already becomes a message.
+    pub(crate) fn withdraw_question(&self) {
+        let mut state = self.session.lock();
+        let Ok(task) = state.task(self.number) else {
+            return;
+        };
+        match std::mem::replace(&mut task.question, Question::None) {
+            Question::None => return,
+            Question::Open => {}
+            Question::Answered(answer) => task.updates.push(answer),
+        }
+        let wake = state.wake();
+        drop(state);
+        wake.now();
+        self.session.changed.notify_waiters();
     }
 
     /// Waits. On a fast clock the session's time jumps ahead, unless the task is paused: then once it goes on.
@@ -642,7 +706,7 @@ impl Turn {
             SessionStatus::Running,
             SessionStatus::Paused,
         );
-        self.when_running(|_| Some(())).await
+        self.ready().await
     }
 
     /// Waits until requests have paused and resumed the task more often than `seen`; returns how often.
@@ -695,6 +759,7 @@ impl Turn {
         })
         .await?
         .now();
+        self.session.changed.notify_waiters();
         Ok(())
     }
 

@@ -6,6 +6,7 @@ mod errors;
 mod faults;
 mod lifecycle;
 mod live;
+mod own_agent;
 mod requests;
 mod scenarios;
 mod snapshots;
