@@ -53,7 +53,7 @@ async function call(name, args, client, session) {
     delete_all: () => sessions.deleteAll(),
     navigate: () => session.navigate(url ?? "http://127.0.0.1:9/"),
   };
-  await calls[name]();
+  return calls[name]();
 }
 
 /** The class by its name, every field, and the parts of the text. */
@@ -198,6 +198,55 @@ for (const { id, before = [], call: name, args = {}, client: options, faults, ex
     } finally {
       await client.close();
       await emulator.close();
+    }
+  });
+}
+
+// What is not ours to rename or to cut down.
+const asItCame = new Set(["content", "data", "extra"]);
+
+/** The value, reduced to the fields that a case names. */
+function shape(value, expect, name) {
+  if (asItCame.has(name)) return value;
+  if (Array.isArray(expect)) {
+    assert.equal(value.length, expect.length);
+    return expect.map((wanted, at) => shape(value[at], wanted));
+  }
+  if (typeof expect !== "object" || expect === null) return value;
+  return Object.fromEntries(
+    Object.entries(expect).map(([name, wanted]) => [name, shape(value[camel(name)], wanted, name)]),
+  );
+}
+
+for (const { id, call: name, on, body, expect } of cases("answers.json")) {
+  test(id, async () => {
+    const emulator = await Emulator.start();
+    const client = emulator.agi();
+    try {
+      const session = await client.sessions.create();
+      emulator.fail({ on, status: 200, body });
+      const answer = await call(name, {}, client, session);
+      assert.deepEqual(shape(answer, expect), expect);
+    } finally {
+      await client.close();
+      await emulator.close();
+    }
+  });
+}
+
+for (const { id, stream: body, expect } of cases("events.json")) {
+  test(id, async () => {
+    const server = await rawStream(Buffer.from(body));
+    const client = new Agi({ baseUrl: server.url, apiKey: "some-key" });
+    try {
+      for await (const event of client.sessions.attach("s").events()) {
+        assert.deepEqual(shape(event, expect), expect);
+        return;
+      }
+      assert.fail("no event came");
+    } finally {
+      await client.close();
+      await server.close();
     }
   });
 }

@@ -258,6 +258,60 @@ def test_streams_async(case: dict[str, Any]) -> None:
     asyncio.run(main())
 
 
+def shape(value: Any, expect: Any) -> Any:
+    """The value, reduced to the fields that a case names."""
+    if isinstance(expect, list):
+        assert len(value) == len(expect)
+        return [shape(item, wanted) for item, wanted in zip(value, expect, strict=True)]
+    if isinstance(expect, dict) and not isinstance(value, dict):
+        return {name: shape(getattr(value, name), wanted) for name, wanted in expect.items()}
+    return value
+
+
+@pytest.mark.parametrize("case", cases("answers.json"))
+def test_answers(case: dict[str, Any]) -> None:
+    with Emulator() as emulator, emulator.agi() as client:
+        session = client.sessions.create()
+        emulator.fail(on=case["on"], status=200, body=case["body"])
+        answer = call(case["call"], {}, client, session)
+        assert shape(answer, case["expect"]) == case["expect"]
+
+
+@pytest.mark.parametrize("case", cases("answers.json"))
+def test_answers_async(case: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with Emulator() as emulator, emulator.async_agi() as client:
+            session = await client.sessions.create()
+            emulator.fail(on=case["on"], status=200, body=case["body"])
+            answer = await call(case["call"], {}, client, session)
+            assert shape(answer, case["expect"]) == case["expect"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("case", cases("events.json"))
+def test_events(case: dict[str, Any]) -> None:
+    with (
+        RawStream(case["stream"].encode()) as server,
+        Agi(base_url=server.url, api_key="some-key") as client,
+        client.sessions.attach("s").events() as stream,
+    ):
+        assert shape(next(iter(stream)), case["expect"]) == case["expect"]
+
+
+@pytest.mark.parametrize("case", cases("events.json"))
+def test_events_async(case: dict[str, Any]) -> None:
+    async def main() -> None:
+        with RawStream(case["stream"].encode()) as server:
+            async with (
+                AsyncAgi(base_url=server.url, api_key="some-key") as client,
+                client.sessions.attach("s").events() as stream,
+            ):
+                assert shape(await anext(stream), case["expect"]) == case["expect"]
+
+    asyncio.run(main())
+
+
 def frames(case: dict[str, Any]) -> list[tuple[str, str, int | None]]:
     """The frames of a case as a session's events.
 

@@ -4,6 +4,7 @@
 
 pub mod cases;
 pub mod proxy;
+pub mod raw;
 
 use serde_json::{Value, json};
 use sessionwire::agi::{Client, CreateSession, Event, Session};

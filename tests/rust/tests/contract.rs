@@ -10,6 +10,7 @@ use sessionwire::agi::{
 };
 use sessionwire::{Error, Result};
 use sessionwire_tests::cases::passed;
+use sessionwire_tests::raw::raw_stream;
 use sessionwire_tests::{build, client_with, emulator, emulator_with, fail, script, session};
 
 fn cases(file: &str) -> Vec<Value> {
@@ -52,7 +53,12 @@ fn message(args: &Value) -> SendMessage {
     }
 }
 
-async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> Result<()> {
+/// What a call gives where no case looks at it.
+fn nothing<T>(_: T) -> Value {
+    Value::Null
+}
+
+async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> Result<Value> {
     let sessions = client.sessions();
     let options: Value = match args.as_object() {
         Some(args) => args
@@ -62,57 +68,75 @@ async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> R
         None => json!({}),
     };
     match name {
-        "list" => sessions.list().await.map(drop),
+        "list" => sessions.list().await.map(|sessions| {
+            let infos: Vec<_> = sessions
+                .iter()
+                .map(|session| session.info().clone())
+                .collect();
+            json!(infos)
+        }),
         "create" => {
             let create: CreateSession = serde_json::from_value(options).unwrap();
-            sessions.create(create).await.map(drop)
+            sessions.create(create).await.map(nothing)
         }
-        "attach" => sessions.attach(&text(args, "session_id")).map(drop),
+        "attach" => sessions.attach(&text(args, "session_id")).map(nothing),
         "get" if args.get("session_id").is_some() => {
-            sessions.get(&text(args, "session_id")).await.map(drop)
+            sessions.get(&text(args, "session_id")).await.map(nothing)
         }
-        "get" => sessions.get(session.id()).await.map(drop),
+        "get" => {
+            let session = sessions.get(session.id()).await;
+            session.map(|session| json!(session.info()))
+        }
         "delete" => sessions
             .delete(&text(args, "session_id"), SnapshotOptions::default())
             .await
-            .map(drop),
+            .map(nothing),
         "delete_session" => session
             .delete_with(serde_json::from_value(options).unwrap())
             .await
-            .map(drop),
+            .map(|deleted| json!(deleted)),
         "message" if args.get("message").is_some() => {
-            session.send_message(message(args)).await.map(drop)
+            session.send_message(message(args)).await.map(nothing)
         }
         "message" => session
             .send_message(SendMessage::new("hello"))
             .await
-            .map(drop),
+            .map(nothing),
         "run_task" => session
             .run_task(RunTask::new(text(args, "message")))
             .await
-            .map(drop),
+            .map(nothing),
         "start_task" => session
             .start_task(StartTask::new(text(args, "message")))
             .await
-            .map(drop),
-        "status" => session.execution_status().await.map(drop),
+            .map(nothing),
+        "status" => session
+            .execution_status()
+            .await
+            .map(|status| json!(status.status)),
         "messages" => {
             let options: ListMessages = serde_json::from_value(options).unwrap();
-            session.messages(options).await.map(drop)
+            session
+                .messages(options)
+                .await
+                .map(|messages| json!(messages))
         }
         "events" => {
             let options: EventOptions = serde_json::from_value(options).unwrap();
-            session.events(options).map(drop)
+            session.events(options).map(nothing)
         }
-        "screenshot" => session.screenshot().await.map(drop),
-        "pause" => session.pause().await.map(drop),
-        "resume" => session.resume().await.map(drop),
-        "cancel" => session.cancel().await.map(drop),
-        "delete_all" => sessions.delete_all().await.map(drop),
+        "screenshot" => session.screenshot().await.map(nothing),
+        "pause" => session.pause().await.map(|done| json!(done)),
+        "resume" => session.resume().await.map(nothing),
+        "cancel" => session.cancel().await.map(nothing),
+        "delete_all" => sessions.delete_all().await.map(nothing),
         "navigate" if args.get("url").is_some() => {
-            session.navigate(&text(args, "url")).await.map(drop)
+            session.navigate(&text(args, "url")).await.map(nothing)
         }
-        "navigate" => session.navigate("http://127.0.0.1:9/").await.map(drop),
+        "navigate" => session
+            .navigate("http://127.0.0.1:9/")
+            .await
+            .map(Value::from),
         other => panic!("unknown call {other}"),
     }
 }
@@ -191,7 +215,7 @@ async fn request(case: Value) {
     let args = case.get("args").unwrap_or(&Value::Null);
     let outcome = call(case["call"].as_str().unwrap(), args, &client, &session).await;
     match (outcome, case["expect"].get("error")) {
-        (Ok(()), None) => {}
+        (Ok(_), None) => {}
         (Err(error), Some(wanted)) => check(id, &error, wanted),
         (outcome, _) => panic!("{id}: {outcome:?}"),
     }
@@ -258,6 +282,68 @@ async fn stream(case: Value) {
         (outcome, _) => panic!("{id}: {outcome:?}"),
     }
     passed(id);
+}
+
+#[tokio::test]
+async fn answers() {
+    for case in cases("answers.json") {
+        let id = case["id"].as_str().unwrap();
+        let emulator = emulator().await;
+        let client = client_with(&emulator, json!({}));
+        let session = session(&client).await;
+        fail(
+            &emulator,
+            json!({"on": case["on"], "status": 200, "body": case["body"]}),
+        );
+        let name = case["call"].as_str().unwrap();
+        let answer = call(name, &Value::Null, &client, &session).await.expect(id);
+        assert_holds(id, &answer, &case["expect"]);
+        passed(id);
+    }
+}
+
+/// The value has what a case names.
+fn assert_holds(id: &str, value: &Value, expect: &Value) {
+    match expect {
+        Value::Array(items) => {
+            assert_eq!(value.as_array().unwrap().len(), items.len(), "{id}");
+            for (at, wanted) in items.iter().enumerate() {
+                assert_holds(id, &value[at], wanted);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, wanted) in fields {
+                match name.as_str() {
+                    // Here they stand beside the fields that are known.
+                    "extra" => assert_holds(id, value, wanted),
+                    "content" | "data" => assert_eq!(&value[name], wanted, "{id}: {name}"),
+                    _ => assert_holds(id, &value[name], wanted),
+                }
+            }
+        }
+        _ => assert_eq!(value, expect, "{id}"),
+    }
+}
+
+#[tokio::test]
+async fn events() {
+    for case in cases("events.json") {
+        let id = case["id"].as_str().unwrap();
+        let url = raw_stream(case["stream"].as_str().unwrap().into()).await;
+        let client = build(json!({"base_url": url, "api_key": "some-key"})).unwrap();
+        let session = client.sessions().attach("s").unwrap();
+        let mut stream = session.events(EventOptions::default()).unwrap();
+        let event = stream.next().await.expect(id).expect(id);
+        let shown = json!({
+            "type": event.event_type().name(),
+            "id": event.id(),
+            "text": event.text(),
+            "data": event.data(),
+            "raw": event.raw(),
+        });
+        assert_eq!(shown, case["expect"], "{id}");
+        passed(id);
+    }
 }
 
 #[tokio::test]
