@@ -2,6 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
+use sessionwire_emulator::Fault;
 
 use crate::output;
 
@@ -110,7 +111,18 @@ const EMULATOR_HELP: &str = "\
 Examples:
   sessionwire emulator
   sessionwire emulator --port 8080 --scenario scenario.yaml --fast --verbose
-  sessionwire emulator --api-key test-key-1 --api-key test-key-2";
+  sessionwire emulator --api-key test-key-1 --api-key test-key-2
+  sessionwire emulator --fault 'events cut_after=1 times=2' --fault 'create limit=429'
+
+A fault is an endpoint, then what happens there: `events cut_after=1`. With the same names it can be
+JSON: {\"on\": \"events\", \"cut_after\": 1}. It strikes one request, or as many as times=N says (0: for ever).
+Endpoints: create, list, get, delete, delete_all, message, status, messages, events, pause, resume,
+cancel, navigate, screenshot, models, * (all).
+Actions: delay=S, status=N (headers={..} body=..), limit=429 or 503, redirect=URL, reset, hang, after,
+deleted=false, late_status=N, split=BYTES, split_delay=S, cut_after_bytes=N, close_after_bytes=N,
+end_after_bytes=N; for events: cut_after=N, close_after=N, end_after=N, silence_after=N, silence,
+heartbeat_only, no_heartbeats, duplicate, reorder=N, omit_ids, drop_ids=[..], replay_done, insert=\"..\",
+oversize=BYTES, insert_after=N. The emulator's README says what each does.";
 
 #[derive(Args)]
 #[command(after_help = EMULATOR_HELP)]
@@ -130,6 +142,12 @@ pub(crate) struct Emulator {
     /// The agent's waits take no time, though the timestamps show them
     #[arg(long)]
     pub(crate) fast: bool,
+    /// A failure to inject; repeat it for more
+    #[arg(long, value_name = "FAULT", value_parser = fault)]
+    pub(crate) fault: Vec<Fault>,
+    /// A file of failures to inject, one a line; `#` begins a comment
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fault_file: Vec<std::path::PathBuf>,
     /// A key to accept; repeat it for more [default: any key is accepted]
     #[arg(long, value_name = "K")]
     pub(crate) api_key: Vec<String>,
@@ -221,6 +239,12 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if seconds > 0.0 && seconds.is_finite() => Ok(seconds),
         _ => Err("give a positive number of seconds, such as 30 or 0.5".to_owned()),
     }
+}
+
+fn fault(text: &str) -> Result<Fault, String> {
+    let fault: Fault = text.parse().map_err(|error| format!("{error}"))?;
+    fault.validate().map_err(|error| error.to_string())?;
+    Ok(fault)
 }
 
 /// Reads the arguments, the program's name left out.

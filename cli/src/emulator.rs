@@ -1,10 +1,10 @@
 //! `sessionwire emulator`: the emulator as a program of its own.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sessionwire_emulator::{Clock, Emulator, Options, RecordedRequest, Scenario};
+use sessionwire_emulator::{Clock, Emulator, Fault, Options, RecordedRequest, Scenario};
 
 use crate::args;
 use crate::failure::Failure;
@@ -29,6 +29,7 @@ pub(crate) async fn run(
         api_keys: Some(args.api_key).filter(|keys| !keys.is_empty()),
         heartbeat_interval: args.heartbeat_interval,
         scenario: args.scenario.as_deref().map(read_scenario).transpose()?,
+        faults: faults(args.fault, &args.fault_file)?,
         clock: if args.fast { Clock::Fast } else { Clock::Real },
         ..Options::default()
     };
@@ -77,6 +78,16 @@ fn check_host(args: &args::Emulator) -> Result<(), Failure> {
 fn read_scenario(file: &Path) -> Result<Scenario, Failure> {
     Scenario::from_file(file)
         .map_err(|error| Failure::Usage(format!("The scenario cannot be used: {error}.")))
+}
+
+/// Those of the command line, then those of the files.
+fn faults(mut faults: Vec<Fault>, files: &[PathBuf]) -> Result<Vec<Fault>, Failure> {
+    for file in files {
+        let read = Fault::read_file(file)
+            .map_err(|error| Failure::Usage(format!("The faults cannot be used: {error}.")))?;
+        faults.extend(read);
+    }
+    Ok(faults)
 }
 
 /// Where it is, and lines to copy.

@@ -52,6 +52,8 @@ pub struct Options {
     /// Works on the tasks that the scenario has no script for, in place of the built-in agent.
     #[serde(skip)]
     pub agent: Option<Agent>,
+    /// Faults from the start; their order counts.
+    pub faults: Vec<Fault>,
     /// How time passes: for steps, delays, the initialization, heartbeats and timestamps.
     pub clock: Clock,
 }
@@ -73,6 +75,7 @@ impl Default for Options {
             scenario: None,
             scenario_file: None,
             agent: None,
+            faults: Vec::new(),
             clock: Clock::Real,
         }
     }
@@ -202,6 +205,13 @@ impl Emulator {
             ))
         })?;
         let server = Arc::new(Server::new(options, scenario, runtime, url, link));
+        for fault in server.options.faults.clone() {
+            let text = fault.to_string();
+            let added = lock(&server.faults).add(fault);
+            added.map_err(|error| {
+                StartError(format!("the fault `{text}` cannot be used: {error}"))
+            })?;
+        }
         let router = agi::router(&server).merge(live::router(&server));
         server.spawn(connection::accept(server.clone(), listener, router));
         tracing::info!(%address, "the emulator listens");
@@ -265,7 +275,14 @@ impl Emulator {
     /// # Errors
     /// When an action has no meaning for the endpoint; the text says what to use.
     pub fn fail(&self, fault: Fault) -> Result<(), FaultError> {
-        lock(&self.server.faults).add(&fault)
+        lock(&self.server.faults).add(fault)
+    }
+
+    /// The faults that still wait for their requests, in the order in which they strike, with what is left of `times` and
+    /// `skip`.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        lock(&self.server.faults).list()
     }
 
     /// Takes back all faults. A stream that was struck stays struck.

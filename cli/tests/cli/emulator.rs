@@ -1,5 +1,8 @@
 //! `sessionwire emulator`.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::Value;
 
 use crate::support::{Folder, Running, program};
@@ -89,18 +92,87 @@ fn it_plays_a_scenario() {
     );
 }
 
+/// The faults of the shared table, given on the command line, in files and from code.
+#[test]
+fn a_fault_is_the_same_from_the_command_line_a_file_and_code() {
+    let texts = [
+        "* delay=0.01 times=2",
+        "list limit=429 retry_after=7",
+        r#"list status=418 body={"detail":"a teapot"} headers={"X-Tea":"green"}"#,
+        "list redirect={path}?again status=302",
+        "list end_after_bytes=1",
+        "list status=200 body=plain",
+    ];
+    let json = |text: &str| {
+        let fault: sessionwire_emulator::Fault = text.parse().unwrap();
+        serde_json::to_string(&fault).unwrap()
+    };
+    let folder = Folder::new();
+    let file = folder.file("faults.txt");
+    std::fs::write(&file, format!("# all of them\n\n{}\n", texts.join("\n"))).unwrap();
+    let as_text: Vec<&str> = texts.iter().flat_map(|text| ["--fault", text]).collect();
+    let objects = texts.map(json);
+    let as_json: Vec<&str> = objects.iter().flat_map(|text| ["--fault", text]).collect();
+
+    let server = crate::support::Server::start();
+    for text in texts {
+        server.fail(text.into());
+    }
+    let wanted = struck(server.emulator.url(), texts.len() + 2);
+    assert!(
+        wanted[2].contains("Rate limit") && wanted[3].contains("teapot"),
+        "{wanted:?}"
+    );
+    for args in [&as_text[..], &as_json[..], &["--fault-file", &file]] {
+        let (_running, url, _) = start(args);
+        assert_eq!(struck(&url, texts.len() + 2), wanted, "{args:?}");
+    }
+}
+
+/// Asks for the list of sessions so often; what came back, but for the date.
+fn struck(url: &str, times: usize) -> Vec<String> {
+    let address = url.trim_start_matches("http://");
+    let ask = |_| {
+        let mut socket = TcpStream::connect(address).unwrap();
+        let head = "GET /v1/sessions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer test-key-1\r\nconnection: close\r\n\r\n";
+        socket.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let lines = answer.lines().filter(|line| !line.starts_with("date: "));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    (0..times).map(ask).collect()
+}
+
 #[test]
 fn what_it_refuses() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let folder = Folder::new();
     let (bad, missing) = (folder.file("bad.json"), folder.file("missing.json"));
+    let faults = folder.file("faults.txt");
+    std::fs::write(&faults, "list hang\nlist limit=500\n").unwrap();
     std::fs::write(&bad, r#"{"tasks": [{"steps": [{"thougth": "x"}]}]}"#).unwrap();
     for (args, parts) in [
         (&["--port", &port][..], &[port.as_str(), "in use"][..]),
         (&["--port", "70000"], &["70000"]),
         (&["--host", "0.0.0.0"], &["--allow-remote"]),
         (&["--host", "::"], &["--allow-remote"]),
+        (
+            &["--fault", "events cut=1"],
+            &["--fault", "unknown field `cut`", "`cut_after`"],
+        ),
+        (&["--fault", "list cut_after=1"], &["act on a stream"]),
+        (&["--fault", "{\"on\": \"list\"}"], &["needs an action"]),
+        (&["--fault", ""], &["begins with its endpoint"]),
+        (
+            &["--fault-file", &missing],
+            &["missing.json cannot be read"],
+        ),
+        (
+            &["--fault-file", &faults],
+            &["faults.txt: line 2: ", "429 or 503"],
+        ),
         (
             &["--scenario", &missing],
             &["missing.json", "cannot be read"],

@@ -6,7 +6,7 @@ use super::errors::{ApiError, json_response};
 use super::session::Session;
 use super::validate::{Fields, Query};
 use crate::connection::{Break, Connection};
-use crate::faults::{Answer, Endpoint, StreamFault};
+use crate::faults::{Answer, Endpoint, FaultyBody, LateStatus, StreamFault};
 use crate::request_filter::session_id;
 use crate::requests::RecordedRequest;
 use crate::state::{Server, lock};
@@ -61,6 +61,10 @@ pub(crate) async fn front(
     if let Some(fault) = strike.stream {
         parts.extensions.insert(fault);
     }
+    if let Some(late) = strike.late_status {
+        parts.extensions.insert(late);
+    }
+    let target = parts.uri.path_and_query().map(ToString::to_string);
 
     let processed = if strike.answer.is_none() || strike.after {
         Some(next.run(Request::from_parts(parts, Body::from(body))).await)
@@ -80,6 +84,14 @@ pub(crate) async fn front(
             }),
             _,
         ) => canned(status, &headers, body),
+        (
+            Some(Answer::Redirect {
+                status,
+                headers,
+                target: to,
+            }),
+            _,
+        ) => redirect(status, &headers, &to, &target.unwrap_or_default()),
         (Some(Answer::Reset), _) => {
             connection.break_now(Break::Reset);
             std::future::pending().await
@@ -87,7 +99,10 @@ pub(crate) async fn front(
         (Some(Answer::Hang) | None, _) => std::future::pending().await,
     };
     lock(&server.requests).answered(number, response.status().as_u16());
-    response
+    match strike.body {
+        None => response,
+        Some(fault) => response.map(|body| Body::new(FaultyBody::new(body, fault, connection))),
+    }
 }
 
 /// The answer of a fault.
@@ -111,6 +126,15 @@ fn canned(status: u16, headers: &BTreeMap<String, String>, body: Option<Value>) 
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().insert(name, value);
         }
+    }
+    response
+}
+
+/// The redirect of a fault; `path` is the one that was asked for.
+fn redirect(status: u16, headers: &BTreeMap<String, String>, target: &str, path: &str) -> Response {
+    let mut response = canned(status, headers, Some(Value::String(String::new())));
+    if let Ok(location) = HeaderValue::try_from(target.replace("{path}", path)) {
+        response.headers_mut().insert(header::LOCATION, location);
     }
     response
 }
@@ -179,6 +203,7 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) connection: Connection,
     pub(crate) fault: StreamFault,
+    pub(crate) late_status: Option<LateStatus>,
     body: Bytes,
 }
 
@@ -232,6 +257,7 @@ impl FromRequest<Arc<Server>> for Call {
             query: Query::parse(parts.uri.query().unwrap_or_default()),
             connection: parts.extensions.remove().unwrap_or_default(),
             fault: parts.extensions.remove().unwrap_or_default(),
+            late_status: parts.extensions.remove(),
             headers: parts.headers,
             body: body.to_bytes(),
         })

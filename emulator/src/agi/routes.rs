@@ -155,6 +155,9 @@ fn end(server: &Arc<Server>, session: &Arc<Session>) {
 pub(crate) async fn message(call: Call) -> Answer {
     let session = call.session()?;
     let (text, start_url) = validate::message(&call.fields()?)?;
+    if let Some(late) = call.late_status {
+        session.report_late(late);
+    }
     session.message(&call.server, text, start_url)?;
     success("Message sent successfully")
 }
@@ -166,7 +169,7 @@ pub(crate) fn read_message(body: &[u8]) -> Result<(String, Option<String>), ApiE
 
 /// `GET /sessions/{session_id}/status`
 pub(crate) async fn status(call: Call) -> Answer {
-    ok(&json!({ "status": call.session()?.execution(call.server.options.extended_status) }))
+    ok(&json!({ "status": call.session()?.reported(call.server.options.extended_status) }))
 }
 
 /// `GET /sessions/{session_id}/messages`

@@ -4,6 +4,7 @@ use super::errors::ApiError;
 use super::log::{Draft, Entry, Kind, Log, done_text};
 use super::models::{ExecutionStatus, SessionObject, SessionStatus};
 use crate::clock::{Clock, SessionTime, Timestamp, new_uuid};
+use crate::faults::LateStatus;
 use crate::page::Page;
 use crate::state::{Server, lock};
 use crate::{agent, live, webhooks};
@@ -57,6 +58,8 @@ struct State {
     pages: u64,
     /// Counts the changes of anything that can be seen.
     version: u64,
+    /// An execution status that is no longer true, and how many answers still report it.
+    late: Option<(ExecutionStatus, u32)>,
     /// Streams that wait for the log to grow.
     waiting: HashMap<u64, Waker>,
 }
@@ -182,6 +185,17 @@ impl State {
         }
     }
 
+    /// The execution status as an answer reports it.
+    fn reported(&mut self, extended: bool) -> ExecutionStatus {
+        match self.late.take() {
+            Some((status, answers)) => {
+                self.late = (answers > 1).then_some((status, answers - 1));
+                status
+            }
+            None => self.execution(extended),
+        }
+    }
+
     fn append(&mut self, drafts: Vec<Draft>) -> Wake {
         self.log.append(drafts, self.time.now());
         self.wake()
@@ -244,6 +258,7 @@ impl Session {
                 page: create.page,
                 pages: 0,
                 version: 0,
+                late: None,
                 waiting: HashMap::new(),
             }),
             changed: Notify::new(),
@@ -307,12 +322,33 @@ impl Session {
         self.lock().execution(extended)
     }
 
+    /// The execution status as an answer reports it.
+    pub(crate) fn reported(&self, extended: bool) -> ExecutionStatus {
+        self.lock().reported(extended)
+    }
+
+    /// The next answers report the execution status of now, whatever comes.
+    pub(crate) fn report_late(&self, late: LateStatus) {
+        let mut state = self.lock();
+        state.late = Some((state.execution(false), late.0));
+    }
+
+    /// The last `done` or `error` before this entry.
+    pub(crate) fn last_end(&self, before: usize) -> Option<Entry> {
+        let state = self.lock();
+        let entries = state.log.from(0);
+        let mut earlier = entries.iter().take(before).rev();
+        earlier
+            .find(|entry| matches!(entry.kind, Kind::Done | Kind::Error))
+            .cloned()
+    }
+
     /// The body of `/messages`.
     pub(crate) fn messages(&self, after: u64, sanitize: bool, extended: bool) -> Vec<u8> {
-        let state = self.lock();
+        let mut state = self.lock();
         let mut body = b"{\"messages\":".to_vec();
         state.log.messages(after, sanitize, &mut body);
-        let status = json!(state.execution(extended));
+        let status = json!(state.reported(extended));
         let rest = format!(
             ",\"status\":{status},\"has_agent\":{}}}",
             !state.initializing
@@ -461,7 +497,9 @@ impl Session {
         drop(state);
         wake.now();
         self.changed.notify_waiters();
-        webhooks::status_changed(server, self, old, new);
+        if old != new {
+            webhooks::status_changed(server, self, old, new);
+        }
         Ok(())
     }
 

@@ -102,6 +102,8 @@ struct EventStream {
     /// The last task ended before the stream began: it ends with the history.
     ends_with_history: bool,
     ready: VecDeque<Bytes>,
+    /// Events that the `reorder` fault holds back.
+    held: Vec<Bytes>,
     tick: Pin<Box<Sleep>>,
     /// On a fast clock: when the session's time asks for the next heartbeat.
     beat_at: Option<Timestamp>,
@@ -111,9 +113,6 @@ struct EventStream {
     fault: StreamFault,
     /// Events sent, for the faults that count.
     sent: u64,
-    /// The rest of the bytes that are written in pieces.
-    pieces: Bytes,
-    flushed: bool,
     connection: Connection,
 }
 
@@ -137,7 +136,7 @@ impl EventStream {
         server.open_streams.fetch_add(1, Ordering::AcqRel);
         let connected = session.connect();
         let period = server.heartbeat();
-        Self {
+        let mut stream = Self {
             reader: new_reader(),
             seen,
             cursor: if query.history {
@@ -146,8 +145,12 @@ impl EventStream {
                 connected.live_from
             },
             live_from: connected.live_from,
-            ends_with_history: query.history && !connected.busy && connected.ended,
+            ends_with_history: query.history
+                && !connected.busy
+                && connected.ended
+                && !fault.heartbeat_only,
             ready: VecDeque::new(),
+            held: Vec::new(),
             tick: Box::pin(tokio::time::sleep(period)),
             beat_at: (server.options.clock == Clock::Fast).then(|| connected.now.plus(period)),
             period,
@@ -157,14 +160,72 @@ impl EventStream {
                 .map(|(stop, _)| stop),
             broken: false,
             sent: 0,
-            pieces: Bytes::new(),
-            flushed: true,
             server: server.clone(),
             session,
             query,
             fault,
             connection,
+        };
+        stream.insert();
+        if stream.fault.replay_done
+            && let Some(end) = stream.session.last_end(stream.live_from)
+        {
+            stream.send(&stream.frame(&end));
         }
+        stream
+    }
+
+    fn frame(&self, entry: &Entry) -> Bytes {
+        if self.fault.omit_ids {
+            entry.frame_without_id()
+        } else {
+            entry.frame.clone()
+        }
+    }
+
+    /// Sends an event; false when the stream ends with it.
+    fn send(&mut self, frame: &Bytes) -> bool {
+        for _ in 0..if self.fault.duplicate { 2 } else { 1 } {
+            self.ready.push_back(frame.clone());
+            self.sent += 1;
+            self.insert();
+            if let Some((stop, _)) = self.fault.stop.filter(|(_, after)| *after == self.sent) {
+                self.end = Some(stop);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Sends what a fault inserts, if this is its place.
+    fn insert(&mut self) {
+        if let Some((bytes, after)) = &self.fault.insert
+            && *after == self.sent
+        {
+            self.ready.push_back(bytes.clone());
+        }
+    }
+
+    /// Sends an event where it belongs, or where a fault wants it; false when the stream ends with it.
+    fn place(&mut self, entry: &Entry) -> bool {
+        let frame = self.frame(entry);
+        match self.fault.reorder {
+            Some(group) if entry.id != 0 && !entry.closes && entry.kind != Kind::Question => {
+                self.held.push(frame);
+                self.held.len() < group || self.bring_out()
+            }
+            _ => self.bring_out() && self.send(&frame),
+        }
+    }
+
+    /// Sends what is held back, last to first; false when the stream ends with it.
+    fn bring_out(&mut self) -> bool {
+        while let Some(frame) = self.held.pop() {
+            if !self.send(&frame) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Takes over an entry; false when the stream ends with it.
@@ -181,32 +242,28 @@ impl EventStream {
             && self.query.kinds.has(entry.kind)
             && !(self.query.sanitize && entry.hidden)
             && (entry.id == 0 && live || entry.id > self.seen)
+            && !self.fault.heartbeat_only
             && !self.fault.drop_ids.contains(&entry.id);
-        if shown {
-            let frame = if self.fault.omit_ids {
-                entry.frame_without_id()
-            } else {
-                entry.frame.clone()
-            };
-            for _ in 0..if self.fault.duplicate { 2 } else { 1 } {
-                self.ready.push_back(frame.clone());
-                self.sent += 1;
-                if let Some((stop, _)) = self.fault.stop.filter(|(_, after)| *after == self.sent) {
-                    self.end = Some(stop);
-                    return false;
-                }
-            }
+        if shown && !self.place(entry) {
+            return false;
         }
-        if live && entry.closes {
-            self.end = Some(Stop::End);
+        if live && entry.closes && !self.fault.heartbeat_only {
+            self.finish();
         }
         self.end.is_none()
+    }
+
+    /// Ends the stream, once everything is sent.
+    fn finish(&mut self) {
+        if self.bring_out() {
+            self.end = Some(Stop::End);
+        }
     }
 
     /// Fills `ready`, or arranges to be woken when there is something for it.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.ends_with_history && self.cursor >= self.live_from {
-            self.end = Some(Stop::End);
+            self.finish();
             return Poll::Ready(());
         }
         let session = self.session.clone();
@@ -219,7 +276,7 @@ impl EventStream {
         match read {
             Read::Entries => Poll::Ready(()),
             Read::Gone => {
-                self.end = Some(Stop::End);
+                self.finish();
                 Poll::Ready(())
             }
             Read::Nothing => {
@@ -232,6 +289,9 @@ impl EventStream {
     }
 
     fn beat(&mut self, at: Timestamp) {
+        if self.fault.no_heartbeats || !self.bring_out() {
+            return;
+        }
         let beat = if self.query.kinds.has(Kind::Heartbeat) {
             heartbeat(at)
         } else {
@@ -240,24 +300,12 @@ impl EventStream {
         self.ready.push_back(beat);
     }
 
-    /// The next chunk: an event, or with the `split` fault a piece.
-    fn next_chunk(&mut self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
-        let Some(size) = self.fault.split else {
-            return Poll::Ready(self.ready.pop_front());
-        };
-        if self.pieces.is_empty() {
-            self.pieces = self.ready.drain(..).collect::<Vec<_>>().concat().into();
+    /// The next chunk: an event, or all that are ready.
+    fn next_chunk(&mut self) -> Option<Bytes> {
+        if self.fault.merge && self.ready.len() > 1 {
+            return Some(self.ready.drain(..).collect::<Vec<_>>().concat().into());
         }
-        if self.pieces.is_empty() {
-            return Poll::Ready(None);
-        }
-        // Between two pieces the connection is given the chance to write the first one out.
-        self.flushed = !self.flushed;
-        if self.flushed {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(Some(self.pieces.split_to(size.min(self.pieces.len()))))
+        self.ready.pop_front()
     }
 }
 
@@ -270,11 +318,11 @@ impl http_body::Body for EventStream {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
-        if this.fault.silence || this.broken {
+        if this.broken {
             return Poll::Pending;
         }
         loop {
-            if let Some(chunk) = ready!(this.next_chunk(cx)) {
+            if let Some(chunk) = this.next_chunk() {
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
             let how = match this.end {
@@ -283,11 +331,14 @@ impl http_body::Body for EventStream {
                     continue;
                 }
                 Some(Stop::End) => return Poll::Ready(None),
-                Some(Stop::Close) => Break::Close,
-                Some(Stop::Reset) => Break::Reset,
+                Some(Stop::Close) => Some(Break::Close),
+                Some(Stop::Reset) => Some(Break::Reset),
+                Some(Stop::Silence) => None,
             };
             this.broken = true;
-            this.connection.break_after_flush(how);
+            if let Some(how) = how {
+                this.connection.break_after_flush(how);
+            }
             return Poll::Pending;
         }
     }

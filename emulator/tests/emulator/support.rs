@@ -55,8 +55,9 @@ pub(crate) fn script(steps: Value) -> Option<Scenario> {
     Some(scenario(json!([{ "steps": steps }])))
 }
 
-pub(crate) fn fault(value: Value) -> Fault {
-    serde_json::from_value(value).unwrap()
+/// A fault in either form.
+pub(crate) fn fault(value: impl Into<Value>) -> Fault {
+    serde_json::from_value(value.into()).unwrap()
 }
 
 /// A client with a key.
@@ -396,6 +397,11 @@ impl Stream {
             }
         })
         .await
+    }
+
+    /// What came after the last whole block.
+    pub(crate) fn rest(&self) -> &str {
+        &self.text
     }
 
     pub(crate) async fn next(&mut self) -> Option<Event> {
