@@ -32,6 +32,11 @@ pub struct ClientOptions {
     /// How many times a failed request is tried again where that is safe.
     /// Default: 3; 0 turns retries off.
     pub max_retries: Option<u32>,
+    /// Seconds that a call may wait, within its deadline, for the service's
+    /// limits (429, or 503 with the limit text) to end. Default: a limit is
+    /// tried again like any other failure, `max_retries` times; 0: it is an
+    /// error at once.
+    pub wait_for_limit: Option<f64>,
     /// A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY` and
     /// `NO_PROXY`; loopback is never proxied unless this is set.
     pub proxy: Option<String>,
@@ -52,6 +57,8 @@ pub struct OptionChanges {
     pub timeout: Option<f64>,
     /// New number of retries.
     pub max_retries: Option<u32>,
+    /// New wait for limits, in seconds.
+    pub wait_for_limit: Option<f64>,
     /// Headers to add or replace.
     pub headers: BTreeMap<String, String>,
 }
@@ -68,6 +75,8 @@ pub struct ClientConfig {
     pub(crate) timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) max_retries: u32,
+    /// `None`: a limit is a failure like any other.
+    pub(crate) wait_for_limit: Option<Duration>,
     pub(crate) proxy: Option<Url>,
     /// `NO_PROXY`, where the proxy came from the environment.
     pub(crate) no_proxy: Option<String>,
@@ -89,6 +98,7 @@ impl fmt::Debug for ClientOptions {
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("max_retries", &self.max_retries)
+            .field("wait_for_limit", &self.wait_for_limit)
             .field("proxy", &proxy)
             .field("ca_file", &self.ca_file)
             .field("headers", &self.headers.keys())
@@ -102,6 +112,7 @@ impl fmt::Debug for OptionChanges {
         f.debug_struct("OptionChanges")
             .field("timeout", &self.timeout)
             .field("max_retries", &self.max_retries)
+            .field("wait_for_limit", &self.wait_for_limit)
             .field("headers", &self.headers.keys())
             .finish()
     }
@@ -118,6 +129,7 @@ impl fmt::Debug for ClientConfig {
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("max_retries", &self.max_retries)
+            .field("wait_for_limit", &self.wait_for_limit)
             .field("proxy", &proxy)
             .field("no_proxy", &self.no_proxy)
             .field("own_ca", &self.ca_pem.is_some())
@@ -182,6 +194,7 @@ impl ClientConfig {
             timeout: seconds("timeout", options.timeout.unwrap_or(60.0))?,
             connect_timeout: seconds("connect_timeout", options.connect_timeout.unwrap_or(10.0))?,
             max_retries: options.max_retries.unwrap_or(3),
+            wait_for_limit: options.wait_for_limit.map(limit_wait).transpose()?,
             proxy,
             no_proxy,
             ca_pem: options.ca_file.as_deref().map(read_ca_file).transpose()?,
@@ -197,6 +210,9 @@ impl ClientConfig {
         }
         if let Some(max_retries) = changes.max_retries {
             config.max_retries = max_retries;
+        }
+        if let Some(wait) = changes.wait_for_limit {
+            config.wait_for_limit = Some(limit_wait(wait)?);
         }
         config.headers.extend(parse_headers(&changes.headers)?);
         Ok(config)
@@ -227,6 +243,14 @@ pub(crate) fn seconds(name: &str, value: f64) -> Result<Duration> {
             "`{name}` must be a positive number of seconds, not {value}"
         )))
     }
+}
+
+/// A wait for limits in seconds from a caller, checked: it may be 0.
+fn limit_wait(value: f64) -> Result<Duration> {
+    if value == 0.0 {
+        return Ok(Duration::ZERO);
+    }
+    seconds("wait_for_limit", value)
 }
 
 fn check_key(key: &Secret) -> Result<()> {

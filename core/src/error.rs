@@ -136,7 +136,9 @@ impl ErrorKind {
                 "The session may be deleted or belong to another key: list the sessions, or create a new one."
             }
             Self::Conflict => "Read the session's status first: it is not what this call needs.",
-            Self::RateLimit => "Wait (see `retry_after`), or delete sessions that are not needed.",
+            Self::RateLimit => {
+                "Wait (see `retry_after`; `wait_for_limit` lets the client do it), or delete sessions that are not needed."
+            }
             Self::InternalServer => "Try again later; if it stays, report it with the request id.",
             Self::BadRequest | Self::UnprocessableEntity => "Correct the request.",
             _ => "",
@@ -310,6 +312,17 @@ impl Error {
 
     pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
+        self
+    }
+
+    /// A limit that did not end while the caller let us wait for it.
+    pub(crate) fn after_waiting(mut self, wait: Duration, timeout: Duration) -> Self {
+        let (wait, timeout) = (wait.as_secs_f64(), timeout.as_secs_f64());
+        let advice = format!(
+            "A wait within `wait_for_limit` ({wait} s) and `timeout` ({timeout} s) was no help: raise both, \
+             or delete sessions that are not needed."
+        );
+        self.0.text = sentence(&self.0.lead, &advice);
         self
     }
 

@@ -1,33 +1,13 @@
 // The language-neutral cases of tests/contract/, for Node, by the same ids.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
-import { Agi, Emulator, SessionwireError, StreamError } from "sessionwire";
-import { rawStream } from "./helpers.mjs";
+import { Agi, Emulator, StreamError } from "sessionwire";
+import { camelKeys, cases, check, failure, rawStream } from "./helpers.mjs";
 
 delete process.env.AGI_API_KEY;
 delete process.env.AGI_BASE_URL;
-
-function cases(file) {
-  return JSON.parse(readFileSync(new URL(`../contract/${file}`, import.meta.url), "utf8")).cases;
-}
-
-/** A value of a case: as it stands, or a long text described. */
-function value(described) {
-  // What is not there is undefined here, not null.
-  if (typeof described?.repeat !== "string") return described ?? undefined;
-  return (described.prefix ?? "") + described.repeat.repeat(described.count);
-}
-
-/** The names of this language. */
-function camel(text) {
-  return text.replace(/([a-z])_([a-z])/g, (_, before, after) => before + after.toUpperCase());
-}
-
-function camelKeys(args) {
-  return Object.fromEntries(Object.entries(args).map(([name, arg]) => [camel(name), value(arg)]));
-}
 
 /** Makes a case's call. */
 async function call(name, args, client, session) {
@@ -54,34 +34,6 @@ async function call(name, args, client, session) {
     navigate: () => session.navigate(url ?? "http://127.0.0.1:9/"),
   };
   return calls[name]();
-}
-
-/** The class by its name, every field, and the parts of the text. */
-function check(error, expect) {
-  assert.ok(error instanceof SessionwireError, String(error));
-  assert.equal(error.constructor.name, expect.name, error.message);
-  const { name: _, text = [], message, retry_after, code, ...fields } = expect;
-  for (const part of text) {
-    assert.ok(error.message.includes(camel(part)), `${error.message} lacks ${camel(part)}`);
-  }
-  if (message !== undefined) assert.equal(error.detail, message);
-  if (code !== undefined) assert.equal(error.code, code);
-  if (retry_after !== undefined) {
-    assert.equal(error.retryAfter, retry_after === null ? null : retry_after * 1000);
-  }
-  for (const [field, wanted] of Object.entries(fields)) {
-    // A field that a class does not have says as much as one that is empty.
-    assert.equal(error[camel(field)] || null, wanted || null, field);
-  }
-}
-
-async function failure(work) {
-  try {
-    await work();
-  } catch (error) {
-    return error;
-  }
-  throw new assert.AssertionError({ message: "nothing was thrown" });
 }
 
 for (const { id, fault, call: name, expect } of cases("errors.json")) {

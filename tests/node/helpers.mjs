@@ -1,9 +1,12 @@
 // What several test files need.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
+import { SessionwireError } from "sessionwire";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -113,4 +116,53 @@ export async function rawStream(body) {
       return new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** The cases of a file of tests/contract/. */
+export function cases(file) {
+  return JSON.parse(readFileSync(new URL(`../contract/${file}`, import.meta.url), "utf8")).cases;
+}
+
+/** A value of a case: as it stands, or a long text described. */
+export function value(described) {
+  // What is not there is undefined here, not null.
+  if (typeof described?.repeat !== "string") return described ?? undefined;
+  return (described.prefix ?? "") + described.repeat.repeat(described.count);
+}
+
+/** The names of this language. */
+export function camel(text) {
+  return text.replace(/([a-z])_([a-z])/g, (_, before, after) => before + after.toUpperCase());
+}
+
+export function camelKeys(args) {
+  return Object.fromEntries(Object.entries(args).map(([name, arg]) => [camel(name), value(arg)]));
+}
+
+/** The class by its name, every field, and the parts of the text. */
+export function check(error, expect) {
+  assert.ok(error instanceof SessionwireError, String(error));
+  assert.equal(error.constructor.name, expect.name, error.message);
+  const { name: _, text = [], message, retry_after, code, ...fields } = expect;
+  for (const part of text) {
+    assert.ok(error.message.includes(camel(part)), `${error.message} lacks ${camel(part)}`);
+  }
+  if (message !== undefined) assert.equal(error.detail, message);
+  if (code !== undefined) assert.equal(error.code, code);
+  if (retry_after !== undefined) {
+    assert.equal(error.retryAfter, retry_after === null ? null : retry_after * 1000);
+  }
+  for (const [field, wanted] of Object.entries(fields)) {
+    // A field that a class does not have says as much as one that is empty.
+    assert.equal(error[camel(field)] || null, wanted || null, field);
+  }
+}
+
+export async function failure(work) {
+  try {
+    await work();
+  } catch (error) {
+    return error;
+  }
+  throw new assert.AssertionError({ message: "nothing was thrown" });
 }

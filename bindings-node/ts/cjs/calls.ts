@@ -113,6 +113,18 @@ export function seconds(
 }
 
 /**
+ * The same, where 0 means no time at all.
+ * @internal
+ */
+export function secondsOrNone(
+  name: string,
+  milliseconds: number | undefined,
+  type?: new (message: string) => SessionwireError,
+): number | undefined {
+  return milliseconds === 0 ? 0 : seconds(name, milliseconds, type);
+}
+
+/**
  * A whole number from a caller, checked.
  * @internal
  */

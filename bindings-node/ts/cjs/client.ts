@@ -3,7 +3,16 @@
  */
 
 import { inspect } from "node:util";
-import { type CallOptions, check, checkSignal, count, execute, seconds, text } from "./calls.js";
+import {
+  type CallOptions,
+  check,
+  checkSignal,
+  count,
+  execute,
+  seconds,
+  secondsOrNone,
+  text,
+} from "./calls.js";
 import { ConfigError, orThrow, QuestionPending, TaskTimeout } from "./errors.js";
 import { type RawAnswer, rawAnswerFrom, type TaskResult } from "./models.js";
 import { type NativeClient, native } from "./native.js";
@@ -23,6 +32,12 @@ export interface AgiOptions {
   connectTimeout?: number | undefined;
   /** How often a request is tried again where that is safe. Default: 3. */
   maxRetries?: number | undefined;
+  /**
+   * Milliseconds that a call may wait, within `timeout`, for the service's limits to end (429, or 503
+   * "Rate limit exceeded"), such as too many sessions at once. Default: a limit is tried again like
+   * any other failure; 0: it is a `RateLimitError` at once.
+   */
+  waitForLimit?: number | undefined;
   /** A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. */
   proxy?: string | undefined;
   /** A PEM file with the certificate authorities to trust instead of the system's. */
@@ -34,7 +49,7 @@ export interface AgiOptions {
 }
 
 /** What `withOptions` can change. */
-export type OptionChanges = Pick<AgiOptions, "timeout" | "maxRetries" | "headers">;
+export type OptionChanges = Pick<AgiOptions, "timeout" | "maxRetries" | "waitForLimit" | "headers">;
 
 export interface ClientRunTaskOptions extends CreateSessionOptions, RunTaskOptions {}
 
@@ -125,6 +140,7 @@ export class Agi implements AsyncDisposable {
       JSON.stringify({
         timeout: seconds("timeout", changes.timeout, ConfigError),
         max_retries: count("maxRetries", changes.maxRetries, ConfigError),
+        wait_for_limit: secondsOrNone("waitForLimit", changes.waitForLimit, ConfigError),
         headers: changes.headers,
       }),
     );
@@ -172,6 +188,7 @@ function open(options: AgiOptions): NativeClient {
     timeout: seconds("timeout", options.timeout, ConfigError),
     connect_timeout: seconds("connectTimeout", options.connectTimeout, ConfigError),
     max_retries: count("maxRetries", options.maxRetries, ConfigError),
+    wait_for_limit: secondsOrNone("waitForLimit", options.waitForLimit, ConfigError),
     proxy: options.proxy,
     ca_file: options.caFile,
     headers: options.headers,

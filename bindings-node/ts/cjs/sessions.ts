@@ -2,7 +2,7 @@
  * The session resource of a client.
  */
 
-import { type CallOptions, check, count, execute, text } from "./calls.js";
+import { type CallOptions, check, count, execute, secondsOrNone, text } from "./calls.js";
 import type { DeleteResult, WireSession } from "./models.js";
 import type { NativeClient } from "./native.js";
 import { type DeleteOptions, Session, type SnapshotOptions, snapshotOptions } from "./session.js";
@@ -33,6 +33,11 @@ export interface CreateSessionOptions extends SnapshotOptions, CallOptions {
   environmentType?: string | undefined;
   /** Fields that this version does not know, as they go on the wire; they win over the others. */
   extraBody?: Record<string, unknown> | undefined;
+  /**
+   * Milliseconds that the call may wait for the service's limits, within the client's `timeout`.
+   * Default: as the client does.
+   */
+  waitForLimit?: number | undefined;
 }
 
 /** `client.sessions` */
@@ -72,6 +77,7 @@ export class Sessions {
         cdp_url: options.cdpUrl,
         environment_type: options.environmentType,
         extra_body: options.extraBody,
+        wait_for_limit: secondsOrNone("waitForLimit", options.waitForLimit),
       },
       options.signal,
     );

@@ -54,6 +54,10 @@ class Agi:
         connect_timeout: Limit for opening a connection, in seconds.
         max_retries: How many times a failed request is tried again where that
             is safe; 0 turns retries off.
+        wait_for_limit: Seconds that a call may wait, within `timeout`, for the
+            service's limits to end (429, or 503 "Rate limit exceeded"), such as too
+            many sessions at once. Default: a limit is tried again like any other
+            failure; 0: it is a RateLimitError at once.
         proxy: A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY`
             and `NO_PROXY`; loopback is never proxied unless this is set.
         ca_file: A PEM file with the certificate authorities to trust, instead
@@ -83,6 +87,7 @@ class Agi:
         timeout: float = 60.0,
         connect_timeout: float = 10.0,
         max_retries: int = 3,
+        wait_for_limit: float | None = None,
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -94,6 +99,7 @@ class Agi:
             "timeout": timeout,
             "connect_timeout": connect_timeout,
             "max_retries": max_retries,
+            "wait_for_limit": wait_for_limit,
             "proxy": proxy,
             "ca_file": None if ca_file is None else str(ca_file),
             "headers": dict(headers or {}),
@@ -112,6 +118,7 @@ class Agi:
         *,
         timeout: float | None = None,
         max_retries: int | None = None,
+        wait_for_limit: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Agi:
         """Gives a copy that shares the connections, with some options changed.
@@ -121,12 +128,18 @@ class Agi:
         Args:
             timeout: New deadline of one call, in seconds.
             max_retries: New number of retries.
+            wait_for_limit: New wait for the service's limits, in seconds.
             headers: Headers to add or replace.
 
         Raises:
             ConfigError: A value that cannot be used.
         """
-        changes = {"timeout": timeout, "max_retries": max_retries, "headers": dict(headers or {})}
+        changes = {
+            "timeout": timeout,
+            "max_retries": max_retries,
+            "wait_for_limit": wait_for_limit,
+            "headers": dict(headers or {}),
+        }
         options = {name: value for name, value in changes.items() if value is not None}
         options["headers"] = {**self._options["headers"], **dict(headers or {})}
         copy = Agi.__new__(Agi)
@@ -286,6 +299,7 @@ class Sessions:
         cdp_url: str | None = None,
         environment_type: str | None = None,
         extra_body: Mapping[str, Any] | None = None,
+        wait_for_limit: float | None = None,
     ) -> Session:
         """Creates a session. As a context manager it is deleted on every way out.
 
@@ -310,9 +324,13 @@ class Sessions:
             environment_type: `chrome-1` or `ubuntu-1`.
             extra_body: Fields that this version does not know; they win over the
                 others.
+            wait_for_limit: Seconds that this call may wait for the service's limits,
+                within the client's `timeout`. Default: as the client does.
 
         Raises:
             InvalidRequestError: An input that the service would refuse.
+            RateLimitError: Too many sessions or requests, and no wait was allowed or
+                it was too short.
             APIError: The service refused the request, or was not reached.
 
         Example:
@@ -334,6 +352,7 @@ class Sessions:
             "cdp_url": cdp_url,
             "environment_type": environment_type,
             "extra_body": dict(extra_body or {}),
+            "wait_for_limit": wait_for_limit,
         }
         return self._create(params, snapshot)
 

@@ -20,3 +20,4 @@ class CreateOptions(TypedDict, total=False):
     cdp_url: str | None
     environment_type: str | None
     extra_body: Mapping[str, Any] | None
+    wait_for_limit: float | None

@@ -231,7 +231,10 @@ impl Client {
         if let Value::Object(fields) = &mut body {
             fields.extend(create.extra_body.clone());
         }
-        let request = self.request(Method::POST, &["sessions"]).json(&body)?;
+        let mut request = self.request(Method::POST, &["sessions"]).json(&body)?;
+        if let Some(wait) = create.wait_for_limit {
+            request = request.wait_for_limit(validate::limit_wait(wait)?);
+        }
         let session: SessionInfo = self.transport.send(&request).await?.json()?;
         self.known().insert(
             session.session_id.clone(),

@@ -226,6 +226,10 @@ pub struct CreateSession {
     /// Extra: `chrome-1` or `ubuntu-1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment_type: Option<String>,
+    /// Seconds that the call may wait for the service's limits, within its
+    /// deadline. Not sent. Default: the client's `wait_for_limit`.
+    #[serde(skip_serializing)]
+    pub wait_for_limit: Option<f64>,
     /// Fields that this version does not know; they win over the others.
     #[serde(skip_serializing)]
     pub extra_body: Map<String, Value>,
@@ -252,6 +256,7 @@ impl CreateSession {
             agent_session_type: None,
             cdp_url: None,
             environment_type: None,
+            wait_for_limit: None,
             extra_body: Map::new(),
         }
     }

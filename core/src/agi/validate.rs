@@ -80,6 +80,7 @@ pub(super) fn create(create: &CreateSession) -> Result<()> {
             "`agent_name` is empty. Leave it out for agi-0, or name an agent such as agi-0-fast",
         ));
     }
+    create.wait_for_limit.map(limit_wait).transpose()?;
     create
         .webhook_url
         .as_deref()
@@ -133,6 +134,14 @@ pub(super) fn event_options(options: &EventOptions) -> Result<()> {
 
 /// Longest duration accepted, so that adding it to a clock cannot overflow.
 const LONGEST: f64 = 1e9;
+
+/// How long a call may wait for the service's limits; 0: not at all.
+pub(super) fn limit_wait(seconds: f64) -> Result<Duration> {
+    if seconds == 0.0 {
+        return Ok(Duration::ZERO);
+    }
+    duration("wait_for_limit", seconds)
+}
 
 /// A positive, finite number of seconds.
 pub(super) fn duration(name: &str, seconds: f64) -> Result<Duration> {

@@ -36,6 +36,7 @@ pub(crate) struct Request {
     body: Option<Bytes>,
     headers: HeaderMap,
     effect: Effect,
+    wait_for_limit: Option<Duration>,
 }
 
 impl Request {
@@ -60,6 +61,7 @@ impl Request {
             body: None,
             headers: HeaderMap::new(),
             effect,
+            wait_for_limit: config.wait_for_limit,
         }
     }
 
@@ -78,6 +80,12 @@ impl Request {
 
     pub(crate) fn header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
+        self
+    }
+
+    /// Waits so long for the service's limits, whatever the client does.
+    pub(crate) fn wait_for_limit(mut self, wait: Duration) -> Self {
+        self.wait_for_limit = Some(wait);
         self
     }
 
@@ -147,27 +155,44 @@ impl Transport {
     /// The same with another deadline.
     pub(crate) async fn send_within(&self, request: &Request, limit: Duration) -> Result<Answer> {
         let deadline = Instant::now() + limit;
-        let mut made = 0;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let (mut made, mut limits) = (0, 0);
+        // From the first limit on that the caller waits for.
+        let mut limited_until = None;
         loop {
             made += 1;
-            let left = deadline.saturating_duration_since(Instant::now());
-            let attempt = tokio::time::timeout(left, self.attempt(request, made));
+            let attempt = tokio::time::timeout(left(), self.attempt(request, made));
             let failed = match attempt.await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(failed)) => failed,
                 Err(_) => return Err(self.timed_out(request, limit, made)),
             };
+            let waits = request
+                .wait_for_limit
+                .filter(|_| failed.failure == Failure::Limited);
+            let limit_left = waits.map(|wait| {
+                limits += 1;
+                let until = *limited_until.get_or_insert_with(|| Instant::now() + wait);
+                until.saturating_duration_since(Instant::now())
+            });
             let decision = retry::decide(&Attempt {
-                made,
+                made: limit_left.map_or(made - limits, |_| limits),
                 max_retries: self.config.max_retries,
                 effect: request.effect,
                 failure: failed.failure,
                 retry_after: failed.error.retry_after(),
-                left: deadline.saturating_duration_since(Instant::now()),
+                left: left(),
+                limit_left,
                 jitter: jitter(),
             });
             match decision {
-                Decision::Stop => return Err(failed.error.with_attempts(made)),
+                Decision::Stop => {
+                    let error = match waits {
+                        Some(wait) if !wait.is_zero() => failed.error.after_waiting(wait, limit),
+                        _ => failed.error,
+                    };
+                    return Err(error.with_attempts(made));
+                }
                 Decision::Wait(wait) => {
                     tracing::debug!(request = %request.context, attempt = made, ?wait, "retrying");
                     tokio::time::sleep(wait).await;
@@ -302,10 +327,13 @@ impl Transport {
         } else {
             Error::from_answer(status, headers, body, retry_after, &request.context)
         };
-        let error = self.mark_ambiguous(request, Failure::Status(status), error);
+        let failure = match error.kind() {
+            ErrorKind::RateLimit => Failure::Limited,
+            _ => Failure::Status(status),
+        };
         Err(Failed {
-            failure: Failure::Status(status),
-            error,
+            failure,
+            error: self.mark_ambiguous(request, failure, error),
         })
     }
 
@@ -345,9 +373,9 @@ impl Transport {
     /// Says so where a request with an effect may have been carried out.
     fn mark_ambiguous(&self, request: &Request, failure: Failure, error: Error) -> Error {
         let ambiguous = match failure {
-            Failure::NotSent => false,
+            Failure::NotSent | Failure::Limited => false,
             Failure::Broken => true,
-            Failure::Status(status) => status >= 500 && error.kind() != ErrorKind::RateLimit,
+            Failure::Status(status) => status >= 500,
         };
         if ambiguous && request.effect == Effect::Once {
             error.with_maybe_delivered(

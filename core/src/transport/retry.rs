@@ -18,7 +18,10 @@ pub enum Failure {
     NotSent,
     /// The connection broke after the request may have been sent.
     Broken,
-    /// The service answered with this status.
+    /// The service refused it for now: 429, or a 503 that says so. It did
+    /// nothing.
+    Limited,
+    /// The service answered with this status, and it is no limit.
     Status(u16),
 }
 
@@ -34,7 +37,8 @@ pub enum Decision {
 /// Everything a decision rests on.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt {
-    /// How many attempts there were, this one included.
+    /// How many attempts there were, this one included. Where the caller waits
+    /// for limits, those that met one are counted apart from the others.
     pub made: u32,
     /// Most attempts after the first.
     pub max_retries: u32,
@@ -46,6 +50,9 @@ pub struct Attempt {
     pub retry_after: Option<Duration>,
     /// What is left of the call's deadline.
     pub left: Duration,
+    /// What is left of the time that the caller gives to limits; `None`: a
+    /// limit is tried again like any other failure.
+    pub limit_left: Option<Duration>,
     /// A random number from 0 to 1 that spreads clients apart.
     pub jitter: f64,
 }
@@ -60,8 +67,11 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// Decides by the rules of the spec, section 3: an effect is never repeated on
 /// a guess.
 pub fn decide(attempt: &Attempt) -> Decision {
+    if let (Failure::Limited, Some(limit_left)) = (attempt.failure, attempt.limit_left) {
+        return wait_for_limit(attempt, limit_left);
+    }
     let worth_it = match (attempt.failure, attempt.effect) {
-        (Failure::NotSent | Failure::Status(429), _) => true,
+        (Failure::NotSent | Failure::Limited, _) => true,
         (Failure::Broken, effect) => effect == Effect::Repeatable,
         (Failure::Status(408 | 500 | 502 | 503 | 504), effect) => effect == Effect::Repeatable,
         (Failure::Status(_), _) => false,
@@ -72,16 +82,33 @@ pub fn decide(attempt: &Attempt) -> Decision {
     let wait = match attempt.retry_after {
         Some(asked) if asked > LONGEST_RETRY_AFTER => return Decision::Stop,
         Some(asked) => asked,
-        None => {
-            let step = attempt.made.saturating_sub(1);
-            backoff(step, FIRST_WAIT, LONGEST_WAIT, attempt.jitter)
-        }
+        None => own_wait(attempt),
     };
     if wait < attempt.left {
         Decision::Wait(wait)
     } else {
         Decision::Stop
     }
+}
+
+/// The caller's own time rules here, not the number of retries. A wait that
+/// cannot help is not begun.
+fn wait_for_limit(attempt: &Attempt, limit_left: Duration) -> Decision {
+    let wait = match attempt.retry_after {
+        Some(asked) if asked > limit_left => return Decision::Stop,
+        Some(asked) => asked,
+        None => own_wait(attempt).min(limit_left),
+    };
+    if limit_left.is_zero() || wait >= attempt.left {
+        Decision::Stop
+    } else {
+        Decision::Wait(wait)
+    }
+}
+
+fn own_wait(attempt: &Attempt) -> Duration {
+    let step = attempt.made.saturating_sub(1);
+    backoff(step, FIRST_WAIT, LONGEST_WAIT, attempt.jitter)
 }
 
 /// An exponential wait with jitter: between half and the whole of
@@ -95,8 +122,8 @@ pub(crate) fn backoff(step: u32, first: Duration, longest: Duration, jitter: f64
     whole.mul_f64(0.5 + 0.5 * jitter)
 }
 
-/// Reads `Retry-After`: seconds, or a date measured against `now` (seconds
-/// since 1970).
+/// Reads `Retry-After`: seconds, or a date in any of the three forms of HTTP,
+/// measured against `now` (seconds since 1970).
 pub fn parse_retry_after(value: &str, now: u64) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<f64>() {
@@ -104,46 +131,77 @@ pub fn parse_retry_after(value: &str, now: u64) -> Option<Duration> {
             .then(|| Duration::try_from_secs_f64(seconds).ok())
             .flatten();
     }
-    let at = parse_http_date(value)?;
+    let at = parse_http_date(value, now)?;
     Some(Duration::from_secs(at.saturating_sub(now)))
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` as seconds since 1970.
-fn parse_http_date(text: &str) -> Option<u64> {
+/// A date as seconds since 1970 (RFC 9110, section 5.6.7):
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or
+/// `Sun Nov  6 08:49:37 1994`.
+fn parse_http_date(text: &str, now: u64) -> Option<u64> {
+    let parts: Vec<&str> = text.split_ascii_whitespace().collect();
+    let (day, month, year, clock) = match parts[..] {
+        [name, day, month, year, clock, "GMT"] if name.ends_with(',') => {
+            (number(day)?, month, number(year)?, clock)
+        }
+        [name, date, clock, "GMT"] if name.ends_with(',') => {
+            let mut date = date.split('-');
+            let (day, month, year) = (date.next()?, date.next()?, date.next()?);
+            if year.len() != 2 || date.next().is_some() {
+                return None;
+            }
+            (number(day)?, month, nearest_year(number(year)?, now), clock)
+        }
+        [_, month, day, clock, year] => (number(day)?, month, number(year)?, clock),
+        _ => return None,
+    };
+    let days = days_since_1970(year, month_number(month)?, day)?;
+    Some(days * 86_400 + seconds_of_day(clock)?)
+}
+
+fn number(digits: &str) -> Option<u64> {
+    let only_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    only_digits.then(|| digits.parse().ok()).flatten()
+}
+
+/// The full year of a two-digit one: the latest that is not more than 50 years
+/// ahead.
+fn nearest_year(short: u64, now: u64) -> u64 {
+    // Good enough for a rule about half a century.
+    let this_year = 1970 + now / 31_556_952;
+    let latest = this_year + 50;
+    let year = latest - latest % 100 + short;
+    if year > latest { year - 100 } else { year }
+}
+
+fn month_number(name: &str) -> Option<u64> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
-    let (_, text) = text.split_once(", ")?;
-    let mut parts = text.split(' ');
-    let day: u64 = parts
-        .next()?
-        .parse()
-        .ok()
-        .filter(|day| (1..=31).contains(day))?;
-    let month_name = parts.next()?;
-    let month = MONTHS.iter().position(|name| *name == month_name)? as u64 + 1;
-    let year: u64 = parts
-        .next()?
-        .parse()
-        .ok()
-        .filter(|year| (1970..=9999).contains(year))?;
-    let mut clock = parts.next()?.split(':').map(str::parse::<u64>);
-    let (hour, minute, second) = (
-        clock.next()?.ok()?,
-        clock.next()?.ok()?,
-        clock.next()?.ok()?,
-    );
-    let ended = clock.next().is_none() && parts.next() == Some("GMT") && parts.next().is_none();
-    if !ended || hour > 23 || minute > 59 || second > 60 {
+    let at = MONTHS.iter().position(|month| *month == name)?;
+    Some(at as u64 + 1)
+}
+
+fn seconds_of_day(clock: &str) -> Option<u64> {
+    let mut parts = clock.split(':').map(number);
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    if parts.next().is_some() || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    // Days since 1970, counting years from March so that leap days come last.
+    Some(hour * 3600 + minute * 60 + second)
+}
+
+/// `None` before 1970, and for what no calendar has.
+fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
+    if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Counting years from March, so that leap days come last.
     let (y, m) = if month > 2 {
         (year, month - 3)
     } else {
         (year - 1, month + 9)
     };
     let days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1;
-    let since_1970 = days.checked_sub(719_468)?;
-    Some(since_1970 * 86_400 + hour * 3600 + minute * 60 + second)
+    days.checked_sub(719_468)
 }

@@ -6,9 +6,11 @@ pub mod cases;
 pub mod proxy;
 pub mod raw;
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use sessionwire::agi::{Client, CreateSession, Event, Session};
-use sessionwire::{ClientConfig, ClientOptions, EventStream};
+use sessionwire::{ClientConfig, ClientOptions, Error, EventStream};
 use sessionwire_emulator::{Emulator, Options};
 
 /// An emulator whose agent does not dawdle.
@@ -102,5 +104,37 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
             "{what} did not come about"
         );
         tokio::task::yield_now().await;
+    }
+}
+
+/// The cases of a file of `tests/contract/`.
+pub fn cases_of(file: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../contract")
+        .join(file);
+    let text = std::fs::read_to_string(path).unwrap();
+    let cases = serde_json::from_str::<Value>(&text).unwrap()["cases"]
+        .as_array()
+        .unwrap()
+        .clone();
+    assert!(!cases.is_empty());
+    cases
+}
+
+/// The kind by its name, every field, and the parts of the text.
+pub fn check(id: &str, error: &Error, expect: &Value) {
+    let fields: Value = serde_json::from_str(&error.to_json()).unwrap();
+    for (name, wanted) in expect.as_object().unwrap() {
+        if name == "text" {
+            for part in wanted.as_array().unwrap() {
+                let shown = error.to_string();
+                assert!(
+                    shown.contains(part.as_str().unwrap()),
+                    "{id}: {shown:?} lacks {part}"
+                );
+            }
+        } else {
+            assert_eq!(&fields[name], wanted, "{id}: {name}");
+        }
     }
 }

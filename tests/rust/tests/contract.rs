@@ -1,30 +1,17 @@
 //! The language-neutral cases of `tests/contract/`, for Rust.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use std::path::Path;
-
 use serde_json::{Value, json};
+use sessionwire::Result;
 use sessionwire::agi::{
     Client, CreateSession, EventOptions, ListMessages, RunTask, SendMessage, Session,
     SnapshotOptions, StartTask,
 };
-use sessionwire::{Error, Result};
 use sessionwire_tests::cases::passed;
 use sessionwire_tests::raw::raw_stream;
-use sessionwire_tests::{build, client_with, emulator, emulator_with, fail, script, session};
-
-fn cases(file: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../contract")
-        .join(file);
-    let text = std::fs::read_to_string(path).unwrap();
-    let cases = serde_json::from_str::<Value>(&text).unwrap()["cases"]
-        .as_array()
-        .unwrap()
-        .clone();
-    assert!(!cases.is_empty());
-    cases
-}
+use sessionwire_tests::{
+    build, cases_of, check, client_with, emulator, emulator_with, fail, script, session,
+};
 
 /// A value of a case: as it stands, or a long text described.
 fn value(described: &Value) -> Value {
@@ -141,26 +128,9 @@ async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> R
     }
 }
 
-fn check(id: &str, error: &Error, expect: &Value) {
-    let fields: Value = serde_json::from_str(&error.to_json()).unwrap();
-    for (name, wanted) in expect.as_object().unwrap() {
-        if name == "text" {
-            for part in wanted.as_array().unwrap() {
-                let shown = error.to_string();
-                assert!(
-                    shown.contains(part.as_str().unwrap()),
-                    "{id}: {shown:?} lacks {part}"
-                );
-            }
-        } else {
-            assert_eq!(&fields[name], wanted, "{id}: {name}");
-        }
-    }
-}
-
 #[tokio::test]
 async fn errors() {
-    for case in cases("errors.json") {
+    for case in cases_of("errors.json") {
         let id = case["id"].as_str().unwrap();
         let emulator = emulator().await;
         let client = client_with(&emulator, json!({"max_retries": 0}));
@@ -182,7 +152,7 @@ async fn errors() {
 #[tokio::test]
 async fn requests() {
     let mut runs = tokio::task::JoinSet::new();
-    for case in cases("requests.json") {
+    for case in cases_of("requests.json") {
         runs.spawn(request(case));
     }
     runs.join_all().await;
@@ -235,7 +205,7 @@ async fn request(case: Value) {
 #[tokio::test]
 async fn streams() {
     let mut runs = tokio::task::JoinSet::new();
-    for case in cases("streams.json") {
+    for case in cases_of("streams.json") {
         runs.spawn(stream(case));
     }
     runs.join_all().await;
@@ -286,7 +256,7 @@ async fn stream(case: Value) {
 
 #[tokio::test]
 async fn answers() {
-    for case in cases("answers.json") {
+    for case in cases_of("answers.json") {
         let id = case["id"].as_str().unwrap();
         let emulator = emulator().await;
         let client = client_with(&emulator, json!({}));
@@ -327,7 +297,7 @@ fn assert_holds(id: &str, value: &Value, expect: &Value) {
 
 #[tokio::test]
 async fn events() {
-    for case in cases("events.json") {
+    for case in cases_of("events.json") {
         let id = case["id"].as_str().unwrap();
         let url = raw_stream(case["stream"].as_str().unwrap().into()).await;
         let client = build(json!({"base_url": url, "api_key": "some-key"})).unwrap();
@@ -351,7 +321,7 @@ async fn bad_input() {
     let emulator = emulator().await;
     let client = client_with(&emulator, json!({}));
     let session = session(&client).await;
-    for case in cases("bad_input.json") {
+    for case in cases_of("bad_input.json") {
         let id = case["id"].as_str().unwrap();
         emulator.clear_requests();
         let (name, args) = (case["call"].as_str().unwrap(), &case["args"]);
@@ -374,7 +344,7 @@ async fn bad_input() {
 #[test]
 fn every_answer_and_broken_connection_has_a_case() {
     use sessionwire::ErrorKind as Kind;
-    let cases = cases("errors.json");
+    let cases = cases_of("errors.json");
     let known = |kind: Kind| {
         cases
             .iter()
