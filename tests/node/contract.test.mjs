@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { Agi, Emulator, StreamError } from "sessionwire";
-import { camelKeys, cases, check, failure, rawStream } from "./helpers.mjs";
+import { camel, camelKeys, cases, check, failure, rawStream } from "./helpers.mjs";
 
 delete process.env.AGI_API_KEY;
 delete process.env.AGI_BASE_URL;
