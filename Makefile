@@ -69,6 +69,10 @@ dist/.built: node_modules/.installed $(RUST_SOURCES) $(TS_SOURCES) emulator/scen
 cli-dev: | check-machine ## build the command line
 	cargo build --locked -p sessionwire-cli
 
+.PHONY: chaos-dev
+chaos-dev: | check-machine
+	cargo build --locked -p sessionwire-tests --bins
+
 .PHONY: wheel
 wheel: $(VENV)/.installed ## build the release wheel into dist/
 	rm -f dist/*.whl
@@ -141,13 +145,13 @@ test-rust: | check-machine
 	cargo test --locked -p sessionwire -p sessionwire-emulator -p sessionwire-cli -p sessionwire-tests -p sessionwire-bench-load
 
 .PHONY: test-python
-test-python: $(VENV)/.built dist/.built cli-dev
+test-python: $(VENV)/.built dist/.built cli-dev chaos-dev
 	@echo "== Python tests"
 	@mkdir -p $(CASES) && rm -f $(CASES)/python-*.txt
 	$(BIN)/python -m pytest
 
 .PHONY: test-node
-test-node: dist/.built
+test-node: dist/.built chaos-dev
 	@echo "== Node tests"
 	@mkdir -p $(CASES)
 	node --test --test-reporter=dot --test-reporter-destination=stdout \
@@ -189,6 +193,16 @@ fuzz: $(TOOLS)/.cargo-fuzz-$(CARGO_FUZZ_VERSION) ## every fuzz target for FUZZ_S
 			-max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$found/ -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
 			2>&1 | grep -vE 'Uses: |Recommended dictionary|Failed to find function|^INFO|Running `|rss_mb|new_units|slowest' || exit 1; \
 	done
+
+CHAOS_EVENTS ?= 100000
+CHAOS_CUTS ?= 10000
+
+.PHONY: chaos
+chaos: $(VENV)/.built dist/.built chaos-dev ## streams cut CHAOS_CUTS (10000) times over CHAOS_EVENTS (100000) events, in every language
+	$(CARGO_TARGET_DIR)/debug/sessionwire-chaos run $(CHAOS_EVENTS) $(CHAOS_CUTS)
+	$(BIN)/python tests/python/chaos.py $(CHAOS_EVENTS) $(CHAOS_CUTS) sync
+	$(BIN)/python tests/python/chaos.py $(CHAOS_EVENTS) $(CHAOS_CUTS) async
+	node tests/node/chaos.mjs $(CHAOS_EVENTS) $(CHAOS_CUTS)
 
 .PHONY: bench
 bench: | check-machine ## measure against the peers (minutes)
