@@ -1,7 +1,7 @@
-"""Writes the blocking client from the asynchronous one.
+"""Writes the blocking client and agent from the asynchronous ones.
 
-    python bindings-python/generate_sync.py           # writes _client.py
-    python bindings-python/generate_sync.py --check   # fails if it is out of date
+    python bindings-python/generate_sync.py           # writes _client.py and _agent.py
+    python bindings-python/generate_sync.py --check   # fails if one is out of date
 
 The two differ only in waiting, so that one is written by hand and the other is
 derived: every `await` is dropped, and the asynchronous names become the plain ones.
@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent / "python" / "sessionwire"
-SOURCE = PACKAGE / "_async_client.py"
-TARGET = PACKAGE / "_client.py"
+# What is generated from what.
+FILES = {"_client.py": "_async_client.py", "_agent.py": "_async_agent.py"}
 
-HEADER = '''"""The blocking client. Generated from `_async_client.py` by
+HEADER = '''"""The blocking {name}. Generated from `{source}` by
 `bindings-python/generate_sync.py`: change that file, and run the script.
 """
 '''
@@ -29,23 +29,25 @@ RULES: list[tuple[str, str]] = [
     (r"_wait_async", "_wait_sync"),
     (r"\bOpening\[(\w+)\]", r"\1"),
     (r"return _wait\.Opening\((.*)\)\n", r"return \1\n"),
+    (r"an `async` function", "a function"),
     (r"__aenter__", "__enter__"),
     (r"__aexit__", "__exit__"),
     (r"__aiter__", "__iter__"),
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
-    (r"\bAsync(Agi|Sessions?|Task|EventStream|Paused|Iterator)\b", r"\1"),
+    (r"\bAsync(Agi|Agent|Sessions?|Task|EventStream|Paused|Iterator)\b", r"\1"),
 ]
 
 
-def generate() -> str:
-    """The text of the blocking client."""
-    text = SOURCE.read_text()
-    text = HEADER + text.split('"""\n', 1)[1]
+def generate(target: str) -> str:
+    """The text of a generated file."""
+    source = FILES[target]
+    header = HEADER.format(name=Path(target).stem.strip("_"), source=source)
+    text = header + (PACKAGE / source).read_text().split('"""\n', 1)[1]
     for pattern, replacement in RULES:
         text = re.sub(pattern, replacement, text)
     ruff = [sys.executable, "-m", "ruff", "--quiet"]
-    name = ["--stdin-filename", str(TARGET)]
+    name = ["--stdin-filename", str(PACKAGE / target)]
     for command in (["check", "--fix", "--select=I", *name, "-"], ["format", *name, "-"]):
         done = subprocess.run(
             [*ruff, *command], input=text, capture_output=True, text=True, check=True
@@ -56,11 +58,12 @@ def generate() -> str:
 
 def main() -> int:
     if "--check" in sys.argv[1:]:
-        if TARGET.read_text() == generate():
-            return 0
-        print(f"{TARGET} is out of date: run {Path(__file__).name}", file=sys.stderr)
-        return 1
-    TARGET.write_text(generate())
+        stale = [name for name in FILES if (PACKAGE / name).read_text() != generate(name)]
+        for name in stale:
+            print(f"{name} is out of date: run {Path(__file__).name}", file=sys.stderr)
+        return 1 if stale else 0
+    for name in FILES:
+        (PACKAGE / name).write_text(generate(name))
     return 0
 
 

@@ -1,13 +1,14 @@
 //! The emulator, in this process.
 
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator as emulator;
 
+use crate::agent::AgentJobs;
 use crate::ops::{Operation, Value};
 use crate::runtime::{self, Bound as Own, Runtime};
 use crate::{error, json};
@@ -17,6 +18,8 @@ use crate::{error, json};
 #[derive(Debug)]
 pub(crate) struct Emulator {
     own: Own<Arc<emulator::Emulator>>,
+    /// The tasks of the agent that it was started with, until they are asked for.
+    jobs: Mutex<Option<AgentJobs>>,
 }
 
 impl Emulator {
@@ -60,15 +63,41 @@ fn config_error(py: Python<'_>, message: impl Into<String>) -> PyErr {
 #[pymethods]
 impl Emulator {
     #[new]
-    fn new(py: Python<'_>, options: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let options: emulator::Options =
+    fn new(py: Python<'_>, options: &Bound<'_, PyAny>, agent: bool) -> PyResult<Self> {
+        let mut options: emulator::Options =
             json::params(options, ErrorKind::Config, "The emulator's options")?;
         let runtime = Runtime::current(py)?;
+        let jobs = agent.then(|| {
+            let (agent, jobs) = emulator::Agent::queue();
+            options.agent = Some(agent);
+            AgentJobs::new(runtime, jobs)
+        });
         let started = block_on(py, runtime, emulator::Emulator::start(options))?;
         let server = started.map_err(|failure| config_error(py, failure.to_string()))?;
         Ok(Self {
             own: Own::new(runtime, Arc::new(server)),
+            jobs: Mutex::new(jobs),
         })
+    }
+
+    /// The tasks of the agent that it was started with; once.
+    fn agent_jobs(&self) -> Option<AgentJobs> {
+        self.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    /// Gives it another agent, or the built-in one; the tasks of the new agent.
+    fn agent(&self, py: Python<'_>, on: bool) -> PyResult<Option<AgentJobs>> {
+        let server = self.server(py)?;
+        if !on {
+            server.agent(None);
+            return Ok(None);
+        }
+        let (agent, jobs) = emulator::Agent::queue();
+        server.agent(Some(agent));
+        Ok(Some(AgentJobs::new(self.own.runtime(), jobs)))
     }
 
     /// The address for `base_url`.

@@ -3,6 +3,7 @@
 //! What crosses between Python and the tokio runtime is a token or plain data.
 //! No tokio thread ever holds a Python object or takes the GIL.
 
+mod agent;
 mod bridge;
 mod client;
 mod emulator;
@@ -21,6 +22,8 @@ use sessionwire::agi::Check;
 /// The native half of sessionwire.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::agent::{AgentJob, AgentJobs};
     #[pymodule_export]
     use super::bridge::Bridge;
     #[pymodule_export]

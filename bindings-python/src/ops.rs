@@ -8,8 +8,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sessionwire::agi::{self, Output};
 use sessionwire::{Error, ErrorKind};
+use sessionwire_emulator::{self as emulator, TaskOver};
 use tokio::task::AbortHandle;
 
+use crate::agent::AgentJob;
 use crate::bridge::{Bridge, Signal};
 use crate::runtime::{self, Bound as Own, Deadline, Runtime};
 use crate::task::Task;
@@ -21,6 +23,10 @@ pub(crate) enum Value {
     Output(Output),
     Task(agi::Task),
     Flag(bool),
+    /// A task for the emulator's agent, if there will be one.
+    Job(Option<emulator::AgentJob>),
+    /// What a call of that agent gives.
+    Said(Result<serde_json::Value, TaskOver>),
 }
 
 /// A request under way. `wait()` blocks for its value; an event loop calls
@@ -196,6 +202,12 @@ fn value_to_py(py: Python<'_>, runtime: &'static Runtime, value: Value) -> PyRes
     match value {
         Value::Output(output) => output_to_py(py, output),
         Value::Flag(flag) => Ok(flag.into_pyobject(py)?.to_owned().into_any().unbind()),
+        Value::Job(None) => Ok(py.None()),
+        Value::Job(Some(job)) => Ok(Py::new(py, AgentJob::new(runtime, job))?.into_any()),
+        Value::Said(Ok(value)) => {
+            json::parse(py, value.to_string().as_bytes()).map(pyo3::Bound::unbind)
+        }
+        Value::Said(Err(over)) => Err(error::task_over(py, over)),
         Value::Task(task) => Ok(Py::new(py, Task::new(runtime, task))?.into_any()),
     }
 }

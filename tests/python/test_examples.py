@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples" / "python").glob("*.py"))
 EXPECTED = {
+    "agent.py": "done The blue bowl costs 7.50 EUR\n7.5",
     "quickstart.py": "messages in",
     "live_events.py": "? ",
     "async_quickstart.py": "Add 2 and 3: done",

@@ -91,6 +91,7 @@ PAIRS = [
     (sessionwire.Sessions, sessionwire.AsyncSessions),
     (sessionwire.Session, sessionwire.AsyncSession),
     (sessionwire.Task, sessionwire.AsyncTask),
+    (sessionwire.Agent, sessionwire.AsyncAgent),
 ]
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit as _atexit
 
 from . import _native
+from ._agent import Agent
 from ._client import Agi, Session, Sessions, Task
 from ._emulator import Emulator
 from ._errors import (
@@ -36,6 +37,7 @@ from ._errors import (
     SessionwireError,
     StreamError,
     TaskError,
+    TaskOver,
     TaskTimeout,
     UnprocessableEntityError,
     WebhookError,
@@ -55,6 +57,8 @@ from ._events import (
     UserEvent,
 )
 from ._models import (
+    AgentPage,
+    AgentTask,
     DeleteResult,
     Message,
     Messages,
@@ -68,6 +72,7 @@ from ._native import EventStream, __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._async_agent import AsyncAgent
     from ._async_client import AsyncAgi, AsyncSession, AsyncSessions, AsyncTask
     from ._wait_async import AsyncEventStream
 
@@ -76,7 +81,11 @@ __all__ = [
     "APIError",
     "APIStatusError",
     "APITimeoutError",
+    "Agent",
+    "AgentPage",
+    "AgentTask",
     "Agi",
+    "AsyncAgent",
     "AsyncAgi",
     "AsyncEventStream",
     "AsyncSession",
@@ -117,6 +126,7 @@ __all__ = [
     "SuccessResult",
     "Task",
     "TaskError",
+    "TaskOver",
     "TaskResult",
     "TaskTimeout",
     "ThoughtEvent",
@@ -132,11 +142,11 @@ _atexit.register(_native.shut_down)
 
 def __getattr__(name: str) -> object:
     # Importing asyncio takes longer than all the rest: only for those who use it.
-    if name in ("AsyncAgi", "AsyncSession", "AsyncSessions", "AsyncTask", "AsyncEventStream"):
-        from . import _async_client, _wait_async
+    if name in __all__ and name.startswith("Async"):
+        from . import _async_agent, _async_client, _wait_async
 
-        for module in (_async_client, _wait_async):
-            for found in (*_async_client.__all__, "AsyncEventStream"):
+        for module in (_async_agent, _async_client, _wait_async):
+            for found in (*_async_agent.__all__, *_async_client.__all__, "AsyncEventStream"):
                 if hasattr(module, found):
                     globals()[found] = getattr(module, found)
         return globals()[name]

@@ -8,6 +8,7 @@ from time import monotonic
 
 from . import _native
 from ._client import Agi
+from ._errors import ConfigError
 from ._models import RecordedRequest
 
 # How many requests a text lists.
@@ -16,12 +17,19 @@ MOST_SHOWN = 50
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
     from types import TracebackType
     from typing import Any, Literal
 
+    from ._agent import Agent
+    from ._async_agent import AsyncAgent
     from ._async_client import AsyncAgi
+    from ._models import AgentTask
 
+    # A function that plays the agent.
+    AgentFunction = (
+        Callable[[AgentTask, Agent], Any] | Callable[[AgentTask, AsyncAgent], Awaitable[Any]]
+    )
     # What `requests` and its like take.
     Filter = dict[str, Any]
 
@@ -36,6 +44,7 @@ class Emulator:
         scenario: What the agent does: a scenario, or the path of a file with one in
             JSON or YAML. Default: it reads the page that the task names, and reports
             what it found.
+        agent: A function that works on the tasks which no scenario plays; see `agent()`.
         port: Which port; 0 for any free one.
         api_keys: The keys it accepts. Default: any that is not empty.
         heartbeat_interval: Seconds between the heartbeats of an event stream.
@@ -62,6 +71,7 @@ class Emulator:
         self,
         *,
         scenario: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+        agent: AgentFunction | None = None,
         port: int = 0,
         api_keys: Iterable[str] | None = None,
         heartbeat_interval: float = 30.0,
@@ -73,6 +83,8 @@ class Emulator:
         host: str = "127.0.0.1",
         clock: Literal["real", "fast"] = "real",
     ) -> None:
+        if agent is not None:
+            _check_agent(agent)
         mapped, file = _scenario(scenario)
         self._native = _native.Emulator(
             {
@@ -88,8 +100,10 @@ class Emulator:
                 "honour_last_event_id": honour_last_event_id,
                 "host": host,
                 "clock": clock,
-            }
+            },
+            agent is not None,
         )
+        self._work(self._native.agent_jobs(), agent)
         self._url = self._native.url
         self._api_key = self._native.api_key
         self._live_url = self._native.live_url
@@ -328,6 +342,41 @@ class Emulator:
         elif mapped is not None:
             self._native.scenario(mapped)
 
+    def agent(self, function: AgentFunction | None) -> None:
+        """Says who works on the tasks that start from now on and that no scenario plays.
+
+        The function gets an `AgentTask`, and an `Agent` to act with (`AsyncAgent` for an
+        `async` function): `think`, `step`, `ask`, `done`, `fail`, ... What it returns is the
+        result, unless it said `done` or `fail`; an exception ends the task as a failure
+        and is logged with its traceback.
+
+        A plain function runs in a daemon thread for each task. An `async` one runs on the
+        event loop (asyncio or trio) on which this is called, else on one in a daemon thread.
+        When its task is cancelled, the session deleted or the emulator closed, the next call
+        of the agent raises `TaskOver`; under asyncio another `await` is cancelled at once.
+
+        Args:
+            function: The function; None: the emulator's own agent.
+
+        Raises:
+            ConfigError: Not a function.
+
+        Example:
+            >>> def ask_first(task, agent):
+            ...     colour = agent.ask("Which colour?")
+            ...     agent.done({"summary": f"A {colour} mug"})
+            >>> emulator.agent(ask_first)
+        """
+        if function is not None:
+            _check_agent(function)
+        self._work(self._native.agent(function is not None), function)
+
+    def _work(self, jobs: _native.AgentJobs | None, function: AgentFunction | None) -> None:
+        if jobs is not None and function is not None:
+            from ._agent_run import work
+
+            work(jobs, function)
+
     def close(self) -> None:
         """Ends every connection and stops. Can be called twice."""
         self._native.close()
@@ -356,6 +405,15 @@ class Emulator:
 
     def __repr__(self) -> str:
         return f"Emulator(url={self.url!r})"
+
+
+def _check_agent(function: object) -> None:
+    """Refuses what is no function."""
+    if not callable(function):
+        raise ConfigError(
+            f"agent is not a function but {type(function).__name__}. Give a function, plain or "
+            "async, that takes the task and the agent."
+        )
 
 
 def _filter(

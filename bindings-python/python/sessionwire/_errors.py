@@ -27,6 +27,7 @@ __all__ = [
     "SessionwireError",
     "StreamError",
     "TaskError",
+    "TaskOver",
     "TaskTimeout",
     "UnprocessableEntityError",
     "WebhookError",
@@ -220,6 +221,15 @@ class TaskTimeout(SessionwireError, TimeoutError):
     def __init__(self, text: str = "") -> None:
         super().__init__(text)
         self.events = []
+
+
+class TaskOver(SessionwireError):
+    """Raised in a function that plays the emulator's agent: the task is no longer its own.
+
+    Attributes:
+        reason: `cancelled`, `deleted` (its session), `closed` (the emulator), or `ended`
+            (the function itself called `done` or `fail` before).
+    """
 
 
 class WebhookError(SessionwireError):

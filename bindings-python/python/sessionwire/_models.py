@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 __all__ = [
+    "AgentPage",
+    "AgentTask",
     "DeleteResult",
     "Message",
     "Messages",
@@ -324,6 +326,53 @@ class RecordedRequest(Model):
         from ._native import parse_json
 
         return parse_json(self.body)
+
+
+class AgentTask(Model):
+    """A task, as a function that plays the emulator's agent gets it.
+
+    Attributes:
+        text: What to do: the text of the message that started the task.
+        start_url: The page to start on, where the message names one; nobody opened it yet.
+        session_id: The session it runs in.
+        agent_name: The agent that the session was created with, such as `agi-0`.
+        extra: What else the session was created with: `goal`, `max_steps`, ...
+    """
+
+    __slots__ = ("text", "start_url", "session_id", "agent_name", "extra")
+
+    def __init__(
+        self,
+        text: str,
+        start_url: str | None,
+        session_id: str,
+        agent_name: str,
+        extra: dict[str, Any],
+    ) -> None:
+        self.text: str = text
+        self.start_url: str | None = start_url
+        self.session_id: str = session_id
+        self.agent_name: str = agent_name
+        self.extra: dict[str, Any] = extra
+
+
+class AgentPage(Model):
+    """A page that an agent opened.
+
+    Attributes:
+        url: Where it ended up, after redirects.
+        title: Its title; empty where it has none.
+        text: What is readable on it, one piece a line.
+        problem: Why it could not be opened or read; None if it could.
+    """
+
+    __slots__ = ("url", "title", "text", "problem")
+
+    def __init__(self, url: str, title: str, text: str, problem: str | None) -> None:
+        self.url: str = url
+        self.title: str = title
+        self.text: str = text
+        self.problem: str | None = problem
 
 
 class SessionFields:

@@ -10,7 +10,7 @@ from . import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable, Coroutine, Generator
     from contextlib import AbstractContextManager
     from typing import Any
 
@@ -21,6 +21,15 @@ def running() -> Any:
         return trio.lowlevel.current_trio_token()
     except RuntimeError:
         return None
+
+
+def spawn(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Runs a coroutine until it ends or trio does."""
+
+    async def run() -> None:
+        await coroutine
+
+    trio.lowlevel.spawn_system_task(run)
 
 
 class _Ready:

@@ -103,8 +103,7 @@ pub struct AgentPage {
 }
 
 /// The task is no longer the agent's: whatever it says is not heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskOver {
     /// A request cancelled the task.
@@ -115,6 +114,19 @@ pub enum TaskOver {
     Closed,
     /// The agent itself ended the task.
     Ended,
+}
+
+impl TaskOver {
+    /// The reason in a word: `cancelled`, `deleted`, `closed` or `ended`.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Deleted => "deleted",
+            Self::Closed => "closed",
+            Self::Ended => "ended",
+        }
+    }
 }
 
 impl fmt::Display for TaskOver {

@@ -1,0 +1,118 @@
+//! Tasks of an emulator whose agent is a Python function: they are taken from a
+//! queue, and what the function does is an operation like a client's request.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use sessionwire::ErrorKind;
+use sessionwire_emulator::{self as emulator, AgentCall};
+
+use crate::ops::{Operation, Value};
+use crate::runtime::{Bound as Own, Runtime};
+use crate::{error, json};
+
+/// The tasks that wait for the function.
+#[pyclass(frozen, module = "sessionwire._native")]
+#[derive(Debug)]
+pub(crate) struct AgentJobs {
+    own: Own<Arc<emulator::AgentJobs>>,
+}
+
+impl AgentJobs {
+    pub(crate) fn new(runtime: &'static Runtime, jobs: emulator::AgentJobs) -> Self {
+        Self {
+            own: Own::new(runtime, Arc::new(jobs)),
+        }
+    }
+}
+
+#[pymethods]
+impl AgentJobs {
+    /// Waits for a task: an AgentJob, or None once none will come any more.
+    fn next(&self, py: Python<'_>) -> PyResult<Operation> {
+        let jobs = self.own.get().ok_or_else(|| error::forked(py, "agent"))?;
+        let jobs = jobs.clone();
+        Ok(Operation::spawn(self.own.runtime(), async move {
+            Ok(Value::Job(jobs.next().await))
+        }))
+    }
+}
+
+/// One task to work on. Dropping it without `finish` ends the task as a failure.
+#[pyclass(frozen, module = "sessionwire._native")]
+#[derive(Debug)]
+pub(crate) struct AgentJob {
+    own: Own<Job>,
+}
+
+#[derive(Debug)]
+struct Job {
+    handle: emulator::AgentHandle,
+    task: String,
+    /// None once it is finished.
+    job: Mutex<Option<emulator::AgentJob>>,
+}
+
+impl AgentJob {
+    pub(crate) fn new(runtime: &'static Runtime, job: emulator::AgentJob) -> Self {
+        let job = Job {
+            handle: job.handle.clone(),
+            // Plain text and JSON always serialise.
+            task: serde_json::to_string(&job.task).unwrap_or_default(),
+            job: Mutex::new(Some(job)),
+        };
+        Self {
+            own: Own::new(runtime, job),
+        }
+    }
+
+    fn job(&self, py: Python<'_>) -> PyResult<&Job> {
+        self.own.get().ok_or_else(|| error::forked(py, "agent"))
+    }
+}
+
+#[pymethods]
+impl AgentJob {
+    /// The fields of the task.
+    #[getter]
+    fn task<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        json::parse(py, self.job(py)?.task.as_bytes())
+    }
+
+    /// Starts a call of the agent: `{"op": ..., ...}`.
+    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
+        let call: AgentCall = json::params(params, ErrorKind::InvalidRequest, "The agent's call")?;
+        let handle = self.job(py)?.handle.clone();
+        Ok(Operation::spawn(self.own.runtime(), async move {
+            Ok(Value::Said(handle.execute(call).await))
+        }))
+    }
+
+    /// Why the task is no longer the agent's, or None.
+    fn over(&self, py: Python<'_>) -> PyResult<Option<&'static str>> {
+        Ok(self.job(py)?.handle.over().map(emulator::TaskOver::reason))
+    }
+
+    /// Waits until it is; the operation's value is the reason.
+    fn wait_until_over(&self, py: Python<'_>) -> PyResult<Operation> {
+        let handle = self.job(py)?.handle.clone();
+        Ok(Operation::spawn(self.own.runtime(), async move {
+            let over = handle.wait_until_over().await;
+            Ok(Value::Said(Ok(over.reason().into())))
+        }))
+    }
+
+    /// Says how the work went: well, or with this error.
+    #[pyo3(signature = (error=None))]
+    fn finish(&self, error: Option<String>) {
+        let Some(job) = self.own.get() else { return };
+        let job = job
+            .job
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(job) = job {
+            job.finish(error.map_or(Ok(()), |error| Err(error.into())));
+        }
+    }
+}
