@@ -25,6 +25,7 @@ pub(crate) async fn run(
     check_host(&args)?;
     let options = Options {
         host: args.host,
+        allow_remote: args.allow_remote,
         port: args.port,
         api_keys: Some(args.api_key).filter(|keys| !keys.is_empty()),
         heartbeat_interval: args.heartbeat_interval,

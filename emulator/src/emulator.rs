@@ -7,7 +7,9 @@ use crate::request_filter::RequestFilter;
 use crate::requests::RecordedRequest;
 use crate::scenario::{Playing, Scenario, ScenarioError};
 use crate::state::{Server, lock};
-use crate::{agi, connection, live};
+use crate::webhooks::WebhookAttempt;
+use crate::{agi, connection, host, live};
+use axum::middleware::from_fn_with_state;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -23,8 +25,10 @@ const DEFAULT_KEY: &str = "emulator-key";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// The address to bind; loopback by default.
+    /// The address to bind; loopback by default, any other only with `allow_remote`.
     pub host: String,
+    /// Lets other machines use the emulator: without encryption, and its agent opens any page it is asked for.
+    pub allow_remote: bool,
     /// The port; 0: any free one.
     pub port: u16,
     /// The accepted keys; `None`: any non-empty key.
@@ -45,6 +49,8 @@ pub struct Options {
     pub init_delay: f64,
     /// Seconds before the second try of a webhook; doubled for the third.
     pub webhook_backoff: f64,
+    /// Seconds that a webhook's receiver has for its answer.
+    pub webhook_timeout: f64,
     /// What the agent does; `None`: the built-in agent works on every task.
     pub scenario: Option<Scenario>,
     /// The same, read from a file when the emulator starts: JSON or YAML.
@@ -62,6 +68,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             host: "127.0.0.1".to_owned(),
+            allow_remote: false,
             port: 0,
             api_keys: None,
             barred_keys: Vec::new(),
@@ -72,6 +79,7 @@ impl Default for Options {
             honour_last_event_id: false,
             init_delay: 0.0,
             webhook_backoff: 1.0,
+            webhook_timeout: 10.0,
             scenario: None,
             scenario_file: None,
             agent: None,
@@ -102,6 +110,7 @@ impl Options {
             ("step_delay", self.step_delay, 0.0),
             ("init_delay", self.init_delay, 0.0),
             ("webhook_backoff", self.webhook_backoff, 0.0),
+            ("webhook_timeout", self.webhook_timeout, 0.001),
         ] {
             if !(least..=86_400.0).contains(&value) {
                 return bad(format!(
@@ -155,6 +164,7 @@ impl std::error::Error for StartError {}
 pub struct Emulator {
     server: Arc<Server>,
     api_key: String,
+    is_remote: bool,
 }
 
 /// Without the key.
@@ -180,7 +190,8 @@ impl Emulator {
                 options.host, options.port
             ))
         };
-        let listener = TcpListener::bind((options.host.as_str(), options.port))
+        let addresses = host::addresses(&options).await.map_err(StartError)?;
+        let listener = TcpListener::bind(addresses.as_slice())
             .await
             .map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
@@ -212,10 +223,20 @@ impl Emulator {
                 StartError(format!("the fault `{text}` cannot be used: {error}"))
             })?;
         }
-        let router = agi::router(&server).merge(live::router(&server));
+        let router = agi::router(&server)
+            .merge(live::router(&server))
+            .layer(from_fn_with_state(server.clone(), host::guard));
         server.spawn(connection::accept(server.clone(), listener, router));
-        tracing::info!(%address, "the emulator listens");
-        Ok(Self { server, api_key })
+        if address.ip().is_loopback() {
+            tracing::info!(%address, "the emulator listens");
+        } else {
+            tracing::warn!(%address, "the emulator listens: other machines can use it, without encryption");
+        }
+        Ok(Self {
+            server,
+            api_key,
+            is_remote: !address.ip().is_loopback(),
+        })
     }
 
     /// Where it listens, such as `http://127.0.0.1:49152`; the AGI endpoints are below `/v1`.
@@ -228,6 +249,12 @@ impl Emulator {
     #[must_use]
     pub fn live_url(&self) -> &str {
         self.server.live.url()
+    }
+
+    /// Whether other machines can use it: it was started with `allow_remote` and a host that is not loopback.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.is_remote
     }
 
     /// A key it accepts.
@@ -308,6 +335,12 @@ impl Emulator {
     /// agent.
     pub fn agent(&self, agent: Option<Agent>) {
         *lock(&self.server.agent) = agent;
+    }
+
+    /// The attempts to deliver webhooks, as they ended: the last 10,000.
+    #[must_use]
+    pub fn webhook_attempts(&self) -> Vec<WebhookAttempt> {
+        lock(&self.server.webhooks).list()
     }
 
     /// The number of event streams that are open now.

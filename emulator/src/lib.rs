@@ -34,6 +34,8 @@
 //!   user id and restores the default environment of the key that asks, since the API never tells a user id.
 //! - A task of a script or of one's own agent with a `start_url` shows that address in the browser without fetching it.
 //! - On a fast clock ([`Clock::Fast`]) each session has its own time, which moves with its agent's waits alone.
+//! - A request for a host that is neither `localhost` nor an address is refused (421), so that no web page reaches the
+//!   emulator by a name of its own; with [`Options::allow_remote`] every name is fine.
 //! - The session limit counts all sessions that are not deleted.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
@@ -44,6 +46,7 @@ mod clock;
 mod connection;
 mod emulator;
 mod faults;
+mod host;
 mod live;
 mod page;
 mod request_filter;
@@ -64,3 +67,4 @@ pub use regex_lite::Regex;
 pub use request_filter::RequestFilter;
 pub use requests::RecordedRequest;
 pub use scenario::{Branch, Match, SCENARIO_SCHEMA, Scenario, ScenarioError, ScriptedTask, Step};
+pub use webhooks::{WebhookAttempt, WebhookOutcome};

@@ -11,6 +11,8 @@ use tokio::sync::watch;
 const KEPT: usize = 100_000;
 /// How much of a body is kept.
 const BODY: usize = 64 * 1024;
+/// Headers that some put a key in.
+const SECRET: [&str; 3] = ["x-api-key", "api-key", "x-auth-token"];
 
 /// A request the emulator received, and the status it answered with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,11 +41,12 @@ impl RecordedRequest {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Self {
+        let key = key(headers);
         Self {
             method: method.to_owned(),
-            path: path.to_owned(),
-            query: query.to_owned(),
-            headers: readable(headers),
+            path: without(path, key),
+            query: without(query, key),
+            headers: readable(headers, key),
             body: String::from_utf8_lossy(&body[..body.len().min(BODY)]).into_owned(),
             status: None,
             received_at: Timestamp::now().to_string(),
@@ -51,13 +54,26 @@ impl RecordedRequest {
     }
 }
 
-fn readable(headers: &HeaderMap) -> BTreeMap<String, String> {
+/// The key of a request, if it is long enough not to be a part of anything by chance.
+fn key(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let key = value.rsplit(' ').next().unwrap_or(value);
+    (key.len() >= 8).then_some(key)
+}
+
+/// Hides a key that came where none belongs.
+fn without(text: &str, key: Option<&str>) -> String {
+    key.map_or_else(|| text.to_owned(), |key| text.replace(key, "***"))
+}
+
+fn readable(headers: &HeaderMap, key: Option<&str>) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in headers {
         let value = match *name {
-            header::AUTHORIZATION => "Bearer ***".into(),
-            header::PROXY_AUTHORIZATION | header::COOKIE => "***".into(),
-            _ => String::from_utf8_lossy(value.as_bytes()),
+            header::AUTHORIZATION => "Bearer ***".to_owned(),
+            header::PROXY_AUTHORIZATION | header::COOKIE => "***".to_owned(),
+            _ if SECRET.contains(&name.as_str()) => "***".to_owned(),
+            _ => without(&String::from_utf8_lossy(value.as_bytes()), key),
         };
         let entry = all.entry(name.as_str().to_owned()).or_default();
         if !entry.is_empty() {

@@ -8,6 +8,7 @@ use crate::live;
 use crate::requests::RequestLog;
 use crate::scenario::{Playing, Scenario};
 use crate::web::Web;
+use crate::webhooks::Deliveries;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::AtomicUsize;
@@ -32,6 +33,7 @@ pub(crate) struct Server {
     pub(crate) agent: Mutex<Option<Agent>>,
     pub(crate) open_streams: AtomicUsize,
     pub(crate) web: Web,
+    pub(crate) webhooks: Mutex<Deliveries>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     runtime: Handle,
@@ -53,6 +55,7 @@ impl Server {
             agent: Mutex::new(options.agent.take()),
             open_streams: AtomicUsize::new(0),
             web: Web::default(),
+            webhooks: Mutex::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             options,

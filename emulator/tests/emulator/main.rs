@@ -8,6 +8,7 @@ mod lifecycle;
 mod live;
 mod own_agent;
 mod requests;
+mod safety;
 mod scenarios;
 mod snapshots;
 mod streams;

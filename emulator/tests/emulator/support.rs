@@ -65,6 +65,7 @@ pub(crate) fn fault(value: impl Into<Value>) -> Fault {
 pub(crate) struct Client {
     address: String,
     key: String,
+    host: Option<String>,
 }
 
 #[derive(Debug)]
@@ -93,6 +94,15 @@ impl Client {
         Self {
             address: emulator.url().trim_start_matches("http://").to_owned(),
             key: format!("Bearer {key}"),
+            host: None,
+        }
+    }
+
+    /// Names another host than the one it connects to.
+    pub(crate) fn for_host(&self, host: &str) -> Self {
+        Self {
+            host: Some(host.to_owned()),
+            ..self.clone()
         }
     }
 
@@ -112,7 +122,8 @@ impl Client {
         body: Option<&str>,
     ) -> io::Result<TcpStream> {
         let mut socket = TcpStream::connect(&self.address).await?;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
+        let host = self.host.as_ref().unwrap_or(&self.address);
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n");
         if !self.key.is_empty() {
             head += &format!("authorization: {}\r\n", self.key);
         }
@@ -453,6 +464,7 @@ pub(crate) fn ids(events: &[Event]) -> Vec<u64> {
 /// A request that a [`Site`] received.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
+    pub(crate) at: std::time::Instant,
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: HashMap<String, String>,
@@ -556,6 +568,7 @@ async fn serve(mut socket: TcpStream, answer: impl Fn(Received) -> Reply) {
     }
     let body = String::from_utf8(buffer[end + 4..].to_vec()).unwrap();
     let (status, headers, content) = answer(Received {
+        at: std::time::Instant::now(),
         method,
         path,
         headers,

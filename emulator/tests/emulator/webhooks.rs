@@ -2,8 +2,9 @@
 
 use crate::support::*;
 use serde_json::{Value, json};
-use sessionwire_emulator::Options;
+use sessionwire_emulator::{Clock, Emulator, Options, WebhookOutcome};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 fn options() -> Options {
     Options {
@@ -49,9 +50,6 @@ async fn each_event_has_its_documented_shape() {
         (request.method.as_str(), request.path.as_str()),
         ("POST", "/hook?token=t")
     );
-    assert_eq!(request.headers["content-type"], "application/json");
-    assert_eq!(request.headers["x-event-type"], "session.created");
-    assert_eq!(request.headers["user-agent"], "AgencyAPI-Webhooks/1.0");
 
     client.task(&session, "ask me").await;
     let started = one(&site, "task.started").await;
@@ -110,6 +108,44 @@ async fn each_event_has_its_documented_shape() {
     // An answer starts no task; three tasks did.
     assert_eq!(bodies(&site, "task.started").len(), 3);
     assert_eq!(bodies(&site, "session.status_changed").len(), 3);
+    // All seven kinds came, each with the documented headers.
+    let received = site.received();
+    let mut kinds: Vec<&str> = received
+        .iter()
+        .map(|request| request.headers["x-event-type"].as_str())
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(
+        kinds,
+        [
+            "session.created",
+            "session.deleted",
+            "session.status_changed",
+            "task.completed",
+            "task.error",
+            "task.question",
+            "task.started"
+        ]
+    );
+    for request in received {
+        let body: Value = serde_json::from_str(&request.body).unwrap();
+        assert_eq!(
+            request.headers["x-event-type"],
+            body["event"].as_str().unwrap()
+        );
+        assert_eq!(request.headers["content-type"], "application/json");
+        assert_eq!(request.headers["user-agent"], "AgencyAPI-Webhooks/1.0");
+        for name in [
+            "authorization",
+            "x-signature",
+            "x-webhook-signature",
+            "x-delivery-id",
+        ] {
+            assert!(!request.headers.contains_key(name), "{name}");
+        }
+        assert_eq!(body["session"]["id"], session);
+    }
 }
 
 #[tokio::test]
@@ -196,4 +232,202 @@ async fn an_unreachable_receiver_harms_nobody() {
     client.until_execution(&session, "waiting_for_input").await;
     client.task(&session, "x").await;
     assert_eq!(client.result(&session).await["summary"], "Bought x");
+}
+
+/// A receiver that fails so often before it accepts.
+async fn failing(times: usize) -> Site {
+    let tries = AtomicUsize::new(0);
+    Site::start(move |_| {
+        let accepts = tries.fetch_add(1, Ordering::Relaxed) >= times;
+        (if accepts { 200 } else { 500 }, vec![], vec![])
+    })
+    .await
+}
+
+/// Waits for so many attempts: number, outcome, seconds from the first, seconds to the next.
+async fn attempts(
+    emulator: &Emulator,
+    count: usize,
+) -> Vec<(u32, WebhookOutcome, f64, Option<f64>)> {
+    let attempts = eventually(|| async {
+        let attempts = emulator.webhook_attempts();
+        (attempts.len() >= count).then_some(attempts)
+    })
+    .await;
+    let seconds = |at: &str| {
+        let number = |range: std::ops::Range<usize>| at[range].parse::<f64>().unwrap();
+        number(11..13) * 3600.0 + number(14..16) * 60.0 + number(17..23)
+    };
+    let first = seconds(&attempts[0].at);
+    attempts
+        .iter()
+        .map(|attempt| {
+            // Counted over midnight too, in whole milliseconds.
+            let after = (seconds(&attempt.at) - first).rem_euclid(86_400.0);
+            let after = (after * 1000.0).round() / 1000.0;
+            (attempt.attempt, attempt.outcome, after, attempt.retry_in)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_third_try_comes_at_the_documented_time() {
+    let site = failing(2).await;
+    let emulator = start(quick()).await;
+    Client::new(&emulator)
+        .session(json!({"webhook_url": site.url}))
+        .await;
+    let attempts = attempts(&emulator, 3).await;
+    let outcomes: Vec<_> = attempts
+        .iter()
+        .map(|attempt| (attempt.0, attempt.1, attempt.3))
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            (1, WebhookOutcome::Retry, Some(1.0)),
+            (2, WebhookOutcome::Retry, Some(2.0)),
+            (3, WebhookOutcome::Delivered, None)
+        ]
+    );
+    // As the receiver saw it: never sooner than after 1 s, and after 2 s more.
+    let times: Vec<_> = site.received().iter().map(|request| request.at).collect();
+    assert_eq!(times.len(), 3);
+    assert!(times[1] - times[0] >= Duration::from_secs(1));
+    assert!(times[2] - times[1] >= Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn on_a_fast_clock_the_retries_take_no_time_but_keep_theirs() {
+    let site = failing(2).await;
+    let emulator = start(Options {
+        clock: Clock::Fast,
+        ..quick()
+    })
+    .await;
+    Client::new(&emulator)
+        .session(json!({"webhook_url": site.url}))
+        .await;
+    assert_eq!(
+        attempts(&emulator, 3).await,
+        [
+            (1, WebhookOutcome::Retry, 0.0, Some(1.0)),
+            (2, WebhookOutcome::Retry, 1.0, Some(2.0)),
+            (3, WebhookOutcome::Delivered, 3.0, None)
+        ]
+    );
+    let failed = start(Options {
+        clock: Clock::Fast,
+        ..quick()
+    })
+    .await;
+    let site = failing(9).await;
+    Client::new(&failed)
+        .session(json!({"webhook_url": site.url}))
+        .await;
+    assert_eq!(
+        attempts(&failed, 3).await[2],
+        (3, WebhookOutcome::FailedPermanently, 3.0, None)
+    );
+}
+
+#[tokio::test]
+async fn a_receiver_that_does_not_answer_in_time_is_tried_again() {
+    // It accepts connections, and that is all.
+    let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", deaf.local_addr().unwrap());
+    let emulator = start(Options {
+        clock: Clock::Fast,
+        webhook_timeout: 0.05,
+        ..quick()
+    })
+    .await;
+    Client::new(&emulator)
+        .session(json!({"webhook_url": url}))
+        .await;
+    let attempts = attempts(&emulator, 3).await;
+    let times: Vec<f64> = attempts.iter().map(|attempt| attempt.2).collect();
+    assert_eq!(times, [0.0, 1.05, 3.1]);
+    let last = emulator.webhook_attempts().remove(2);
+    assert_eq!(
+        (last.status, last.outcome),
+        (None, WebhookOutcome::FailedPermanently)
+    );
+    assert_eq!(last.error.as_deref(), Some("no answer within 0.05 seconds"));
+    assert_eq!(Options::default().webhook_timeout, 10.0, "as documented");
+}
+
+#[tokio::test]
+async fn a_slow_delivery_holds_up_neither_the_api_nor_the_next_event() {
+    let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let emulator = start(options()).await;
+    let client = Client::new(&emulator);
+    let url = format!("http://{}/", deaf.local_addr().unwrap());
+    let session = client.session(json!({"webhook_url": url})).await;
+    client.task(&session, "ask").await;
+    client.until_execution(&session, "waiting_for_input").await;
+    // The first event is still unanswered, and the next two are there as well.
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        waiting.push(within(deaf.accept()).await.unwrap());
+    }
+    assert_eq!(emulator.webhook_attempts(), []);
+}
+
+#[tokio::test]
+async fn only_the_address_a_session_names_is_called() {
+    let (own, other) = (
+        Site::start(|_| (200, vec![], vec![])).await,
+        Site::start(|_| (200, vec![], vec![])).await,
+    );
+    let emulator = start(options()).await;
+    let client = Client::new(&emulator);
+    let silent = client.session(json!({})).await;
+    let named = client.session(json!({"webhook_url": own.url})).await;
+    let elsewhere = client.session(json!({"webhook_url": other.url})).await;
+    for session in [&silent, &named, &elsewhere] {
+        client.task(session, "fail").await;
+        client.until_execution(session, "error").await;
+        client.delete(&format!("/sessions/{session}")).await;
+    }
+    // created, started, error, deleted
+    eventually(|| async { (emulator.webhook_attempts().len() == 8).then_some(()) }).await;
+    for (site, session) in [(&own, &named), (&other, &elsewhere)] {
+        let received = site.received();
+        assert_eq!(received.len(), 4);
+        for request in received {
+            let body: Value = serde_json::from_str(&request.body).unwrap();
+            assert_eq!(body["session"]["id"], **session);
+        }
+    }
+    assert!(
+        emulator
+            .webhook_attempts()
+            .iter()
+            .all(|attempt| attempt.session_id != silent)
+    );
+}
+
+#[tokio::test]
+async fn a_cancel_while_initializing_changes_no_status_and_says_nothing() {
+    let site = Site::start(|_| (200, vec![], vec![])).await;
+    let emulator = start(Options {
+        init_delay: 3600.0,
+        ..options()
+    })
+    .await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({"webhook_url": site.url})).await;
+    client.task(&session, "go").await;
+    assert_eq!(
+        client
+            .command(&format!("/sessions/{session}/cancel"))
+            .await
+            .status,
+        200
+    );
+    client.delete(&format!("/sessions/{session}")).await;
+    // created, started, deleted
+    eventually(|| async { (emulator.webhook_attempts().len() == 3).then_some(()) }).await;
+    assert_eq!(bodies(&site, "session.status_changed"), Vec::<Value>::new());
 }
