@@ -17,6 +17,7 @@ mod client;
 mod emulator;
 mod stream;
 mod task;
+mod webhooks;
 
 use napi::bindgen_prelude::create_custom_tokio_runtime;
 

@@ -14,6 +14,7 @@ mod ops;
 mod runtime;
 mod stream;
 mod task;
+mod webhooks;
 
 use pyo3::prelude::*;
 use sessionwire::ErrorKind;
@@ -43,6 +44,8 @@ mod _native {
     use super::stream::EventStream;
     #[pymodule_export]
     use super::task::Task;
+    #[pymodule_export]
+    use super::webhooks::{Deduplicator, parse_webhook, verify_webhook, webhook_url};
     #[pymodule_export]
     use super::{check, cli_main, parse_json};
 

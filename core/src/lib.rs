@@ -14,7 +14,7 @@
 //! # }
 //! ```
 //!
-//! The pure parts ([`sse`], [`stream::resume`], [`transport::retry`]) do no I/O
+//! The pure parts ([`sse`], [`stream::resume`], [`transport::retry`], [`webhooks`]) do no I/O
 //! and can be tested and fuzzed from outside.
 
 #![forbid(unsafe_code)]
@@ -25,6 +25,7 @@ mod error;
 pub mod sse;
 pub mod stream;
 pub mod transport;
+pub mod webhooks;
 
 pub use config::{ClientConfig, ClientOptions, OptionChanges};
 pub use error::{Error, ErrorKind, Result};

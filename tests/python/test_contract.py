@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import inspect
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ import pytest
 
 import sessionwire
 from helpers import RawStream
-from sessionwire import Agi, AsyncAgi, Emulator
+from sessionwire import Agi, AsyncAgi, Emulator, webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -388,3 +390,112 @@ def test_sse(case: dict[str, Any], sse_events: dict[str, list[Any]]) -> None:
 def test_sse_async(case: dict[str, Any], sse_events_async: dict[str, list[Any]]) -> None:
     got = [(event.type, event.raw, event.id) for event in sse_events_async[case["id"]]]
     assert got == frames(case)
+
+
+def deep(described: Any) -> Any:
+    """A JSON value in which long texts are described."""
+    if isinstance(described, dict) and "repeat" not in described:
+        return {name: deep(field) for name, field in described.items()}
+    return value(described)
+
+
+def webhook_body(described: dict[str, Any]) -> str | bytes:
+    filled = deep(described)
+    if "bytes" in filled:
+        return bytes.fromhex(filled["bytes"])
+    return str(filled["text"]) if "text" in filled else json.dumps(filled)
+
+
+def plain(event: Any) -> dict[str, Any]:
+    """An event as the cases describe it."""
+    fields = dataclasses.asdict(event)
+    for place, name in ((fields, "timestamp"), (fields["session"], "created_at")):
+        raw = place["extra"].pop(name, "" if name == "timestamp" else None)
+        moment = place[name]
+        place[name] = raw if moment is None else moment
+    return fields
+
+
+def as_times(expect: dict[str, Any]) -> dict[str, Any]:
+    def moment(text: Any) -> Any:
+        try:
+            return datetime.fromisoformat(text)
+        except (TypeError, ValueError):
+            return text
+
+    session = {**expect["session"], "created_at": moment(expect["session"]["created_at"])}
+    return {**expect, "timestamp": moment(expect["timestamp"]), "session": session}
+
+
+def parse_case(case: dict[str, Any]) -> None:
+    sent = webhook_body(case["body"])
+    forms: list[Any] = [sent]
+    if isinstance(sent, str):
+        data = sent.encode()
+        forms += [data, bytearray(data), memoryview(data)]
+    for form in forms:
+        if "error" in case:
+            with pytest.raises(webhooks.WebhookError) as caught:
+                webhooks.parse(form, case.get("headers"))
+            check(caught.value, case["error"])
+            continue
+        event = webhooks.parse(form, case.get("headers"))
+        expect = as_times(deep(case["expect"]))
+        assert isinstance(event, webhooks.UnknownEvent) == expect.pop("unknown", False)
+        found = plain(event)
+        assert found.pop("key") == event.key
+        # What an event of an unknown kind has under a known name stays where it was.
+        assert {**found["extra"]} == {
+            name: field for name, field in expect["extra"].items() if name != "timestamp"
+        }
+        found.pop("extra")
+        expect.pop("extra")
+        if isinstance(event, webhooks.UnknownEvent):
+            found.pop("timestamp")
+            expect.pop("timestamp")
+        assert found == expect
+
+
+def deduplicate_case(case: dict[str, Any]) -> None:
+    repeats = webhooks.Deduplicator(**{k: case[k] for k in ("capacity",) if k in case})
+    found = []
+    event: Any = None
+    for item in case["bodies"]:
+        if item == "forget":
+            repeats.forget(event)
+            continue
+        event = webhooks.parse(json.dumps(item))
+        found.append(repeats.is_repeat(event))
+    assert found == case["expect"]
+
+
+def webhook_case(case: dict[str, Any]) -> None:
+    match case["call"]:
+        case "parse":
+            parse_case(case)
+        case "url" if "error" in case:
+            with pytest.raises(sessionwire.InvalidRequestError) as caught:
+                webhooks.url(value(case["base"]), case["secret"])
+            check(caught.value, case["error"])
+        case "url":
+            assert webhooks.url(case["base"], case["secret"]) == case["expect"]
+        case "verify":
+            assert webhooks.verify(case["target"], case["secret"]) is case["expect"]
+        case "deduplicate":
+            deduplicate_case(case)
+        case other:
+            raise AssertionError(other)
+
+
+@pytest.mark.parametrize("case", cases("webhooks.json"))
+def test_webhooks(case: dict[str, Any]) -> None:
+    webhook_case(case)
+
+
+@pytest.mark.parametrize("case", cases("webhooks.json"))
+def test_webhooks_async(case: dict[str, Any]) -> None:
+    # The functions are the same ones; here they run inside an event loop.
+    async def main() -> None:
+        webhook_case(case)
+
+    asyncio.run(main())

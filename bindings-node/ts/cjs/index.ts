@@ -108,3 +108,4 @@ export {
 export { type CreateSessionOptions, Sessions } from "./sessions.js";
 export { EventStream } from "./stream.js";
 export { type ResultOptions, type RunTaskOptions, type StartTaskOptions, Task } from "./task.js";
+export * as webhooks from "./webhooks.js";

@@ -67,12 +67,21 @@ export interface NativeEmulator {
   close(): Promise<void>;
 }
 
+export interface NativeDeduplicator {
+  isRepeat(key: string): boolean;
+  forget(key: string): void;
+}
+
 export interface Native {
   Client: {
     open(options: string, environment: (name: string) => string | null): NativeClient | ErrorInfo;
   };
   Emulator: { start(options: string): Promise<NativeEmulator | ErrorInfo> };
+  Deduplicator: { ofCapacity(capacity: number): NativeDeduplicator };
   check(params: string): ErrorInfo | null;
+  parseWebhook(body: string | Uint8Array, eventType?: string): string | ErrorInfo;
+  webhookUrl(base: string, secret: string): string | ErrorInfo;
+  verifyWebhook(urlOrToken: string, secret: string): boolean;
   runCli(args: string[]): number;
 }
 

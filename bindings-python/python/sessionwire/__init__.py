@@ -72,6 +72,7 @@ from ._native import EventStream, __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import webhooks
     from ._async_agent import AsyncAgent
     from ._async_client import AsyncAgi, AsyncSession, AsyncSessions, AsyncTask
     from ._wait_async import AsyncEventStream
@@ -135,6 +136,7 @@ __all__ = [
     "UserEvent",
     "WebhookError",
     "__version__",
+    "webhooks",
 ]
 
 _atexit.register(_native.shut_down)
@@ -150,6 +152,10 @@ def __getattr__(name: str) -> object:
                 if hasattr(module, found):
                     globals()[found] = getattr(module, found)
         return globals()[name]
+    if name == "webhooks":
+        from importlib import import_module
+
+        return import_module(".webhooks", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

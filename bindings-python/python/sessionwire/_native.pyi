@@ -11,6 +11,7 @@ __all__ = [
     "AgentJobs",
     "Bridge",
     "Client",
+    "Deduplicator",
     "DoneEvent",
     "Emulator",
     "ErrorEvent",
@@ -31,7 +32,10 @@ __all__ = [
     "check",
     "cli_main",
     "parse_json",
+    "parse_webhook",
     "shut_down",
+    "verify_webhook",
+    "webhook_url",
 ]
 
 __version__: Final[str]
@@ -44,6 +48,15 @@ def check(params: dict[str, Any]) -> None:
 
 def parse_json(text: str) -> Any:
     """Parses a JSON text; raises ValueError where it is none."""
+
+def parse_webhook(body: bytes, event_type: str | None = None) -> dict[str, Any]:
+    """Reads a webhook's body; its fields as a dict."""
+
+def webhook_url(base: str, secret: str) -> str:
+    """An address with a token."""
+
+def verify_webhook(url_or_token: str, secret: str) -> bool:
+    """Whether an address has the token of this secret."""
 
 def shut_down() -> None:
     """Ends every operation and the runtime."""
@@ -198,6 +211,14 @@ class Bridge:
     def fileno(self) -> int: ...
     def is_own_process(self) -> bool: ...
     def drain(self) -> list[int]: ...
+
+@final
+class Deduplicator:
+    """The keys of deliveries that came before."""
+
+    def __new__(cls, capacity: int) -> Deduplicator: ...
+    def is_repeat(self, key: str) -> bool: ...
+    def forget(self, key: str) -> None: ...
 
 @final
 class Operation:

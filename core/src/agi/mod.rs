@@ -7,7 +7,7 @@ mod models;
 mod screenshot;
 mod session;
 mod task;
-mod validate;
+pub(crate) mod validate;
 
 pub use client::Client;
 pub use events::{Event, EventType};

@@ -39,7 +39,7 @@ pub(super) fn message(message: &str, start_url: Option<&str>) -> Result<()> {
     start_url.map_or(Ok(()), |url| url_length("start_url", url))
 }
 
-pub(super) fn web_url(name: &str, text: &str) -> Result<()> {
+pub(crate) fn web_url(name: &str, text: &str) -> Result<()> {
     url_length(name, text)?;
     let bad = |why: String| {
         Error::invalid(format!(

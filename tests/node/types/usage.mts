@@ -22,6 +22,7 @@ import {
   TaskError,
   type TaskResult,
   TaskTimeout,
+  webhooks,
 } from "sessionwire";
 
 /** Compiles only if the two types are the same. */
@@ -181,4 +182,32 @@ export async function mistakes(client: Agi, session: Session): Promise<void> {
   const options: CreateSessionOptions = { maxSteps: 5, extraBody: { anything: [1] } };
   // @ts-expect-error a number
   options.maxSteps = "5";
+}
+
+// Webhooks.
+export function receives(request: Request, body: ArrayBuffer, raw: Buffer): void {
+  const event = webhooks.parse(body, request.headers);
+  same<typeof event, webhooks.WebhookEvent>(true);
+  same<typeof event.session.id, string>(true);
+  switch (event.type) {
+    case "task.question":
+      same<typeof event.question, string>(true);
+      same<typeof event.context, Record<string, unknown>>(true);
+      break;
+    case "task.completed":
+      same<typeof event.result.message, string>(true);
+      break;
+    case "session.status_changed":
+      same<typeof event.oldStatus, webhooks.WebhookSession["status"]>(true);
+      break;
+    default:
+      // @ts-expect-error another kind's field
+      event.question;
+  }
+  const headers: import("node:http").IncomingHttpHeaders = {};
+  webhooks.parse(raw, headers);
+  // @ts-expect-error a parsed body
+  webhooks.parse({ event: "task.started" });
+  same<boolean, ReturnType<webhooks.Deduplicator["isRepeat"]>>(true);
+  webhooks.verify(request.url, "secret");
 }

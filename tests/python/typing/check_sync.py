@@ -31,6 +31,7 @@ from sessionwire import (
     TaskTimeout,
     ThoughtEvent,
     UnknownEvent,
+    webhooks,
 )
 
 
@@ -161,3 +162,25 @@ def emulators() -> None:
         emulator.requests(path=b"/v1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert_type(emulator.open_streams, int)
         emulator.fail(on="events", cut_after=7)
+
+
+def receives(body: bytes, headers: dict[str, str]) -> None:
+    event = webhooks.parse(body, headers)
+    assert_type(event, webhooks.WebhookEvent)
+    assert_type(event.session.id, str)
+    assert_type(event.timestamp, datetime | None)
+    match event:
+        case webhooks.TaskQuestionEvent(question=question, context=context):
+            assert_type(question, str)
+            assert_type(context, dict[str, Any])
+        case webhooks.TaskCompletedEvent(result=webhooks.TaskOutcome(message=message)):
+            assert_type(message, str)
+        case webhooks.UnknownEvent():
+            assert_type(event.type, str)
+        case _:
+            assert_type(event.extra, dict[str, Any])
+    event.key = "x"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    webhooks.parse({"event": 1})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type(webhooks.Deduplicator(100).is_repeat(event), bool)
+    assert_type(webhooks.verify(None, "secret"), bool)
+    assert_type(webhooks.url("https://x.example", "secret"), str)

@@ -139,3 +139,18 @@ pub fn check(id: &str, error: &Error, expect: &Value) {
         }
     }
 }
+
+/// A value of a case: as it stands, or a long text described.
+pub fn value(described: &Value) -> Value {
+    match described.get("repeat").and_then(Value::as_str) {
+        Some(part) => {
+            let count = described["count"].as_u64().unwrap() as usize;
+            let prefix = described
+                .get("prefix")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            json!(format!("{prefix}{}", part.repeat(count)))
+        }
+        None => described.clone(),
+    }
+}

@@ -10,23 +10,8 @@ use sessionwire::agi::{
 use sessionwire_tests::cases::passed;
 use sessionwire_tests::raw::raw_stream;
 use sessionwire_tests::{
-    build, cases_of, check, client_with, emulator, emulator_with, fail, script, session,
+    build, cases_of, check, client_with, emulator, emulator_with, fail, script, session, value,
 };
-
-/// A value of a case: as it stands, or a long text described.
-fn value(described: &Value) -> Value {
-    match described.get("repeat").and_then(Value::as_str) {
-        Some(part) => {
-            let count = described["count"].as_u64().unwrap() as usize;
-            let prefix = described
-                .get("prefix")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            json!(format!("{prefix}{}", part.repeat(count)))
-        }
-        None => described.clone(),
-    }
-}
 
 fn text(args: &Value, name: &str) -> String {
     value(&args[name]).as_str().unwrap_or_default().to_owned()

@@ -86,6 +86,7 @@ fn the_pure_parts_of_the_core_do_no_io() {
         "transport/retry.rs",
         "transport/redirect.rs",
         "transport/secret.rs",
+        "webhooks.rs",
         "agi/models.rs",
         "agi/events.rs",
         "agi/validate.rs",
