@@ -204,6 +204,15 @@ chaos: $(VENV)/.built dist/.built chaos-dev ## streams cut CHAOS_CUTS (10000) ti
 	$(BIN)/python tests/python/chaos.py $(CHAOS_EVENTS) $(CHAOS_CUTS) async
 	node tests/node/chaos.mjs $(CHAOS_EVENTS) $(CHAOS_CUTS)
 
+SOAK_COUNT ?= 100000
+
+.PHONY: soak
+soak: $(VENV)/.built dist/.built chaos-dev ## memory over SOAK_COUNT (100000) streams and requests, a flood, Ctrl-C, close
+	$(BIN)/python tests/python/soak.py sync $(SOAK_COUNT)
+	$(BIN)/python tests/python/soak.py async $(SOAK_COUNT)
+	node --expose-gc tests/node/soak.mjs $(SOAK_COUNT)
+	$(CARGO_TARGET_DIR)/debug/sessionwire-soak close 200
+
 .PHONY: bench
 bench: | check-machine ## measure against the peers (minutes)
 	$(PYTHON) bench/run.py

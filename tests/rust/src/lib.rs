@@ -6,6 +6,7 @@ pub mod cases;
 pub mod chaos;
 pub mod proxy;
 pub mod raw;
+pub mod soak;
 
 use std::path::Path;
 
