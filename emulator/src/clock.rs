@@ -61,6 +61,10 @@ impl Timestamp {
         Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
+    pub(crate) fn as_millis(self) -> u64 {
+        self.0
+    }
+
     pub(crate) fn plus(self, time: Duration) -> Self {
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(ms))

@@ -141,7 +141,8 @@ async fn serve(socket: TcpStream, router: axum::Router) {
         // One flat buffer instead of a list of chunks: thousands of small events leave in one system call.
         .writev(false)
         .max_buf_size(WRITE_BUFFER)
-        .serve_connection(TokioIo::new(wire), service);
+        .serve_connection(TokioIo::new(wire), service)
+        .with_upgrades();
     tokio::select! {
         biased;
         () = connection.0.now.notified() => {}

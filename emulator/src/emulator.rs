@@ -8,7 +8,7 @@ use crate::requests::RecordedRequest;
 use crate::scenario::{Playing, Scenario, ScenarioError};
 use crate::state::{Server, lock};
 use crate::webhooks::WebhookAttempt;
-use crate::{agi, connection, host, live};
+use crate::{agi, connection, host, live, raccoon};
 use axum::middleware::from_fn_with_state;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -62,6 +62,35 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// How time passes: for steps, delays, the initialization, heartbeats and timestamps.
     pub clock: Clock,
+    /// Raccoon: how many turns of a key run at once.
+    pub max_turns: usize,
+    /// Raccoon: turns above `max_turns` wait for their place instead of getting 429.
+    pub queue_turns: bool,
+    /// Raccoon: the largest upload, in bytes; above it: 413.
+    pub upload_limit: u64,
+    /// Raccoon: what a WebSocket makes of `last_stream_entry_id`.
+    pub resume: Resume,
+    /// Raccoon: the events on a WebSocket carry a `stream_entry_id`, as those in the history always do.
+    pub entry_ids: bool,
+    /// Raccoon: seconds between the pings on a WebSocket.
+    pub ping_interval: f64,
+    /// Raccoon: answer a message that is not understood with an error instead of ignoring it.
+    pub strict_frames: bool,
+    /// Raccoon: offer `DELETE /message/{message_id}/abort`, which an earlier revision had.
+    pub abort_endpoint: bool,
+}
+
+/// What a WebSocket makes of the `last_stream_entry_id` it is opened with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resume {
+    /// It sends the events after that entry.
+    #[default]
+    Honoured,
+    /// It sends all events of the turn.
+    Ignored,
+    /// It sends that entry again, and the events after it.
+    Inclusive,
 }
 
 impl Default for Options {
@@ -85,6 +114,14 @@ impl Default for Options {
             agent: None,
             faults: Vec::new(),
             clock: Clock::Real,
+            max_turns: 10,
+            queue_turns: false,
+            upload_limit: 25 * 1024 * 1024,
+            resume: Resume::Honoured,
+            entry_ids: true,
+            ping_interval: 20.0,
+            strict_frames: false,
+            abort_endpoint: false,
         }
     }
 }
@@ -111,12 +148,18 @@ impl Options {
             ("init_delay", self.init_delay, 0.0),
             ("webhook_backoff", self.webhook_backoff, 0.0),
             ("webhook_timeout", self.webhook_timeout, 0.001),
+            ("ping_interval", self.ping_interval, 0.001),
         ] {
             if !(least..=86_400.0).contains(&value) {
                 return bad(format!(
                     "{name} is {value}; it is in seconds, from {least} to 86400"
                 ));
             }
+        }
+        if self.max_turns == 0 {
+            return bad(
+                "max_turns is 0; it is how many turns may run at once, at least 1".to_owned(),
+            );
         }
         let keys = self
             .api_keys
@@ -224,6 +267,7 @@ impl Emulator {
             })?;
         }
         let router = agi::router(&server)
+            .merge(raccoon::router(&server))
             .merge(live::router(&server))
             .layer(from_fn_with_state(server.clone(), host::guard));
         server.spawn(connection::accept(server.clone(), listener, router));
@@ -242,6 +286,12 @@ impl Emulator {
     /// Where it listens, such as `http://127.0.0.1:49152`; the AGI endpoints are below `/v1`.
     #[must_use]
     pub fn url(&self) -> &str {
+        &self.server.url
+    }
+
+    /// The base URL of Raccoon's endpoints; its WebSockets are at the same address, with `ws` for `http`.
+    #[must_use]
+    pub fn raccoon_url(&self) -> &str {
         &self.server.url
     }
 
@@ -343,7 +393,7 @@ impl Emulator {
         lock(&self.server.webhooks).list()
     }
 
-    /// The number of event streams that are open now.
+    /// The number of event streams and WebSockets that are open now.
     #[must_use]
     pub fn open_streams(&self) -> usize {
         self.server.open_streams.load(Ordering::Acquire)

@@ -45,10 +45,14 @@ mod agi;
 mod clock;
 mod connection;
 mod emulator;
+mod errors;
 mod faults;
+mod fill;
+mod front;
 mod host;
 mod live;
 mod page;
+mod raccoon;
 mod request_filter;
 mod requests;
 mod scenario;
@@ -61,10 +65,13 @@ pub use agent::{
     Agent, AgentCall, AgentHandle, AgentJob, AgentJobs, AgentPage, AgentResult, AgentTask, TaskOver,
 };
 pub use clock::Clock;
-pub use emulator::{Emulator, Options, StartError};
+pub use emulator::{Emulator, Options, Resume, StartError};
 pub use faults::{Endpoint, Fault, FaultError};
 pub use regex_lite::Regex;
 pub use request_filter::RequestFilter;
 pub use requests::RecordedRequest;
-pub use scenario::{Branch, Match, SCENARIO_SCHEMA, Scenario, ScenarioError, ScriptedTask, Step};
+pub use scenario::{
+    Branch, Match, SCENARIO_SCHEMA, Scenario, ScenarioError, ScriptedTask, ScriptedTurn, Step,
+    Todo, TurnStep,
+};
 pub use webhooks::{WebhookAttempt, WebhookOutcome};

@@ -13,7 +13,7 @@ pub struct RequestFilter {
     pub method: Option<String>,
     /// The whole path as a pattern: `*` stands for anything but `/`, `**` for anything, `?` for one character but `/`.
     pub path: Option<String>,
-    /// The session that the path names.
+    /// The session that the path names; of a `POST /sessions/new` the one in the body.
     pub session_id: Option<String>,
     /// What the body, as JSON, holds at least: objects may have more members, everything else is equal.
     pub json: Option<Value>,
@@ -34,7 +34,7 @@ impl RequestFilter {
             && all(self
                 .session_id
                 .as_deref()
-                .map(|id| session_id(&request.path).as_deref() == Some(id)))
+                .map(|id| session_id(&request.path, &request.body).as_deref() == Some(id)))
             && all(self
                 .path
                 .as_ref()
@@ -45,9 +45,16 @@ impl RequestFilter {
     }
 }
 
-/// The session that a path names.
-pub(crate) fn session_id(path: &str) -> Option<String> {
-    let id = path.strip_prefix("/v1/sessions/")?.split('/').next()?;
+/// The session that a request is about.
+pub(crate) fn session_id(path: &str, body: &str) -> Option<String> {
+    if path == "/sessions/new" {
+        let body: Value = serde_json::from_str(body).ok()?;
+        return Some(body["session_id"].as_str()?.to_owned());
+    }
+    let below = ["/v1/sessions/", "/sessions/", "/ws/sessions/"]
+        .into_iter()
+        .find_map(|start| path.strip_prefix(start))?;
+    let id = below.split('/').next()?;
     Some(percent_decode_str(id).decode_utf8_lossy().into_owned())
 }
 
@@ -167,6 +174,20 @@ mod tests {
             ),
         ] {
             assert_eq!(fits(filter.clone()), expected, "{filter}");
+        }
+    }
+
+    #[test]
+    fn the_session_is_in_the_path_or_in_the_body() {
+        for (path, body, id) in [
+            ("/v1/sessions/a/message", "{}", Some("a")),
+            ("/sessions/b/title", "", Some("b")),
+            ("/ws/sessions/c%2Fd", "", Some("c/d")),
+            ("/sessions/new", r#"{"session_id": "e"}"#, Some("e")),
+            ("/sessions/new", "", None),
+            ("/media/upload", "", None),
+        ] {
+            assert_eq!(session_id(path, body).as_deref(), id, "{path}");
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 /// How many requests are kept; older ones are forgotten.
 const KEPT: usize = 100_000;
 /// How much of a body is kept.
-const BODY: usize = 64 * 1024;
+pub(crate) const BODY: usize = 64 * 1024;
 /// Headers that some put a key in.
 const SECRET: [&str; 3] = ["x-api-key", "api-key", "x-auth-token"];
 
@@ -21,11 +21,11 @@ pub struct RecordedRequest {
     pub method: String,
     /// The path as it was sent, such as `/v1/sessions`.
     pub path: String,
-    /// The query as it was sent, without `?`; empty when there is none.
+    /// The query as it was sent, without `?`; empty when there is none. A WebSocket's `token` reads `***`.
     pub query: String,
     /// Headers with lower-case names; `authorization` reads `Bearer ***`.
     pub headers: BTreeMap<String, String>,
-    /// The body as text, at most 64 KiB of it.
+    /// The body as text, at most 64 KiB of it; of an upload once it was received.
     pub body: String,
     /// The status of the answer; `None` while there is none, and after a reset or a hang.
     pub status: Option<u16>,
@@ -45,13 +45,25 @@ impl RecordedRequest {
         Self {
             method: method.to_owned(),
             path: without(path, key),
-            query: without(query, key),
+            query: if path.starts_with("/ws/") {
+                without_token(query)
+            } else {
+                without(query, key)
+            },
             headers: readable(headers, key),
             body: String::from_utf8_lossy(&body[..body.len().min(BODY)]).into_owned(),
             status: None,
             received_at: Timestamp::now().to_string(),
         }
     }
+}
+
+fn without_token(query: &str) -> String {
+    let hidden = |part: &str| match part.split_once('=') {
+        Some(("token", _)) => "token=***".to_owned(),
+        _ => part.to_owned(),
+    };
+    query.split('&').map(hidden).collect::<Vec<_>>().join("&")
 }
 
 /// The key of a request, if it is long enough not to be a part of anything by chance.
@@ -108,13 +120,23 @@ impl RequestLog {
 
     /// Notes the answer to a request, if it is still kept.
     pub(crate) fn answered(&mut self, number: u64, status: u16) {
-        let index = number
-            .checked_sub(self.first)
-            .and_then(|index| usize::try_from(index).ok());
-        if let Some(request) = index.and_then(|index| self.kept.get_mut(index)) {
+        if let Some(request) = self.find(number) {
             request.status = Some(status);
             self.changes.send_modify(|changes| *changes += 1);
         }
+    }
+
+    /// Notes the body of a request that was received bit by bit.
+    pub(crate) fn received(&mut self, number: u64, body: &[u8]) {
+        if let Some(request) = self.find(number) {
+            request.body = String::from_utf8_lossy(body).into_owned();
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+    }
+
+    fn find(&mut self, number: u64) -> Option<&mut RecordedRequest> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.kept.get_mut(index)
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
@@ -148,6 +170,13 @@ mod tests {
         assert_eq!(request.headers["authorization"], "Bearer ***");
         assert_eq!(request.headers["accept"], "a, b");
         assert_eq!(request.body.len(), BODY);
+    }
+
+    #[test]
+    fn the_token_of_a_websocket_is_redacted() {
+        let query = "token=secret&message_id=m&token=again";
+        let request = RecordedRequest::new("GET", "/ws/sessions/s", query, &HeaderMap::new(), b"");
+        assert_eq!(request.query, "token=***&message_id=m&token=***");
     }
 
     #[test]

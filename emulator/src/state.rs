@@ -5,6 +5,7 @@ use crate::agi::account::Account;
 use crate::emulator::Options;
 use crate::faults::Faults;
 use crate::live;
+use crate::raccoon;
 use crate::requests::RequestLog;
 use crate::scenario::{Playing, Scenario};
 use crate::web::Web;
@@ -26,6 +27,8 @@ pub(crate) struct Server {
     /// The live view's list of all sessions.
     pub(crate) live: live::Link,
     pub(crate) accounts: Mutex<HashMap<String, Account>>,
+    /// What each key owns at Raccoon.
+    pub(crate) raccoon: Mutex<HashMap<String, raccoon::Account>>,
     pub(crate) requests: Mutex<RequestLog>,
     pub(crate) faults: Mutex<Faults>,
     pub(crate) playing: Mutex<Playing>,
@@ -49,6 +52,7 @@ impl Server {
     ) -> Self {
         Self {
             accounts: Mutex::default(),
+            raccoon: Mutex::default(),
             requests: Mutex::default(),
             faults: Mutex::default(),
             playing: Mutex::new(Playing::new(scenario)),

@@ -3,9 +3,9 @@
 mod ask;
 mod own;
 mod queue;
-mod reading;
+pub(crate) mod reading;
 mod script;
-mod task_text;
+pub(crate) mod task_text;
 
 pub use own::{Agent, AgentCall, AgentHandle, AgentPage, AgentResult, AgentTask, TaskOver};
 pub use queue::{AgentJob, AgentJobs};

@@ -4,7 +4,7 @@ use crate::page::{Content, Page, Price};
 use serde_json::{Value, json};
 
 /// The result of a task on a page.
-pub(super) fn result(page: &Page) -> Value {
+pub(crate) fn result(page: &Page) -> Value {
     let content = &page.content;
     json!({
         "summary": summary(page),

@@ -3,8 +3,8 @@
 use super::navigate;
 use crate::agi::log::Draft;
 use crate::agi::session::{Gone, Turn};
+use crate::fill::{Filling, fill, fill_all};
 use crate::scenario::{Step, branch};
-use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -105,7 +105,8 @@ impl Player<'_> {
             }
             Step::Done(result) => {
                 self.flush().await?;
-                self.turn.done(self.fill_all(result, n)).await?;
+                let result = fill_all(result, &self.filling(n));
+                self.turn.done(result).await?;
                 return Ok(Flow::Ended);
             }
             Step::Error { text, status_code } => {
@@ -144,47 +145,18 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Puts in what the text refers to.
     fn fill(&self, text: &str, n: u64) -> String {
-        if !text.contains('{') {
-            return text.to_owned();
-        }
-        let mut filled = String::with_capacity(text.len() + 16);
-        let mut rest = text;
-        while let Some(at) = rest.find('{') {
-            filled.push_str(&rest[..at]);
-            rest = &rest[at..];
-            let known = [
-                ("{answer}", self.answer.as_str()),
-                ("{message}", self.message.as_str()),
-                ("{task}", self.task),
-            ];
-            if let Some((name, value)) = known.into_iter().find(|(name, _)| rest.starts_with(name))
-            {
-                filled.push_str(value);
-                rest = &rest[name.len()..];
-            } else if n > 0 && rest.starts_with("{n}") {
-                filled.push_str(&n.to_string());
-                rest = &rest["{n}".len()..];
-            } else {
-                filled.push('{');
-                rest = &rest[1..];
-            }
-        }
-        filled.push_str(rest);
-        filled
+        fill(text, &self.filling(n))
     }
 
-    fn fill_all(&self, value: &Value, n: u64) -> Value {
-        match value {
-            Value::String(text) => self.fill(text, n).into(),
-            Value::Array(items) => items.iter().map(|item| self.fill_all(item, n)).collect(),
-            Value::Object(fields) => fields
-                .iter()
-                .map(|(name, value)| (name.clone(), self.fill_all(value, n)))
-                .collect::<serde_json::Map<_, _>>()
-                .into(),
-            other => other.clone(),
+    fn filling(&self, n: u64) -> Filling<'_> {
+        Filling {
+            names: [
+                ("{answer}", &self.answer),
+                ("{message}", &self.message),
+                ("{task}", self.task),
+            ],
+            n,
         }
     }
 }

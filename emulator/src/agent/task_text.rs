@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 /// The first web address in the text.
-pub(super) fn address(task: &str) -> Option<Url> {
+pub(crate) fn address(task: &str) -> Option<Url> {
     addresses(task).into_iter().next()
 }
 
@@ -62,7 +62,7 @@ pub(super) fn means_this_page(task: &str) -> bool {
 }
 
 /// The result of a task without a page.
-pub(super) fn result(task: &str) -> Value {
+pub(crate) fn result(task: &str) -> Value {
     let words = task
         .split_whitespace()
         .filter(|word| word.chars().any(char::is_alphanumeric))

@@ -1,7 +1,6 @@
 //! The AGI API: its endpoints, sessions and streams.
 
 pub(crate) mod account;
-mod errors;
 mod front;
 pub(crate) mod log;
 mod models;
@@ -10,10 +9,11 @@ pub(crate) mod session;
 mod stream;
 mod validate;
 
-pub(crate) use errors::ApiError;
+pub(crate) use front::refuse;
 pub(crate) use models::SessionStatus;
 pub(crate) use routes::{delete_session, read_message};
 
+use crate::errors;
 use crate::state::Server;
 use axum::Router;
 use axum::middleware::from_fn_with_state;

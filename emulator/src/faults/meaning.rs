@@ -94,6 +94,22 @@ pub(crate) struct StreamFault {
     pub(crate) replay_done: bool,
     /// The bytes to send, after that many events.
     pub(crate) insert: Option<(Bytes, u64)>,
+    pub(crate) socket: SocketFault,
+}
+
+/// What a fault does to one WebSocket beyond that.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct SocketFault {
+    /// What happens to the bytes of its frames.
+    pub(crate) bytes: BodyFault,
+    pub(crate) close_code: Option<u16>,
+    pub(crate) close_reason: String,
+    /// The texts to send, after that many events.
+    pub(crate) insert: Option<(Vec<String>, u64)>,
+    pub(crate) fragment: Option<usize>,
+    pub(crate) no_ack: bool,
+    pub(crate) binary: bool,
+    pub(crate) ignore_frames: bool,
 }
 
 impl Fault {
@@ -111,7 +127,7 @@ impl Fault {
             answer: self.answer()?,
             after: self.after,
             delay: seconds("delay", self.delay)?,
-            body: self.body_fault()?,
+            body: self.body_fault()?.filter(|_| !self.is_open_socket()),
             late_status: self.late_status()?,
         };
         if self.after && strike.answer.is_none() {
@@ -252,8 +268,10 @@ impl Fault {
             }
         };
         let mut headers = self.headers.clone();
-        if let Some(seconds) = wait {
-            headers.insert("Retry-After".to_owned(), seconds.to_string());
+        for name in self.on.wait_headers() {
+            if let Some(seconds) = wait {
+                headers.insert((*name).to_owned(), seconds.to_string());
+            }
         }
         Ok(Answer::Canned {
             status: limit,
@@ -350,6 +368,11 @@ impl Fault {
         if self.reorder.is_some_and(|group| group < 2) {
             return Err("`reorder` is the number of events in a group, at least 2".to_owned());
         }
+        if self.on == Endpoint::Socket && (self.reorder.is_some() || self.replay_done) {
+            return Err(
+                "`reorder` and `replay_done` act on AGI's stream: use them on events".to_owned(),
+            );
+        }
         let fault = StreamFault {
             stop: self.stops()?.after_events,
             merge: self.on == Endpoint::Events && self.split.is_some(),
@@ -360,34 +383,116 @@ impl Fault {
             omit_ids: self.omit_ids,
             drop_ids: self.drop_ids.clone(),
             replay_done: self.replay_done,
-            insert: self
-                .inserted()?
-                .map(|bytes| (bytes, self.insert_after.unwrap_or(0))),
+            insert: if self.on == Endpoint::Socket {
+                None
+            } else {
+                self.inserted()?
+                    .map(|bytes| (bytes, self.insert_after.unwrap_or(0)))
+            },
+            socket: self.socket_fault()?,
         };
-        if self.on != Endpoint::Events && !fault.is_nothing() {
+        if !matches!(self.on, Endpoint::Events | Endpoint::Socket) && !fault.is_nothing() {
             return Err(format!(
-                "{STREAM_ACTIONS} act on a stream: use them on events (\"on\": \"events\")"
+                "{STREAM_ACTIONS} act on a stream: use them on events (\"on\": \"events\") or socket"
             ));
         }
         Ok((fault != StreamFault::default()).then_some(fault))
+    }
+
+    /// Whether it strikes a WebSocket that opens.
+    fn is_open_socket(&self) -> bool {
+        let refused = self.status.or(self.limit).is_some() || self.redirect.is_some();
+        self.on == Endpoint::Socket && !refused && !self.reset && !self.hang
+    }
+
+    fn socket_fault(&self) -> Result<SocketFault, String> {
+        let is_set = self.close_code.is_some()
+            || self.close_reason.is_some()
+            || self.fragment.is_some()
+            || self.no_ack
+            || self.binary
+            || self.ignore_frames;
+        if self.on != Endpoint::Socket {
+            return if is_set {
+                Err("`close_code`, `close_reason`, `fragment`, `no_ack`, `binary` and `ignore_frames` act on a WebSocket: use \
+                     them on socket (\"on\": \"socket\")"
+                    .to_owned())
+            } else {
+                Ok(SocketFault::default())
+            };
+        }
+        if self.fragment == Some(0) {
+            return Err("`fragment` is a number of bytes, at least 1".to_owned());
+        }
+        if self.end_after.is_none() && (self.close_code.is_some() || self.close_reason.is_some()) {
+            return Err("`close_code` and `close_reason` belong to `end_after`: add it".to_owned());
+        }
+        // Those that RFC 6455 lets an endpoint send.
+        let sendable = |code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+        if let Some(code) = self.close_code.filter(|code| !sendable(*code)) {
+            return Err(format!(
+                "`close_code` is {code}; it is one of 1000 to 1003, 1007 to 1014 and 3000 to 4999"
+            ));
+        }
+        let close_reason = self.close_reason.clone().unwrap_or_default();
+        if close_reason.len() > 123 {
+            return Err(
+                "`close_reason` is too long for a close frame: at most 123 bytes".to_owned(),
+            );
+        }
+        let texts: Vec<String> = self
+            .insert
+            .clone()
+            .into_iter()
+            .chain(self.large_frame()?)
+            .collect();
+        Ok(SocketFault {
+            bytes: self
+                .body_fault()?
+                .filter(|_| self.is_open_socket())
+                .unwrap_or_default(),
+            close_code: self.close_code,
+            close_reason,
+            insert: (!texts.is_empty()).then(|| (texts, self.insert_after.unwrap_or(0))),
+            fragment: self.fragment,
+            no_ack: self.no_ack,
+            binary: self.binary,
+            ignore_frames: self.ignore_frames,
+        })
+    }
+
+    /// The event of `oversize` on a WebSocket.
+    fn large_frame(&self) -> Result<Option<String>, String> {
+        let (head, tail) = ("{\"kind\":\"text\",\"payload\":{\"text\":\"", "\"}}");
+        self.oversize
+            .map(|size| {
+                let filling = size_between(size, head.len() + tail.len())?;
+                Ok(format!("{head}{}{tail}", "x".repeat(filling)))
+            })
+            .transpose()
     }
 
     fn inserted(&self) -> Result<Option<Bytes>, String> {
         let mut bytes = self.insert.clone().unwrap_or_default().into_bytes();
         if let Some(size) = self.oversize {
             let (head, tail) = ("event: log\ndata: {\"text\":\"", "\"}\n\n");
-            let least = head.len() + tail.len();
-            if !(least..=OVERSIZE).contains(&size) {
-                return Err(format!(
-                    "`oversize` is a number of bytes, from {least} to {OVERSIZE}"
-                ));
-            }
+            let filling = size_between(size, head.len() + tail.len())?;
             bytes.extend_from_slice(head.as_bytes());
-            bytes.resize(bytes.len() + size - least, b'x');
+            bytes.resize(bytes.len() + filling, b'x');
             bytes.extend_from_slice(tail.as_bytes());
         }
         Ok((self.insert.is_some() || self.oversize.is_some()).then(|| bytes.into()))
     }
+}
+
+/// How much fills up an event of `size` bytes, `least` of which it has anyway.
+fn size_between(size: usize, least: usize) -> Result<usize, String> {
+    if !(least..=OVERSIZE).contains(&size) {
+        return Err(format!(
+            "`oversize` is a number of bytes, from {least} to {OVERSIZE}"
+        ));
+    }
+    Ok(size - least)
 }
 
 impl StreamFault {
@@ -426,6 +531,14 @@ mod tests {
             ("events status=503 cut_after=1", "has no stream"),
             ("events split=0", "at least 1"),
             ("events split_delay=1", "add that"),
+            ("events no_ack", "act on a WebSocket"),
+            ("upload duplicate", "act on a stream"),
+            ("socket reorder=2", "AGI's stream"),
+            ("socket fragment=0", "at least 1"),
+            ("socket close_code=1011", "add it"),
+            ("socket end_after=1 close_code=1005", "one of 1000"),
+            ("socket status=404 cut_after=1", "has no stream"),
+            ("socket oversize=3", "a number of bytes, from 37 to"),
             ("events reorder=1", "at least 2"),
             ("events insert_after=1", "add one of them"),
             ("events oversize=3", "a number of bytes, from 30 to"),

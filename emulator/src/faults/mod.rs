@@ -9,7 +9,7 @@ mod pending;
 mod text;
 
 pub(crate) use body::FaultyBody;
-pub(crate) use meaning::{Answer, LateStatus, Stop, StreamFault};
+pub(crate) use meaning::{Answer, BodyFault, LateStatus, Stop, StreamFault};
 pub(crate) use pending::Faults;
 
 use serde::{Deserialize, Serialize};
@@ -22,11 +22,11 @@ use std::collections::BTreeMap;
 pub enum Endpoint {
     /// `POST /sessions`
     Create,
-    /// `GET /sessions`
+    /// `GET /sessions` of either service
     List,
-    /// `GET /sessions/{session_id}`
+    /// `GET /sessions/{session_id}` of either service
     Get,
-    /// `DELETE /sessions/{session_id}`
+    /// `DELETE /sessions/{session_id}` of either service
     Delete,
     /// `DELETE /sessions`
     DeleteAll,
@@ -50,9 +50,34 @@ pub enum Endpoint {
     Screenshot,
     /// `GET /models`
     Models,
+    /// Raccoon: `POST /sessions/new`
+    StartTurn,
+    /// Raccoon: `PUT /sessions/{session_id}/title`
+    Rename,
+    /// Raccoon: `PUT /media/upload`
+    Upload,
+    /// Raccoon: the WebSocket `/ws/sessions/{session_id}`
+    Socket,
+    /// Raccoon: `DELETE /message/{message_id}/abort`
+    AbortTurn,
     /// Every endpoint.
     #[serde(rename = "*")]
     Any,
+}
+
+impl Endpoint {
+    /// Where the answer of a limit says how long to wait; an endpoint of both services says it for both.
+    fn wait_headers(self) -> &'static [&'static str] {
+        const AGI: &str = "Retry-After";
+        const RACCOON: &str = "X-Rate-Limit-Retry-After";
+        match self {
+            Self::StartTurn | Self::Rename | Self::Upload | Self::Socket | Self::AbortTurn => {
+                &[RACCOON]
+            }
+            Self::List | Self::Get | Self::Delete | Self::Any => &[AGI, RACCOON],
+            _ => &[AGI],
+        }
+    }
 }
 
 /// A failure to inject: where, how often, and what happens.
@@ -85,7 +110,7 @@ pub struct Fault {
     /// The service's answer to a caller beyond a limit: 429 with `Retry-After`, or 503; both say `Rate limit exceeded`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u16>,
-    /// Seconds in the `Retry-After` of `limit`; with 429 the default is 1, with 503 there is none.
+    /// Seconds in the `Retry-After` of `limit` (Raccoon: `X-Rate-Limit-Retry-After`); with 429 the default is 1, with 503 there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
     /// Redirects there: an address or a path; `{path}` in it stands for the path and the query of the request, so that
@@ -178,6 +203,25 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub insert_after: Option<u64>,
 
+    /// WebSocket: the close code of `end_after`; 1000 when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_code: Option<u16>,
+    /// WebSocket: the reason beside `close_code`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_reason: Option<String>,
+    /// WebSocket: each message comes in fragments of that many bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fragment: Option<usize>,
+    /// WebSocket: there is no `ack`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_ack: bool,
+    /// WebSocket: events come as binary messages.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub binary: bool,
+    /// WebSocket: what the client sends has no effect.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ignore_frames: bool,
+
     /// How many requests it strikes; 0: for ever.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub times: u64,
@@ -243,6 +287,12 @@ impl Fault {
             insert: None,
             oversize: None,
             insert_after: None,
+            close_code: None,
+            close_reason: None,
+            fragment: None,
+            no_ack: false,
+            binary: false,
+            ignore_frames: false,
             times: 1,
             skip: 0,
             session_id: None,

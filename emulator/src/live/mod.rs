@@ -10,8 +10,9 @@ mod visitor;
 
 pub(crate) use link::Link;
 
+use crate::agi;
 use crate::agi::log::Entry;
-use crate::agi::{self, ApiError};
+use crate::errors::ApiError;
 use crate::screenshot;
 use crate::state::Server;
 use axum::Router;

@@ -1,7 +1,7 @@
 //! Who asks for a page, and what the secret in the path opens.
 
-use crate::agi::ApiError;
 use crate::agi::session::Session;
+use crate::errors::ApiError;
 use crate::state::{Server, lock};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;

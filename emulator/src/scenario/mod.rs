@@ -5,7 +5,11 @@
 //! in every language; [`SCENARIO_SCHEMA`] describes it for editors and validators.
 
 mod read;
+mod read_turn;
+mod turn;
 mod write;
+
+pub use turn::{ScriptedTurn, Todo, TurnStep};
 
 use serde_json::Value;
 use std::path::Path;
@@ -32,6 +36,8 @@ pub const SCENARIO_SCHEMA: &str = include_str!("../../scenario.schema.json");
 pub struct Scenario {
     /// The scripted tasks; the first that matches plays.
     pub tasks: Vec<ScriptedTask>,
+    /// The same for the turns of Raccoon.
+    pub turns: Vec<ScriptedTurn>,
 }
 
 impl Scenario {
@@ -190,12 +196,16 @@ fn fits(wanted: Option<&Match>, text: &str) -> bool {
 pub(crate) struct Playing {
     scenario: Scenario,
     used: Vec<bool>,
+    used_turns: Vec<bool>,
 }
 
 impl Playing {
     pub(crate) fn new(scenario: Scenario) -> Self {
-        let used = vec![false; scenario.tasks.len()];
-        Self { scenario, used }
+        Self {
+            used: vec![false; scenario.tasks.len()],
+            used_turns: vec![false; scenario.turns.len()],
+            scenario,
+        }
     }
 
     /// The script for a new task, if there is one for it; uses up a `once` entry.
@@ -205,6 +215,21 @@ impl Playing {
         })?;
         self.used[index] = self.scenario.tasks[index].once;
         Some(self.scenario.tasks[index].steps.clone())
+    }
+
+    /// The same for a new turn.
+    pub(crate) fn turn_script_for(&mut self, prompt: &str, mode: &str) -> Option<Vec<TurnStep>> {
+        let turns = &self.scenario.turns;
+        let index = (0..turns.len()).find(|&index| {
+            !self.used_turns[index]
+                && fits(turns[index].matches.as_ref(), prompt)
+                && turns[index]
+                    .mode
+                    .as_deref()
+                    .is_none_or(|wanted| wanted == mode)
+        })?;
+        self.used_turns[index] = turns[index].once;
+        Some(turns[index].steps.clone())
     }
 }
 
@@ -224,6 +249,39 @@ mod tests {
         let scenario: Scenario = serde_json::from_value(all.clone()).unwrap();
         assert_eq!(scenario.tasks[0].steps.len(), 13);
         assert_eq!(serde_json::to_value(&scenario).unwrap(), all);
+    }
+
+    #[test]
+    fn every_kind_of_turn_step_survives_a_round_trip() {
+        let all = json!({"tasks": [], "turns": [{"match": "x", "mode": "code", "once": true, "steps": [
+            {"thought": "a"}, {"thought": "b", "finalize": false, "block": "plan"}, {"text": "c"}, {"text": "d", "block": "e"},
+            {"tool": "browser", "output": [1], "status": "error", "takes": 0.5},
+            {"plan": [{"id": "1", "content": "f", "status": "active"}]}, {"snapshot": ["g"]},
+            {"snapshot": [], "deleted": ["h"]}, {"event": "task.phase", "payload": {"phase": "i"}, "block_id": "j"},
+            {"delay": 0.5}, {"repeat": 2, "steps": [{"text": "{n}"}]},
+            {"wait_for_message": true}, {"wait_for_socket": true}, {"wait_for_stop": true},
+            {"complete": true}, {"complete": "k"}, {"abort": "l"}, {"error": "m"}, {"error": "n", "code": "o"}]}]});
+        let scenario: Scenario = serde_json::from_value(all.clone()).unwrap();
+        assert_eq!(scenario.turns[0].steps.len(), 19);
+        assert_eq!(serde_json::to_value(&scenario).unwrap(), all);
+    }
+
+    #[test]
+    fn a_turn_plays_by_prompt_and_mode() {
+        let mut playing = Playing::new(
+            serde_json::from_value(json!({"turns": [
+                {"mode": "code", "steps": [{"abort": "1"}], "once": true},
+                {"match": "red", "steps": [{"abort": "2"}]}]}))
+            .unwrap(),
+        );
+        let mut first = |prompt, mode| match playing.turn_script_for(prompt, mode).as_deref() {
+            Some([TurnStep::Abort { reason }]) => reason.parse().ok(),
+            _ => None,
+        };
+        assert_eq!(first("red", "auto"), Some(2));
+        assert_eq!(first("red", "code"), Some(1));
+        assert_eq!(first("red", "code"), Some(2));
+        assert_eq!(first("blue", "code"), None);
     }
 
     #[test]

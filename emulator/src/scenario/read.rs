@@ -1,5 +1,6 @@
 //! Reads scenarios, and says where one is wrong.
 
+use super::read_turn;
 use super::{Branch, Match, Scenario, ScenarioError, ScriptedTask, Step};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -8,8 +9,11 @@ use std::fmt::Display;
 /// In seconds: a day.
 const LONGEST_DELAY: f64 = 86_400.0;
 
-/// The kinds of steps, with the fields that each may have besides `after`.
-const KINDS: [(&str, &[&str]); 12] = [
+/// Kinds of steps, each with the fields it may have besides `after`.
+pub(super) type Kinds = &'static [(&'static str, &'static [&'static str])];
+
+/// The kinds of a task's steps, with the fields that each may have besides `after`.
+const KINDS: Kinds = &[
     ("thought", &[]),
     ("step", &["url", "action"]),
     ("log", &[]),
@@ -24,7 +28,7 @@ const KINDS: [(&str, &[&str]); 12] = [
     ("error", &["status_code"]),
 ];
 
-type Outcome<T> = Result<T, ScenarioError>;
+pub(super) type Outcome<T> = Result<T, ScenarioError>;
 
 impl<'de> Deserialize<'de> for Scenario {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
@@ -69,9 +73,10 @@ fn yaml(text: &str) -> Outcome<Value> {
 fn scenario(value: &Value) -> Outcome<Scenario> {
     let place = Place(String::new());
     let fields = place.object(value, "{\"tasks\": [...]}")?;
-    place.only(fields, &["tasks", "$schema"], "a scenario")?;
+    place.only(fields, &["tasks", "turns", "$schema"], "a scenario")?;
     let tasks = place.list(fields, "tasks", task)?;
-    Ok(Scenario { tasks })
+    let turns = place.list(fields, "turns", read_turn::turn)?;
+    Ok(Scenario { tasks, turns })
 }
 
 fn task(value: &Value, place: &Place) -> Outcome<ScriptedTask> {
@@ -79,16 +84,20 @@ fn task(value: &Value, place: &Place) -> Outcome<ScriptedTask> {
     place.only(fields, &["match", "once", "steps"], "a task")?;
     Ok(ScriptedTask {
         matches: matches(fields, place)?,
-        once: match fields.get("once") {
-            None => false,
-            Some(Value::Bool(once)) => *once,
-            Some(_) => return place.child("once").wrong("needs true or false"),
-        },
+        once: once(fields, place)?,
         steps: steps(fields, place)?,
     })
 }
 
-fn matches(fields: &Map<String, Value>, place: &Place) -> Outcome<Option<Match>> {
+pub(super) fn once(fields: &Map<String, Value>, place: &Place) -> Outcome<bool> {
+    match fields.get("once") {
+        None => Ok(false),
+        Some(Value::Bool(once)) => Ok(*once),
+        Some(_) => place.child("once").wrong("needs true or false"),
+    }
+}
+
+pub(super) fn matches(fields: &Map<String, Value>, place: &Place) -> Outcome<Option<Match>> {
     let place = place.child("match");
     match fields.get("match") {
         None | Some(Value::Null) => Ok(None),
@@ -117,20 +126,14 @@ fn steps(fields: &Map<String, Value>, place: &Place) -> Outcome<Vec<Step>> {
 /// One step, after the delay that its `after` asks for.
 fn step(value: &Value, place: &Place) -> Outcome<Vec<Step>> {
     let fields = place.object(value, "{\"thought\": \"text\"}")?;
-    let (kind, own) = kind(fields, place)?;
+    let (kind, own) = kind(KINDS, fields, place)?;
     let mut steps = Vec::with_capacity(2);
-    if let Some(value) = fields.get("after") {
-        if kind == "delay" {
-            return place.wrong("`after` belongs to the step that follows, not to a `delay`");
-        }
-        steps.push(Step::Delay(seconds(value, &place.child("after"))?));
+    if let Some(seconds) = place.after(fields, kind)? {
+        steps.push(Step::Delay(seconds));
     }
     let at = place.child(kind);
     let text = || at.text(&fields[kind]);
-    let optional = |name: &str| match fields.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => place.child(name).text(value).map(Some),
-    };
+    let optional = |name| place.optional_text(fields, name);
     steps.push(match kind {
         "thought" => Step::Thought(text()?),
         "step" => Step::Step {
@@ -179,11 +182,18 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<Step>> {
 }
 
 /// Which kind of step this is, and the value under that name.
-fn kind<'a>(fields: &'a Map<String, Value>, place: &Place) -> Outcome<(&'static str, &'a Value)> {
-    let known = || KINDS.map(|(name, _)| name).join(", ");
+pub(super) fn kind<'a>(
+    kinds: Kinds,
+    fields: &'a Map<String, Value>,
+    place: &Place,
+) -> Outcome<(&'static str, &'a Value)> {
+    let known = || {
+        let names: Vec<_> = kinds.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
+    };
     for name in fields.keys() {
         let is_known = name == "after"
-            || KINDS
+            || kinds
                 .iter()
                 .any(|(kind, own)| kind == name || own.contains(&name.as_str()));
         if !is_known {
@@ -193,7 +203,7 @@ fn kind<'a>(fields: &'a Map<String, Value>, place: &Place) -> Outcome<(&'static 
             ));
         }
     }
-    let found: Vec<_> = KINDS
+    let found: Vec<_> = kinds
         .iter()
         .filter(|(name, _)| fields.contains_key(*name))
         .collect();
@@ -211,9 +221,13 @@ fn kind<'a>(fields: &'a Map<String, Value>, place: &Place) -> Outcome<(&'static 
     };
     for name in fields.keys() {
         if name != kind && name != "after" && !own.contains(&name.as_str()) {
-            let owner = KINDS.iter().find(|(_, own)| own.contains(&name.as_str()));
-            let owner = owner.map_or("", |(owner, _)| owner);
-            return place.wrong(format!("`{name}` belongs to `{owner}`, not to `{kind}`"));
+            let owners: Vec<_> = kinds
+                .iter()
+                .filter(|(_, own)| own.contains(&name.as_str()))
+                .map(|(owner, _)| format!("`{owner}`"))
+                .collect();
+            let owners = owners.join(" and ");
+            return place.wrong(format!("`{name}` belongs to {owners}, not to `{kind}`"));
         }
     }
     Ok((kind, &fields[*kind]))
@@ -231,7 +245,7 @@ fn answers(fields: &Map<String, Value>, place: &Place) -> Outcome<Vec<Branch>> {
     Ok(answers)
 }
 
-fn seconds(value: &Value, place: &Place) -> Outcome<f64> {
+pub(super) fn seconds(value: &Value, place: &Place) -> Outcome<f64> {
     match value.as_f64() {
         Some(seconds) if (0.0..=LONGEST_DELAY).contains(&seconds) => Ok(seconds),
         _ => place.wrong("needs a number of seconds, from 0 to 86400"),
@@ -239,7 +253,7 @@ fn seconds(value: &Value, place: &Place) -> Outcome<f64> {
 }
 
 /// A whole number, written as `3` or `3.0`.
-fn whole(value: &Value) -> Option<u64> {
+pub(super) fn whole(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| {
         let number = value.as_f64()?;
         // Above 2^53 a float no longer names one whole number.
@@ -249,15 +263,15 @@ fn whole(value: &Value) -> Option<u64> {
 }
 
 /// Where in a scenario something is, such as `tasks[0].steps[2]`.
-struct Place(String);
+pub(super) struct Place(String);
 
 impl Place {
-    fn child(&self, name: &str) -> Self {
+    pub(super) fn child(&self, name: &str) -> Self {
         let dot = if self.0.is_empty() { "" } else { "." };
         Self(format!("{}{dot}{name}", self.0))
     }
 
-    fn wrong<T>(&self, problem: impl Display) -> Outcome<T> {
+    pub(super) fn wrong<T>(&self, problem: impl Display) -> Outcome<T> {
         let name = if self.0.is_empty() {
             "the scenario"
         } else {
@@ -266,14 +280,23 @@ impl Place {
         Err(ScenarioError(format!("{name}: {problem}")))
     }
 
-    fn object<'a>(&self, value: &'a Value, example: &str) -> Outcome<&'a Map<String, Value>> {
+    pub(super) fn object<'a>(
+        &self,
+        value: &'a Value,
+        example: &str,
+    ) -> Outcome<&'a Map<String, Value>> {
         match value {
             Value::Object(fields) => Ok(fields),
             _ => self.wrong(format!("needs an object, such as {example}")),
         }
     }
 
-    fn only(&self, fields: &Map<String, Value>, allowed: &[&str], what: &str) -> Outcome<()> {
+    pub(super) fn only(
+        &self,
+        fields: &Map<String, Value>,
+        allowed: &[&str],
+        what: &str,
+    ) -> Outcome<()> {
         match fields.keys().find(|name| !allowed.contains(&name.as_str())) {
             None => Ok(()),
             Some(name) => self.wrong(format!(
@@ -283,7 +306,7 @@ impl Place {
         }
     }
 
-    fn text(&self, value: &Value) -> Outcome<String> {
+    pub(super) fn text(&self, value: &Value) -> Outcome<String> {
         match value {
             Value::String(text) => Ok(text.clone()),
             _ => self
@@ -291,14 +314,42 @@ impl Place {
         }
     }
 
-    fn flag(&self, value: &Value, step: Step) -> Outcome<Step> {
+    pub(super) fn flag<T>(&self, value: &Value, step: T) -> Outcome<T> {
         match value {
             Value::Bool(true) => Ok(step),
             _ => self.wrong("needs true; leave the step out where it is not wanted"),
         }
     }
 
-    fn list<T>(
+    pub(super) fn optional_text(
+        &self,
+        fields: &Map<String, Value>,
+        name: &str,
+    ) -> Outcome<Option<String>> {
+        match fields.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => self.child(name).text(value).map(Some),
+        }
+    }
+
+    /// The seconds that a step of this kind comes later.
+    pub(super) fn after(&self, fields: &Map<String, Value>, kind: &str) -> Outcome<Option<f64>> {
+        match fields.get("after") {
+            None => Ok(None),
+            Some(_) if kind == "delay" => {
+                self.wrong("`after` belongs to the step that follows, not to a `delay`")
+            }
+            Some(value) => seconds(value, &self.child("after")).map(Some),
+        }
+    }
+
+    /// The place in the list that this is an item of.
+    pub(super) fn index(&self) -> usize {
+        let number = self.0.rsplit('[').next().unwrap_or_default();
+        number.trim_end_matches(']').parse().unwrap_or_default()
+    }
+
+    pub(super) fn list<T>(
         &self,
         fields: &Map<String, Value>,
         name: &str,

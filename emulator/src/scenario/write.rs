@@ -1,13 +1,17 @@
 //! Writes scenarios as they are read.
 
-use super::{Branch, Match, Scenario, ScriptedTask, Step};
+use super::{Branch, Match, Scenario, ScriptedTask, ScriptedTurn, Step, TurnStep};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 impl Serialize for Scenario {
     fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
         let tasks: Vec<_> = self.tasks.iter().map(task).collect();
-        json!({ "tasks": tasks }).serialize(target)
+        let mut scenario = json!({ "tasks": tasks });
+        if !self.turns.is_empty() {
+            scenario["turns"] = self.turns.iter().map(turn).collect();
+        }
+        scenario.serialize(target)
     }
 }
 
@@ -23,7 +27,28 @@ fn answer(branch: &Branch) -> Value {
     entry(branch.matches.as_ref(), &branch.steps).into()
 }
 
+fn turn(turn: &ScriptedTurn) -> Value {
+    let mut fields = matching(turn.matches.as_ref());
+    if let Some(mode) = &turn.mode {
+        fields.insert("mode".to_owned(), mode.as_str().into());
+    }
+    fields.insert(
+        "steps".to_owned(),
+        turn.steps.iter().map(turn_step).collect(),
+    );
+    if turn.once {
+        fields.insert("once".to_owned(), true.into());
+    }
+    fields.into()
+}
+
 fn entry(matches: Option<&Match>, steps: &[Step]) -> Map<String, Value> {
+    let mut fields = matching(matches);
+    fields.insert("steps".to_owned(), steps.iter().map(step).collect());
+    fields
+}
+
+fn matching(matches: Option<&Match>) -> Map<String, Value> {
     let mut fields = Map::new();
     if let Some(matches) = matches {
         let value = match matches {
@@ -32,7 +57,6 @@ fn entry(matches: Option<&Match>, steps: &[Step]) -> Map<String, Value> {
         };
         fields.insert("match".to_owned(), value);
     }
-    fields.insert("steps".to_owned(), steps.iter().map(step).collect());
     fields
 }
 
@@ -66,4 +90,56 @@ fn step(step: &Step) -> Value {
         Step::Done(result) => json!({ "done": result }),
         Step::Error { text, status_code } => json!({ "error": text, "status_code": status_code }),
     }
+}
+
+fn turn_step(step: &TurnStep) -> Value {
+    let mut value = match step {
+        TurnStep::Thought { text, finalize, .. } if *finalize => json!({ "thought": text }),
+        TurnStep::Thought { text, .. } => json!({ "thought": text, "finalize": false }),
+        TurnStep::Text { text, .. } => json!({ "text": text }),
+        TurnStep::Tool {
+            name,
+            output,
+            status,
+            takes,
+        } => json!({ "tool": name, "output": output, "status": status, "takes": takes }),
+        TurnStep::Plan(todos) => {
+            let todos: Vec<_> = todos
+                .iter()
+                .map(
+                    |todo| json!({ "id": todo.id, "content": todo.content, "status": todo.status }),
+                )
+                .collect();
+            json!({ "plan": todos })
+        }
+        TurnStep::Snapshot { written, deleted } if deleted.is_empty() => {
+            json!({ "snapshot": written })
+        }
+        TurnStep::Snapshot { written, deleted } => {
+            json!({ "snapshot": written, "deleted": deleted })
+        }
+        TurnStep::Event { kind, payload, .. } => json!({ "event": kind, "payload": payload }),
+        TurnStep::Delay(seconds) => json!({ "delay": seconds }),
+        TurnStep::Repeat { times, steps } => {
+            let steps: Vec<_> = steps.iter().map(turn_step).collect();
+            json!({ "repeat": times, "steps": steps })
+        }
+        TurnStep::WaitForMessage => json!({ "wait_for_message": true }),
+        TurnStep::WaitForSocket => json!({ "wait_for_socket": true }),
+        TurnStep::WaitForStop => json!({ "wait_for_stop": true }),
+        TurnStep::Complete { content: None } => json!({ "complete": true }),
+        TurnStep::Complete { content } => json!({ "complete": content }),
+        TurnStep::Abort { reason } => json!({ "abort": reason }),
+        TurnStep::Error { text, code: None } => json!({ "error": text }),
+        TurnStep::Error { text, code } => json!({ "error": text, "code": code }),
+    };
+    let block = match step {
+        TurnStep::Thought { block, .. } | TurnStep::Text { block, .. } => ("block", block),
+        TurnStep::Event { block_id, .. } => ("block_id", block_id),
+        _ => return value,
+    };
+    if let (name, Some(block)) = block {
+        value[name] = block.as_str().into();
+    }
+    value
 }

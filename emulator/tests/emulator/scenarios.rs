@@ -351,19 +351,21 @@ fn the_documented_examples_are_scenarios() {
             Scenario::from_text(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         }
     }
-    assert_eq!(found, ["json", "yaml", "yaml"]);
+    assert_eq!(found, ["json", "yaml", "yaml", "yaml"]);
 }
 
 #[test]
 fn the_schema_names_every_step() {
     let schema: Value = serde_json::from_str(SCENARIO_SCHEMA).unwrap();
-    let kinds = schema["$defs"]["step"]["oneOf"].as_array().unwrap();
-    let error = Scenario::from_text("tasks: [{steps: [{}]}]")
-        .unwrap_err()
-        .to_string();
-    let known = kinds
-        .iter()
-        .map(|kind| kind["title"].as_str().unwrap())
-        .collect::<Vec<_>>();
-    assert!(error.contains(&known.join(", ")), "{error}");
+    for (steps, entries) in [("step", "tasks"), ("turnStep", "turns")] {
+        let kinds = schema["$defs"][steps]["oneOf"].as_array().unwrap();
+        let error = Scenario::from_text(&format!("{entries}: [{{steps: [{{}}]}}]"))
+            .unwrap_err()
+            .to_string();
+        let known = kinds
+            .iter()
+            .map(|kind| kind["title"].as_str().unwrap())
+            .collect::<Vec<_>>();
+        assert!(error.contains(&known.join(", ")), "{error}");
+    }
 }

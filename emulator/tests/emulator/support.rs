@@ -114,6 +114,14 @@ impl Client {
         }
     }
 
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        self.key.trim_start_matches("Bearer ")
+    }
+
     async fn send(
         &self,
         method: &str,
@@ -131,10 +139,10 @@ impl Client {
             head += &format!("{name}: {value}\r\n");
         }
         if let Some(body) = body {
-            head += &format!(
-                "content-type: application/json\r\ncontent-length: {}\r\n",
-                body.len()
-            );
+            if !headers.iter().any(|(name, _)| *name == "content-type") {
+                head += "content-type: application/json\r\n";
+            }
+            head += &format!("content-length: {}\r\n", body.len());
         }
         head += "\r\n";
         socket.write_all(head.as_bytes()).await?;

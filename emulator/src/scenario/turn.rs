@@ -1,0 +1,113 @@
+//! Scripts for the turns of Raccoon.
+
+use super::Match;
+use serde_json::{Map, Value};
+
+/// The steps for the turns whose prompt fits `match`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ScriptedTurn {
+    /// What a prompt must be for this entry to play; `None`: any prompt.
+    pub matches: Option<Match>,
+    /// The mode a turn must have; `None`: any mode.
+    pub mode: Option<String>,
+    /// What the agent does, in order. A script without an ending completes the turn.
+    pub steps: Vec<TurnStep>,
+    /// Play for one turn only. Entries with `once` play in their order.
+    pub once: bool,
+}
+
+/// One step of a turn's script.
+///
+/// Texts may contain `{prompt}`, `{mode}`, `{message}` (the last message that was waited for) and, inside a
+/// [`TurnStep::Repeat`], `{n}` (its counter, from 1).
+#[derive(Debug, Clone, PartialEq)]
+pub enum TurnStep {
+    /// A `thought` event.
+    Thought {
+        /// What the agent thinks.
+        text: String,
+        /// The block it belongs to, `thought:<block>`; `None`: one of its own.
+        block: Option<String>,
+        /// Whether the block is finished with it.
+        finalize: bool,
+    },
+    /// A `text` event: a piece of the answer.
+    Text {
+        /// The piece.
+        text: String,
+        /// The block it belongs to, `text:<block>`; `None`: `text:answer`.
+        block: Option<String>,
+    },
+    /// A `tool.start` and a `tool.result` event.
+    Tool {
+        /// The tool's name.
+        name: String,
+        /// What it gives.
+        output: Value,
+        /// How it ended: `success`, `error`, ...
+        status: String,
+        /// Seconds between the two events.
+        takes: f64,
+    },
+    /// A `plan.update` event.
+    Plan(Vec<Todo>),
+    /// A `sandbox.snapshot` event: files that were written or deleted.
+    Snapshot {
+        /// Paths that were written.
+        written: Vec<String>,
+        /// Paths that were deleted.
+        deleted: Vec<String>,
+    },
+    /// An event of any kind.
+    Event {
+        /// Its kind. A `task.*` ending ends the turn.
+        kind: String,
+        /// Its payload.
+        payload: Map<String, Value>,
+        /// Its block.
+        block_id: Option<String>,
+    },
+    /// A wait, in seconds. `after` on any other step is read as one before it.
+    Delay(f64),
+    /// Plays `steps` a number of times.
+    Repeat {
+        /// How often.
+        times: u64,
+        /// What.
+        steps: Vec<TurnStep>,
+    },
+    /// Waits for a message from the client.
+    WaitForMessage,
+    /// Waits until a WebSocket is open on the turn.
+    WaitForSocket,
+    /// Waits until the turn is stopped.
+    WaitForStop,
+    /// Completes the turn.
+    Complete {
+        /// The content of the agent's message in the history; `None`: the texts.
+        content: Option<String>,
+    },
+    /// Ends the turn as aborted.
+    Abort {
+        /// Why.
+        reason: String,
+    },
+    /// Ends the turn as a failure.
+    Error {
+        /// The message.
+        text: String,
+        /// A code beside it.
+        code: Option<String>,
+    },
+}
+
+/// One entry of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Todo {
+    /// Its name, the same in every update; by default its place in the list, from 1.
+    pub id: String,
+    /// What is to be done.
+    pub content: String,
+    /// `pending`, `active` or `completed`.
+    pub status: String,
+}
