@@ -8,6 +8,7 @@ mod by_the_book;
 mod cases;
 mod config;
 mod event;
+mod fuzz_seeds;
 mod models;
 mod resume;
 mod retry;
