@@ -191,7 +191,7 @@ fuzz: $(TOOLS)/.cargo-fuzz-$(CARGO_FUZZ_VERSION) ## every fuzz target for FUZZ_S
 		$(CARGO_FUZZ) run --sanitizer none --fuzz-dir core/fuzz --target-dir $(CARGO_TARGET_DIR)/fuzz $$target \
 			$(CARGO_TARGET_DIR)/fuzz/corpus/$$target core/fuzz/seeds/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$found/ -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
-			2>&1 | grep -vE 'Uses: |Recommended dictionary|Failed to find function|^INFO|Running `|rss_mb|new_units|slowest' || exit 1; \
+			2>&1 | grep -vE 'Uses: |Recommended dictionary|Failed to find function|^INFO|Running `|NEW_FUNC|rss_mb|new_units|slowest' || exit 1; \
 	done
 
 CHAOS_EVENTS ?= 100000
@@ -210,7 +210,7 @@ SOAK_COUNT ?= 100000
 soak: $(VENV)/.built dist/.built chaos-dev ## memory over SOAK_COUNT (100000) streams and requests, a flood, Ctrl-C, close
 	$(BIN)/python tests/python/soak.py sync $(SOAK_COUNT)
 	$(BIN)/python tests/python/soak.py async $(SOAK_COUNT)
-	node --expose-gc tests/node/soak.mjs $(SOAK_COUNT)
+	node --expose-gc --max-semi-space-size=2 tests/node/soak.mjs $(SOAK_COUNT)
 	$(CARGO_TARGET_DIR)/debug/sessionwire-soak close 200
 
 .PHONY: bench

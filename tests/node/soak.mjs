@@ -1,6 +1,6 @@
-// Long runs in Node: memory and descriptors, a flood, Ctrl-C, close. `node --expose-gc
-// tests/node/soak.mjs COUNT` prints the figures; it fails where one is over its limit. The service
-// is a process of its own, so that all memory here is the client's.
+// Long runs in Node: memory and descriptors, a flood, Ctrl-C, close. `make soak` runs it; it prints
+// the figures and fails where one is over its limit. The service is a process of its own, so that
+// all memory here is the client's; V8's young objects get 2 MB, or their room would grow and hide it.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

@@ -277,6 +277,8 @@ async def run_async(report: Report, service: Service, count: int) -> None:
 
 def main() -> int:
     kind, count = sys.argv[1], int(sys.argv[2])
+    # A shell that runs this in the background ignores Ctrl-C, and so would every child.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     report, service = Report(kind), Service()
     try:
         if kind == "async":

@@ -8,6 +8,8 @@ mod decoder;
 mod resume;
 #[path = "../../fuzz/checks/retry.rs"]
 mod retry;
+#[path = "../../fuzz/checks/webhook.rs"]
+mod webhook;
 
 fn every_seed(target: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
@@ -37,4 +39,9 @@ fn the_resume_machines_seeds() {
 #[test]
 fn the_retry_headers_seeds() {
     every_seed("retry", retry::check);
+}
+
+#[test]
+fn the_webhook_parsers_seeds() {
+    every_seed("webhook", webhook::check);
 }
