@@ -4,11 +4,16 @@ The tests of each language note the cases that passed in a file of the folder
 given as the first argument (`SESSIONWIRE_CASES` while they run). A case that
 passed in some columns only fails the report, unless its file says why:
 `"only": [columns], "because": "..."`, of a case or of the whole file.
+
+Then guarantee by language: the cases of the files that name it (`"guarantees"`)
+and the tests named after it (`g01_...` to `g12_...`). One without either in a
+column fails the report.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -25,12 +30,15 @@ class Case:
     file: str
     columns: tuple[str, ...]
     because: str
+    guarantees: tuple[int, ...]
 
 
 def read(path: Path) -> list[Case]:
     """The cases of a file: every object with an id in a list at its top."""
     content: dict[str, Any] = json.loads(path.read_text())
     file = str(path.relative_to(CONTRACT))
+    if not isinstance(content.get("guarantees"), list):
+        raise SystemExit(f'{file} does not say which of the guarantees it proves: "guarantees"')
     prefix = path.relative_to(CONTRACT).parts[0].removesuffix(".json") + "/"
     found = []
     for group in content.values():
@@ -44,7 +52,8 @@ def read(path: Path) -> list[Case]:
                 raise SystemExit(f"{file}: {name} names a column that is none: {unknown}")
             if columns != COLUMNS and not reason.get("because"):
                 raise SystemExit(f"{file}: {name} does not say why it runs in {columns} only")
-            found.append(Case(name, file, columns, reason.get("because", "")))
+            because = reason.get("because", "")
+            found.append(Case(name, file, columns, because, tuple(content["guarantees"])))
     return found
 
 
@@ -61,6 +70,54 @@ def table(cases: list[Case], passed: dict[str, set[str]]) -> str:
         note = f" ({case.because})" if case.because else ""
         lines.append(f"| {case.id}{note} | {marks} |")
     return "\n".join(lines) + "\n"
+
+
+def named_tests() -> Counter[tuple[int, str]]:
+    """How many tests are named after each guarantee, by column."""
+    tests = CONTRACT.parent
+    found: Counter[tuple[int, str]] = Counter()
+
+    def note(number: str, *columns: str) -> None:
+        for column in columns:
+            found[int(number), column] += 1
+
+    for path in [*tests.glob("rust/tests/*.rs"), *tests.glob("rust/tests/*/*.rs")]:
+        for number in re.findall(r"fn g(\d\d)_", path.read_text()):
+            note(number, "rust")
+    for path in tests.glob("node/*.test.mjs"):
+        for number in re.findall(r'test\("g(\d\d) ', path.read_text()):
+            note(number, "node")
+    for path in tests.glob("python/test_*.py"):
+        # A test is async by what it does: `def` at its head says nothing.
+        for number, body in re.findall(
+            r"^def test_g(\d\d)_(.*?)(?=^\S|\Z)", path.read_text(), flags=re.M | re.S
+        ):
+            asynchronous = "async" in body
+            only_async = asynchronous and not re.search(r"\bAgi\(|\.agi\(|client: Agi", body)
+            note(number, *(["python-sync"] if not only_async else []))
+            note(number, *(["python-async"] if asynchronous else []))
+    return found
+
+
+def guarantees(cases: list[Case], passed: dict[str, set[str]]) -> list[str]:
+    """Prints guarantee by language; gives what is without a proof."""
+    named = named_tests()
+    missing = []
+    print(f"\n{'guarantee':9}  " + "  ".join(f"{column:>18}" for column in COLUMNS))
+    for number in range(1, 13):
+        cells = []
+        for column in COLUMNS:
+            # That everything is the same everywhere, every case says.
+            shared = sum(
+                (number in case.guarantees or number == 12) and case.id in passed[column]
+                for case in cases
+            )
+            tests = named[number, column]
+            cells.append(f"{shared} cases, {tests} tests")
+            if not shared and not tests:
+                missing.append(f"guarantee {number} in {column}")
+        print(f"{number:9}  " + "  ".join(f"{cell:>18}" for cell in cells))
+    return missing
 
 
 def main(folder: Path) -> int:
@@ -100,6 +157,7 @@ def main(folder: Path) -> int:
         for column in COLUMNS
         if mark(case, column, passed) == "MISSING"
     ]
+    missing += guarantees(cases, passed)
     for line in missing[:50]:
         print(f"not passed: {line}", file=sys.stderr)
     if missing:

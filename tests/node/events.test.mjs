@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Agi, Emulator, EventStream, InvalidRequestError } from "sessionwire";
-import { all, script, serveEvents, until } from "./helpers.mjs";
+import { all, flood, script, serveEvents, until } from "./helpers.mjs";
 
 let emulator;
 let client;
@@ -260,4 +260,25 @@ test("the live view opens without a key", async () => {
     assert.equal(page.status, 200);
     assert.match(await page.text(), new RegExp(title));
   }
+});
+
+test("g10 a slow reader holds the server back", async () => {
+  const last = 60_000;
+  const server = await flood(last);
+  const client = new Agi({ baseUrl: server.url, apiKey: "k" });
+  const ids = [];
+  for await (const event of client.sessions.attach("s").events()) {
+    ids.push(event.id);
+    if (ids.length === 1) {
+      assert.ok((await server.held) < 40 * 1024 * 1024);
+      server.goOn();
+    }
+    if (ids.length === last) break;
+  }
+  await client.close();
+  await server.close();
+  assert.deepEqual(
+    ids,
+    Array.from({ length: last }, (_, at) => at + 1),
+  );
 });

@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createSocketServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { SessionwireError } from "sessionwire";
 
@@ -92,9 +93,9 @@ export function serveEvents(body) {
 }
 
 /** A server whose first stream is exactly these bytes; everything after it is gone (404). */
-export async function rawStream(body) {
+export function rawStream(body) {
   let served = false;
-  const server = createServer((request, response) => {
+  return serve((request, response) => {
     if (!request.url.includes("/events") || served) {
       response.writeHead(404, { "content-type": "application/json" });
       response.end('{"detail": "Session not found"}');
@@ -107,14 +108,43 @@ export async function rawStream(body) {
     });
     response.end(body);
   });
+}
+
+/**
+ * A server whose stream of `last` events notes when the reader holds it back: `held` gives how
+ * many bytes were written until the socket took nothing more for a second; then it waits for
+ * `goOn()`.
+ */
+export async function flood(last) {
+  const held = withResolvers();
+  const goOn = withResolvers();
+  const server = createSocketServer(async (socket) => {
+    socket.on("error", () => {});
+    await once(socket, "data");
+    socket.write("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n");
+    const text = "x".repeat(1000);
+    let written = 0;
+    for (let number = 1; number <= last && !socket.destroyed; number += 1) {
+      const data = JSON.stringify({ text, message_id: number });
+      const event = `event: log\nid: ${number}\ndata: ${data}\n\n`;
+      written += event.length;
+      if (socket.write(event)) continue;
+      const signal = AbortSignal.timeout(1000);
+      await once(socket, "drain", { signal }).catch(async () => {
+        held.resolve(written);
+        await goOn.promise;
+        if (socket.writableNeedDrain)
+          await Promise.race([once(socket, "drain"), once(socket, "close")]);
+      });
+    }
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
-    },
+    held: held.promise,
+    goOn: goOn.resolve,
+    close: () => new Promise((resolve) => server.close(resolve)),
   };
 }
 
@@ -165,4 +195,13 @@ export async function failure(work) {
     return error;
   }
   throw new assert.AssertionError({ message: "nothing was thrown" });
+}
+
+/** `Promise.withResolvers`, which Node 20 does not have. */
+function withResolvers() {
+  const parts = {};
+  parts.promise = new Promise((resolve) => {
+    parts.resolve = resolve;
+  });
+  return parts;
 }

@@ -76,7 +76,7 @@ test("20 short scripts that exit right after an await end cleanly", async () => 
   }
 });
 
-test("a worker can be terminated while a call and a stream are pending", async () => {
+test("g11 a worker can be terminated while a call and a stream are pending", async () => {
   for (let n = 0; n < 5; n += 1) {
     await until(() => emulator.openStreams === 0);
     const worker = new Worker(
@@ -103,7 +103,7 @@ test("a worker can be terminated while a call and a stream are pending", async (
   await client.close();
 });
 
-test("a worker's own environment counts", async () => {
+test("g11 a worker's own environment counts", async () => {
   const worker = new Worker(
     `
     const { parentPort } = require("node:worker_threads");

@@ -74,3 +74,60 @@ class RawStream:
             b"HTTP/1.1 %b\r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
             % (status, kind, len(body), body)
         )
+
+
+class Flood:
+    """A server whose stream never ends; it notes when the reader holds it back.
+
+    `held` is set once the socket took nothing more for a second; `sent` is how
+    many bytes it took until then. After `go_on` it ends the stream after the
+    event `last`.
+    """
+
+    def __init__(self, last: int) -> None:
+        self.held = threading.Event()
+        self.go_on = threading.Event()
+        self.sent = 0
+        self._last = last
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.go_on.set()
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        connection, _ = self._socket.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+            connection.settimeout(1.0)
+            for number in range(1, self._last + 1):
+                data = b'{"text": "%b", "message_id": %d}' % (b"x" * 1000, number)
+                if not self._send(connection, b"event: log\nid: %d\ndata: %b\n\n" % (number, data)):
+                    return
+            # The client says when it has enough.
+            connection.settimeout(None)
+            connection.recv(1)
+
+    def _send(self, connection: socket.socket, data: bytes) -> bool:
+        while data:
+            try:
+                taken = connection.send(data)
+            except TimeoutError:
+                self.held.set()
+                self.go_on.wait()
+                connection.settimeout(None)
+                continue
+            except OSError:
+                return False
+            data = data[taken:]
+            if not self.held.is_set():
+                self.sent += taken
+        return True

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helpers import eventually, script, thoughts
-from sessionwire import APIConnectionError, NotFoundError, StreamError, UnknownEvent
+from helpers import Flood, eventually, script, thoughts
+from sessionwire import Agi, APIConnectionError, AsyncAgi, NotFoundError, StreamError, UnknownEvent
 
 if TYPE_CHECKING:
-    from sessionwire import Agi, Emulator
+    from sessionwire import Emulator
 
 EVENTS = 1000
 # A task's events: thoughts, then `done`. Message 1 is the task itself.
@@ -226,3 +226,40 @@ def test_events_are_values(emulator: Emulator, client: Agi) -> None:
         done.raw = "other"  # type: ignore[misc]
     odd = UnknownEvent("sparkle", None, "no json")
     assert (odd.type, odd.id, odd.data, odd.text) == ("sparkle", None, "no json", "no json")
+
+
+# More than the queue of 8 MiB and what two sockets may hold.
+FLOOD = 60_000
+
+
+def test_g10_a_slow_reader_holds_the_server_back() -> None:
+    with (
+        Flood(last=FLOOD) as server,
+        Agi(base_url=server.url, api_key="some-key") as client,
+        client.sessions.attach("s").events() as stream,
+    ):
+        events = iter(stream)
+        ids = [next(events).id]
+        assert server.held.wait(60), "the server was never held back"
+        assert server.sent < 40 * 1024 * 1024
+        server.go_on.set()
+        ids += [next(events).id for _ in range(FLOOD - 1)]
+    assert ids == list(range(1, FLOOD + 1))
+
+
+def test_g10_a_slow_reader_holds_the_server_back_async() -> None:
+    async def main(server: Flood) -> list[int | None]:
+        async with (
+            AsyncAgi(base_url=server.url, api_key="some-key") as client,
+            client.sessions.attach("s").events() as stream,
+        ):
+            ids = [(await anext(stream)).id]
+            assert await asyncio.to_thread(server.held.wait, 60), "the server was never held back"
+            assert server.sent < 40 * 1024 * 1024
+            server.go_on.set()
+            while len(ids) < FLOOD:
+                ids.append((await anext(stream)).id)
+            return ids
+
+    with Flood(last=FLOOD) as server:
+        assert asyncio.run(main(server)) == list(range(1, FLOOD + 1))

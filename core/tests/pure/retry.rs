@@ -15,6 +15,8 @@ use crate::{contract, read};
 #[serde(deny_unknown_fields)]
 struct File {
     #[allow(dead_code, reason = "for the report")]
+    guarantees: Vec<u8>,
+    #[allow(dead_code, reason = "for the report")]
     only: Vec<String>,
     #[allow(dead_code, reason = "for the report")]
     because: String,

@@ -14,6 +14,8 @@ use crate::{contract, read};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[allow(dead_code, reason = "for the report")]
+    guarantees: Vec<u8>,
     cases: Vec<Case>,
 }
 

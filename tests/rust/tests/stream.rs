@@ -375,3 +375,82 @@ async fn g04_polling_goes_back_to_the_stream() {
         ["thought", "question", "step", "done"]
     );
 }
+
+#[tokio::test]
+async fn g06_a_cancelled_read_loses_no_event() {
+    let emulator = emulator().await;
+    script(&emulator, long_task(2000));
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let task = session.start_task(StartTask::new("think")).await.unwrap();
+    let mut events = task.events();
+    let (mut seen, mut cancelled) = (Vec::new(), 0);
+    loop {
+        // A read that is given up after its first poll: what it was about to
+        // take stays in the queue.
+        let given_up = tokio::select! {
+            biased;
+            event = events.next() => event,
+            () = std::future::ready(()) => {
+                cancelled += 1;
+                match events.next().await {
+                    Some(event) => Some(event),
+                    None => break,
+                }
+            }
+        };
+        match given_up {
+            Some(event) => seen.extend(event.unwrap().id()),
+            None => break,
+        }
+    }
+    assert_eq!(seen, (2..=2002).collect::<Vec<_>>());
+    assert!(cancelled > 0, "no read was given up");
+}
+
+#[tokio::test]
+async fn g06_a_dropped_call_drops_its_request() {
+    let emulator = emulator().await;
+    fail(&emulator, json!({"on": "list", "hang": true}));
+    let client = client(&emulator);
+    let sessions = client.sessions();
+    tokio::select! {
+        outcome = sessions.list() => panic!("it was answered: {outcome:?}"),
+        () = until("the request", || emulator.requests().len() == 1) => {}
+    }
+    assert!(sessions.list().await.unwrap().is_empty());
+}
+
+#[test]
+fn g11_one_client_serves_threads_and_successive_runtimes() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let home = tokio::runtime::Runtime::new().unwrap();
+    let emulator = home.block_on(emulator());
+    script(&emulator, long_task(20));
+    let client = client(&emulator);
+    for _ in 0..3 {
+        // Each runtime ends, and its connections with it.
+        runtime().block_on(async {
+            let session = session(&client).await;
+            let task = session.start_task(StartTask::new("think")).await.unwrap();
+            assert_eq!(all(&mut task.events()).await.len(), 21);
+        });
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                runtime().block_on(async {
+                    let session = session(&client).await;
+                    let task = session.start_task(StartTask::new("think")).await.unwrap();
+                    assert_eq!(all(&mut task.events()).await.len(), 21);
+                });
+            });
+        }
+    });
+    assert_eq!(emulator.session_count(), 11);
+}
