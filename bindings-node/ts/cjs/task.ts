@@ -223,6 +223,8 @@ async function follow(task: Task, options: RunTaskOptions, signal: AbortSignal):
 export function guarded<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
+      // Its own rejection has nobody left to hear it.
+      Promise.resolve(promise).catch(() => {});
       reject(signal.reason);
       return;
     }
