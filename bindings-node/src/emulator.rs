@@ -1,42 +1,76 @@
 //! The emulator, in this process.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use napi::Env;
-use napi::bindgen_prelude::{Either, PromiseRaw};
+use napi::bindgen_prelude::{Either, Function, PromiseRaw};
 use napi_derive::napi;
 use sessionwire_emulator as core;
 
+use crate::agent::{self, AgentPort};
 use crate::answer::ErrorInfo;
 
 /// A running emulator. When JavaScript drops it, it stops.
 #[napi]
 pub struct Emulator {
     inner: Arc<core::Emulator>,
+    /// Of the agent that it was started with, until it is asked for.
+    port: Mutex<Option<AgentPort>>,
 }
 
 #[napi]
 impl Emulator {
-    /// Starts an emulator from JSON options.
+    /// Starts an emulator from JSON options; with `wake`, which is called when there is
+    /// something to take, its agent is a function of JavaScript.
     #[napi(catch_unwind)]
-    pub fn start(
-        env: &Env,
+    pub fn start<'env>(
+        env: &'env Env,
         options: String,
-    ) -> napi::Result<PromiseRaw<'_, Either<Emulator, ErrorInfo>>> {
+        wake: Option<Function<'env, (), ()>>,
+    ) -> napi::Result<PromiseRaw<'env, Either<Emulator, ErrorInfo>>> {
         let options = serde_json::from_str::<core::Options>(&options);
+        let wake = wake.as_ref().map(agent::wake).transpose()?;
         env.spawn_future(async move {
-            let options = match options {
+            let mut options = match options {
                 Ok(options) => options,
                 Err(error) => return Ok(Either::B(ErrorInfo::unreadable_options(&error))),
             };
+            let port = wake.map(|wake| {
+                let (agent, jobs) = core::Agent::queue();
+                options.agent = Some(agent);
+                AgentPort::new(jobs, wake)
+            });
             Ok(match core::Emulator::start(options).await {
                 Ok(emulator) => Either::A(Self {
                     inner: Arc::new(emulator),
+                    port: Mutex::new(port),
                 }),
                 Err(error) => Either::B(ErrorInfo::config(error)),
             })
         })
+    }
+
+    /// The tasks of the agent that it was started with; once.
+    #[napi(catch_unwind)]
+    pub fn agent_port(&self) -> Option<AgentPort> {
+        self.port
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    /// Gives it another agent, or the built-in one; the tasks of the new agent.
+    #[napi(catch_unwind)]
+    pub fn agent(&self, wake: Option<Function<'_, (), ()>>) -> napi::Result<Option<AgentPort>> {
+        let Some(wake) = wake else {
+            self.inner.agent(None);
+            return Ok(None);
+        };
+        let wake = agent::wake(&wake)?;
+        let (agent, jobs) = core::Agent::queue();
+        self.inner.agent(Some(agent));
+        Ok(Some(AgentPort::new(jobs, wake)))
     }
 
     /// The address.

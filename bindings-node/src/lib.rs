@@ -9,6 +9,7 @@
 #![allow(unreachable_pub, missing_debug_implementations)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod agent;
 mod answer;
 mod batch;
 mod calls;

@@ -120,6 +120,7 @@ test("g11 a worker's own environment counts", async () => {
 
 test("the examples run without a key", async () => {
   for (const [file, words] of [
+    ["agent.mjs", /done The blue bowl costs 7\.50 EUR\n7\.5\n/],
     ["quickstart.mjs", /result: .*morning/],
     ["quickstart.cjs", /result: /],
     ["live-events.mjs", /question\t[\s\S]*result: .*green/],

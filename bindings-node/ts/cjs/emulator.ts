@@ -4,10 +4,11 @@
 
 import { AssertionError } from "node:assert";
 import { inspect } from "node:util";
+import { type AgentFunction, AgentPump } from "./agent.js";
 import { count, seconds } from "./calls.js";
 import { Agi, type AgiOptions } from "./client.js";
 import { ConfigError, errorFrom, orThrow } from "./errors.js";
-import { type NativeEmulator, native } from "./native.js";
+import { type NativeAgentPort, type NativeEmulator, native } from "./native.js";
 import {
   described,
   filter,
@@ -50,6 +51,8 @@ export interface EmulatorOptions {
    * built-in agent works on every task.
    */
   scenario?: Scenario | string | undefined;
+  /** A function that works on the tasks which no scenario plays; see `Emulator.agent`. */
+  agent?: AgentFunction | undefined;
   /**
    * `fast`: the agent's waits take no time, but the timestamps show them; hours of a scenario pass
    * at once. Default: `real`.
@@ -173,6 +176,8 @@ const running = new Set<NativeEmulator>();
 /** A running emulator. `close()` and `await using` stop it; it does not keep the process alive. */
 export class Emulator implements AsyncDisposable {
   readonly #native: NativeEmulator;
+  /** What works for agents of one's own. */
+  readonly #pumps = new Set<AgentPump>();
 
   private constructor(native: NativeEmulator) {
     this.#native = native;
@@ -195,9 +200,12 @@ export class Emulator implements AsyncDisposable {
       [typeof options.scenario === "string" ? "scenario_file" : "scenario"]: options.scenario,
       clock: options.clock,
     });
-    const started = orThrow(await native.Emulator.start(text));
+    const pump = options.agent === undefined ? undefined : new AgentPump(options.agent);
+    const started = orThrow(await native.Emulator.start(text, pump?.wake));
     running.add(started);
-    return new Emulator(started);
+    const emulator = new Emulator(started);
+    if (pump !== undefined) emulator.#open(pump, started.agentPort());
+    return emulator;
   }
 
   /** The address, for `baseUrl`. */
@@ -319,10 +327,40 @@ export class Emulator implements AsyncDisposable {
     if (error !== null) throw errorFrom(error);
   }
 
+  /**
+   * Says who works on the tasks that start from now on and that no scenario plays; null: the
+   * emulator's own agent. The function runs on this thread's event loop, once for each task. When
+   * its task is cancelled, the session deleted or the emulator closed, its `agent.signal` aborts and
+   * the next call of the agent rejects with `TaskOver`.
+   *
+   * @example
+   * ```ts
+   * emulator.agent(async (task, agent) => {
+   *   const colour = await agent.ask("Which colour?");
+   *   return { summary: `A ${colour} mug` };
+   * });
+   * ```
+   */
+  agent(run: AgentFunction | null): void {
+    if (run === null) {
+      this.#native.agent();
+      return;
+    }
+    const pump = new AgentPump(run);
+    this.#open(pump, this.#native.agent(pump.wake));
+  }
+
+  #open(pump: AgentPump, port: NativeAgentPort | null): void {
+    this.#pumps.add(pump);
+    pump.open(port);
+  }
+
   /** Stops it and ends every connection. Can be called twice. */
   async close(): Promise<void> {
     await this.#native.close();
     running.delete(this.#native);
+    await Promise.all([...this.#pumps].map((pump) => pump.close()));
+    this.#pumps.clear();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

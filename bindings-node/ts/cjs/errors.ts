@@ -146,6 +146,22 @@ export class StreamError extends SessionwireError {
 /** One event was larger than 16 MiB. */
 export class EventTooLarge extends StreamError {}
 
+/** Why a task is no longer its agent's; `ended`: the agent itself said `done` or `fail` before. */
+export type TaskOverReason = "cancelled" | "deleted" | "closed" | "ended";
+
+/**
+ * In a function that plays the emulator's agent: the task is no longer its own. Code
+ * `ERR_SESSIONWIRE_TASK_OVER`.
+ */
+export class TaskOver extends SessionwireError {
+  readonly reason: TaskOverReason;
+
+  constructor(message: string, reason: TaskOverReason) {
+    super(message, { code: "ERR_SESSIONWIRE_TASK_OVER" });
+    this.reason = reason;
+  }
+}
+
 /** The agent reported an error, or the task ended without a result. Code `ERR_SESSIONWIRE_TASK`. */
 export class TaskError extends SessionwireError {
   /** Such as `ended_without_result`. */

@@ -16,6 +16,7 @@
 
 import "./dispose.js";
 
+export { Agent, type AgentFunction, type AgentPage, type AgentTask } from "./agent.js";
 export type { CallOptions } from "./calls.js";
 export {
   Agi,
@@ -58,6 +59,8 @@ export {
   SessionwireError,
   StreamError,
   TaskError,
+  TaskOver,
+  type TaskOverReason,
   TaskTimeout,
   UnprocessableEntityError,
   WebhookError,

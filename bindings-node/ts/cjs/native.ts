@@ -50,7 +50,22 @@ export interface NativeClient extends NativeCalls {
   close(): void;
 }
 
+export interface NativeAgentJob {
+  start(id: number, call: string): ErrorInfo | null;
+  cancel(id: number): void;
+  over(): string | null;
+  finish(error?: string): void;
+}
+
+export interface NativeAgentPort {
+  take(): string;
+  job(id: number): NativeAgentJob | null;
+  settled(): Promise<void>;
+}
+
 export interface NativeEmulator {
+  agentPort(): NativeAgentPort | null;
+  agent(wake?: () => void): NativeAgentPort | null;
   readonly url: string;
   readonly apiKey: string;
   readonly liveUrl: string;
@@ -76,7 +91,7 @@ export interface Native {
   Client: {
     open(options: string, environment: (name: string) => string | null): NativeClient | ErrorInfo;
   };
-  Emulator: { start(options: string): Promise<NativeEmulator | ErrorInfo> };
+  Emulator: { start(options: string, wake?: () => void): Promise<NativeEmulator | ErrorInfo> };
   Deduplicator: { ofCapacity(capacity: number): NativeDeduplicator };
   check(params: string): ErrorInfo | null;
   parseWebhook(body: string | Uint8Array, eventType?: string): string | ErrorInfo;

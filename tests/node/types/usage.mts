@@ -1,6 +1,9 @@
 // What users write must compile, and what is wrong must not. Checked by tsc, never run.
 
 import {
+  type Agent,
+  type AgentPage,
+  type AgentTask,
   Agi,
   type AgiEvent,
   APIConnectionError,
@@ -20,6 +23,7 @@ import {
   StreamError,
   type Task,
   TaskError,
+  TaskOver,
   type TaskResult,
   TaskTimeout,
   webhooks,
@@ -210,4 +214,27 @@ export function receives(request: Request, body: ArrayBuffer, raw: Buffer): void
   webhooks.parse({ event: "task.started" });
   same<boolean, ReturnType<webhooks.Deduplicator["isRepeat"]>>(true);
   webhooks.verify(request.url, "secret");
+}
+
+export async function anAgentOfOnesOwn(): Promise<void> {
+  const own = async (task: AgentTask, agent: Agent): Promise<{ summary: string } | undefined> => {
+    await agent.step("Open", { url: task.startUrl ?? undefined, action: "click" });
+    const page: AgentPage = await agent.navigate(task.text);
+    const answer: string = await agent.ask(`${page.title}?`, { signal: agent.signal });
+    const messages: string[] = await agent.messages();
+    try {
+      await agent.sleep(1000);
+    } catch (error) {
+      if (error instanceof TaskOver && error.reason === "cancelled") return;
+      await agent.fail("no", { statusCode: 410 });
+    }
+    // @ts-expect-error: a text
+    await agent.think(messages);
+    return { summary: answer };
+  };
+  await using emulator = await Emulator.start({ agent: own });
+  emulator.agent((task, agent) => agent.done({ text: task.text, [agent.over ?? "on"]: 1 }));
+  emulator.agent(null);
+  // @ts-expect-error: a function
+  emulator.agent("agent");
 }

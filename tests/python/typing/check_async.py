@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import assert_type
 
 from sessionwire import (
+    AgentTask,
+    AsyncAgent,
     AsyncAgi,
     AsyncEventStream,
     AsyncSession,
@@ -67,3 +69,14 @@ async def emulators() -> None:
         assert_type(emulator, Emulator)
         assert_type(await emulator.async_wait_for_request("GET", timeout=1), RecordedRequest)
         assert_type(client, AsyncAgi)
+
+
+async def an_agent_of_ones_own() -> None:
+    async def own(task: AgentTask, agent: AsyncAgent) -> None:
+        await agent.think(task.text)
+        assert_type(await agent.ask("Which?"), str)
+        assert_type(agent.over, str | None)
+        await agent.done({"text": await agent.wait_for_message()})
+
+    async with Emulator(agent=own) as emulator:
+        emulator.agent(own)

@@ -9,6 +9,9 @@ from typing import Any, Literal, assert_type
 from pydantic import BaseModel
 
 from sessionwire import (
+    Agent,
+    AgentPage,
+    AgentTask,
     Agi,
     APIStatusError,
     DeleteResult,
@@ -27,6 +30,7 @@ from sessionwire import (
     Session,
     SuccessResult,
     Task,
+    TaskOver,
     TaskResult,
     TaskTimeout,
     ThoughtEvent,
@@ -184,3 +188,21 @@ def receives(body: bytes, headers: dict[str, str]) -> None:
     assert_type(webhooks.Deduplicator(100).is_repeat(event), bool)
     assert_type(webhooks.verify(None, "secret"), bool)
     assert_type(webhooks.url("https://x.example", "secret"), str)
+
+
+def an_agent_of_ones_own() -> None:
+    def own(task: AgentTask, agent: Agent) -> dict[str, str] | None:
+        assert_type(task.start_url, str | None)
+        assert_type(task.extra, dict[str, Any])
+        agent.step("Open", url=task.start_url, action="click")
+        assert_type(agent.navigate(task.text), AgentPage)
+        assert_type(agent.messages(), list[str])
+        try:
+            return {"answer": agent.ask("Which?")}
+        except TaskOver as over:
+            assert_type(over.reason, str | None)
+            return None
+
+    with Emulator(agent=own) as emulator:
+        emulator.agent(lambda task, agent: agent.done(task.text))
+        emulator.agent(None)
