@@ -1,4 +1,4 @@
-"""The agents of the examples, each driven by the client of the other language in another process."""
+"""The agents of the examples, each driven by the other language's client, in another process."""
 
 from __future__ import annotations
 
