@@ -12,17 +12,76 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::transport::Secret;
 
+/// Which service a client speaks to: where its configuration comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// The AGI Agent Sessions API: `AGI_API_KEY`, `AGI_BASE_URL`.
+    Agi,
+    /// The Raccoon AI Agents API: `RACCOON_API_KEY`, `RACCOON_BASE_URL`.
+    Raccoon,
+}
+
+impl Service {
+    const fn key_variable(self) -> &'static str {
+        match self {
+            Self::Agi => "AGI_API_KEY",
+            Self::Raccoon => "RACCOON_API_KEY",
+        }
+    }
+
+    const fn url_variable(self) -> &'static str {
+        match self {
+            Self::Agi => "AGI_BASE_URL",
+            Self::Raccoon => "RACCOON_BASE_URL",
+        }
+    }
+
+    const fn default_url(self) -> &'static str {
+        match self {
+            Self::Agi => "https://api.agi.tech/v1",
+            Self::Raccoon => "https://api.raccoonai.tech",
+        }
+    }
+
+    /// What every path begins with, below a gateway's own prefix.
+    const fn version(self) -> &'static str {
+        match self {
+            Self::Agi => "/v1",
+            Self::Raccoon => "",
+        }
+    }
+
+    /// What the path of a request follows, in words.
+    pub(crate) const fn path_follows(self) -> &'static str {
+        match self {
+            Self::Agi => "/v1",
+            Self::Raccoon => "the base URL",
+        }
+    }
+
+    /// The first wait after a failure, or a limit, that names none (AGI spec, section 3;
+    /// Raccoon spec, section 6).
+    pub(crate) const fn first_wait(self, limited: bool) -> Duration {
+        match (self, limited) {
+            (Self::Raccoon, true) => Duration::from_secs(1),
+            _ => Duration::from_millis(500),
+        }
+    }
+}
+
 /// What a caller may set; everything unset comes from the environment or the
 /// default.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientOptions {
-    /// The API key. Default: the environment variable `AGI_API_KEY`.
+    /// The API key. Default: the environment variable `AGI_API_KEY`, or
+    /// `RACCOON_API_KEY` for Raccoon.
     #[serde(skip_serializing)]
     pub api_key: Option<Secret>,
     /// The service's address, with or without `/v1`, or a gateway's address
     /// with a path prefix. Default: `AGI_BASE_URL`, else
-    /// `https://api.agi.tech/v1`.
+    /// `https://api.agi.tech/v1`; for Raccoon `RACCOON_BASE_URL`, else
+    /// `https://api.raccoonai.tech`.
     pub base_url: Option<String>,
     /// Deadline of one call in seconds, over all its retries and waits.
     /// Default: 60.
@@ -66,11 +125,12 @@ pub struct OptionChanges {
 /// Checked configuration of one client.
 #[derive(Clone)]
 pub struct ClientConfig {
+    pub(crate) service: Service,
     /// The API key.
     pub(crate) api_key: Secret,
     /// Whether the key came from the environment: such a key is not pickled.
     pub(crate) key_from_env: bool,
-    /// Ends in `/v1` and has no trailing slash.
+    /// Ends in the service's version and has no trailing slash.
     pub(crate) base_url: Url,
     pub(crate) timeout: Duration,
     pub(crate) connect_timeout: Duration,
@@ -144,50 +204,57 @@ fn without_user(address: &str) -> &str {
 }
 
 /// How to find one environment variable.
-type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-const DEFAULT_BASE_URL: &str = "https://api.agi.tech/v1";
 /// Longest duration accepted, so that adding it to a clock cannot overflow.
 const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
 
 impl ClientConfig {
-    /// Completes `options` from the process environment and checks them.
+    /// Completes the `options` of an AGI client from the process environment and
+    /// checks them.
     pub fn resolve(options: ClientOptions) -> Result<Self> {
-        Self::resolve_with(options, &|name| std::env::var(name).ok())
+        Self::resolve_with(options, &environment)
     }
 
     /// The same with an environment of the caller's choice.
     pub fn resolve_with(options: ClientOptions, env: Lookup<'_>) -> Result<Self> {
+        Self::resolve_for(Service::Agi, options, env)
+    }
+
+    /// The same for a client of either service.
+    pub(crate) fn resolve_for(
+        service: Service,
+        options: ClientOptions,
+        env: Lookup<'_>,
+    ) -> Result<Self> {
         let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
         let (api_key, key_from_env) = match options.api_key {
             Some(key) => (key, false),
             None => (
-                env("AGI_API_KEY").map(Secret::new).ok_or_else(|| {
-                    Error::config(
-                        "No API key. Set the environment variable AGI_API_KEY or pass `api_key`; \
+                env(service.key_variable())
+                    .map(Secret::new)
+                    .ok_or_else(|| {
+                        Error::config(format!(
+                            "No API key. Set the environment variable {} or pass `api_key`; \
                          to try without a key, use the Emulator",
-                    )
-                })?,
+                            service.key_variable()
+                        ))
+                    })?,
                 true,
             ),
         };
-        check_key(&api_key)?;
+        check_key(service, &api_key)?;
         let base_url = match options.base_url {
-            Some(text) => parse_base_url(&text, "`base_url`")?,
-            None => match env("AGI_BASE_URL") {
-                Some(text) => parse_base_url(&text, "AGI_BASE_URL")?,
-                None => parse_base_url(DEFAULT_BASE_URL, "the default")?,
+            Some(text) => parse_base_url(service, &text, "`base_url`")?,
+            None => match env(service.url_variable()) {
+                Some(text) => parse_base_url(service, &text, service.url_variable())?,
+                None => parse_base_url(service, service.default_url(), "the default")?,
             },
         };
-        if base_url.scheme() == "http" && !is_loopback(&base_url) && !options.allow_insecure_http {
-            return Err(Error::config(format!(
-                "The base URL http://{} would send the API key unencrypted. Use https://, or pass \
-                 `allow_insecure_http=True` if this network is yours",
-                base_url.host_str().unwrap_or_default()
-            )));
-        }
+        check_encrypted(&base_url, options.allow_insecure_http)?;
         let (proxy, no_proxy) = choose_proxy(options.proxy.as_deref(), &base_url, &env)?;
         Ok(Self {
+            service,
             api_key,
             key_from_env,
             base_url,
@@ -218,9 +285,24 @@ impl ClientConfig {
         Ok(config)
     }
 
-    /// The service's address, ending in `/v1`.
+    /// The same for another address of the service, such as that of its
+    /// WebSockets: with what the options and the environment say about it.
+    pub(crate) fn at(&self, address: &AtAddress<'_>, env: Lookup<'_>) -> Result<Self> {
+        let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+        let base_url = parse_base_url(self.service, &address.url, address.source)?;
+        check_encrypted(&base_url, address.allow_insecure_http)?;
+        let (proxy, no_proxy) = choose_proxy(address.proxy, &base_url, &env)?;
+        Ok(Self {
+            base_url,
+            proxy,
+            no_proxy,
+            ..self.clone()
+        })
+    }
+
+    /// The service's address; an AGI client's ends in `/v1`.
     pub fn base_url(&self) -> &str {
-        self.base_url.as_str()
+        self.base_url.as_str().trim_end_matches('/')
     }
 
     /// Deadline of one call.
@@ -253,11 +335,38 @@ fn limit_wait(value: f64) -> Result<Duration> {
     seconds("wait_for_limit", value)
 }
 
-fn check_key(key: &Secret) -> Result<()> {
+/// Another address of a service, and what was said about it.
+pub(crate) struct AtAddress<'a> {
+    /// With the scheme http or https.
+    pub(crate) url: String,
+    /// The name of the option or variable that it came from.
+    pub(crate) source: &'a str,
+    pub(crate) proxy: Option<&'a str>,
+    pub(crate) allow_insecure_http: bool,
+}
+
+/// The process environment.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn check_encrypted(base_url: &Url, allow_insecure_http: bool) -> Result<()> {
+    if base_url.scheme() == "http" && !is_loopback(base_url) && !allow_insecure_http {
+        return Err(Error::config(format!(
+            "The base URL http://{} would send the API key unencrypted. Use https://, or pass \
+             `allow_insecure_http=True` if this network is yours",
+            base_url.host_str().unwrap_or_default()
+        )));
+    }
+    Ok(())
+}
+
+fn check_key(service: Service, key: &Secret) -> Result<()> {
     if key.expose().trim().is_empty() {
-        return Err(Error::config(
-            "The API key is empty. Set AGI_API_KEY or pass `api_key`; to try without a key, use the Emulator",
-        ));
+        return Err(Error::config(format!(
+            "The API key is empty. Set {} or pass `api_key`; to try without a key, use the Emulator",
+            service.key_variable()
+        )));
     }
     if key.header_value().is_none() {
         return Err(Error::config(
@@ -268,16 +377,17 @@ fn check_key(key: &Secret) -> Result<()> {
     Ok(())
 }
 
-fn parse_base_url(text: &str, source: &str) -> Result<Url> {
+fn parse_base_url(service: Service, text: &str, source: &str) -> Result<Url> {
+    let example = service.default_url();
     let text = text.trim();
     if text.is_empty() {
         return Err(Error::config(format!(
-            "{source} is empty. Give an address such as {DEFAULT_BASE_URL}, or leave it out"
+            "{source} is empty. Give an address such as {example}, or leave it out"
         )));
     }
     let bad = |why: &str| {
         Error::config(format!(
-            "{source} is not usable: {why}. Give an address such as {DEFAULT_BASE_URL}"
+            "{source} is not usable: {why}. Give an address such as {example}"
         ))
     };
     let mut url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
@@ -299,10 +409,10 @@ fn parse_base_url(text: &str, source: &str) -> Result<Url> {
         return Err(bad("it has a query or a fragment"));
     }
     let path = url.path().trim_end_matches('/').to_owned();
-    let path = if path.ends_with("/v1") {
+    let path = if path.ends_with(service.version()) {
         path
     } else {
-        format!("{path}/v1")
+        format!("{path}{}", service.version())
     };
     url.set_path(&path);
     Ok(url)

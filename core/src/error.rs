@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::agi::Event;
+use crate::event::Event;
 
 /// What went wrong, one kind per public error name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,7 +128,9 @@ impl ErrorKind {
                 "Check the network, the base URL and the proxy settings, then try again."
             }
             Self::Timeout => "Try again, or raise `timeout`.",
-            Self::Authentication => "Check the API key (AGI_API_KEY or `api_key`).",
+            Self::Authentication => {
+                "Check the API key (`api_key`, or AGI_API_KEY; for Raccoon RACCOON_API_KEY)."
+            }
             Self::PermissionDenied => {
                 "Check that this API key may use the session and the feature."
             }
@@ -182,6 +184,8 @@ struct Fields {
     session_id: Option<String>,
     reason: Option<String>,
     last_event_id: Option<i64>,
+    message_id: Option<String>,
+    last_stream_entry_id: Option<String>,
     question: Option<Event>,
     events: Vec<Event>,
 }
@@ -206,6 +210,8 @@ impl Error {
             session_id: None,
             reason: None,
             last_event_id: None,
+            message_id: None,
+            last_stream_entry_id: None,
             question: None,
             events: Vec::new(),
         }))
@@ -285,6 +291,17 @@ impl Error {
         self
     }
 
+    /// Names the turn, and how far its stream was read.
+    pub(crate) fn with_turn(
+        mut self,
+        message_id: &str,
+        last_stream_entry_id: Option<&str>,
+    ) -> Self {
+        self.0.message_id = Some(message_id.to_owned());
+        self.0.last_stream_entry_id = last_stream_entry_id.map(str::to_owned);
+        self
+    }
+
     pub(crate) fn with_question(mut self, question: Event) -> Self {
         self.0.question = Some(question);
         self
@@ -328,6 +345,15 @@ impl Error {
 
     pub(crate) fn attempts(&self) -> u32 {
         self.0.attempts
+    }
+
+    /// Whether another attempt to open a stream would fail the same way: the
+    /// service refuses it, or the setup is wrong.
+    pub(crate) fn is_final(&self) -> bool {
+        match self.status_code() {
+            Some(status) => status < 500 && !matches!(status, 408 | 429),
+            None => matches!(self.kind(), ErrorKind::Config | ErrorKind::InvalidRequest),
+        }
     }
 
     pub(crate) fn without_advice(mut self) -> Self {
@@ -397,6 +423,17 @@ impl Error {
     /// The highest event id seen before a stream ended for good.
     pub fn last_event_id(&self) -> Option<i64> {
         self.0.last_event_id
+    }
+
+    /// The agent message that names a turn, where the error is about one.
+    pub fn message_id(&self) -> Option<&str> {
+        self.0.message_id.as_deref()
+    }
+
+    /// The stream entry of the last event seen before a turn's stream ended for
+    /// good: with the session and the message id, attach there to go on.
+    pub fn last_stream_entry_id(&self) -> Option<&str> {
+        self.0.last_stream_entry_id.as_deref()
     }
 
     /// The open question of a [`ErrorKind::QuestionPending`].
@@ -771,6 +808,7 @@ mod tests {
             .with_session("s1")
             .with_reason("why")
             .with_last_event_id(9)
+            .with_turn("m1", Some("1-0"))
             .with_question(question.clone())
             .with_events(vec![question]);
         let found: serde_json::Value = serde_json::from_str(&error.to_json()).expect("JSON");
@@ -781,7 +819,7 @@ mod tests {
                 "name": "QuestionPending", "text": "Asks.", "message": "Asks", "status_code": null,
                 "code": null, "body": null, "headers": {}, "request_id": null, "retry_after": null,
                 "maybe_delivered": false, "session_id": "s1", "reason": "why", "last_event_id": 9,
-                "question": event, "events": [event],
+                "message_id": "m1", "last_stream_entry_id": "1-0", "question": event, "events": [event],
             })
         );
     }

@@ -20,14 +20,20 @@
 #![forbid(unsafe_code)]
 
 pub mod agi;
+mod answers;
+mod closing;
 mod config;
 mod error;
+mod event;
+pub mod raccoon;
 pub mod sse;
 pub mod stream;
 pub mod transport;
+mod validate;
 pub mod webhooks;
+mod ws;
 
-pub use config::{ClientConfig, ClientOptions, OptionChanges};
+pub use config::{ClientConfig, ClientOptions, OptionChanges, Service};
 pub use error::{Error, ErrorKind, Result};
 pub use stream::{Batch, EventQueue, EventStream};
 pub use transport::Secret;

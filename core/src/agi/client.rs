@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::Value;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::live::{Live, Scope};
 use super::models::{
     CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Message, Messages,
-    Navigation, Operation, Output, RawAnswer, RawRequest, SendMessage, SessionInfo,
-    SnapshotOptions, StartTask, SuccessResult, WaitOptions, is_terminal,
+    Navigation, Operation, Output, SendMessage, SessionInfo, SnapshotOptions, StartTask,
+    SuccessResult, WaitOptions, is_terminal,
 };
 use super::screenshot::{self, Screenshot};
 use super::session::Sessions;
 use super::task::Task;
 use super::validate;
+use crate::closing::{Closed, Closing};
 use crate::config::{ClientConfig, ClientOptions, OptionChanges};
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{EventQueue, Producer, queue};
-use crate::transport::{Request, Transport, plain_headers, stream_headers};
+use crate::transport::{Request, Transport, stream_headers};
 
 /// How long a look for a message may take after an ambiguous failure.
 const LOOK_FOR_MESSAGE: Duration = Duration::from_secs(10);
@@ -37,8 +37,9 @@ pub struct Client {
 }
 
 /// What all copies of a client share.
+#[derive(Default)]
 struct Shared {
-    closed: watch::Sender<bool>,
+    closing: Closing,
     known: Mutex<HashMap<String, Known>>,
 }
 
@@ -59,13 +60,9 @@ struct Known {
 impl Client {
     /// A client with this configuration. Sends nothing.
     pub fn new(config: ClientConfig) -> Result<Self> {
-        let shared = Shared {
-            closed: watch::Sender::new(false),
-            known: Mutex::default(),
-        };
         Ok(Self {
             transport: Transport::new(config),
-            shared: Arc::new(shared),
+            shared: Arc::default(),
         })
     }
 
@@ -109,9 +106,7 @@ impl Client {
     pub fn events(&self, session_id: &str, options: EventOptions) -> Result<EventQueue> {
         validate::session_id(session_id)?;
         validate::event_options(&options)?;
-        if *self.shared.closed.borrow() {
-            return Err(Error::closed());
-        }
+        self.shared.closing.check()?;
         let (producer, queue) = queue();
         self.spawn(session_id, options, Scope::Session, producer);
         Ok(queue)
@@ -135,7 +130,7 @@ impl Client {
     /// Ends every stream, wait and call of this client and of its copies at
     /// once. Can be called twice.
     pub fn close(&self) {
-        self.shared.closed.send_replace(true);
+        self.shared.closing.close();
     }
 
     pub(super) fn spawn(
@@ -152,21 +147,15 @@ impl Client {
             scope,
             queue.clone(),
         );
-        let driver = tokio::spawn(live.run()).abort_handle();
-        queue.set_on_close(move || driver.abort());
+        queue.drive(live.run());
     }
 
     pub(super) fn closed(&self) -> Closed {
-        Closed(self.shared.closed.subscribe())
+        self.shared.closing.watch()
     }
 
     pub(super) async fn until_closed<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut closed = self.closed();
-        tokio::select! {
-            biased;
-            () = closed.wait() => Err(Error::closed()),
-            result = call => result,
-        }
+        self.shared.closing.until_closed(call).await
     }
 
     async fn run(&self, operation: Operation) -> Result<Output> {
@@ -219,7 +208,7 @@ impl Client {
                 options,
             } => Output::Status(self.wait(&session_id, &options).await?),
             Operation::Models { filter } => Output::Models(self.models(filter.as_deref()).await?),
-            Operation::Request(request) => Output::Raw(self.raw(request).await?),
+            Operation::Request(request) => Output::Raw(self.transport.raw(request).await?),
         })
     }
 
@@ -283,11 +272,9 @@ impl Client {
         let result = match self.transport.send(&request).await {
             Ok(answer) => answer.json()?,
             // Some revisions say it so: what shall be gone is gone.
-            Err(error) if error.kind() == ErrorKind::NotFound => DeleteResult {
-                success: true,
-                deleted: false,
-                message: error.message().to_owned(),
-            },
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                DeleteResult::gone(error.message())
+            }
             Err(error) => return Err(error),
         };
         self.known().remove(session_id);
@@ -320,13 +307,9 @@ impl Client {
         let sent = match self.transport.send(&request).await {
             Ok(answer) => answer.json(),
             Err(error) if error.maybe_delivered() => match before {
-                Some(before) if self.was_delivered(session_id, &before, message).await => {
-                    Ok(SuccessResult {
-                        success: true,
-                        message: "Message found in the history after its answer was lost"
-                            .to_owned(),
-                    })
-                }
+                Some(before) if self.was_delivered(session_id, &before, message).await => Ok(
+                    SuccessResult::new("Message found in the history after its answer was lost"),
+                ),
                 // Whatever the service answered: what counts is that nobody knows.
                 _ => Err(error.into_connection()),
             },
@@ -446,10 +429,7 @@ impl Client {
             known.sent_after = None;
         }
         match answer {
-            Ok(answer) if answer.body.is_empty() => Ok(SuccessResult {
-                success: true,
-                message: String::new(),
-            }),
+            Ok(answer) if answer.body.is_empty() => Ok(SuccessResult::new("")),
             Ok(answer) => answer.json(),
             Err(error)
                 if error.attempts() > 1
@@ -458,10 +438,7 @@ impl Client {
                         ("pause", Some("already_paused")) | ("resume", Some("not_paused"))
                     ) =>
             {
-                Ok(SuccessResult {
-                    success: true,
-                    message: error.message().to_owned(),
-                })
+                Ok(SuccessResult::new(error.message()))
             }
             Err(error) => Err(error),
         }
@@ -580,50 +557,6 @@ impl Client {
             .collect())
     }
 
-    async fn raw(&self, raw: RawRequest) -> Result<RawAnswer> {
-        let method =
-            Method::from_bytes(raw.method.to_ascii_uppercase().as_bytes()).map_err(|_| {
-                Error::invalid(format!("`method` is {:?}. Use GET, POST, ...", raw.method))
-            })?;
-        let segments: Vec<&str> = raw
-            .path
-            .strip_prefix('/')
-            .unwrap_or_default()
-            .split('/')
-            .collect();
-        if !raw.path.starts_with('/')
-            || segments.iter().any(|part| matches!(*part, "" | "." | ".."))
-        {
-            return Err(Error::invalid(format!(
-                "`path` is {:?}. Give what follows /v1, such as /sessions, without . and ..",
-                raw.path
-            )));
-        }
-        let mut request = self.request(method, &segments);
-        for (name, value) in &raw.query {
-            request = request.query(name, value);
-        }
-        for (name, value) in &raw.headers {
-            let name = http::HeaderName::from_bytes(name.as_bytes());
-            let value = http::HeaderValue::from_str(value);
-            let (Ok(name), Ok(value)) = (name, value) else {
-                return Err(Error::invalid(
-                    "`headers` has a name or value that HTTP does not allow",
-                ));
-            };
-            request = request.header(name, value);
-        }
-        if let Some(body) = &raw.body {
-            request = request.json(body)?;
-        }
-        let answer = self.transport.send(&request).await?;
-        Ok(RawAnswer {
-            status_code: answer.status,
-            headers: plain_headers(&answer.headers, str::to_owned),
-            body: String::from_utf8_lossy(&answer.body).into_owned(),
-        })
-    }
-
     pub(super) fn events_request(
         &self,
         session_id: &str,
@@ -727,18 +660,6 @@ impl std::fmt::Debug for Client {
         f.debug_struct("Client")
             .field("base_url", &self.config().base_url())
             .finish_non_exhaustive()
-    }
-}
-
-/// Resolves when the client is closed.
-pub(super) struct Closed(watch::Receiver<bool>);
-
-impl Closed {
-    pub(super) async fn wait(&mut self) {
-        if self.0.wait_for(|closed| *closed).await.is_err() {
-            // Every handle is gone, so nobody can close it any more.
-            std::future::pending::<()>().await;
-        }
     }
 }
 

@@ -9,11 +9,11 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use super::client::Client;
-use super::events::{Event, EventType};
 use super::models::{EventOptions, ListMessages, Messages, is_terminal};
 use super::task::Progress;
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, EventType};
 use crate::sse::Decoder;
 use crate::stream::Producer;
 use crate::stream::resume::{Backoff, Resume, Step};
@@ -130,11 +130,8 @@ impl Live {
 
     /// Runs the stream to its end and reports it to the queue.
     pub(super) async fn run(mut self) {
-        let mut closed = self.client.closed();
-        let end = tokio::select! {
-            end = self.drive() => end,
-            () = closed.wait() => Err(Error::closed()),
-        };
+        let closed = self.client.closed();
+        let end = closed.until(self.drive()).await;
         let end = match end {
             Ok(End::Stream | End::Consumer | End::Connection(_)) => Ok(false),
             Ok(End::WithoutResult) => Ok(true),
@@ -450,10 +447,10 @@ impl Live {
     /// What messages that could not be read mean for the stream: another
     /// connection, unless the service will not have it.
     fn unread(&self, error: Error) -> Result<Lost> {
-        match error.status_code() {
-            Some(status) if status < 500 && !matches!(status, 408 | 429) => Err(error),
-            _ => Ok(Lost::Broken(error)),
+        if error.is_final() {
+            return Err(error);
         }
+        Ok(Lost::Broken(error))
     }
 
     /// Delivers what the messages hold beyond the stream.
@@ -529,9 +526,7 @@ impl Live {
                     _ => Ok(End::Connection(Lost::Broken(error))),
                 }
             }
-            Some(408 | 429) => Ok(End::Connection(Lost::Broken(error))),
-            Some(status) if status < 500 => Err(error),
-            _ if error.kind() == ErrorKind::Config => Err(error),
+            _ if error.is_final() => Err(error),
             _ => Ok(End::Connection(Lost::Broken(error))),
         }
     }

@@ -9,8 +9,8 @@ mod session;
 mod task;
 pub(crate) mod validate;
 
+pub use crate::event::{Event, EventType};
 pub use client::Client;
-pub use events::{Event, EventType};
 pub use models::{
     Check, CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Message,
     Messages, Navigation, Operation, Output, RawAnswer, RawRequest, SendMessage, SessionInfo,

@@ -2,14 +2,16 @@
 //!
 //! The language bindings take their names from here.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::screenshot::Screenshot;
 use super::validate;
+use crate::answers::{null_as_default, null_as_yes, yes};
 use crate::error::Result;
+
+pub use crate::answers::{DeleteResult, SuccessResult};
+pub use crate::transport::{RawAnswer, RawRequest};
 
 /// A session as the service describes it (spec, section 4.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,35 +35,6 @@ pub struct SessionInfo {
     /// Every other field.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
-}
-
-/// The answer of a delete (spec, section 4.4).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeleteResult {
-    /// Whether the service carried the request out.
-    #[serde(default = "yes", deserialize_with = "null_as_yes")]
-    pub success: bool,
-    /// Whether anything was deleted; false for a session that was gone.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub deleted: bool,
-    /// The service's words.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub message: String,
-}
-
-/// The answer of a command such as pause (spec, sections 4.6 and 4.10).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SuccessResult {
-    /// Whether the service carried the request out.
-    #[serde(default = "yes", deserialize_with = "null_as_yes")]
-    pub success: bool,
-    /// The service's words.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub message: String,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// A task's execution status (spec, section 5.2).
@@ -125,18 +98,6 @@ impl Message {
     }
 }
 
-fn null_as_yes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or(true))
-}
-
-fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
-}
-
 /// A session's messages and status at one moment (spec, section 4.8).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Messages {
@@ -175,17 +136,6 @@ pub struct TaskResult {
     pub metadata: Map<String, Value>,
     /// The task's session.
     pub session_id: String,
-}
-
-/// The answer of [`Operation::Request`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RawAnswer {
-    /// The HTTP status.
-    pub status_code: u16,
-    /// Names in lower case.
-    pub headers: BTreeMap<String, String>,
-    /// The body; bytes that are not UTF-8 are replaced.
-    pub body: String,
 }
 
 /// Parameters of `create` (spec, sections 4.1 and 14). Unset fields are not
@@ -372,25 +322,6 @@ impl Default for WaitOptions {
             poll_interval: 2.0,
         }
     }
-}
-
-/// Parameters of the escape hatch `request`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawRequest {
-    /// `GET`, `POST`, ...
-    pub method: String,
-    /// The path after `/v1`, such as `/sessions`.
-    pub path: String,
-    /// Query parameters.
-    #[serde(default)]
-    pub query: BTreeMap<String, String>,
-    /// A JSON body.
-    #[serde(default)]
-    pub body: Option<Value>,
-    /// More headers.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
 }
 
 /// Every request that a client makes, as data: the one entry for the language

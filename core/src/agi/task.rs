@@ -1,6 +1,5 @@
 //! One task: from the message that starts it to its `done` or `error`.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,6 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use super::client::{Client, first_outcome};
-use super::events::{Event, EventType};
 use super::live::Scope;
 use super::models::{
     EventOptions, ExecutionStatus, ListMessages, Message, Messages, Output, SendMessage, StartTask,
@@ -16,10 +14,9 @@ use super::models::{
 };
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::stream::{EventQueue, EventStream, queue};
+use crate::event::{Event, EventType};
+use crate::stream::{EventQueue, EventStream, Record, queue, within};
 
-/// How many of a task's latest events an error carries.
-const REMEMBERED: usize = 256;
 /// How often a task is looked at whose events nobody reads.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -103,7 +100,10 @@ impl Task {
         let sent = self.client.send_message(self.session_id(), &message).await;
         if sent.is_err() {
             let mut state = self.progress.lock();
-            if state.question.is_none() && state.end.is_none() && state.asked == question.id() {
+            if state.question.is_none()
+                && state.record.end().is_none()
+                && state.asked == question.id()
+            {
                 state.question = Some(question);
             }
         }
@@ -203,7 +203,7 @@ impl Task {
             changed.as_mut().enable();
             let (end, question) = {
                 let state = self.progress.lock();
-                (state.end.clone(), state.question.clone())
+                (state.record.end(), state.question.clone())
             };
             match (end, question) {
                 (Some(end), _) => return self.conclude(end).await,
@@ -376,19 +376,16 @@ impl TaskEnd {
 pub(super) struct Progress {
     session_id: String,
     baseline: i64,
-    started: Instant,
     state: Mutex<State>,
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     question: Option<Event>,
     /// The id of the newest question.
     asked: Option<i64>,
-    end: Option<TaskEnd>,
-    ended: Option<Instant>,
-    recent: VecDeque<Event>,
+    record: Record<TaskEnd>,
 }
 
 impl Progress {
@@ -396,8 +393,11 @@ impl Progress {
         Self {
             session_id,
             baseline,
-            started,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                question: None,
+                asked: None,
+                record: Record::new(started),
+            }),
             changed: Notify::new(),
         }
     }
@@ -408,7 +408,7 @@ impl Progress {
 
     /// Whether the agent was seen at work.
     pub(super) fn has_started(&self) -> bool {
-        !self.lock().recent.is_empty()
+        !self.lock().record.is_empty()
     }
 
     /// Notes an event of this task.
@@ -423,19 +423,10 @@ impl Progress {
             EventType::Log | EventType::Paused | EventType::Resumed | EventType::Other(_) => {}
             _ => state.question = None,
         }
-        if state.end.is_none()
-            && let Some(end) = TaskEnd::of_event(event)
-        {
-            state.end = Some(end);
-            state.ended = Some(Instant::now());
+        if let Some(end) = TaskEnd::of_event(event) {
+            state.record.end_with(end);
         }
-        if event.id().is_some() && state.recent.back().and_then(Event::id) == event.id() {
-            return;
-        }
-        if state.recent.len() == REMEMBERED {
-            state.recent.pop_front();
-        }
-        state.recent.push_back(event.clone());
+        state.record.saw(event);
     }
 
     /// Tells those who wait that something was noted.
@@ -454,24 +445,18 @@ impl Progress {
 
     fn end(&self, end: TaskEnd) {
         let mut state = self.lock();
-        if state.end.is_none() {
-            state.end = Some(end);
-            state.ended = Some(Instant::now());
-        }
+        state.record.end_with(end);
         state.question = None;
         drop(state);
         self.publish();
     }
 
     fn duration(&self) -> Duration {
-        self.lock()
-            .ended
-            .unwrap_or_else(Instant::now)
-            .duration_since(self.started)
+        self.lock().record.duration()
     }
 
     fn recent(&self) -> Vec<Event> {
-        self.lock().recent.iter().cloned().collect()
+        self.lock().record.recent()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -581,17 +566,6 @@ impl std::fmt::Debug for RunTask {
         f.debug_struct("RunTask")
             .field("start", &self.start)
             .finish_non_exhaustive()
-    }
-}
-
-/// The output, or `None` when the time is over first.
-async fn within<T>(
-    until: Option<tokio::time::Instant>,
-    work: impl Future<Output = T>,
-) -> Option<T> {
-    match until {
-        Some(until) => tokio::time::timeout_at(until, work).await.ok(),
-        None => Some(work.await),
     }
 }
 

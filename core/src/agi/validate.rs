@@ -7,21 +7,10 @@ use url::Url;
 use super::models::{CreateSession, EventOptions, ListMessages, SnapshotOptions};
 use crate::error::{Error, Result};
 
+pub(super) use crate::validate::{duration, session_id};
+
 const MAX_MESSAGE: usize = 10_000;
 const MAX_URL: usize = 2_000;
-
-/// Refuses an id that would name something else than one session.
-pub(super) fn session_id(id: &str) -> Result<()> {
-    match id {
-        "" => Err(Error::invalid(
-            "`session_id` is empty. Pass the id of a session; `delete_all` deletes every session",
-        )),
-        "." | ".." => Err(Error::invalid(format!(
-            "`session_id` is {id:?}, which would be another path. Pass the id of a session"
-        ))),
-        _ => Ok(()),
-    }
-}
 
 pub(super) fn message(message: &str, start_url: Option<&str>) -> Result<()> {
     let length = message.chars().count();
@@ -132,26 +121,12 @@ pub(super) fn event_options(options: &EventOptions) -> Result<()> {
     }
 }
 
-/// Longest duration accepted, so that adding it to a clock cannot overflow.
-const LONGEST: f64 = 1e9;
-
 /// How long a call may wait for the service's limits; 0: not at all.
 pub(super) fn limit_wait(seconds: f64) -> Result<Duration> {
     if seconds == 0.0 {
         return Ok(Duration::ZERO);
     }
     duration("wait_for_limit", seconds)
-}
-
-/// A positive, finite number of seconds.
-pub(super) fn duration(name: &str, seconds: f64) -> Result<Duration> {
-    if seconds > 0.0 && seconds.is_finite() {
-        Ok(Duration::from_secs_f64(seconds.min(LONGEST)))
-    } else {
-        Err(Error::invalid(format!(
-            "`{name}` must be a positive number of seconds, not {seconds}"
-        )))
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,20 @@
 //! The lossless stream: what every provider's event stream is made of.
 
 mod queue;
+mod record;
 pub mod resume;
 
 pub use queue::{Batch, EventQueue, EventStream};
 pub(crate) use queue::{Producer, queue};
+pub(crate) use record::Record;
+
+/// The output, or `None` when the time is over first.
+pub(crate) async fn within<T>(
+    until: Option<tokio::time::Instant>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    match until {
+        Some(until) => tokio::time::timeout_at(until, work).await.ok(),
+        None => Some(work.await),
+    }
+}

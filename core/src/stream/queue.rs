@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::agi::Event;
 use crate::error::{Error, Result};
+use crate::event::Event;
 
 /// Most events that wait in a queue.
 const MAX_EVENTS: usize = 4096;
@@ -196,6 +196,13 @@ impl EventQueue {
 }
 
 impl Producer {
+    /// Runs the stream's driver in the background, until it ends or the consumer
+    /// closes the stream. Must be called inside a tokio runtime.
+    pub(crate) fn drive(&self, driver: impl Future<Output = ()> + Send + 'static) {
+        let driver = tokio::spawn(driver).abort_handle();
+        self.set_on_close(move || driver.abort());
+    }
+
     /// Runs `callback` when the consumer closes the stream.
     pub(crate) fn set_on_close(&self, callback: impl FnOnce() + Send + 'static) {
         let mut state = self.0.lock();

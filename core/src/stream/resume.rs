@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::agi::Event;
+use crate::event::Event;
 use crate::transport::retry::backoff;
 
 /// How many events without an id are remembered.
@@ -177,12 +177,22 @@ impl Resume {
 pub struct Backoff {
     failures: u32,
     most: u32,
+    first: Duration,
 }
 
 impl Backoff {
-    /// Gives up after `most` failures in a row.
+    /// Gives up after `most` failures in a row. The second wait is a second long.
     pub fn new(most: u32) -> Self {
-        Self { failures: 0, most }
+        Self::starting_at(Duration::from_secs(1), most)
+    }
+
+    /// The same with another second wait; from there on they double.
+    pub fn starting_at(first: Duration, most: u32) -> Self {
+        Self {
+            failures: 0,
+            most,
+            first,
+        }
     }
 
     /// Something new arrived: the next failure is the first again.
@@ -194,7 +204,6 @@ impl Backoff {
     /// that broke after it had brought something new is opened again at once,
     /// or after what the server's `retry:` asks.
     pub fn next(&mut self, server_retry: Option<Duration>, jitter: f64) -> Option<Duration> {
-        const FIRST: Duration = Duration::from_secs(1);
         const LONGEST: Duration = Duration::from_secs(30);
         if self.failures >= self.most {
             return None;
@@ -203,7 +212,7 @@ impl Backoff {
         self.failures += 1;
         let wait = match step {
             0 => Duration::ZERO,
-            step => backoff(step - 1, FIRST, LONGEST, jitter),
+            step => backoff(step - 1, self.first, LONGEST, jitter),
         };
         Some(wait.max(server_retry.unwrap_or_default().min(LONGEST)))
     }

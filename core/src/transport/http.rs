@@ -1,7 +1,7 @@
 //! The HTTP client: one per configuration, built at the first request.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,6 +16,7 @@ use url::Url;
 use super::redirect;
 use super::retry::{self, Attempt, Decision, Effect, Failure};
 use super::tls;
+use super::upload::{Multipart, UploadProgress};
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -33,17 +34,32 @@ pub(crate) struct Request {
     url: Url,
     /// Method and path for errors and logs.
     context: String,
-    body: Option<Bytes>,
+    body: Body,
     headers: HeaderMap,
     effect: Effect,
     wait_for_limit: Option<Duration>,
+    /// Whether the `Authorization` header goes along.
+    authorized: bool,
+}
+
+/// What a request carries.
+#[derive(Debug, Clone)]
+enum Body {
+    None,
+    Json(Bytes),
+    Multipart(Multipart),
+}
+
+/// One segment of a path, or one value of a query, encoded.
+pub(super) fn percent_encode(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 impl Request {
     /// A request whose path has these segments, each encoded on its own.
     pub(crate) fn new(config: &ClientConfig, method: Method, segments: &[&str]) -> Self {
         let mut url = config.base_url.clone();
-        let mut path = url.path().to_owned();
+        let mut path = url.path().trim_end_matches('/').to_owned();
         for segment in segments {
             path.push('/');
             path.extend(utf8_percent_encode(segment, SEGMENT));
@@ -58,10 +74,11 @@ impl Request {
             method,
             url,
             context,
-            body: None,
+            body: Body::None,
             headers: HeaderMap::new(),
             effect,
             wait_for_limit: config.wait_for_limit,
+            authorized: true,
         }
     }
 
@@ -74,8 +91,30 @@ impl Request {
         let body = serde_json::to_vec(body).map_err(|error| {
             Error::invalid(format!("The request's body is not valid JSON: {error}"))
         })?;
-        self.body = Some(body.into());
+        self.body = Body::Json(body.into());
         Ok(self)
+    }
+
+    pub(crate) fn multipart(mut self, body: Multipart) -> Self {
+        self.body = Body::Multipart(body);
+        self
+    }
+
+    /// A query of these parameters, percent-encoded. The URL of a request is
+    /// shown nowhere, so that it may carry the key.
+    pub(crate) fn secret_query(mut self, parameters: &[(&str, &str)]) -> Self {
+        let pairs: Vec<String> = parameters
+            .iter()
+            .map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(value)))
+            .collect();
+        self.url.set_query(Some(&pairs.join("&")));
+        self
+    }
+
+    /// Leaves the `Authorization` header out.
+    pub(crate) fn without_authorization(mut self) -> Self {
+        self.authorized = false;
+        self
     }
 
     pub(crate) fn header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
@@ -93,6 +132,15 @@ impl Request {
     pub(crate) fn repeatable(mut self) -> Self {
         self.effect = Effect::Repeatable;
         self
+    }
+
+    /// What sending it again would do.
+    fn effect(&self) -> Effect {
+        match &self.body {
+            // What a reader gave once cannot be read again.
+            Body::Multipart(body) if !body.can_be_sent_again() => Effect::Once,
+            _ => self.effect,
+        }
     }
 }
 
@@ -124,7 +172,17 @@ impl Answer {
 #[derive(Clone)]
 pub(crate) struct Transport {
     config: Arc<ClientConfig>,
-    pool: Arc<OnceLock<reqwest::Client>>,
+    pool: Arc<Pool>,
+}
+
+/// What the copies of a transport share.
+#[derive(Default)]
+struct Pool {
+    client: OnceLock<reqwest::Client>,
+    /// An upgrade needs HTTP/1.1, where TLS would agree on HTTP/2.
+    http1_only: bool,
+    /// The last `X-Rate-Limit-Max-Concurrent` seen; 0: none yet.
+    max_concurrent: AtomicU32,
 }
 
 impl Transport {
@@ -132,6 +190,18 @@ impl Transport {
         Self {
             config: Arc::new(config),
             pool: Arc::default(),
+        }
+    }
+
+    /// One for connections that are upgraded to another protocol.
+    pub(crate) fn for_upgrades(config: ClientConfig) -> Self {
+        let pool = Pool {
+            http1_only: true,
+            ..Pool::default()
+        };
+        Self {
+            config: Arc::new(config),
+            pool: Arc::new(pool),
         }
     }
 
@@ -146,6 +216,12 @@ impl Transport {
         &self.config
     }
 
+    /// How many turns may run at once, as the service said last.
+    pub(crate) fn max_concurrent(&self) -> Option<u32> {
+        let seen = self.pool.max_concurrent.load(Ordering::Relaxed);
+        (seen > 0).then_some(seen)
+    }
+
     /// Sends a request until it succeeds, fails for good, or the deadline of
     /// the call passes.
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer> {
@@ -154,18 +230,26 @@ impl Transport {
 
     /// The same with another deadline.
     pub(crate) async fn send_within(&self, request: &Request, limit: Duration) -> Result<Answer> {
-        let deadline = Instant::now() + limit;
-        let left = || deadline.saturating_duration_since(Instant::now());
+        let mut deadline = Instant::now() + limit;
         let (mut made, mut limits) = (0, 0);
         // From the first limit on that the caller waits for.
         let mut limited_until = None;
         loop {
             made += 1;
-            let attempt = tokio::time::timeout(left(), self.attempt(request, made));
-            let failed = match attempt.await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(failed)) => failed,
-                Err(_) => return Err(self.timed_out(request, limit, made)),
+            let attempt = self.attempt(request, made);
+            let finished = match &request.body {
+                Body::Multipart(body) => {
+                    let finished = while_moving(body.progress(), limit, attempt).await;
+                    // It had its own limit: the next attempt has the whole again.
+                    deadline = Instant::now() + limit;
+                    finished
+                }
+                _ => tokio::time::timeout(until(deadline), attempt).await.ok(),
+            };
+            let failed = match finished {
+                Some(Ok(answer)) => return Ok(answer),
+                Some(Err(failed)) => failed,
+                None => return Err(self.timed_out(request, limit, made)),
             };
             let waits = request
                 .wait_for_limit
@@ -178,10 +262,14 @@ impl Transport {
             let decision = retry::decide(&Attempt {
                 made: limit_left.map_or(made - limits, |_| limits),
                 max_retries: self.config.max_retries,
-                effect: request.effect,
+                effect: request.effect(),
                 failure: failed.failure,
+                first_wait: self
+                    .config
+                    .service
+                    .first_wait(failed.failure == Failure::Limited),
                 retry_after: failed.error.retry_after(),
-                left: left(),
+                left: until(deadline),
                 limit_left,
                 jitter: jitter(),
             });
@@ -215,6 +303,36 @@ impl Transport {
         }
     }
 
+    /// Asks for an upgrade to another protocol: one attempt, within the call's
+    /// deadline.
+    pub(crate) async fn upgrade(&self, request: &Request) -> Result<reqwest::Response> {
+        let limit = self.config.timeout;
+        let upgraded = async {
+            let response = self.head(request).await?;
+            if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(response);
+            }
+            let response = self.check(request, response).await?;
+            let error = Error::new(
+                ErrorKind::Connection,
+                format!(
+                    "{} was answered {} instead of being upgraded to a WebSocket. Is there a proxy or gateway that \
+                     does not pass WebSockets on?",
+                    request.context,
+                    response.status().as_u16()
+                ),
+            );
+            Err(Failed {
+                failure: Failure::Broken,
+                error: error.with_reason("not_upgraded"),
+            })
+        };
+        match tokio::time::timeout(limit, upgraded).await {
+            Ok(upgraded) => upgraded.map_err(|failed| failed.error),
+            Err(_) => Err(self.timed_out(request, limit, 1)),
+        }
+    }
+
     async fn attempt(&self, request: &Request, made: u32) -> Result<Answer, Failed> {
         let started = Instant::now();
         let response = self.head(request).await?;
@@ -242,13 +360,18 @@ impl Transport {
             let mut builder = client
                 .request(request.method.clone(), url.clone())
                 .headers(self.headers(request));
-            if let Some(body) = &request.body {
-                builder = builder.body(body.clone());
-            }
+            builder = match &request.body {
+                Body::None => builder,
+                Body::Json(body) => builder.body(body.clone()),
+                Body::Multipart(body) => {
+                    builder.body(body.open().await.map_err(Failed::before_sending)?)
+                }
+            };
             let response = builder
                 .send()
                 .await
                 .map_err(|error| self.broken(request, &error))?;
+            self.note_limits(response.headers());
             if !response.status().is_redirection() || response.status().as_u16() == 304 {
                 return Ok(response);
             }
@@ -276,15 +399,35 @@ impl Transport {
         })
     }
 
+    fn note_limits(&self, headers: &HeaderMap) {
+        let limit = headers
+            .get("x-rate-limit-max-concurrent")
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        if let Some(limit) = limit {
+            self.pool.max_concurrent.store(limit, Ordering::Relaxed);
+        }
+    }
+
     /// Ours, then the client's, then the request's: the later ones win.
     fn headers(&self, request: &Request) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(key) = self.config.api_key.header_value() {
+        if let Some(key) = self
+            .config
+            .api_key
+            .header_value()
+            .filter(|_| request.authorized)
+        {
             headers.insert(AUTHORIZATION, key);
         }
-        if request.body.is_some() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match &request.body {
+            Body::None => {}
+            Body::Json(_) => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            }
+            Body::Multipart(body) => {
+                headers.insert(CONTENT_TYPE, body.content_type());
+            }
         }
         headers.extend(self.config.headers.clone());
         headers.extend(request.headers.clone());
@@ -304,9 +447,14 @@ impl Transport {
         let status = status.as_u16();
         let key = &self.config.api_key;
         let headers = plain_headers(response.headers(), |text| key.redact(text));
+        let now = seconds_since_1970();
         let retry_after = headers
-            .get("retry-after")
-            .and_then(|value| retry::parse_retry_after(value, seconds_since_1970()));
+            .get("x-rate-limit-retry-after")
+            .and_then(|value| retry::parse_rate_limit_wait(value, now))
+            .or_else(|| {
+                let value = headers.get("retry-after")?;
+                retry::parse_retry_after(value, now)
+            });
         let refused = response.status().is_redirection();
         let body = response
             .bytes()
@@ -377,7 +525,7 @@ impl Transport {
             Failure::Broken => true,
             Failure::Status(status) => status >= 500,
         };
-        if ambiguous && request.effect == Effect::Once {
+        if ambiguous && request.effect() == Effect::Once {
             error.with_maybe_delivered(
                 "The request may have been carried out all the same, so it was not sent again: look before you repeat it.",
             )
@@ -397,11 +545,11 @@ impl Transport {
     }
 
     fn client(&self) -> Result<&reqwest::Client> {
-        if let Some(client) = self.pool.get() {
+        if let Some(client) = self.pool.client.get() {
             return Ok(client);
         }
-        let built = build(&self.config)?;
-        Ok(self.pool.get_or_init(|| built))
+        let built = build(&self.config, self.pool.http1_only)?;
+        Ok(self.pool.client.get_or_init(|| built))
     }
 }
 
@@ -422,7 +570,29 @@ impl Failed {
     }
 }
 
-fn build(config: &ClientConfig) -> Result<reqwest::Client> {
+fn until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+/// The output of a piece of work that goes on for as long as it moves; `None`
+/// once it stood still for `limit`.
+async fn while_moving<T>(
+    progress: &UploadProgress,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::pin!(work);
+    loop {
+        let before = progress.sent();
+        match tokio::time::timeout(limit, &mut work).await {
+            Ok(output) => return Some(output),
+            Err(_) if progress.sent() == before => return None,
+            Err(_) => {}
+        }
+    }
+}
+
+fn build(config: &ClientConfig, http1_only: bool) -> Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("sessionwire/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
@@ -440,6 +610,9 @@ fn build(config: &ClientConfig) -> Result<reqwest::Client> {
                     .and_then(reqwest::NoProxy::from_string),
             );
         builder = builder.proxy(proxy);
+    }
+    if http1_only {
+        builder = builder.http1_only();
     }
     tls::configure(builder, config)?
         .build()

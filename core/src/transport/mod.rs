@@ -2,11 +2,16 @@
 //! deadline, and errors without secrets.
 
 mod http;
+mod raw;
 mod redirect;
 pub mod retry;
 mod secret;
 mod tls;
+mod upload;
 
+pub use raw::{RawAnswer, RawRequest};
 pub use secret::Secret;
+pub(crate) use upload::{FilePart, Multipart};
+pub use upload::{UploadProgress, UploadSource, UploadWriter};
 
-pub(crate) use self::http::{Request, Transport, jitter, plain_headers, stream_headers};
+pub(crate) use self::http::{Answer, Request, Transport, jitter, stream_headers};

@@ -46,6 +46,8 @@ pub struct Attempt {
     pub effect: Effect,
     /// How the attempt failed.
     pub failure: Failure,
+    /// The first wait of our own choice; it doubles with every attempt.
+    pub first_wait: Duration,
     /// The wait the service asked for.
     pub retry_after: Option<Duration>,
     /// What is left of the call's deadline.
@@ -57,12 +59,10 @@ pub struct Attempt {
     pub jitter: f64,
 }
 
-/// The first wait; it doubles with every attempt.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait of our own choice.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// The longest wait that a service may ask for.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// Decides by the rules of the spec, section 3: an effect is never repeated on
 /// a guess.
@@ -108,7 +108,7 @@ fn wait_for_limit(attempt: &Attempt, limit_left: Duration) -> Decision {
 
 fn own_wait(attempt: &Attempt) -> Duration {
     let step = attempt.made.saturating_sub(1);
-    backoff(step, FIRST_WAIT, LONGEST_WAIT, attempt.jitter)
+    backoff(step, attempt.first_wait, LONGEST_WAIT, attempt.jitter)
 }
 
 /// An exponential wait with jitter: between half and the whole of
@@ -133,6 +133,24 @@ pub fn parse_retry_after(value: &str, now: u64) -> Option<Duration> {
     }
     let at = parse_http_date(value, now)?;
     Some(Duration::from_secs(at.saturating_sub(now)))
+}
+
+/// Reads `X-Rate-Limit-Retry-After` (Raccoon spec, section 6): as
+/// [`parse_retry_after`], but a number too large for a wait is a time, in seconds
+/// or milliseconds since 1970.
+pub fn parse_rate_limit_wait(value: &str, now: u64) -> Option<Duration> {
+    const A_TIME: f64 = 1e9;
+    const IN_MILLISECONDS: f64 = 1e12;
+    let Ok(number) = value.trim().parse::<f64>() else {
+        return parse_retry_after(value, now);
+    };
+    let seconds = match number {
+        ms if ms > IN_MILLISECONDS => ms / 1000.0 - now as f64,
+        at if at > A_TIME => at - now as f64,
+        wait if wait >= 0.0 => wait,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(seconds.max(0.0)).ok()
 }
 
 /// A date as seconds since 1970 (RFC 9110, section 5.6.7):

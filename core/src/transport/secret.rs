@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 
+use super::http::percent_encode;
+
 /// An API key: usable, but shown nowhere.
 #[derive(Clone)]
 pub struct Secret(String);
@@ -30,15 +32,24 @@ impl Secret {
         Some(value)
     }
 
-    /// `text` without this key, wherever a server may have echoed it.
+    /// `text` without this key, wherever a server may have echoed it: as it is,
+    /// or as it stands in a URL.
     pub(crate) fn redact(&self, text: &str) -> String {
         // HTTP drops the spaces around a header's value.
         let key = self.0.trim();
         // A very short key would blank ordinary words, and hides nothing.
-        if key.len() < 4 || !text.contains(key) {
+        if key.len() < 4 {
             return text.to_owned();
         }
-        text.replace(key, "[redacted]")
+        let in_url = percent_encode(key);
+        let in_form: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
+        let mut clean = text.to_owned();
+        for form in [key, &in_url, &in_form] {
+            if clean.contains(form) {
+                clean = clean.replace(form, "[redacted]");
+            }
+        }
+        clean
     }
 }
 
@@ -83,6 +94,15 @@ mod tests {
         );
         assert_eq!(key.redact("nothing of it"), "nothing of it");
         assert_eq!(key.redact(""), "");
+    }
+
+    #[test]
+    fn an_echo_of_a_url_with_the_key_is_redacted() {
+        let key = Secret::new("a/b c+d");
+        assert_eq!(
+            key.redact("?token=a%2Fb%20c%2Bd ?token=a%2Fb+c%2Bd ?token=a/b c+d"),
+            "?token=[redacted] ?token=[redacted] ?token=[redacted]"
+        );
     }
 
     #[test]

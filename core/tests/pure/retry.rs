@@ -76,6 +76,7 @@ impl Case {
     fn attempt(&self, jitter: f64) -> Attempt {
         Attempt {
             made: self.made,
+            first_wait: Duration::from_millis(500),
             max_retries: self.max_retries,
             effect: match self.effect {
                 CaseEffect::Repeatable => Effect::Repeatable,
@@ -176,6 +177,7 @@ fn every_status_is_decided_for_both_effects() {
         ] {
             let decision = decide(&Attempt {
                 made: 1,
+                first_wait: Duration::from_millis(500),
                 max_retries: 3,
                 effect,
                 failure: Failure::Status(status),

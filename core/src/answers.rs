@@ -1,0 +1,66 @@
+//! What both services answer, and how their JSON is read with tolerance.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The answer of a delete (AGI spec, section 4.4; Raccoon spec, section 4.5).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeleteResult {
+    /// Whether the service carried the request out.
+    #[serde(default = "yes", deserialize_with = "null_as_yes")]
+    pub success: bool,
+    /// Whether anything was deleted; false for a session that was gone.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub deleted: bool,
+    /// The service's words.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub message: String,
+}
+
+impl DeleteResult {
+    /// What shall be gone is gone already.
+    pub(crate) fn gone(message: &str) -> Self {
+        Self {
+            success: true,
+            deleted: false,
+            message: message.to_owned(),
+        }
+    }
+}
+
+/// The answer of a command such as pause (AGI spec, sections 4.6 and 4.10;
+/// Raccoon spec, section 4.4).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SuccessResult {
+    /// Whether the service carried the request out.
+    #[serde(default = "yes", deserialize_with = "null_as_yes")]
+    pub success: bool,
+    /// The service's words.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub message: String,
+}
+
+impl SuccessResult {
+    /// A success, in our words or none.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            success: true,
+            message: message.into(),
+        }
+    }
+}
+
+pub(crate) fn yes() -> bool {
+    true
+}
+
+pub(crate) fn null_as_yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(true))
+}
+
+pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}

@@ -1,0 +1,406 @@
+//! One item of a stream: an event of an AGI session, or of a Raccoon turn.
+//!
+//! Both services share this type, so that they share everything behind it: the
+//! queue, the batches, the errors that carry events.
+
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// The type of an event: of an AGI session (its spec, section 7), or the `kind`
+/// of a Raccoon turn's (its spec, section 5.3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventType {
+    /// An action of the agent.
+    Step,
+    /// The agent's reasoning.
+    Thought,
+    /// The agent waits for an answer.
+    Question,
+    /// The task ended with a result.
+    Done,
+    /// The task failed.
+    Error,
+    /// Context for debugging.
+    Log,
+    /// The session was paused.
+    Paused,
+    /// The session went on.
+    Resumed,
+    /// The stream is alive.
+    Heartbeat,
+    /// A message of the user.
+    User,
+    /// Turn: the agent got a message.
+    MessageReceived,
+    /// Turn: a part of the agent's visible text.
+    Text,
+    /// Turn: a tool begins its work.
+    ToolStart,
+    /// Turn: a tool's work is done.
+    ToolResult,
+    /// Turn: what the agent plans to do.
+    PlanUpdate,
+    /// Turn: the sandbox's files changed.
+    SandboxSnapshot,
+    /// Turn: ended well.
+    TaskCompleted,
+    /// Turn: stopped by the user or by the service.
+    TaskAborted,
+    /// Turn: failed.
+    TaskError,
+    /// A type that this version does not know.
+    Other(Box<str>),
+}
+
+impl EventType {
+    /// The type of this name on the wire.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "step" => Self::Step,
+            "thought" => Self::Thought,
+            "question" => Self::Question,
+            "done" => Self::Done,
+            "error" => Self::Error,
+            "log" => Self::Log,
+            "paused" => Self::Paused,
+            "resumed" => Self::Resumed,
+            "heartbeat" => Self::Heartbeat,
+            "user" => Self::User,
+            "message.received" => Self::MessageReceived,
+            "text" => Self::Text,
+            "tool.start" => Self::ToolStart,
+            "tool.result" => Self::ToolResult,
+            "plan.update" => Self::PlanUpdate,
+            "sandbox.snapshot" => Self::SandboxSnapshot,
+            "task.completed" => Self::TaskCompleted,
+            "task.aborted" => Self::TaskAborted,
+            "task.error" => Self::TaskError,
+            other => Self::Other(other.into()),
+        }
+    }
+
+    /// The name on the wire.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Step => "step",
+            Self::Thought => "thought",
+            Self::Question => "question",
+            Self::Done => "done",
+            Self::Error => "error",
+            Self::Log => "log",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Heartbeat => "heartbeat",
+            Self::User => "user",
+            Self::MessageReceived => "message.received",
+            Self::Text => "text",
+            Self::ToolStart => "tool.start",
+            Self::ToolResult => "tool.result",
+            Self::PlanUpdate => "plan.update",
+            Self::SandboxSnapshot => "sandbox.snapshot",
+            Self::TaskCompleted => "task.completed",
+            Self::TaskAborted => "task.aborted",
+            Self::TaskError => "task.error",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// One event: its type, its id and its data as they came.
+///
+/// The data is kept as one text and parsed when it is asked for: most consumers
+/// read a field of some events only.
+#[derive(Clone)]
+pub struct Event {
+    event_type: EventType,
+    id: Option<i64>,
+    raw: Box<str>,
+    shape: Shape,
+}
+
+/// Where an event's data is.
+#[derive(Debug, Clone)]
+enum Shape {
+    /// The data is all there is: an AGI session's event.
+    Data,
+    /// The data is the payload of a turn's frame, at this place in it.
+    Frame(Range<usize>),
+}
+
+/// What a frame of a turn says besides its kind, its id and its payload
+/// (Raccoon spec, section 5.3).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Which part of the agent's work the event belongs to, such as
+    /// `text:answer`.
+    pub block_id: Option<String>,
+    /// The turn's agent message.
+    pub message_id: Option<String>,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<i64>,
+    /// The place in the stream, such as `1772615727418-0`.
+    pub stream_entry_id: Option<String>,
+}
+
+impl Event {
+    /// An AGI session's event from its parts. An id that is missing on the wire
+    /// is taken from the data's `message_id`, which is the same number (spec,
+    /// section 7).
+    pub fn new(event_type: EventType, id: Option<i64>, raw: impl Into<Box<str>>) -> Self {
+        let raw = raw.into();
+        let id = match (&event_type, id) {
+            (EventType::Heartbeat, id) | (_, id @ Some(_)) => id,
+            (_, None) => message_id(&raw),
+        };
+        Self {
+            event_type,
+            id,
+            raw,
+            shape: Shape::Data,
+        }
+    }
+
+    /// A turn's event from a frame, whatever that holds: one without a `kind`
+    /// is named by its `type`, else `message`; one that is no JSON object is all
+    /// data.
+    pub fn from_frame(frame: impl Into<Box<str>>) -> Self {
+        let raw = frame.into();
+        let (event_type, id, payload) = match object::<Envelope<'_>>(&raw) {
+            None => (EventType::from_name("message"), None, 0..raw.len()),
+            Some(envelope) => {
+                let name = string(envelope.kind).or_else(|| string(envelope.name));
+                let name = name.as_deref().unwrap_or("message");
+                let id = envelope.event_id.and_then(|id| id.get().parse().ok());
+                let payload = envelope
+                    .payload
+                    .map_or(0..0, |part| place(&raw, part.get()));
+                (EventType::from_name(name), id, payload)
+            }
+        };
+        Self {
+            event_type,
+            id,
+            raw,
+            shape: Shape::Frame(payload),
+        }
+    }
+
+    /// What else the frame of a turn's event says; `None` for an AGI session's.
+    pub fn frame(&self) -> Option<Frame> {
+        let Shape::Frame(_) = self.shape else {
+            return None;
+        };
+        Some(match object::<Envelope<'_>>(&self.raw) {
+            None => Frame::default(),
+            Some(envelope) => Frame {
+                block_id: string(envelope.block_id).map(Cow::into_owned),
+                message_id: string(envelope.message_id).map(Cow::into_owned),
+                timestamp: envelope.timestamp.and_then(|time| time.get().parse().ok()),
+                stream_entry_id: string(envelope.stream_entry_id).map(Cow::into_owned),
+            },
+        })
+    }
+
+    /// The type.
+    pub fn event_type(&self) -> &EventType {
+        &self.event_type
+    }
+
+    /// The message id, where the event has one.
+    pub fn id(&self) -> Option<i64> {
+        self.id
+    }
+
+    /// The event as it came, character by character: an AGI session's data, a
+    /// turn's whole frame.
+    pub fn raw(&self) -> &str {
+        &self.raw
+    }
+
+    /// The same without a copy.
+    pub fn into_raw(self) -> Box<str> {
+        self.raw
+    }
+
+    /// The text of the data alone: of a turn's event the frame's payload.
+    pub fn raw_data(&self) -> &str {
+        match &self.shape {
+            Shape::Data => &self.raw,
+            Shape::Frame(payload) if payload.is_empty() => "{}",
+            Shape::Frame(payload) => &self.raw[payload.clone()],
+        }
+    }
+
+    /// The data as JSON, or as a JSON string of the raw text where it is none.
+    pub fn data(&self) -> serde_json::Value {
+        let data = self.raw_data();
+        serde_json::from_str(data).unwrap_or_else(|_| serde_json::Value::String(data.to_owned()))
+    }
+
+    /// The text for a person: the data's `text`, `thought`, `error`, `message`,
+    /// `reason` or `tool_name`, the first that is a text; the raw text where the
+    /// data is no JSON; else empty. A failed turn's says what failed.
+    pub fn text(&self) -> String {
+        #[derive(Deserialize)]
+        struct Texts<'a> {
+            #[serde(borrow, default)]
+            text: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            thought: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            error: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            message: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            reason: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            tool_name: Option<&'a RawValue>,
+        }
+        if self.event_type == EventType::TaskError {
+            return failure(&self.data());
+        }
+        let data = self.raw_data();
+        match object::<Texts<'_>>(data) {
+            Some(texts) => [
+                texts.text,
+                texts.thought,
+                texts.error,
+                texts.message,
+                texts.reason,
+                texts.tool_name,
+            ]
+            .into_iter()
+            .find_map(string)
+            .map(Cow::into_owned)
+            .unwrap_or_default(),
+            None => match serde_json::from_str::<serde_json::Value>(data) {
+                Ok(serde_json::Value::String(text)) => text,
+                Ok(_) => String::new(),
+                Err(_) => data.to_owned(),
+            },
+        }
+    }
+
+    /// Whether the data is JSON.
+    pub fn is_json(&self) -> bool {
+        serde_json::from_str::<serde::de::IgnoredAny>(self.raw_data()).is_ok()
+    }
+
+    /// Whether a task or turn ends with this event.
+    pub fn is_terminal(&self) -> bool {
+        match self.shape {
+            Shape::Data => matches!(self.event_type, EventType::Done | EventType::Error),
+            Shape::Frame(_) => matches!(
+                self.event_type,
+                EventType::TaskCompleted | EventType::TaskAborted | EventType::TaskError
+            ),
+        }
+    }
+
+    /// The same for two events without an id that say the same.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.event_type.hash(&mut hasher);
+        self.raw.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// What the event takes in a queue, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>() + self.raw.len()
+    }
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Event")
+            .field("type", &self.event_type.name())
+            .field("id", &self.id)
+            .field("raw", &self.raw)
+            .finish()
+    }
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("type", self.event_type.name())?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("raw", self.raw())?;
+        map.end()
+    }
+}
+
+fn message_id(raw: &str) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Data {
+        message_id: Option<i64>,
+    }
+    object::<Data>(raw)?.message_id
+}
+
+/// Reads a JSON object; nothing else. (An array would do for serde, its items
+/// taken as the fields.)
+fn object<'a, T: Deserialize<'a>>(raw: &'a str) -> Option<T> {
+    if !raw.trim_start().starts_with('{') {
+        return None;
+    }
+    serde_json::from_str(raw).ok()
+}
+
+/// The parts of a frame, each as it came: a part of another type than expected
+/// must not take the others along.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "type")]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    event_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    block_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    message_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    stream_entry_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    payload: Option<&'a RawValue>,
+}
+
+/// The string that this JSON is, if it is one.
+fn string(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    serde_json::from_str(value?.get()).ok()
+}
+
+/// Where a part of a text is in it.
+fn place(whole: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+    start..start + part.len()
+}
+
+/// What a failed turn says of its failure (Raccoon spec, section 5.3).
+fn failure(payload: &serde_json::Value) -> String {
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let error = payload.get("error");
+    [
+        payload.get("message").and_then(text),
+        error.and_then(text),
+        error.and_then(|error| error.get("message")).and_then(text),
+        payload.get("reason").and_then(text),
+        payload.get("code").and_then(text),
+        text(payload),
+    ]
+    .into_iter()
+    .flatten()
+    .find(|text| !text.trim().is_empty())
+    .unwrap_or_else(|| payload.to_string())
+}

@@ -1,0 +1,155 @@
+//! The configuration of a Raccoon client.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::wire_names::WireNames;
+use crate::config::{
+    AtAddress, ClientConfig, ClientOptions, Lookup, OptionChanges, Service, environment,
+};
+use crate::error::{Error, Result};
+
+/// What a caller may set: a client's options, and what only Raccoon has. As
+/// JSON they are one flat object.
+#[derive(Debug, Clone, Default)]
+pub struct RaccoonOptions {
+    /// The API key (default: `RACCOON_API_KEY`), the address (default:
+    /// `RACCOON_BASE_URL`, else `https://api.raccoonai.tech`), limits and TLS.
+    pub client: ClientOptions,
+    /// The address of the WebSockets, `wss://...`. Default: the base URL with
+    /// ws for http.
+    pub websocket_url: Option<String>,
+    /// Other names for what the documentation leaves open.
+    pub wire: WireNames,
+}
+
+impl<'de> Deserialize<'de> for RaccoonOptions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let mut fields = Map::<String, Value>::deserialize(deserializer)?;
+        let mut own = |name: &str| fields.remove(name).filter(|value| !value.is_null());
+        let websocket_url = own("websocket_url")
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| D::Error::custom(format!("websocket_url: {error}")))?;
+        let wire = own("wire")
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| D::Error::custom(format!("wire: {error}")))?;
+        Ok(Self {
+            client: serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)?,
+            websocket_url,
+            wire: wire.unwrap_or_default(),
+        })
+    }
+}
+
+/// Checked configuration of one Raccoon client.
+#[derive(Debug, Clone)]
+pub struct RaccoonConfig {
+    pub(super) rest: ClientConfig,
+    /// The same at the address of the WebSockets.
+    pub(super) sockets: ClientConfig,
+    pub(super) wire: WireNames,
+}
+
+impl RaccoonConfig {
+    /// Completes `options` from the process environment and checks them.
+    pub fn resolve(options: RaccoonOptions) -> Result<Self> {
+        Self::resolve_with(options, &environment)
+    }
+
+    /// The same with an environment of the caller's choice.
+    pub fn resolve_with(options: RaccoonOptions, env: Lookup<'_>) -> Result<Self> {
+        let proxy = options.client.proxy.clone();
+        let allow_insecure_http = options.client.allow_insecure_http;
+        let rest = ClientConfig::resolve_for(Service::Raccoon, options.client, env)?;
+        let sockets = match &options.websocket_url {
+            None => rest.clone(),
+            Some(url) => rest.at(
+                &AtAddress {
+                    url: web_address(url)?,
+                    source: "`websocket_url`",
+                    proxy: proxy.as_deref(),
+                    allow_insecure_http,
+                },
+                env,
+            )?,
+        };
+        check_names(&options.wire)?;
+        Ok(Self {
+            rest,
+            sockets,
+            wire: options.wire,
+        })
+    }
+
+    /// A copy with some values changed.
+    pub fn changed(&self, changes: OptionChanges) -> Result<Self> {
+        Ok(Self {
+            rest: self.rest.changed(changes.clone())?,
+            sockets: self.sockets.changed(changes)?,
+            wire: self.wire.clone(),
+        })
+    }
+
+    /// The service's address, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        self.rest.base_url()
+    }
+
+    /// Deadline of one call.
+    pub fn timeout(&self) -> std::time::Duration {
+        self.rest.timeout()
+    }
+
+    /// Whether the key was read from the environment.
+    pub fn key_from_env(&self) -> bool {
+        self.rest.key_from_env()
+    }
+}
+
+/// The http address that a WebSocket's connection begins with.
+fn web_address(url: &str) -> Result<String> {
+    let url = url.trim();
+    match url.split_once("://") {
+        Some(("ws", rest)) => Ok(format!("http://{rest}")),
+        Some(("wss", rest)) => Ok(format!("https://{rest}")),
+        _ => Err(Error::config(
+            "`websocket_url` is not the address of a WebSocket. Give one such as wss://api.raccoonai.tech, \
+             or leave it out",
+        )),
+    }
+}
+
+fn check_names(wire: &WireNames) -> Result<()> {
+    let refuse = |what: &str| {
+        Err(Error::config(format!(
+            "`wire` has {what}. Give the name that the service uses, or leave it out for the default"
+        )))
+    };
+    if wire.prompt.is_empty() {
+        return refuse("no name for `prompt`");
+    }
+    let names = [
+        &wire.sdk_version,
+        &wire.base_prompt,
+        &wire.references,
+        &wire.history,
+        &wire.continuation,
+        &wire.page,
+        &wire.limit,
+        &wire.search,
+        &wire.sort_by,
+        &wire.sort_order,
+        &wire.title,
+        &wire.frame_type,
+        &wire.message_frame,
+        &wire.message_text,
+        &wire.stop_frame,
+    ];
+    if wire.prompt.iter().chain(names).any(String::is_empty) {
+        return refuse("an empty name");
+    }
+    Ok(())
+}

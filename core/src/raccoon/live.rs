@@ -1,0 +1,467 @@
+//! The driver of a turn's stream: connects, reads, reconnects, and hands on
+//! what [`Resume`] lets through (spec, section 5.6).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::client::Client;
+use super::close::{AfterClose, after_close};
+use super::events::{EntryId, Incoming};
+use super::models::{Message, TurnEventOptions};
+use super::turn::{Progress, TurnEnd, events_of};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::stream::Producer;
+use crate::stream::resume::{Backoff, Resume, Step};
+use crate::transport::jitter;
+use crate::transport::retry::LONGEST_RETRY_AFTER;
+use crate::ws::{self, Socket};
+
+/// Most frames that are read before the events go to the queue.
+const FRAMES_PER_BATCH: usize = 256;
+/// The first wait before a reconnect that follows another failure.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// A frame for the service, and who waits for it to be sent.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) text: String,
+    pub(super) done: oneshot::Sender<Result<()>>,
+}
+
+/// A turn's stream and its position.
+pub(super) struct Live {
+    client: Client,
+    turn: Arc<Progress>,
+    options: TurnEventOptions,
+    queue: Producer,
+    commands: mpsc::Receiver<Command>,
+    resume: Resume,
+    /// Events that arrived and were not sorted yet.
+    batch: Vec<Event>,
+    /// The turn's end was seen.
+    over: bool,
+    /// Something new was delivered since the last connection was opened.
+    progress: bool,
+}
+
+/// How a connection, or the whole stream, came to its end.
+enum End {
+    /// The turn is over.
+    Turn,
+    /// The consumer is gone.
+    Consumer,
+    /// The connection is of no more use: another one may bring more.
+    Connection(Lost),
+}
+
+/// Why another connection is needed.
+struct Lost {
+    /// The service closed it properly: the turn may be over.
+    cleanly: bool,
+    error: Error,
+}
+
+impl Lost {
+    fn broken(error: Error) -> End {
+        End::Connection(Self {
+            cleanly: false,
+            error,
+        })
+    }
+}
+
+impl Live {
+    pub(super) fn new(
+        client: Client,
+        turn: Arc<Progress>,
+        options: TurnEventOptions,
+        queue: Producer,
+        commands: mpsc::Receiver<Command>,
+    ) -> Self {
+        let resume = Resume::new(turn.baseline);
+        Self {
+            client,
+            turn,
+            options,
+            queue,
+            commands,
+            resume,
+            batch: Vec::new(),
+            over: false,
+            progress: false,
+        }
+    }
+
+    /// Runs the stream to its end and reports it to the queue.
+    pub(super) async fn run(mut self) {
+        let closed = self.client.closed();
+        let end = closed.until(self.drive()).await;
+        let end = end.map(drop).map_err(|error| self.turn.name(error));
+        if let Err(error) = &end {
+            self.turn.end_with(TurnEnd::Broken(error.clone()));
+        }
+        self.turn.publish();
+        self.queue.finish(end);
+    }
+
+    async fn drive(&mut self) -> Result<End> {
+        let mut backoff = Backoff::starting_at(FIRST_WAIT, self.options.max_reconnects);
+        loop {
+            self.progress = false;
+            let lost = match self.connection().await? {
+                End::Connection(lost) => lost,
+                end => return Ok(end),
+            };
+            if lost.cleanly
+                && let Some(end) = self.look().await.unwrap_or_default()
+            {
+                return Ok(end);
+            }
+            if self.progress {
+                backoff.progress();
+            }
+            let asked = lost.error.retry_after().unwrap_or_default();
+            match backoff.next(None, jitter()) {
+                Some(wait) if asked <= LONGEST_RETRY_AFTER => {
+                    let wait = wait.max(asked);
+                    tracing::debug!(session = %self.turn.session_id, ?wait, after = self.resume.high(), "reconnecting the turn's socket");
+                    tokio::time::sleep(wait).await;
+                }
+                _ => {
+                    return match self.look().await {
+                        Ok(Some(end)) => Ok(end),
+                        _ => Err(self.given_up(lost.error)),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Opens one connection and reads it to its end.
+    async fn connection(&mut self) -> Result<End> {
+        let mut socket = match self.open().await {
+            Ok(socket) => socket,
+            Err(error) => return self.failed_to_open(error).await,
+        };
+        self.resume.connected();
+        let end = self.read(&mut socket).await;
+        if matches!(end, Ok(End::Turn)) {
+            // Nobody shall wait for the farewell.
+            self.turn.publish();
+            self.queue.finish(Ok(()));
+            socket.close().await;
+        }
+        end
+    }
+
+    async fn read(&mut self, socket: &mut Socket) -> Result<End> {
+        let quiet = self.options.keep_alive()?.idle_timeout;
+        let mut look_at = Instant::now() + quiet;
+        loop {
+            let first = tokio::select! {
+                biased;
+                Some(command) = self.commands.recv() => {
+                    if let Err(error) = command.send(socket).await {
+                        return Ok(Lost::broken(error));
+                    }
+                    continue;
+                }
+                incoming = socket.next() => incoming,
+                () = tokio::time::sleep_until(look_at) => {
+                    // The socket lives, but says nothing.
+                    if let Some(end) = self.look().await.unwrap_or_default() {
+                        return Ok(end);
+                    }
+                    look_at = Instant::now() + quiet;
+                    continue;
+                }
+            };
+            let lost = self.take_ready(first, socket);
+            if !self.batch.is_empty() {
+                let end = self.hand_over(Some(&mut *socket)).await?;
+                if let Some(end) = end {
+                    return Ok(end);
+                }
+                // Also where the consumer was slow: nobody was reading then.
+                socket.rested();
+                look_at = Instant::now() + quiet;
+            }
+            if let Some(lost) = lost {
+                return self.lost(lost);
+            }
+        }
+    }
+
+    /// Takes a frame, and those that are there already, into the batch. Says so
+    /// where the socket came to its end.
+    fn take_ready(
+        &mut self,
+        first: Result<ws::Incoming, ws::Lost>,
+        socket: &mut Socket,
+    ) -> Option<ws::Lost> {
+        let mut frame = first;
+        for left in (0..FRAMES_PER_BATCH).rev() {
+            match frame {
+                Ok(ws::Incoming::Text(text)) => self.take_frame(&text),
+                Ok(ws::Incoming::Binary(bytes)) => {
+                    // Not documented: JSON is taken, anything else is not.
+                    if let Ok(text) = std::str::from_utf8(&bytes)
+                        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+                    {
+                        self.take_frame(text);
+                    }
+                }
+                Err(lost) => return Some(lost),
+            }
+            if left == 0 {
+                break;
+            }
+            frame = socket.try_next()?;
+        }
+        None
+    }
+
+    fn take_frame(&mut self, text: &str) {
+        match Incoming::read(text) {
+            Incoming::Ack { resume_from } => self.turn.resumes_from(resume_from),
+            Incoming::Event(event) => {
+                let named = event.frame().and_then(|frame| frame.message_id);
+                if named.is_none_or(|id| id == self.turn.started.agent_message_id) {
+                    self.batch.push(event);
+                }
+            }
+        }
+    }
+
+    /// What the end of a socket means.
+    fn lost(&self, lost: ws::Lost) -> Result<End> {
+        match lost {
+            ws::Lost::Broken(error) => Ok(Lost::broken(error)),
+            ws::Lost::TooLarge => Err(Error::new(
+                ErrorKind::EventTooLarge,
+                format!(
+                    "A frame is larger than the limit of {} MiB. Read the session's history instead",
+                    crate::sse::MAX_EVENT_BYTES >> 20
+                ),
+            )),
+            ws::Lost::Closed(close) => {
+                let error = Error::new(
+                    ErrorKind::Connection,
+                    match &close {
+                        Some((code, reason)) => {
+                            format!("The service closed the turn's socket with {code} {reason}")
+                        }
+                        None => "The service closed the turn's socket".to_owned(),
+                    },
+                );
+                let cleanly = match after_close(close.as_ref()) {
+                    AfterClose::Refused(error) => return Err(error),
+                    AfterClose::LookAtHistory => true,
+                    AfterClose::Reconnect => false,
+                };
+                Ok(End::Connection(Lost { cleanly, error }))
+            }
+        }
+    }
+
+    /// Gives the batch to the consumer, less what it has.
+    async fn hand_over(&mut self, socket: Option<&mut Socket>) -> Result<Option<End>> {
+        let arrived = std::mem::take(&mut self.batch);
+        let mut ready = Vec::with_capacity(arrived.len());
+        let mut outcome = Ok(None);
+        for event in arrived {
+            outcome = self.sort(event, &mut ready).await;
+            if self.over || !matches!(outcome, Ok(None)) {
+                break;
+            }
+        }
+        // What was let through counts as delivered, whatever came after it.
+        let pushed = self.push(ready, socket).await;
+        Ok(pushed.or(outcome?))
+    }
+
+    /// Puts an event that the consumer shall have into `ready`, after those
+    /// that are missing before it. Says so where these cannot be read now.
+    async fn sort(&mut self, event: Event, ready: &mut Vec<Event>) -> Result<Option<End>> {
+        let upcoming = event.id().unwrap_or(i64::MIN);
+        loop {
+            self.take_found_before(upcoming, ready);
+            if self.over {
+                return Ok(None);
+            }
+            match self.resume.admit(&event) {
+                Step::Drop => return Ok(None),
+                Step::LookUp { .. } => match self.turn.message(&self.client).await {
+                    Ok(message) => self.looked_up(message.as_ref(), upcoming - 1),
+                    Err(error) if error.is_final() => return Err(error),
+                    Err(error) => return Ok(Some(Lost::broken(error))),
+                },
+                Step::Deliver => {
+                    self.take(event, ready);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Takes the events of the history into [`Resume`].
+    fn looked_up(&mut self, message: Option<&Message>, up_to: i64) {
+        let events: Vec<Event> = message.into_iter().flat_map(events_of).collect();
+        let newest = events.iter().filter_map(Event::id).max().unwrap_or(up_to);
+        self.resume.looked_up(events, newest.max(up_to));
+    }
+
+    /// Takes what a look-up found below this id, up to the end of the turn.
+    fn take_found_before(&mut self, id: i64, ready: &mut Vec<Event>) {
+        while !self.over {
+            let Some(found) = self.resume.next_found_before(id) else {
+                return;
+            };
+            self.take(found, ready);
+        }
+    }
+
+    /// Notes a new event and keeps it for the consumer.
+    fn take(&mut self, event: Event, ready: &mut Vec<Event>) {
+        self.progress = true;
+        self.over = event.is_terminal();
+        self.turn.saw(&event);
+        ready.push(event);
+    }
+
+    /// Hands events on; where the consumer is slow, commands are sent all the
+    /// same.
+    async fn push(&mut self, mut ready: Vec<Event>, socket: Option<&mut Socket>) -> Option<End> {
+        self.turn.publish();
+        if ready.is_empty() {
+            return None;
+        }
+        let pushed = match socket {
+            None => self.queue.push_batch(&mut ready).await,
+            Some(socket) => loop {
+                tokio::select! {
+                    biased;
+                    pushed = self.queue.push_batch(&mut ready) => break pushed,
+                    Some(command) = self.commands.recv() => {
+                        // A socket that broke is noticed when it is read next.
+                        let _ = command.send(socket).await;
+                    }
+                }
+            },
+        };
+        match pushed {
+            false => Some(End::Consumer),
+            true => self.over.then_some(End::Turn),
+        }
+    }
+
+    /// Delivers what the history holds beyond the stream; says whether the turn
+    /// is over.
+    async fn look(&mut self) -> Result<Option<End>> {
+        let Some(message) = self.turn.message(&self.client).await? else {
+            return Ok(None);
+        };
+        self.looked_up(Some(&message), self.resume.high());
+        let mut ready = Vec::new();
+        self.take_found_before(i64::MAX, &mut ready);
+        if let Some(end) = self.push(ready, None).await {
+            return Ok(Some(end));
+        }
+        if message.aborted {
+            // The service keeps no event of it.
+            self.turn.end_with(TurnEnd::Aborted(None));
+            return Ok(Some(End::Turn));
+        }
+        Ok(None)
+    }
+
+    async fn open(&mut self) -> Result<Socket> {
+        let keep_alive = self.options.keep_alive()?;
+        let after = self.place().await;
+        self.client
+            .open_socket(
+                &self.turn.session_id,
+                &self.turn.started.agent_message_id,
+                after.as_deref(),
+                keep_alive,
+            )
+            .await
+    }
+
+    /// Where the next connection shall go on: after the newest entry. Where the
+    /// live frames name none, the history does; otherwise from the beginning,
+    /// and what was seen is dropped.
+    async fn place(&mut self) -> Option<String> {
+        if let Some(entry) = self.turn.entry() {
+            return Some(entry);
+        }
+        if !self.turn.has_events() {
+            let first = self.resume.connections() == 0;
+            return (self.options.replay || !first).then(|| EntryId::BEGINNING.to_owned());
+        }
+        let high = self.resume.high();
+        let message = self.turn.message(&self.client).await.ok().flatten();
+        let known = message
+            .iter()
+            .flat_map(events_of)
+            .filter(|event| event.id().is_some_and(|id| id <= high));
+        let newest = known.max_by_key(Event::id);
+        let entry = newest
+            .and_then(|event| event.frame())
+            .and_then(|frame| frame.stream_entry_id);
+        Some(entry.unwrap_or_else(|| EntryId::BEGINNING.to_owned()))
+    }
+
+    /// Whether an attempt that failed may be repeated.
+    async fn failed_to_open(&mut self, error: Error) -> Result<End> {
+        if error.status_code() == Some(404)
+            && let Some(end) = self.look().await.unwrap_or_default()
+        {
+            // The socket of a turn that is over may be gone.
+            return Ok(end);
+        }
+        if error.is_final() {
+            return Err(error);
+        }
+        Ok(Lost::broken(error))
+    }
+
+    fn given_up(&self, error: Error) -> Error {
+        if error.status_code().is_some() {
+            return error;
+        }
+        Error::new(
+            ErrorKind::Stream,
+            format!(
+                "The turn's stream broke and could not be opened again after {} attempts: {}. The turn may go on: \
+                 attach to it later with its session, its message and `after`",
+                self.options.max_reconnects,
+                error.message()
+            ),
+        )
+        .with_reason("reconnect_failed")
+    }
+}
+
+impl Command {
+    /// Sends the frame, unless nobody waits for it any more. The error is the
+    /// socket's.
+    async fn send(self, socket: &mut Socket) -> Result<()> {
+        if self.done.is_closed() {
+            return Ok(());
+        }
+        let sent = socket.send(self.text).await;
+        let told = sent.clone().map_err(|error| {
+            error.with_maybe_delivered(
+                "The frame may have arrived all the same, so it was not sent again: look at the turn's events.",
+            )
+        });
+        // Whoever asked may be gone by now.
+        let _ = self.done.send(told);
+        sent
+    }
+}

@@ -1,0 +1,641 @@
+//! What the service answers, and what a caller may ask: one struct each.
+//!
+//! The language bindings take their names from here. The wire mixes snake_case
+//! and camelCase; here all is snake_case.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::validate;
+use crate::answers::null_as_default;
+use crate::error::Result;
+use crate::ws::KeepAlive;
+
+pub use crate::answers::{DeleteResult, SuccessResult};
+pub use crate::transport::{RawAnswer, RawRequest};
+
+/// A session as the service describes it (spec, sections 4.2 and 4.3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionInfo {
+    /// The UUID that names the session.
+    #[serde(alias = "sessionId")]
+    pub session_id: String,
+    /// The service's own key of the record; of no use elsewhere.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Its title; empty where it has none.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub title: String,
+    /// Milliseconds since 1970.
+    #[serde(alias = "createdAt", default)]
+    pub created_at: Option<i64>,
+    /// Milliseconds since 1970.
+    #[serde(alias = "updatedAt", default)]
+    pub updated_at: Option<i64>,
+    /// The sandbox's files, by path.
+    #[serde(alias = "fileSnapshot", default, deserialize_with = "null_as_default")]
+    pub files: Map<String, Value>,
+    /// Every other field, named as on the wire.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// One page of the list of sessions (spec, section 4.2).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SessionPage {
+    /// The sessions of this page.
+    pub sessions: Vec<SessionInfo>,
+    /// Where this page stands, as far as the service says.
+    pub page: Option<PageInfo>,
+    /// Whether there is no further page.
+    pub last: bool,
+}
+
+/// Where a page stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PageInfo {
+    /// How many sessions there are.
+    #[serde(default)]
+    pub total_count: Option<u64>,
+    /// How many pages there are.
+    #[serde(default)]
+    pub total_pages: Option<u64>,
+    /// The number of this page, from 1.
+    #[serde(default)]
+    pub current_page: Option<u64>,
+}
+
+/// Who wrote a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The user: a turn's prompt.
+    User,
+    /// The agent: what a turn brought.
+    Agent,
+}
+
+impl<'de> Deserialize<'de> for Role {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Which word stands for the agent is not documented.
+        Ok(match Option::<String>::deserialize(deserializer)? {
+            Some(word) if word == "user" => Self::User,
+            _ => Self::Agent,
+        })
+    }
+}
+
+/// One entry of a session's history (spec, section 4.3).
+#[derive(Debug, Clone, Serialize)]
+pub struct Message {
+    /// The message's id.
+    pub id: String,
+    /// Who wrote it.
+    pub role: Role,
+    /// Its text; may be empty where the events hold it.
+    pub content: String,
+    /// Milliseconds since 1970.
+    pub created_at: Option<i64>,
+    /// The mode of a prompt's turn.
+    pub mode: Option<String>,
+    /// Whether the turn was stopped.
+    pub aborted: bool,
+    /// The files of a prompt.
+    pub files: Vec<Value>,
+    /// The turn's events, each frame as it came.
+    pub events: Vec<Box<RawValue>>,
+    /// Every other field, named as on the wire.
+    pub extra: Map<String, Value>,
+}
+
+impl<'de> Deserialize<'de> for Message {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // By hand, because a flattened rest would not leave the frames as they
+        // came. A field of another type than expected counts as missing.
+        let mut fields = BTreeMap::<String, Box<RawValue>>::deserialize(deserializer)?;
+        let message = Self {
+            id: take(&mut fields, &["id"]),
+            role: take::<Option<Role>>(&mut fields, &["type"]).unwrap_or(Role::Agent),
+            content: take(&mut fields, &["content"]),
+            created_at: take(&mut fields, &["createdAt", "created_at"]),
+            mode: take(&mut fields, &["inputMode", "mode"]),
+            aborted: take(&mut fields, &["aborted"]),
+            files: take(&mut fields, &["files"]),
+            events: take(&mut fields, &["events"]),
+            extra: Map::new(),
+        };
+        let extra = fields.into_iter().map(|(name, value)| {
+            let value = serde_json::from_str(value.get()).unwrap_or_default();
+            (name, value)
+        });
+        Ok(Self {
+            extra: extra.collect(),
+            ..message
+        })
+    }
+}
+
+/// Takes a field by one of its names.
+fn take<T: Default + serde::de::DeserializeOwned>(
+    fields: &mut BTreeMap<String, Box<RawValue>>,
+    names: &[&str],
+) -> T {
+    names
+        .iter()
+        .find_map(|name| fields.remove(*name))
+        .and_then(|value| serde_json::from_str(value.get()).ok())
+        .unwrap_or_default()
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |message: &Self| -> Vec<String> {
+            let events = message.events.iter();
+            events.map(|event| event.get().to_owned()).collect()
+        };
+        self.id == other.id
+            && self.role == other.role
+            && self.content == other.content
+            && self.created_at == other.created_at
+            && self.mode == other.mode
+            && self.aborted == other.aborted
+            && self.files == other.files
+            && texts(self) == texts(other)
+            && self.extra == other.extra
+    }
+}
+
+/// A session with every message of every turn (spec, section 4.3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// The session's record.
+    pub session: SessionInfo,
+    /// The messages as the service orders them.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub messages: Vec<Message>,
+}
+
+/// A file that was uploaded, as a turn refers to it (spec, sections 4.1 and
+/// 4.6).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UploadedFile {
+    /// Where the service keeps it.
+    pub key: String,
+    /// Its name.
+    #[serde(alias = "filename", default, deserialize_with = "null_as_default")]
+    pub name: String,
+    /// Its media type, such as `application/pdf`.
+    #[serde(
+        rename = "type",
+        alias = "contentType",
+        default,
+        deserialize_with = "null_as_default"
+    )]
+    pub content_type: String,
+    /// Bytes.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub size: u64,
+    /// When it was uploaded: ISO 8601 text as it came.
+    #[serde(alias = "uploadedAt", default, skip_serializing_if = "Option::is_none")]
+    pub uploaded_at: Option<String>,
+}
+
+/// A file for a turn.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum TurnFile {
+    /// One that was uploaded.
+    Uploaded(UploadedFile),
+    /// One of this machine, uploaded when the turn starts.
+    Path(std::path::PathBuf),
+}
+
+impl From<UploadedFile> for TurnFile {
+    fn from(file: UploadedFile) -> Self {
+        Self::Uploaded(file)
+    }
+}
+
+impl From<&str> for TurnFile {
+    fn from(path: &str) -> Self {
+        Self::Path(path.into())
+    }
+}
+
+/// Parameters of `upload`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Upload {
+    /// The session that the file is for. It need not exist yet.
+    pub session_id: String,
+    /// Where to keep it. Default: `{session_id}/{name}`.
+    pub key: Option<String>,
+    /// Its name. Default: the name of the file it comes from, else `file`.
+    pub name: Option<String>,
+    /// Its media type. Default: by the name's ending.
+    pub content_type: Option<String>,
+}
+
+/// Parameters of `start_turn` (spec, section 4.1). Unset fields are not sent.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartTurn {
+    /// What the agent shall do; not empty.
+    pub prompt: String,
+    /// `auto`, `plan`, `code`, `deepsearch`, `slides`; others are passed on.
+    /// Default: `auto`.
+    #[serde(default = "auto")]
+    pub mode: String,
+    /// Files for the agent; those of this machine are uploaded first.
+    #[serde(default)]
+    pub files: Vec<TurnFile>,
+    /// `fast` or `think`; others are passed on.
+    #[serde(default)]
+    pub sdk_version: Option<String>,
+    /// Instructions that the prompt builds on.
+    #[serde(default)]
+    pub base_prompt: Option<String>,
+    /// Objects to refer to; their shape is not documented.
+    #[serde(default)]
+    pub references: Option<Vec<Value>>,
+    /// A conversation to go on from; its shape is not documented.
+    #[serde(default)]
+    pub history: Option<Vec<Value>>,
+    /// Data to continue with: a text that holds JSON.
+    #[serde(default)]
+    pub continuation: Option<String>,
+    /// Fields that this version does not know; they win over the others.
+    #[serde(default)]
+    pub extra: Map<String, Value>,
+    /// How the turn's events are read.
+    #[serde(default)]
+    pub events: TurnEventOptions,
+}
+
+fn auto() -> String {
+    "auto".to_owned()
+}
+
+impl StartTurn {
+    /// A turn in the mode `auto`.
+    pub fn new(prompt: impl Into<String>) -> Self {
+        Self {
+            prompt: prompt.into(),
+            mode: auto(),
+            files: Vec::new(),
+            sdk_version: None,
+            base_prompt: None,
+            references: None,
+            history: None,
+            continuation: None,
+            extra: Map::new(),
+            events: TurnEventOptions::default(),
+        }
+    }
+
+    /// In another mode.
+    pub fn mode(mut self, mode: impl Into<String>) -> Self {
+        self.mode = mode.into();
+        self
+    }
+
+    /// With one more file: a path, or what `upload` gave.
+    pub fn file(mut self, file: impl Into<TurnFile>) -> Self {
+        self.files.push(file.into());
+        self
+    }
+
+    /// Refuses what the service would refuse. Sends nothing.
+    pub fn check(&self) -> Result<()> {
+        validate::start_turn(self)
+    }
+}
+
+/// How a turn's events are read (spec, sections 5.5 and 5.6).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnEventOptions {
+    /// Failed attempts to connect in a row after which the history is read and,
+    /// where that does not hold the turn's end, the stream fails. Default: 6.
+    pub max_reconnects: u32,
+    /// Seconds between two pings. Default: 20.
+    pub ping_interval: f64,
+    /// Seconds without a frame or a pong after which the socket counts as dead;
+    /// after as many without an event the history is looked at. Default: 60.
+    pub idle_timeout: f64,
+    /// Asks on the first connect for what happened before it. Default: true.
+    pub replay: bool,
+}
+
+impl Default for TurnEventOptions {
+    fn default() -> Self {
+        Self {
+            max_reconnects: 6,
+            ping_interval: 20.0,
+            idle_timeout: 60.0,
+            replay: true,
+        }
+    }
+}
+
+impl TurnEventOptions {
+    pub(super) fn keep_alive(&self) -> Result<KeepAlive> {
+        Ok(KeepAlive {
+            ping_interval: validate::duration("ping_interval", self.ping_interval)?,
+            idle_timeout: validate::duration("idle_timeout", self.idle_timeout)?,
+        })
+    }
+}
+
+/// Parameters of `attach`: a turn that was started before, or elsewhere.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attach {
+    /// The turn's session.
+    pub session_id: String,
+    /// The turn's agent message.
+    pub message_id: String,
+    /// Only events after this place. Default: all of the turn.
+    #[serde(default)]
+    pub after: Option<After>,
+    /// How the turn's events are read.
+    #[serde(default)]
+    pub events: TurnEventOptions,
+}
+
+impl Attach {
+    /// To all of a turn's events.
+    pub fn new(session_id: impl Into<String>, message_id: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+            message_id: message_id.into(),
+            after: None,
+            events: TurnEventOptions::default(),
+        }
+    }
+
+    /// To those after a place that an earlier [`Turn`](super::Turn) reached.
+    pub fn resume(point: &ResumePoint) -> Self {
+        Self {
+            after: Some(After::Point {
+                last_stream_entry_id: point.last_stream_entry_id.clone(),
+                last_event_id: point.last_event_id,
+            }),
+            ..Self::new(&point.session_id, &point.message_id)
+        }
+    }
+}
+
+/// A place in a turn's stream.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum After {
+    /// After this stream entry.
+    Entry(String),
+    /// After this stream entry, or this event.
+    Point {
+        /// The `stream_entry_id` of the last event that is known.
+        #[serde(default)]
+        last_stream_entry_id: Option<String>,
+        /// The `event_id` of the last event that is known.
+        #[serde(default)]
+        last_event_id: Option<i64>,
+    },
+}
+
+/// How far a turn's stream was read: attach there to go on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResumePoint {
+    /// The turn's session.
+    pub session_id: String,
+    /// The turn's agent message.
+    pub message_id: String,
+    /// The newest stream entry, where the service names them.
+    pub last_stream_entry_id: Option<String>,
+    /// The newest event.
+    pub last_event_id: Option<i64>,
+}
+
+/// Where a turn is (spec, section 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TurnStatus {
+    /// The service has it.
+    Submitted,
+    /// It waits for its place.
+    Queued,
+    /// The agent works.
+    Running,
+    /// It ended well.
+    Completed,
+    /// It was stopped.
+    Aborted,
+    /// It failed.
+    Failed,
+    /// Its stream was lost, and the history does not say.
+    Unknown,
+}
+
+/// A turn as of the newest event that was received.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TurnState {
+    /// The turn's session.
+    pub session_id: String,
+    /// The turn's agent message.
+    pub message_id: String,
+    /// The message of the prompt; unknown after `attach`.
+    pub user_message_id: Option<String>,
+    /// The service's workflow.
+    pub workflow_id: Option<String>,
+    /// Where the turn is.
+    pub status: TurnStatus,
+    /// How many turns go before it; 0 once it runs, `None` where unknown.
+    pub queue_position: Option<u64>,
+    /// What the service said it goes on from, on the newest connection.
+    pub resume_from: Option<String>,
+    /// The agent's visible text so far.
+    pub text: String,
+    /// What the agent plans.
+    pub plan: Vec<Map<String, Value>>,
+    /// The sandbox's files, by path.
+    pub files: Map<String, Value>,
+    /// How far the stream was received.
+    pub resume_point: ResumePoint,
+}
+
+impl TurnState {
+    /// The state as JSON, for language bindings.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned())
+    }
+}
+
+/// What a turn ended with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TurnResult {
+    /// The agent's answer: its texts, or else the message's content.
+    pub text: String,
+    /// `completed` or `aborted`.
+    pub status: TurnStatus,
+    /// Why it was aborted, where it was and the service says.
+    pub reason: Option<String>,
+    /// What the agent planned.
+    pub plan: Vec<Map<String, Value>>,
+    /// The sandbox's files, by path.
+    pub files: Map<String, Value>,
+    /// The turn's session.
+    pub session_id: String,
+    /// The turn's agent message.
+    pub message_id: String,
+    /// Seconds from the start of the turn, or from `attach`, to its end.
+    pub duration: f64,
+}
+
+/// What became of a `stop`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct StopResult {
+    /// Whether the turn is over; false: the service did not confirm it in time.
+    pub confirmed: bool,
+    /// Where the turn is now.
+    pub status: TurnStatus,
+}
+
+/// Parameters of `list` (spec, section 4.2). Unset fields are not sent.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListSessions {
+    /// Which page, from 1.
+    pub page: Option<u64>,
+    /// How many sessions per page: 1 to 100.
+    pub limit: Option<u64>,
+    /// Only sessions that match this text.
+    pub search: Option<String>,
+    /// `updatedAt`, `createdAt` or `title`.
+    pub sort_by: Option<String>,
+    /// `asc` or `desc`.
+    pub sort_order: Option<String>,
+}
+
+/// More for the agent while a turn runs.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnMessage {
+    /// The text; not empty.
+    pub text: String,
+    /// Files that were uploaded.
+    pub files: Vec<UploadedFile>,
+    /// Objects to refer to.
+    pub references: Vec<Value>,
+}
+
+/// Every request that a client makes, as data: the one entry for the language
+/// bindings, which send `{"op": "get_session", "session_id": "..."}`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Operation {
+    /// Lists one page of the sessions.
+    ListSessions(ListSessions),
+    /// Reads a session with its history.
+    GetSession {
+        /// Which session.
+        session_id: String,
+    },
+    /// Gives a session another title.
+    RenameSession {
+        /// Which session.
+        session_id: String,
+        /// 1 to 255 characters.
+        title: String,
+    },
+    /// Deletes a session; one that is gone is no error.
+    DeleteSession {
+        /// Which session.
+        session_id: String,
+    },
+    /// Any other request.
+    Request(RawRequest),
+}
+
+/// What an [`Operation`] or a [`TurnOperation`] gives.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Output {
+    /// Of `list_sessions`.
+    Sessions(SessionPage),
+    /// Of `get_session`.
+    History(Box<History>),
+    /// Of `delete_session`.
+    Delete(DeleteResult),
+    /// Of `rename_session` and `send_message`.
+    Success(SuccessResult),
+    /// Of an upload.
+    File(UploadedFile),
+    /// Of a turn's `stop`.
+    Stop(StopResult),
+    /// Of a turn's `result`.
+    TurnResult(Box<TurnResult>),
+    /// Of `request`.
+    Raw(RawAnswer),
+}
+
+impl Output {
+    /// The output as JSON, for language bindings.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned())
+    }
+}
+
+/// Every request about one turn, as data (see [`Operation`]).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TurnOperation {
+    /// Tells the agent more.
+    SendMessage(TurnMessage),
+    /// Stops the turn and waits for its end.
+    Stop {
+        /// Seconds to wait. Default: 10.
+        #[serde(default = "ten_seconds")]
+        timeout: f64,
+    },
+    /// Waits for the result.
+    Result {
+        /// Seconds; `None`: no limit.
+        #[serde(default)]
+        timeout: Option<f64>,
+    },
+}
+
+fn ten_seconds() -> f64 {
+    10.0
+}
+
+/// Input to be checked before it is used (see [`Operation`] for the form).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "check", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Check {
+    /// The id of a session.
+    SessionId {
+        /// A UUID.
+        session_id: String,
+    },
+    /// A turn.
+    Turn(StartTurn),
+}
+
+impl Check {
+    /// Refuses what the call itself would refuse. Sends nothing.
+    pub fn run(&self) -> Result<()> {
+        match self {
+            Self::SessionId { session_id } => validate::session_id(session_id),
+            Self::Turn(turn) => turn.check(),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Sessions and files as a Rust program uses them.
+
+use std::collections::HashSet;
+
+use super::client::Client;
+use super::models::{
+    DeleteResult, History, ListSessions, SessionInfo, StartTurn, SuccessResult, TurnResult, Upload,
+    UploadedFile,
+};
+use super::turn::{RunTurn, Turn};
+use crate::error::Result;
+use crate::transport::{UploadProgress, UploadSource};
+
+/// The sessions of a client's key.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    client: Client,
+}
+
+impl Sessions {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Lists the sessions; the next page is read when it is needed.
+    pub fn list(&self, list: ListSessions) -> SessionList {
+        SessionList {
+            client: self.client.clone(),
+            next: Some(list),
+            read: Vec::new().into_iter(),
+            seen: HashSet::new(),
+        }
+    }
+
+    /// A session with its history.
+    pub async fn get(&self, session_id: &str) -> Result<History> {
+        self.client.until_closed(self.client.get(session_id)).await
+    }
+
+    /// Gives a session another title: 1 to 255 characters.
+    pub async fn rename(&self, session_id: &str, title: &str) -> Result<SuccessResult> {
+        self.client
+            .until_closed(self.client.rename(session_id, title))
+            .await
+    }
+
+    /// Deletes a session. One that is gone is no error: `deleted` is false.
+    pub async fn delete(&self, session_id: &str) -> Result<DeleteResult> {
+        self.client
+            .until_closed(self.client.delete(session_id))
+            .await
+    }
+}
+
+/// The sessions of a list, page by page.
+#[derive(Debug)]
+pub struct SessionList {
+    client: Client,
+    /// The page to read next.
+    next: Option<ListSessions>,
+    read: std::vec::IntoIter<SessionInfo>,
+    seen: HashSet<String>,
+}
+
+impl SessionList {
+    /// The next session; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<SessionInfo>> {
+        loop {
+            if let Some(session) = self.read.next() {
+                return Some(Ok(session));
+            }
+            let page = self.next.take()?;
+            let client = self.client.clone();
+            let answer = match client.until_closed(client.list(&page)).await {
+                Ok(answer) => answer,
+                Err(error) => return Some(Err(error)),
+            };
+            let mut sessions = answer.sessions;
+            sessions.retain(|session| self.seen.insert(session.session_id.clone()));
+            // A service that ignores the page's number repeats the first one.
+            if !answer.last && !sessions.is_empty() {
+                self.next = Some(ListSessions {
+                    page: Some(page.page.unwrap_or(1) + 1),
+                    ..page
+                });
+            }
+            self.read = sessions.into_iter();
+        }
+    }
+}
+
+/// Files for turns.
+#[derive(Debug, Clone)]
+pub struct Media {
+    client: Client,
+}
+
+impl Media {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Uploads a file; see [`Client::upload`].
+    pub async fn upload(
+        &self,
+        upload: Upload,
+        source: UploadSource,
+        progress: UploadProgress,
+    ) -> Result<UploadedFile> {
+        self.client.upload(upload, source, progress).await
+    }
+}
+
+/// One session: a sandbox, its files and its conversation. The first turn
+/// creates it; it stays until it is deleted.
+#[derive(Debug, Clone)]
+pub struct Session {
+    client: Client,
+    session_id: String,
+}
+
+impl Session {
+    pub(super) fn new(client: Client, session_id: String) -> Self {
+        Self { client, session_id }
+    }
+
+    /// The UUID that names the session.
+    pub fn id(&self) -> &str {
+        &self.session_id
+    }
+
+    /// Starts a turn and gives a handle on it.
+    pub async fn start_turn(&self, start: StartTurn) -> Result<Turn> {
+        self.client.start_turn(&self.session_id, start).await
+    }
+
+    /// Runs a turn to its end.
+    pub async fn run_turn(&self, turn: impl Into<RunTurn>) -> Result<TurnResult> {
+        turn.into().run(&self.client, &self.session_id).await
+    }
+
+    /// The session's record and all its messages.
+    pub async fn history(&self) -> Result<History> {
+        self.client.sessions().get(&self.session_id).await
+    }
+
+    /// Gives the session another title: 1 to 255 characters.
+    pub async fn rename(&self, title: &str) -> Result<SuccessResult> {
+        self.client.sessions().rename(&self.session_id, title).await
+    }
+
+    /// Deletes the session. One that is gone is no error: `deleted` is false.
+    pub async fn delete(&self) -> Result<DeleteResult> {
+        self.client.sessions().delete(&self.session_id).await
+    }
+
+    /// Uploads a file for the session's turns.
+    pub async fn upload(&self, source: UploadSource) -> Result<UploadedFile> {
+        let upload = Upload {
+            session_id: self.session_id.clone(),
+            ..Upload::default()
+        };
+        self.client
+            .upload(upload, source, UploadProgress::new())
+            .await
+    }
+}

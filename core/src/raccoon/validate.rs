@@ -1,0 +1,196 @@
+//! Bad input is refused here, before anything is sent.
+
+use super::models::{ListSessions, StartTurn, TurnEventOptions};
+use crate::error::{Error, Result};
+
+pub(super) use crate::validate::duration;
+
+const MAX_TITLE: usize = 255;
+const MAX_PAGE: u64 = 100;
+
+/// A session is named by a UUID, which its user makes (spec, section 1).
+pub(super) fn session_id(id: &str) -> Result<()> {
+    let is_uuid = id.len() == 36
+        && id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    if is_uuid {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "`session_id` is {id:?}, which is no UUID. Pass one such as 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415, \
+         or leave it out for a fresh session"
+    )))
+}
+
+pub(super) fn message_id(id: &str) -> Result<()> {
+    if id.is_empty() {
+        return Err(Error::invalid(
+            "`message_id` is empty. Pass the id of the turn's agent message, as the turn or its error names it",
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn start_turn(start: &StartTurn) -> Result<()> {
+    if start.prompt.trim().is_empty() {
+        return Err(Error::invalid(
+            "`prompt` is empty. Say what the agent shall do",
+        ));
+    }
+    if start.mode.is_empty() {
+        return Err(Error::invalid(
+            "`mode` is empty. Use auto, plan, code, deepsearch or slides, or leave it out for auto",
+        ));
+    }
+    if start.extra.contains_key("session_id") {
+        return Err(Error::invalid(
+            "`extra` has a `session_id`. Start the turn in that session instead",
+        ));
+    }
+    event_options(&start.events)
+}
+
+pub(super) fn event_options(options: &TurnEventOptions) -> Result<()> {
+    options.keep_alive().map(drop)
+}
+
+/// The title that is sent.
+pub(super) fn title(title: &str) -> Result<&str> {
+    let trimmed = title.trim();
+    match trimmed.chars().count() {
+        0 => Err(Error::invalid("`title` is empty. Give the session a name")),
+        length if length > MAX_TITLE => Err(Error::invalid(format!(
+            "`title` has {length} characters; the service takes at most {MAX_TITLE}. Shorten it"
+        ))),
+        _ => Ok(trimmed),
+    }
+}
+
+pub(super) fn list_sessions(list: &ListSessions) -> Result<()> {
+    if list.page == Some(0) {
+        return Err(Error::invalid("`page` is 0. The first page is 1"));
+    }
+    match list.limit {
+        Some(limit) if limit == 0 || limit > MAX_PAGE => Err(Error::invalid(format!(
+            "`limit` is {limit}. Ask for 1 to {MAX_PAGE} sessions per page"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn message(text: &str) -> Result<()> {
+    if text.trim().is_empty() {
+        return Err(Error::invalid(
+            "`text` is empty. Say what the agent shall know",
+        ));
+    }
+    Ok(())
+}
+
+/// A key that would leave its place is refused.
+pub(super) fn key(key: &str) -> Result<()> {
+    let bad = key.is_empty()
+        || key.chars().any(char::is_control)
+        || key
+            .split(['/', '\\'])
+            .any(|part| matches!(part, "." | ".."));
+    if bad {
+        return Err(Error::invalid(format!(
+            "`key` is {key:?}, which is no place for a file. Use {{session_id}}/{{name}}, or leave it out"
+        )));
+    }
+    Ok(())
+}
+
+/// The name of a file alone: without folders, `..` and control characters.
+pub(super) fn file_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = last.chars().filter(|char| !char.is_control()).collect();
+    match clean.trim() {
+        "" | "." | ".." => "file".to_owned(),
+        clean => clean.to_owned(),
+    }
+}
+
+pub(super) fn content_type(content_type: &str) -> Result<()> {
+    if http::HeaderValue::from_str(content_type).is_err() || content_type.is_empty() {
+        return Err(Error::invalid(format!(
+            "`content_type` is {content_type:?}. Give a media type such as application/pdf, or leave it out"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn session_ids_are_uuids() {
+        for good in [
+            "2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415",
+            "2B9D6C1E-8F34-4C57-A1DE-6B0F92C7E415",
+            "00000000-0000-0000-0000-000000000000",
+        ] {
+            assert!(session_id(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            ".",
+            "..",
+            "2b9d6c1e8f344c57a1de6b0f92c7e415",
+            "2b9d6c1e-8f34-4c57-a1de-6b0f92c7e41g",
+            "2b9d6c1e-8f34-4c57-a1de-6b0f92c7e4155",
+            "2b9d6c1e-8f34-4c57-a1de-6b0f92c7e4/5",
+            " 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e41",
+        ] {
+            let error = session_id(bad).expect_err("it is refused");
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_files_lose_their_folders() {
+        for (given, name) in [
+            ("report.pdf", "report.pdf"),
+            ("/home/me/report.pdf", "report.pdf"),
+            ("C:\\Users\\me\\report.pdf", "report.pdf"),
+            ("../../etc/passwd", "passwd"),
+            ("..", "file"),
+            ("a/", "file"),
+            ("", "file"),
+            ("a\r\nb\0.txt", "ab.txt"),
+            (" é.md ", "é.md"),
+        ] {
+            assert_eq!(file_name(given), name, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn keys_stay_in_their_place() {
+        for (given, good) in [
+            ("s/report.pdf", true),
+            ("report.pdf", true),
+            ("", false),
+            ("s/../x", false),
+            ("..\\x", false),
+            ("s/./x", false),
+            ("s/a\nb", false),
+        ] {
+            assert_eq!(key(given).is_ok(), good, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn titles_are_trimmed_and_counted_in_characters() {
+        assert_eq!(title("  Digest ").expect("a title"), "Digest");
+        assert!(title(&"é".repeat(255)).is_ok());
+        for bad in ["", " \n", &"é".repeat(256)] {
+            assert!(title(bad).is_err(), "{bad}");
+        }
+    }
+}
