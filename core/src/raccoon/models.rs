@@ -627,7 +627,7 @@ pub enum Check {
         session_id: String,
     },
     /// A turn.
-    Turn(StartTurn),
+    Turn(Box<StartTurn>),
 }
 
 impl Check {

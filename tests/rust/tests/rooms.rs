@@ -87,10 +87,20 @@ fn the_pure_parts_of_the_core_do_no_io() {
         "transport/redirect.rs",
         "transport/secret.rs",
         "webhooks.rs",
+        "answers.rs",
+        "event.rs",
+        "validate.rs",
         "agi/models.rs",
         "agi/events.rs",
         "agi/validate.rs",
         "agi/screenshot.rs",
+        "raccoon/assembly.rs",
+        "raccoon/close.rs",
+        "raccoon/config.rs",
+        "raccoon/events.rs",
+        "raccoon/models.rs",
+        "raccoon/validate.rs",
+        "raccoon/wire_names.rs",
     ] {
         let path = format!("core/src/{file}");
         if root().join(&path).is_dir() {
