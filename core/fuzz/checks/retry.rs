@@ -34,6 +34,7 @@ pub(crate) fn check(input: &[u8]) {
             2 => Failure::Limited,
             _ => Failure::Status(u16::from_le_bytes([head[11], head[12]]) % 1000),
         },
+        first_wait: Duration::from_millis(500),
         retry_after,
         left: Duration::from_millis(u64::from(number(12))),
         limit_left: (head[10] & 8 != 0).then(|| Duration::from_secs(u64::from(head[14]))),
