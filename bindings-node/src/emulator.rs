@@ -91,6 +91,12 @@ impl Emulator {
         self.inner.live_url().to_owned()
     }
 
+    /// Whether other machines can use it.
+    #[napi(getter, catch_unwind)]
+    pub fn is_remote(&self) -> bool {
+        self.inner.is_remote()
+    }
+
     /// Event streams open now.
     #[napi(getter, catch_unwind)]
     pub fn open_streams(&self) -> u32 {
@@ -153,6 +159,19 @@ impl Emulator {
             Err(error) => return Some(ErrorInfo::unreadable(&error)),
         };
         self.inner.fail(fault).err().map(ErrorInfo::invalid)
+    }
+
+    /// The faults that still wait, as text.
+    #[napi(catch_unwind)]
+    pub fn faults(&self) -> Vec<String> {
+        let faults = self.inner.faults();
+        faults.iter().map(ToString::to_string).collect()
+    }
+
+    /// The attempts to deliver webhooks, as a JSON array.
+    #[napi(catch_unwind)]
+    pub fn webhook_attempts(&self) -> String {
+        serde_json::to_string(&self.inner.webhook_attempts()).unwrap_or_else(|_| "[]".to_owned())
     }
 
     /// Takes all faults back.

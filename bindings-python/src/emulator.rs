@@ -118,6 +118,12 @@ impl Emulator {
         Ok(self.server(py)?.live_url().to_owned())
     }
 
+    /// Whether other machines can use it.
+    #[getter]
+    fn is_remote(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.server(py)?.is_remote())
+    }
+
     /// How many event streams are open now.
     #[getter]
     fn open_streams(&self, py: Python<'_>) -> PyResult<usize> {
@@ -176,6 +182,19 @@ impl Emulator {
                 &Error::new(ErrorKind::InvalidRequest, format!("fail: {failure}")),
             )
         })
+    }
+
+    /// The faults that still wait, as text.
+    fn faults(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let faults = self.server(py)?.faults();
+        Ok(faults.iter().map(ToString::to_string).collect())
+    }
+
+    /// The attempts to deliver webhooks, as a list of dicts.
+    fn webhook_attempts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let attempts = serde_json::to_string(&self.server(py)?.webhook_attempts())
+            .map_err(|failure| config_error(py, failure.to_string()))?;
+        json::parse(py, attempts.as_bytes())
     }
 
     /// Takes all faults back.

@@ -24,8 +24,10 @@ export type { RecordedRequest, RequestMatch, WaitForRequestOptions } from "./req
 
 /** How an emulator is set up. */
 export interface EmulatorOptions {
-  /** Default: `127.0.0.1`. */
+  /** Default: `127.0.0.1`; any but loopback needs `allowRemote`. */
   host?: string | undefined;
+  /** Lets other machines use it, without encryption; the process is warned. */
+  allowRemote?: boolean | undefined;
   /** Default: any free port. */
   port?: number | undefined;
   /** The accepted keys; default: any key. */
@@ -46,6 +48,10 @@ export interface EmulatorOptions {
   initDelay?: number | undefined;
   /** Milliseconds before the second try of a webhook. Default: 1,000. */
   webhookBackoff?: number | undefined;
+  /** Milliseconds that the receiver of a webhook has for its answer. Default: 10,000. */
+  webhookTimeout?: number | undefined;
+  /** Faults from the start, as `fail` takes them. */
+  faults?: readonly (Fault | string)[] | undefined;
   /**
    * What the agent does: a scenario, or the path of a file with one in JSON or YAML. Default: the
    * built-in agent works on every task.
@@ -111,7 +117,10 @@ export type ScenarioStep =
       | { error: string; status_code?: number }
     ) & { after?: number });
 
-/** A failure to inject: where, how often, and what happens. Durations in seconds. */
+/**
+ * A failure to inject: where, how often, and what happens. Durations in seconds. The emulator's
+ * README has the table.
+ */
 export interface Fault {
   on:
     | "create"
@@ -136,35 +145,103 @@ export interface Fault {
   skip?: number;
   /** Only requests for this session. */
   session_id?: string;
+
   /** Answers with this status instead. */
   status?: number;
-  headers?: Record<string, string>;
   /** JSON, or a text. */
   body?: unknown;
-  /** Carries the request out first. */
-  after?: boolean;
-  /** Seconds before the answer. */
-  delay?: number;
+  /** The service's answer beyond a limit. */
+  limit?: 429 | 503;
+  /** Seconds, for `limit`; with 429 the default is 1. */
+  retry_after?: number;
+  /** Redirects there; `{path}` stands for what was asked for. */
+  redirect?: string;
+  /** Deletion: answers so, whatever is true. */
+  deleted?: boolean;
+  /** Headers of that answer. */
+  headers?: Record<string, string>;
   /** Resets the connection instead of answering. */
   reset?: boolean;
   /** Never answers. */
   hang?: boolean;
+  /** Carries the request out first. */
+  after?: boolean;
+  /** Seconds before the answer. */
+  delay?: number;
+
+  /** The body comes in pieces of that many bytes. */
+  split?: number;
+  /** Seconds between the pieces. */
+  split_delay?: number;
+  /** Resets the connection after that many bytes of the body. */
+  cut_after_bytes?: number;
+  /** Closes the connection after that many bytes. */
+  close_after_bytes?: number;
+  /** Ends the body properly after that many bytes. */
+  end_after_bytes?: number;
+
+  /** Message: that many answers still report the status before it. */
+  late_status?: number;
+
   /** Stream: resets the connection after that many events. */
   cut_after?: number;
   /** Stream: closes the connection after that many events. */
   close_after?: number;
   /** Stream: ends the body properly after that many events. */
   end_after?: number;
-  /** Stream: written in pieces of that many bytes. */
-  split?: number;
+  /** Stream: nothing more after that many events. */
+  silence_after?: number;
+  /** Stream: nothing after the head. */
+  silence?: boolean;
+  /** Stream: heartbeats only. */
+  heartbeat_only?: boolean;
+  /** Stream: events only. */
+  no_heartbeats?: boolean;
   /** Stream: each event twice. */
   duplicate?: boolean;
+  /** Stream: groups of that many, each last to first. */
+  reorder?: number;
   /** Stream: no ids. */
   omit_ids?: boolean;
   /** Stream: these ids are left out. */
   drop_ids?: number[];
-  /** Stream: nothing after the head. */
-  silence?: boolean;
+  /** Stream: begins with the last `done` or `error` so far. */
+  replay_done?: boolean;
+  /** Stream: this text between the events. */
+  insert?: string;
+  /** Stream: an event of that many bytes. */
+  oversize?: number;
+  /** Stream: `insert` and `oversize` come after that many events. Default: 0. */
+  insert_after?: number;
+}
+
+/** An attempt to deliver a webhook, as it ended. */
+export interface WebhookAttempt {
+  /** Such as `task.completed`. */
+  event: string;
+  sessionId: string;
+  /** 1, 2 or 3. */
+  attempt: number;
+  /** When it was sent; on a fast clock in the session's time. */
+  at: Date;
+  outcome:
+    | "webhook_delivered"
+    | "webhook_retry"
+    | "webhook_failed_permanently"
+    | "webhook_notification_error";
+  /** The status of the receiver's answer; null if there was none. */
+  status: number | null;
+  /** Why it failed; null if it did not. */
+  error: string | null;
+  /** Milliseconds until the next attempt; null if there is none. */
+  retryIn: number | null;
+}
+
+/** As it comes from the native half. */
+interface WireAttempt extends Omit<WebhookAttempt, "sessionId" | "at" | "retryIn"> {
+  session_id: string;
+  at: string;
+  retry_in: number | null;
 }
 
 /** The longest wait in one piece: what an aborted wait leaves behind keeps the process alive so long. */
@@ -187,6 +264,7 @@ export class Emulator implements AsyncDisposable {
   static async start(options: EmulatorOptions = {}): Promise<Emulator> {
     const text = JSON.stringify({
       host: options.host,
+      allow_remote: options.allowRemote,
       port: count("port", options.port, ConfigError),
       api_keys: options.apiKeys,
       barred_keys: options.barredKeys,
@@ -197,11 +275,19 @@ export class Emulator implements AsyncDisposable {
       honour_last_event_id: options.honourLastEventId,
       init_delay: orZero("initDelay", options.initDelay),
       webhook_backoff: orZero("webhookBackoff", options.webhookBackoff),
+      webhook_timeout: seconds("webhookTimeout", options.webhookTimeout, ConfigError),
+      faults: options.faults,
       [typeof options.scenario === "string" ? "scenario_file" : "scenario"]: options.scenario,
       clock: options.clock,
     });
     const pump = options.agent === undefined ? undefined : new AgentPump(options.agent);
     const started = orThrow(await native.Emulator.start(text, pump?.wake));
+    if (started.isRemote) {
+      process.emitWarning(
+        `The emulator listens on ${options.host}: other machines can use it, without encryption. ` +
+          "Leave host out if that is not wanted.",
+      );
+    }
     running.add(started);
     const emulator = new Emulator(started);
     if (pump !== undefined) emulator.#open(pump, started.agentPort());
@@ -307,10 +393,29 @@ export class Emulator implements AsyncDisposable {
     this.#native.clearRequests();
   }
 
-  /** Injects a fault. */
-  fail(fault: Fault): void {
+  /**
+   * Injects a fault: an object, or a line of text such as `events cut_after=7 times=2`. Throws an
+   * `InvalidRequestError` for one that is not known or has no meaning there.
+   */
+  fail(fault: Fault | string): void {
     const error = this.#native.fail(JSON.stringify(fault) ?? "null");
     if (error !== null) throw errorFrom(error);
+  }
+
+  /** The faults that still wait for their requests, as `fail` takes them. */
+  faults(): string[] {
+    return this.#native.faults();
+  }
+
+  /** The attempts to deliver webhooks, as they ended. */
+  webhookAttempts(): WebhookAttempt[] {
+    const attempts = JSON.parse(this.#native.webhookAttempts()) as WireAttempt[];
+    return attempts.map(({ session_id, at, retry_in, ...attempt }) => ({
+      ...attempt,
+      sessionId: session_id,
+      at: new Date(at),
+      retryIn: retry_in === null ? null : retry_in * 1000,
+    }));
   }
 
   /** Takes all faults back. */

@@ -38,6 +38,7 @@ export {
   type ScenarioStep,
   type ScriptedTask,
   type WaitForRequestOptions,
+  type WebhookAttempt,
 } from "./emulator.js";
 export {
   APIConnectionError,

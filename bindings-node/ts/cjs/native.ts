@@ -69,6 +69,7 @@ export interface NativeEmulator {
   readonly url: string;
   readonly apiKey: string;
   readonly liveUrl: string;
+  readonly isRemote: boolean;
   readonly openStreams: number;
   readonly sessionCount: number;
   readonly requestChanges: number;
@@ -76,7 +77,9 @@ export interface NativeEmulator {
   requestsChanged(seen: number, timeout: number): Promise<boolean>;
   clearRequests(): void;
   fail(fault: string): ErrorInfo | null;
+  faults(): string[];
   clearFaults(): void;
+  webhookAttempts(): string;
   scenario(scenario: string): ErrorInfo | null;
   scenarioFile(path: string): ErrorInfo | null;
   close(): Promise<void>;

@@ -67,6 +67,7 @@ from ._models import (
     Screenshot,
     SuccessResult,
     TaskResult,
+    WebhookAttempt,
 )
 from ._native import EventStream, __version__
 
@@ -134,6 +135,7 @@ __all__ = [
     "UnknownEvent",
     "UnprocessableEntityError",
     "UserEvent",
+    "WebhookAttempt",
     "WebhookError",
     "__version__",
     "webhooks",

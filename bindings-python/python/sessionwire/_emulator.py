@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from time import monotonic
 
 from . import _native
 from ._client import Agi
-from ._errors import ConfigError
-from ._models import RecordedRequest
+from ._errors import ConfigError, InvalidRequestError
+from ._models import RecordedRequest, WebhookAttempt
 
 # How many requests a text lists.
 MOST_SHOWN = 50
@@ -53,7 +54,12 @@ class Emulator:
         init_delay: Seconds that a new session stays `initializing`.
         extended_status: Reports the execution status `ready` and `paused` too.
         honour_last_event_id: Leaves out the events up to `Last-Event-ID`.
-        host: The address to listen on.
+        host: The address to listen on; any but loopback needs `allow_remote`.
+        allow_remote: Lets other machines use it, without encryption: a RuntimeWarning.
+        barred_keys: Keys that are known, but get 403.
+        webhook_backoff: Seconds before the second try of a webhook; doubled for the third.
+        webhook_timeout: Seconds that the receiver of a webhook has for its answer.
+        faults: Faults from the start, as `fail` takes them.
         clock: `fast`: the agent's waits take no time, but the timestamps show them;
             hours of a scenario pass at once.
 
@@ -81,6 +87,11 @@ class Emulator:
         extended_status: bool = False,
         honour_last_event_id: bool = False,
         host: str = "127.0.0.1",
+        allow_remote: bool = False,
+        barred_keys: Iterable[str] = (),
+        webhook_backoff: float = 1.0,
+        webhook_timeout: float = 10.0,
+        faults: Iterable[str | Mapping[str, Any]] = (),
         clock: Literal["real", "fast"] = "real",
     ) -> None:
         if agent is not None:
@@ -99,6 +110,11 @@ class Emulator:
                 "extended_status": extended_status,
                 "honour_last_event_id": honour_last_event_id,
                 "host": host,
+                "allow_remote": allow_remote,
+                "barred_keys": list(barred_keys),
+                "webhook_backoff": webhook_backoff,
+                "webhook_timeout": webhook_timeout,
+                "faults": [_fault(fault) for fault in faults],
                 "clock": clock,
             },
             agent is not None,
@@ -107,6 +123,13 @@ class Emulator:
         self._url = self._native.url
         self._api_key = self._native.api_key
         self._live_url = self._native.live_url
+        if self._native.is_remote:
+            warnings.warn(
+                f"The emulator listens on {host}: other machines can use it, without encryption. "
+                "Leave host out if that is not wanted.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     @property
     def url(self) -> str:
@@ -299,30 +322,52 @@ class Emulator:
         """Forgets the requests so far."""
         self._native.clear_requests()
 
-    def fail(self, **fault: Any) -> None:
+    def fail(self, fault: str | Mapping[str, Any] | None = None, /, **fields: Any) -> None:
         """Injects a fault: the next matching requests fail in the way it says.
 
+        The emulator's README has the table of all actions.
+
         Args:
-            **fault: Where: `on` (`events`, `create`, `list`, `get`, `delete`,
-                `delete_all`, `message`, `status`, `messages`, `pause`, `resume`,
-                `cancel`, `navigate`, `screenshot`, `models` or `*`), `session_id`,
-                `skip` (let so many through first), `times` (0: for ever; default 1).
-                What: `status` with `headers` and `body`, `delay`, `reset`, `hang`,
-                `after` (process the request first), and for streams `cut_after`,
-                `close_after`, `end_after`, `split`, `duplicate`, `omit_ids`,
-                `drop_ids`, `silence`.
+            fault: The fault as a line of text, such as `events cut_after=7 times=2`, or
+                as a mapping.
+            **fields: The same by name. Where: `on` (`events`, `create`, `list`, `get`,
+                `delete`, `delete_all`, `message`, `status`, `messages`, `pause`,
+                `resume`, `cancel`, `navigate`, `screenshot`, `models` or `*`),
+                `session_id`, `skip` (let so many through first), `times` (0: for ever;
+                default 1). What, for the answer: `delay`, `status` with `headers` and
+                `body`, `limit` (429 or 503) with `retry_after`, `redirect`, `deleted`,
+                `reset`, `hang`, `after` (process the request first), `late_status`; for
+                its body: `split`, `split_delay`, `cut_after_bytes`,
+                `close_after_bytes`, `end_after_bytes`; for streams: `cut_after`,
+                `close_after`, `end_after`, `silence`, `silence_after`,
+                `heartbeat_only`, `no_heartbeats`, `duplicate`, `reorder`, `omit_ids`,
+                `drop_ids`, `replay_done`, `insert`, `oversize`, `insert_after`.
 
         Raises:
             InvalidRequestError: A fault that is not known, or has no meaning there.
 
         Example:
             >>> emulator.fail(on="status", status=503, times=2)
+            >>> emulator.fail("status status=503 times=2")
         """
-        self._native.fail(fault)
+        if isinstance(fault, str):
+            if fields:
+                raise InvalidRequestError("fail: give a text or names, not both")
+            self._native.fail(fault)
+        else:
+            self._native.fail({**(fault or {}), **fields})
+
+    def faults(self) -> list[str]:
+        """Lists the faults that still wait for their requests, as `fail` takes them."""
+        return self._native.faults()
 
     def clear_faults(self) -> None:
         """Takes all faults back."""
         self._native.clear_faults()
+
+    def webhook_attempts(self) -> list[WebhookAttempt]:
+        """Lists the attempts to deliver webhooks, as they ended."""
+        return [WebhookAttempt(**attempt) for attempt in self._native.webhook_attempts()]
 
     def scenario(self, scenario: Mapping[str, Any] | str | os.PathLike[str]) -> None:
         """Says what the agent does in the next tasks.
@@ -467,6 +512,10 @@ def what_came(requests: list[RecordedRequest]) -> str:
 
 
 Emulator.__module__ = "sessionwire"
+
+
+def _fault(fault: str | Mapping[str, Any]) -> str | dict[str, Any]:
+    return fault if isinstance(fault, str) else dict(fault)
 
 
 def _scenario(

@@ -375,6 +375,53 @@ class AgentPage(Model):
         self.problem: str | None = problem
 
 
+class WebhookAttempt(Model):
+    """An attempt of the emulator to deliver a webhook, as it ended.
+
+    Attributes:
+        event: Such as `task.completed`.
+        session_id: The session it is about.
+        attempt: 1, 2 or 3.
+        at: When it was sent: ISO 8601 text, UTC; on a fast clock in the session's time.
+        outcome: `webhook_delivered`, `webhook_retry`, `webhook_failed_permanently` or
+            `webhook_notification_error`.
+        status: The status of the receiver's answer; None if there was none.
+        error: Why it failed; None if it did not.
+        retry_in: Seconds until the next attempt; None if there is none.
+    """
+
+    __slots__ = (
+        "event",
+        "session_id",
+        "attempt",
+        "at",
+        "outcome",
+        "status",
+        "error",
+        "retry_in",
+    )
+
+    def __init__(
+        self,
+        event: str,
+        session_id: str,
+        attempt: int,
+        at: str,
+        outcome: str,
+        status: int | None,
+        error: str | None,
+        retry_in: float | None,
+    ) -> None:
+        self.event: str = event
+        self.session_id: str = session_id
+        self.attempt: int = attempt
+        self.at: str = at
+        self.outcome: str = outcome
+        self.status: int | None = status
+        self.error: str | None = error
+        self.retry_in: float | None = retry_in
+
+
 class SessionFields:
     """The fields of a session, as last read from the service."""
 

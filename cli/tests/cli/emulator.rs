@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
-use crate::support::{Folder, Running, program};
+use crate::support::{Folder, Running, program, serve};
 
 /// Starts an emulator; gives its URL and key.
 fn start(args: &[&str]) -> (Running, String, String) {
@@ -202,4 +202,159 @@ fn what_it_refuses() {
             );
         }
     }
+}
+
+/// Sends a request as it stands; gives the answer.
+fn send(url: &str, request: &str) -> String {
+    let mut socket = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    let (line, rest) = request.split_once('\n').unwrap_or((request, ""));
+    let mut head = format!("{line} HTTP/1.1\r\nconnection: close\r\n");
+    for header in rest.lines() {
+        head += &format!("{}\r\n", header.trim());
+    }
+    socket.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    // A reset is an answer as well.
+    let _ = socket.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn its_log_shows_no_key() {
+    let key = "a-key-that-must-not-be-seen";
+    let hook = format!("http://127.0.0.1:9/hook?token={key}");
+    let faults = ["--fault", "list reset", "--fault", "models status=500"];
+    let (running, url, _) = start(&[&["--verbose", "--api-key", key], &faults[..]].concat());
+    let own = format!("authorization: Bearer {key}");
+    let requests = [
+        format!("GET /v1/sessions\n{own}"),
+        format!("GET /v1/models\n{own}"),
+        format!("GET /v1/sessions\n{own}\nx-api-key: {key}\ncookie: key={key}"),
+        format!("GET /v1/sessions?api_key={key}\n{own}"),
+        format!("GET /v1/sessions/{key}\n{own}"),
+        format!("GET /nowhere/{key}\n{own}"),
+        format!("GET /v1/sessions\nauthorization: Basic {key}"),
+        format!("GET /v1/sessions\nauthorization: {key}"),
+        format!("GET /v1/sessions\nauthorization: Bearer {key}-and-more"),
+        format!("PUT /v1/sessions\n{own}"),
+        format!("GET /v1/sessions\nhost: evil.example\n{own}"),
+    ];
+    for request in &requests {
+        send(&url, request);
+    }
+    let text = format!("Log in with {key}, then ask me");
+    let done = run(&url, key, &["run", &text, "--answer", key, "--quiet"]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let body = format!(r#"{{"webhook_url":"{hook}"}}"#);
+    let head = format!(
+        "POST /v1/sessions\n{own}\ncontent-length: {}\n\n{body}",
+        body.len()
+    );
+    send(&url, &head);
+    running.wait_for_stderr(" 405 PUT /v1/sessions\n");
+    running.signal("INT");
+    let done = running.finish();
+    let log = done.stderr;
+    for part in [
+        " 401 GET ",
+        " 404 GET /v1/sessions/***\n",
+        " 200 GET /v1/sessions?api_key=***\n",
+        " 500 GET /v1/models\n",
+    ] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    assert!(
+        !log.contains(key) && !done.stdout.contains(key),
+        "{log}{}",
+        done.stdout
+    );
+}
+
+/// Every file and folder below this one.
+fn below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            let inner = if path.is_dir() { below(&path) } else { vec![] };
+            std::iter::once(path).chain(inner)
+        })
+        .collect()
+}
+
+#[test]
+fn it_leaves_no_file_behind() {
+    let page = serve("<title>A page</title><p>Blue mug 12.50 EUR</p>");
+    let folder = Folder::new();
+    let places = ["home", "tmp", "work"].map(|name| folder.0.join(name));
+    let mut command = program(&["emulator", "--json", "--verbose", "--fast"]);
+    for place in &places {
+        std::fs::create_dir(place).unwrap();
+    }
+    let [home, tmp, work] = &places;
+    command.current_dir(work);
+    for (name, place) in [
+        ("HOME", home),
+        ("TMPDIR", tmp),
+        ("XDG_CACHE_HOME", home),
+        ("XDG_CONFIG_HOME", home),
+        ("XDG_DATA_HOME", home),
+    ] {
+        command.env(name, place);
+    }
+    let mut running = Running::start(command);
+    let line: Value = serde_json::from_str(&running.read_until("url")).unwrap();
+    let (url, key) = (
+        line["url"].as_str().unwrap(),
+        line["api_key"].as_str().unwrap(),
+    );
+    let picture = folder.file("page.jpg");
+    let done = run(
+        url,
+        key,
+        &[
+            "run",
+            &format!("Which prices are on {page}?"),
+            "--screenshot",
+            &picture,
+            "--keep",
+        ],
+    );
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let session = done
+        .stderr
+        .trim()
+        .rsplit("session: ")
+        .next()
+        .unwrap()
+        .to_owned();
+    for args in [
+        &["navigate", &session, &page][..],
+        &["events", &session],
+        &["messages", &session],
+        &["screenshot", &session, "--output", &picture],
+        &["sessions", "delete", &session],
+    ] {
+        let done = run(url, key, args);
+        assert_eq!(done.status, 0, "{args:?}: {}", done.stderr);
+    }
+    send(
+        line["live_url"]
+            .as_str()
+            .unwrap()
+            .rsplit_once("/live/")
+            .unwrap()
+            .0,
+        "GET /live/",
+    );
+    running.signal("INT");
+    assert_eq!(running.finish().status, 0);
+    for place in &places {
+        assert_eq!(below(place), Vec::<std::path::PathBuf>::new());
+    }
+    assert!(
+        std::path::Path::new(&picture).is_file(),
+        "the test looks at the right folder"
+    );
 }

@@ -97,7 +97,8 @@ impl fmt::Display for Fault {
         for (name, value) in &fields {
             match value {
                 Value::String(on) if name == "on" => f.write_str(on)?,
-                Value::Bool(true) => write!(f, " {name}")?,
+                // `deleted` is no switch: both its values mean something.
+                Value::Bool(true) if name != "deleted" => write!(f, " {name}")?,
                 Value::String(text) if is_word(text) => write!(f, " {name}={text}")?,
                 value => write!(f, " {name}={value}")?,
             }
@@ -174,7 +175,9 @@ impl<'de> Deserialize<'de> for Fault {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Fault, E> {
-                text.parse().map_err(E::custom)
+                text.parse().map_err(|error| {
+                    E::custom(format!("the fault `{text}` cannot be used: {error}"))
+                })
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Fault, A::Error> {

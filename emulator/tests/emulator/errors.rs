@@ -430,3 +430,130 @@ async fn models_are_listed_by_kind() {
     );
     assert_eq!(client.get("/models?filter=x").await.status, 422);
 }
+
+#[tokio::test]
+async fn a_deleted_session_is_404_everywhere() {
+    let emulator = start(quick()).await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({})).await;
+    client.delete(&format!("/sessions/{session}")).await;
+    for (method, path) in BELOW {
+        let path = format!("/v1/sessions/{session}{path}");
+        let answer = client.raw(method, &path, None).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.detail()),
+            (404, json!("Session not found")),
+            "{path}"
+        );
+    }
+    for (name, body) in [
+        ("message", json!({"message": "x"})),
+        ("navigate", json!({"url": "http://h/"})),
+    ] {
+        assert_eq!(
+            client
+                .post(&format!("/sessions/{session}/{name}"), body)
+                .await
+                .status,
+            404
+        );
+    }
+}
+
+#[tokio::test]
+async fn both_shapes_of_a_422_are_there() {
+    let emulator = start(quick()).await;
+    let client = Client::new(&emulator);
+    let answer = client
+        .post(
+            "/sessions",
+            json!({"agent_name": 7, "webhook_url": "ftp://h/"}),
+        )
+        .await;
+    assert_eq!(answer.headers["content-type"], "application/json");
+    let list = answer.detail();
+    let places: Vec<&Value> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| &problem["loc"])
+        .collect();
+    assert_eq!(
+        places,
+        [
+            &json!(["body", "agent_name"]),
+            &json!(["body", "webhook_url"])
+        ]
+    );
+    let answer = client
+        .post("/sessions", json!({"restore_from_session_id": "gone"}))
+        .await;
+    assert_eq!(answer.status, 422);
+    assert!(
+        answer
+            .detail()
+            .as_str()
+            .unwrap()
+            .contains("`gone` has no snapshot")
+    );
+}
+
+#[tokio::test]
+async fn a_message_may_carry_config_updates() {
+    let emulator = start(quick()).await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({})).await;
+    let body = json!({"message": "Count", "config_updates": {"max_steps": 3}, "start_url": null});
+    assert_eq!(
+        client
+            .post(&format!("/sessions/{session}/message"), body)
+            .await
+            .status,
+        200
+    );
+    client.until_execution(&session, "finished").await;
+}
+
+#[tokio::test]
+async fn any_key_is_accepted_without_a_list() {
+    let emulator = start(quick()).await;
+    for (value, status) in [
+        ("Bearer k", 200),
+        ("Bearer another one", 200),
+        ("Bearer ", 401),
+        ("Bearer    ", 401),
+    ] {
+        let client = Client::with_authorization(&emulator, value);
+        assert_eq!(client.get("/sessions").await.status, status, "{value:?}");
+    }
+}
+
+#[tokio::test]
+async fn lengths_are_counted_in_characters_up_to_the_limit() {
+    let emulator = start(quick()).await;
+    let client = Client::new(&emulator);
+    let url = |length: usize| format!("http://127.0.0.1:9/{}", "ü".repeat(length - 19));
+    for (length, status) in [(2_000, 200), (2_001, 422)] {
+        let answer = client
+            .post("/sessions", json!({"webhook_url": url(length)}))
+            .await;
+        assert_eq!(answer.status, status, "{length}");
+    }
+    let session = client.session(json!({})).await;
+    for (length, status) in [(2_000, 200), (2_001, 422)] {
+        let body = json!({"message": "x", "start_url": url(length)});
+        let answer = client
+            .post(&format!("/sessions/{session}/message"), body)
+            .await;
+        assert_eq!(answer.status, status, "{length}");
+    }
+    for (length, status) in [(2_000, 200), (2_001, 400)] {
+        let answer = client
+            .post(
+                &format!("/sessions/{session}/navigate"),
+                json!({"url": url(length)}),
+            )
+            .await;
+        assert_eq!(answer.status, status, "{length}");
+    }
+}

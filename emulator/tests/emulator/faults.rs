@@ -756,3 +756,78 @@ async fn faults_wait_from_the_start_and_can_be_listed() {
         "{error}"
     );
 }
+
+/// The shared table of faults.
+fn shared() -> Value {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/contract/scenarios/faults.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn both_forms_of_the_shared_faults_are_the_same() {
+    let emulator = start(quick()).await;
+    for case in shared()["cases"].as_array().unwrap() {
+        let text = case["text"].as_str().unwrap();
+        for form in [&case["text"], &case["fault"]] {
+            emulator.fail(fault(form.clone())).unwrap();
+            let left = emulator.faults();
+            assert_eq!(left.len(), 1);
+            assert_eq!(left[0].to_string(), text);
+            assert_eq!(
+                serde_json::to_value(&left[0]).unwrap(),
+                case["fault"],
+                "{text}"
+            );
+            emulator.clear_faults();
+        }
+    }
+    for case in shared()["refused"].as_array().unwrap() {
+        let text = case["text"].as_str().unwrap();
+        let refused = text.parse::<Fault>().and_then(|fault| fault.validate());
+        let (error, wanted) = (
+            refused.unwrap_err().to_string(),
+            case["error"].as_str().unwrap(),
+        );
+        assert!(error.contains(wanted), "{text}: {error}");
+    }
+}
+
+#[test]
+fn every_part_of_a_fault_is_in_the_shared_table_and_in_the_manual() {
+    let error = "list no_such_name"
+        .parse::<Fault>()
+        .unwrap_err()
+        .to_string();
+    let names: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+    assert!(
+        names.len() > 30 && names.contains(&"insert_after"),
+        "{error}"
+    );
+    let manual = include_str!("../../README.md")
+        .split("## Faults")
+        .nth(1)
+        .unwrap();
+    let table = shared();
+    for name in names {
+        let cases = table["cases"].as_array().unwrap();
+        assert!(
+            cases.iter().any(|case| case["fault"].get(name).is_some()),
+            "{name}"
+        );
+        let told = [format!("`{name}`"), format!("`{name}: ")];
+        assert!(
+            told.iter().any(|text| manual.contains(text)),
+            "{name} is not in the README"
+        );
+    }
+    let error = "nowhere hang".parse::<Fault>().unwrap_err().to_string();
+    for endpoint in error.split('`').skip(3).step_by(2) {
+        let cases = table["cases"].as_array().unwrap();
+        assert!(
+            cases.iter().any(|case| case["fault"]["on"] == endpoint),
+            "{endpoint}"
+        );
+        assert!(manual.contains(&format!("`{endpoint}`")), "{endpoint}");
+    }
+}

@@ -152,3 +152,133 @@ async fn a_snapshot_brings_the_page_back() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_unknown_session_is_no_error_to_delete() {
+    let emulator = start(quick()).await;
+    let client = Client::new(&emulator);
+    for query in ["", "?save_snapshot_mode=filesystem&save_as_default=true"] {
+        let answer = client
+            .delete(&format!("/sessions/never-there{query}"))
+            .await;
+        let body = json!({"success": true, "deleted": false, "message": "Session not found"});
+        assert_eq!((answer.status, answer.json()), (200, body));
+    }
+    let body = json!({"restore_from_session_id": "never-there"});
+    assert_eq!(
+        client.post("/sessions", body).await.status,
+        422,
+        "nothing was saved"
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_task_says_nothing_more() {
+    let emulator = start(quick()).await;
+    emulator.scenario(scenario(
+        json!([{"steps": [{"question": "?"}, {"done": "late"}]}]),
+    ));
+    let client = Client::new(&emulator);
+    let site = Site::start(|_| (200, vec![], vec![])).await;
+    let session = client.session(json!({"webhook_url": site.url})).await;
+    client.task(&session, "go").await;
+    let mut stream = client.stream(&session, "").await;
+    stream.until("question").await;
+    client.delete(&format!("/sessions/{session}")).await;
+    assert_eq!(stream.all().await, []);
+    assert_eq!(
+        client
+            .post(
+                &format!("/sessions/{session}/message"),
+                json!({"message": "x"})
+            )
+            .await
+            .status,
+        404
+    );
+    // created, started, question, deleted; a completion would have come before the next session's.
+    eventually(|| async { (emulator.webhook_attempts().len() == 4).then_some(()) }).await;
+    client.session(json!({"webhook_url": site.url})).await;
+    eventually(|| async { (emulator.webhook_attempts().len() == 5).then_some(()) }).await;
+    let attempts = emulator.webhook_attempts();
+    assert!(
+        attempts
+            .iter()
+            .all(|attempt| attempt.event != "task.completed"),
+        "{attempts:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_new_default_replaces_the_old() {
+    let site = Site::html(&[
+        ("/one", "<title>One</title>"),
+        ("/two", "<title>Two</title>"),
+    ])
+    .await;
+    let emulator = start(quick()).await;
+    let client = Client::new(&emulator);
+    let default = json!({"restore_default_environment_from_user_id": "me"});
+    assert_eq!(
+        client.post("/sessions", default.clone()).await.status,
+        422,
+        "there is none yet"
+    );
+    for (path, query, title) in [
+        (
+            "/one",
+            "save_snapshot_mode=filesystem&save_as_default=true",
+            "One",
+        ),
+        ("/two", "save_snapshot_mode=memory", "One"),
+        ("/two", "save_snapshot_mode=memory&save_as_default=1", "Two"),
+    ] {
+        let session = client.session(json!({})).await;
+        let url = format!("{}{path}", site.url);
+        client
+            .post(
+                &format!("/sessions/{session}/navigate"),
+                json!({"url": url}),
+            )
+            .await;
+        client.delete(&format!("/sessions/{session}?{query}")).await;
+        let restored = client.session(default.clone()).await;
+        assert_eq!(shown(&client, &restored).await.1, title, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn an_environment_is_restored_by_its_id() {
+    let site = Site::html(&[("/cart", "<title>Your cart</title>")]).await;
+    let emulator = start(quick()).await;
+    let client = Client::new(&emulator);
+    let created = client
+        .post("/sessions", json!({"environment_type": "chrome-1"}))
+        .await
+        .json();
+    let (session, environment) = (
+        created["session_id"].as_str().unwrap(),
+        &created["environment_id"],
+    );
+    let url = format!("{}/cart", site.url);
+    client
+        .post(
+            &format!("/sessions/{session}/navigate"),
+            json!({"url": url}),
+        )
+        .await;
+    let restore = json!({"restore_from_environment_id": environment});
+    assert_eq!(
+        client.post("/sessions", restore.clone()).await.status,
+        422,
+        "it is not saved yet"
+    );
+    client
+        .delete(&format!("/sessions/{session}?save_snapshot_mode=memory"))
+        .await;
+    let restored = client.session(restore).await;
+    assert_eq!(
+        shown(&client, &restored).await,
+        (json!(url), json!("Your cart"))
+    );
+}

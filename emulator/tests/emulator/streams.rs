@@ -329,3 +329,109 @@ async fn a_stream_that_the_reader_leaves_is_given_up() {
     drop(stream);
     eventually(|| async { (emulator.open_streams() == 0).then_some(()) }).await;
 }
+
+#[tokio::test]
+async fn every_event_has_its_documented_data() {
+    let emulator = start(quick()).await;
+    emulator.scenario(scenario(json!([
+        {"match": "bad", "steps": [{"error": "It broke", "status_code": 504}]},
+        {"match": "bare", "steps": [{"done": {"n": 1}}]},
+        {"match": "list", "steps": [{"done": [1, 2]}]},
+        {"match": "text", "steps": [{"done": "plain"}]},
+        {"steps": [{"thought": "Hm"}, {"log": "noted"}, {"question": "Which?"}, {"done": {"summary": "It is {answer}"}}]}])));
+    let client = Client::new(&emulator);
+    let session = client.session(json!({})).await;
+    client.task(&session, "go").await;
+    client.until_execution(&session, "waiting_for_input").await;
+    client.task(&session, "blue").await;
+    client.until_execution(&session, "finished").await;
+    for (text, status) in [
+        ("bare", "finished"),
+        ("list", "finished"),
+        ("text", "finished"),
+        ("bad", "error"),
+    ] {
+        client.task(&session, text).await;
+        client.until_execution(&session, status).await;
+    }
+    let events = client.stream(&session, "").await.all().await;
+    let seen: Vec<(&str, Option<u64>, &Value)> = events
+        .iter()
+        .map(|event| (event.name.as_str(), event.id, &event.data))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("thought", Some(2), &json!({"text": "Hm", "message_id": 2})),
+            ("log", Some(3), &json!({"text": "noted", "message_id": 3})),
+            (
+                "question",
+                Some(4),
+                &json!({"text": "Which?", "message_id": 4})
+            ),
+            (
+                "done",
+                Some(6),
+                &json!({"text": "It is blue", "result": {"summary": "It is blue"}, "message_id": 6})
+            ),
+            (
+                "done",
+                Some(8),
+                &json!({"text": "Task completed", "result": {"n": 1}, "message_id": 8})
+            ),
+            (
+                "done",
+                Some(10),
+                &json!({"text": "Task completed", "result": [1, 2], "message_id": 10})
+            ),
+            (
+                "done",
+                Some(12),
+                &json!({"text": "plain", "result": "plain", "message_id": 12})
+            ),
+            (
+                "error",
+                Some(14),
+                &json!({"error": "It broke", "status_code": 504, "message_id": 14})
+            ),
+        ],
+        "and no user events"
+    );
+}
+
+#[tokio::test]
+async fn a_refused_stream_is_plain_json() {
+    let emulator = start(Options {
+        barred_keys: vec!["barred".into()],
+        ..quick()
+    })
+    .await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({})).await;
+    let accept = [("accept", "text/event-stream")];
+    let nobody = Client::with_authorization(&emulator, "");
+    let barred = Client::with_key(&emulator, "barred");
+    for (client, session, query, headers, status) in [
+        (&nobody, session.as_str(), "", &accept, 401),
+        (&barred, &session, "", &accept, 403),
+        (&client, "nobody", "", &accept, 404),
+        (&client, &session, "?sanitize=perhaps", &accept, 422),
+        (
+            &client,
+            &session,
+            "",
+            &[("accept", "application/json")],
+            406,
+        ),
+    ] {
+        let refused = client
+            .stream_with(session, query, headers)
+            .await
+            .err()
+            .unwrap();
+        assert_eq!(refused.status, status);
+        assert_eq!(refused.headers["content-type"], "application/json");
+        assert!(refused.json().get("detail").is_some());
+    }
+    assert_eq!(emulator.open_streams(), 0);
+}

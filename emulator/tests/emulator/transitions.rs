@@ -344,3 +344,31 @@ async fn messages_carry_status_and_ids_from_one() {
         .json();
     assert_eq!(rest["messages"].as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn a_task_cancelled_while_initializing_never_starts() {
+    let emulator = start(Options {
+        init_delay: 0.2,
+        scenario: script(json!([{"thought": "{task}"}, {"done": "{task}"}])),
+        ..quick()
+    })
+    .await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({})).await;
+    client.task(&session, "dropped").await;
+    assert_eq!(command(&client, &session, "cancel").await.0, 200);
+    eventually(|| async { (statuses(&client, &session).await == "ready finished").then_some(()) })
+        .await;
+    client.task(&session, "wanted").await;
+    assert_eq!(client.result(&session).await, "wanted");
+    let thoughts = client.messages(&session).await;
+    let thoughts = thoughts
+        .iter()
+        .filter(|message| message["type"] == "THOUGHT");
+    assert_eq!(
+        thoughts
+            .map(|message| &message["content"])
+            .collect::<Vec<_>>(),
+        ["wanted"]
+    );
+}

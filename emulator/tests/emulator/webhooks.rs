@@ -232,6 +232,46 @@ async fn an_unreachable_receiver_harms_nobody() {
     client.until_execution(&session, "waiting_for_input").await;
     client.task(&session, "x").await;
     assert_eq!(client.result(&session).await["summary"], "Bought x");
+    // created, started, question, completed: three attempts each, and no answer to any.
+    let attempts = eventually(|| async {
+        let attempts = emulator.webhook_attempts();
+        (attempts.len() == 12).then_some(attempts)
+    })
+    .await;
+    assert!(
+        attempts
+            .iter()
+            .all(|attempt| attempt.status.is_none() && attempt.error.is_some())
+    );
+}
+
+#[tokio::test]
+async fn no_attempt_starts_after_the_window() {
+    let site = failing(9).await;
+    for (backoff, times) in [
+        (10.0, vec![0.0, 10.0, 30.0]),
+        (10.1, vec![0.0, 10.1]),
+        (31.0, vec![0.0]),
+    ] {
+        let emulator = start(Options {
+            clock: Clock::Fast,
+            webhook_backoff: backoff,
+            ..quick()
+        })
+        .await;
+        Client::new(&emulator)
+            .session(json!({"webhook_url": site.url}))
+            .await;
+        let attempts = attempts(&emulator, times.len()).await;
+        assert_eq!(
+            attempts.iter().map(|attempt| attempt.2).collect::<Vec<_>>(),
+            times
+        );
+        assert_eq!(
+            attempts.last().unwrap().1,
+            WebhookOutcome::FailedPermanently
+        );
+    }
 }
 
 /// A receiver that fails so often before it accepts.

@@ -1,0 +1,178 @@
+// The emulator from Node: faults in both forms, webhooks at a receiver, who may use it.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { connect } from "node:net";
+import { test } from "node:test";
+import { ConfigError, Emulator, InvalidRequestError } from "sessionwire";
+import { root, until, using } from "./helpers.mjs";
+
+/** An emulator for a piece of work. */
+async function emulating(options, work) {
+  return using(await Emulator.start(options), work);
+}
+
+const file = `${root}tests/contract/scenarios/faults.json`;
+const { cases, refused } = JSON.parse(readFileSync(file, "utf8"));
+
+test("a fault is the same in every form", () =>
+  emulating({}, async (emulator) => {
+    for (const { text, fault } of cases) {
+      for (const form of [text, fault]) {
+        emulator.fail(form);
+        assert.deepEqual(emulator.faults(), [text]);
+        emulator.clearFaults();
+      }
+    }
+    await emulating({ faults: [cases[0].text, cases[0].fault] }, (other) => {
+      assert.deepEqual(other.faults(), [cases[0].text, cases[0].text]);
+    });
+  }));
+
+test("a bad fault is refused", () =>
+  emulating({}, async (emulator) => {
+    for (const { text, error } of refused) {
+      assert.throws(
+        () => emulator.fail(text),
+        (thrown) => thrown instanceof InvalidRequestError && thrown.message.includes(error),
+        text,
+      );
+      await assert.rejects(Emulator.start({ faults: [text] }), ConfigError);
+    }
+    assert.deepEqual(emulator.faults(), []);
+  }));
+
+/** The raw answer to a request for the list of sessions, and how it ended. */
+async function answer(url) {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.write("GET /v1/sessions HTTP/1.1\r\nhost: localhost\r\n");
+  socket.write("authorization: Bearer key-for-tests\r\nconnection: close\r\n\r\n");
+  let text = "";
+  try {
+    for await (const chunk of socket) text += chunk;
+  } catch (error) {
+    return [text, error.code];
+  }
+  return [text, "end"];
+}
+
+test("a fault shows on the wire", () =>
+  emulating({}, async (emulator) => {
+    emulator.fail("list limit=429 retry_after=5");
+    emulator.fail({ on: "list", redirect: "{path}" });
+    emulator.fail("list reset");
+    emulator.fail("list close_after_bytes=1");
+    assert.match((await answer(emulator.url))[0], /^HTTP\/1.1 429 .*\nretry-after: 5\r/is);
+    assert.match((await answer(emulator.url))[0], /\nlocation: \/v1\/sessions\r/i);
+    assert.deepEqual(await answer(emulator.url), ["", "ECONNRESET"]);
+    assert.match((await answer(emulator.url))[0], /content-length: 2\r.*\r\n\r\n\[$/is);
+    assert.match((await answer(emulator.url))[0], /\r\n\r\n\[\]$/);
+  }));
+
+/** Receives webhooks; the first so many answers are 500. */
+async function receiver(failures, work) {
+  const received = [];
+  const server = createServer(async (request, response) => {
+    let text = "";
+    for await (const chunk of request) text += chunk;
+    received.push({ headers: request.headers, body: JSON.parse(text) });
+    response.writeHead(received.length > failures ? 204 : 500).end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    return await work(`http://127.0.0.1:${server.address().port}/hook`, received);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+const ALL_KINDS = {
+  "session.created": [],
+  "session.deleted": [],
+  "session.status_changed": ["new_status", "old_status"],
+  "task.completed": ["result"],
+  "task.error": ["details", "error"],
+  "task.question": ["context", "question"],
+  "task.started": ["message"],
+};
+
+test("all kinds of webhooks arrive", () =>
+  receiver(0, (webhookUrl, received) => {
+    const scenario = {
+      tasks: [
+        { match: "ask", steps: [{ question: "Which?" }, { done: "{answer}" }] },
+        { match: "fail", steps: [{ error: "no" }] },
+      ],
+    };
+    const kinds = () => [...new Set(received.map(({ body }) => body.event))].sort();
+    return emulating({ scenario }, async (emulator) => {
+      const client = emulator.agi();
+      const session = await client.sessions.create({ webhookUrl });
+      const task = await session.startTask("ask me");
+      await until(() => kinds().includes("task.question"));
+      await session.pause();
+      await session.resume();
+      await task.answer("blue");
+      assert.equal((await task.result()).text, "blue");
+      await session.sendMessage("fail");
+      await session.wait();
+      await session.delete();
+      await client.close();
+      await until(() => kinds().length === 7);
+      assert.deepEqual(kinds(), Object.keys(ALL_KINDS));
+      for (const { headers, body } of received) {
+        assert.equal(headers["x-event-type"], body.event);
+        assert.equal(headers["content-type"], "application/json");
+        assert.equal(headers["user-agent"], "AgencyAPI-Webhooks/1.0");
+        const fields = ["event", "session", "timestamp", ...ALL_KINDS[body.event]];
+        assert.deepEqual(Object.keys(body).sort(), fields.sort());
+        assert.equal(body.session.id, session.sessionId);
+      }
+      await until(() => emulator.webhookAttempts().length === received.length);
+      for (const { outcome } of emulator.webhookAttempts()) {
+        assert.equal(outcome, "webhook_delivered");
+      }
+    });
+  }));
+
+test("the third try comes at the documented time", () =>
+  receiver(2, (webhookUrl, received) =>
+    emulating({ clock: "fast" }, async (emulator) => {
+      const client = emulator.agi();
+      const { sessionId } = await client.sessions.create({ webhookUrl });
+      await until(() => emulator.webhookAttempts().length === 3);
+      const attempts = emulator.webhookAttempts();
+      assert.deepEqual(
+        attempts.map(({ at, error, ...attempt }) => [attempt, at - attempts[0].at, typeof error]),
+        [
+          [{ outcome: "webhook_retry", status: 500, retryIn: 1000 }, 0, "string"],
+          [{ outcome: "webhook_retry", status: 500, retryIn: 2000 }, 1000, "string"],
+          [{ outcome: "webhook_delivered", status: 204, retryIn: null }, 3000, "object"],
+        ].map(([attempt, ...rest], index) => [
+          { event: "session.created", sessionId, attempt: index + 1, ...attempt },
+          ...rest,
+        ]),
+      );
+      assert.equal(new Set(received.map(({ body }) => JSON.stringify(body))).size, 1);
+      await client.close();
+    }),
+  ));
+
+test("other machines are kept out unless it is said", async () => {
+  await assert.rejects(Emulator.start({ host: "0.0.0.0" }), {
+    name: "ConfigError",
+    message: /allow_remote/,
+  });
+  const warned = once(process, "warning");
+  await emulating({ host: "0.0.0.0", allowRemote: true }, async (emulator) => {
+    assert.match((await warned)[0].message, /other machines/);
+    const client = emulator.agi();
+    assert.deepEqual(await client.sessions.list(), []);
+    await client.close();
+  });
+});

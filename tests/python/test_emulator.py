@@ -1,0 +1,225 @@
+"""The emulator from Python: faults in both forms, webhooks at a receiver, who may use it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from helpers import eventually
+from sessionwire import ConfigError, Emulator, InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FAULTS = json.loads(
+    (Path(__file__).parents[1] / "contract" / "scenarios" / "faults.json").read_text()
+)
+
+
+@pytest.mark.parametrize("case", FAULTS["cases"], ids=lambda case: case["text"])
+def test_a_fault_is_the_same_in_every_form(emulator: Emulator, case: dict[str, Any]) -> None:
+    forms: tuple[Callable[[], None], ...] = (
+        lambda: emulator.fail(case["text"]),
+        lambda: emulator.fail(case["fault"]),
+        lambda: emulator.fail(**case["fault"]),
+    )
+    for inject in forms:
+        inject()
+        assert emulator.faults() == [case["text"]]
+        emulator.clear_faults()
+    with Emulator(faults=[case["text"], case["fault"]]) as other:
+        assert other.faults() == [case["text"]] * 2
+
+
+@pytest.mark.parametrize("case", FAULTS["refused"], ids=lambda case: case["text"] or "empty")
+def test_a_bad_fault_is_refused(emulator: Emulator, case: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        emulator.fail(case["text"])
+    assert case["error"] in str(caught.value)
+    with pytest.raises(ConfigError, match="fault"):
+        Emulator(faults=[case["text"]])
+    assert emulator.faults() == []
+
+
+def test_a_fault_is_given_as_a_text_or_by_names(emulator: Emulator) -> None:
+    with pytest.raises(InvalidRequestError, match="a text or names"):
+        emulator.fail("list", hang=True)
+    emulator.fail({"on": "list", "hang": True}, times=2)
+    assert emulator.faults() == ["list hang times=2"]
+
+
+@contextmanager
+def command_line(*faults: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "sessionwire", "emulator", "--json"]
+    for fault in faults:
+        command += ["--fault", fault]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.terminate()
+
+
+def answers(url: str, count: int) -> list[str]:
+    """The raw answers to so many requests for the list of sessions."""
+    found = []
+    for _ in range(count):
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            head = "GET /v1/sessions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a-key"
+            connection.sendall(f"{head}\r\nconnection: close\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        lines = answer.decode().splitlines()
+        found.append("\n".join(line for line in lines if not line.startswith("date:")))
+    return found
+
+
+def test_code_and_command_line_do_the_same(emulator: Emulator) -> None:
+    faults = [
+        "list limit=429 retry_after=5",
+        "list redirect={path} times=2",
+        "list status=200 body=oops",
+        "list close_after_bytes=1",
+        "* delay=0.01",
+    ]
+    for fault in faults:
+        emulator.fail(fault)
+    wanted = answers(emulator.url, 7)
+    assert "retry-after: 5" in wanted[0].lower()
+    assert "oops" in wanted[3]
+    assert wanted[6].endswith("[]")
+    with command_line(*faults) as url:
+        assert answers(url, 7) == wanted
+
+
+class Receiver(ThreadingHTTPServer):
+    """Receives webhooks; the first so many answers are 500."""
+
+    daemon_threads = True
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.received: list[tuple[dict[str, str], dict[str, Any]]] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
+
+    def __enter__(self) -> Receiver:
+        Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def events(self) -> list[str]:
+        return [body["event"] for _, body in self.received]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        receiver = self.server
+        assert isinstance(receiver, Receiver)
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        receiver.received.append((headers, body))
+        receiver.failures -= 1
+        self.send_response(500 if receiver.failures >= 0 else 204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing."""
+
+
+ALL_KINDS = {
+    "session.created": set(),
+    "session.status_changed": {"old_status", "new_status"},
+    "session.deleted": set(),
+    "task.started": {"message"},
+    "task.completed": {"result"},
+    "task.question": {"question", "context"},
+    "task.error": {"error", "details"},
+}
+
+
+def test_all_kinds_of_webhooks_arrive() -> None:
+    scenario = {
+        "tasks": [
+            {"match": "ask", "steps": [{"question": "Which?"}, {"done": "{answer}"}]},
+            {"match": "fail", "steps": [{"error": "no"}]},
+        ]
+    }
+    with (
+        Receiver() as receiver,
+        Emulator(scenario=scenario) as emulator,
+        emulator.agi() as client,
+    ):
+        with client.sessions.create(webhook_url=receiver.url) as session:
+            task = session.start_task("ask me")
+            eventually(lambda: "task.question" in receiver.events(), "the question arrives")
+            session.pause()
+            session.resume()
+            task.answer("blue")
+            assert task.result().text == "blue"
+            task.close()
+            session.send_message("fail")
+            session.wait()
+        eventually(lambda: set(receiver.events()) == set(ALL_KINDS), "all kinds arrive")
+        eventually(
+            lambda: len(emulator.webhook_attempts()) == len(receiver.received), "all are noted"
+        )
+        assert {attempt.outcome for attempt in emulator.webhook_attempts()} == {"webhook_delivered"}
+    for headers, body in receiver.received:
+        assert headers["x-event-type"] == body["event"]
+        assert headers["content-type"] == "application/json"
+        assert headers["user-agent"] == "AgencyAPI-Webhooks/1.0"
+        assert set(body) == {"event", "timestamp", "session"} | ALL_KINDS[body["event"]]
+        assert body["session"]["id"] == session.session_id
+
+
+@pytest.mark.parametrize(
+    ("failures", "outcomes"),
+    [
+        (2, ["webhook_retry", "webhook_retry", "webhook_delivered"]),
+        (3, ["webhook_retry", "webhook_retry", "webhook_failed_permanently"]),
+    ],
+)
+def test_the_third_try_comes_at_the_documented_time(failures: int, outcomes: list[str]) -> None:
+    with (
+        Receiver(failures) as receiver,
+        Emulator(clock="fast") as emulator,
+        emulator.agi() as client,
+    ):
+        session = client.sessions.create(webhook_url=receiver.url)
+        eventually(lambda: len(emulator.webhook_attempts()) == 3, "three attempts")
+        attempts = emulator.webhook_attempts()
+        assert [attempt.outcome for attempt in attempts] == outcomes
+        assert [attempt.retry_in for attempt in attempts] == [1.0, 2.0, None]
+        times = [_seconds(attempt.at) for attempt in attempts]
+        assert [round((time - times[0]) % 86_400, 3) for time in times] == [0.0, 1.0, 3.0]
+        assert len({json.dumps(body) for _, body in receiver.received}) == 1
+        assert {attempt.session_id for attempt in attempts} == {session.session_id}
+
+
+def _seconds(at: str) -> float:
+    return int(at[11:13]) * 3600 + int(at[14:16]) * 60 + float(at[17:23])
+
+
+def test_other_machines_are_kept_out_unless_it_is_said() -> None:
+    with pytest.raises(ConfigError, match="allow_remote"):
+        Emulator(host="0.0.0.0")
+    with (
+        pytest.warns(RuntimeWarning, match="other machines"),
+        Emulator(host="0.0.0.0", allow_remote=True) as emulator,
+        emulator.agi() as client,
+    ):
+        assert client.sessions.list() == []
