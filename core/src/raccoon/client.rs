@@ -353,6 +353,11 @@ impl Client {
         Socket::open(&self.sockets, request, keep_alive).await
     }
 
+    /// A text of the service without the key that it may echo.
+    pub(super) fn redact(&self, text: &str) -> String {
+        self.sockets.config().api_key.redact(text)
+    }
+
     fn request(&self, method: Method, segments: &[&str]) -> Request {
         Request::new(self.rest.config(), method, segments)
     }

@@ -249,6 +249,7 @@ impl Live {
                 ),
             )),
             ws::Lost::Closed(close) => {
+                let close = close.map(|(code, reason)| (code, self.client.redact(&reason)));
                 let error = Error::new(
                     ErrorKind::Connection,
                     match &close {

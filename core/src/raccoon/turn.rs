@@ -222,26 +222,34 @@ impl Turn {
 
     /// Hands a frame to the socket, once that is open.
     async fn command(&self, frame: Frame) -> Result<()> {
-        let wire = &self.client.config().wire;
-        let (done, answer) = oneshot::channel();
-        let command = Command {
-            text: frame.encode(wire),
-            done,
-        };
         if self.progress.end().is_some() {
             return Err(Error::invalid(
                 "The turn is over: nothing can be sent to it. Start the next turn in its session",
             ));
         }
-        match self.commands.send(command).await {
-            Ok(()) => answer.await.unwrap_or_else(|_| {
-                Err(Error::new(
-                    ErrorKind::Connection,
-                    "The turn's socket was closed before the frame was sent",
-                ))
-            }),
+        let is_stop = matches!(frame, Frame::Stop);
+        let text = frame.encode(&self.client.config().wire);
+        if self.queue.is_closed() {
             // Its events are not read any more, so that it has no socket.
-            Err(mpsc::error::SendError(command)) => self.send_alone(command.text).await,
+            return self.send_alone(text).await;
+        }
+        let (done, answer) = oneshot::channel();
+        let command = Command {
+            text: text.clone(),
+            done,
+        };
+        if self.commands.send(command).await.is_err() {
+            return self.send_alone(text).await;
+        }
+        match answer.await {
+            Ok(sent) => sent,
+            // The socket was closed meanwhile. Stopping twice is stopping once.
+            Err(_) if is_stop => self.send_alone(text).await,
+            Err(_) => Err(Error::new(
+                ErrorKind::Connection,
+                "The turn's socket was closed while the message was sent",
+            )
+            .with_maybe_delivered("It may have arrived all the same: look at the turn's events.")),
         }
     }
 

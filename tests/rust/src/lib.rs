@@ -4,9 +4,11 @@
 
 pub mod cases;
 pub mod chaos;
+pub mod logs;
 pub mod proxy;
 pub mod raw;
 pub mod soak;
+pub mod turns;
 
 use std::path::Path;
 

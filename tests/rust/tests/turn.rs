@@ -1,0 +1,612 @@
+//! Turns against the emulator, over real sockets.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sessionwire::raccoon::{
+    Attach, ListSessions, ResumePoint, RunTurn, StartTurn, TurnMessage, TurnStatus, Upload,
+    UploadProgress, UploadSource,
+};
+use sessionwire::{Batch, ErrorKind, EventStream};
+use sessionwire_tests::turns::{client, fail, kinds, script};
+use sessionwire_tests::{all, emulator, emulator_with, ids, until};
+
+#[tokio::test]
+async fn g01_a_turn_gives_its_events_and_its_result() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [
+            {"thought": "hm"},
+            {"text": "Five"}, {"text": " bullets"},
+            {"tool": "browser", "output": {"pages": 3}},
+            {"plan": [{"id": "1", "content": "Read", "status": "completed"}]},
+            {"snapshot": ["out/report.md"]},
+            {"complete": true},
+        ]}]),
+    );
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let turn = session
+        .start_turn(StartTurn::new("digest").mode("deepsearch"))
+        .await
+        .unwrap();
+    let events = all(&mut turn.events()).await;
+    assert_eq!(
+        kinds(&events),
+        [
+            "message.received",
+            "thought",
+            "text",
+            "text",
+            "tool.start",
+            "tool.result",
+            "plan.update",
+            "sandbox.snapshot",
+            "task.completed"
+        ]
+    );
+    assert_eq!(ids(&events), (1..=9).collect::<Vec<_>>());
+    let frame = events[2].frame().unwrap();
+    assert_eq!(frame.message_id.as_deref(), Some(turn.message_id()));
+    assert!(frame.block_id.unwrap().starts_with("text:"));
+    assert_eq!(events[2].text(), "Five");
+    assert_eq!(events[5].data()["output"], json!({"pages": 3}));
+    let result = turn.result(None).await.unwrap();
+    assert_eq!(
+        (result.text.as_str(), result.status),
+        ("Five bullets", TurnStatus::Completed)
+    );
+    assert_eq!(result.plan[0]["content"], "Read");
+    assert!(
+        result.files.contains_key("out/report.md"),
+        "{:?}",
+        result.files
+    );
+    let state = turn.state();
+    assert_eq!(
+        (state.status, state.queue_position),
+        (TurnStatus::Completed, Some(0))
+    );
+    assert_eq!(state.resume_point.last_event_id, Some(9));
+    assert_eq!(client.max_concurrent(), Some(10));
+}
+
+#[tokio::test]
+async fn g02_a_turn_that_fails_is_an_error_and_one_that_is_aborted_a_result() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([
+            {"match": "fail", "steps": [{"error": "No such shop", "code": "shop"}]},
+            {"match": "abort", "steps": [{"text": "half"}, {"abort": "Budget used up"}]},
+            {"match": "content", "steps": [{"complete": "from the history"}]},
+        ]),
+    );
+    let session = client(&emulator).session().unwrap();
+    let error = session.run_turn(RunTurn::new("fail")).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.message()),
+        (ErrorKind::Task, "No such shop")
+    );
+    assert_eq!(error.session_id(), Some(session.id()));
+    assert_eq!(kinds(error.events()), ["message.received", "task.error"]);
+    let aborted = session.run_turn(RunTurn::new("abort")).await.unwrap();
+    assert_eq!(aborted.status, TurnStatus::Aborted);
+    assert_eq!(
+        (aborted.text.as_str(), aborted.reason.as_deref()),
+        ("half", Some("Budget used up"))
+    );
+    let content = session.run_turn(RunTurn::new("content")).await.unwrap();
+    assert_eq!(content.text, "from the history");
+}
+
+#[tokio::test]
+async fn g03_a_turn_is_submitted_once() {
+    let emulator = emulator().await;
+    let client = client(&emulator);
+    for (fault, kind, requests, maybe) in [
+        (
+            json!({"on": "start_turn", "status": 500}),
+            ErrorKind::Connection,
+            1,
+            true,
+        ),
+        (
+            json!({"on": "start_turn", "status": 503}),
+            ErrorKind::Connection,
+            1,
+            true,
+        ),
+        (
+            json!({"on": "start_turn", "reset": true}),
+            ErrorKind::Connection,
+            1,
+            true,
+        ),
+        (
+            json!({"on": "start_turn", "status": 409}),
+            ErrorKind::Conflict,
+            1,
+            false,
+        ),
+        (
+            json!({"on": "start_turn", "status": 422}),
+            ErrorKind::UnprocessableEntity,
+            1,
+            false,
+        ),
+        (
+            json!({"on": "start_turn", "status": 429, "headers": {"X-Rate-Limit-Retry-After": "61"}}),
+            ErrorKind::RateLimit,
+            1,
+            false,
+        ),
+    ] {
+        let before = sessionwire_tests::count(&emulator, "POST", "/sessions/new");
+        fail(&emulator, fault.clone());
+        let session = client.session().unwrap();
+        let error = session
+            .start_turn(StartTurn::new("once"))
+            .await
+            .unwrap_err();
+        let made = sessionwire_tests::count(&emulator, "POST", "/sessions/new") - before;
+        assert_eq!(
+            (error.kind(), made, error.maybe_delivered()),
+            (kind, requests, maybe),
+            "{fault}"
+        );
+    }
+    let before = sessionwire_tests::count(&emulator, "POST", "/sessions/new");
+    for wait in ["0", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+        fail(
+            &emulator,
+            json!({"on": "start_turn", "status": 429, "headers": {"X-Rate-Limit-Retry-After": wait}}),
+        );
+        client
+            .session()
+            .unwrap()
+            .start_turn(StartTurn::new("again"))
+            .await
+            .unwrap();
+    }
+    assert_eq!(
+        sessionwire_tests::count(&emulator, "POST", "/sessions/new") - before,
+        4
+    );
+}
+
+#[tokio::test]
+async fn a_turn_is_steered_and_stopped() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [
+            {"text": "waiting"},
+            {"wait_for_message": true},
+            {"text": ", got {message}"},
+            {"wait_for_stop": true},
+        ]}]),
+    );
+    let session = client(&emulator).session().unwrap();
+    let turn = session.start_turn(StartTurn::new("steer")).await.unwrap();
+    let message = TurnMessage {
+        text: "more".to_owned(),
+        ..TurnMessage::default()
+    };
+    assert!(turn.send_message(message).await.unwrap().success);
+    until("the message", || turn.state().text.ends_with("more")).await;
+    let stopped = turn.stop(Duration::from_secs(10)).await.unwrap();
+    assert_eq!(
+        (stopped.confirmed, stopped.status),
+        (true, TurnStatus::Aborted)
+    );
+    let events = all(&mut turn.events()).await;
+    assert_eq!(
+        kinds(&events),
+        [
+            "message.received",
+            "text",
+            "message.received",
+            "text",
+            "task.aborted"
+        ]
+    );
+    let again = turn.stop(Duration::from_secs(10)).await.unwrap();
+    assert!(again.confirmed);
+    let late = turn.send_message(TurnMessage {
+        text: "late".to_owned(),
+        ..TurnMessage::default()
+    });
+    assert_eq!(late.await.unwrap_err().kind(), ErrorKind::InvalidRequest);
+}
+
+#[tokio::test]
+async fn a_stop_that_nobody_confirms_says_so() {
+    let emulator = emulator().await;
+    script(&emulator, json!([{"steps": [{"wait_for_stop": true}]}]));
+    fail(&emulator, json!({"on": "socket", "ignore_frames": true}));
+    let session = client(&emulator).session().unwrap();
+    let turn = session.start_turn(StartTurn::new("stay")).await.unwrap();
+    let stopped = turn.stop(Duration::from_millis(300)).await.unwrap();
+    assert_eq!(
+        (stopped.confirmed, stopped.status),
+        (false, TurnStatus::Running)
+    );
+}
+
+#[tokio::test]
+async fn a_turn_whose_events_nobody_reads_can_be_stopped_and_ended() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"text": "x"}, {"wait_for_stop": true}]}]),
+    );
+    let session = client(&emulator).session().unwrap();
+    let turn = session.start_turn(StartTurn::new("alone")).await.unwrap();
+    turn.close();
+    assert!(turn.stop(Duration::from_secs(10)).await.unwrap().confirmed);
+    let result = turn.result(Some(Duration::from_secs(10))).await.unwrap();
+    assert_eq!(
+        (result.status, result.text.as_str()),
+        (TurnStatus::Aborted, "x")
+    );
+}
+
+#[tokio::test]
+async fn g04_a_timeout_leaves_the_turn_running_unless_it_shall_stop() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"text": "x"}, {"wait_for_stop": true}]}]),
+    );
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let limit = Duration::from_millis(300);
+    let error = session
+        .run_turn(RunTurn::new("go on").timeout(limit))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TaskTimeout);
+    assert!(!kinds(error.events()).is_empty());
+    let busy = session
+        .start_turn(StartTurn::new("second"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (busy.kind(), busy.message()),
+        (ErrorKind::Conflict, "turn_in_progress")
+    );
+    let other = client.session().unwrap();
+    let stopped = other
+        .run_turn(RunTurn::new("stop").timeout(limit).stop_on_timeout())
+        .await;
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::TaskTimeout);
+    let history = other.history().await.unwrap();
+    assert!(
+        history.messages.iter().any(|message| message.aborted),
+        "{history:?}"
+    );
+}
+
+#[tokio::test]
+async fn g01_attach_goes_on_where_it_stopped() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"repeat": 8, "steps": [{"text": "{n} "}]}, {"complete": true}]}]),
+    );
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let turn = session.start_turn(StartTurn::new("count")).await.unwrap();
+    let events = all(&mut turn.events()).await;
+    let whole = turn.result(None).await.unwrap();
+    let again = client
+        .attach(Attach::new(session.id(), turn.message_id()))
+        .await
+        .unwrap();
+    assert_eq!(ids(&all(&mut again.events()).await), ids(&events));
+    for (entry, event_id) in [(true, true), (true, false), (false, true)] {
+        let frame = events[4].frame().unwrap();
+        let point = ResumePoint {
+            session_id: session.id().to_owned(),
+            message_id: turn.message_id().to_owned(),
+            last_stream_entry_id: frame.stream_entry_id.filter(|_| entry),
+            last_event_id: events[4].id().filter(|_| event_id),
+        };
+        let later = client.attach(Attach::resume(&point)).await.unwrap();
+        assert_eq!(
+            ids(&all(&mut later.events()).await),
+            ids(&events[5..]),
+            "{point:?}"
+        );
+        let result = later.result(None).await.unwrap();
+        assert_eq!(
+            result.text, whole.text,
+            "the whole answer, also after a late start"
+        );
+    }
+    let unknown = client
+        .attach(Attach::new(session.id(), "msg_unknown"))
+        .await
+        .unwrap();
+    let error = unknown.result(None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn g01_each_resume_mode_loses_nothing_and_repeats_nothing() {
+    for options in [
+        json!({"resume": "honoured"}),
+        json!({"resume": "ignored"}),
+        json!({"resume": "inclusive"}),
+        json!({"entry_ids": false}),
+        json!({"entry_ids": false, "resume": "ignored"}),
+    ] {
+        let emulator = emulator_with(options.clone()).await;
+        script(
+            &emulator,
+            json!([{"steps": [{"wait_for_socket": true}, {"repeat": 40, "steps": [{"text": "{n} "}]}, {"complete": true}]}]),
+        );
+        fail(&emulator, json!({"on": "socket", "cut_after": 7}));
+        fail(&emulator, json!({"on": "socket", "close_after": 3}));
+        fail(
+            &emulator,
+            json!({"on": "socket", "end_after": 5, "close_code": 1012}),
+        );
+        fail(
+            &emulator,
+            json!({"on": "socket", "duplicate": true, "cut_after": 20}),
+        );
+        let session = client(&emulator).session().unwrap();
+        let turn = session.start_turn(StartTurn::new("count")).await.unwrap();
+        let events = all(&mut turn.events()).await;
+        assert_eq!(ids(&events), (1..=42).collect::<Vec<_>>(), "{options}");
+    }
+}
+
+#[tokio::test]
+async fn g06_a_message_of_one_who_stopped_waiting_is_not_sent() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"wait_for_message": true}, {"text": "{message}"}]}]),
+    );
+    // The socket opens late: by then nobody waits for the first message.
+    fail(&emulator, json!({"on": "socket", "delay": 0.5}));
+    let session = client(&emulator).session().unwrap();
+    let turn = session.start_turn(StartTurn::new("talk")).await.unwrap();
+    let message = |text: &str| TurnMessage {
+        text: text.to_owned(),
+        ..TurnMessage::default()
+    };
+    let given_up = turn.send_message(message("first"));
+    assert!(
+        tokio::time::timeout(Duration::from_millis(50), given_up)
+            .await
+            .is_err()
+    );
+    turn.send_message(message("second")).await.unwrap();
+    assert_eq!(turn.result(None).await.unwrap().text, "second");
+}
+
+#[tokio::test]
+async fn g07_an_unencrypted_socket_needs_leave() {
+    use sessionwire_tests::turns::build;
+    let far = |more: Value| {
+        let mut options = json!({"api_key": "key-1", "base_url": "https://api.example"});
+        options
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        build(options)
+    };
+    let error = far(json!({"websocket_url": "ws://api.example"})).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(far(json!({"websocket_url": "ws://127.0.0.1:9"})).is_ok());
+    assert!(far(json!({"websocket_url": "wss://api.example/ws"})).is_ok());
+    assert!(far(json!({"websocket_url": "ws://api.example", "allow_insecure_http": true})).is_ok());
+    assert!(far(json!({"websocket_url": "https://api.example"})).is_err());
+    assert!(far(json!({"base_url": "http://api.example"})).is_err());
+}
+
+#[tokio::test]
+async fn g04_closing_the_client_ends_everything_at_once() {
+    let emulator = emulator().await;
+    script(&emulator, json!([{"steps": [{"wait_for_stop": true}]}]));
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let turn = session.start_turn(StartTurn::new("x")).await.unwrap();
+    until("the socket", || turn.state().resume_from.is_some()).await;
+    let mut events = turn.events();
+    let closer = tokio::spawn({
+        let client = client.clone();
+        async move { client.close() }
+    });
+    while let Some(event) = events.next().await {
+        if let Err(error) = event {
+            assert_eq!(error.reason(), Some("client_closed"));
+        }
+    }
+    closer.await.unwrap();
+    assert_eq!(
+        turn.result(None).await.unwrap_err().reason(),
+        Some("client_closed")
+    );
+    until("the socket is free", || emulator.open_streams() == 0).await;
+}
+
+#[tokio::test]
+async fn g10_a_slow_reader_holds_the_socket_back_and_the_result_comes_all_the_same() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"repeat": 9000, "steps": [{"thought": "{n}"}]}, {"text": "done"}, {"complete": true}]}]),
+    );
+    let session = client(&emulator).session().unwrap();
+    let turn = session.start_turn(StartTurn::new("much")).await.unwrap();
+    let result = turn.result(Some(Duration::from_secs(60))).await.unwrap();
+    assert_eq!(result.text, "done");
+    assert!(
+        turn.queue().len() < 6000,
+        "{} events wait",
+        turn.queue().len()
+    );
+    let mut count = 0;
+    loop {
+        match turn.queue().try_take(512) {
+            Batch::Events(events) => count += events.len(),
+            Batch::Empty => turn.queue().wait().await,
+            Batch::Ended => break,
+            Batch::Failed(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(count, 9003);
+}
+
+#[tokio::test]
+async fn g05_a_dropped_stream_frees_its_socket() {
+    let emulator = emulator().await;
+    script(&emulator, json!([{"steps": [{"wait_for_stop": true}]}]));
+    let session = client(&emulator).session().unwrap();
+    let turn = session.start_turn(StartTurn::new("x")).await.unwrap();
+    until("the socket", || emulator.open_streams() == 1).await;
+    let events: EventStream = turn.events();
+    drop(events);
+    until("the socket is free", || emulator.open_streams() == 0).await;
+}
+
+#[tokio::test]
+async fn sessions_are_listed_page_by_page_renamed_and_deleted() {
+    let emulator = emulator().await;
+    script(&emulator, json!([{"steps": [{"complete": true}]}]));
+    let client = client(&emulator);
+    let mut made = Vec::new();
+    for n in 0..5 {
+        let session = client.session().unwrap();
+        session
+            .run_turn(RunTurn::new(format!("turn {n}")))
+            .await
+            .unwrap();
+        made.push(session.id().to_owned());
+    }
+    let list = ListSessions {
+        limit: Some(2),
+        ..ListSessions::default()
+    };
+    let mut found = Vec::new();
+    let mut sessions = client.sessions().list(list);
+    while let Some(session) = sessions.next().await {
+        found.push(session.unwrap().session_id);
+    }
+    found.sort();
+    made.sort();
+    assert_eq!(found, made);
+    let session = client.continue_session(&made[0]).unwrap();
+    session.rename("  Digest ").await.unwrap();
+    assert_eq!(session.history().await.unwrap().session.title, "Digest");
+    assert!(session.delete().await.unwrap().deleted);
+    assert!(!session.delete().await.unwrap().deleted);
+    assert_eq!(
+        session.history().await.unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+}
+
+#[tokio::test]
+async fn files_are_uploaded_from_a_path_from_bytes_and_from_a_reader() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"text": "read"}, {"complete": true}]}]),
+    );
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let path = std::env::temp_dir().join(format!("sessionwire-{}.csv", session.id()));
+    std::fs::write(&path, vec![b'x'; 300_000]).unwrap();
+    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    let upload = |name: Option<&str>| Upload {
+        session_id: session.id().to_owned(),
+        name: name.map(str::to_owned),
+        ..Upload::default()
+    };
+    let progress = UploadProgress::new();
+    let file = client
+        .upload(upload(None), UploadSource::path(&path), progress.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        (file.name.as_str(), file.size, file.content_type.as_str()),
+        (name.as_str(), 300_000, "text/csv")
+    );
+    assert_eq!(
+        (progress.sent(), progress.total()),
+        (300_000, Some(300_000))
+    );
+    assert_eq!(file.key, format!("{}/{name}", session.id()));
+    let bytes = client
+        .upload(
+            upload(Some("../a b.md")),
+            UploadSource::bytes("# hi"),
+            UploadProgress::new(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        (bytes.key.as_str(), bytes.size),
+        (format!("{}/a b.md", session.id()).as_str(), 4)
+    );
+    let reader = UploadSource::reader(std::io::Cursor::new(vec![7; 200_000]));
+    let read = client
+        .upload(upload(Some("r.bin")), reader, UploadProgress::new())
+        .await
+        .unwrap();
+    assert_eq!(read.size, 200_000);
+    // A retry reads a file again.
+    fail(&emulator, json!({"on": "upload", "status": 503}));
+    let again = client.upload(
+        upload(None),
+        UploadSource::path(&path),
+        UploadProgress::new(),
+    );
+    assert_eq!(again.await.unwrap().size, 300_000);
+    let turn = StartTurn::new("read it")
+        .file(path.to_str().unwrap())
+        .file(bytes);
+    let result = session.run_turn(RunTurn::from(turn)).await.unwrap();
+    assert_eq!(result.text, "read");
+    let history = session.history().await.unwrap();
+    assert_eq!(history.messages[0].files.len(), 2, "{history:?}");
+    std::fs::remove_file(&path).unwrap();
+    let missing = client.upload(
+        upload(None),
+        UploadSource::path(&path),
+        UploadProgress::new(),
+    );
+    assert_eq!(missing.await.unwrap_err().kind(), ErrorKind::InvalidRequest);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_given_up_ends() {
+    let emulator = emulator().await;
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let upload = Upload {
+        session_id: session.id().to_owned(),
+        ..Upload::default()
+    };
+    let (writer, source) = UploadSource::channel();
+    let sending = tokio::spawn(client.upload(upload.clone(), source, UploadProgress::new()));
+    assert!(writer.send(vec![1; 1000]).await);
+    drop(writer);
+    let error = sending.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    let (writer, source) = UploadSource::channel();
+    let sending = tokio::spawn(client.upload(upload, source, UploadProgress::new()));
+    for _ in 0..10 {
+        assert!(writer.send(vec![1; 100_000]).await);
+    }
+    writer.finish();
+    assert_eq!(sending.await.unwrap().unwrap().size, 1_000_000);
+}
