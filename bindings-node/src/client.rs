@@ -1,12 +1,15 @@
 //! The client.
 
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
 use napi::Env;
 use napi::bindgen_prelude::{
     Either, Either3, Function, Null, PromiseRaw, within_runtime_if_available,
 };
 use napi_derive::napi;
 use sessionwire::agi::{self, EventOptions, Operation, StartTask};
-use sessionwire::{ClientConfig, ClientOptions, OptionChanges};
+use sessionwire::{ClientConfig, ClientOptions, Error, OptionChanges};
 
 use crate::answer::{Answer, ErrorInfo, Handle, answer};
 use crate::calls::Calls;
@@ -134,10 +137,51 @@ impl Client {
         })
     }
 
+    /// Begins to delete the sessions that this client and its copies created,
+    /// also once it is closed.
+    #[napi(catch_unwind)]
+    pub fn delete_created_sessions(&self, milliseconds: u32) -> Deletion {
+        let limit = Duration::from_millis(milliseconds.into());
+        let client = self.inner.clone();
+        let (sender, receiver) = mpsc::channel();
+        napi::bindgen_prelude::spawn(async move {
+            let failures = client.delete_created_sessions(limit).await;
+            let _ = sender.send(failures);
+        });
+        Deletion {
+            receiver,
+            // The core keeps the limit; this is for a runtime that is gone.
+            until: Instant::now() + limit + Duration::from_millis(500),
+        }
+    }
+
     /// Ends every call, wait and stream of this client and its copies.
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.inner.close();
+    }
+}
+
+/// A deletion of sessions at the process's end.
+#[napi]
+pub struct Deletion {
+    receiver: mpsc::Receiver<Vec<(String, Error)>>,
+    until: Instant,
+}
+
+#[napi]
+impl Deletion {
+    /// Blocks until it is over; the sessions that are left, as a JSON list of
+    /// pairs of id and reason.
+    #[napi(catch_unwind)]
+    pub fn wait(&self) -> String {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let failures = self.receiver.recv_timeout(left).unwrap_or_default();
+        let pairs: Vec<_> = failures
+            .iter()
+            .map(|(session_id, why)| (session_id, why.to_string()))
+            .collect();
+        serde_json::to_string(&pairs).unwrap_or_else(|_| "[]".to_owned())
     }
 }
 

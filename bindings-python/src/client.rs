@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use sessionwire::agi::{self, EventOptions, StartTask};
@@ -134,6 +135,19 @@ impl Client {
             .events(session_id, options)
             .map_err(|failure| error::to_py(py, &failure))?;
         Ok(EventStream::new(runtime, queue))
+    }
+
+    /// Deletes the sessions that this process created with this client and its
+    /// copies, also once it is closed; the operation's value is a list of
+    /// (session id, why) of those that are left. None where there are none.
+    fn delete_created_sessions(&self, seconds: f64) -> Option<Operation> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = live.runtime();
+        let client = live.get().filter(|_| runtime.is_usable())?.clone();
+        let limit = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        Some(Operation::spawn(runtime, async move {
+            Ok(Value::Failures(client.delete_created_sessions(limit).await))
+        }))
     }
 
     /// Ends every call, wait and stream of this client and its copies.

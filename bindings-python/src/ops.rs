@@ -27,6 +27,8 @@ pub(crate) enum Value {
     Job(Option<emulator::AgentJob>),
     /// What a call of that agent gives.
     Said(Result<serde_json::Value, TaskOver>),
+    /// Sessions that could not be deleted, and why.
+    Failures(Vec<(String, Error)>),
 }
 
 /// A request under way. `wait()` blocks for its value; an event loop calls
@@ -208,6 +210,13 @@ fn value_to_py(py: Python<'_>, runtime: &'static Runtime, value: Value) -> PyRes
             json::parse(py, value.to_string().as_bytes()).map(pyo3::Bound::unbind)
         }
         Value::Said(Err(over)) => Err(error::task_over(py, over)),
+        Value::Failures(failures) => {
+            let texts: Vec<_> = failures
+                .into_iter()
+                .map(|(session_id, why)| (session_id, why.to_string()))
+                .collect();
+            Ok(texts.into_pyobject(py)?.into_any().unbind())
+        }
         Value::Task(task) => Ok(Py::new(py, Task::new(runtime, task))?.into_any()),
     }
 }

@@ -14,6 +14,7 @@ import {
   text,
 } from "./calls.js";
 import { ConfigError, orThrow, QuestionPending, TaskTimeout } from "./errors.js";
+import { watch } from "./exit.js";
 import { type RawAnswer, rawAnswerFrom, type TaskResult } from "./models.js";
 import { type NativeClient, native } from "./native.js";
 import type { Session } from "./session.js";
@@ -46,6 +47,13 @@ export interface AgiOptions {
   headers?: Record<string, string> | undefined;
   /** Allows `http://` to a host that is not this machine. */
   allowInsecureHttp?: boolean | undefined;
+  /**
+   * When the process ends, also by an uncaught error, `process.exit()`, SIGTERM, SIGINT or SIGHUP,
+   * deletes what this client created and did not delete; for at most 5 seconds, during which nothing
+   * else runs. Where you listen to one of these signals yourself, the sessions go when you end the
+   * process. Default: false.
+   */
+  deleteSessionsOnExit?: boolean | undefined;
 }
 
 /** What `withOptions` can change. */
@@ -81,6 +89,7 @@ export class Agi implements AsyncDisposable {
   /** Throws a `ConfigError` if there is no key or an option cannot be used. */
   constructor(options: AgiOptions = {}) {
     this.#native = options instanceof Existing ? options.client : open(options);
+    if (!(options instanceof Existing) && options.deleteSessionsOnExit) watch(this.#native);
     this.sessions = new Sessions(this.#native);
   }
 

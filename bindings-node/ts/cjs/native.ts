@@ -42,8 +42,14 @@ export interface NativeTask extends NativeCalls {
   close(): void;
 }
 
+/** A deletion of sessions; `wait` blocks, and gives pairs of session id and reason as JSON. */
+export interface NativeDeletion {
+  wait(): string;
+}
+
 export interface NativeClient extends NativeCalls {
   readonly baseUrl: string;
+  deleteCreatedSessions(milliseconds: number): NativeDeletion;
   withOptions(changes: string): NativeClient | ErrorInfo;
   events(sessionId: string, options: string): NativeStream | ErrorInfo;
   startTask(id: number, sessionId: string, start: string): Promise<NativeTask | ErrorInfo | null>;

@@ -76,6 +76,7 @@ export class Sessions {
         agent_session_type: options.agentSessionType,
         cdp_url: options.cdpUrl,
         environment_type: options.environmentType,
+        snapshot: snapshotOptions({ saveSnapshotMode, saveAsDefault }),
         extra_body: options.extraBody,
         wait_for_limit: secondsOrNone("waitForLimit", options.waitForLimit),
       },

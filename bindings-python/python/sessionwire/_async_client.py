@@ -65,6 +65,11 @@ class AsyncAgi:
             of the system's.
         headers: Headers added to every request.
         allow_insecure_http: Allows `http://` to a host that is not loopback.
+        delete_sessions_on_exit: When the process ends, also by an exception, Ctrl-C, SIGTERM
+            or SIGHUP, deletes what this client created and did not delete; for at most 5
+            seconds. A signal handler of your own stays in force: the sessions go when it
+            ends the process by `sys.exit` or an exception. Signals are only seen if a
+            client with this option is made in the main thread.
 
     Raises:
         ConfigError: A missing key, or an option that cannot be used.
@@ -93,6 +98,7 @@ class AsyncAgi:
         ca_file: str | os.PathLike[str] | None = None,
         headers: Mapping[str, str] | None = None,
         allow_insecure_http: bool = False,
+        delete_sessions_on_exit: bool = False,
     ) -> None:
         options: dict[str, Any] = {
             "api_key": api_key,
@@ -106,7 +112,15 @@ class AsyncAgi:
             "headers": dict(headers or {}),
             "allow_insecure_http": allow_insecure_http,
         }
-        self._open(_native.Client(options), options)
+        self._connect(options, delete_sessions_on_exit)
+
+    def _connect(self, options: dict[str, Any], delete_sessions_on_exit: bool) -> None:
+        native = _native.Client(options)
+        self._open(native, {**options, "delete_sessions_on_exit": delete_sessions_on_exit})
+        if delete_sessions_on_exit:
+            from . import _exit
+
+            _exit.watch(native)
 
     def _open(self, native: _native.Client, options: dict[str, Any]) -> None:
         key = options.get("api_key")
@@ -269,7 +283,8 @@ class AsyncAgi:
         return {**self._options, "api_key": revealed, "base_url": self.base_url}
 
     def __setstate__(self, options: dict[str, Any]) -> None:
-        self._open(_native.Client(options), options)
+        options = dict(options)
+        self._connect(options, options.pop("delete_sessions_on_exit"))
 
     async def _call(self, params: dict[str, Any]) -> Any:
         return await _wait.result(self._native.start(params))
@@ -352,6 +367,7 @@ class AsyncSessions:
             "agent_session_type": agent_session_type,
             "cdp_url": cdp_url,
             "environment_type": environment_type,
+            "snapshot": snapshot,
             "extra_body": dict(extra_body or {}),
             "wait_for_limit": wait_for_limit,
         }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::live::{Live, Scope};
@@ -28,6 +30,9 @@ use crate::transport::{Request, Transport, stream_headers};
 const LOOK_FOR_MESSAGE: Duration = Duration::from_secs(10);
 /// How often a finished status must be seen without a result to be believed.
 const QUIET_LOOKS: u32 = 3;
+
+/// How many sessions are deleted at the same time at a program's end.
+const DELETES_AT_ONCE: usize = 32;
 
 /// A client of the AGI Agent Sessions API. Clones share everything.
 #[derive(Clone)]
@@ -55,6 +60,8 @@ struct Known {
     /// Texts sent whose entries in the history were not read yet. Such an entry
     /// may be above `high`, and must not be taken for another message's.
     unread: Vec<String>,
+    /// Created by this client, and not deleted since: what a delete keeps.
+    created: Option<SnapshotOptions>,
 }
 
 impl Client {
@@ -125,6 +132,54 @@ impl Client {
                 .until_closed(Task::start(client.clone(), session_id, start))
                 .await
         }
+    }
+
+    /// Deletes every session that this client or a copy of it created and did
+    /// not delete, all at once, also after [`close`](Self::close). For the end
+    /// of a program; after `limit` it gives up. Which sessions are left, and
+    /// why.
+    ///
+    /// A library installs no signal handlers: await
+    /// `tokio::signal::ctrl_c()`, for example, and call this then.
+    pub async fn delete_created_sessions(&self, limit: Duration) -> Vec<(String, Error)> {
+        let mut left: HashMap<String, SnapshotOptions> = self
+            .known()
+            .iter()
+            .filter_map(|(id, known)| Some((id.clone(), known.created.clone()?)))
+            .collect();
+        let places = Arc::new(Semaphore::new(DELETES_AT_ONCE));
+        let mut deletes = JoinSet::new();
+        for (id, snapshot) in left.clone() {
+            let (client, places) = (self.clone(), places.clone());
+            deletes.spawn(async move {
+                let _place = places.acquire_owned().await;
+                let deleted = client.delete(&id, &snapshot).await;
+                (id, deleted)
+            });
+        }
+        let mut failures = Vec::new();
+        let all = async {
+            while let Some(done) = deletes.join_next().await {
+                let Ok((id, deleted)) = done else { continue };
+                left.remove(&id);
+                match deleted {
+                    Ok(result) if result.success => {}
+                    Ok(result) => {
+                        failures.push((id, Error::new(ErrorKind::Status, result.message)));
+                    }
+                    Err(error) => failures.push((id, error)),
+                }
+            }
+        };
+        let _ = tokio::time::timeout(limit, all).await;
+        failures.extend(left.into_keys().map(|id| {
+            let why = format!("no answer within {} s", limit.as_secs_f64());
+            (id, Error::new(ErrorKind::Timeout, why).without_advice())
+        }));
+        for (session_id, error) in &failures {
+            tracing::warn!(session_id, %error, "a session could not be deleted; it may go on costing");
+        }
+        failures
     }
 
     /// Ends every stream, wait and call of this client and of its copies at
@@ -229,6 +284,7 @@ impl Client {
             session.session_id.clone(),
             Known {
                 fresh: true,
+                created: Some(create.snapshot.clone()),
                 ..Known::default()
             },
         );
@@ -277,7 +333,9 @@ impl Client {
             }
             Err(error) => return Err(error),
         };
-        self.known().remove(session_id);
+        if result.success {
+            self.known().remove(session_id);
+        }
         Ok(result)
     }
 

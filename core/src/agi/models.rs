@@ -180,6 +180,10 @@ pub struct CreateSession {
     /// deadline. Not sent. Default: the client's `wait_for_limit`.
     #[serde(skip_serializing)]
     pub wait_for_limit: Option<f64>,
+    /// What [`Client::delete_created_sessions`](crate::agi::Client::delete_created_sessions)
+    /// keeps of it. Not sent.
+    #[serde(skip_serializing)]
+    pub snapshot: SnapshotOptions,
     /// Fields that this version does not know; they win over the others.
     #[serde(skip_serializing)]
     pub extra_body: Map<String, Value>,
@@ -207,6 +211,7 @@ impl CreateSession {
             cdp_url: None,
             environment_type: None,
             wait_for_limit: None,
+            snapshot: SnapshotOptions::default(),
             extra_body: Map::new(),
         }
     }

@@ -540,3 +540,51 @@ async fn g03_a_patch_is_sent_once() {
     brief.sessions().list().await.unwrap_err();
     assert_eq!(served.await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn g05_what_a_client_created_can_be_deleted_at_the_end() {
+    let emulator = emulator().await;
+    let client = client(&emulator);
+    let other = session(&client_with(&emulator, json!({}))).await;
+    let gone = session(&client).await;
+    gone.delete().await.unwrap();
+    let copy: sessionwire::OptionChanges = serde_json::from_value(json!({"timeout": 9})).unwrap();
+    session(&client.with_options(copy).unwrap()).await;
+    for _ in 0..50 {
+        session(&client).await;
+    }
+    client.close();
+    emulator.clear_requests();
+    let failures = client.delete_created_sessions(LIMIT).await;
+    assert!(failures.is_empty(), "{failures:?}");
+    assert_eq!(
+        (emulator.session_count(), emulator.requests().len()),
+        (1, 51)
+    );
+    assert!(!other.id().is_empty());
+    assert!(client.delete_created_sessions(LIMIT).await.is_empty());
+    assert_eq!(emulator.requests().len(), 51, "nothing is left to delete");
+}
+
+#[tokio::test]
+async fn g05_what_cannot_be_deleted_at_the_end_is_told() {
+    let emulator = emulator().await;
+    let client = client_with(&emulator, json!({"max_retries": 0}));
+    let (first, second) = (session(&client).await, session(&client).await);
+    let refused = json!({"on": "delete", "status": 403, "session_id": first.id(), "times": 0});
+    fail(&emulator, refused);
+    let hangs = json!({"on": "delete", "hang": true, "session_id": second.id(), "times": 0});
+    fail(&emulator, hangs);
+    let limit = std::time::Duration::from_millis(200);
+    let mut failures = client.delete_created_sessions(limit).await;
+    failures.sort_by_key(|(id, _)| id != first.id());
+    assert_eq!(failures[0].0, first.id());
+    assert_eq!(
+        failures[0].1.kind(),
+        sessionwire::ErrorKind::PermissionDenied
+    );
+    assert_eq!(failures[1].0, second.id());
+    assert_eq!(failures[1].1.kind(), sessionwire::ErrorKind::Timeout);
+}
+
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
