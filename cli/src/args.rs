@@ -1,7 +1,7 @@
 //! The command line: what may be written, and the help.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use sessionwire_emulator::Fault;
 
 use crate::output;
@@ -148,6 +148,9 @@ pub(crate) struct Emulator {
     /// A file of failures to inject, one a line; `#` begins a comment
     #[arg(long, value_name = "FILE")]
     pub(crate) fault_file: Vec<std::path::PathBuf>,
+    /// What shows the pages: auto takes Chromium where there is one
+    #[arg(long, value_name = "B", value_enum, default_value_t)]
+    pub(crate) browser: Browser,
     /// A key to accept; repeat it for more [default: any key is accepted]
     #[arg(long, value_name = "K")]
     pub(crate) api_key: Vec<String>,
@@ -157,6 +160,15 @@ pub(crate) struct Emulator {
     /// Log each request to standard error
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+/// What shows the pages of the emulator's sessions.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Browser {
+    #[default]
+    Auto,
+    Builtin,
+    Chromium,
 }
 
 /// The requests of the API, one by one.

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sessionwire_emulator::{Clock, Emulator, Fault, Options, RecordedRequest, Scenario};
+use sessionwire_emulator::{Browser, Clock, Emulator, Fault, Options, RecordedRequest, Scenario};
 
 use crate::args;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::log;
 use crate::output::{Output, note};
 
 /// How often `--verbose` looks for new requests.
@@ -23,6 +24,7 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
     check_host(&args)?;
+    log::start(args.verbose);
     let options = Options {
         host: args.host,
         allow_remote: args.allow_remote,
@@ -32,6 +34,11 @@ pub(crate) async fn run(
         scenario: args.scenario.as_deref().map(read_scenario).transpose()?,
         faults: faults(args.fault, &args.fault_file)?,
         clock: if args.fast { Clock::Fast } else { Clock::Real },
+        browser: match args.browser {
+            args::Browser::Auto => Browser::Auto,
+            args::Browser::Builtin => Browser::Builtin,
+            args::Browser::Chromium => Browser::Chromium,
+        },
         ..Options::default()
     };
     let emulator = Emulator::start(options)
@@ -94,9 +101,19 @@ fn faults(mut faults: Vec<Fault>, files: &[PathBuf]) -> Result<Vec<Fault>, Failu
 /// Where it is, and lines to copy.
 fn introduction(emulator: &Emulator, json: bool) -> String {
     let (url, key, live) = (emulator.url(), emulator.api_key(), emulator.live_url());
+    let browser = if emulator.chromium().is_some() {
+        "chromium"
+    } else {
+        "builtin"
+    };
     if json {
-        return serde_json::json!({"url": url, "api_key": key, "live_url": live}).to_string();
+        return serde_json::json!({"url": url, "api_key": key, "live_url": live, "browser": browser})
+            .to_string();
     }
+    let browser = match emulator.chromium() {
+        Some(program) => format!("Chromium ({})", program.display()),
+        None => "the built-in page view".to_owned(),
+    };
     // Quoted as JSON, which Python and JavaScript read alike.
     let (quoted_url, quoted_key) = (serde_json::json!(url), serde_json::json!(key));
     let shell_key = shell_quoted(key);
@@ -104,6 +121,7 @@ fn introduction(emulator: &Emulator, json: bool) -> String {
     format!(
         "The emulator listens on {url} (API key: {key}). Ctrl-C ends it.
 live view: {live}
+browser: {browser}
 
 Python   client = Agi(base_url={quoted_url}, api_key={quoted_key})
 Node     const client = new Agi({{ baseUrl: {quoted_url}, apiKey: {quoted_key} }})

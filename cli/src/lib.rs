@@ -9,6 +9,7 @@ mod control;
 mod emulator;
 mod failure;
 mod interrupt;
+mod log;
 mod output;
 mod render;
 mod task;

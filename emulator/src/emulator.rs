@@ -1,6 +1,7 @@
 //! The handle on a running emulator.
 
 use crate::agent::Agent;
+use crate::browser::{Browser, Browsers};
 use crate::clock::Clock;
 use crate::faults::{Fault, FaultError};
 use crate::request_filter::RequestFilter;
@@ -62,6 +63,11 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// How time passes: for steps, delays, the initialization, heartbeats and timestamps.
     pub clock: Clock,
+    /// What shows the pages: a Chromium for each session that opens one, or the built-in page view.
+    pub browser: Browser,
+    /// Chromium's program; `None`: the one that `SESSIONWIRE_CHROMIUM` names, else `chromium`, `chromium-browser` or
+    /// `google-chrome` on the path.
+    pub chromium: Option<PathBuf>,
     /// Raccoon: how many turns of a key run at once.
     pub max_turns: usize,
     /// Raccoon: turns above `max_turns` wait for their place instead of getting 429.
@@ -114,6 +120,8 @@ impl Default for Options {
             agent: None,
             faults: Vec::new(),
             clock: Clock::Real,
+            browser: Browser::Auto,
+            chromium: None,
             max_turns: 10,
             queue_turns: false,
             upload_limit: 25 * 1024 * 1024,
@@ -258,7 +266,9 @@ impl Emulator {
                 "the system gives no random numbers ({error}); the live view needs one"
             ))
         })?;
-        let server = Arc::new(Server::new(options, scenario, runtime, url, link));
+        let browsers = Browsers::new(options.browser, options.chromium.as_deref()).await;
+        let browsers = Arc::new(browsers.map_err(StartError)?);
+        let server = Arc::new(Server::new(options, scenario, runtime, url, link, browsers));
         for fault in server.options.faults.clone() {
             let text = fault.to_string();
             let added = lock(&server.faults).add(fault);
@@ -305,6 +315,12 @@ impl Emulator {
     #[must_use]
     pub fn is_remote(&self) -> bool {
         self.is_remote
+    }
+
+    /// The program of the Chromium that opens pages; `None`: the built-in page view does.
+    #[must_use]
+    pub fn chromium(&self) -> Option<&Path> {
+        self.server.browsers.program()
     }
 
     /// A key it accepts.
@@ -411,8 +427,10 @@ impl Emulator {
     /// Ends every connection and all work at once; returns when they are gone. Closing twice is fine.
     pub async fn close(&self) {
         self.stop();
+        self.server.close_browsers();
         self.server.tasks.close();
         self.server.tasks.wait().await;
+        self.server.browsers.close();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Errors as the wire shows them.
 
+use crate::browser::Trouble;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -45,6 +46,15 @@ impl ApiError {
 
     pub(crate) fn too_many_sessions() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Rate limit exceeded")
+    }
+}
+
+impl From<Trouble> for ApiError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Closed => Self::no_session(),
+            Trouble::Unusable(text) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
+        }
     }
 }
 

@@ -42,6 +42,7 @@
 
 mod agent;
 mod agi;
+mod browser;
 mod clock;
 mod connection;
 mod emulator;
@@ -64,6 +65,7 @@ mod webhooks;
 pub use agent::{
     Agent, AgentCall, AgentHandle, AgentJob, AgentJobs, AgentPage, AgentResult, AgentTask, TaskOver,
 };
+pub use browser::Browser;
 pub use clock::Clock;
 pub use emulator::{Emulator, Options, Resume, StartError};
 pub use faults::{Endpoint, Fault, FaultError};

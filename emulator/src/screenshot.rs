@@ -1,4 +1,4 @@
-//! The screenshot: the page drawn as a picture that a person can read.
+//! The built-in page view: the page drawn as a picture that a person can read.
 
 use crate::page::{Page, Style};
 use base64::Engine as _;
@@ -24,9 +24,9 @@ const GREEN: Colour = [17, 117, 54];
 const BLUE: Colour = [26, 95, 203];
 const RED: Colour = [178, 38, 30];
 
-/// The page as the API sends it: `data:image/jpeg;base64,...`.
-pub(crate) fn data_url(page: &Page) -> String {
-    format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg(page)))
+/// A picture as the API sends it: `data:image/jpeg;base64,...`.
+pub(crate) fn data_url(jpeg: &[u8]) -> String {
+    format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg))
 }
 
 pub(crate) fn jpeg(page: &Page) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::agi::account::Account;
+use crate::browser::Browsers;
 use crate::emulator::Options;
 use crate::faults::Faults;
 use crate::live;
@@ -13,9 +14,10 @@ use crate::webhooks::Deliveries;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -37,6 +39,7 @@ pub(crate) struct Server {
     pub(crate) open_streams: AtomicUsize,
     pub(crate) web: Web,
     pub(crate) webhooks: Mutex<Deliveries>,
+    pub(crate) browsers: Arc<Browsers>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     runtime: Handle,
@@ -49,6 +52,7 @@ impl Server {
         runtime: Handle,
         url: String,
         live: live::Link,
+        browsers: Arc<Browsers>,
     ) -> Self {
         Self {
             accounts: Mutex::default(),
@@ -60,6 +64,7 @@ impl Server {
             open_streams: AtomicUsize::new(0),
             web: Web::default(),
             webhooks: Mutex::default(),
+            browsers,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             options,
@@ -82,6 +87,24 @@ impl Server {
             },
             &self.runtime,
         );
+    }
+
+    /// Runs `work` to its end, also when the emulator stops meanwhile.
+    pub(crate) fn finish<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.tasks.spawn_on(work, &self.runtime)
+    }
+
+    /// Ends all browsers and forgets the snapshots, which hold their profiles.
+    pub(crate) fn close_browsers(&self) {
+        for account in lock(&self.accounts).values_mut() {
+            for session in account.list() {
+                self.finish(async move { session.browser.close().await });
+            }
+            account.forget_snapshots();
+        }
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {

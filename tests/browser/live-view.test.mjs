@@ -1,32 +1,19 @@
-// The live view in a real browser. `make test-browser` runs it: without Chromium it fails, never passes by itself.
+// The live view in a real browser; the sessions have the built-in page view. `make test-browser` runs it: without Chromium it fails, never passes by itself.
 // SESSIONWIRE_PICTURES names a folder for screenshots.
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { createServer } from "node:http";
-import { delimiter, join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 import { Emulator, NotFoundError } from "sessionwire";
 import { until } from "../node/helpers.mjs";
+import { desktop, findChromium, openPage, phone, picture } from "./helpers.mjs";
 
 let browser;
 let emulator;
 let client;
 let shop;
 let session;
-
-function findChromium() {
-  const named = process.env.SESSIONWIRE_CHROMIUM;
-  if (named) return named;
-  const names = ["chromium", "chromium-browser", "google-chrome"];
-  const found = (process.env.PATH ?? "")
-    .split(delimiter)
-    .flatMap((folder) => names.map((name) => join(folder, name)))
-    .find((file) => existsSync(file));
-  if (!found) throw new Error("No Chromium found: install it, or set SESSIONWIRE_CHROMIUM.");
-  return found;
-}
 
 /** A page that tries to leave its place, as text from the web may. */
 const hostile = "<img src=x onerror=\"document.title='taken'\">";
@@ -38,7 +25,7 @@ before(async () => {
       `<title>Mugs ${hostile.replaceAll("<", "&lt;")}</title><h1>Mugs</h1><p>Blue mug 12.50 EUR</p><p>Green mug 9.90 EUR</p>`,
     );
   }).listen(0, "127.0.0.1");
-  emulator = await Emulator.start();
+  emulator = await Emulator.start({ browser: "builtin" });
   const url = `http://127.0.0.1:${shop.address().port}/`;
   emulator.scenario({
     tasks: [
@@ -68,26 +55,7 @@ after(async () => {
   shop?.close();
 });
 
-/** A page; everything that goes wrong in it fails the test. */
-async function open(url, options) {
-  const page = await browser.newPage(options);
-  page.problems = [];
-  page.on("pageerror", (error) => page.problems.push(String(error)));
-  page.on("console", (line) => line.type() === "error" && page.problems.push(line.text()));
-  page.on("request", (request) => {
-    if (!request.url().startsWith(emulator.url)) page.problems.push(`asks for ${request.url()}`);
-  });
-  await page.goto(url, { waitUntil: "load" });
-  return page;
-}
-
-async function picture(page, name) {
-  const folder = process.env.SESSIONWIRE_PICTURES;
-  if (folder) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
-}
-
-const desktop = { viewport: { width: 1280, height: 800 } };
-const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+const open = (url, options) => openPage(browser, emulator.url, url, options);
 
 test("a person answers a question from the index on, and sees the result without a reload", async () => {
   const index = await open(emulator.liveUrl, desktop);

@@ -20,7 +20,7 @@ let emulator;
 let client;
 
 before(async () => {
-  emulator = await Emulator.start({ stepDelay: 1 });
+  emulator = await Emulator.start({ stepDelay: 1, browser: "builtin" });
   client = emulator.agi();
 });
 

@@ -35,7 +35,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    with Emulator(step_delay=0.005) as emulator:
+    with Emulator(step_delay=0.005, browser="builtin") as emulator:
         yield emulator
 
 

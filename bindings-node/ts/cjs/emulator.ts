@@ -64,6 +64,11 @@ export interface EmulatorOptions {
    * at once. Default: `real`.
    */
   clock?: "real" | "fast" | undefined;
+  /**
+   * What shows the pages: `chromium`, `builtin` (a page view that knows no scripts), or `auto`:
+   * Chromium where there is one. Default: `auto`.
+   */
+  browser?: "auto" | "builtin" | "chromium" | undefined;
 }
 
 /**
@@ -279,6 +284,7 @@ export class Emulator implements AsyncDisposable {
       faults: options.faults,
       [typeof options.scenario === "string" ? "scenario_file" : "scenario"]: options.scenario,
       clock: options.clock,
+      browser: options.browser,
     });
     const pump = options.agent === undefined ? undefined : new AgentPump(options.agent);
     const started = orThrow(await native.Emulator.start(text, pump?.wake));

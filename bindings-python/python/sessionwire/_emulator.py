@@ -62,6 +62,8 @@ class Emulator:
         faults: Faults from the start, as `fail` takes them.
         clock: `fast`: the agent's waits take no time, but the timestamps show them;
             hours of a scenario pass at once.
+        browser: What shows the pages: `chromium`, `builtin` (a page view that knows no
+            scripts), or `auto`: Chromium where there is one.
 
     Raises:
         ConfigError: An option that cannot be used, or a port that is taken.
@@ -93,6 +95,7 @@ class Emulator:
         webhook_timeout: float = 10.0,
         faults: Iterable[str | Mapping[str, Any]] = (),
         clock: Literal["real", "fast"] = "real",
+        browser: Literal["auto", "builtin", "chromium"] = "auto",
     ) -> None:
         if agent is not None:
             _check_agent(agent)
@@ -116,6 +119,7 @@ class Emulator:
                 "webhook_timeout": webhook_timeout,
                 "faults": [_fault(fault) for fault in faults],
                 "clock": clock,
+                "browser": browser,
             },
             agent is not None,
         )

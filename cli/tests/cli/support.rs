@@ -23,8 +23,8 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start() -> Self {
         let runtime = Runtime::new().unwrap();
-        let options =
-            serde_json::from_value(json!({"step_delay": 0.0, "api_keys": ["test-key-1"]})).unwrap();
+        let options = json!({"step_delay": 0.0, "api_keys": ["test-key-1"], "browser": "builtin"});
+        let options = serde_json::from_value(options).unwrap();
         let emulator = runtime.block_on(Emulator::start(options)).unwrap();
         Self { runtime, emulator }
     }
@@ -143,6 +143,8 @@ pub(crate) fn program(args: &[&str]) -> Command {
     ] {
         command.env_remove(name).env_remove(name.to_lowercase());
     }
+    // The same on every machine, whether it has a Chromium or not.
+    command.env("SESSIONWIRE_CHROMIUM", "");
     command
 }
 

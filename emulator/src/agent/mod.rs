@@ -48,7 +48,7 @@ pub(crate) async fn work(turn: Turn, task: String, start_url: Option<String>) {
 /// Opens an address in the session's browser, and reports it as a step.
 async fn navigate(turn: &Turn, address: &str) -> Result<Page, Gone> {
     let page = match Url::parse(address) {
-        Ok(url) => Page::open(&turn.server().web, &url).await,
+        Ok(url) => turn.open(&url).await?,
         Err(_) => Page::unopened(address),
     };
     turn.session().show(page.clone());
@@ -102,7 +102,7 @@ impl BuiltIn<'_> {
             Subject::Address(url) => {
                 self.step(format!("Opening {url}"), url.as_str(), "navigate")
                     .await?;
-                let page = Page::open(&self.turn.server().web, &url).await;
+                let page = self.turn.open(&url).await?;
                 if !self.turn.session().show(page.clone()) {
                     return Err(Gone);
                 }
@@ -116,6 +116,7 @@ impl BuiltIn<'_> {
                 self.read(&page).await?
             }
             Subject::Shown(page) => {
+                let page = self.turn.reread(page).await?;
                 self.thought(format!("The browser already shows {}", page.url))
                     .await?;
                 self.read(&page).await?
@@ -146,7 +147,7 @@ impl BuiltIn<'_> {
         match (&page.problem, Url::parse(&page.url)) {
             (Some(problem), _) => Err(problem.text.clone()),
             // A script only showed the address; nothing was read yet.
-            (None, Ok(url)) if page.blocks.is_empty() => Ok(Subject::Address(url)),
+            (None, Ok(url)) if !page.opened => Ok(Subject::Address(url)),
             (None, _) => Ok(Subject::Shown(page)),
         }
     }

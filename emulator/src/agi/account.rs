@@ -1,9 +1,18 @@
 //! What one key owns.
 
 use super::session::Session;
+use crate::browser::Left;
 use crate::page::Page;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// What a session left behind when it was deleted with a snapshot.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Snapshot {
+    /// What the browser showed.
+    pub(crate) page: Page,
+    pub(crate) browser: Left,
+}
 
 /// The sessions and snapshots of one key.
 #[derive(Debug, Default)]
@@ -11,10 +20,10 @@ pub(crate) struct Account {
     sessions: HashMap<String, Arc<Session>>,
     /// In order of creation.
     order: Vec<String>,
-    /// What the browser showed when a session was deleted with a snapshot, by session id and by environment id.
-    snapshots: HashMap<String, Page>,
+    /// By session id and by environment id.
+    snapshots: HashMap<String, Snapshot>,
     /// The default environment.
-    default: Option<Page>,
+    default: Option<Snapshot>,
 }
 
 impl Account {
@@ -52,21 +61,25 @@ impl Account {
         self.order.iter().filter_map(|id| self.get(id)).collect()
     }
 
-    pub(crate) fn save(&mut self, session: &Session, as_default: bool) {
-        let page = session.page();
+    pub(crate) fn save(&mut self, session: &Session, snapshot: Snapshot, as_default: bool) {
         if as_default {
-            self.default = Some(page.clone());
+            self.default = Some(snapshot.clone());
         }
         self.snapshots
-            .insert(session.environment_id.clone(), page.clone());
-        self.snapshots.insert(session.id.clone(), page);
+            .insert(session.environment_id.clone(), snapshot.clone());
+        self.snapshots.insert(session.id.clone(), snapshot);
     }
 
-    pub(crate) fn snapshot(&self, id: &str) -> Option<Page> {
+    pub(crate) fn snapshot(&self, id: &str) -> Option<Snapshot> {
         self.snapshots.get(id).cloned()
     }
 
-    pub(crate) fn default_environment(&self) -> Option<Page> {
+    pub(crate) fn default_environment(&self) -> Option<Snapshot> {
         self.default.clone()
+    }
+
+    pub(crate) fn forget_snapshots(&mut self) {
+        self.snapshots.clear();
+        self.default = None;
     }
 }

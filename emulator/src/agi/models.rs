@@ -46,6 +46,8 @@ pub(crate) struct SessionObject {
     /// The session's page of the live view.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) vnc_url: Option<String>,
+    /// What shows its pages: `chromium` or `builtin`. The API has no such field; its clients ignore what they do not know.
+    pub(crate) browser: &'static str,
     /// What the caller set beyond the reference: `goal`, `agent_session_type`, `environment_id`.
     #[serde(flatten)]
     pub(crate) extras: Map<String, Value>,

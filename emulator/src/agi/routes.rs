@@ -1,18 +1,17 @@
 //! The endpoints, but for the stream.
 
+use super::account::Snapshot;
 use super::errors::{ApiError, json_response};
 use super::front::Call;
 use super::models::{AGENTS, DESKTOP_AGENTS};
 use super::session::{Create, Session};
 use super::validate::{self, Fields, Restore, Save};
-use crate::clock::Timestamp;
-use crate::page::Page;
 use crate::state::{Server, lock};
 use crate::{live, screenshot as drawing, webhooks};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,8 +46,8 @@ pub(crate) async fn create(call: Call) -> Answer {
         if account.len() >= limit {
             return Err(ApiError::too_many_sessions());
         }
-        let page = match &body.restore {
-            None => Page::default(),
+        let snapshot = match &body.restore {
+            None => Snapshot::default(),
             Some(Restore::Session(id) | Restore::Environment(id)) => account
                 .snapshot(id)
                 .ok_or_else(|| no_snapshot(&format!("`{id}` has no snapshot")))?,
@@ -61,9 +60,11 @@ pub(crate) async fn create(call: Call) -> Answer {
             webhook_url: body.webhook_url,
             extras: body.extras,
             live: live_link(server),
-            page,
+            page: snapshot.page,
+            left: snapshot.browser,
         };
-        let session = Arc::new(Session::new(create, !delay.is_zero(), clock));
+        let session = Session::new(create, !delay.is_zero(), clock, &server.browsers);
+        let session = Arc::new(session);
         account.add(session.clone());
         Ok(session)
     })?;
@@ -107,7 +108,7 @@ pub(crate) async fn get(call: Call) -> Answer {
 /// `DELETE /sessions/{session_id}`
 pub(crate) async fn delete(call: Call) -> Answer {
     let save = validate::delete(&call.query)?;
-    if delete_session(&call.server, call.key(), call.session_id(), Some(&save)) {
+    if delete_session(&call.server, call.key(), call.session_id(), Some(save)).await {
         deleted(true, "Session deleted successfully")
     } else {
         deleted(false, "Session not found")
@@ -115,33 +116,50 @@ pub(crate) async fn delete(call: Call) -> Answer {
 }
 
 /// Destroys a session, and saves what is asked for; false: the key has no such session.
-pub(crate) fn delete_session(
+pub(crate) async fn delete_session(
     server: &Arc<Server>,
     key: &str,
     session_id: &str,
-    save: Option<&Save>,
+    save: Option<Save>,
 ) -> bool {
-    let session = lock(&server.accounts).get_mut(key).and_then(|account| {
-        let session = account.remove(session_id)?;
-        if let Some(save) = save.filter(|save| save.snapshot) {
-            account.save(&session, save.as_default);
+    let session = lock(&server.accounts)
+        .get_mut(key)
+        .and_then(|account| account.remove(session_id));
+    let Some(session) = session else {
+        return false;
+    };
+    let Some(save) = save.filter(|save| save.snapshot) else {
+        end(server, &session);
+        close_browser(server, session);
+        return true;
+    };
+    end(server, &session);
+    let (owner, key) = (server.clone(), key.to_owned());
+    let saving = server.finish(async move {
+        let mut page = session.page();
+        let browser = session.browser.save(&mut page).await;
+        if !owner.stop.is_cancelled() {
+            let mut accounts = lock(&owner.accounts);
+            let account = accounts.entry(key).or_default();
+            account.save(&session, Snapshot { page, browser }, save.as_default);
         }
-        Some(session)
     });
-    if let Some(session) = &session {
-        end(server, session);
+    // It goes on also when nobody waits for the answer any more.
+    if let Err(error) = saving.await {
+        tracing::error!(%error, "saving a snapshot failed");
     }
-    session.is_some()
+    true
 }
 
 /// `DELETE /sessions`
 pub(crate) async fn delete_all(call: Call) -> Answer {
     let sessions = call.account(super::account::Account::remove_all);
-    sessions
-        .iter()
-        .for_each(|session| end(&call.server, session));
     if sessions.is_empty() {
         return deleted(false, "No sessions to delete");
+    }
+    for session in sessions {
+        end(&call.server, &session);
+        close_browser(&call.server, session);
     }
     deleted(true, "Sessions deleted successfully")
 }
@@ -149,6 +167,10 @@ pub(crate) async fn delete_all(call: Call) -> Answer {
 fn end(server: &Arc<Server>, session: &Arc<Session>) {
     webhooks::deleted(server, session);
     session.delete();
+}
+
+fn close_browser(server: &Server, session: Arc<Session>) {
+    server.finish(async move { session.browser.close().await });
 }
 
 /// `POST /sessions/{session_id}/message`
@@ -204,7 +226,8 @@ pub(crate) async fn cancel(call: Call) -> Answer {
 pub(crate) async fn navigate(call: Call) -> Answer {
     let session = call.session()?;
     let url = validate::navigate(&call.fields()?)?;
-    let page = Page::open(&call.server.web, &url).await.opened_by_user();
+    let page = session.browser.open(&call.server.web, &url).await?;
+    let page = page.opened_by_user();
     let current_url = page.url.clone();
     if !session.show(page) {
         return Err(ApiError::no_session());
@@ -214,20 +237,9 @@ pub(crate) async fn navigate(call: Call) -> Answer {
 
 /// `GET /sessions/{session_id}/screenshot`
 pub(crate) async fn screenshot(call: Call) -> Answer {
-    let page = call.session()?.page();
-    let answer = tokio::task::spawn_blocking(move || -> Value {
-        json!({ "screenshot": drawing::data_url(&page), "url": page.url, "title": page.title })
-    });
-    match answer.await {
-        Ok(answer) => ok(&answer),
-        Err(error) => {
-            tracing::error!(%error, at = %Timestamp::now(), "drawing a screenshot failed");
-            Err(ApiError::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Internal error",
-            ))
-        }
-    }
+    let picture = call.session()?.picture().await?;
+    let data = drawing::data_url(&picture.jpeg);
+    ok(&json!({ "screenshot": data, "url": picture.url, "title": picture.title }))
 }
 
 /// `GET /models`

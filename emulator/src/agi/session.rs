@@ -3,6 +3,7 @@
 use super::errors::ApiError;
 use super::log::{Draft, Entry, Kind, Log, done_text};
 use super::models::{ExecutionStatus, SessionObject, SessionStatus};
+use crate::browser::{Browsers, Left, Picture, SessionBrowser, Trouble};
 use crate::clock::{Clock, SessionTime, Timestamp, new_uuid};
 use crate::faults::LateStatus;
 use crate::page::Page;
@@ -16,6 +17,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 /// A session of one key.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(crate) struct Session {
     webhook_url: Option<String>,
     extras: Map<String, Value>,
     live: Option<live::Link>,
+    pub(crate) browser: SessionBrowser,
     state: Mutex<State>,
     /// Notified when an agent may go on: after an answer, a resume, the end of the initialization.
     changed: Notify,
@@ -40,6 +43,8 @@ pub(crate) struct Create {
     pub(crate) extras: Map<String, Value>,
     pub(crate) live: Option<live::Link>,
     pub(crate) page: Page,
+    /// What the browser of a restored session left.
+    pub(crate) left: Left,
 }
 
 #[derive(Debug)]
@@ -124,6 +129,7 @@ pub(crate) struct Look {
     pub(crate) task: String,
     pub(crate) url: String,
     pub(crate) title: String,
+    pub(crate) browser: &'static str,
     /// Another number is another picture.
     pub(crate) picture: u64,
     /// The open question, as JSON.
@@ -237,10 +243,17 @@ impl Wake {
 }
 
 impl Session {
-    pub(crate) fn new(create: Create, initializing: bool, clock: Clock) -> Self {
+    pub(crate) fn new(
+        create: Create,
+        initializing: bool,
+        clock: Clock,
+        browsers: &Arc<Browsers>,
+    ) -> Self {
         let time = SessionTime::new(clock);
+        let id = new_uuid();
         Self {
-            id: new_uuid(),
+            browser: SessionBrowser::new(browsers, &id, create.left),
+            id,
             environment_id: new_uuid(),
             agent_name: create.agent_name,
             created_at: time.now(),
@@ -284,6 +297,7 @@ impl Session {
             status,
             created_at: self.created_at,
             vnc_url: self.live.as_ref().map(|link| link.url().to_owned()),
+            browser: self.browser.name(),
             extras,
         }
     }
@@ -359,6 +373,46 @@ impl Session {
 
     pub(crate) fn page(&self) -> Page {
         self.lock().page.clone()
+    }
+
+    /// The picture of what its browser shows.
+    pub(crate) async fn picture(&self) -> Result<Picture, Trouble> {
+        let (page, number) = self.numbered_page();
+        let picture = self.browser.picture(&page).await?;
+        self.moved(number, &picture, false);
+        Ok(picture)
+    }
+
+    /// Looks whether its Chromium shows something else than at the last look; streams and live views are told.
+    pub(crate) async fn look_at_browser(&self) {
+        let (page, number) = self.numbered_page();
+        if let Some(picture) = self.browser.changed(&page).await {
+            self.moved(number, &picture, true);
+        }
+    }
+
+    fn numbered_page(&self) -> (Page, u64) {
+        let state = self.lock();
+        (state.page.clone(), state.pages)
+    }
+
+    /// Takes note of where the browser went by itself, unless another page was opened meanwhile.
+    fn moved(&self, number: u64, picture: &Picture, repainted: bool) {
+        let mut state = self.lock();
+        let page = &state.page;
+        let moved = page.url != picture.url || page.title != picture.title;
+        if state.pages != number || !(moved || repainted) {
+            return;
+        }
+        let page = &mut state.page;
+        page.url.clone_from(&picture.url);
+        page.title.clone_from(&picture.title);
+        if repainted {
+            state.pages += 1;
+        }
+        let wake = state.wake();
+        drop(state);
+        wake.now();
     }
 
     /// Shows a page; false when the session is gone.
@@ -597,6 +651,7 @@ impl Session {
             task: state.task_text.clone(),
             url: state.page.url.clone(),
             title: state.page.title.clone(),
+            browser: self.browser.name(),
             picture: state.pages,
             question: question.map(<[u8]>::to_vec),
             entries: state.log.from(start).to_vec(),
@@ -626,6 +681,30 @@ impl Turn {
 
     pub(crate) fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Opens an address in the session's browser; a browser that cannot be used ends the task.
+    pub(crate) async fn open(&self, url: &Url) -> Result<Page, Gone> {
+        let opened = self.session.browser.open(&self.server.web, url).await;
+        self.or_fail(opened).await
+    }
+
+    /// The page as the session's browser shows it now.
+    pub(crate) async fn reread(&self, page: Page) -> Result<Page, Gone> {
+        let read = self.session.browser.reread(&page).await;
+        let now = self.or_fail(read).await?;
+        Ok(now.unwrap_or(page))
+    }
+
+    async fn or_fail<T>(&self, result: Result<T, Trouble>) -> Result<T, Gone> {
+        match result {
+            Ok(value) => Ok(value),
+            Err(Trouble::Closed) => Err(Gone),
+            Err(Trouble::Unusable(text)) => {
+                self.fail(text, 500).await?;
+                Err(Gone)
+            }
+        }
     }
 
     /// Reports what the agent does, as soon as the session is neither paused nor initializing.

@@ -23,6 +23,8 @@ use tokio::sync::mpsc;
 
 /// The least time between two pieces of news.
 const PACE: Duration = Duration::from_millis(60);
+/// How often the picture of a real browser is looked at.
+const REPAINT: Duration = Duration::from_secs(1);
 /// How often the index looks for changes.
 const LOOK: Duration = Duration::from_millis(250);
 /// More sessions than this make the index longer than anybody reads; it shows the newest.
@@ -58,7 +60,7 @@ async fn while_open(sender: mpsc::Sender<Bytes>, work: impl Future<Output = ()>)
 /// Tells about one session until it is deleted.
 async fn one(mut watcher: Watcher, to: mpsc::Sender<Bytes>) {
     loop {
-        let look = poll_fn(|cx| watcher.poll(cx)).await;
+        let look = watcher.next().await;
         if to.send(session_news(&look)).await.is_err() || look.status.is_none() {
             return;
         }
@@ -84,6 +86,16 @@ impl Watcher {
         }
     }
 
+    /// The next news; while there are none, looks what a Chromium shows.
+    async fn next(&mut self) -> Look {
+        let looking = repaint(self.session.clone());
+        tokio::select! {
+            biased;
+            look = poll_fn(|cx| self.poll(cx)) => look,
+            never = looking => match never {},
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Look> {
         match self
             .session
@@ -105,6 +117,16 @@ impl Drop for Watcher {
     }
 }
 
+/// Looks again and again what the session's Chromium shows.
+async fn repaint(session: Arc<Session>) -> Infallible {
+    loop {
+        tokio::time::sleep(REPAINT).await;
+        if session.browser.runs() {
+            session.look_at_browser().await;
+        }
+    }
+}
+
 fn session_news(look: &Look) -> Bytes {
     let mut out = b"data: {\"session\":".to_vec();
     let session = json!({
@@ -116,6 +138,7 @@ fn session_news(look: &Look) -> Bytes {
         "task": look.task,
         "url": look.url,
         "title": look.title,
+        "browser": look.browser,
         "picture": look.picture,
         "skipped": look.skipped,
     });

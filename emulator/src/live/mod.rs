@@ -13,12 +13,11 @@ pub(crate) use link::Link;
 use crate::agi;
 use crate::agi::log::Entry;
 use crate::errors::ApiError;
-use crate::screenshot;
 use crate::state::Server;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
@@ -115,15 +114,8 @@ async fn icon(_: Visitor) -> Response {
 /// The session's picture.
 async fn picture(visitor: Visitor) -> Result<Response, ApiError> {
     let (_, session) = visitor.session()?;
-    let page = session.page();
-    match tokio::task::spawn_blocking(move || screenshot::jpeg(&page)).await {
-        Ok(picture) => Ok(([(header::CONTENT_TYPE, "image/jpeg")], picture).into_response()),
-        Err(error) => {
-            tracing::error!(%error, "drawing a picture failed");
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            Err(ApiError::new(status, "Internal error"))
-        }
-    }
+    let picture = session.picture().await?;
+    Ok(([(header::CONTENT_TYPE, "image/jpeg")], picture.jpeg).into_response())
 }
 
 type Answer = Result<Response, ApiError>;
@@ -158,7 +150,7 @@ async fn cancel(State(server): State<Arc<Server>>, visitor: Visitor) -> Answer {
 
 async fn delete(State(server): State<Arc<Server>>, visitor: Visitor) -> Answer {
     let (key, session) = visitor.session()?;
-    if agi::delete_session(&server, &key, &session.id, None) {
+    if agi::delete_session(&server, &key, &session.id, None).await {
         success()
     } else {
         Err(ApiError::no_session())

@@ -22,6 +22,8 @@ pub(crate) struct Page {
     /// What is readable on it, top to bottom.
     pub(crate) blocks: Vec<Block>,
     pub(crate) content: Content,
+    /// It was really opened: what it says is known.
+    pub(crate) opened: bool,
     /// A `navigate` request opened it, so tasks without an address mean it.
     pub(crate) by_user: bool,
     /// Why it is no page to work on; `None` when it is.
@@ -96,23 +98,43 @@ impl Page {
     /// Opens an address. This never fails: where there is no page, the browser shows why.
     pub(crate) async fn open(web: &Web, url: &Url) -> Self {
         match web.fetch(url).await {
-            Ok(fetched) => {
-                let address = fetched.url.to_string();
-                // Reading a large page takes longer than a server thread may be held up.
-                let reading = tokio::task::spawn_blocking(move || Self::from_fetched(fetched));
-                match tokio::time::timeout(READING, reading).await {
-                    Ok(Ok(page)) => page,
-                    failed => {
-                        tracing::warn!(%address, ?failed, "reading a page failed");
-                        let reason = "its HTML could not be taken apart";
-                        Self::broken(&address, "This page could not be read", reason, 500)
-                    }
-                }
-            }
-            Err(Unreachable(reason)) => {
-                Self::broken(url.as_str(), "This page cannot be reached", &reason, 502)
+            Ok(fetched) => Self::read(fetched).await,
+            Err(Unreachable(reason)) => Self::unreachable(url.as_str(), &reason),
+        }
+    }
+
+    /// Takes apart what came back.
+    pub(crate) async fn read(fetched: Fetched) -> Self {
+        let address = fetched.url.to_string();
+        // Reading a large page takes longer than a server thread may be held up.
+        let reading = tokio::task::spawn_blocking(move || Self::from_fetched(fetched));
+        match tokio::time::timeout(READING, reading).await {
+            Ok(Ok(page)) => Self {
+                opened: true,
+                ..page
+            },
+            failed => {
+                tracing::warn!(%address, ?failed, "reading a page failed");
+                let reason = "its HTML could not be taken apart";
+                Self::broken(&address, "This page could not be read", reason, 500)
             }
         }
+    }
+
+    /// An address where there is no page.
+    pub(crate) fn unreachable(url: &str, reason: &str) -> Self {
+        Self::broken(url, "This page cannot be reached", reason, 502)
+    }
+
+    /// An address of something else.
+    pub(crate) fn not_a_page(url: &str, reason: &str) -> Self {
+        Self::broken(url, "Not a web page", reason, 415)
+    }
+
+    /// This page is still shown, since what was opened after it is no page.
+    pub(crate) fn instead_of(mut self, url: &str, reason: &str) -> Self {
+        self.problem = Some(Problem::new(url, reason, 415));
+        self
     }
 
     /// An address that nobody opened yet.
@@ -143,7 +165,7 @@ impl Page {
                     fetched.content_type
                 };
                 let reason = format!("it is {kind}, not an HTML page");
-                return Self::broken(fetched.url.as_str(), "Not a web page", &reason, 415);
+                return Self::not_a_page(fetched.url.as_str(), &reason);
             }
         };
         let mut page = extract::page(&fetched.url, &html);

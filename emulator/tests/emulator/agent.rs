@@ -93,7 +93,7 @@ async fn its_steps_take_their_time() {
     let site = Site::html(&[("/", SHOP)]).await;
     let emulator = start(Options {
         step_delay: 0.05,
-        ..Options::default()
+        ..plain()
     })
     .await;
     let client = Client::new(&emulator);
@@ -253,7 +253,7 @@ async fn it_notes_updates() {
     let site = Site::html(&[("/", SHOP)]).await;
     let emulator = start(Options {
         step_delay: 0.05,
-        ..Options::default()
+        ..plain()
     })
     .await;
     let client = Client::new(&emulator);

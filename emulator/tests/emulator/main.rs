@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod agent;
+#[cfg(unix)]
+mod browser;
 mod checklist;
 mod errors;
 mod faults;

@@ -19,7 +19,7 @@ fn fast(scenario: Option<Scenario>) -> Options {
     Options {
         clock: Clock::Fast,
         scenario,
-        ..Options::default()
+        ..plain()
     }
 }
 

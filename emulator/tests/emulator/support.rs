@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 client of its own, so that the tests see what is on the wire.
 
 use serde_json::{Value, json};
-use sessionwire_emulator::{Emulator, Fault, Options, Scenario};
+use sessionwire_emulator::{Browser, Emulator, Fault, Options, Scenario};
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
@@ -34,11 +34,19 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
     .await
 }
 
-/// Options for tests: no waiting between the agent's steps.
+/// Options for tests: the same on every machine, whether it has a Chromium or not.
+pub(crate) fn plain() -> Options {
+    Options {
+        browser: Browser::Builtin,
+        ..Options::default()
+    }
+}
+
+/// The same without waiting between the agent's steps.
 pub(crate) fn quick() -> Options {
     Options {
         step_delay: 0.0,
-        ..Options::default()
+        ..plain()
     }
 }
 

@@ -22,9 +22,10 @@ pub async fn emulator() -> Emulator {
     emulator_with(json!({})).await
 }
 
-/// An emulator with some options set.
+/// An emulator with some options set: the same on every machine, whether it has a Chromium or not.
 pub async fn emulator_with(mut options: Value) -> Emulator {
     options["step_delay"] = json!(0.0);
+    options["browser"] = json!("builtin");
     let options: Options = serde_json::from_value(options).expect("the options are known");
     Emulator::start(options).await.expect("a free port")
 }

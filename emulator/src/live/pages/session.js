@@ -32,6 +32,7 @@ function take({ session, question, entries }) {
   }
   show(at("title"), session.title);
   show(at("url"), session.url);
+  show(at("browser"), session.url && (session.browser === "chromium" ? "in Chromium" : "in the built-in page view"));
   at("picture").alt = session.url ? `The browser shows ${session.title}` : "The browser shows no page";
   show(at("question-text"), question);
   at("question").hidden = question === null;
