@@ -32,7 +32,10 @@
 //! - Cancelling adds a `LOG` message and event, then streams end.
 //! - A key is a user: it sees its own sessions and snapshots only. `restore_default_environment_from_user_id` accepts any
 //!   user id and restores the default environment of the key that asks, since the API never tells a user id.
-//! - A task of a script or of one's own agent with a `start_url` shows that address in the browser without fetching it.
+//! - A task of a script or of one's own agent with a `start_url` shows that address in the browser without fetching it;
+//!   a Chromium opens it when somebody looks.
+//! - `save_snapshot_mode` `memory` and `filesystem` save the same: the page, and the profile of a Chromium.
+//! - The session object has a field of its own: `browser`, `chromium` or `builtin`.
 //! - On a fast clock ([`Clock::Fast`]) each session has its own time, which moves with its agent's waits alone.
 //! - A request for a host that is neither `localhost` nor an address is refused (421), so that no web page reaches the
 //!   emulator by a name of its own; with [`Options::allow_remote`] every name is fine.

@@ -358,3 +358,43 @@ fn it_leaves_no_file_behind() {
         "the test looks at the right folder"
     );
 }
+
+#[test]
+fn the_browser_is_chosen_and_named() {
+    let told = |args: &[&str]| {
+        let mut running = Running::start(program(args));
+        let line: Value = serde_json::from_str(&running.read_until("url")).unwrap();
+        line["browser"].clone()
+    };
+    assert_eq!(told(&["emulator", "--json"]), "builtin");
+    assert_eq!(
+        told(&["emulator", "--json", "--browser", "builtin"]),
+        "builtin"
+    );
+    let done = Running::start(program(&["emulator", "--browser", "chromium"])).finish();
+    assert_eq!(done.status, 2);
+    assert!(
+        done.stderr.contains("SESSIONWIRE_CHROMIUM is empty")
+            && done.stderr.contains("Install Chromium"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn a_chromium_that_does_not_start_is_reported() {
+    let mut command = program(&["emulator", "--json"]);
+    // It takes no argument that Chromium takes.
+    command.env("SESSIONWIRE_CHROMIUM", "false");
+    let mut running = Running::start(command);
+    let line: Value = serde_json::from_str(&running.read_until("url")).unwrap();
+    let text = |name: &str| line[name].as_str().unwrap().to_owned();
+    assert_eq!(text("browser"), "chromium");
+    let (url, key) = (text("url"), text("api_key"));
+    let page = crate::support::serve("<title>Shop</title>");
+    let done = run(&url, &key, &["run", &format!("Look at {page}")]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    running.wait_for_stderr("warn: the built-in page view serves the session");
+    running.wait_for_stderr("reason=Chromium ended unexpectedly");
+}
