@@ -1,4 +1,4 @@
-//! What the emulator reports while it runs, as lines on standard error.
+//! What the emulator reports of its browsers, as lines on standard error. Requests are logged apart, without keys.
 
 use std::fmt::{Debug, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::output::note;
 
-/// Prints the emulator's warnings from now on, and with `verbose` its other reports.
+/// Prints the warnings from now on, and with `verbose` the other reports.
 pub(crate) fn start(verbose: bool) {
     let level = if verbose { Level::INFO } else { Level::WARN };
     let log = Log {
@@ -29,7 +29,9 @@ impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event()
             && *metadata.level() <= self.level
-            && metadata.target().starts_with("sessionwire_emulator")
+            && metadata
+                .target()
+                .starts_with("sessionwire_emulator::browser")
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
