@@ -117,10 +117,10 @@ Examples:
 A fault is an endpoint, then what happens there: `events cut_after=1`. With the same names it can be
 JSON: {\"on\": \"events\", \"cut_after\": 1}. It strikes one request, or as many as times=N says (0: for ever).
 Endpoints: create, list, get, delete, delete_all, message, status, messages, events, pause, resume,
-cancel, navigate, screenshot, models, * (all).
+cancel, navigate, screenshot, models; Raccoon's start_turn, rename, upload, socket; * (all).
 Actions: delay=S, status=N (headers={..} body=..), limit=429 or 503, redirect=URL, reset, hang, after,
 deleted=false, late_status=N, split=BYTES, split_delay=S, cut_after_bytes=N, close_after_bytes=N,
-end_after_bytes=N; for events: cut_after=N, close_after=N, end_after=N, silence_after=N, silence,
+end_after_bytes=N; for events and socket: cut_after=N, close_after=N, end_after=N, silence_after=N, silence,
 heartbeat_only, no_heartbeats, duplicate, reorder=N, omit_ids, drop_ids=[..], replay_done, insert=\"..\",
 oversize=BYTES, insert_after=N. The emulator's README says what each does.";
 

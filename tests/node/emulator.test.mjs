@@ -3,11 +3,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
 import { ConfigError, Emulator, InvalidRequestError } from "sessionwire";
-import { root, until, using } from "./helpers.mjs";
+import { node, root, until, using } from "./helpers.mjs";
 
 /** An emulator for a piece of work. */
 async function emulating(options, work) {
@@ -175,4 +177,25 @@ test("other machines are kept out unless it is said", async () => {
     assert.deepEqual(await client.sessions.list(), []);
     await client.close();
   });
+});
+
+test("the manual's scenario runs as data and from a file", async () => {
+  const manual = readFileSync(`${root}emulator/README.md`, "utf8");
+  // Below the repository, so that `sessionwire` is found.
+  const folder = await mkdtemp(join(root, "dist/example-"));
+  try {
+    for (const [name, file] of [
+      ["mug.yaml", "mug.yaml"],
+      ["node", "example.mjs"],
+    ]) {
+      const [, block] = new RegExp(`<!-- example: ${name} -->\n\`\`\`\\w+\n([^]*?)\`\`\``).exec(
+        manual,
+      );
+      await writeFile(join(folder, file), block);
+    }
+    const done = await node(["example.mjs"], { cwd: folder, timeout: 60_000 });
+    assert.deepEqual([done.stdout, done.stderr], ["A blue mug\nA blue mug\n", ""]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

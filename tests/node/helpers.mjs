@@ -42,11 +42,11 @@ export async function using(resource, work) {
 }
 
 /** Runs Node with these arguments; gives exit code, output and the time it took. */
-export async function node(args, { env = {}, timeout = 20_000, input } = {}) {
+export async function node(args, { env = {}, timeout = 20_000, input, cwd = root } = {}) {
   const { AGI_API_KEY: _, AGI_BASE_URL: __, ...rest } = process.env;
   const start = performance.now();
   const child = spawn(process.execPath, args, {
-    cwd: root,
+    cwd,
     env: { ...rest, ...env },
     timeout,
     killSignal: "SIGKILL",

@@ -84,6 +84,7 @@ def check_wheel(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "-abi3-" in wheel.name, wheel.name
     assert "sessionwire/py.typed" in names, "py.typed is missing"
+    assert "sessionwire/scenario.schema.json" in names, "the scenario schema is missing"
     metadata = next(name for name in names if name.endswith("METADATA"))
     text = zipfile.ZipFile(wheel).read(metadata).decode()
     assert not re.search(r"^Requires-Dist: (?!.*extra ==)", text, re.MULTILINE), (
@@ -126,6 +127,8 @@ def npm_package(tarball: Path, folder: Path) -> None:
         " console.log(esm.Agi === require('sessionwire').Agi ? 'one class' : 'two classes'); });"
     )
     run(["node", "same.cjs"], folder, expect="one class")
+    schema = "console.log(require('sessionwire/scenario.schema.json').$schema)"
+    run(["node", "-e", schema], folder, expect="json-schema.org")
     print(f"{tarball.name}: {tarball.stat().st_size / 1e6:.2f} MB; quickstarts run")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -20,9 +21,8 @@ from sessionwire import ConfigError, Emulator, InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FAULTS = json.loads(
-    (Path(__file__).parents[1] / "contract" / "scenarios" / "faults.json").read_text()
-)
+ROOT = Path(__file__).parents[2]
+FAULTS = json.loads((ROOT / "tests" / "contract" / "scenarios" / "faults.json").read_text())
 
 
 @pytest.mark.parametrize("case", FAULTS["cases"], ids=lambda case: case["text"])
@@ -223,3 +223,14 @@ def test_other_machines_are_kept_out_unless_it_is_said() -> None:
         emulator.agi() as client,
     ):
         assert client.sessions.list() == []
+
+
+def test_the_manuals_scenario_runs_as_data_and_from_a_file(tmp_path: Path) -> None:
+    manual = (ROOT / "emulator" / "README.md").read_text()
+    for name, file in (("mug.yaml", "mug.yaml"), ("python", "example.py")):
+        [block] = re.findall(rf"<!-- example: {name} -->\n```\w+\n(.*?)```", manual, re.DOTALL)
+        (tmp_path / file).write_text(block)
+    done = subprocess.run(
+        [sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("A blue mug\n" * 2, "")

@@ -143,6 +143,11 @@ export interface Fault {
     | "navigate"
     | "screenshot"
     | "models"
+    | "start_turn"
+    | "rename"
+    | "upload"
+    | "socket"
+    | "abort_turn"
     | "*";
   /** How many requests it strikes; 0: for ever. Default: 1. */
   times?: number;
@@ -218,6 +223,19 @@ export interface Fault {
   oversize?: number;
   /** Stream: `insert` and `oversize` come after that many events. Default: 0. */
   insert_after?: number;
+
+  /** WebSocket: the close code of `end_after`. Default: 1000. */
+  close_code?: number;
+  /** WebSocket: the reason beside `close_code`. */
+  close_reason?: string;
+  /** WebSocket: messages come in fragments of that many bytes. */
+  fragment?: number;
+  /** WebSocket: there is no `ack`. */
+  no_ack?: boolean;
+  /** WebSocket: events come as binary messages. */
+  binary?: boolean;
+  /** WebSocket: what the client sends has no effect. */
+  ignore_frames?: boolean;
 }
 
 /** An attempt to deliver a webhook, as it ended. */

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use serde_json::{Value, json};
-use sessionwire_emulator::{Clock, Options, SCENARIO_SCHEMA, Scenario};
+use sessionwire_emulator::{Clock, Match, Options, SCENARIO_SCHEMA, Scenario, ScriptedTask, Step};
 use std::path::PathBuf;
 
 fn shared(name: &str) -> PathBuf {
@@ -351,7 +351,31 @@ fn the_documented_examples_are_scenarios() {
             Scenario::from_text(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         }
     }
-    assert_eq!(found, ["json", "yaml", "yaml", "yaml"]);
+    assert_eq!(found, ["json", "yaml", "yaml", "yaml", "yaml"]);
+}
+
+#[test]
+fn a_scenario_is_the_same_as_data_and_from_a_file() {
+    let readme = include_str!("../../README.md");
+    let (_, file) = readme
+        .split_once("<!-- example: mug.yaml -->\n```yaml\n")
+        .unwrap();
+    let file = file.split("```").next().unwrap();
+    let data = Scenario {
+        tasks: vec![ScriptedTask {
+            matches: Some(Match::Contains("mug".into())),
+            steps: vec![
+                Step::Question {
+                    text: "Which colour?".into(),
+                    answers: vec![],
+                },
+                Step::Done("A {answer} mug".into()),
+            ],
+            ..ScriptedTask::default()
+        }],
+        ..Scenario::default()
+    };
+    assert_eq!(Scenario::from_text(file).unwrap(), data);
 }
 
 #[test]
