@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import multiprocessing
 import os
 import pickle
 import signal
@@ -207,6 +208,51 @@ def test_g11_fork(emulator: Emulator, client: Agi) -> None:
         assert task.status() == "running"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_g11_fork_while_calls_and_streams_are_under_way(emulator: Emulator, client: Agi) -> None:
+    emulator.scenario(script(thoughts(1), {"question": "Go on?"}, thoughts(1), {"done": "ok"}))
+    results: list[str] = []
+    asked, go_on = threading.Semaphore(0), threading.Event()
+
+    def answer(question: object) -> str:
+        asked.release()
+        assert go_on.wait(30)
+        return "yes"
+
+    def work() -> None:
+        results.append(client.run_task("Count", on_question=answer).text)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        asked.acquire()
+    for _ in range(5):
+        assert in_child(lambda: client.sessions.list()) == 0
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    # The parent noticed nothing.
+    assert results == ["ok"] * 4
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_g11_a_pool_of_processes(emulator: Emulator, method: str) -> None:
+    emulator.scenario(script(thoughts(3), {"done": "ok"}))
+    with emulator.agi() as client:
+        client.sessions.list()
+        context = multiprocessing.get_context(method)
+        with context.Pool(2) as pool:
+            assert pool.map(run_one, [client] * 4) == ["ok"] * 4
+    assert emulator.session_count == 0
+
+
+def run_one(client: Agi) -> str:
+    return client.run_task("Count", timeout=60).text
+
+
 def assert_in_child(call: Callable[[], object]) -> None:
     assert in_child(call) == 0
 
@@ -334,6 +380,59 @@ def test_trio(emulator: Emulator) -> None:
             assert emulator.session_count == 0
 
     trio.run(main)
+
+
+def test_g11_every_loop_at_once(emulator: Emulator) -> None:
+    import trio
+    import uvloop
+
+    emulator.scenario(script(thoughts(3), {"delay": 0.02}, {"done": "ok"}))
+    client = emulator.async_agi()
+    failures: list[BaseException] = []
+
+    async def three() -> None:
+        for _ in range(3):
+            await quick(client)
+
+    def in_uvloop() -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(three())
+
+    def noted(run: Callable[[], object]) -> None:
+        try:
+            run()
+        except BaseException as error:
+            failures.append(error)
+
+    loops = [lambda: asyncio.run(three()), in_uvloop, lambda: trio.run(three)]
+    threads = [threading.Thread(target=noted, args=[run]) for run in loops * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert emulator.session_count == 0
+
+
+def test_g06_a_cancelled_wait_loses_no_event_in_uvloop(emulator: Emulator) -> None:
+    import uvloop
+
+    emulator.scenario(script({"delay": 0.05}, thoughts(5), {"done": "ok"}))
+
+    async def main() -> None:
+        async with emulator.async_agi() as client, client.sessions.create() as session:
+            await session.send_message("Count")
+            async with session.events() as stream:
+                first = asyncio.create_task(anext(stream))
+                await asyncio.sleep(0)
+                first.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await first
+                ids = [event.id async for event in stream]
+                assert ids == [2, 3, 4, 5, 6, 7]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
 
 
 def test_without_a_loop(emulator: Emulator) -> None:
