@@ -103,6 +103,64 @@ test("g11 a worker can be terminated while a call and a stream are pending", asy
   await client.close();
 });
 
+test("g11 many workers run tasks at once, beside this thread", async () => {
+  const code = `
+    const { parentPort } = require("node:worker_threads");
+    const { Agi } = require("sessionwire");
+    (async () => {
+      const client = new Agi();
+      const texts = [];
+      for (let n = 0; n < 3; n += 1) {
+        const ids = [];
+        const result = await client.runTask("go", { onEvent: (event) => ids.push(event.id) });
+        texts.push(result.text + ids);
+      }
+      await client.close();
+      parentPort.postMessage(texts);
+    })();
+  `;
+  const sessions = emulator.sessionCount;
+  const workers = Array.from(
+    { length: 6 },
+    () => new Worker(code, { eval: true, env: { ...process.env, ...env } }),
+  );
+  const ended = workers.map((worker) => once(worker, "exit"));
+  const client = emulator.agi();
+  const own = client.runTask("go");
+  for (const [texts] of await Promise.all(workers.map((worker) => once(worker, "message")))) {
+    assert.deepEqual(texts, ["fine2,3", "fine2,3", "fine2,3"]);
+  }
+  assert.equal((await own).text, "fine");
+  // With nothing open a worker ends by itself.
+  assert.deepEqual(await Promise.all(ended), Array(6).fill([0]));
+  await client.close();
+  assert.equal(emulator.sessionCount, sessions);
+});
+
+test("g11 a worker that exits in the middle of everything leaves this thread alone", async () => {
+  const before = emulator.openStreams;
+  const worker = new Worker(
+    `
+    const { Agi } = require("sessionwire");
+    (async () => {
+      const client = new Agi();
+      const session = await client.sessions.create();
+      const task = await session.startTask("for ever");
+      for await (const _ of task) break;
+      session.events().next();
+      client.sessions.list();
+      process.exit(7);
+    })();
+    `,
+    { eval: true, env: { ...process.env, ...env } },
+  );
+  assert.deepEqual(await once(worker, "exit"), [7]);
+  await until(() => emulator.openStreams === before);
+  const client = emulator.agi();
+  assert.equal((await client.runTask("go")).text, "fine");
+  await client.close();
+});
+
 test("g11 a worker's own environment counts", async () => {
   const worker = new Worker(
     `
