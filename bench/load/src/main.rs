@@ -1,5 +1,6 @@
 //! Load server of the benchmark, and the self-check that shows how fast it is.
 //!
+//! `emulator` starts `sessionwire emulator` and measures what it carries.
 //! `serve` answers on a free loopback port, prints that address and ends when its standard input ends, so that it
 //! never outlives the runner. `sink` reads one stream over a raw socket, checks it and prints the speed;
 //! `ping` does the same for small requests.
@@ -13,8 +14,10 @@
 )]
 
 mod answers;
+mod capacity;
 mod events;
 mod http;
+mod process;
 mod server;
 mod sink;
 
@@ -25,6 +28,7 @@ const USAGE: &str = "usage:
   sessionwire-bench-load serve [PORT]
   sessionwire-bench-load sink ADDRESS SESSION_ID
   sessionwire-bench-load ping ADDRESS REQUESTS
+  sessionwire-bench-load emulator [PROGRAM] [--streams N] [--seconds N] [--flood N]
 
 SESSION_ID says what the stream holds: n<events>-s<bytes of data>-<each|packed|p<events per second>>,
 for example n100000-s120-each.";
@@ -37,8 +41,34 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["serve", port] => server::run(port.parse()?),
         ["sink", address, session_id] => say(&sink::stream(address, session_id)?),
         ["ping", address, requests] => say(&sink::requests(address, requests.parse()?)?),
+        ["emulator", rest @ ..] => {
+            let (program, load) = capacity(rest)?;
+            say(&capacity::run(&program, load)?)
+        }
         _ => Err(USAGE.into()),
     }
+}
+
+/// The emulator's program, and what is asked of it.
+fn capacity(words: &[&str]) -> Result<(String, capacity::Load), Box<dyn Error>> {
+    let mut load = capacity::Load {
+        streams: 1000,
+        seconds: 30,
+        flood: 1_000_000,
+    };
+    let (mut program, mut words) = (None, words.iter());
+    while let Some(word) = words.next() {
+        let mut number = || words.next().ok_or(USAGE);
+        match *word {
+            "--streams" => load.streams = number()?.parse()?,
+            "--seconds" => load.seconds = number()?.parse()?,
+            "--flood" => load.flood = number()?.parse()?,
+            name if name.starts_with('-') || program.is_some() => return Err(USAGE.into()),
+            name => program = Some(name.to_owned()),
+        }
+    }
+    let program = program.map_or_else(capacity::default_program, Ok)?;
+    Ok((program, load))
 }
 
 /// Prints one line and flushes it: the runner reads it through a pipe.
