@@ -134,9 +134,12 @@ for (const { id, before = [], call: name, args = {}, client: options, faults, ex
 )) {
   test(id, async () => {
     const emulator = await Emulator.start({ scenario: busy });
-    const client = emulator.agi(milliseconds(options, "timeout"));
+    // The client of a case may have little patience.
+    const patient = emulator.agi();
+    const { sessionId } = await patient.sessions.create();
+    const client = patient.withOptions(milliseconds(options, "timeout"));
     try {
-      const session = await client.sessions.create();
+      const session = client.sessions.attach(sessionId);
       emulator.clearRequests();
       for (const earlier of before) await call(earlier, {}, client, session);
       for (const fault of faults) emulator.fail(fault);

@@ -119,9 +119,11 @@ BUSY: dict[str, Any] = {"tasks": [{"steps": [{"delay": 3600}], "once": False}]}
 def test_requests(case: dict[str, Any]) -> None:
     with (
         Emulator(scenario=BUSY, step_delay=0.0) as emulator,
-        emulator.agi(**case.get("client", {})) as client,
+        # The client of a case may have little patience.
+        emulator.agi() as patient,
+        patient.with_options(**case.get("client", {})) as client,
     ):
-        session = client.sessions.create()
+        session = client.sessions.attach(patient.sessions.create().session_id)
         emulator.clear_requests()
         for name in case.get("before", []):
             call(name, {}, client, session)
@@ -141,9 +143,10 @@ def test_requests_async(case: dict[str, Any]) -> None:
     async def main() -> None:
         async with (
             Emulator(scenario=BUSY, step_delay=0.0) as emulator,
-            emulator.async_agi(**case.get("client", {})) as client,
+            emulator.async_agi() as patient,
+            patient.with_options(**case.get("client", {})) as client,
         ):
-            session = await client.sessions.create()
+            session = client.sessions.attach((await patient.sessions.create()).session_id)
             emulator.clear_requests()
             for name in case.get("before", []):
                 await async_call(name, {}, client, session)

@@ -110,7 +110,7 @@ impl Live {
             Scope::Session => 0,
             Scope::Task(progress) => progress.baseline(),
         };
-        let resume = Resume::new(baseline);
+        let resume = position(baseline, &options);
         Self {
             client,
             session_id,
@@ -149,7 +149,7 @@ impl Live {
             // Without it a reconnect could not tell old events from new ones.
             let known = self.messages(0).await?;
             let newest = known.messages.last().map_or(0, |message| message.id);
-            self.resume = Resume::new(newest);
+            self.resume = position(newest, &self.options);
         }
         loop {
             self.progress = false;
@@ -252,6 +252,7 @@ impl Live {
         self.decoder = Decoder::new();
         let idle = validate::duration("idle_timeout", self.options.idle_timeout)?;
         let mut silent_after = Instant::now() + idle;
+        let mut look_after = silent_after;
         loop {
             let chunk = match tokio::time::timeout_at(silent_after, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
@@ -260,6 +261,7 @@ impl Live {
                 Err(_) => return Ok(End::Connection(Lost::Broken(self.silent()))),
             };
             let (events, end) = self.decode_ready(chunk, &mut response).await;
+            let heartbeats = self.heartbeats_arrived();
             if let Some(end) = self.hand_over().await? {
                 return Ok(end);
             }
@@ -270,7 +272,33 @@ impl Live {
                 // Also where the consumer was slow: nobody was reading then.
                 silent_after = Instant::now() + idle;
             }
+            if events > heartbeats {
+                look_after = silent_after;
+            } else if Instant::now() >= look_after {
+                // Alive, but is it speaking? The messages tell.
+                look_after = silent_after;
+                if let Some(end) = self.look_beside().await? {
+                    return Ok(end);
+                }
+            }
         }
+    }
+
+    /// Delivers what the messages hold beyond a stream that brings heartbeats
+    /// only, and says whether the task is over.
+    async fn look_beside(&mut self) -> Result<Option<End>> {
+        let Ok(seen) = self.messages(self.resume.high()).await else {
+            return Ok(None);
+        };
+        let finished = is_terminal(&seen.status);
+        if let Some(end) = self.deliver_messages(seen).await? {
+            return Ok(Some(end));
+        }
+        if !finished || matches!(self.scope, Scope::Session) {
+            return Ok(None);
+        }
+        self.quiet += 1;
+        Ok((self.quiet >= QUIET_LOOKS).then_some(End::WithoutResult))
     }
 
     /// Decodes a chunk and those that are there already into the batch. Gives
@@ -320,9 +348,16 @@ impl Live {
         }
     }
 
+    fn heartbeats_arrived(&self) -> usize {
+        let heartbeats = self.batch.iter();
+        heartbeats
+            .filter(|event| *event.event_type() == EventType::Heartbeat)
+            .count()
+    }
+
     /// Gives the batch to the consumer, less what it has or does not want.
     async fn hand_over(&mut self) -> Result<Option<End>> {
-        let arrived = std::mem::take(&mut self.batch);
+        let arrived = in_order(std::mem::take(&mut self.batch));
         let mut ready = Vec::with_capacity(arrived.len());
         let mut outcome = Ok(None);
         for event in arrived {
@@ -364,7 +399,14 @@ impl Live {
                 Step::Drop => return Ok(None),
                 Step::LookUp { after } => {
                     if let Err(error) = self.look_up(after, upcoming).await {
-                        return self.unread(error).map(Some);
+                        match self.unread(error) {
+                            // Refused, not failed. On the first connection a
+                            // gap need not be a loss: the stream tells more.
+                            Err(_) if self.resume.connections() <= 1 => {
+                                self.resume.looked_up([], upcoming - 1);
+                            }
+                            lost => return lost.map(Some),
+                        }
                     }
                 }
                 Step::Deliver => {
@@ -567,6 +609,32 @@ impl Live {
             _ => Duration::from_millis(250),
         }
     }
+}
+
+/// The position after `baseline`. A stream of some types only has gaps by
+/// nature.
+fn position(baseline: i64, options: &EventOptions) -> Resume {
+    match options.event_types {
+        None => Resume::new(baseline).checking_first_gaps(),
+        Some(_) => Resume::new(baseline),
+    }
+}
+
+/// Puts events that arrived together into the order of their ids. Those
+/// without an id keep their places.
+fn in_order(events: Vec<Event>) -> Vec<Event> {
+    if events.iter().filter_map(Event::id).is_sorted() {
+        return events;
+    }
+    let places: Vec<bool> = events.iter().map(|event| event.id().is_some()).collect();
+    let (mut numbered, rest): (Vec<_>, Vec<_>) =
+        events.into_iter().partition(|event| event.id().is_some());
+    numbered.sort_by_key(Event::id);
+    let (mut numbered, mut rest) = (numbered.into_iter(), rest.into_iter());
+    places
+        .into_iter()
+        .filter_map(|has_id| if has_id { numbered.next() } else { rest.next() })
+        .collect()
 }
 
 /// The next chunk if it is there already.

@@ -15,6 +15,11 @@ use crate::transport::retry::backoff;
 const REMEMBERED: usize = 256;
 /// How many ranges of ids that never came are remembered.
 const MAX_GAPS: usize = 1024;
+/// How many look-ups in a row may find nothing before some gaps of a first
+/// connection pass: a service whose ids just have gaps is not asked each time.
+const FREE_LOOK_UPS: u32 = 8;
+/// Most gaps that pass between two look-ups, as a power of two.
+const MOST_PASSES: u32 = 10;
 
 /// What to do with an event that arrived.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +31,7 @@ pub enum Step {
     /// Ids are missing before it: read the messages after this id, hand them
     /// to [`Resume::looked_up`], and ask again.
     LookUp {
-        /// The highest id delivered.
+        /// The highest id before the oldest gap in question.
         after: i64,
     },
 }
@@ -34,7 +39,9 @@ pub enum Step {
 /// The position in a session's events.
 #[derive(Debug)]
 pub struct Resume {
-    /// The highest id delivered, or the id before the first one of interest.
+    /// The id before the first one of interest.
+    start: i64,
+    /// The highest id delivered, or `start`.
     high: i64,
     /// Ids below `high` that never came, oldest first.
     gaps: VecDeque<RangeInclusive<i64>>,
@@ -44,22 +51,55 @@ pub struct Resume {
     looked_up_to: i64,
     /// Looked up, and not delivered yet.
     found: BTreeMap<i64, Event>,
+    first_gaps: FirstGaps,
     recent: VecDeque<u64>,
     recent_set: HashSet<u64>,
+}
+
+/// What is done about gaps on the first connection.
+#[derive(Debug)]
+enum FirstGaps {
+    /// Ids just have gaps.
+    Natural,
+    /// A gap may be a loss.
+    Checked(GapChecks),
+}
+
+/// Which gaps of a first connection were looked up.
+#[derive(Debug, Default)]
+struct GapChecks {
+    /// The id before the oldest gap that passed without a look.
+    unchecked_after: Option<i64>,
+    /// The id that asked for the look-up that is under way.
+    asking: Option<i64>,
+    /// Look-ups in a row that found nothing.
+    fruitless: u32,
+    /// Gaps that pass before the next look-up.
+    passes: u32,
 }
 
 impl Resume {
     /// A position after `baseline`: everything up to that id is old.
     pub fn new(baseline: i64) -> Self {
         Self {
+            start: baseline,
             high: baseline,
             gaps: VecDeque::new(),
             connections: 0,
             looked_up_to: baseline,
             found: BTreeMap::new(),
+            first_gaps: FirstGaps::Natural,
             recent: VecDeque::new(),
             recent_set: HashSet::new(),
         }
+    }
+
+    /// The same for a service whose ids hardly have gaps: those of the first
+    /// connection are looked up too. Where that finds nothing time after time
+    /// some pass at first; they are looked up before the end of a task.
+    pub fn checking_first_gaps(mut self) -> Self {
+        self.first_gaps = FirstGaps::Checked(GapChecks::default());
+        self
     }
 
     /// The highest id delivered.
@@ -80,12 +120,12 @@ impl Resume {
     /// Decides about an event. After [`Step::Deliver`] it counts as delivered.
     pub fn admit(&mut self, event: &Event) -> Step {
         match event.id() {
-            Some(id) => self.admit_id(id),
+            Some(id) => self.admit_id(id, event.is_terminal()),
             None => self.admit_unnumbered(event.fingerprint()),
         }
     }
 
-    fn admit_id(&mut self, id: i64) -> Step {
+    fn admit_id(&mut self, id: i64, terminal: bool) -> Step {
         if id <= self.high {
             return if self.take_from_gap(id) {
                 Step::Deliver
@@ -93,10 +133,16 @@ impl Resume {
                 Step::Drop
             };
         }
-        let jump = id > self.high.saturating_add(1);
-        let reconnected = self.connections > 1;
-        if jump && reconnected && self.looked_up_to < id - 1 {
+        let gap = id > self.high.saturating_add(1) && self.looked_up_to < id - 1;
+        if gap && self.connections > 1 {
             return Step::LookUp { after: self.high };
+        }
+        // The message that starts a task has an id and no event.
+        let opening = self.high == self.start && id == self.start.saturating_add(2);
+        if let FirstGaps::Checked(checks) = &mut self.first_gaps
+            && let Some(after) = checks.look_up_before(id, self.high, gap && !opening, terminal)
+        {
+            return Step::LookUp { after };
         }
         self.advance(id);
         self.found.remove(&id);
@@ -122,9 +168,12 @@ impl Resume {
     pub fn looked_up(&mut self, events: impl IntoIterator<Item = Event>, up_to: i64) {
         self.looked_up_to = self.looked_up_to.max(up_to);
         for event in events {
-            if let Some(id) = event.id().filter(|id| *id > self.high) {
+            if let Some(id) = event.id().filter(|id| *id > self.high || self.is_gap(*id)) {
                 self.found.insert(id, event);
             }
+        }
+        if let FirstGaps::Checked(checks) = &mut self.first_gaps {
+            checks.looked_up(self.found.keys().next().copied());
         }
     }
 
@@ -140,6 +189,9 @@ impl Resume {
                 self.advance(found);
                 return Some(event);
             }
+            if self.take_from_gap(found) {
+                return Some(event);
+            }
         }
     }
 
@@ -151,6 +203,10 @@ impl Resume {
             }
         }
         self.high = id;
+    }
+
+    fn is_gap(&self, id: i64) -> bool {
+        self.gaps.iter().any(|gap| gap.contains(&id))
     }
 
     /// Whether this id never came; it is no gap from now on. An event that
@@ -169,6 +225,44 @@ impl Resume {
             }
         }
         true
+    }
+}
+
+impl GapChecks {
+    /// Whether to look before `id` is delivered, and after which id. `gap`:
+    /// there is a new one between `high` and `id`. `terminal`: it is the last
+    /// chance.
+    fn look_up_before(&mut self, id: i64, high: i64, gap: bool, terminal: bool) -> Option<i64> {
+        let look = match (gap, terminal) {
+            (true, true) => true,
+            (true, false) => self.passes == 0,
+            (false, true) => self.unchecked_after.is_some(),
+            (false, false) => false,
+        };
+        if look {
+            self.asking = Some(id);
+            return Some(self.unchecked_after.unwrap_or(high));
+        }
+        if gap {
+            self.passes -= 1;
+            self.unchecked_after.get_or_insert(high);
+        }
+        None
+    }
+
+    /// Takes note of a look-up; `lowest` is the lowest id that it found.
+    fn looked_up(&mut self, lowest: Option<i64>) {
+        let Some(asking) = self.asking.take() else {
+            return;
+        };
+        self.unchecked_after = None;
+        if lowest.is_some_and(|lowest| lowest < asking) {
+            self.fruitless = 0;
+        } else {
+            self.fruitless = self.fruitless.saturating_add(1);
+        }
+        let beyond = self.fruitless.saturating_sub(FREE_LOOK_UPS);
+        self.passes = (1 << beyond.min(MOST_PASSES)) - 1;
     }
 }
 

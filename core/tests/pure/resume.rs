@@ -8,8 +8,9 @@
 //! - a first connection that mixes up its events: exactly once, each as soon
 //!   as it comes.
 //!
-//! What it does not cover: an event that the first connection leaves out is not
-//! missed before a later connection brings it, because holes are normal there.
+//! Where ids just have gaps, an event that the first connection leaves out is not
+//! missed before a later connection brings it; where they hardly have any, it
+//! is looked up.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -52,6 +53,55 @@ fn a_jump_on_the_first_connection_is_normal() {
     let mut resume = after(0, 1);
     assert_eq!(resume.admit(&numbered(2)), Step::Deliver);
     assert_eq!(resume.admit(&numbered(50)), Step::Deliver);
+}
+
+#[test]
+fn a_jump_on_the_first_connection_is_looked_up_where_ids_hardly_have_gaps() {
+    let mut resume = Resume::new(10).checking_first_gaps();
+    resume.connected();
+    // 11 is the message that started the task.
+    assert_eq!(resume.admit(&numbered(12)), Step::Deliver);
+    assert_eq!(resume.admit(&numbered(15)), Step::LookUp { after: 12 });
+    resume.looked_up([numbered(13), numbered(15)], 15);
+    assert_eq!(
+        resume.next_found_before(15).and_then(|event| event.id()),
+        Some(13)
+    );
+    assert!(resume.next_found_before(15).is_none());
+    assert_eq!(resume.admit(&numbered(15)), Step::Deliver);
+    assert_eq!(resume.admit(&numbered(13)), Step::Drop);
+}
+
+#[test]
+fn gaps_that_are_no_loss_pass_after_a_while_and_are_looked_up_before_the_end() {
+    let mut resume = Resume::new(0).checking_first_gaps();
+    resume.connected();
+    let mut looks = 0;
+    let mut passed = None;
+    for id in (1..2000).step_by(2) {
+        if let Step::LookUp { .. } = resume.admit(&numbered(id)) {
+            looks += 1;
+            resume.looked_up([numbered(id)], id);
+            assert_eq!(resume.admit(&numbered(id)), Step::Deliver);
+            passed = None;
+        } else if id > 1 {
+            passed.get_or_insert(id - 1);
+        }
+    }
+    assert!((9..30).contains(&looks), "{looks} looks at 1,000 gaps");
+    let lost = passed.expect("the last gaps passed");
+    let done = Event::new(EventType::Done, Some(2000), "{}");
+    let Step::LookUp { after } = resume.admit(&done) else {
+        panic!("the end came without a look");
+    };
+    assert!(after < lost);
+    resume.looked_up([numbered(lost), done.clone()], 2000);
+    // Late is better than lost.
+    assert_eq!(
+        resume.next_found_before(2000).and_then(|event| event.id()),
+        Some(lost)
+    );
+    assert_eq!(resume.admit(&done), Step::Deliver);
 }
 
 #[test]

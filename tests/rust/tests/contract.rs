@@ -151,8 +151,14 @@ async fn request(case: Value) {
         &emulator,
         json!([{"steps": [{"delay": 3600}], "once": false}]),
     );
-    let client = client_with(&emulator, case.get("client").cloned().unwrap_or(json!({})));
-    let session = session(&client).await;
+    // The client of a case may have little patience.
+    let patient = client_with(&emulator, json!({}));
+    let created = session(&patient).await;
+    let options = case.get("client").cloned().unwrap_or(json!({}));
+    let client = patient
+        .with_options(serde_json::from_value(options).unwrap())
+        .unwrap();
+    let session = client.sessions().attach(created.id()).unwrap();
     emulator.clear_requests();
     for name in case
         .get("before")
