@@ -16,6 +16,7 @@ mod calls;
 mod cli;
 mod client;
 mod emulator;
+mod log;
 mod stream;
 mod task;
 mod webhooks;

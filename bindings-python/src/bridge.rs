@@ -63,8 +63,10 @@ impl Bridge {
             armed: AtomicBool::new(false),
             wake: wake::Wake::new()?,
         };
+        let signal = Arc::new(signal);
+        crate::log::wake(&signal);
         Ok(Self {
-            signal: Arc::new(signal),
+            signal,
             process: process(),
         })
     }
@@ -80,8 +82,10 @@ impl Bridge {
     }
 
     /// Clears the descriptor and takes the tokens that are ready.
-    fn drain(&self) -> Vec<u64> {
-        self.signal.drain()
+    fn drain(&self, py: Python<'_>) -> Vec<u64> {
+        let tokens = self.signal.drain();
+        crate::log::replay(py);
+        tokens
     }
 }
 

@@ -36,6 +36,7 @@ impl Client {
     /// The core client of the runtime in force: a new one after a fork, since
     /// connections belong to the process that opened them.
     fn live(&self, py: Python<'_>) -> PyResult<(&'static Runtime, agi::Client)> {
+        crate::log::refresh(py);
         let runtime = Runtime::current(py)?;
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = live.get()

@@ -10,6 +10,7 @@ mod emulator;
 mod error;
 mod event;
 mod json;
+mod log;
 mod ops;
 mod runtime;
 mod stream;

@@ -141,7 +141,9 @@ static CLOSING: OnceLock<ThreadId> = OnceLock::new();
 /// says true. Looks at the signals in between: Ctrl-C raises here.
 pub(crate) fn wait(py: Python<'_>, mut ready: impl FnMut(Duration) -> bool + Send) -> PyResult<()> {
     loop {
-        if tick(py, || ready(TICK)) {
+        let is_ready = tick(py, || ready(TICK));
+        crate::log::replay(py);
+        if is_ready {
             return Ok(());
         }
         py.check_signals()?;
@@ -208,6 +210,7 @@ pub(crate) fn shut_down(py: Python<'_>) {
             std::thread::sleep(Duration::from_millis(1));
         }
     });
+    crate::log::replay(py);
 }
 
 /// The end of a wait, where it has one.

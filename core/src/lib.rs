@@ -25,6 +25,7 @@ mod closing;
 mod config;
 mod error;
 mod event;
+pub mod log;
 pub mod raccoon;
 pub mod sse;
 pub mod stream;

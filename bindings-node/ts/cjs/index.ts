@@ -86,6 +86,7 @@ export type {
   TimestampData,
   UserEvent,
 } from "./events.js";
+export { type Logger, setLogger } from "./log.js";
 export {
   type DeleteResult,
   type ExecutionStatus,

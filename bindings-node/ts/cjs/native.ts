@@ -103,6 +103,8 @@ export interface Native {
   Emulator: { start(options: string, wake?: () => void): Promise<NativeEmulator | ErrorInfo> };
   Deduplicator: { ofCapacity(capacity: number): NativeDeduplicator };
   check(params: string): ErrorInfo | null;
+  watchLog(wake: (() => void) | null): void;
+  takeLog(): string;
   parseWebhook(body: string | Uint8Array, eventType?: string): string | ErrorInfo;
   webhookUrl(base: string, secret: string): string | ErrorInfo;
   verifyWebhook(urlOrToken: string, secret: string): boolean;

@@ -176,9 +176,6 @@ impl Client {
             let why = format!("no answer within {} s", limit.as_secs_f64());
             (id, Error::new(ErrorKind::Timeout, why).without_advice())
         }));
-        for (session_id, error) in &failures {
-            tracing::warn!(session_id, %error, "a session could not be deleted; it may go on costing");
-        }
         failures
     }
 

@@ -175,7 +175,11 @@ impl Live {
                 // No task was seen to start: the service may need a moment.
                 wait = wait.max(self.quiet_wait());
             }
-            tracing::debug!(session = %self.session_id, ?wait, after = self.resume.high(), "reconnecting the event stream");
+            let reason = match &lost {
+                Lost::Closed => "the server ended it",
+                Lost::Broken(error) => error.message(),
+            };
+            tracing::debug!(session = %self.session_id, ?wait, after = self.resume.high(), reason, "reconnecting the event stream");
             tokio::time::sleep(wait).await;
         }
     }
@@ -398,6 +402,7 @@ impl Live {
             match self.resume.admit(&event) {
                 Step::Drop => return Ok(None),
                 Step::LookUp { after } => {
+                    tracing::debug!(session = %self.session_id, after, upcoming, "events are missing: looking in the messages");
                     if let Err(error) = self.look_up(after, upcoming).await {
                         match self.unread(error) {
                             // Refused, not failed. On the first connection a

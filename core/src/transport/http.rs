@@ -69,7 +69,8 @@ impl Request {
             Method::GET | Method::HEAD | Method::DELETE | Method::PUT => Effect::Repeatable,
             _ => Effect::Once,
         };
-        let context = format!("{method} {}", url.path());
+        // Somebody may have passed the key where an id belongs.
+        let context = config.api_key.redact(&format!("{method} {}", url.path()));
         Self {
             method,
             url,
@@ -282,7 +283,7 @@ impl Transport {
                     return Err(error.with_attempts(made));
                 }
                 Decision::Wait(wait) => {
-                    tracing::debug!(request = %request.context, attempt = made, ?wait, "retrying");
+                    tracing::debug!(request = %request.context, attempt = made, ?wait, reason = failed.error.message(), "retrying");
                     tokio::time::sleep(wait).await;
                 }
             }
@@ -293,9 +294,13 @@ impl Transport {
     /// deadline, no deadline for the body.
     pub(crate) async fn open(&self, request: &Request) -> Result<reqwest::Response> {
         let limit = self.config.timeout;
+        let started = Instant::now();
         let opened = async {
             let response = self.head(request).await?;
-            self.check(request, response).await
+            let opened = self.check(request, response).await;
+            let status = opened.as_ref().map(|response| response.status().as_u16());
+            self.note(request, 1, started, status);
+            opened
         };
         match tokio::time::timeout(limit, opened).await {
             Ok(opened) => opened.map_err(|failed| failed.error),
@@ -335,6 +340,51 @@ impl Transport {
 
     async fn attempt(&self, request: &Request, made: u32) -> Result<Answer, Failed> {
         let started = Instant::now();
+        let answer = self.answer(request).await;
+        let status = answer.as_ref().map(|answer| answer.status);
+        self.note(request, made, started, status);
+        answer
+    }
+
+    /// Logs one attempt: with its status, or with why there is none.
+    fn note(
+        &self,
+        request: &Request,
+        attempt: u32,
+        started: Instant,
+        status: std::result::Result<u16, &Failed>,
+    ) {
+        let error = status.err().map(|failed| &failed.error);
+        tracing::debug!(
+            method = %request.method,
+            url = %self.shown(&request.url),
+            status = status.ok().or_else(|| error.and_then(Error::status_code)),
+            duration = ?started.elapsed(),
+            attempt,
+            error = error.map(Error::message),
+            "request"
+        );
+    }
+
+    /// An address for the log: without the key, and without the values of query
+    /// parameters that may be another secret.
+    fn shown(&self, url: &Url) -> String {
+        const SECRETS: [&str; 5] = ["key", "token", "secret", "password", "auth"];
+        let mut shown = url.clone();
+        shown.set_query(None);
+        for (number, (name, value)) in url.query_pairs().enumerate() {
+            if number == 0 {
+                shown.set_query(Some(""));
+            }
+            let lower = name.to_ascii_lowercase();
+            let is_secret = SECRETS.iter().any(|part| lower.contains(part));
+            let value = if is_secret { "redacted" } else { &*value };
+            shown.query_pairs_mut().append_pair(&name, value);
+        }
+        self.config.api_key.redact(shown.as_str())
+    }
+
+    async fn answer(&self, request: &Request) -> Result<Answer, Failed> {
         let response = self.head(request).await?;
         let response = self.check(request, response).await?;
         let status = response.status().as_u16();
@@ -343,7 +393,6 @@ impl Transport {
             .bytes()
             .await
             .map_err(|error| self.broken(request, &error))?;
-        tracing::debug!(request = %request.context, attempt = made, status, elapsed = ?started.elapsed(), "answered");
         Ok(Answer {
             status,
             headers,
@@ -515,6 +564,7 @@ impl Transport {
                 if made == 1 { "" } else { "s" }
             ),
         );
+        tracing::debug!(request = %request.context, attempt = made, ?limit, "the time is over");
         self.mark_ambiguous(request, Failure::Broken, error)
     }
 
