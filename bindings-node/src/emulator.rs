@@ -206,3 +206,27 @@ impl Emulator {
         })
     }
 }
+
+/// The scenario of a recording, as JSON; also written to a file, if one is named.
+// Test builds register no exports.
+#[cfg_attr(test, allow(dead_code))]
+#[napi(catch_unwind)]
+pub fn record_scenario(
+    recording: String,
+    secrets: Vec<String>,
+    path: Option<String>,
+) -> Either<String, ErrorInfo> {
+    let recording = match serde_json::from_str::<core::Recording>(&recording) {
+        Ok(recording) => recording,
+        Err(error) => return Either::B(ErrorInfo::unreadable(&error)),
+    };
+    let scenario = core::Scenario::from_recording(&recording, &secrets);
+    if let Some(path) = path
+        && let Err(error) = scenario.write(&path)
+    {
+        return Either::B(ErrorInfo::invalid(format!(
+            "The scenario cannot be saved as {path}: {error}. Name a file that can be written"
+        )));
+    }
+    Either::A(scenario.to_json())
+}

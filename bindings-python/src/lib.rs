@@ -48,7 +48,7 @@ mod _native {
     #[pymodule_export]
     use super::webhooks::{Deduplicator, parse_webhook, verify_webhook, webhook_url};
     #[pymodule_export]
-    use super::{check, cli_main, parse_json};
+    use super::{check, cli_main, parse_json, record_scenario};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
@@ -66,6 +66,23 @@ fn cli_main(py: Python<'_>, args: Vec<String>) -> i32 {
 fn check(py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<()> {
     let input: Check = json::params(params, ErrorKind::InvalidRequest, "The call")?;
     input.run().map_err(|failure| error::to_py(py, &failure))
+}
+
+/// The scenario of a recording, without these secrets; also written to a file, if one is named.
+#[pyfunction]
+fn record_scenario<'py>(
+    py: Python<'py>,
+    recording: &Bound<'py, PyAny>,
+    secrets: Vec<String>,
+    path: Option<std::path::PathBuf>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let recording: sessionwire_emulator::Recording =
+        json::params(recording, ErrorKind::InvalidRequest, "record")?;
+    let scenario = sessionwire_emulator::Scenario::from_recording(&recording, &secrets);
+    if let Some(path) = path {
+        py.detach(|| scenario.write(path))?;
+    }
+    json::parse(py, scenario.to_json().as_bytes())
 }
 
 /// Parses a JSON text; raises ValueError where it is none.

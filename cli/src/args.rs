@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Start a local server that speaks the API: no key, no cost
     Emulator(Emulator),
+    /// Record a session, history included, as a scenario that the emulator plays again
+    Record(Record),
     #[command(flatten)]
     Control(Control),
 }
@@ -169,6 +171,28 @@ pub(crate) enum Browser {
     Auto,
     Builtin,
     Chromium,
+}
+
+const RECORD_HELP: &str = "\
+Examples:
+  sessionwire record 7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69 --output shop.yaml
+  sessionwire emulator --scenario shop.yaml --fast
+
+It follows the session until its task ends, or Ctrl-C. The API key, the address of the live view,
+passwords and tokens in addresses, headers and fields are replaced by [redacted], and so is what
+the file of --secrets holds. Look the scenario over before you share it.";
+
+#[derive(Args)]
+#[command(after_help = RECORD_HELP)]
+pub(crate) struct Record {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// The scenario to write: JSON if it is named .json, else YAML [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<std::path::PathBuf>,
+    /// A text file with more secrets to redact, one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<std::path::PathBuf>,
 }
 
 /// The requests of the API, one by one.

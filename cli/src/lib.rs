@@ -11,6 +11,7 @@ mod failure;
 mod interrupt;
 mod log;
 mod output;
+mod record;
 mod render;
 mod task;
 
@@ -75,6 +76,7 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
     match cli.command {
         Command::Run(args) => task::run(args, cli.global, output, interrupt).await,
         Command::Emulator(args) => emulator::run(args, json, output, interrupt).await,
+        Command::Record(args) => record::run(args, &cli.global, output, interrupt).await,
         Command::Control(command) => {
             tokio::select! {
                 result = control::run(command, &cli.global, output) => result,

@@ -65,12 +65,12 @@ fn check(args: &Run, global: &Global) -> Result<(), Failure> {
 pub(crate) fn check_target(file: &Path) -> Result<(), Failure> {
     let refuse = |why: &str| {
         Err(Failure::Usage(format!(
-            "The picture cannot be saved as {}: {why}.",
+            "Nothing can be saved as {}: {why}.",
             file.display()
         )))
     };
     if file.file_name().is_none() || file.is_dir() {
-        return refuse("that is a folder; add a file name, such as page.jpg");
+        return refuse("that is a folder; add a file name");
     }
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {

@@ -65,6 +65,59 @@ impl Timestamp {
         self.0
     }
 
+    /// Reads ISO 8601: `Z`, an offset, or none, which is UTC; a fraction of any length.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let number = |from: usize, to: usize| -> Option<i64> {
+            let digits = text.get(from..to)?;
+            digits
+                .bytes()
+                .all(|byte| byte.is_ascii_digit())
+                .then(|| digits.parse().ok())?
+        };
+        let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+        let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+        let rest = text.get(19..)?;
+        let end = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
+        let (fraction, zone) = rest.split_at(end);
+        let mut ms = 0;
+        for (digit, place) in fraction.trim_start_matches('.').bytes().zip([100, 10, 1]) {
+            ms += i64::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?) * place;
+        }
+        let offset = match zone.as_bytes() {
+            [] | [b'Z' | b'z'] => 0,
+            [sign, a, b, .., c, d] => {
+                let digits = std::str::from_utf8(&[*a, *b, *c, *d])
+                    .ok()?
+                    .parse::<i64>()
+                    .ok()?;
+                let minutes = digits / 100 * 60 + digits % 100;
+                if *sign == b'-' { -minutes } else { minutes }
+            }
+            _ => return None,
+        };
+        // The days since 0000-03-01, counted as in `Display`.
+        let (year, month) = if month > 2 {
+            (year, month - 3)
+        } else {
+            (year - 1, month + 9)
+        };
+        let days =
+            365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+        let seconds = ((days - 719_468) * 24 + hour) * 3600 + (minute - offset) * 60 + second;
+        u64::try_from(seconds * 1000 + ms).ok().map(Self)
+    }
+
+    /// Negative when it is earlier.
+    pub(crate) fn milliseconds_since(self, earlier: Self) -> i64 {
+        let since = i128::from(self.0) - i128::from(earlier.0);
+        i64::try_from(since).unwrap_or(i64::MAX)
+    }
+
+    /// So much later, or earlier.
+    pub(crate) fn plus_milliseconds(self, ms: i64) -> Self {
+        Self(self.0.saturating_add_signed(ms))
+    }
+
     pub(crate) fn plus(self, time: Duration) -> Self {
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(ms))
@@ -138,6 +191,43 @@ mod tests {
             Timestamp(4_102_444_799_999).to_string(),
             "2099-12-31T23:59:59.999Z"
         );
+    }
+
+    #[test]
+    fn timestamps_are_read_as_they_are_written_and_as_others_write_them() {
+        for ms in [
+            0,
+            951_827_696_007,
+            1_772_615_727_418,
+            4_102_444_799_999,
+            68_169_600_000,
+        ] {
+            assert_eq!(
+                Timestamp::parse(&Timestamp(ms).to_string()),
+                Some(Timestamp(ms))
+            );
+        }
+        let noon = Timestamp::parse("2026-03-04T12:00:00.500Z");
+        assert!(noon.is_some());
+        for same in [
+            "2026-03-04T12:00:00.5",
+            "2026-03-04 12:00:00.500999999Z",
+            "2026-03-04T14:30:00.5+02:30",
+            "2026-03-04T07:00:00.5-0500",
+        ] {
+            assert_eq!(Timestamp::parse(same), noon, "{same}");
+        }
+        for none in [
+            "",
+            "noon",
+            "2026-03-04",
+            "2026-03-04T12:00:xxZ",
+            "2026-03-04T12:00:00,5Z",
+            "2026-03-04T12:00:00+0",
+            "äöü-03-04T12:00:00Z",
+        ] {
+            assert_eq!(Timestamp::parse(none), None, "{none}");
+        }
     }
 
     #[test]

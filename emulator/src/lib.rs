@@ -76,7 +76,7 @@ pub use regex_lite::Regex;
 pub use request_filter::RequestFilter;
 pub use requests::RecordedRequest;
 pub use scenario::{
-    Branch, Match, SCENARIO_SCHEMA, Scenario, ScenarioError, ScriptedTask, ScriptedTurn, Step,
-    Todo, TurnStep,
+    Branch, Match, RecordedEvent, RecordedMessage, Recording, SCENARIO_SCHEMA, Scenario,
+    ScenarioError, ScriptedTask, ScriptedTurn, Step, Todo, TurnStep,
 };
 pub use webhooks::{WebhookAttempt, WebhookOutcome};

@@ -89,6 +89,8 @@ export interface ScriptedTask {
   steps: ScenarioStep[];
   /** For one task only. */
   once?: boolean;
+  /** Texts are taken as they are: nothing is put in for `{answer}` and its like. */
+  verbatim?: boolean;
 }
 
 /** A text that must be contained, or a regular expression that must be found. */

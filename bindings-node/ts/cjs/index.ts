@@ -105,6 +105,7 @@ export {
   type EventsOptions,
   type FollowMessagesOptions,
   type MessagesOptions,
+  type RecordOptions,
   type SendMessageOptions,
   Session,
   type SnapshotOptions,

@@ -108,6 +108,7 @@ export interface Native {
   parseWebhook(body: string | Uint8Array, eventType?: string): string | ErrorInfo;
   webhookUrl(base: string, secret: string): string | ErrorInfo;
   verifyWebhook(urlOrToken: string, secret: string): boolean;
+  recordScenario(recording: string, secrets: string[], path?: string): string | ErrorInfo;
   runCli(args: string[]): number;
 }
 

@@ -13,7 +13,8 @@ import {
   seconds,
   text,
 } from "./calls.js";
-import { orThrow } from "./errors.js";
+import type { Scenario } from "./emulator.js";
+import { errorFrom, orThrow } from "./errors.js";
 import {
   type DeleteResult,
   type ExecutionStatus,
@@ -28,7 +29,7 @@ import {
   type WireMessages,
   type WireSession,
 } from "./models.js";
-import type { NativeClient, Picture } from "./native.js";
+import { type NativeClient, native, type Picture } from "./native.js";
 import { Screenshot } from "./screenshot.js";
 import { EventStream } from "./stream.js";
 import { type RunTaskOptions, runTask, type StartTaskOptions, Task } from "./task.js";
@@ -81,6 +82,11 @@ export interface WaitOptions extends CallOptions {
   timeout?: number | undefined;
   /** Milliseconds between two looks. Default: 2,000. */
   pollInterval?: number | undefined;
+}
+
+export interface RecordOptions extends CallOptions {
+  /** More texts to redact, of 4 characters or more. */
+  secrets?: readonly string[] | undefined;
 }
 
 /**
@@ -234,6 +240,34 @@ export class Session implements AsyncDisposable {
       options,
     );
     return answer.status;
+  }
+
+  /**
+   * Records the session, history included, until its task ends; gives the scenario with which the
+   * emulator plays it again: the same events with the same texts, data and pauses, and the same
+   * questions. With a path it is also written there: JSON if it is named `.json`, else YAML. The
+   * API key, the live view's address, and passwords and tokens in addresses, headers and fields are
+   * replaced by `[redacted]`, and so are `secrets`; look it over before you share it.
+   *
+   * @example
+   * ```ts
+   * await session.runTask("Find a mug");
+   * await session.record("mug.yaml");
+   * const emulator = await Emulator.start({ scenario: "mug.yaml" });
+   * ```
+   */
+  record(path: string, options?: RecordOptions): Promise<Scenario>;
+  record(options?: RecordOptions): Promise<Scenario>;
+  async record(
+    path: string | RecordOptions = {},
+    options: RecordOptions = typeof path === "string" ? {} : path,
+  ): Promise<Scenario> {
+    const recording = await this.#execute<object>({ op: "record" }, options);
+    const file = typeof path === "string" ? path : undefined;
+    const secrets = [...(options.secrets ?? [])];
+    const scenario = native.recordScenario(JSON.stringify(recording), secrets, file);
+    if (typeof scenario !== "string") throw errorFrom(scenario);
+    return JSON.parse(scenario) as Scenario;
   }
 
   /** Pauses the task. */

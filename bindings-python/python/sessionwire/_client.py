@@ -662,6 +662,36 @@ class Session(SessionFields):
         status: str = (self._call("wait", options=options))["status"]
         return status
 
+    def record(
+        self, path: str | os.PathLike[str] | None = None, *, secrets: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """Records the session, history included, until its task ends.
+
+        The scenario gives the same events with the same texts, data and pauses, and asks
+        the same questions, when the emulator plays it. The API key, the live view's
+        address, and passwords and tokens in addresses, headers and fields are replaced
+        by `[redacted]`; look it over before you share it.
+
+        Args:
+            path: The file to write: JSON if it is named `.json`, else YAML.
+            secrets: More texts to redact, of 4 characters or more.
+
+        Returns:
+            The scenario, as `Emulator` takes it.
+
+        Raises:
+            OSError: The file cannot be written.
+
+        Example:
+            >>> session.run_task("Find a mug")
+            >>> session.record("mug.yaml")
+            >>> emulator = Emulator(scenario="mug.yaml")
+        """
+        secrets = list(secrets)
+        recording = self._call("record")
+        file = None if path is None else str(path)
+        return _native.record_scenario(recording, secrets, file)
+
     def pause(self) -> SuccessResult:
         """Pauses the task.
 

@@ -33,6 +33,7 @@ __all__ = [
     "cli_main",
     "parse_json",
     "parse_webhook",
+    "record_scenario",
     "shut_down",
     "verify_webhook",
     "webhook_url",
@@ -45,6 +46,11 @@ def cli_main(args: list[str]) -> int:
 
 def check(params: dict[str, Any]) -> None:
     """Refuses input that a call would refuse: `{"check": ..., ...}`. Sends nothing."""
+
+def record_scenario(
+    recording: dict[str, Any], secrets: list[str], path: str | None
+) -> dict[str, Any]:
+    """The scenario of a recording, without these secrets; also written to a file, if named."""
 
 def parse_json(text: str) -> Any:
     """Parses a JSON text; raises ValueError where it is none."""

@@ -239,6 +239,9 @@ impl Client {
                 self.next_messages(&session_id, &options, poll_interval)
                     .await?,
             ),
+            Operation::Record { session_id } => Output::Recording(Box::new(
+                self.record(&session_id, std::future::pending()).await?,
+            )),
             Operation::Pause { session_id } => {
                 Output::Success(self.command(&session_id, "pause").await?)
             }

@@ -4,6 +4,7 @@ mod client;
 mod events;
 mod live;
 mod models;
+mod recording;
 mod screenshot;
 mod session;
 mod task;
@@ -16,6 +17,7 @@ pub use models::{
     Messages, Navigation, Operation, Output, RawAnswer, RawRequest, SendMessage, SessionInfo,
     SnapshotOptions, StartTask, SuccessResult, TaskOperation, TaskResult, WaitOptions,
 };
+pub use recording::Recording;
 pub use screenshot::Screenshot;
 pub use session::{Session, Sessions};
 pub use task::{RunTask, Task};

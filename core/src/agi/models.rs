@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::recording::Recording;
 use super::screenshot::Screenshot;
 use super::validate;
 use crate::answers::{null_as_default, null_as_yes, yes};
@@ -386,6 +387,11 @@ pub enum Operation {
         /// Seconds between two looks.
         poll_interval: f64,
     },
+    /// Records the session until its task ends (see [`super::Client::record`]).
+    Record {
+        /// Which session.
+        session_id: String,
+    },
     /// Pauses the task.
     Pause {
         /// Which session.
@@ -453,6 +459,8 @@ pub enum Output {
     Status(ExecutionStatus),
     /// Of `messages` and `next_messages`.
     Messages(Messages),
+    /// Of `record`.
+    Recording(Box<Recording>),
     /// Of `navigate`.
     Navigation(Navigation),
     /// Of `screenshot`; the image is not part of the JSON.

@@ -7,6 +7,7 @@ use super::models::{
     CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Messages,
     SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult, TaskResult, WaitOptions,
 };
+use super::recording::Recording;
 use super::screenshot::Screenshot;
 use super::task::{RunTask, Task};
 use super::validate;
@@ -159,6 +160,15 @@ impl Session {
     pub async fn wait(&self, options: WaitOptions) -> Result<ExecutionStatus> {
         self.client
             .until_closed(self.client.wait(self.id(), &options))
+            .await
+    }
+
+    /// Records the session, history included, until its task ends: with
+    /// `Scenario::from_recording` of the crate `sessionwire-emulator` the
+    /// emulator plays it again.
+    pub async fn record(&self) -> Result<Recording> {
+        self.client
+            .until_closed(self.client.record(self.id(), std::future::pending()))
             .await
     }
 

@@ -23,11 +23,11 @@ pub(crate) async fn work(turn: Turn, task: String, start_url: Option<String>) {
     let script = lock(&turn.server().playing).script_for(&task);
     let own = lock(&turn.server().agent).clone();
     let ended = match (script, own) {
-        (Some(steps), _) => {
+        (Some(script), _) => {
             if let Some(url) = &start_url {
                 turn.session().show(Page::unopened(url));
             }
-            script::play(&turn, &task, &steps).await
+            script::play(&turn, &task, &script).await
         }
         (None, Some(agent)) => own::work(&turn, agent, task, start_url).await,
         (None, None) => {

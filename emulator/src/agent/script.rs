@@ -4,7 +4,7 @@ use super::navigate;
 use crate::agi::log::Draft;
 use crate::agi::session::{Gone, Turn};
 use crate::fill::{Filling, fill, fill_all};
-use crate::scenario::{Step, branch};
+use crate::scenario::{ScriptedTask, Step, branch};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -13,16 +13,17 @@ use std::time::Duration;
 const BATCH: usize = 256;
 
 /// Plays the steps; ends the task even if they do not.
-pub(super) async fn play(turn: &Turn, task: &str, steps: &[Step]) -> Result<(), Gone> {
+pub(super) async fn play(turn: &Turn, task: &str, script: &ScriptedTask) -> Result<(), Gone> {
     let mut player = Player {
         turn,
         task,
+        verbatim: script.verbatim,
         answer: String::new(),
         message: String::new(),
         pauses: 0,
         pending: Vec::new(),
     };
-    if player.steps(steps, 0).await? == Flow::GoOn {
+    if player.steps(&script.steps, 0).await? == Flow::GoOn {
         player.flush().await?;
         turn.done("Task completed".into()).await?;
     }
@@ -38,6 +39,8 @@ enum Flow {
 struct Player<'a> {
     turn: &'a Turn,
     task: &'a str,
+    /// Nothing is put in.
+    verbatim: bool,
     answer: String,
     message: String,
     /// The pauses that were waited for.
@@ -105,7 +108,11 @@ impl Player<'_> {
             }
             Step::Done(result) => {
                 self.flush().await?;
-                let result = fill_all(result, &self.filling(n));
+                let result = if self.verbatim {
+                    result.clone()
+                } else {
+                    fill_all(result, &self.filling(n))
+                };
                 self.turn.done(result).await?;
                 return Ok(Flow::Ended);
             }
@@ -146,7 +153,11 @@ impl Player<'_> {
     }
 
     fn fill(&self, text: &str, n: u64) -> String {
-        fill(text, &self.filling(n))
+        if self.verbatim {
+            text.to_owned()
+        } else {
+            fill(text, &self.filling(n))
+        }
     }
 
     fn filling(&self, n: u64) -> Filling<'_> {

@@ -6,9 +6,13 @@
 
 mod read;
 mod read_turn;
+mod record;
+mod scrub;
 mod turn;
 mod write;
+mod yaml;
 
+pub use record::{RecordedEvent, RecordedMessage, Recording};
 pub use turn::{ScriptedTurn, Todo, TurnStep};
 
 use serde_json::Value;
@@ -75,6 +79,8 @@ pub struct ScriptedTask {
     pub steps: Vec<Step>,
     /// Play for one task only. Entries with `once` play in their order: the first for the first task, and so on.
     pub once: bool,
+    /// Texts are taken as they are: nothing is put in for `{answer}` and its like.
+    pub verbatim: bool,
 }
 
 /// What a text must be like.
@@ -209,12 +215,12 @@ impl Playing {
     }
 
     /// The script for a new task, if there is one for it; uses up a `once` entry.
-    pub(crate) fn script_for(&mut self, task: &str) -> Option<Vec<Step>> {
+    pub(crate) fn script_for(&mut self, task: &str) -> Option<ScriptedTask> {
         let index = (0..self.used.len()).find(|&index| {
             !self.used[index] && fits(self.scenario.tasks[index].matches.as_ref(), task)
         })?;
         self.used[index] = self.scenario.tasks[index].once;
-        Some(self.scenario.tasks[index].steps.clone())
+        Some(self.scenario.tasks[index].clone())
     }
 
     /// The same for a new turn.
@@ -300,7 +306,11 @@ mod tests {
                 {"match": {"regex": "(?i)^a? *BLUE\\b"}, "steps": [{"done": 3}]}]}))
             .unwrap(),
         );
-        let mut done = |task| match playing.script_for(task).as_deref() {
+        let mut done = |task| match playing
+            .script_for(task)
+            .as_ref()
+            .map(|script| &script.steps[..])
+        {
             Some([Step::Done(result)]) => result.as_u64(),
             _ => None,
         };

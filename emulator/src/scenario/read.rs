@@ -81,19 +81,24 @@ fn scenario(value: &Value) -> Outcome<Scenario> {
 
 fn task(value: &Value, place: &Place) -> Outcome<ScriptedTask> {
     let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
-    place.only(fields, &["match", "once", "steps"], "a task")?;
+    place.only(fields, &["match", "once", "verbatim", "steps"], "a task")?;
     Ok(ScriptedTask {
         matches: matches(fields, place)?,
         once: once(fields, place)?,
+        verbatim: flag("verbatim", fields, place)?,
         steps: steps(fields, place)?,
     })
 }
 
 pub(super) fn once(fields: &Map<String, Value>, place: &Place) -> Outcome<bool> {
-    match fields.get("once") {
+    flag("once", fields, place)
+}
+
+fn flag(name: &str, fields: &Map<String, Value>, place: &Place) -> Outcome<bool> {
+    match fields.get(name) {
         None => Ok(false),
-        Some(Value::Bool(once)) => Ok(*once),
-        Some(_) => place.child("once").wrong("needs true or false"),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(_) => place.child(name).wrong("needs true or false"),
     }
 }
 

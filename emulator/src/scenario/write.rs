@@ -20,6 +20,9 @@ fn task(task: &ScriptedTask) -> Value {
     if task.once {
         fields.insert("once".to_owned(), true.into());
     }
+    if task.verbatim {
+        fields.insert("verbatim".to_owned(), true.into());
+    }
     fields.into()
 }
 

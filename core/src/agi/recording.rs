@@ -1,0 +1,129 @@
+//! What a session did, for playing it again in the emulator.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::client::Client;
+use super::models::{EventOptions, ListMessages, Message, SessionInfo};
+use crate::error::{ErrorKind, Result};
+use crate::event::Event;
+use crate::stream::Batch;
+use crate::transport::Secret;
+
+/// The events and messages of a session, without the API key. As JSON it is
+/// what the emulator makes a scenario of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recording {
+    /// The session's fields; null where it was gone before they were read.
+    pub session: Value,
+    /// The events in their order: `{"type", "id", "data"}`.
+    pub events: Vec<Value>,
+    /// The messages in the order of their ids.
+    pub messages: Vec<Value>,
+}
+
+impl Recording {
+    fn new(
+        session: Option<SessionInfo>,
+        events: &[Event],
+        messages: &[Message],
+        key: &Secret,
+    ) -> Self {
+        let event = |event: &Event| json!({"type": event.event_type().name(), "id": event.id(), "data": event.data()});
+        Self {
+            session: redacted(json!(session), key),
+            events: events
+                .iter()
+                .map(|item| redacted(event(item), key))
+                .collect(),
+            messages: messages
+                .iter()
+                .map(|message| redacted(json!(message), key))
+                .collect(),
+        }
+    }
+}
+
+/// The value without the key, wherever the service may have echoed it.
+fn redacted(value: Value, key: &Secret) -> Value {
+    match value {
+        Value::String(text) => key.redact(&text).into(),
+        Value::Array(items) => items.into_iter().map(|item| redacted(item, key)).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (key.redact(&name), redacted(value, key)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}
+
+impl Client {
+    /// Records a session, history included, until its task ends or `stop` is
+    /// ready. A session that is deleted in the meantime is recorded as far as
+    /// it was seen.
+    pub async fn record(
+        &self,
+        session_id: &str,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Recording> {
+        let queue = self.events(session_id, EventOptions::default())?;
+        // While the session is certainly there: whoever runs the task may
+        // delete it at once when it ends.
+        let (mut session, mut messages) = self.look(session_id).await?;
+        let mut events = Vec::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                () = queue.wait() => {}
+            }
+            match queue.try_take(512) {
+                Batch::Events(batch) => events.extend(batch),
+                Batch::Empty => {}
+                Batch::Ended => break,
+                Batch::Failed(error) => return Err(error),
+            }
+        }
+        match self.look(session_id).await {
+            Ok(last) => (session, messages) = last,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let key = &self.config().api_key;
+        Ok(Recording::new(session, &events, &messages, key))
+    }
+
+    async fn look(&self, session_id: &str) -> Result<(Option<SessionInfo>, Vec<Message>)> {
+        let messages = self.messages(session_id, &ListMessages::default()).await?;
+        let session = self.get(session_id).await?;
+        Ok((Some(session), messages.messages))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::agi::EventType;
+
+    #[test]
+    fn the_key_is_nowhere_in_it() {
+        let key = Secret::new("sk-live-1");
+        let data = r#"{"text": "echo sk-live-1", "sk-live-1": [["a sk-live-1"], 1, null]}"#;
+        let events = [
+            Event::new(EventType::Thought, Some(2), data),
+            Event::new(EventType::Other("x".into()), None, "no JSON sk-live-1"),
+        ];
+        let recording = Recording::new(None, &events, &[], &key);
+        let text = serde_json::to_string(&recording).expect("JSON");
+        assert!(!text.contains("sk-live-1"), "{text}");
+        assert_eq!(recording.session, Value::Null);
+        assert_eq!(
+            recording.events[0],
+            json!({"type": "thought", "id": 2, "data": {"text": "echo [redacted]", "[redacted]": [["a [redacted]"], 1, null]}})
+        );
+        assert_eq!(recording.events[1]["data"], "no JSON [redacted]");
+    }
+}
