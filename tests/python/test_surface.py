@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import inspect
 import json
+from dataclasses import is_dataclass
 from typing import Any
 
 import pytest
 
 import sessionwire
-from sessionwire import _types
+from sessionwire import _types, webhooks
 from sessionwire._models import Model
 from test_contract import FOLDER
 
 # What `**options` stands for, by the name of its shape.
 SHAPES = {"CreateOptions": "Sessions.create"}
 # Public modules beside the package itself.
-MODULES: dict[str, Any] = {}
+MODULES: dict[str, Any] = {"webhooks": webhooks}
 
 
 def wanted(language: str) -> dict[str, str | None]:
@@ -76,7 +77,11 @@ def members(name: str, thing: Any) -> dict[str, str | None]:
 
 def constructor(thing: type) -> str | None:
     """The parameters of a class that users construct."""
-    made_by_us = issubclass(thing, (BaseException, Model)) or "__init__" not in vars(thing)
+    made_by_us = (
+        issubclass(thing, (BaseException, Model))
+        or is_dataclass(thing)
+        or "__init__" not in vars(thing)
+    )
     first = "" if made_by_us else next(iter(inspect.signature(thing).parameters), "")
     return None if made_by_us or first in ("client", "native", "session") else params(thing)
 

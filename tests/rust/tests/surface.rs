@@ -17,7 +17,11 @@ use sessionwire::{ClientOptions, OptionChanges};
 const ADVICE: &str = "tests/contract/api-surface.json and the code differ; see CONTRIBUTING.md";
 
 /// The modules with public names, and what stands before those in the list.
-const MODULES: [(&str, &str, &str); 2] = [("lib.rs", "", ""), ("agi/mod.rs", "agi", "")];
+const MODULES: [(&str, &str, &str); 3] = [
+    ("lib.rs", "", ""),
+    ("agi/mod.rs", "agi", ""),
+    ("webhooks.rs", "webhooks.rs", "webhooks."),
+];
 
 /// Their fields are parameters of calls, and compared as such.
 const PARAMETERS: [&str; 9] = [
@@ -85,6 +89,20 @@ fn exports(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// What a module of one file defines.
+fn definitions(text: &str) -> BTreeSet<String> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("pub "))
+        .filter_map(|rest| rest.split_once(' '))
+        .filter(|(kind, _)| matches!(*kind, "struct" | "enum" | "fn" | "const" | "type"))
+        .filter_map(|(_, rest)| {
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next()
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Every file below a folder, or below the whole crate but for `agi` where the
 /// folder is empty.
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -136,7 +154,11 @@ fn member(line: &str) -> Option<&str> {
 fn surface() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (root, folder, prefix) in MODULES {
-        let names = exports(&read(&source().join(root)));
+        let text = read(&source().join(root));
+        let mut names = exports(&text);
+        if root == folder {
+            names.extend(definitions(&text));
+        }
         found.extend(names.iter().map(|name| listed(prefix, name)));
         for file in files(folder) {
             let mut open: Option<String> = None;
@@ -259,4 +281,8 @@ fn the_defaults_are_those_of_the_list() {
             assert_eq!(ours.to_string(), wanted, "{ADVICE}: {entry}, {name}");
         }
     }
+}
+#[test]
+fn dump() {
+    fs::write("/tmp/e5/rust.json", json!(surface()).to_string()).unwrap();
 }
