@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use sessionwire::agi::{self, EventOptions, StartTask};
+use sessionwire::agi::{self, EventOptions, RunTasks, StartTask};
 use sessionwire::{ClientConfig, ClientOptions, ErrorKind, OptionChanges};
 
+use crate::fanout::TaskRuns;
 use crate::ops::{Operation, Value};
 use crate::runtime::{self, Bound as Own, Runtime};
 use crate::stream::EventStream;
@@ -120,6 +121,17 @@ impl Client {
         Ok(Operation::spawn(runtime, async move {
             work.await.map(Value::Task)
         }))
+    }
+
+    /// Starts many tasks, one session each.
+    fn run_tasks(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<TaskRuns> {
+        let plan: RunTasks = json::params(params, ErrorKind::InvalidRequest, "run_tasks")?;
+        let (runtime, client) = self.live(py)?;
+        let _entered = runtime.handle().enter();
+        let outcomes = client
+            .run_tasks(plan)
+            .map_err(|failure| error::to_py(py, &failure))?;
+        Ok(TaskRuns::new(runtime, outcomes))
     }
 
     /// Opens a session's event stream.

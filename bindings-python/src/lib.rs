@@ -9,6 +9,7 @@ mod client;
 mod emulator;
 mod error;
 mod event;
+mod fanout;
 mod json;
 mod log;
 mod ops;
@@ -37,6 +38,8 @@ mod _native {
         DoneEvent, ErrorEvent, Event, HeartbeatEvent, LogEvent, PausedEvent, QuestionEvent,
         ResumedEvent, StepEvent, ThoughtEvent, UnknownEvent, UserEvent,
     };
+    #[pymodule_export]
+    use super::fanout::TaskRuns;
     #[pymodule_export]
     use super::ops::Operation;
     #[pymodule_export]

@@ -259,6 +259,15 @@ pub(crate) enum Sessions {
     Get(Session),
     /// Delete one session; one that is gone is no error
     Delete(Session),
+    /// Delete the sessions that have ended; print what became of each
+    Cleanup {
+        /// Only sessions created more than this many seconds ago
+        #[arg(long, value_name = "S", value_parser = seconds)]
+        older_than: Option<f64>,
+        /// Only sessions with this status; repeat it for more [default: completed, error]
+        #[arg(long, value_name = "STATUS")]
+        status: Vec<String>,
+    },
     /// Delete ALL your sessions and cancel their tasks
     DeleteAll,
 }

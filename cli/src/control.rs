@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 use sessionwire::agi::{
-    Client, EventOptions, ListMessages, Messages, Operation, Output as Reply, Screenshot,
-    SessionInfo, SnapshotOptions,
+    CleanupOptions, CleanupReport, Client, EventOptions, ListMessages, Messages, Operation,
+    Output as Reply, Screenshot, SessionInfo, SnapshotOptions,
 };
 use sessionwire::{Batch, ClientConfig, ClientOptions, Error};
 
@@ -66,6 +66,16 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             session_id: id,
             snapshot: SnapshotOptions::default(),
         },
+        Control::Sessions(Sessions::Cleanup { older_than, status }) => {
+            let mut options = CleanupOptions {
+                older_than,
+                ..CleanupOptions::default()
+            };
+            if !status.is_empty() {
+                options.statuses = status;
+            }
+            Operation::Cleanup(options)
+        }
         Control::Sessions(Sessions::DeleteAll) => Operation::DeleteAllSessions,
         Control::Messages { session, after_id } => Operation::Messages {
             session_id: session.id,
@@ -85,12 +95,20 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
     };
     let answer = client.execute(operation).await?;
     if json {
-        return output.json(answer.to_json()).await;
+        output.json(answer.to_json()).await?;
+    } else {
+        for line in describe(&answer)? {
+            output.line(line).await?;
+        }
     }
-    for line in describe(&answer)? {
-        output.line(line).await?;
+    match answer {
+        // Every session was tried; the exit status tells of the first that stayed.
+        Reply::Cleanup(reports) => match reports.into_iter().find_map(|report| report.error) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        },
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn events(
@@ -182,6 +200,7 @@ fn describe(answer: &Reply) -> Result<Vec<String>, Failure> {
     Ok(match answer {
         Reply::Session(session) => fields(session),
         Reply::Sessions(sessions) => table(sessions),
+        Reply::Cleanup(reports) => reports.iter().map(cleaned).collect(),
         Reply::Delete(answer) => vec![outcome(answer.success, &answer.message)],
         Reply::Success(answer) => vec![outcome(answer.success, &answer.message)],
         Reply::Status(answer) => vec![one_line(&answer.status)],
@@ -198,6 +217,18 @@ fn outcome(success: bool, message: &str) -> String {
         (_, true) => "ok".to_owned(),
         (_, false) => "The service did not do it and gives no reason".to_owned(),
     }
+}
+
+fn cleaned(report: &CleanupReport) -> String {
+    let what = match (&report.error, report.deleted) {
+        (Some(error), _) => format!("not deleted: {error}"),
+        (None, true) => "deleted".to_owned(),
+        (None, false) => "was gone".to_owned(),
+    };
+    let CleanupReport {
+        session_id, status, ..
+    } = report;
+    one_line(&format!("{session_id}  {status}  {what}"))
 }
 
 fn fields(session: &SessionInfo) -> Vec<String> {

@@ -53,7 +53,7 @@ impl Closed {
         }
     }
 
-    async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         if self.0.wait_for(|closed| *closed).await.is_err() {
             // Every handle is gone, so nobody can close it any more.
             std::future::pending::<()>().await;

@@ -310,6 +310,12 @@ impl ClientConfig {
         self.timeout
     }
 
+    /// How long a call may wait for the service's limits; `None`: a limit is a
+    /// failure like any other.
+    pub fn wait_for_limit(&self) -> Option<Duration> {
+        self.wait_for_limit
+    }
+
     /// Whether the key was read from the environment.
     pub fn key_from_env(&self) -> bool {
         self.key_from_env

@@ -111,7 +111,12 @@ export {
   type SnapshotOptions,
   type WaitOptions,
 } from "./session.js";
-export { type CreateSessionOptions, Sessions } from "./sessions.js";
+export {
+  type CleanupOptions,
+  type CleanupReport,
+  type CreateSessionOptions,
+  Sessions,
+} from "./sessions.js";
 export { EventStream } from "./stream.js";
 export { type ResultOptions, type RunTaskOptions, type StartTaskOptions, Task } from "./task.js";
 export * as webhooks from "./webhooks.js";

@@ -3,7 +3,8 @@
  */
 
 import { type CallOptions, check, count, execute, secondsOrNone, text } from "./calls.js";
-import type { DeleteResult, WireSession } from "./models.js";
+import { errorFrom, InvalidRequestError, type SessionwireError } from "./errors.js";
+import { type DeleteResult, parseTime, type SessionStatus, type WireSession } from "./models.js";
 import type { NativeClient } from "./native.js";
 import { type DeleteOptions, Session, type SnapshotOptions, snapshotOptions } from "./session.js";
 
@@ -38,6 +39,38 @@ export interface CreateSessionOptions extends SnapshotOptions, CallOptions {
    * Default: as the client does.
    */
   waitForLimit?: number | undefined;
+}
+
+/** Which sessions `cleanup` deletes. */
+export interface CleanupOptions extends CallOptions {
+  /**
+   * Only sessions created more than so many milliseconds ago, by this machine's clock; those without
+   * a readable time are kept then.
+   */
+  olderThan?: number | undefined;
+  /** Only sessions with one of these statuses. Default: `completed` and `error`. */
+  statuses?: readonly string[] | undefined;
+}
+
+/** What `cleanup` did with one session that matched. */
+export interface CleanupReport {
+  sessionId: string;
+  /** Its status before. */
+  status: SessionStatus;
+  /** Null where it cannot be read. */
+  createdAt: Date | null;
+  /** Whether it was deleted; false also where it was gone. */
+  deleted: boolean;
+  /** Why it could not be deleted, or null. */
+  error: SessionwireError | null;
+}
+
+interface WireCleanupReport {
+  session_id: string;
+  status: string;
+  created_at: string | null;
+  deleted: boolean;
+  error: object | null;
 }
 
 /** `client.sessions` */
@@ -124,6 +157,32 @@ export class Sessions {
       },
       options.signal,
     );
+  }
+
+  /**
+   * Deletes the sessions of this key that match, and says what became of each. A delete that fails
+   * is the `error` of its report.
+   */
+  async cleanup(options: CleanupOptions = {}): Promise<CleanupReport[]> {
+    const { statuses } = options;
+    if (typeof statuses === "string") {
+      throw new InvalidRequestError(
+        `\`statuses\` is a string. Pass a list of statuses, such as ["${statuses}"].`,
+      );
+    }
+    const operation = {
+      op: "cleanup",
+      older_than: secondsOrNone("olderThan", options.olderThan),
+      statuses,
+    };
+    const reports = await execute<WireCleanupReport[]>(this.#native, operation, options.signal);
+    return reports.map(({ session_id, status, created_at, deleted, error }) => ({
+      sessionId: session_id,
+      status,
+      createdAt: parseTime(created_at),
+      deleted,
+      error: error === null ? null : errorFrom({ error: JSON.stringify(error) }),
+    }));
   }
 
   /** Deletes all sessions of this key. This cannot be undone. */

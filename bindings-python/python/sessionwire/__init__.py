@@ -59,6 +59,7 @@ from ._events import (
 from ._models import (
     AgentPage,
     AgentTask,
+    CleanupReport,
     DeleteResult,
     Message,
     Messages,
@@ -66,6 +67,7 @@ from ._models import (
     RecordedRequest,
     Screenshot,
     SuccessResult,
+    TaskOutcome,
     TaskResult,
     WebhookAttempt,
 )
@@ -95,6 +97,7 @@ __all__ = [
     "AsyncTask",
     "AuthenticationError",
     "BadRequestError",
+    "CleanupReport",
     "ConfigError",
     "ConflictError",
     "DeleteResult",
@@ -128,6 +131,7 @@ __all__ = [
     "SuccessResult",
     "Task",
     "TaskError",
+    "TaskOutcome",
     "TaskOver",
     "TaskResult",
     "TaskTimeout",

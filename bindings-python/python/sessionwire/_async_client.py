@@ -12,6 +12,7 @@ from . import _native
 from . import _wait_async as _wait
 from ._errors import InvalidRequestError, QuestionPending, SessionwireError, TaskTimeout
 from ._models import (
+    CleanupReport,
     DeleteResult,
     Message,
     Messages,
@@ -20,6 +21,7 @@ from ._models import (
     Secret,
     SessionFields,
     SuccessResult,
+    TaskOutcome,
     TaskResult,
 )
 
@@ -205,6 +207,95 @@ class AsyncAgi:
                 timeout=timeout,
                 cancel_on_timeout=cancel_on_timeout,
             )
+
+    def run_tasks(
+        self,
+        tasks: Iterable[str],
+        *,
+        concurrency: int = 4,
+        agent_name: str = "agi-0",
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        timeout: float | None = None,
+        **create_options: Unpack[CreateOptions],
+    ) -> AsyncIterator[TaskOutcome]:
+        """Runs many tasks, each in a session of its own, and gives each outcome as its
+        task ends. One failure stops nothing; every session is deleted, also when the
+        loop over the outcomes is left early.
+
+        Args:
+            tasks: What the agents shall do: 1 to 10,000 characters each.
+            concurrency: How many run at once, at most.
+            agent_name: The agent, such as `agi-0` or `agi-0-fast`.
+            start_url: The page that each opens first.
+            on_question: Answers a question of an agent; None leaves it open. One
+                question is put at a time, while the outcomes are waited for.
+            timeout: Seconds for each task, once its session is there. None: no limit.
+            **create_options: As for `sessions.create`; `wait_for_limit` is the time
+                that each task may wait for its session.
+
+        Raises:
+            InvalidRequestError: A task is empty or too long, for example; nothing was sent.
+
+        Example:
+            >>> async for outcome in client.run_tasks(["Price of the mug?", "And the cup?"]):
+            ...     print(outcome.task, outcome.error or outcome.result.text)
+        """
+        if isinstance(tasks, str):
+            raise InvalidRequestError("`tasks` is a text. Pass a list of tasks, such as [task].")
+        snapshot = _snapshot(
+            create_options.pop("save_snapshot_mode", None),
+            create_options.pop("save_as_default", None),
+        )
+        create = {name: value for name, value in create_options.items() if value is not None}
+        plan = {
+            "tasks": list(tasks),
+            "concurrency": concurrency,
+            "start_url": start_url,
+            "timeout": timeout,
+            "create": {"agent_name": agent_name, **create},
+            "snapshot": snapshot,
+            "asks": on_question is not None,
+        }
+        _native.check({"check": "run_tasks", **plan})
+        return self._outcomes(plan, on_question)
+
+    async def _outcomes(
+        self,
+        plan: dict[str, Any],
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
+    ) -> AsyncIterator[TaskOutcome]:
+        runs = self._native.run_tasks(plan)
+        raised: dict[int, Exception] = {}
+        try:
+            while True:
+                item = runs.take()
+                if item is None:
+                    if runs.over:
+                        return
+                    await _wait.result(runs.ready())
+                elif "question" in item:
+                    answer = None
+                    try:
+                        if on_question is not None:
+                            answer = await _wait.call(on_question, item["question"])
+                    except Exception as error:
+                        # This task's failure, and no other's.
+                        raised[item["index"]] = error
+                    runs.reply(item["number"], answer)
+                else:
+                    index = item["index"]
+                    if item["undeleted"] is not None:
+                        _warn_undeleted(item["undeleted"])
+                    result = item["result"]
+                    yield TaskOutcome(
+                        plan["tasks"][index],
+                        index,
+                        None if result is None else TaskResult._of(result),
+                        raised.pop(index, item["error"]),
+                    )
+        finally:
+            await _wait.finish(runs.close())
 
     async def models(self, filter: str | None = None) -> list[str]:
         """Lists the names of the models.
@@ -421,6 +512,35 @@ class AsyncSessions:
             {"op": "delete_session", "session_id": session_id, "snapshot": snapshot}
         )
         return DeleteResult(**answer)
+
+    async def cleanup(
+        self,
+        *,
+        older_than: float | None = None,
+        statuses: Iterable[str] = ("completed", "error"),
+    ) -> List[CleanupReport]:
+        """Deletes the sessions of this key that match, and says what became of each.
+
+        Args:
+            older_than: Only sessions created more than so many seconds ago, by this
+                machine's clock; those without a readable time are kept then.
+            statuses: Only sessions with one of these statuses.
+
+        Raises:
+            InvalidRequestError: `statuses` is empty, or a text.
+            APIError: The sessions could not be listed. A delete that fails is the
+                `error` of its report instead.
+
+        Example:
+            >>> for report in await client.sessions.cleanup(older_than=3600):
+            ...     print(report.session_id, report.deleted)
+        """
+        if isinstance(statuses, str):
+            raise InvalidRequestError(
+                f"`statuses` is a text. Pass a list of statuses, such as [{statuses!r}]."
+            )
+        params = {"op": "cleanup", "older_than": older_than, "statuses": list(statuses)}
+        return [CleanupReport._of(report) for report in await self._client._call(params)]
 
     async def delete_all(self) -> DeleteResult:
         """Deletes all sessions of this key, and cancels their tasks. There is no way back."""
@@ -1003,6 +1123,17 @@ def _report_failed_delete(session: AsyncSession, why: str, cause: BaseException 
         # Warnings are errors here, but the user's own exception goes first.
         if cause is None:
             raise
+
+
+def _warn_undeleted(failure: Exception) -> None:
+    import warnings
+
+    text = (
+        f"A session of `run_tasks` could not be deleted and may go on costing: {failure} "
+        "Delete it with `client.sessions.delete` or `client.sessions.cleanup`."
+    )
+    _log_warning(text)
+    warnings.warn(text, ResourceWarning, stacklevel=3)
 
 
 def _log_warning(text: str) -> None:

@@ -9,11 +9,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, TypeVar
 
+    from ._errors import SessionwireError
+
     T = TypeVar("T")
 
 __all__ = [
     "AgentPage",
     "AgentTask",
+    "CleanupReport",
     "DeleteResult",
     "Message",
     "Messages",
@@ -21,6 +24,7 @@ __all__ = [
     "RecordedRequest",
     "Screenshot",
     "SuccessResult",
+    "TaskOutcome",
     "TaskResult",
 ]
 
@@ -263,6 +267,73 @@ class TaskResult(Model):
         from ._parse import build, find_json
 
         return build(find_json(self.data, self.session_id), model, self.session_id)
+
+
+class TaskOutcome(Model):
+    """What became of one task of `client.run_tasks`.
+
+    Attributes:
+        task: The task as it was given.
+        index: Its place among the tasks, from 0.
+        result: Its result; None if there is an error.
+        error: Why there is no result: an error of this package, or what `on_question`
+            raised; None if there is one.
+    """
+
+    __slots__ = ("task", "index", "result", "error")
+
+    def __init__(
+        self,
+        task: str,
+        index: int,
+        result: TaskResult | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        self.task: str = task
+        self.index: int = index
+        self.result: TaskResult | None = result
+        self.error: Exception | None = error
+
+
+class CleanupReport(Model):
+    """What `client.sessions.cleanup` did with one session that matched.
+
+    Attributes:
+        session_id: The session.
+        status: Its status before.
+        created_at: When it was created, with a time zone; None if that cannot be read.
+        deleted: Whether it was deleted; False also where it was gone.
+        error: Why it could not be deleted; None if it could.
+    """
+
+    __slots__ = ("session_id", "status", "created_at", "deleted", "error")
+
+    def __init__(
+        self,
+        session_id: str,
+        status: str,
+        created_at: datetime | None = None,
+        deleted: bool = False,
+        error: SessionwireError | None = None,
+    ) -> None:
+        self.session_id: str = session_id
+        self.status: str = status
+        self.created_at: datetime | None = created_at
+        self.deleted: bool = deleted
+        self.error: SessionwireError | None = error
+
+    @classmethod
+    def _of(cls, fields: dict[str, Any]) -> CleanupReport:
+        from ._errors import from_native
+
+        error = fields["error"]
+        return cls(
+            fields["session_id"],
+            fields["status"],
+            parse_time(fields["created_at"]),
+            fields["deleted"],
+            None if error is None else from_native(error),
+        )
 
 
 class RawResponse(Model):

@@ -25,6 +25,7 @@ __all__ = [
     "ResumedEvent",
     "StepEvent",
     "Task",
+    "TaskRuns",
     "ThoughtEvent",
     "UnknownEvent",
     "UserEvent",
@@ -238,6 +239,23 @@ class Operation:
     def detach(self) -> None: ...
 
 @final
+class TaskRuns:
+    """The tasks of one `run_tasks`. Dropping it ends them and deletes their
+    sessions in the background."""
+
+    def ready(self) -> Operation:
+        """Is done once there is something to take, or nothing will follow."""
+    def take(self) -> dict[str, Any] | None:
+        """What there is to take now, as a dict; None where there is nothing."""
+    @property
+    def over(self) -> bool:
+        """Whether everything was taken and nothing will follow."""
+    def reply(self, number: int, answer: str | None) -> None:
+        """Answers a question; None leaves it open."""
+    def close(self) -> Operation:
+        """Ends what still runs; is done once the sessions are deleted."""
+
+@final
 class Task:
     """A task that runs in a session."""
 
@@ -262,6 +280,7 @@ class Client:
     def closed(self) -> bool: ...
     def with_options(self, changes: dict[str, Any]) -> Client: ...
     def start(self, params: dict[str, Any]) -> Operation: ...
+    def run_tasks(self, params: dict[str, Any]) -> TaskRuns: ...
     def start_task(self, session_id: str, params: dict[str, Any]) -> Operation: ...
     def events(self, session_id: str, options: dict[str, Any]) -> EventStream: ...
     def delete_created_sessions(self, seconds: float) -> Operation | None: ...

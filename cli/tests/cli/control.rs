@@ -43,6 +43,29 @@ fn sessions_are_listed_shown_and_deleted() {
 }
 
 #[test]
+fn sessions_that_have_ended_are_cleaned_up() {
+    let server = finished();
+    let (first, second) = (server.kept_session(), server.kept_session());
+    let none = server.run(&["sessions", "cleanup", "--older-than", "3600"]);
+    assert_eq!((none.status, none.stdout.as_str()), (0, ""));
+    let none = server.run(&["sessions", "cleanup", "--status", "error", "--json"]);
+    assert_eq!((none.status, none.stdout.as_str()), (0, "[]\n"));
+    let cleaned = server.run(&["sessions", "cleanup"]);
+    assert_eq!(cleaned.status, 0, "{}", cleaned.stderr);
+    assert_eq!(
+        cleaned.stdout,
+        format!("{first}  completed  deleted\n{second}  completed  deleted\n")
+    );
+    assert_eq!(server.emulator.session_count(), 0);
+    assert_eq!(
+        server
+            .run(&["sessions", "cleanup", "--older-than", "soon"])
+            .status,
+        2
+    );
+}
+
+#[test]
 fn messages_and_events_of_a_task() {
     let server = finished();
     let id = server.kept_session();

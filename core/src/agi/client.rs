@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::Method;
 use serde_json::Value;
@@ -12,13 +12,14 @@ use tokio::time::Instant;
 
 use super::live::{Live, Scope};
 use super::models::{
-    CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Message, Messages,
-    Navigation, Operation, Output, SendMessage, SessionInfo, SnapshotOptions, StartTask,
-    SuccessResult, WaitOptions, is_terminal,
+    CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions, ExecutionStatus,
+    ListMessages, Message, Messages, Navigation, Operation, Output, SendMessage, SessionInfo,
+    SnapshotOptions, StartTask, SuccessResult, WaitOptions, is_terminal,
 };
 use super::screenshot::{self, Screenshot};
 use super::session::Sessions;
 use super::task::Task;
+use super::time::seconds_since_1970;
 use super::validate;
 use crate::closing::{Closed, Closing};
 use crate::config::{ClientConfig, ClientOptions, OptionChanges};
@@ -28,6 +29,8 @@ use crate::transport::{Request, Transport, stream_headers};
 
 /// How long a look for a message may take after an ambiguous failure.
 const LOOK_FOR_MESSAGE: Duration = Duration::from_secs(10);
+/// How many sessions `cleanup` deletes at once.
+const CLEANUP_AT_ONCE: usize = 8;
 /// How often a finished status must be seen without a result to be believed.
 const QUIET_LOOKS: u32 = 3;
 
@@ -220,6 +223,7 @@ impl Client {
                 snapshot,
             } => Output::Delete(self.delete(&session_id, &snapshot).await?),
             Operation::DeleteAllSessions => Output::Delete(self.delete_all().await?),
+            Operation::Cleanup(options) => Output::Cleanup(self.cleanup(&options).await?),
             Operation::SendMessage {
                 session_id,
                 message,
@@ -347,6 +351,48 @@ impl Client {
             .json()?;
         self.known().clear();
         Ok(result)
+    }
+
+    /// Deletes the sessions that match, a few at once. Each delete is a call of
+    /// its own.
+    pub(super) async fn cleanup(&self, options: &CleanupOptions) -> Result<Vec<CleanupReport>> {
+        let older_than = validate::cleanup(options)?;
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs_f64();
+        let matches = |session: &SessionInfo| {
+            let created = session.created_at.as_deref().and_then(seconds_since_1970);
+            let old = older_than
+                .is_none_or(|age| created.is_some_and(|created| now - created > age.as_secs_f64()));
+            old && options.statuses.contains(&session.status)
+        };
+        let sessions = self.list().await?.into_iter().filter(matches);
+        let places = Arc::new(Semaphore::new(CLEANUP_AT_ONCE));
+        let mut deletes = JoinSet::new();
+        for (index, session) in sessions.enumerate() {
+            let (client, places) = (self.clone(), places.clone());
+            deletes.spawn(async move {
+                let _place = places.acquire().await;
+                (index, client.clean(session).await)
+            });
+        }
+        let mut reports = deletes.join_all().await;
+        reports.sort_by_key(|(index, _)| *index);
+        Ok(reports.into_iter().map(|(_, report)| report).collect())
+    }
+
+    async fn clean(&self, session: SessionInfo) -> CleanupReport {
+        let deleted = self
+            .delete(&session.session_id, &SnapshotOptions::default())
+            .await;
+        CleanupReport {
+            session_id: session.session_id,
+            status: session.status,
+            created_at: session.created_at,
+            deleted: deleted.as_ref().is_ok_and(|answer| answer.deleted),
+            error: deleted.err(),
+        }
     }
 
     /// Sends a message once. After an ambiguous failure it is looked up in the

@@ -2,20 +2,24 @@
 
 mod client;
 mod events;
+mod fanout;
 mod live;
 mod models;
 mod recording;
 mod screenshot;
 mod session;
 mod task;
+mod time;
 pub(crate) mod validate;
 
 pub use crate::event::{Event, EventType};
 pub use client::Client;
+pub use fanout::{FanOutItem, TaskOutcome, TaskOutcomes};
 pub use models::{
-    Check, CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Message,
-    Messages, Navigation, Operation, Output, RawAnswer, RawRequest, SendMessage, SessionInfo,
-    SnapshotOptions, StartTask, SuccessResult, TaskOperation, TaskResult, WaitOptions,
+    Check, CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions,
+    ExecutionStatus, ListMessages, Message, Messages, Navigation, Operation, Output, RawAnswer,
+    RawRequest, RunTasks, SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult,
+    TaskOperation, TaskResult, WaitOptions,
 };
 pub use recording::Recording;
 pub use screenshot::Screenshot;

@@ -9,7 +9,7 @@ use super::recording::Recording;
 use super::screenshot::Screenshot;
 use super::validate;
 use crate::answers::{null_as_default, null_as_yes, yes};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub use crate::answers::{DeleteResult, SuccessResult};
 pub use crate::transport::{RawAnswer, RawRequest};
@@ -137,6 +137,13 @@ pub struct TaskResult {
     pub metadata: Map<String, Value>,
     /// The task's session.
     pub session_id: String,
+}
+
+impl TaskResult {
+    /// The result as JSON, for language bindings.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned())
+    }
 }
 
 /// Parameters of `create` (spec, sections 4.1 and 14). Unset fields are not
@@ -311,6 +318,100 @@ impl Default for EventOptions {
     }
 }
 
+/// Parameters of `run_tasks`: tasks for one session each.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunTasks {
+    /// The tasks: 1 to 10,000 characters each.
+    pub tasks: Vec<String>,
+    /// How many run at once, at most. Default: 4.
+    pub concurrency: usize,
+    /// The page that each opens first.
+    pub start_url: Option<String>,
+    /// Seconds for each task, once its session is there; `None`: no limit.
+    pub timeout: Option<f64>,
+    /// How the sessions are created. `wait_for_limit` counts for each task
+    /// here, over any number of calls.
+    pub create: CreateSession,
+    /// What the deletes of the sessions keep.
+    pub snapshot: SnapshotOptions,
+    /// Whether the caller answers questions (see
+    /// [`TaskOutcomes::reply`](super::TaskOutcomes::reply)). Default: no, and a
+    /// question ends its task with `QuestionPending`.
+    pub asks: bool,
+}
+
+impl Default for RunTasks {
+    fn default() -> Self {
+        Self {
+            tasks: Vec::new(),
+            concurrency: 4,
+            start_url: None,
+            timeout: None,
+            create: CreateSession::default(),
+            snapshot: SnapshotOptions::default(),
+            asks: false,
+        }
+    }
+}
+
+impl RunTasks {
+    /// These tasks, four at once, in sessions with the default agent.
+    pub fn new<T: Into<String>>(tasks: impl IntoIterator<Item = T>) -> Self {
+        Self {
+            tasks: tasks.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Runs so many at once, at most.
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = concurrency;
+        self
+    }
+
+    /// Refuses what the service would refuse. Sends nothing.
+    pub fn check(&self) -> Result<()> {
+        validate::run_tasks(self)
+    }
+}
+
+/// Parameters of `cleanup`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CleanupOptions {
+    /// Seconds: only sessions that were created longer ago, by this machine's
+    /// clock. A session without a readable time is kept then.
+    pub older_than: Option<f64>,
+    /// Only sessions with one of these statuses. Default: `completed` and
+    /// `error`.
+    pub statuses: Vec<String>,
+}
+
+impl Default for CleanupOptions {
+    fn default() -> Self {
+        Self {
+            older_than: None,
+            statuses: vec!["completed".to_owned(), "error".to_owned()],
+        }
+    }
+}
+
+/// What `cleanup` did with one session that matched.
+#[derive(Debug, Clone, Serialize)]
+pub struct CleanupReport {
+    /// The session.
+    pub session_id: String,
+    /// Its status before.
+    pub status: String,
+    /// When it was created: ISO 8601 text as it came.
+    pub created_at: Option<String>,
+    /// Whether it was deleted; false also where it was gone.
+    pub deleted: bool,
+    /// Why it could not be deleted.
+    pub error: Option<Error>,
+}
+
 /// Parameters of `wait`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -355,6 +456,8 @@ pub enum Operation {
     },
     /// Deletes all sessions of this key.
     DeleteAllSessions,
+    /// Deletes the sessions that match.
+    Cleanup(CleanupOptions),
     /// Sends a task, an answer or an update.
     SendMessage {
         /// Which session.
@@ -443,7 +546,7 @@ pub enum Operation {
 }
 
 /// What an [`Operation`] gives.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Output {
@@ -453,6 +556,8 @@ pub enum Output {
     Sessions(Vec<SessionInfo>),
     /// Of `delete_session` and `delete_all_sessions`.
     Delete(DeleteResult),
+    /// Of `cleanup`.
+    Cleanup(Vec<CleanupReport>),
     /// Of the commands.
     Success(SuccessResult),
     /// Of `execution_status` and `wait`.
@@ -534,6 +639,8 @@ pub enum Check {
     Snapshot(SnapshotOptions),
     /// A task.
     Task(StartTask),
+    /// Tasks for one session each.
+    RunTasks(RunTasks),
 }
 
 impl Check {
@@ -543,6 +650,7 @@ impl Check {
             Self::SessionId { session_id } => validate::session_id(session_id),
             Self::Snapshot(options) => validate::snapshot(options),
             Self::Task(task) => task.check(),
+            Self::RunTasks(plan) => plan.check(),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::models::{
-    CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Messages,
-    SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult, TaskResult, WaitOptions,
+    CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions, ExecutionStatus,
+    ListMessages, Messages, SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult,
+    TaskResult, WaitOptions,
 };
 use super::recording::Recording;
 use super::screenshot::Screenshot;
@@ -76,6 +77,13 @@ impl Sessions {
             client: self.client.clone(),
             info,
         })
+    }
+
+    /// Deletes the sessions that match, and says what became of each.
+    pub async fn cleanup(&self, options: CleanupOptions) -> Result<Vec<CleanupReport>> {
+        self.client
+            .until_closed(self.client.cleanup(&options))
+            .await
     }
 
     /// Deletes a session. One that is gone is no error: `deleted` is false.

@@ -1,5 +1,6 @@
 //! One task: from the message that starts it to its `done` or `error`.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -465,7 +466,8 @@ impl Progress {
 }
 
 type EventHandler = Box<dyn FnMut(&Event) + Send>;
-type QuestionHandler = Box<dyn FnMut(&Event) -> String + Send>;
+type Answering = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
+type QuestionHandler = Box<dyn FnMut(&Event) -> Answering + Send>;
 
 /// Parameters of `run_task`: a task, and who answers its questions.
 pub struct RunTask {
@@ -513,7 +515,18 @@ impl RunTask {
     }
 
     /// Called with each question; its text is the answer.
-    pub fn on_question(mut self, handler: impl FnMut(&Event) -> String + Send + 'static) -> Self {
+    pub fn on_question(self, mut handler: impl FnMut(&Event) -> String + Send + 'static) -> Self {
+        self.on_question_later(move |question| {
+            let answer = handler(question);
+            Box::pin(std::future::ready(Some(answer)))
+        })
+    }
+
+    /// Called with each question; `None` leaves it open.
+    pub(super) fn on_question_later(
+        mut self,
+        handler: impl FnMut(&Event) -> Answering + Send + 'static,
+    ) -> Self {
         self.on_question = Some(Box::new(handler));
         self
     }
@@ -548,13 +561,12 @@ impl RunTask {
             }
             // One that is not open any more has its answer from elsewhere.
             if *event.event_type() == EventType::Question && task.question().is_some() {
-                match &mut self.on_question {
-                    Some(handler) => {
-                        let answer = handler(&event);
-                        task.answer(answer).await?;
-                    }
-                    None => break,
-                }
+                let answer = match &mut self.on_question {
+                    Some(handler) => handler(&event).await,
+                    None => None,
+                };
+                let Some(answer) = answer else { break };
+                task.answer(answer).await?;
             }
         }
         task.result(None).await

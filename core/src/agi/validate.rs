@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::models::{CreateSession, EventOptions, ListMessages, SnapshotOptions};
+use super::models::{
+    CleanupOptions, CreateSession, EventOptions, ListMessages, RunTasks, SnapshotOptions,
+};
 use crate::error::{Error, Result};
 
 pub(super) use crate::validate::{duration, session_id};
@@ -89,6 +91,40 @@ pub(super) fn snapshot(options: &SnapshotOptions) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+pub(super) fn run_tasks(plan: &RunTasks) -> Result<()> {
+    if plan.concurrency == 0 {
+        return Err(Error::invalid(
+            "`concurrency` is 0. Pass how many tasks may run at once, such as 4",
+        ));
+    }
+    for (index, task) in plan.tasks.iter().enumerate() {
+        message(task, plan.start_url.as_deref()).map_err(|error| {
+            Error::invalid(format!(
+                "The task with the index {index}: {}",
+                error.message()
+            ))
+        })?;
+    }
+    plan.timeout
+        .map(|timeout| duration("timeout", timeout))
+        .transpose()?;
+    snapshot(&plan.snapshot)?;
+    create(&plan.create)
+}
+
+/// The age that `cleanup` asks for.
+pub(super) fn cleanup(options: &CleanupOptions) -> Result<Option<Duration>> {
+    if options.statuses.is_empty() {
+        return Err(Error::invalid(
+            "`statuses` is empty, so nothing would match. Name some, such as completed and error",
+        ));
+    }
+    match options.older_than {
+        Some(0.0) => Ok(Some(Duration::ZERO)),
+        age => age.map(|age| duration("older_than", age)).transpose(),
+    }
 }
 
 pub(super) fn list_messages(options: &ListMessages) -> Result<()> {

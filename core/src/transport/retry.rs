@@ -210,7 +210,7 @@ fn seconds_of_day(clock: &str) -> Option<u64> {
 }
 
 /// `None` before 1970, and for what no calendar has.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
+pub(crate) fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
     if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) {
         return None;
     }

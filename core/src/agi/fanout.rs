@@ -1,0 +1,364 @@
+//! Many tasks, one session each, a few at once.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use super::client::Client;
+use super::models::{CreateSession, RunTasks, SessionInfo, TaskResult};
+use super::task::RunTask;
+use super::validate;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::transport::{jitter, retry};
+
+/// How long the last delete of a session may take.
+const LAST_DELETE: Duration = Duration::from_secs(20);
+/// The first and the longest pause of our own choice while a limit holds.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// What became of one task of [`Client::run_tasks`].
+#[derive(Debug, Clone)]
+pub struct TaskOutcome {
+    /// The task's place among the tasks, from 0.
+    pub index: usize,
+    /// The task as it was given.
+    pub task: String,
+    /// Its result, or why there is none.
+    pub result: Result<TaskResult>,
+    /// Why its session could not be deleted, if so: it may go on costing.
+    pub undeleted: Option<Error>,
+}
+
+/// Something that a fan-out has for its caller.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FanOutItem {
+    /// A task is over.
+    Outcome(Box<TaskOutcome>),
+    /// A task asks and waits for [`TaskOutcomes::reply`].
+    Question {
+        /// What the reply refers to.
+        number: u64,
+        /// The task's place among the tasks.
+        index: usize,
+        /// The question.
+        event: Event,
+    },
+}
+
+/// The outcomes of [`Client::run_tasks`], each as its task ends: a stream.
+///
+/// Dropping it ends the tasks and deletes their sessions in the background;
+/// [`close`](Self::close) waits for that.
+#[derive(Debug)]
+pub struct TaskOutcomes(Arc<FanOut>);
+
+struct FanOut {
+    client: Client,
+    plan: RunTasks,
+    started: AtomicUsize,
+    state: Mutex<State>,
+    stop: watch::Sender<bool>,
+    workers: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct State {
+    items: VecDeque<FanOutItem>,
+    replies: HashMap<u64, oneshot::Sender<Option<String>>>,
+    asked: u64,
+    wakers: Vec<Waker>,
+}
+
+impl Client {
+    /// Runs tasks, each in a session of its own that is deleted when it is
+    /// over, at most `concurrency` at once. One failure stops nothing. Must be
+    /// called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// A task or parameter that the service would refuse; nothing was sent.
+    pub fn run_tasks(&self, plan: RunTasks) -> Result<TaskOutcomes> {
+        plan.check()?;
+        let count = plan.concurrency.min(plan.tasks.len());
+        let fan_out = Arc::new(FanOut {
+            client: self.clone(),
+            plan,
+            started: AtomicUsize::new(0),
+            state: Mutex::default(),
+            stop: watch::Sender::new(false),
+            workers: watch::Sender::new(count),
+        });
+        for _ in 0..count {
+            tokio::spawn(fan_out.clone().work());
+        }
+        Ok(TaskOutcomes(fan_out))
+    }
+}
+
+impl TaskOutcomes {
+    /// The next outcome; `None` after the last one. Questions are left open.
+    pub async fn next(&mut self) -> Option<TaskOutcome> {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Option<TaskOutcome>> {
+        loop {
+            match self.0.poll_ready(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) => match self.try_take() {
+                    Some(FanOutItem::Outcome(outcome)) => return Poll::Ready(Some(*outcome)),
+                    Some(FanOutItem::Question { number, .. }) => self.reply(number, None),
+                    None if self.is_over() => return Poll::Ready(None),
+                    None => {}
+                },
+            }
+        }
+    }
+
+    /// What there is to take now, for callers who answer questions themselves.
+    pub fn try_take(&self) -> Option<FanOutItem> {
+        self.0.lock().items.pop_front()
+    }
+
+    /// Whether everything was taken and nothing will follow.
+    pub fn is_over(&self) -> bool {
+        // In this order: an item comes before its worker ends.
+        *self.0.workers.borrow() == 0 && self.0.lock().items.is_empty()
+    }
+
+    /// Waits until there is something to take, or nothing will follow.
+    pub fn ready(&self) -> impl Future<Output = ()> + Send + 'static {
+        let fan_out = self.0.clone();
+        poll_fn(move |context| fan_out.poll_ready(context))
+    }
+
+    /// Answers a question; `None` leaves it open, which ends its task with
+    /// `QuestionPending`.
+    pub fn reply(&self, number: u64, answer: Option<String>) {
+        let reply = self.0.lock().replies.remove(&number);
+        if let Some(reply) = reply {
+            // A task that is over does not wait any more.
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// Ends what still runs, and waits until the sessions are deleted. Can be
+    /// called twice.
+    pub fn close(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.0.stop.send_replace(true);
+        let mut workers = self.0.workers.subscribe();
+        async move {
+            let _ = workers.wait_for(|count| *count == 0).await;
+        }
+    }
+}
+
+impl Drop for TaskOutcomes {
+    fn drop(&mut self) {
+        self.0.stop.send_replace(true);
+    }
+}
+
+impl futures_core::Stream for TaskOutcomes {
+    type Item = TaskOutcome;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<TaskOutcome>> {
+        self.poll(context)
+    }
+}
+
+/// Says that a worker has ended, however it did.
+struct Worker(Arc<FanOut>);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.workers.send_modify(|count| *count -= 1);
+        self.0.wake();
+    }
+}
+
+impl FanOut {
+    async fn work(self: Arc<Self>) {
+        let worker = Worker(self);
+        let this = &worker.0;
+        let mut stop = this.stop.subscribe();
+        loop {
+            let index = this.started.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = this.plan.tasks.get(index) else {
+                return;
+            };
+            if *stop.borrow_and_update() {
+                return;
+            }
+            let (result, undeleted) = this.run(index, task).await;
+            let outcome = TaskOutcome {
+                index,
+                task: task.clone(),
+                result,
+                undeleted,
+            };
+            this.push(FanOutItem::Outcome(Box::new(outcome)));
+        }
+    }
+
+    /// Runs one task, and deletes its session on every way out.
+    async fn run(
+        self: &Arc<Self>,
+        index: usize,
+        task: &str,
+    ) -> (Result<TaskResult>, Option<Error>) {
+        let session = match self.create().await {
+            Ok(session) => session,
+            Err(error) => return (Err(error), None),
+        };
+        let result = tokio::select! {
+            biased;
+            error = self.stopped() => Err(error),
+            result = self.task(index, task).run(&self.client, &session.session_id) => result,
+        };
+        (result, self.delete(&session.session_id).await)
+    }
+
+    /// Creates a session. A request once sent is not dropped: its session
+    /// would stay behind.
+    async fn create(&self) -> Result<SessionInfo> {
+        let create = &self.plan.create;
+        let wait = match create.wait_for_limit {
+            Some(seconds) => Some(validate::limit_wait(seconds)?),
+            None => self.client.config().wait_for_limit(),
+        };
+        let Some(wait) = wait else {
+            return self.client.create(create).await;
+        };
+        let impatient = CreateSession {
+            wait_for_limit: Some(0.0),
+            ..create.clone()
+        };
+        let until = Instant::now() + wait;
+        let mut step = 0;
+        loop {
+            let error = match self.client.create(&impatient).await {
+                Err(error) if error.kind() == ErrorKind::RateLimit => error,
+                done => return done,
+            };
+            let pause = error
+                .retry_after()
+                .unwrap_or_else(|| retry::backoff(step, FIRST_PAUSE, LONGEST_PAUSE, jitter()));
+            step += 1;
+            if Instant::now() + pause > until {
+                return Err(error);
+            }
+            tokio::select! {
+                biased;
+                error = self.stopped() => return Err(error),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    fn task(self: &Arc<Self>, index: usize, task: &str) -> RunTask {
+        let mut run = RunTask::new(task);
+        if let Some(url) = &self.plan.start_url {
+            run = run.start_url(url);
+        }
+        if let Some(timeout) = self.plan.timeout {
+            run = run.timeout(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
+        }
+        if !self.plan.asks {
+            return run;
+        }
+        let fan_out = Arc::downgrade(self);
+        run.on_question_later(move |event| {
+            let reply = fan_out.upgrade().map(|it| it.ask(index, event.clone()));
+            Box::pin(async move { reply?.await.ok().flatten() })
+        })
+    }
+
+    fn ask(&self, index: usize, event: Event) -> oneshot::Receiver<Option<String>> {
+        let (reply, replied) = oneshot::channel();
+        let mut state = self.lock();
+        state.asked += 1;
+        let number = state.asked;
+        state.replies.insert(number, reply);
+        drop(state);
+        self.push(FanOutItem::Question {
+            number,
+            index,
+            event,
+        });
+        replied
+    }
+
+    /// Deletes a session also where the client is closed meanwhile.
+    async fn delete(&self, session_id: &str) -> Option<Error> {
+        let deleting = self.client.delete(session_id, &self.plan.snapshot);
+        let error = match tokio::time::timeout(LAST_DELETE, deleting).await {
+            Ok(Ok(_)) => return None,
+            Ok(Err(error)) => error,
+            Err(_) => Error::new(ErrorKind::Timeout, "The delete took too long"),
+        };
+        tracing::warn!(%error, "a session could not be deleted; it may cost money until it expires");
+        Some(error.with_session(session_id))
+    }
+
+    /// Resolves when the caller, or the client, has closed.
+    async fn stopped(&self) -> Error {
+        let mut stop = self.stop.subscribe();
+        let mut closed = self.client.closed();
+        tokio::select! {
+            () = closed.wait() => Error::closed(),
+            _ = stop.wait_for(|stop| *stop) => {
+                Error::new(ErrorKind::Task, "The task was cancelled by this client")
+                    .with_reason("cancelled")
+            }
+        }
+    }
+
+    fn push(&self, item: FanOutItem) {
+        self.lock().items.push_back(item);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        let wakers = std::mem::take(&mut self.lock().wakers);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if !state.items.is_empty() || *self.workers.borrow() == 0 {
+            return Poll::Ready(());
+        }
+        if !state
+            .wakers
+            .iter()
+            .any(|waker| waker.will_wake(context.waker()))
+        {
+            state.wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for FanOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FanOut")
+            .field("tasks", &self.plan.tasks.len())
+            .finish_non_exhaustive()
+    }
+}
