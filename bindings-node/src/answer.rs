@@ -61,6 +61,14 @@ impl ErrorInfo {
     }
 }
 
+/// The answer of a call that gives JSON.
+pub fn json_answer(result: Result<String, Error>) -> Answer {
+    match result {
+        Ok(json) => Answer::A(json),
+        Err(error) => Answer::B(error.into()),
+    }
+}
+
 /// The answer of a call that was not cancelled.
 pub fn answer(result: Result<Output, Error>) -> Answer {
     match result {

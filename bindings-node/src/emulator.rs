@@ -79,6 +79,12 @@ impl Emulator {
         self.inner.url().to_owned()
     }
 
+    /// The address of Raccoon's endpoints.
+    #[napi(getter, catch_unwind)]
+    pub fn raccoon_url(&self) -> String {
+        self.inner.raccoon_url().to_owned()
+    }
+
     /// A key that it accepts.
     #[napi(getter, catch_unwind)]
     pub fn api_key(&self) -> String {

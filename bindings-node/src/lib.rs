@@ -17,8 +17,11 @@ mod cli;
 mod client;
 mod emulator;
 mod log;
+mod raccoon;
 mod stream;
 mod task;
+mod turn;
+mod upload;
 mod webhooks;
 
 use napi::bindgen_prelude::create_custom_tokio_runtime;

@@ -19,7 +19,8 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Args)]
 pub(crate) struct Global {
-    /// The service's address [default: AGI_BASE_URL, else https://api.agi.tech/v1]
+    /// The service's address [default: AGI_BASE_URL, else https://api.agi.tech/v1; for turn
+    /// RACCOON_BASE_URL, else https://api.raccoonai.tech]
     #[arg(
         long,
         global = true,
@@ -43,11 +44,13 @@ Examples:
   sessionwire run --local \"Which prices are on http://127.0.0.1:8000/?\"
   sessionwire run \"Find three nonstop flights from SFO to JFK\" --timeout 600
   sessionwire run \"Book a table for two\" --answer \"at seven\" --json
+  sessionwire turn \"Summarise the report\" --file report.pdf
   sessionwire sessions list
   sessionwire emulator --port 8080
 
-The API key is read from AGI_API_KEY. No option takes it: every user of a machine can see
-the command lines of its processes. No key yet? Use `run --local`, or start the emulator.
+The API key is read from AGI_API_KEY, for `turn` from RACCOON_API_KEY. No option takes it: every
+user of a machine can see the command lines of its processes. No key yet? Use `run --local` or
+`turn --local`, or start the emulator.
 
 Exit status: 0 done, 1 task error, 2 usage, 3 API error, 4 timeout, 130 interrupted.";
 
@@ -55,6 +58,8 @@ Exit status: 0 done, 1 task error, 2 usage, 3 API error, 4 timeout, 130 interrup
 pub(crate) enum Command {
     /// Run one task: create a session, show the events, print the result, delete the session
     Run(Run),
+    /// Run one turn of a Raccoon session: show the events, print the answer
+    Turn(Turn),
     /// Start a local server that speaks the API: no key, no cost
     Emulator(Emulator),
     /// Record a session, history included, as a scenario that the emulator plays again
@@ -109,6 +114,45 @@ pub(crate) struct Run {
     pub(crate) quiet: bool,
 }
 
+const TURN_HELP: &str = "\
+Examples:
+  sessionwire turn --local \"Summarise the notes\" --file notes.txt --mode deepsearch
+  sessionwire turn \"Build a REST API\" --mode code
+  sessionwire turn \"Now add tests\" --session 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415
+  sessionwire turn \"Plan a trip\" --mode plan --json | tail -n 1
+
+Events and the answer go to standard output, everything else to standard error: there the id of a
+new session, to continue it. With --json each event is one line {\"type\",\"id\",\"data\",\"text\"}, and
+the last line has the type \"result\". Ctrl-C stops the turn; a second Ctrl-C leaves at once. The
+session stays either way.
+
+Exit status: 0 done, 1 turn failed or aborted, 2 usage, 3 API error, 4 timeout, 130 interrupted.";
+
+#[derive(Args)]
+#[command(after_help = TURN_HELP)]
+pub(crate) struct Turn {
+    /// What the agent shall do
+    pub(crate) prompt: String,
+    /// Use an emulator inside this program instead of the service: needs no key
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// auto, plan, code, deepsearch or slides
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    pub(crate) mode: String,
+    /// Continue this session [default: a new one]
+    #[arg(long, value_name = "UUID")]
+    pub(crate) session: Option<String>,
+    /// A file for the agent, uploaded first; repeat it for more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Vec<std::path::PathBuf>,
+    /// Give up after this many seconds; the turn goes on
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) timeout: Option<f64>,
+    /// Print the answer only, no events
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
 const EMULATOR_HELP: &str = "\
 Examples:
   sessionwire emulator
@@ -119,12 +163,13 @@ Examples:
 A fault is an endpoint, then what happens there: `events cut_after=1`. With the same names it can be
 JSON: {\"on\": \"events\", \"cut_after\": 1}. It strikes one request, or as many as times=N says (0: for ever).
 Endpoints: create, list, get, delete, delete_all, message, status, messages, events, pause, resume,
-cancel, navigate, screenshot, models; Raccoon's start_turn, rename, upload, socket; * (all).
+cancel, navigate, screenshot, models; Raccoon's start_turn, rename, upload, socket, abort_turn; * (all).
 Actions: delay=S, status=N (headers={..} body=..), limit=429 or 503, redirect=URL, reset, hang, after,
 deleted=false, late_status=N, split=BYTES, split_delay=S, cut_after_bytes=N, close_after_bytes=N,
 end_after_bytes=N; for events and socket: cut_after=N, close_after=N, end_after=N, silence_after=N, silence,
 heartbeat_only, no_heartbeats, duplicate, reorder=N, omit_ids, drop_ids=[..], replay_done, insert=\"..\",
-oversize=BYTES, insert_after=N. The emulator's README says what each does.";
+oversize=BYTES, insert_after=N; for socket close_code=N, close_reason=\"..\",
+fragment=BYTES, no_ack, binary, ignore_frames. The emulator's README says what each does.";
 
 #[derive(Args)]
 #[command(after_help = EMULATOR_HELP)]
@@ -307,7 +352,7 @@ impl NoCommand {
         let mut text = self.0.render().to_string();
         if self.asks_for_key() {
             text.push_str(
-                "\nThe key is read from the environment variable AGI_API_KEY: every user of a machine can see the \
+                "\nThe key is read from the environment variable AGI_API_KEY (turn: RACCOON_API_KEY): every user of a machine can see the \
                  command lines of its processes.\n",
             );
         }

@@ -101,13 +101,16 @@ fn faults(mut faults: Vec<Fault>, files: &[PathBuf]) -> Result<Vec<Fault>, Failu
 /// Where it is, and lines to copy.
 fn introduction(emulator: &Emulator, json: bool) -> String {
     let (url, key, live) = (emulator.url(), emulator.api_key(), emulator.live_url());
+    let raccoon = emulator.raccoon_url();
     let browser = if emulator.chromium().is_some() {
         "chromium"
     } else {
         "builtin"
     };
     if json {
-        return serde_json::json!({"url": url, "api_key": key, "live_url": live, "browser": browser})
+        return serde_json::json!({
+            "url": url, "api_key": key, "live_url": live, "raccoon_url": raccoon, "browser": browser,
+        })
             .to_string();
     }
     let browser = match emulator.chromium() {
@@ -116,6 +119,7 @@ fn introduction(emulator: &Emulator, json: bool) -> String {
     };
     // Quoted as JSON, which Python and JavaScript read alike.
     let (quoted_url, quoted_key) = (serde_json::json!(url), serde_json::json!(key));
+    let quoted_raccoon = serde_json::json!(raccoon);
     let shell_key = shell_quoted(key);
     let header = shell_quoted(&format!("Authorization: Bearer {key}"));
     format!(
@@ -126,7 +130,12 @@ browser: {browser}
 Python   client = Agi(base_url={quoted_url}, api_key={quoted_key})
 Node     const client = new Agi({{ baseUrl: {quoted_url}, apiKey: {quoted_key} }})
 Shell    AGI_API_KEY={shell_key} sessionwire run --base-url {url} \"What is on https://example.com?\"
-curl     curl -X POST -H {header} {url}/v1/sessions"
+curl     curl -X POST -H {header} {url}/v1/sessions
+
+Raccoon is at {raccoon}:
+Python   client = Raccoon(base_url={quoted_raccoon}, api_key={quoted_key})
+Node     const client = new Raccoon({{ baseUrl: {quoted_raccoon}, apiKey: {quoted_key} }})
+Shell    RACCOON_API_KEY={shell_key} sessionwire turn --base-url {raccoon} \"What is on https://example.com?\""
     )
 }
 

@@ -14,6 +14,7 @@ mod output;
 mod record;
 mod render;
 mod task;
+mod turn;
 
 use std::time::Duration;
 
@@ -75,6 +76,7 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
     let json = cli.global.json;
     match cli.command {
         Command::Run(args) => task::run(args, cli.global, output, interrupt).await,
+        Command::Turn(args) => turn::run(args, cli.global, output, interrupt).await,
         Command::Emulator(args) => emulator::run(args, json, output, interrupt).await,
         Command::Record(args) => record::run(args, &cli.global, output, interrupt).await,
         Command::Control(command) => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sessionwire::agi::{Event, EventType, TaskResult};
+use sessionwire::raccoon::TurnResult;
 
 use crate::answers::Answer;
 use crate::failure::Failure;
@@ -14,6 +15,8 @@ use crate::output::{Output, visible};
 pub(crate) struct Renderer<'a> {
     output: &'a Output,
     style: Style,
+    /// Columns for the names of events.
+    width: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +36,19 @@ impl<'a> Renderer<'a> {
                 result_follows: true,
             },
         };
-        Self { output, style }
+        Self {
+            output,
+            style,
+            width: 9,
+        }
+    }
+
+    /// For a turn: its events, then its result.
+    pub(crate) fn of_turn(output: &'a Output, json: bool, quiet: bool) -> Self {
+        Self {
+            width: 16,
+            ..Self::of_task(output, json, quiet)
+        }
     }
 
     /// For events alone.
@@ -45,7 +60,11 @@ impl<'a> Renderer<'a> {
                 result_follows: false,
             }
         };
-        Self { output, style }
+        Self {
+            output,
+            style,
+            width: 9,
+        }
     }
 
     /// An event, as it comes.
@@ -134,6 +153,27 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
+    /// A turn's result: its text.
+    pub(crate) async fn turn_result(&self, result: &TurnResult) -> Result<(), Failure> {
+        if self.style == Style::Json {
+            let mut line = json!(result);
+            line["type"] = "result".into();
+            return self.output.json(line.to_string()).await;
+        }
+        if self.style != Style::Quiet && self.output.is_terminal() {
+            self.output.line("").await?;
+        }
+        if result.text.is_empty() {
+            return Ok(());
+        }
+        let text = if self.output.is_terminal() {
+            visible(&result.text)
+        } else {
+            result.text.clone()
+        };
+        self.output.line(text).await
+    }
+
     /// Waits until everything is written.
     pub(crate) async fn flush(&self) -> Result<(), Failure> {
         self.output.flush().await
@@ -149,12 +189,13 @@ impl<'a> Renderer<'a> {
         let seconds = elapsed.as_secs_f64();
         // The name of an unknown type is the service's.
         let name = one_line(name);
+        let width = self.width;
         let line = match (self.output.is_terminal(), self.output.has_colour()) {
-            (false, _) => format!("{name:<9} {seconds:>6.1}s  {text}"),
-            (true, false) => format!("{} {name:<9} {seconds:>6.1}s  {text}", look.mark),
+            (false, _) => format!("{name:<width$} {seconds:>6.1}s  {text}"),
+            (true, false) => format!("{} {name:<width$} {seconds:>6.1}s  {text}", look.mark),
             (true, true) => {
                 format!(
-                    "\x1b[{c}m{m} {name:<9}\x1b[0m \x1b[2m{seconds:>6.1}s\x1b[0m  {text}",
+                    "\x1b[{c}m{m} {name:<width$}\x1b[0m \x1b[2m{seconds:>6.1}s\x1b[0m  {text}",
                     c = look.colour,
                     m = look.mark
                 )
@@ -174,12 +215,12 @@ struct Look {
 impl Look {
     fn of(event_type: &EventType) -> Self {
         let (mark, colour) = match event_type {
-            EventType::Step => ("→", "34"),
+            EventType::Step | EventType::ToolStart | EventType::ToolResult => ("→", "34"),
             EventType::Thought => ("·", "2"),
             EventType::Question => ("?", "33"),
-            EventType::Done => ("✓", "32"),
-            EventType::Error => ("✗", "31"),
-            EventType::User => ("<", "36"),
+            EventType::Done | EventType::TaskCompleted => ("✓", "32"),
+            EventType::Error | EventType::TaskError | EventType::TaskAborted => ("✗", "31"),
+            EventType::User | EventType::MessageReceived => ("<", "36"),
             EventType::Paused | EventType::Resumed => ("=", "33"),
             _ => ("-", "2"),
         };
@@ -193,9 +234,47 @@ fn event_text(event: &Event) -> String {
     match event.event_type() {
         // Their data is a time.
         EventType::Paused | EventType::Resumed | EventType::Heartbeat => one_line(&text),
+        EventType::PlanUpdate => plan(&event.data()),
+        EventType::ToolResult => tool_result(&event.data()),
+        EventType::SandboxSnapshot => files(&event.data()),
+        EventType::TaskCompleted => one_line(&text),
         _ if text.is_empty() => one_line(event.raw()),
         _ => one_line(&text),
     }
+}
+
+/// `[x] Read  [>] Write  [ ] Answer`
+fn plan(data: &Value) -> String {
+    let todos = data["patch"]["todos"].as_array();
+    let entries: Vec<String> = todos
+        .into_iter()
+        .flatten()
+        .map(|todo| {
+            let mark = match todo["status"].as_str() {
+                Some("completed") => "x",
+                Some("active") => ">",
+                _ => " ",
+            };
+            format!("[{mark}] {}", todo["content"].as_str().unwrap_or_default())
+        })
+        .collect();
+    visible(&entries.join("  ").replace('\n', " "))
+}
+
+fn tool_result(data: &Value) -> String {
+    let status = data["status"].as_str().unwrap_or_default();
+    one_line(&format!("{status} {}", data["output"]))
+}
+
+fn files(data: &Value) -> String {
+    let written = data["snapshot"].as_object();
+    let written = written.into_iter().flatten().map(|(path, _)| path.clone());
+    let deleted = data["deleted"].as_array();
+    let deleted = deleted
+        .into_iter()
+        .flatten()
+        .filter_map(|path| Some(format!("-{}", path.as_str()?)));
+    one_line(&written.chain(deleted).collect::<Vec<_>>().join(" "))
 }
 
 /// `text` on one line, without anything that could drive a terminal.

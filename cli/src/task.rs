@@ -80,7 +80,7 @@ pub(crate) fn check_target(file: &Path) -> Result<(), Failure> {
     }
 }
 
-async fn start_emulator() -> Result<Emulator, Failure> {
+pub(crate) async fn start_emulator() -> Result<Emulator, Failure> {
     Emulator::start(Options::default())
         .await
         .map_err(|error| Failure::Local(format!("The local emulator did not start: {error}.")))
@@ -312,13 +312,13 @@ pub(crate) fn save(screenshot: &Screenshot, file: &Path) -> Result<(), Failure> 
 }
 
 /// What ends the command before the task's end.
-struct Stop<'a> {
+pub(crate) struct Stop<'a> {
     interrupt: &'a Interrupt,
     timeout: Option<(tokio::time::Instant, f64)>,
 }
 
 impl<'a> Stop<'a> {
-    fn new(interrupt: &'a Interrupt, timeout: Option<f64>) -> Self {
+    pub(crate) fn new(interrupt: &'a Interrupt, timeout: Option<f64>) -> Self {
         // A time that the clock cannot hold is no limit.
         let timeout = timeout.and_then(|seconds| {
             let limit = Duration::try_from_secs_f64(seconds).ok()?;
@@ -327,7 +327,7 @@ impl<'a> Stop<'a> {
         Self { interrupt, timeout }
     }
 
-    async fn wait(&self) -> Failure {
+    pub(crate) async fn wait(&self) -> Failure {
         let timeout = async {
             match self.timeout {
                 Some((until, seconds)) => {

@@ -35,8 +35,14 @@ impl Closing {
     }
 
     /// The outcome of `call`, or an error as soon as the client is closed.
-    pub(crate) async fn until_closed<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        self.watch().until(call).await
+    pub(crate) fn until_closed<T>(
+        &self,
+        call: impl Future<Output = Result<T>>,
+    ) -> impl Future<Output = Result<T>> {
+        // Boxed: each layer around a future holds it twice, and what came of
+        // that for a turn's result was too much for a thread's stack.
+        let call = Box::pin(call);
+        self.watch().until(call)
     }
 }
 

@@ -128,7 +128,7 @@ test("a wrong key is an AuthenticationError that says what to check", async () =
   await assert.rejects(wrong.sessions.create(), (error) => {
     assert.ok(error instanceof sessionwire.AuthenticationError);
     assert.equal(error.statusCode, 401);
-    assert.match(error.message, /answered 401.*Check the API key.*AGI_API_KEY.*`apiKey`/);
+    assert.match(error.message, /answered 401.*Check the API key.*`apiKey`.*AGI_API_KEY/);
     assert.ok(!error.stack.includes("wrong-key-1234"));
     // Where the user's code called, not only where the answer came in.
     assert.match(error.stack, /errors\.test\.mjs/);

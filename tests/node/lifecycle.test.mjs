@@ -183,6 +183,10 @@ test("the examples run without a key", async () => {
     ["quickstart.cjs", /result: /],
     ["live-events.mjs", /question\t[\s\S]*result: .*green/],
     ["emulator.mjs", /result: The cheapest costs \$41\.50/],
+    [
+      "turn.mjs",
+      /plan\.update[\s\S]*completed Understand[\s\S]*notes\.txt is text\/plain with 38 bytes/,
+    ],
   ]) {
     const result = await node([join("examples/node", file)]);
     assert.equal(result.code, 0, result.stderr);

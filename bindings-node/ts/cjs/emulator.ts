@@ -9,6 +9,7 @@ import { count, seconds } from "./calls.js";
 import { Agi, type AgiOptions } from "./client.js";
 import { ConfigError, errorFrom, orThrow } from "./errors.js";
 import { type NativeAgentPort, type NativeEmulator, native } from "./native.js";
+import { Raccoon, type RaccoonOptions } from "./raccoon/client.js";
 import {
   described,
   filter,
@@ -69,6 +70,22 @@ export interface EmulatorOptions {
    * Chromium where there is one. Default: `auto`.
    */
   browser?: "auto" | "builtin" | "chromium" | undefined;
+  /** Raccoon: how many turns of a key run at once. Default: 10. */
+  maxTurns?: number | undefined;
+  /** Raccoon: more turns wait for their place instead of getting 429. */
+  queueTurns?: boolean | undefined;
+  /** Raccoon: the largest upload, in bytes. Default: 25 MiB. */
+  uploadLimit?: number | undefined;
+  /** Raccoon: what a WebSocket makes of `last_stream_entry_id`. Default: `honoured`. */
+  resume?: "honoured" | "ignored" | "inclusive" | undefined;
+  /** Raccoon: the events on a WebSocket carry a `stream_entry_id`. Default: true. */
+  entryIds?: boolean | undefined;
+  /** Raccoon: milliseconds between the pings on a WebSocket. Default: 20,000. */
+  pingInterval?: number | undefined;
+  /** Raccoon: answers a frame that is not understood with an error instead of ignoring it. */
+  strictFrames?: boolean | undefined;
+  /** Raccoon: offers `DELETE /message/{message_id}/abort`. */
+  abortEndpoint?: boolean | undefined;
 }
 
 /**
@@ -77,10 +94,46 @@ export interface EmulatorOptions {
  */
 export interface Scenario {
   /** The first entry whose `match` fits the task plays. */
-  tasks: ScriptedTask[];
+  tasks?: ScriptedTask[];
+  /** The same for the turns of Raccoon. */
+  turns?: ScriptedTurn[];
   /** Where an editor finds the schema: `sessionwire/scenario.schema.json`. */
   $schema?: string;
 }
+
+/** Raccoon: what the agent does with a turn. */
+export interface ScriptedTurn {
+  /** What a prompt must be like; default: any prompt. */
+  match?: ScenarioMatch;
+  /** The mode the turn must have; default: any mode. */
+  mode?: string;
+  /** What the agent does, in order. Without an ending the turn is completed. */
+  steps: TurnStep[];
+  /** For one turn only. */
+  once?: boolean;
+}
+
+/**
+ * One step of a turn. Texts may hold `{prompt}`, `{mode}`, `{message}` and, in a repeat, `{n}`;
+ * `after` is the seconds to wait before the step.
+ */
+export type TurnStep =
+  | { delay: number }
+  | ((
+      | { thought: string; block?: string; finalize?: boolean }
+      | { text: string; block?: string }
+      | { tool: string; output?: unknown; status?: string; takes?: number }
+      | { plan: (string | { id?: string; content: string; status?: string })[] }
+      | { snapshot: string[]; deleted?: string[] }
+      | { event: string; payload?: Record<string, unknown>; block_id?: string }
+      | { repeat: number; steps: TurnStep[] }
+      | { wait_for_message: true }
+      | { wait_for_socket: true }
+      | { wait_for_stop: true }
+      | { complete: true | string }
+      | { abort: string }
+      | { error: string; code?: string }
+    ) & { after?: number });
 
 export interface ScriptedTask {
   /** What a task must be like; default: any task. */
@@ -305,6 +358,14 @@ export class Emulator implements AsyncDisposable {
       [typeof options.scenario === "string" ? "scenario_file" : "scenario"]: options.scenario,
       clock: options.clock,
       browser: options.browser,
+      max_turns: count("maxTurns", options.maxTurns, ConfigError),
+      queue_turns: options.queueTurns,
+      upload_limit: count("uploadLimit", options.uploadLimit, ConfigError),
+      resume: options.resume,
+      entry_ids: options.entryIds,
+      ping_interval: seconds("pingInterval", options.pingInterval, ConfigError),
+      strict_frames: options.strictFrames,
+      abort_endpoint: options.abortEndpoint,
     });
     const pump = options.agent === undefined ? undefined : new AgentPump(options.agent);
     const started = orThrow(await native.Emulator.start(text, pump?.wake));
@@ -323,6 +384,11 @@ export class Emulator implements AsyncDisposable {
   /** The address, for `baseUrl`. */
   get url(): string {
     return this.#native.url;
+  }
+
+  /** The address of Raccoon's endpoints, for `baseUrl` of `Raccoon`. */
+  get raccoonUrl(): string {
+    return this.#native.raccoonUrl;
   }
 
   /** A key that it accepts. */
@@ -351,6 +417,11 @@ export class Emulator implements AsyncDisposable {
   /** A client of this emulator. */
   agi(options: AgiOptions = {}): Agi {
     return new Agi({ baseUrl: this.url, apiKey: this.apiKey, ...options });
+  }
+
+  /** A Raccoon client of this emulator. */
+  raccoon(options: RaccoonOptions = {}): Raccoon {
+    return new Raccoon({ baseUrl: this.raccoonUrl, apiKey: this.apiKey, ...options });
   }
 
   /**

@@ -5,6 +5,7 @@
 import type { AgiEvent, QuestionEvent } from "./events.js";
 import { eventFromParts } from "./events.js";
 import type { ErrorInfo } from "./native.js";
+import { type TurnEvent, turnEventFromParts } from "./raccoon/events.js";
 import type { Task } from "./task.js";
 
 /** What an error may know besides its text. */
@@ -22,7 +23,9 @@ export interface ErrorFields {
   reason?: string | null;
   lastEventId?: number | null;
   question?: QuestionEvent | null;
-  events?: AgiEvent[];
+  events?: (AgiEvent | TurnEvent)[];
+  messageId?: string | null;
+  lastStreamEntryId?: string | null;
 }
 
 /** Every error of this package. */
@@ -135,11 +138,19 @@ export class StreamError extends SessionwireError {
   /** The highest event id seen before. */
   readonly lastEventId: number | null;
   readonly reason: string | null;
+  readonly sessionId: string | null;
+  /** Of a turn: its agent message, for `client.attach`. */
+  readonly messageId: string | null;
+  /** Of a turn: the newest place in its stream, for `client.attach`. */
+  readonly lastStreamEntryId: string | null;
 
   constructor(message: string, fields: ErrorFields = {}) {
     super(message, { code: "ERR_SESSIONWIRE_STREAM", ...fields });
     this.lastEventId = fields.lastEventId ?? null;
     this.reason = fields.reason ?? null;
+    this.sessionId = fields.sessionId ?? null;
+    this.messageId = fields.messageId ?? null;
+    this.lastStreamEntryId = fields.lastStreamEntryId ?? null;
   }
 }
 
@@ -166,14 +177,17 @@ export class TaskOver extends SessionwireError {
 export class TaskError extends SessionwireError {
   /** Such as `ended_without_result`. */
   readonly reason: string | null;
-  /** The task's latest events, oldest first. */
-  readonly events: AgiEvent[];
+  /** The latest events of the task or turn, oldest first. */
+  readonly events: (AgiEvent | TurnEvent)[];
   readonly sessionId: string | null;
+  /** Of a turn: its agent message, for `client.attach`. */
+  readonly messageId: string | null;
 
   constructor(message: string, fields: ErrorFields = {}) {
     super(message, { code: "ERR_SESSIONWIRE_TASK", ...fields });
     this.reason = fields.reason ?? null;
     this.events = fields.events ?? [];
+    this.messageId = fields.messageId ?? null;
     this.sessionId = fields.sessionId ?? null;
   }
 }
@@ -200,13 +214,16 @@ export class QuestionPending extends SessionwireError {
 /** A task did not end in time. It was not cancelled. Code `ERR_SESSIONWIRE_TASK_TIMEOUT`. */
 export class TaskTimeout extends SessionwireError {
   readonly sessionId: string | null;
-  /** The task's latest events so far, oldest first. */
-  readonly events: AgiEvent[];
+  /** The latest events of the task or turn so far, oldest first. */
+  readonly events: (AgiEvent | TurnEvent)[];
+  /** Of a turn: its agent message, for `client.attach`. */
+  readonly messageId: string | null;
 
   constructor(message: string, fields: ErrorFields = {}) {
     super(message, { code: "ERR_SESSIONWIRE_TASK_TIMEOUT", ...fields });
     this.sessionId = fields.sessionId ?? null;
     this.events = fields.events ?? [];
+    this.messageId = fields.messageId ?? null;
   }
 }
 
@@ -272,6 +289,8 @@ interface WireError {
   last_event_id: number | null;
   question: WireEvent | null;
   events: WireEvent[];
+  message_id: string | null;
+  last_stream_entry_id: string | null;
 }
 
 /**
@@ -288,7 +307,12 @@ export function errorFrom(info: ErrorInfo): SessionwireError {
     reason: wire.reason,
     lastEventId: wire.last_event_id,
     question: wire.question === null ? null : (event(wire.question) as QuestionEvent),
-    events: wire.events.map(event),
+    // A turn has an agent message, a task has none.
+    events: wire.events.map((item) =>
+      wire.message_id === null ? event(item) : turnEventFromParts(item.type, item.id, item.raw),
+    ),
+    messageId: wire.message_id,
+    lastStreamEntryId: wire.last_stream_entry_id,
     headers: wire.headers,
     requestId: wire.request_id,
     retryAfter: wire.retry_after === null ? null : wire.retry_after * 1000,

@@ -3,6 +3,7 @@
  */
 
 import { inspect } from "node:util";
+import { FIELDS, isObject, NOT_JSON } from "./batch.js";
 
 /** What every event has. */
 export interface EventBase<Type extends string, Data> {
@@ -89,9 +90,6 @@ export type AgiEvent =
 /** The names of the known event types. */
 export type EventType = AgiEvent["type"];
 
-/** `start` of an event whose data is no JSON: its data is the raw text. */
-const NOT_JSON = -1;
-
 /** An event cut out of a batch. The original text is cut out only when it is asked for. */
 class EventRecord {
   readonly type: string;
@@ -143,47 +141,20 @@ class EventRecord {
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** Entries of one event in a batch: data, type, id, start, length. */
-const FIELDS = 5;
-
 /**
- * The events of one batch text, made one by one.
+ * Event number `at` of a batch.
  * @internal
  */
-export class Batch {
-  static readonly EMPTY = new Batch("[]");
-
-  readonly #text: string;
-  #rows: unknown[];
-  #at = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-    this.#rows = JSON.parse(text);
-  }
-
-  get isEmpty(): boolean {
-    return this.#at >= this.#rows.length;
-  }
-
-  /** The next event; only if it is not empty. */
-  take(): AgiEvent {
-    const rows = this.#rows;
-    const at = this.#at;
-    this.#at = at + FIELDS;
-    return new EventRecord(
-      rows[at + 1] as string,
-      rows[at + 2] as number | null,
-      rows[at],
-      this.#text,
-      rows[at + 3] as number,
-      rows[at + 4] as number,
-    ) as unknown as AgiEvent;
-  }
+export function agiEventAt(rows: readonly unknown[], at: number, batch: string): AgiEvent {
+  const first = at * FIELDS;
+  return new EventRecord(
+    rows[first + 1] as string,
+    rows[first + 2] as number | null,
+    rows[first],
+    batch,
+    rows[first + 3] as number,
+    rows[first + 4] as number,
+  ) as unknown as AgiEvent;
 }
 
 /**

@@ -37,6 +37,8 @@ export {
   type ScenarioMatch,
   type ScenarioStep,
   type ScriptedTask,
+  type ScriptedTurn,
+  type TurnStep,
   type WaitForRequestOptions,
   type WebhookAttempt,
 } from "./emulator.js";
@@ -99,6 +101,71 @@ export {
   TaskResult,
   type Validator,
 } from "./models.js";
+export {
+  Raccoon,
+  type RaccoonOptions,
+  type RaccoonRunTurnOptions,
+  type WireNames,
+} from "./raccoon/client.js";
+export type {
+  MessageReceivedData,
+  MessageReceivedEvent,
+  PlanUpdateData,
+  PlanUpdateEvent,
+  SandboxFile,
+  SandboxSnapshotData,
+  SandboxSnapshotEvent,
+  TaskAbortedData,
+  TaskAbortedEvent,
+  TaskCompletedEvent,
+  TaskErrorData,
+  TaskErrorEvent,
+  TodoItem,
+  ToolResultData,
+  ToolResultEvent,
+  ToolStartData,
+  ToolStartEvent,
+  TurnEvent,
+  TurnEventBase,
+  TurnEventType,
+  TurnTextData,
+  TurnTextEvent,
+  TurnThoughtData,
+  TurnThoughtEvent,
+} from "./raccoon/events.js";
+export {
+  type FileOptions,
+  Media,
+  type UploadInput,
+  type UploadOptions,
+  type UploadProgress,
+} from "./raccoon/media.js";
+export type {
+  History,
+  HistoryMessage,
+  RaccoonSessionInfo,
+  ResumePoint,
+  StopResult,
+  TurnResult,
+  TurnStatus,
+  UploadedFile,
+} from "./raccoon/models.js";
+export {
+  type ListSessionsOptions,
+  RaccoonSession,
+  type RaccoonSessionOptions,
+  RaccoonSessions,
+} from "./raccoon/session.js";
+export {
+  type AttachOptions,
+  type RunTurnOptions,
+  type StartTurnOptions,
+  type StopOptions,
+  Turn,
+  type TurnEventOptions,
+  type TurnMessageOptions,
+  type TurnMode,
+} from "./raccoon/turn.js";
 export { Screenshot } from "./screenshot.js";
 export {
   type DeleteOptions,

@@ -69,10 +69,48 @@ export interface NativeAgentPort {
   settled(): Promise<void>;
 }
 
+export interface NativeTurn extends NativeCalls {
+  readonly sessionId: string;
+  readonly messageId: string;
+  readonly state: string;
+  events(): NativeStream;
+  close(): void;
+}
+
+export interface NativeUpload {
+  readonly sent: number;
+  readonly total: number | null;
+  outcome(): string | ErrorInfo | null;
+  changed(): Promise<void>;
+  over(): Promise<void>;
+  cancel(): void;
+}
+
+export interface NativeUploadChannel {
+  write(bytes: Uint8Array): Promise<boolean>;
+  finish(): void;
+  abort(): void;
+}
+
+export interface NativeRaccoonClient extends NativeCalls {
+  readonly baseUrl: string;
+  readonly maxConcurrent: number | null;
+  withOptions(changes: string): NativeRaccoonClient | ErrorInfo;
+  startTurn(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
+  attach(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
+  upload(
+    params: string,
+    bytes?: Uint8Array,
+    channel?: NativeUploadChannel,
+  ): NativeUpload | ErrorInfo;
+  close(): void;
+}
+
 export interface NativeEmulator {
   agentPort(): NativeAgentPort | null;
   agent(wake?: () => void): NativeAgentPort | null;
   readonly url: string;
+  readonly raccoonUrl: string;
   readonly apiKey: string;
   readonly liveUrl: string;
   readonly isRemote: boolean;
@@ -102,9 +140,18 @@ export interface Native {
   };
   Emulator: { start(options: string, wake?: () => void): Promise<NativeEmulator | ErrorInfo> };
   Deduplicator: { ofCapacity(capacity: number): NativeDeduplicator };
+  RaccoonClient: {
+    open(
+      options: string,
+      environment: (name: string) => string | null,
+    ): NativeRaccoonClient | ErrorInfo;
+  };
+  UploadChannel: { open(): NativeUploadChannel };
   check(params: string): ErrorInfo | null;
   watchLog(wake: (() => void) | null): void;
   takeLog(): string;
+  checkRaccoon(params: string): ErrorInfo | null;
+  newSessionId(): string | ErrorInfo;
   parseWebhook(body: string | Uint8Array, eventType?: string): string | ErrorInfo;
   webhookUrl(base: string, secret: string): string | ErrorInfo;
   verifyWebhook(urlOrToken: string, secret: string): boolean;

@@ -15,6 +15,7 @@ import {
 } from "./calls.js";
 import type { Scenario } from "./emulator.js";
 import { errorFrom, orThrow } from "./errors.js";
+import { agiEventAt } from "./events.js";
 import {
   type DeleteResult,
   type ExecutionStatus,
@@ -206,7 +207,7 @@ export class Session implements AsyncDisposable {
     const stream = orThrow(
       this.#native.events(this.sessionId, JSON.stringify(eventOptions(options))),
     );
-    return new EventStream(stream, options.signal);
+    return new EventStream(stream, agiEventAt, options.signal);
   }
 
   /** Starts a task: 1 to 10,000 characters. The signal also ends the reading of its events. */
@@ -359,7 +360,8 @@ function isOutcome(message: { type: string }): boolean {
   return message.type === "DONE" || message.type === "ERROR";
 }
 
-function warn(what: string, error: unknown): void {
+/** @internal */
+export function warn(what: string, error: unknown): void {
   const why = error instanceof Error ? error.message : String(error);
   process.emitWarning(`${what}: ${why}`, { type: "SessionwireWarning" });
 }

@@ -2,18 +2,22 @@
  * A stream of events.
  */
 
+import { Batch, type EventMaker } from "./batch.js";
 import { errorFrom } from "./errors.js";
-import { type AgiEvent, Batch } from "./events.js";
+import type { AgiEvent } from "./events.js";
 import type { NativeStream } from "./native.js";
 
 /**
- * The events of a session: an async iterator over any number of disconnects. Leaving a `for await`
+ * The events of a session or a turn: an async iterator over any number of disconnects. Leaving a `for await`
  * loop, `close()`, `await using` and the garbage collector free its socket; while it waits it keeps
  * the process alive, as an open socket would.
  */
-export class EventStream implements AsyncIterableIterator<AgiEvent, undefined, undefined> {
+export class EventStream<Event = AgiEvent>
+  implements AsyncIterableIterator<Event, undefined, undefined>
+{
   readonly #native: NativeStream;
-  #batch = Batch.EMPTY;
+  readonly #make: EventMaker<Event>;
+  #batch: Batch<Event> | undefined;
   /** Set once the stream has ended: what the next `next()` rejects with, if anything. */
   #end: { error?: unknown } | undefined;
   /** Calls of `next` that have no answer yet, and the last of them. */
@@ -22,8 +26,9 @@ export class EventStream implements AsyncIterableIterator<AgiEvent, undefined, u
   #release: (() => void) | undefined;
 
   /** @internal */
-  constructor(native: NativeStream, signal: AbortSignal | undefined) {
+  constructor(native: NativeStream, make: EventMaker<Event>, signal: AbortSignal | undefined) {
     this.#native = native;
+    this.#make = make;
     if (signal !== undefined) this.#listen(signal);
   }
 
@@ -43,8 +48,8 @@ export class EventStream implements AsyncIterableIterator<AgiEvent, undefined, u
   }
 
   /** The next event. Calls that overlap are answered in their order. */
-  next(): Promise<IteratorResult<AgiEvent, undefined>> {
-    if (this.#waiting === 0 && !this.#batch.isEmpty) {
+  next(): Promise<IteratorResult<Event, undefined>> {
+    if (this.#waiting === 0 && this.#batch?.isEmpty === false) {
       return Promise.resolve({ value: this.#batch.take(), done: false });
     }
     const result = this.#inTurn(this.#waiting === 0 ? undefined : this.#last);
@@ -52,9 +57,7 @@ export class EventStream implements AsyncIterableIterator<AgiEvent, undefined, u
     return result;
   }
 
-  async #inTurn(
-    before: Promise<unknown> | undefined,
-  ): Promise<IteratorResult<AgiEvent, undefined>> {
+  async #inTurn(before: Promise<unknown> | undefined): Promise<IteratorResult<Event, undefined>> {
     this.#waiting += 1;
     try {
       // How the call before ended is for its own caller.
@@ -65,10 +68,10 @@ export class EventStream implements AsyncIterableIterator<AgiEvent, undefined, u
     }
   }
 
-  async #advance(): Promise<IteratorResult<AgiEvent, undefined>> {
+  async #advance(): Promise<IteratorResult<Event, undefined>> {
     for (;;) {
-      if (!this.#batch.isEmpty) return { value: this.#batch.take(), done: false };
-      this.#batch = Batch.EMPTY;
+      if (this.#batch?.isEmpty === false) return { value: this.#batch.take(), done: false };
+      this.#batch = undefined;
       if (this.#end !== undefined) {
         const end = this.#end;
         this.#end = {};
@@ -76,7 +79,7 @@ export class EventStream implements AsyncIterableIterator<AgiEvent, undefined, u
         return { value: undefined, done: true };
       }
       const ready = this.#native.takeReady();
-      if (typeof ready === "string") this.#batch = new Batch(ready);
+      if (typeof ready === "string") this.#batch = new Batch(ready, this.#make);
       else if (ready === null) await this.#native.wait();
       else
         this.#finish(ready.error === undefined ? {} : { error: errorFrom({ error: ready.error }) });
@@ -87,7 +90,7 @@ export class EventStream implements AsyncIterableIterator<AgiEvent, undefined, u
   #finish(end: { error?: unknown }): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    this.#batch = Batch.EMPTY;
+    this.#batch = undefined;
     this.#release?.();
     this.#native.close();
   }

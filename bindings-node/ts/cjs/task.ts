@@ -4,7 +4,7 @@
 
 import { type CallOptions, execute, seconds, text } from "./calls.js";
 import { InvalidRequestError, QuestionPending, TaskTimeout } from "./errors.js";
-import { type AgiEvent, eventFromParts, type QuestionEvent } from "./events.js";
+import { type AgiEvent, agiEventAt, eventFromParts, type QuestionEvent } from "./events.js";
 import {
   type ExecutionStatus,
   type SuccessResult,
@@ -133,7 +133,7 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<AgiEvent, undefined, undefined> {
-    this.#stream ??= new EventStream(this.#native.events(), this.#signal);
+    this.#stream ??= new EventStream(this.#native.events(), agiEventAt, this.#signal);
     const stream = this.#stream;
     return {
       // Uses `this`, so that the task lives as long as its iterator.
@@ -276,7 +276,8 @@ export class Limit {
 /** setTimeout takes no longer one (almost 25 days). */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-function checkCallback(name: string, value: unknown): void {
+/** @internal */
+export function checkCallback(name: string, value: unknown): void {
   if (value !== undefined && typeof value !== "function") {
     throw new InvalidRequestError(`\`${name}\` must be a function, not ${typeof value}.`);
   }

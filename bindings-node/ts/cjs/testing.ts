@@ -32,7 +32,7 @@ export interface TestHooks {
   afterEach(hook: () => Promise<void>): unknown;
 }
 
-const VARIABLES = ["AGI_BASE_URL", "AGI_API_KEY"] as const;
+const VARIABLES = ["AGI_BASE_URL", "AGI_API_KEY", "RACCOON_BASE_URL", "RACCOON_API_KEY"] as const;
 
 /** A running emulator, and what `process.env` held before it was there. */
 class Place {
@@ -45,6 +45,8 @@ class Place {
     this.#before = VARIABLES.map((name) => process.env[name]);
     process.env.AGI_BASE_URL = emulator.url;
     process.env.AGI_API_KEY = emulator.apiKey;
+    process.env.RACCOON_BASE_URL = emulator.raccoonUrl;
+    process.env.RACCOON_API_KEY = emulator.apiKey;
   }
 
   static async open({ strictCleanup = false, ...options }: TestEmulatorOptions): Promise<Place> {
@@ -73,8 +75,9 @@ class Place {
 }
 
 /**
- * Runs `work` with a fresh emulator; gives what it gives. While it runs, AGI_BASE_URL and
- * AGI_API_KEY in `process.env` point to the emulator, so that `new Agi()` just works.
+ * Runs `work` with a fresh emulator; gives what it gives. While it runs, AGI_BASE_URL,
+ * AGI_API_KEY, RACCOON_BASE_URL and RACCOON_API_KEY in `process.env` point to the emulator, so that
+ * `new Agi()` and `new Raccoon()` just work.
  */
 export async function withEmulator<T>(
   options: TestEmulatorOptions,
@@ -91,8 +94,8 @@ export async function withEmulator<T>(
 }
 
 /**
- * A fresh emulator for each test. While a test runs, AGI_BASE_URL and AGI_API_KEY in
- * `process.env` point to it. What this gives stands for the emulator of the test that runs.
+ * A fresh emulator for each test. While a test runs, AGI_BASE_URL, AGI_API_KEY,
+ * RACCOON_BASE_URL and RACCOON_API_KEY in `process.env` point to it. What this gives stands for the emulator of the test that runs.
  *
  * Tests that run at the same time in one process share `process.env`: give each its own with
  * `withEmulator`, and say `emulator.agi()`.

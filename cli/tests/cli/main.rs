@@ -14,3 +14,4 @@ mod record;
 mod run;
 mod support;
 mod terminal;
+mod turn;

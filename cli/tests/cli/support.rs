@@ -53,6 +53,22 @@ impl Server {
         command
     }
 
+    /// The program, set up for Raccoon's side of this emulator.
+    pub(crate) fn turn_command(&self, args: &[&str]) -> Command {
+        let mut command = program(args);
+        command
+            .env("RACCOON_BASE_URL", self.emulator.raccoon_url())
+            .env("RACCOON_API_KEY", self.emulator.api_key());
+        command
+    }
+
+    /// The JSON body of the first request for this path.
+    pub(crate) fn request(&self, path: &str) -> Value {
+        let requests = self.emulator.requests();
+        let request = requests.iter().find(|request| request.path == path);
+        serde_json::from_str(&request.unwrap().body).unwrap()
+    }
+
     /// The same, started by another program.
     pub(crate) fn command_under(&self, starter: &[&str], args: &[&str]) -> Command {
         let inner = self.command(args);
@@ -137,6 +153,8 @@ pub(crate) fn program(args: &[&str]) -> Command {
     for name in [
         "AGI_API_KEY",
         "AGI_BASE_URL",
+        "RACCOON_API_KEY",
+        "RACCOON_BASE_URL",
         "HTTP_PROXY",
         "HTTPS_PROXY",
         "ALL_PROXY",

@@ -14,6 +14,7 @@ import {
   InvalidRequestError,
   type Message,
   QuestionPending,
+  Raccoon,
   RateLimitError,
   type RecordedRequest,
   type RequestMatch,
@@ -26,6 +27,11 @@ import {
   TaskOver,
   type TaskResult,
   TaskTimeout,
+  type TodoItem,
+  type Turn,
+  type TurnEvent,
+  type TurnResult,
+  type UploadedFile,
   webhooks,
 } from "sessionwire";
 
@@ -136,7 +142,7 @@ export function errors(error: unknown): string | number | null | undefined {
     same<typeof error.task, Task | null>(true);
     return error.question?.text;
   }
-  if (error instanceof TaskError) return error.reason ?? error.events[0]?.text;
+  if (error instanceof TaskError) return error.reason ?? error.events[0]?.text ?? error.messageId;
   if (error instanceof TaskTimeout) return error.sessionId;
   if (error instanceof StreamError) return error.lastEventId;
   if (error instanceof InvalidRequestError) return error.code;
@@ -237,4 +243,56 @@ export async function anAgentOfOnesOwn(): Promise<void> {
   emulator.agent(null);
   // @ts-expect-error: a function
   emulator.agent("agent");
+}
+
+export async function turns(): Promise<void> {
+  await using client = new Raccoon({ wire: { prompt: ["prompt"], sdkVersion: "ace_version" } });
+  const session = client.session();
+  const file = await session.upload("notes.pdf", {
+    onProgress: ({ sent, total }) => console.log(sent / (total ?? sent)),
+    signal,
+  });
+  same<typeof file, UploadedFile>(true);
+  await using turn = await session.startTurn("...", { mode: "code", files: ["a.txt", file] });
+  same<typeof turn, Turn>(true);
+  for await (const event of turn) {
+    same<typeof event, TurnEvent>(true);
+    switch (event.type) {
+      case "thought":
+        same<typeof event.data.thought, string>(true);
+        break;
+      case "plan.update":
+        same<typeof event.data.patch.todos, TodoItem[]>(true);
+        break;
+      case "tool.result":
+        same<typeof event.data.output, unknown>(true);
+        break;
+      default:
+        same<typeof event.blockId, string | null>(true);
+    }
+  }
+  const result = await turn.result({ timeout: 1000 });
+  same<typeof result, TurnResult>(true);
+  const again = await client.attach(turn.sessionId, turn.messageId, { after: turn.resumePoint });
+  const { confirmed } = await again.stop({ timeout: 5000 });
+  same<typeof confirmed, boolean>(true);
+  for await (const { sessionId, createdAt } of client.sessions.list({ sortBy: "title" })) {
+    same<typeof sessionId, string>(true);
+    same<typeof createdAt, Date | null>(true);
+  }
+  same<typeof client.maxConcurrent, number | null>(true);
+  await client.runTurn("...", { onEvent: (event) => event.text, stopOnTimeout: true });
+  // @ts-expect-error: a turn has a prompt.
+  await client.runTurn();
+  // @ts-expect-error: an upload is for a session.
+  await client.media.upload("notes.pdf", {});
+  const emulator = await Emulator.start({
+    maxTurns: 1,
+    resume: "ignored",
+    scenario: { turns: [{ mode: "code", steps: [{ tool: "x", takes: 1 }, { complete: true }] }] },
+  });
+  emulator.fail({ on: "socket", end_after: 1, close_code: 1011 });
+  same<ReturnType<typeof emulator.raccoon>, Raccoon>(true);
+  // @ts-expect-error: it is one of three.
+  await Emulator.start({ resume: "never" });
 }

@@ -1,0 +1,93 @@
+//! A turn.
+
+use napi::Env;
+use napi::bindgen_prelude::{Null, PromiseRaw};
+use napi_derive::napi;
+use sessionwire::raccoon::{self, TurnOperation};
+
+use crate::answer::{Answer, ErrorInfo, json_answer};
+use crate::calls::Calls;
+use crate::stream::EventStream;
+
+/// One turn of a session. When JavaScript drops it, its socket is freed.
+#[napi]
+pub struct Turn {
+    inner: raccoon::Turn,
+    calls: Calls,
+}
+
+impl Turn {
+    pub fn new(inner: raccoon::Turn) -> Self {
+        Self {
+            inner,
+            calls: Calls::default(),
+        }
+    }
+}
+
+#[napi]
+impl Turn {
+    /// The session's id.
+    #[napi(getter, catch_unwind)]
+    pub fn session_id(&self) -> String {
+        self.inner.session_id().to_owned()
+    }
+
+    /// The id of the agent's message.
+    #[napi(getter, catch_unwind)]
+    pub fn message_id(&self) -> String {
+        self.inner.message_id().to_owned()
+    }
+
+    /// The turn as of the newest event that was received: a JSON object.
+    #[napi(getter, catch_unwind)]
+    pub fn state(&self) -> String {
+        self.inner.state().to_json()
+    }
+
+    /// Carries an operation out. `id` is for `cancel`; 0: not cancellable.
+    #[napi(catch_unwind, ts_return_type = "Promise<string | ErrorInfo | null>")]
+    pub fn execute<'env>(
+        &self,
+        env: &'env Env,
+        id: u32,
+        operation: String,
+    ) -> napi::Result<PromiseRaw<'env, Answer>> {
+        let call = match serde_json::from_str::<TurnOperation>(&operation) {
+            Ok(operation) => Ok(self.calls.cancellable(id, self.inner.execute(operation))),
+            Err(error) => Err(ErrorInfo::unreadable(&error)),
+        };
+        env.spawn_future(async move {
+            Ok(match call {
+                Err(error) => Answer::B(error),
+                Ok(call) => call.await.map_or(Answer::D(Null), |result| {
+                    json_answer(result.map(|output| output.to_json()))
+                }),
+            })
+        })
+    }
+
+    /// Cancels a call of this turn object; the turn itself goes on.
+    #[napi(catch_unwind)]
+    pub fn cancel(&self, id: u32) {
+        self.calls.cancel(id);
+    }
+
+    /// The turn's events: to be called once.
+    #[napi(catch_unwind)]
+    pub fn events(&self) -> EventStream {
+        EventStream::new(self.inner.queue().clone())
+    }
+
+    /// Stops reading events and frees the socket.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.inner.close();
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.inner.close();
+    }
+}

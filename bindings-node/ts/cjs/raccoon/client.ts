@@ -1,0 +1,190 @@
+/**
+ * The client of the Raccoon service.
+ */
+
+import { inspect } from "node:util";
+import { count, execute, seconds, secondsOrNone, text } from "../calls.js";
+import type { AgiOptions, OptionChanges, RequestOptions } from "../client.js";
+import { ConfigError, errorFrom, orThrow } from "../errors.js";
+import { type RawAnswer, rawAnswerFrom } from "../models.js";
+import { type NativeRaccoonClient, native } from "../native.js";
+import { Media } from "./media.js";
+import type { TurnResult } from "./models.js";
+import { RaccoonSession, type RaccoonSessionOptions, RaccoonSessions } from "./session.js";
+import { type AttachOptions, attach, type RunTurnOptions, type Turn } from "./turn.js";
+
+/**
+ * Names on the wire that the service's documentation leaves open. The service is a beta: where it
+ * uses another name, set it here.
+ */
+export interface WireNames {
+  /** The fields that all carry the prompt. Default: `["prompt", "task"]`. */
+  prompt?: readonly string[];
+  sdkVersion?: string;
+  basePrompt?: string;
+  references?: string;
+  history?: string;
+  continuation?: string;
+  page?: string;
+  limit?: string;
+  search?: string;
+  sortBy?: string;
+  sortOrder?: string;
+  title?: string;
+  /** The field that says what a frame to the service is. Default: `type`. */
+  frameType?: string;
+  /** What a message's frame is. Default: `message`. */
+  messageFrame?: string;
+  /** The field of a message's text. Default: `text`. */
+  messageText?: string;
+  /** What a stop's frame is. Default: `stop`. */
+  stopFrame?: string;
+}
+
+/**
+ * What a client may be told; everything else comes from the environment or the default. `apiKey` is
+ * by default `RACCOON_API_KEY`, `baseUrl` is `RACCOON_BASE_URL`, else the service.
+ */
+export interface RaccoonOptions extends Omit<AgiOptions, "deleteSessionsOnExit"> {
+  /** Default: `baseUrl` with `ws` for `http`. */
+  websocketUrl?: string | undefined;
+  wire?: WireNames | undefined;
+}
+
+export interface RaccoonRunTurnOptions extends RunTurnOptions {
+  /** The session to run it in. Default: a fresh one. */
+  sessionId?: string | undefined;
+}
+
+/** A native client that already exists. */
+class Existing {
+  constructor(readonly client: NativeRaccoonClient) {}
+}
+
+/** A client. It makes no request until it is asked to; any number of calls can run at once. */
+export class Raccoon implements AsyncDisposable {
+  /** List, read, rename and delete sessions. */
+  readonly sessions: RaccoonSessions;
+  /** Upload files. */
+  readonly media: Media;
+  readonly #native: NativeRaccoonClient;
+
+  /** Throws a `ConfigError` if there is no key or an option cannot be used. */
+  constructor(options: RaccoonOptions = {}) {
+    this.#native = options instanceof Existing ? options.client : open(options);
+    this.sessions = new RaccoonSessions(this.#native);
+    this.media = new Media(this.#native);
+  }
+
+  /** The service's address. */
+  get baseUrl(): string {
+    return this.#native.baseUrl;
+  }
+
+  /** How many turns may run at once, as the service said last; null before its first answer. */
+  get maxConcurrent(): number | null {
+    return this.#native.maxConcurrent;
+  }
+
+  /**
+   * A session: a fresh one with a new UUID, or an existing one. Sends nothing; the first turn
+   * creates it.
+   */
+  session(sessionId?: string, options: RaccoonSessionOptions = {}): RaccoonSession {
+    return new RaccoonSession(this.#native, checked(sessionId), options);
+  }
+
+  /** Runs a turn in a fresh session, or in `sessionId`, to its end; gives its result. */
+  async runTurn(prompt: string, options: RaccoonRunTurnOptions = {}): Promise<TurnResult> {
+    const { sessionId, ...run } = options;
+    return this.session(sessionId).runTurn(prompt, run);
+  }
+
+  /** A handle on a turn that was started before, or elsewhere. */
+  attach(sessionId: string, messageId: string, options: AttachOptions = {}): Promise<Turn> {
+    return attach(this.#native, sessionId, messageId, options);
+  }
+
+  /** A copy with other options that shares the connections. Closing one closes both. */
+  withOptions(changes: OptionChanges): Raccoon {
+    const client = this.#native.withOptions(
+      JSON.stringify({
+        timeout: seconds("timeout", changes.timeout, ConfigError),
+        max_retries: count("maxRetries", changes.maxRetries, ConfigError),
+        wait_for_limit: secondsOrNone("waitForLimit", changes.waitForLimit, ConfigError),
+        headers: changes.headers,
+      }),
+    );
+    return new Raccoon(new Existing(orThrow(client)) as RaccoonOptions);
+  }
+
+  /** Any request: `path` is what follows the base URL. The same key, retries and errors as other calls. */
+  async request(method: string, path: string, options: RequestOptions = {}): Promise<RawAnswer> {
+    const operation = {
+      op: "request",
+      method: text("method", method),
+      path: text("path", path),
+      query: options.query,
+      body: options.body,
+      headers: options.headers,
+    };
+    return rawAnswerFrom(await execute(this.#native, operation, options.signal));
+  }
+
+  /** Ends every call, wait and stream of this client at once. Can be called twice. */
+  async close(): Promise<void> {
+    this.#native.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#native.close();
+  }
+
+  toJSON(): object {
+    return { baseUrl: this.baseUrl };
+  }
+
+  [inspect.custom](_depth: number, options: object): string {
+    return `Raccoon ${inspect(this.toJSON(), options)}`;
+  }
+}
+
+/** A session's id, checked; a new one where there is none. */
+function checked(sessionId: string | undefined): string {
+  if (sessionId === undefined) {
+    const id = native.newSessionId();
+    if (typeof id !== "string") throw errorFrom(id);
+    return id;
+  }
+  const session_id = text("sessionId", sessionId);
+  const error = native.checkRaccoon(JSON.stringify({ check: "session_id", session_id }));
+  if (error !== null) throw errorFrom(error);
+  return sessionId;
+}
+
+function open(options: RaccoonOptions): NativeRaccoonClient {
+  if (options.apiKey !== undefined && typeof options.apiKey !== "string") {
+    throw new ConfigError("`apiKey` must be a string. Pass the key, or set RACCOON_API_KEY.");
+  }
+  const json = JSON.stringify({
+    api_key: options.apiKey,
+    base_url: options.baseUrl,
+    websocket_url: options.websocketUrl,
+    timeout: seconds("timeout", options.timeout, ConfigError),
+    connect_timeout: seconds("connectTimeout", options.connectTimeout, ConfigError),
+    max_retries: count("maxRetries", options.maxRetries, ConfigError),
+    wait_for_limit: secondsOrNone("waitForLimit", options.waitForLimit, ConfigError),
+    proxy: options.proxy,
+    ca_file: options.caFile,
+    headers: options.headers,
+    allow_insecure_http: options.allowInsecureHttp,
+    wire: options.wire && wireNames(options.wire),
+  });
+  // The environment is that of this JavaScript: workers and test runners have their own.
+  return orThrow(native.RaccoonClient.open(json, (name) => process.env[name] ?? null));
+}
+
+function wireNames(names: WireNames): object {
+  const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(names).map(([name, value]) => [snake(name), value]));
+}

@@ -1,0 +1,259 @@
+/**
+ * The events of a turn.
+ */
+
+import { inspect } from "node:util";
+import { FIELDS, isObject, NOT_JSON } from "../batch.js";
+
+/** What every event of a turn has. */
+export interface TurnEventBase<Kind extends string, Data> {
+  /** What kind of event it is: the wire's `kind`. */
+  readonly type: Kind;
+  /** The same. */
+  readonly kind: Kind;
+  /** The event's number within its turn; null where it has none. */
+  readonly id: number | null;
+  /** The payload. Of a frame that is no JSON object it is the raw text. */
+  readonly data: Data;
+  /** The text for a person; empty if there is none. */
+  readonly text: string;
+  /** The whole frame as it came, character by character. */
+  readonly raw: string;
+  /** The block that the event belongs to, such as `text:answer`. */
+  readonly blockId: string | null;
+  /** The turn's agent message. */
+  readonly messageId: string | null;
+  readonly timestamp: Date | null;
+  /** The place in the stream, where the service names it. */
+  readonly streamEntryId: string | null;
+}
+
+export interface MessageReceivedData {
+  text: string;
+  files: unknown[];
+  references: unknown[];
+  [field: string]: unknown;
+}
+
+export interface TurnThoughtData {
+  thought: string;
+  /** Whether the block is finished with it. */
+  finalize?: boolean;
+  [field: string]: unknown;
+}
+
+export interface TurnTextData {
+  text: string;
+  [field: string]: unknown;
+}
+
+export interface ToolStartData {
+  tool_name: string;
+  [field: string]: unknown;
+}
+
+export interface ToolResultData {
+  /** `success`, `error`, ... */
+  status: string;
+  /** Any JSON. */
+  output?: unknown;
+  finalize?: boolean;
+  [field: string]: unknown;
+}
+
+/** One entry of a plan. */
+export interface TodoItem {
+  id: string;
+  content: string;
+  status: "pending" | "active" | "completed" | (string & {});
+  [field: string]: unknown;
+}
+
+export interface PlanUpdateData {
+  patch: { todos: TodoItem[]; [field: string]: unknown };
+  [field: string]: unknown;
+}
+
+/** A file of the sandbox. */
+export interface SandboxFile {
+  key?: string;
+  name?: string;
+  /** Milliseconds since 1970. */
+  updatedAt?: number;
+  [field: string]: unknown;
+}
+
+export interface SandboxSnapshotData {
+  sandbox_id?: string;
+  /** By path. */
+  snapshot: Record<string, SandboxFile>;
+  /** Paths. */
+  deleted?: string[];
+  [field: string]: unknown;
+}
+
+export interface TaskAbortedData {
+  reason?: string;
+  [field: string]: unknown;
+}
+
+export interface TaskErrorData {
+  message?: string;
+  code?: string;
+  [field: string]: unknown;
+}
+
+/** The agent got the prompt, or a message that was sent while it worked. */
+export interface MessageReceivedEvent
+  extends TurnEventBase<"message.received", MessageReceivedData> {}
+/** The agent's reasoning. */
+export interface TurnThoughtEvent extends TurnEventBase<"thought", TurnThoughtData> {}
+/** A piece of the agent's answer. */
+export interface TurnTextEvent extends TurnEventBase<"text", TurnTextData> {}
+/** A tool begins; its result has the same `blockId`. */
+export interface ToolStartEvent extends TurnEventBase<"tool.start", ToolStartData> {}
+/** A tool is done. */
+export interface ToolResultEvent extends TurnEventBase<"tool.result", ToolResultData> {}
+/** The agent's plan changed. */
+export interface PlanUpdateEvent extends TurnEventBase<"plan.update", PlanUpdateData> {}
+/** Files of the sandbox changed. */
+export interface SandboxSnapshotEvent
+  extends TurnEventBase<"sandbox.snapshot", SandboxSnapshotData> {}
+/** The turn ended well. */
+export interface TaskCompletedEvent
+  extends TurnEventBase<"task.completed", Record<string, unknown>> {}
+/** The turn was stopped. */
+export interface TaskAbortedEvent extends TurnEventBase<"task.aborted", TaskAbortedData> {}
+/** The turn failed. */
+export interface TaskErrorEvent extends TurnEventBase<"task.error", TaskErrorData> {}
+
+/**
+ * An event of a turn, discriminated by `type`. A kind that this version does not know comes through
+ * all the same.
+ */
+export type TurnEvent =
+  | MessageReceivedEvent
+  | TurnThoughtEvent
+  | TurnTextEvent
+  | ToolStartEvent
+  | ToolResultEvent
+  | PlanUpdateEvent
+  | SandboxSnapshotEvent
+  | TaskCompletedEvent
+  | TaskAbortedEvent
+  | TaskErrorEvent;
+
+/** The names of the known kinds. */
+export type TurnEventType = TurnEvent["type"];
+
+/** An event cut out of a batch. The original text is cut out only when it is asked for. */
+class TurnEventRecord {
+  readonly type: string;
+  readonly id: number | null;
+  readonly #frame: unknown;
+  readonly #batch: string;
+  readonly #start: number;
+  readonly #length: number;
+
+  constructor(
+    type: string,
+    id: number | null,
+    frame: unknown,
+    batch: string,
+    start: number,
+    length: number,
+  ) {
+    this.type = type;
+    this.id = id;
+    this.#frame = frame;
+    this.#batch = batch;
+    this.#start = start;
+    this.#length = length;
+  }
+
+  get kind(): string {
+    return this.type;
+  }
+
+  get data(): unknown {
+    const frame = this.#frame;
+    if (!isObject(frame)) return this.raw;
+    return "payload" in frame ? frame.payload : {};
+  }
+
+  get raw(): string {
+    if (this.#start === NOT_JSON) return this.#frame as string;
+    return this.#batch.slice(this.#start, this.#start + this.#length);
+  }
+
+  get text(): string {
+    const { data } = this;
+    if (typeof data === "string") return data;
+    if (!isObject(data)) return "";
+    const nested = isObject(data.error) ? data.error.message : undefined;
+    const { text, thought, error, message, reason, tool_name } = data;
+    for (const value of [text, thought, error, nested, message, reason, tool_name]) {
+      if (typeof value === "string") return value;
+    }
+    return "";
+  }
+
+  get blockId(): string | null {
+    return this.#word("block_id");
+  }
+
+  get messageId(): string | null {
+    return this.#word("message_id");
+  }
+
+  get streamEntryId(): string | null {
+    return this.#word("stream_entry_id");
+  }
+
+  get timestamp(): Date | null {
+    const time = isObject(this.#frame) ? this.#frame.timestamp : undefined;
+    return typeof time === "number" ? new Date(time) : null;
+  }
+
+  #word(name: string): string | null {
+    const value = isObject(this.#frame) ? this.#frame[name] : undefined;
+    return typeof value === "string" ? value : null;
+  }
+
+  [inspect.custom](_depth: number, options: object): string {
+    const { type, id, text, data } = this;
+    return `TurnEvent ${inspect({ type, id, text, data }, options)}`;
+  }
+}
+
+/**
+ * Event number `at` of a batch.
+ * @internal
+ */
+export function turnEventAt(rows: readonly unknown[], at: number, batch: string): TurnEvent {
+  const first = at * FIELDS;
+  return new TurnEventRecord(
+    rows[first + 1] as string,
+    rows[first + 2] as number | null,
+    rows[first],
+    batch,
+    rows[first + 3] as number,
+    rows[first + 4] as number,
+  ) as unknown as TurnEvent;
+}
+
+/**
+ * One event from its parts.
+ * @internal
+ */
+export function turnEventFromParts(type: string, id: number | null, raw: string): TurnEvent {
+  let frame: unknown = raw;
+  let start = NOT_JSON;
+  try {
+    frame = JSON.parse(raw);
+    start = 0;
+  } catch {
+    // Not JSON: the raw text is the data.
+  }
+  return new TurnEventRecord(type, id, frame, raw, start, raw.length) as unknown as TurnEvent;
+}

@@ -1,0 +1,197 @@
+/**
+ * What Raccoon answers, in JavaScript's names and types.
+ */
+
+import { type SandboxFile, type TodoItem, type TurnEvent, turnEventFromParts } from "./events.js";
+
+/** Where a turn is. Values that this version does not know stay as they are. */
+export type TurnStatus =
+  | "submitted"
+  | "queued"
+  | "running"
+  | "completed"
+  | "aborted"
+  | "failed"
+  | "unknown"
+  | (string & {});
+
+/** A session as the service describes it. */
+export interface RaccoonSessionInfo {
+  sessionId: string;
+  /** The service's own key of the record; of no use elsewhere. */
+  id: string | null;
+  title: string;
+  createdAt: Date | null;
+  updatedAt: Date | null;
+  /** The sandbox's files, by path. */
+  files: Record<string, SandboxFile>;
+  /** Every other field, as it came. */
+  extra: Record<string, unknown>;
+}
+
+/** One entry of a session's history. */
+export interface HistoryMessage {
+  id: string;
+  /** Who wrote it. */
+  role: "user" | "agent";
+  /** The text; may be empty where the events hold it. */
+  content: string;
+  createdAt: Date | null;
+  /** The mode of a prompt's turn. */
+  mode: string | null;
+  /** Whether the turn was stopped. */
+  aborted: boolean;
+  files: Record<string, unknown>[];
+  /** The turn's events. */
+  events: TurnEvent[];
+  /** Every other field, as it came. */
+  extra: Record<string, unknown>;
+}
+
+/** A session with every message of every turn. */
+export interface History {
+  session: RaccoonSessionInfo;
+  messages: HistoryMessage[];
+}
+
+/** A file that was uploaded: pass it as it is in the `files` of a turn. */
+export interface UploadedFile {
+  key: string;
+  name: string;
+  /** The media type. */
+  type: string;
+  /** Bytes. */
+  size: number;
+  uploadedAt?: string;
+}
+
+/** What became of a `stop`. */
+export interface StopResult {
+  /** Whether the turn is over; false: the service did not confirm it in time. */
+  confirmed: boolean;
+  status: TurnStatus;
+}
+
+/** How far a turn's events were read: pass it to `client.attach` to go on. */
+export interface ResumePoint {
+  sessionId: string;
+  messageId: string;
+  lastStreamEntryId: string | null;
+  lastEventId: number | null;
+}
+
+/** What a turn ended with. */
+export interface TurnResult {
+  /** The agent's answer. */
+  text: string;
+  status: "completed" | "aborted" | (string & {});
+  /** Why it was aborted, where it was and the service says. */
+  reason: string | null;
+  plan: TodoItem[];
+  /** The sandbox's files, by path. */
+  files: Record<string, SandboxFile>;
+  sessionId: string;
+  messageId: string;
+  /** From the start of the turn, or from `attach`, to its end, in milliseconds. */
+  duration: number;
+}
+
+/** @internal */
+export interface WireSessionInfo {
+  session_id: string;
+  id: string | null;
+  title: string;
+  created_at: number | null;
+  updated_at: number | null;
+  files: Record<string, SandboxFile>;
+  [field: string]: unknown;
+}
+
+interface WireHistoryMessage {
+  id: string;
+  role: "user" | "agent";
+  content: string;
+  created_at: number | null;
+  mode: string | null;
+  aborted: boolean;
+  files: Record<string, unknown>[];
+  events: Record<string, unknown>[];
+  extra: Record<string, unknown>;
+}
+
+/** @internal */
+export interface WireHistory {
+  session: WireSessionInfo;
+  messages: WireHistoryMessage[];
+}
+
+/** @internal */
+export interface WireTurnResult {
+  text: string;
+  status: string;
+  reason: string | null;
+  plan: TodoItem[];
+  files: Record<string, SandboxFile>;
+  session_id: string;
+  message_id: string;
+  duration: number;
+}
+
+/** @internal */
+export interface WireTurnState {
+  user_message_id: string | null;
+  workflow_id: string | null;
+  status: string;
+  queue_position: number | null;
+  text: string;
+  plan: TodoItem[];
+  files: Record<string, SandboxFile>;
+}
+
+function time(milliseconds: number | null): Date | null {
+  return milliseconds === null ? null : new Date(milliseconds);
+}
+
+/** @internal */
+export function sessionInfoFrom(wire: WireSessionInfo): RaccoonSessionInfo {
+  const { session_id, id, title, created_at, updated_at, files, ...extra } = wire;
+  return {
+    sessionId: session_id,
+    id,
+    title,
+    createdAt: time(created_at),
+    updatedAt: time(updated_at),
+    files,
+    extra,
+  };
+}
+
+function eventFrom(frame: Record<string, unknown>): TurnEvent {
+  const { kind, type, event_id } = frame;
+  const name = typeof kind === "string" ? kind : typeof type === "string" ? type : "message";
+  const id = Number.isSafeInteger(event_id) ? (event_id as number) : null;
+  return turnEventFromParts(name, id, JSON.stringify(frame));
+}
+
+/** @internal */
+export function historyFrom(wire: WireHistory): History {
+  return {
+    session: sessionInfoFrom(wire.session),
+    messages: wire.messages.map(({ created_at, events, ...message }) => ({
+      ...message,
+      createdAt: time(created_at),
+      events: events.map(eventFrom),
+    })),
+  };
+}
+
+/** @internal */
+export function turnResultFrom(wire: WireTurnResult): TurnResult {
+  const { session_id, message_id, duration, ...result } = wire;
+  return {
+    ...result,
+    sessionId: session_id,
+    messageId: message_id,
+    duration: duration * 1000,
+  };
+}

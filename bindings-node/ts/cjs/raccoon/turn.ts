@@ -1,0 +1,337 @@
+/**
+ * A turn, and running one to its end.
+ */
+
+import { type CallOptions, cancellable, count, execute, seconds, text } from "../calls.js";
+import { orThrow, TaskTimeout } from "../errors.js";
+import type { SuccessResult } from "../models.js";
+import type { NativeRaccoonClient, NativeTurn } from "../native.js";
+import { EventStream } from "../stream.js";
+import { checkCallback, guarded, Limit, type ResultOptions } from "../task.js";
+import { type SandboxFile, type TodoItem, type TurnEvent, turnEventAt } from "./events.js";
+import {
+  type ResumePoint,
+  type StopResult,
+  type TurnResult,
+  type TurnStatus,
+  turnResultFrom,
+  type UploadedFile,
+  type WireTurnResult,
+  type WireTurnState,
+} from "./models.js";
+
+/** What the agent works as; others are passed on. */
+export type TurnMode = "auto" | "plan" | "code" | "deepsearch" | "slides" | (string & {});
+
+/** How the events of a turn are read. */
+export interface TurnEventOptions extends CallOptions {
+  /**
+   * Failed attempts to connect in a row after which the history is read and, where that does not
+   * hold the turn's end, the stream fails. Default: 6.
+   */
+  maxReconnects?: number | undefined;
+  /** Milliseconds between two pings. Default: 20,000. */
+  pingInterval?: number | undefined;
+  /** Milliseconds without a frame or a pong after which the socket counts as dead. Default: 60,000. */
+  idleTimeout?: number | undefined;
+  /** Asks on the first connect for what happened before it. Default: true. */
+  replay?: boolean | undefined;
+}
+
+/** Parameters of a turn. What is not set is not sent. */
+export interface StartTurnOptions extends TurnEventOptions {
+  /** Default: `auto`. */
+  mode?: TurnMode | undefined;
+  /** Files for the agent: paths, which are uploaded first, or what `upload` gave. */
+  files?: readonly (string | UploadedFile)[] | undefined;
+  /** `fast` or `think`; others are passed on. */
+  sdkVersion?: string | undefined;
+  /** Instructions that the prompt builds on. */
+  basePrompt?: string | undefined;
+  /** Objects to refer to. */
+  references?: readonly unknown[] | undefined;
+  /** A conversation to go on from. */
+  history?: readonly unknown[] | undefined;
+  /** Data to continue with: a text that holds JSON. */
+  continuation?: string | undefined;
+  /** Fields that this version does not know, as they go on the wire; they win over the others. */
+  extra?: Record<string, unknown> | undefined;
+}
+
+/** How a turn is run. */
+export interface RunTurnOptions extends StartTurnOptions {
+  /** Is called with each event, in order; the next one waits for it. */
+  onEvent?: ((event: TurnEvent) => unknown) | undefined;
+  /** Milliseconds for all of it, uploads included; then `TaskTimeout`. Default: no limit. */
+  timeout?: number | undefined;
+  /** Whether a timeout stops the turn. Default: false. */
+  stopOnTimeout?: boolean | undefined;
+}
+
+/** What `attach` accepts. */
+export interface AttachOptions extends TurnEventOptions {
+  /** Only events after this place: a stream entry, or how far another `Turn` was read. */
+  after?: string | ResumePoint | undefined;
+}
+
+/** What `turn.sendMessage` accepts. */
+export interface TurnMessageOptions extends CallOptions {
+  files?: readonly UploadedFile[] | undefined;
+  references?: readonly unknown[] | undefined;
+}
+
+/** What `turn.stop` accepts. */
+export interface StopOptions extends CallOptions {
+  /** Milliseconds to wait for the turn's end. Default: 10,000. */
+  timeout?: number | undefined;
+}
+
+/**
+ * One turn of a session. Iterate it for its events, each once and in order; leaving the loop early
+ * leaves the turn as it is, and a new loop goes on where the last one stopped. `close()` and
+ * `await using` free its socket; they do not stop the turn.
+ */
+export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
+  readonly #native: NativeTurn;
+  readonly #signal: AbortSignal | undefined;
+  #stream: EventStream<TurnEvent> | undefined;
+  #lastEntry: string | null;
+  #lastEvent: number | null;
+
+  /** @internal */
+  constructor(native: NativeTurn, signal: AbortSignal | undefined, after?: string | ResumePoint) {
+    this.#native = native;
+    this.#signal = signal;
+    this.#lastEntry = typeof after === "string" ? after : (after?.lastStreamEntryId ?? null);
+    this.#lastEvent = typeof after === "string" ? null : (after?.lastEventId ?? null);
+  }
+
+  /** The turn's session. */
+  get sessionId(): string {
+    return this.#native.sessionId;
+  }
+
+  /** The turn's agent message: with the session it names the turn. */
+  get messageId(): string {
+    return this.#native.messageId;
+  }
+
+  /** The message of the prompt; null after `attach`. */
+  get userMessageId(): string | null {
+    return this.#state.user_message_id;
+  }
+
+  /** The service's workflow, where it says. */
+  get workflowId(): string | null {
+    return this.#state.workflow_id;
+  }
+
+  /** Where the turn is, as of the newest event that came. */
+  get status(): TurnStatus {
+    return this.#state.status;
+  }
+
+  /** How many turns go before this one; 0 once it runs, null where unknown. */
+  get queuePosition(): number | null {
+    return this.#state.queue_position;
+  }
+
+  /** The agent's answer so far. */
+  get text(): string {
+    return this.#state.text;
+  }
+
+  /** The agent's plan as of the newest event that came. */
+  get plan(): TodoItem[] {
+    return this.#state.plan;
+  }
+
+  /** The sandbox's files by path, as of the newest event that came. */
+  get files(): Record<string, SandboxFile> {
+    return this.#state.files;
+  }
+
+  /** How far the events were iterated: `client.attach` goes on there. */
+  get resumePoint(): ResumePoint {
+    return {
+      sessionId: this.sessionId,
+      messageId: this.messageId,
+      lastStreamEntryId: this.#lastEntry,
+      lastEventId: this.#lastEvent,
+    };
+  }
+
+  get #state(): WireTurnState {
+    return JSON.parse(this.#native.state) as WireTurnState;
+  }
+
+  /** Tells the agent more while it works; not empty. */
+  sendMessage(message: string, options: TurnMessageOptions = {}): Promise<SuccessResult> {
+    const { files, references } = options;
+    const operation = {
+      op: "send_message",
+      text: text("message", message),
+      files: files?.map(wireFile),
+      references,
+    };
+    return this.#execute(operation, options);
+  }
+
+  /** Stops the turn, and waits for its end. The session stays usable. */
+  stop(options: StopOptions = {}): Promise<StopResult> {
+    const timeout = seconds("timeout", options.timeout);
+    return this.#execute({ op: "stop", timeout }, options);
+  }
+
+  /**
+   * Waits for the result; the events need not be read. A turn that was stopped has the status
+   * `aborted`. Rejects with `TaskError` if it failed, with `TaskTimeout` after `timeout`.
+   */
+  async result(options: ResultOptions = {}): Promise<TurnResult> {
+    const timeout = seconds("timeout", options.timeout);
+    const wire = await this.#execute<WireTurnResult>({ op: "result", timeout }, options);
+    return turnResultFrom(wire);
+  }
+
+  /** Stops reading events and frees the socket. Does not stop the turn. */
+  async close(): Promise<void> {
+    await this.#stream?.close();
+    this.#native.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<TurnEvent, undefined, undefined> {
+    this.#stream ??= new EventStream(this.#native.events(), turnEventAt, this.#signal);
+    const stream = this.#stream;
+    return {
+      next: async () => {
+        const step = await stream.next();
+        if (!step.done) this.#given(step.value);
+        return step;
+      },
+    };
+  }
+
+  #given(event: TurnEvent): void {
+    if (event.id !== null) {
+      this.#lastEvent = event.id;
+      // Of another event it would not say where this one is.
+      this.#lastEntry = event.streamEntryId;
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #execute<T>(operation: object, options: CallOptions): Promise<T> {
+    const result = await execute<T>(this.#native, operation, options.signal);
+    // An unreachable turn frees its socket; this one is reachable until it has its answer.
+    void this.#native;
+    return result;
+  }
+}
+
+function wireFile(file: string | UploadedFile): unknown {
+  if (typeof file !== "object" || file === null) return file;
+  const { uploadedAt: _, ...wire } = file;
+  return wire;
+}
+
+function wireEvents(options: TurnEventOptions): object {
+  return {
+    max_reconnects: count("maxReconnects", options.maxReconnects),
+    ping_interval: seconds("pingInterval", options.pingInterval),
+    idle_timeout: seconds("idleTimeout", options.idleTimeout),
+    replay: options.replay,
+  };
+}
+
+/** @internal */
+export function wireTurn(prompt: string, options: StartTurnOptions): object {
+  return {
+    prompt: text("prompt", prompt),
+    mode: options.mode,
+    files: options.files?.map(wireFile),
+    sdk_version: options.sdkVersion,
+    base_prompt: options.basePrompt,
+    references: options.references,
+    history: options.history,
+    continuation: options.continuation,
+    extra: options.extra,
+    events: wireEvents(options),
+  };
+}
+
+/** @internal */
+export async function startTurn(
+  client: NativeRaccoonClient,
+  sessionId: string,
+  prompt: string,
+  options: StartTurnOptions,
+): Promise<Turn> {
+  const params = JSON.stringify({ session_id: sessionId, turn: wireTurn(prompt, options) });
+  const { signal } = options;
+  const turn = await cancellable(client, signal, (id) => client.startTurn(id, params));
+  return new Turn(orThrow(turn), signal);
+}
+
+/** @internal */
+export async function attach(
+  client: NativeRaccoonClient,
+  sessionId: string,
+  messageId: string,
+  options: AttachOptions,
+): Promise<Turn> {
+  const { after, signal } = options;
+  const params = JSON.stringify({
+    session_id: text("sessionId", sessionId),
+    message_id: text("messageId", messageId),
+    after:
+      typeof after === "object" && after !== null
+        ? { last_stream_entry_id: after.lastStreamEntryId, last_event_id: after.lastEventId }
+        : after,
+    events: wireEvents(options),
+  });
+  const turn = await cancellable(client, signal, (id) => client.attach(id, params));
+  return new Turn(orThrow(turn), signal, after);
+}
+
+/**
+ * Starts a turn, hands its events to the callback and waits for the result.
+ * @internal
+ */
+export async function runTurn(
+  client: NativeRaccoonClient,
+  sessionId: string,
+  prompt: string,
+  options: RunTurnOptions,
+): Promise<TurnResult> {
+  const { onEvent, timeout, stopOnTimeout, signal } = options;
+  checkCallback("onEvent", onEvent);
+  seconds("timeout", timeout);
+  const limit = new Limit(timeout, signal);
+  let turn: Turn | undefined;
+  try {
+    turn = await startTurn(client, sessionId, prompt, { ...options, signal: limit.signal });
+    const events = turn[Symbol.asyncIterator]();
+    // Read also where nobody looks: a full queue would hold the stream back.
+    for (;;) {
+      const { value: event, done } = await guarded(events.next(), limit.signal);
+      if (done || event === undefined) break;
+      if (onEvent !== undefined) await guarded(onEvent(event), limit.signal);
+    }
+    return await turn.result({ timeout: limit.left(), signal });
+  } catch (error) {
+    const expired = error === limit.expired;
+    if (!expired && !(error instanceof TaskTimeout)) throw error;
+    if (stopOnTimeout) await turn?.stop().catch(() => {});
+    if (!expired) throw error;
+    throw new TaskTimeout(
+      `The turn did not end within ${timeout} ms. Unless it was stopped it goes on in its session: raise \`timeout\`, or attach to it.`,
+      { sessionId, messageId: turn?.messageId ?? null },
+    );
+  } finally {
+    limit.clear();
+    await turn?.close();
+  }
+}

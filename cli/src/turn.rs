@@ -1,0 +1,195 @@
+//! `sessionwire turn`: one turn of a Raccoon session.
+
+use std::time::{Duration, Instant};
+
+use sessionwire::raccoon::{
+    Client, RaccoonConfig, RaccoonOptions, StartTurn, TurnFile, TurnResult, TurnStatus,
+    new_session_id,
+};
+use sessionwire::transport::Secret;
+use sessionwire::{ClientOptions, Error, ErrorKind};
+use sessionwire_emulator::Emulator;
+
+use crate::args::{Global, Turn};
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::output::{self, Output, note};
+use crate::render::Renderer;
+use crate::task::{Stop, start_emulator};
+
+/// How long the start of a turn that is under way may take once the command
+/// shall end.
+const START_GRACE: Duration = Duration::from_secs(3);
+/// How long stopping may take.
+const STOPPING: Duration = Duration::from_secs(10);
+
+pub(crate) async fn run(
+    args: Turn,
+    global: Global,
+    output: &Output,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    if args.local && (global.base_url.is_some() || args.session.is_some()) {
+        return Err(Failure::Usage(
+            "--local starts an emulator of its own, without sessions. Leave out --base-url and --session, or --local."
+                .to_owned(),
+        ));
+    }
+    let stop = Stop::new(interrupt, args.timeout);
+    let emulator = if args.local {
+        Some(start_emulator().await?)
+    } else {
+        None
+    };
+    let renderer = Renderer::of_turn(output, global.json, args.quiet);
+    let client = connect(&global, emulator.as_ref());
+    let result = match client {
+        Ok(client) => take_turn(&args, &client, renderer, &stop).await,
+        Err(failure) => Err(failure),
+    };
+    if let Some(emulator) = emulator {
+        emulator.close().await;
+    }
+    result
+}
+
+fn connect(global: &Global, emulator: Option<&Emulator>) -> Result<Client, Failure> {
+    let mut options = RaccoonOptions {
+        client: ClientOptions {
+            base_url: global.base_url.clone(),
+            allow_insecure_http: global.allow_insecure_http,
+            max_retries: global.max_retries,
+            ..ClientOptions::default()
+        },
+        ..RaccoonOptions::default()
+    };
+    if let Some(emulator) = emulator {
+        options.client.base_url = Some(emulator.raccoon_url().to_owned());
+        options.client.api_key = Some(Secret::new(emulator.api_key()));
+    }
+    RaccoonConfig::resolve(options)
+        .and_then(Client::new)
+        .map_err(hint_at_local)
+}
+
+fn hint_at_local(error: Error) -> Failure {
+    let key = std::env::var("RACCOON_API_KEY").unwrap_or_default();
+    if error.kind() == ErrorKind::Config && key.trim().is_empty() {
+        Failure::ClientHint(error, "Here that is `sessionwire turn --local`.")
+    } else {
+        Failure::Client(error)
+    }
+}
+
+/// Starts the turn, shows its events and its result; stops it on Ctrl-C.
+async fn take_turn(
+    args: &Turn,
+    client: &Client,
+    renderer: Renderer<'_>,
+    stop: &Stop<'_>,
+) -> Result<(), Failure> {
+    let request = request_of(args);
+    request.check()?;
+    let session_id = match &args.session {
+        Some(id) => id.clone(),
+        None => new_session_id()?,
+    };
+    // Known before anything can go wrong with the turn.
+    if !args.local && args.session.is_none() {
+        note(&format!("session: {session_id}"));
+    }
+    let turn = start(client.start_turn(&session_id, request), stop).await?;
+    let result = tokio::select! {
+        biased;
+        failure = stop.wait() => Err(failure),
+        result = follow(&turn, renderer) => result,
+    };
+    match result {
+        Ok(result) => {
+            renderer.turn_result(&result).await?;
+            ended_well(&result)
+        }
+        Err(Failure::Interrupted) => {
+            // Said before the stop, which may take a while.
+            output::end_line();
+            note("Interrupted: stopping the turn. Press Ctrl-C again to leave at once.");
+            stop_turn(&turn).await;
+            Err(Failure::Interrupted)
+        }
+        Err(Failure::Timeout(seconds)) if !args.local => {
+            note(&format!(
+                "The turn goes on in the session {session_id}, as message {}.",
+                turn.message_id()
+            ));
+            Err(Failure::Timeout(seconds))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn request_of(args: &Turn) -> StartTurn {
+    let files = args.file.iter().cloned().map(TurnFile::Path);
+    StartTurn {
+        files: files.collect(),
+        ..StartTurn::new(&args.prompt).mode(&args.mode)
+    }
+}
+
+/// A start under way is not dropped when the command shall end: its turn would
+/// go on, unknown.
+async fn start(
+    start: impl Future<Output = Result<sessionwire::raccoon::Turn, Error>>,
+    stop: &Stop<'_>,
+) -> Result<sessionwire::raccoon::Turn, Failure> {
+    tokio::pin!(start);
+    tokio::select! {
+        turn = &mut start => Ok(turn?),
+        failure = stop.wait() => {
+            match tokio::time::timeout(START_GRACE, start).await {
+                Ok(Ok(turn)) => stop_turn(&turn).await,
+                Ok(Err(_)) => {}
+                Err(_) => note("warning: the turn was being started and may go on in its session."),
+            }
+            Err(failure)
+        }
+    }
+}
+
+async fn stop_turn(turn: &sessionwire::raccoon::Turn) {
+    match turn.stop(STOPPING).await {
+        Ok(stopped) if stopped.confirmed => {}
+        Ok(_) => note("warning: the service did not confirm that the turn stopped; it may go on."),
+        Err(error) => note(&format!("warning: the turn could not be stopped: {error}")),
+    }
+}
+
+async fn follow(
+    turn: &sessionwire::raccoon::Turn,
+    renderer: Renderer<'_>,
+) -> Result<TurnResult, Failure> {
+    let started = Instant::now();
+    let queue = turn.queue();
+    // Not as a stream: dropping that would take the socket from a stop.
+    loop {
+        match queue.try_take(512) {
+            sessionwire::Batch::Events(events) => {
+                for event in events {
+                    renderer.event(&event, started.elapsed()).await?;
+                }
+            }
+            sessionwire::Batch::Empty => queue.wait().await,
+            sessionwire::Batch::Ended | sessionwire::Batch::Failed(_) => {
+                return Ok(turn.result(None).await?);
+            }
+        }
+    }
+}
+
+fn ended_well(result: &TurnResult) -> Result<(), Failure> {
+    if result.status != TurnStatus::Aborted {
+        return Ok(());
+    }
+    let reason = result.reason.as_deref().unwrap_or("no reason given");
+    let text = format!("The turn was aborted: {reason}. Start another one in its session.");
+    Err(Failure::Client(Error::new(ErrorKind::Task, text)))
+}

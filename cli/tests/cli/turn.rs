@@ -1,0 +1,208 @@
+//! `sessionwire turn`: events, result, files, the end.
+
+use serde_json::{Value, json};
+
+use crate::support::{Done, Folder, Running, Server, program};
+
+const SESSION: &str = "2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415";
+
+fn playing(steps: Value) -> Server {
+    let server = Server::start();
+    let scenario = json!({"turns": [{"steps": steps}]});
+    server
+        .emulator
+        .scenario(serde_json::from_value(scenario).unwrap());
+    server
+}
+
+fn turn(server: &Server, args: &[&str]) -> Done {
+    Running::start(server.turn_command(args)).finish()
+}
+
+fn building() -> Server {
+    playing(json!([
+        {"thought": "Reading\nthe \u{1b}[31mprompt"},
+        {"plan": [{"content": "Read", "status": "completed"}, {"content": "Build", "status": "active"}, "Test"]},
+        {"tool": "shell", "output": {"exit_code": 0}},
+        {"snapshot": ["src/main.py"], "deleted": ["old.py"]},
+        {"text": "It is "}, {"text": "built."}
+    ]))
+}
+
+#[test]
+fn plain_lines_and_the_answer_in_a_pipe() {
+    let server = building();
+    let done = turn(&server, &["turn", "Build it", "--mode", "code"]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let session_id = done.stderr.strip_prefix("session: ").unwrap().trim();
+    assert_eq!(session_id.len(), 36);
+    let lines: Vec<Vec<&str>> = done
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let names: Vec<_> = lines[..9].iter().map(|words| words[0]).collect();
+    assert_eq!(
+        names,
+        [
+            "message.received",
+            "thought",
+            "plan.update",
+            "tool.start",
+            "tool.result",
+            "sandbox.snapshot",
+            "text",
+            "text",
+            "task.completed"
+        ]
+    );
+    let rest = |at: usize| lines[at][2..].join(" ");
+    assert_eq!(rest(0), "Build it");
+    assert_eq!(rest(1), "Reading the [31mprompt");
+    assert_eq!(rest(2), "[x] Read [>] Build [ ] Test");
+    assert_eq!(rest(3), "shell");
+    assert_eq!(rest(4), "success {\"exit_code\":0}");
+    assert_eq!(rest(5), "src/main.py -old.py");
+    assert_eq!(lines[9].join(" "), "It is built.");
+    let start = server.request("/sessions/new");
+    assert_eq!(start["session_id"], session_id);
+    assert_eq!(start["mode"], "code");
+}
+
+#[test]
+fn json_lines_end_with_the_result() {
+    let server = building();
+    let args = ["turn", "Build it", "--json", "--session", SESSION];
+    let done = turn(&server, &args);
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    let lines = done.json_lines();
+    assert_eq!(lines.len(), 10);
+    assert_eq!(lines[1]["type"], "thought");
+    assert_eq!(lines[1]["id"], 2);
+    assert_eq!(lines[1]["data"]["finalize"], true);
+    let result = &lines[9];
+    assert_eq!(result["type"], "result");
+    assert_eq!(result["text"], "It is built.");
+    assert_eq!(result["status"], "completed");
+    assert_eq!(result["session_id"], SESSION);
+    assert_eq!(result["plan"][1]["content"], "Build");
+    assert!(result["files"]["src/main.py"].is_object());
+}
+
+#[test]
+fn files_are_uploaded_first() {
+    let server = playing(json!([]));
+    let folder = Folder::new();
+    let path = folder.0.join("notes.txt");
+    std::fs::write(&path, "one two").unwrap();
+    let file = path.to_str().unwrap();
+    let args = ["turn", "Read", "--file", file, "--session", SESSION, "-q"];
+    let done = turn(&server, &args);
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    let start = server.request("/sessions/new");
+    assert_eq!(
+        start["files"],
+        json!([{"key": format!("{SESSION}/notes.txt"), "name": "notes.txt", "type": "text/plain", "size": 7}])
+    );
+    let missing = turn(&server, &["turn", "Read", "--file", "/no/such.txt"]);
+    assert_eq!(missing.status, 2, "{}", missing.stderr);
+    assert!(
+        missing.stderr.contains("/no/such.txt"),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[test]
+fn a_turn_that_fails_or_is_aborted_is_status_1() {
+    let server = playing(json!([{"error": "No luck"}]));
+    let done = turn(&server, &["turn", "Build it"]);
+    assert_eq!(done.status, 1);
+    assert!(done.stderr.contains("error: ") && done.stderr.contains("No luck"));
+    let server = playing(json!([{"text": "so far"}, {"abort": "Too long"}]));
+    let done = turn(&server, &["turn", "Build it", "--quiet"]);
+    assert_eq!((done.status, done.stdout.as_str()), (1, "so far\n"));
+    assert!(done.stderr.contains("The turn was aborted: Too long"));
+}
+
+#[test]
+fn a_signal_stops_the_turn_and_leaves_the_session() {
+    let server = playing(json!([{"thought": "Thinking"}, {"wait_for_stop": true}]));
+    let args = ["turn", "Think", "--session", SESSION];
+    let mut running = Running::start(server.turn_command(&args));
+    running.read_until("Thinking");
+    running.signal("INT");
+    let done = running.finish();
+    assert_eq!(done.status, 130, "{}", done.stderr);
+    assert!(
+        done.stderr.starts_with("Interrupted: stopping the turn."),
+        "{}",
+        done.stderr
+    );
+    // It was stopped: the session takes the next turn.
+    let scenario = json!({"turns": [{"steps": [{"text": "Again"}]}]});
+    server
+        .emulator
+        .scenario(serde_json::from_value(scenario).unwrap());
+    let done = turn(&server, &["turn", "Again", "--session", SESSION, "--quiet"]);
+    assert_eq!((done.status, done.stdout.as_str()), (0, "Again\n"));
+}
+
+#[test]
+fn a_timeout_leaves_the_turn_running_and_says_where() {
+    let server = playing(json!([{"wait_for_stop": true}]));
+    let args = ["turn", "Think", "--session", SESSION, "--timeout", "0.5"];
+    let done = turn(&server, &args);
+    assert_eq!(done.status, 4, "{}", done.stderr);
+    assert!(
+        done.stderr
+            .contains(&format!("goes on in the session {SESSION}")),
+        "{}",
+        done.stderr
+    );
+    let again = turn(&server, &["turn", "Again", "--session", SESSION]);
+    assert_eq!(again.status, 3);
+    assert!(
+        again.stderr.contains("turn_in_progress"),
+        "{}",
+        again.stderr
+    );
+}
+
+#[test]
+fn bad_input_costs_no_request() {
+    let server = playing(json!([]));
+    for (args, words) in [
+        (&["turn", ""][..], "prompt"),
+        (&["turn", "x", "--session", "y"], "UUID"),
+        (&["turn", "x", "--timeout", "0"], "positive"),
+        (&["turn", "x", "--local", "--session", SESSION], "--local"),
+    ] {
+        let done = turn(&server, args);
+        assert_eq!(done.status, 2, "{args:?}: {}", done.stderr);
+        assert!(done.stderr.contains(words), "{args:?}: {}", done.stderr);
+    }
+    assert!(server.emulator.requests().is_empty());
+}
+
+#[test]
+fn local_needs_no_key_and_a_missing_key_says_so() {
+    let done = Running::start(program(&[
+        "turn",
+        "Plan a trip",
+        "--mode",
+        "plan",
+        "--local",
+        "-q",
+    ]));
+    let done = done.finish();
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    assert!(done.stdout.contains("plan.md"), "{}", done.stdout);
+    let done = Running::start(program(&["turn", "Plan a trip"])).finish();
+    assert_eq!(done.status, 2);
+    assert!(
+        done.stderr.contains("RACCOON_API_KEY") && done.stderr.contains("turn --local"),
+        "{}",
+        done.stderr
+    );
+}
