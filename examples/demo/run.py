@@ -1,7 +1,7 @@
-"""The demo: one real task, live, in every language, on the embedded emulator.
+"""The demo: one real task and one turn, live, in every language, on the embedded emulator.
 
 Serves a small shop, lets an agent read it through each client, and checks that the result holds
-the shop's prices.
+the shop's prices. Then a turn of Raccoon gets the shop's page as a file.
 """
 
 import http.server
@@ -28,6 +28,19 @@ RUNS: list[tuple[str, list[str]]] = [
     ),
 ]
 
+PROMPT = "What is in the file?"
+FILE = "examples/demo/shop.html"
+TURNS: list[tuple[str, list[str]]] = [
+    ("Node, a turn", ["node", str(HERE / "turn.mjs"), FILE, PROMPT]),
+    (
+        "Command line, a turn",
+        [
+            str(TARGET / "debug" / "sessionwire"),
+            *("turn", PROMPT, "--file", FILE, "--mode", "deepsearch", "--local", "--json"),
+        ],
+    ),
+]
+
 
 class Shop(http.server.BaseHTTPRequestHandler):
     """Answers every path with the shop's page."""
@@ -44,21 +57,28 @@ class Shop(http.server.BaseHTTPRequestHandler):
         """Says nothing: the output belongs to the tasks."""
 
 
-def run(name: str, command: list[str], url: str) -> bool:
-    """Runs one client, shows its lines as they come, and checks the last one."""
+def lines_of(name: str, command: list[str]) -> list[str] | None:
+    """Runs one client, shows its lines as they come, and gives them if it ended well."""
     print(f"\n== {name}", flush=True)
-    last = ""
-    events = 0
-    with subprocess.Popen([*command, url], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    lines = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)
-            last = line
-            events += 1
+            lines.append(line)
     if process.returncode != 0:
         print(f"FAILED: exit status {process.returncode}")
+        return None
+    return lines
+
+
+def run(name: str, command: list[str], url: str) -> bool:
+    """Runs a task and checks its last line."""
+    lines = lines_of(name, [*command, url])
+    if lines is None:
         return False
-    data = json.loads(last)
+    events = len(lines)
+    data = json.loads(lines[-1])
     # The command line wraps the result in its own last line.
     found = {item["price"] for item in data.get("data", data)["prices"]}
     if not found >= PRICES:
@@ -68,6 +88,22 @@ def run(name: str, command: list[str], url: str) -> bool:
     return events > 1
 
 
+def run_turn(name: str, command: list[str]) -> bool:
+    """Runs a turn and checks its last line."""
+    lines = lines_of(name, command)
+    if lines is None:
+        return False
+    result = json.loads(lines[-1])
+    kinds = ("thought", "tool.start", "tool.result", "plan.update", "sandbox.snapshot", "text")
+    lacking = [kind for kind in kinds if not any(kind in line for line in lines[:-1])]
+    done = all(todo["status"] == "completed" for todo in result["plan"])
+    if lacking or "shop.html is text/html" not in result["text"] or not result["files"] or not done:
+        print(f"FAILED: lacking events {lacking}, or the result is not that of the file")
+        return False
+    print(f"   read the file; {len(lines) - 1} live events, a plan of {len(result['plan'])} steps")
+    return True
+
+
 def main() -> int:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -75,7 +111,8 @@ def main() -> int:
     print(f"The shop is open at {url}")
     failed = [name for name, command in RUNS if not run(name, command, url)]
     server.shutdown()
-    print(f"\n{len(RUNS) - len(failed)} passed, {len(failed)} failed")
+    failed += [name for name, command in TURNS if not run_turn(name, command)]
+    print(f"\n{len(RUNS) + len(TURNS) - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0
 
 
