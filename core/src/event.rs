@@ -191,6 +191,11 @@ impl Event {
         }
     }
 
+    /// Whether this is an event of a Raccoon turn.
+    pub fn is_of_turn(&self) -> bool {
+        matches!(self.shape, Shape::Frame(_))
+    }
+
     /// What else the frame of a turn's event says; `None` for an AGI session's.
     pub fn frame(&self) -> Option<Frame> {
         let Shape::Frame(_) = self.shape else {

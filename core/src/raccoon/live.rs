@@ -372,12 +372,11 @@ impl Live {
         if let Some(end) = self.push(ready, None).await {
             return Ok(Some(end));
         }
-        if message.aborted {
-            // The service keeps no event of it.
-            self.turn.end_with(TurnEnd::Aborted(None));
-            return Ok(Some(End::Turn));
-        }
-        Ok(None)
+        // An end before the place to go on from, or one without an event.
+        Ok(TurnEnd::of_message(&message).map(|end| {
+            self.turn.end_with(end);
+            End::Turn
+        }))
     }
 
     async fn open(&mut self) -> Result<Socket> {

@@ -327,6 +327,15 @@ async fn g01_attach_goes_on_where_it_stopped() {
             "the whole answer, also after a late start"
         );
     }
+    let whole_turn = ResumePoint {
+        session_id: session.id().to_owned(),
+        message_id: turn.message_id().to_owned(),
+        last_stream_entry_id: None,
+        last_event_id: events.last().and_then(|event| event.id()),
+    };
+    let over = client.attach(Attach::resume(&whole_turn)).await.unwrap();
+    assert!(all(&mut over.events()).await.is_empty());
+    assert_eq!(over.result(None).await.unwrap().text, whole.text);
     let unknown = client
         .attach(Attach::new(session.id(), "msg_unknown"))
         .await
