@@ -16,7 +16,11 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent / "python" / "sessionwire"
 # What is generated from what.
-FILES = {"_client.py": "_async_client.py", "_agent.py": "_async_agent.py"}
+FILES = {
+    "_client.py": "_async_client.py",
+    "_agent.py": "_async_agent.py",
+    "_raccoon.py": "_async_raccoon.py",
+}
 
 HEADER = '''"""The blocking {name}. Generated from `{source}` by
 `bindings-python/generate_sync.py`: change that file, and run the script.
@@ -25,6 +29,7 @@ HEADER = '''"""The blocking {name}. Generated from `{source}` by
 
 RULES: list[tuple[str, str]] = [
     (r"_wait_async import AsyncEventStream, Maybe, Opening", "_wait_sync import Maybe"),
+    (r"_wait_async import Maybe, Opening", "_wait_sync import Maybe"),
     (r"(    from \._events import .*\n)", r"\1    from ._native import EventStream\n"),
     (r"_wait_async", "_wait_sync"),
     (r"\bOpening\[(\w+)\]", r"\1"),
@@ -33,9 +38,11 @@ RULES: list[tuple[str, str]] = [
     (r"__aenter__", "__enter__"),
     (r"__aexit__", "__exit__"),
     (r"__aiter__", "__iter__"),
+    (r"__anext__", "__next__"),
+    (r"StopAsyncIteration", "StopIteration"),
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
-    (r"\bAsync(Agi|Agent|Sessions?|Task|EventStream|Paused|Iterator)\b", r"\1"),
+    (r"\bAsync(Agi|Agent|Raccoon(?:Sessions?)?|Media|Turn|Sessions?|Task|EventStream|Paused|Iterator)\b", r"\1"),
 ]
 
 

@@ -106,6 +106,12 @@ impl Emulator {
         Ok(self.server(py)?.url().to_owned())
     }
 
+    /// The address for a Raccoon client's `base_url`.
+    #[getter]
+    fn raccoon_url(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.server(py)?.raccoon_url().to_owned())
+    }
+
     /// A key that the emulator accepts.
     #[getter]
     fn api_key(&self, py: Python<'_>) -> PyResult<String> {

@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyInt, PyString};
 use pyo3::{IntoPyObjectExt as _, PyClass, intern};
 use sessionwire::agi::{self, EventType};
 
-use crate::json;
+use crate::{json, turn};
 
 /// One item of a session's event stream; every event class has this one as its base.
 #[pyclass(frozen, subclass, module = "sessionwire")]
@@ -19,25 +19,29 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    fn new(event: agi::Event) -> Self {
+    pub(crate) fn new(event: agi::Event) -> Self {
         Self {
             event,
             data: PyOnceLock::new(),
         }
     }
 
+    pub(crate) fn event(&self) -> &agi::Event {
+        &self.event
+    }
+
     fn parsed<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
         let data = self.data.get_or_try_init(py, || {
-            match json::parse(py, self.event.raw().as_bytes()) {
+            match json::parse(py, self.event.raw_data().as_bytes()) {
                 Ok(data) => Ok(data.unbind()),
-                Err(_) => self.event.raw().into_py_any(py),
+                Err(_) => self.event.raw_data().into_py_any(py),
             }
         })?;
         Ok(data.bind(py))
     }
 
     /// A field of the data, where the data is an object.
-    fn field<'py>(
+    pub(crate) fn field<'py>(
         &self,
         py: Python<'py>,
         name: &Bound<'py, PyString>,
@@ -85,10 +89,16 @@ impl Event {
         if let Ok(text) = self.parsed(py)?.cast::<PyString>() {
             return Ok(text.clone());
         }
+        if *self.event.event_type() == EventType::TaskError {
+            return Ok(PyString::new(py, &self.event.text()));
+        }
         for name in [
             intern!(py, "text"),
+            intern!(py, "thought"),
             intern!(py, "error"),
             intern!(py, "message"),
+            intern!(py, "reason"),
+            intern!(py, "tool_name"),
         ] {
             if let Some(text) = self.text_field(py, name)? {
                 return Ok(text);
@@ -255,7 +265,7 @@ impl UnknownEvent {
     }
 }
 
-fn repr(event: &Bound<'_, PyAny>, class: &str, with_type: bool) -> PyResult<String> {
+pub(crate) fn repr(event: &Bound<'_, PyAny>, class: &str, with_type: bool) -> PyResult<String> {
     let py = event.py();
     let event = &event.cast::<Event>()?.get().event;
     // Python's own quoting, so that the text can be pasted back.
@@ -276,6 +286,9 @@ fn repr(event: &Bound<'_, PyAny>, class: &str, with_type: bool) -> PyResult<Stri
 
 /// The Python object of an event.
 pub(crate) fn to_py(py: Python<'_>, event: agi::Event) -> PyResult<Py<PyAny>> {
+    if event.is_of_turn() {
+        return turn::to_py(py, event);
+    }
     match event.event_type() {
         EventType::Step => object(py, StepEvent::of(event)),
         EventType::Thought => object(py, ThoughtEvent::of(event)),
@@ -291,7 +304,7 @@ pub(crate) fn to_py(py: Python<'_>, event: agi::Event) -> PyResult<Py<PyAny>> {
     }
 }
 
-fn object<T>(py: Python<'_>, initializer: PyClassInitializer<T>) -> PyResult<Py<PyAny>>
+pub(crate) fn object<T>(py: Python<'_>, initializer: PyClassInitializer<T>) -> PyResult<Py<PyAny>>
 where
     T: PyClass,
 {

@@ -13,9 +13,11 @@ mod fanout;
 mod json;
 mod log;
 mod ops;
+mod raccoon;
 mod runtime;
 mod stream;
 mod task;
+mod turn;
 mod webhooks;
 
 use pyo3::prelude::*;
@@ -43,11 +45,19 @@ mod _native {
     #[pymodule_export]
     use super::ops::Operation;
     #[pymodule_export]
+    use super::raccoon::{RaccoonClient, Upload, check_raccoon, new_session_id};
+    #[pymodule_export]
     use super::runtime::shut_down;
     #[pymodule_export]
     use super::stream::EventStream;
     #[pymodule_export]
     use super::task::Task;
+    #[pymodule_export]
+    use super::turn::{
+        MessageReceivedEvent, PlanUpdateEvent, SandboxSnapshotEvent, TaskAbortedEvent,
+        TaskCompletedEvent, TaskErrorEvent, TextEvent, ToolResultEvent, ToolStartEvent, Turn,
+        TurnEvent, TurnThoughtEvent, UnknownTurnEvent,
+    };
     #[pymodule_export]
     use super::webhooks::{Deduplicator, parse_webhook, verify_webhook, webhook_url};
     #[pymodule_export]

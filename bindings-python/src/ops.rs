@@ -7,6 +7,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sessionwire::agi::{self, Output};
+use sessionwire::raccoon;
 use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator::{self as emulator, TaskOver};
 use tokio::task::AbortHandle;
@@ -15,12 +16,15 @@ use crate::agent::AgentJob;
 use crate::bridge::{Bridge, Signal};
 use crate::runtime::{self, Bound as Own, Deadline, Runtime};
 use crate::task::Task;
+use crate::turn::Turn;
 use crate::{error, json};
 
 /// What an operation gives.
 #[derive(Debug)]
 pub(crate) enum Value {
     Output(Output),
+    Raccoon(raccoon::Output),
+    Turn(raccoon::Turn),
     Task(agi::Task),
     Flag(bool),
     /// A task for the emulator's agent, if there will be one.
@@ -203,6 +207,8 @@ impl Drop for Operation {
 fn value_to_py(py: Python<'_>, runtime: &'static Runtime, value: Value) -> PyResult<Py<PyAny>> {
     match value {
         Value::Output(output) => output_to_py(py, output),
+        Value::Raccoon(output) => Ok(json::parse(py, output.to_json().as_bytes())?.unbind()),
+        Value::Turn(turn) => Ok(Py::new(py, Turn::new(runtime, turn))?.into_any()),
         Value::Flag(flag) => Ok(flag.into_pyobject(py)?.to_owned().into_any().unbind()),
         Value::Job(None) => Ok(py.None()),
         Value::Job(Some(job)) => Ok(Py::new(py, AgentJob::new(runtime, job))?.into_any()),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sessionwire import Agi
 
-for name in ("AGI_API_KEY", "AGI_BASE_URL"):
+for name in ("AGI_API_KEY", "AGI_BASE_URL", "RACCOON_API_KEY", "RACCOON_BASE_URL"):
     os.environ.pop(name, None)
 
 # A shell that runs the tests in the background ignores Ctrl-C, and so would every child.

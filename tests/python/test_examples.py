@@ -16,6 +16,7 @@ EXPECTED = {
     "quickstart.py": "messages in",
     "live_events.py": "? ",
     "async_quickstart.py": "Add 2 and 3: done",
+    "turn.py": "task.completed",
     "emulator.py": "21 thoughts, the last: Comparing offer 20 for the morning",
 }
 # They run under a web server: see test_webhook_receivers.py.
@@ -23,7 +24,11 @@ SERVED = {"webhooks_fastapi.py", "webhooks_flask.py"}
 
 
 def run(*command: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name[:4] != "AGI_"}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AGI_", "RACCOON_"))
+    }
     # pyright asks the python on the path where packages are.
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(

@@ -12,15 +12,18 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from sessionwire import Agi, AsyncAgi, Emulator
+    from sessionwire import Agi, AsyncAgi, AsyncRaccoon, Emulator, Raccoon
 
 __all__ = [
     "agi_client",
     "agi_emulator",
     "async_agi_client",
+    "async_raccoon_client",
     "pytest_addoption",
     "pytest_configure",
     "pytest_runtest_makereport",
+    "raccoon_client",
+    "raccoon_emulator",
 ]
 
 # Seconds between the steps of the emulator's agent.
@@ -92,6 +95,29 @@ def agi_client(agi_emulator: Emulator) -> Iterator[Agi]:
 def async_agi_client(agi_emulator: Emulator) -> Iterator[AsyncAgi]:
     """A sessionwire.AsyncAgi of agi_emulator, for any event loop and any plugin that runs one."""
     client = agi_emulator.async_agi()
+    yield client
+    client._native.close()  # what `await client.close()` does; there may be no event loop here
+
+
+@pytest.fixture
+def raccoon_emulator(agi_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """The same emulator as agi_emulator; RACCOON_BASE_URL and RACCOON_API_KEY point to it too."""
+    monkeypatch.setenv("RACCOON_BASE_URL", agi_emulator.raccoon_url)
+    monkeypatch.setenv("RACCOON_API_KEY", agi_emulator.api_key)
+    return agi_emulator
+
+
+@pytest.fixture
+def raccoon_client(raccoon_emulator: Emulator) -> Iterator[Raccoon]:
+    """A sessionwire.Raccoon of raccoon_emulator."""
+    with raccoon_emulator.raccoon() as client:
+        yield client
+
+
+@pytest.fixture
+def async_raccoon_client(raccoon_emulator: Emulator) -> Iterator[AsyncRaccoon]:
+    """A sessionwire.AsyncRaccoon of raccoon_emulator, for any event loop."""
+    client = raccoon_emulator.async_raccoon()
     yield client
     client._native.close()  # what `await client.close()` does; there may be no event loop here
 

@@ -72,12 +72,43 @@ from ._models import (
     WebhookAttempt,
 )
 from ._native import EventStream, __version__
+from ._raccoon import Media, Raccoon, RaccoonSession, RaccoonSessions, Turn
+from ._turn_events import (
+    MessageReceivedEvent,
+    PlanUpdateEvent,
+    SandboxSnapshotEvent,
+    TaskAbortedEvent,
+    TaskCompletedEvent,
+    TaskErrorEvent,
+    TextEvent,
+    ToolResultEvent,
+    ToolStartEvent,
+    TurnEvent,
+    TurnThoughtEvent,
+    UnknownTurnEvent,
+)
+from ._turn_models import (
+    History,
+    HistoryMessage,
+    ResumePoint,
+    SessionRecord,
+    StopResult,
+    TurnResult,
+    UploadedFile,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import webhooks
     from ._async_agent import AsyncAgent
     from ._async_client import AsyncAgi, AsyncSession, AsyncSessions, AsyncTask
+    from ._async_raccoon import (
+        AsyncMedia,
+        AsyncRaccoon,
+        AsyncRaccoonSession,
+        AsyncRaccoonSessions,
+        AsyncTurn,
+    )
     from ._wait_async import AsyncEventStream
 
 __all__ = [
@@ -92,9 +123,14 @@ __all__ = [
     "AsyncAgent",
     "AsyncAgi",
     "AsyncEventStream",
+    "AsyncMedia",
+    "AsyncRaccoon",
+    "AsyncRaccoonSession",
+    "AsyncRaccoonSessions",
     "AsyncSession",
     "AsyncSessions",
     "AsyncTask",
+    "AsyncTurn",
     "AuthenticationError",
     "BadRequestError",
     "CleanupReport",
@@ -108,36 +144,60 @@ __all__ = [
     "EventStream",
     "EventTooLarge",
     "HeartbeatEvent",
+    "History",
+    "HistoryMessage",
     "InternalServerError",
     "InvalidRequestError",
     "LogEvent",
+    "Media",
     "Message",
+    "MessageReceivedEvent",
     "Messages",
     "NotFoundError",
     "PausedEvent",
     "PermissionDeniedError",
+    "PlanUpdateEvent",
     "QuestionEvent",
     "QuestionPending",
+    "Raccoon",
+    "RaccoonSession",
+    "RaccoonSessions",
     "RateLimitError",
     "RawResponse",
     "RecordedRequest",
+    "ResumePoint",
     "ResumedEvent",
+    "SandboxSnapshotEvent",
     "Screenshot",
     "Session",
+    "SessionRecord",
     "Sessions",
     "SessionwireError",
     "StepEvent",
+    "StopResult",
     "StreamError",
     "SuccessResult",
     "Task",
+    "TaskAbortedEvent",
+    "TaskCompletedEvent",
     "TaskError",
+    "TaskErrorEvent",
     "TaskOutcome",
     "TaskOver",
     "TaskResult",
     "TaskTimeout",
+    "TextEvent",
     "ThoughtEvent",
+    "ToolResultEvent",
+    "ToolStartEvent",
+    "Turn",
+    "TurnEvent",
+    "TurnResult",
+    "TurnThoughtEvent",
     "UnknownEvent",
+    "UnknownTurnEvent",
     "UnprocessableEntityError",
+    "UploadedFile",
     "UserEvent",
     "WebhookAttempt",
     "WebhookError",
@@ -151,12 +211,12 @@ _atexit.register(_native.shut_down)
 def __getattr__(name: str) -> object:
     # Importing asyncio takes longer than all the rest: only for those who use it.
     if name in __all__ and name.startswith("Async"):
-        from . import _async_agent, _async_client, _wait_async
+        from . import _async_agent, _async_client, _async_raccoon, _wait_async
 
-        for module in (_async_agent, _async_client, _wait_async):
-            for found in (*_async_agent.__all__, *_async_client.__all__, "AsyncEventStream"):
-                if hasattr(module, found):
-                    globals()[found] = getattr(module, found)
+        for module in (_async_agent, _async_client, _async_raccoon):
+            for found in module.__all__:
+                globals()[found] = getattr(module, found)
+        globals()["AsyncEventStream"] = _wait_async.AsyncEventStream
         return globals()[name]
     if name == "webhooks":
         from importlib import import_module

@@ -24,6 +24,7 @@ from ._models import (
     TaskOutcome,
     TaskResult,
 )
+from ._reports import left, log_warning, report_failed_delete
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -756,7 +757,7 @@ class AsyncSession(SessionFields):
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
             await task._attend(on_question, on_event, until)
-            return await task.result(timeout=_left(until))
+            return await task.result(timeout=left(until))
         except TaskTimeout as late:
             if cancel_on_timeout:
                 await task._cancel_quietly()
@@ -900,11 +901,11 @@ class AsyncSession(SessionFields):
         try:
             answer = DeleteResult(**await _wait.finish(self._client._native.start(params)))
         except Exception as failure:
-            _report_failed_delete(self, str(failure), error)
+            report_failed_delete(self, str(failure), error)
         else:
             self._deleted = answer.success
             if not answer.success:
-                _report_failed_delete(self, answer.message, error)
+                report_failed_delete(self, answer.message, error)
 
     async def _call(self, op: str, **params: Any) -> Any:
         return await self._client._call({"op": op, "session_id": self.session_id, **params})
@@ -935,7 +936,7 @@ class AsyncPaused:
             await self._session.cancel()
         except SessionwireError as failure:
             # The user's own exception goes first.
-            _log_warning(f"The paused task could not be cancelled: {failure}")
+            log_warning(f"The paused task could not be cancelled: {failure}")
 
 
 class AsyncTask:
@@ -1057,7 +1058,7 @@ class AsyncTask:
         """Reads the events for the callbacks: to the end, to a question left open, or as
         long as there is time."""
         while True:
-            event = await self._events._next(_left(until))
+            event = await self._events._next(left(until))
             if event is None or event is False:
                 return
             if on_event is not None:
@@ -1073,12 +1074,7 @@ class AsyncTask:
         try:
             await self.cancel()
         except SessionwireError as failure:
-            _log_warning(f"The task could not be cancelled: {failure}")
-
-
-def _left(until: float | None) -> float | None:
-    """The seconds until then; a trace of time where it has passed."""
-    return None if until is None else max(0.001, until - monotonic())
+            log_warning(f"The task could not be cancelled: {failure}")
 
 
 def _task_timeout(
@@ -1109,22 +1105,6 @@ def _snapshot(mode: str | None, as_default: bool | None) -> dict[str, Any]:
     return snapshot
 
 
-def _report_failed_delete(session: AsyncSession, why: str, cause: BaseException | None) -> None:
-    import warnings
-
-    text = (
-        f"The session {session.session_id} could not be deleted and may go on costing: {why} "
-        "Delete it with `client.sessions.delete`."
-    )
-    _log_warning(text)
-    try:
-        warnings.warn(text, ResourceWarning, stacklevel=3, source=session)
-    except ResourceWarning:
-        # Warnings are errors here, but the user's own exception goes first.
-        if cause is None:
-            raise
-
-
 def _warn_undeleted(failure: Exception) -> None:
     import warnings
 
@@ -1132,14 +1112,8 @@ def _warn_undeleted(failure: Exception) -> None:
         f"A session of `run_tasks` could not be deleted and may go on costing: {failure} "
         "Delete it with `client.sessions.delete` or `client.sessions.cleanup`."
     )
-    _log_warning(text)
+    log_warning(text)
     warnings.warn(text, ResourceWarning, stacklevel=3)
-
-
-def _log_warning(text: str) -> None:
-    import logging
-
-    logging.getLogger("sessionwire").warning(text)
 
 
 for _name in __all__:

@@ -11,6 +11,7 @@ from . import _native
 from ._client import Agi
 from ._errors import ConfigError, InvalidRequestError
 from ._models import RecordedRequest, WebhookAttempt
+from ._raccoon import Raccoon
 
 # How many requests a text lists.
 MOST_SHOWN = 50
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ._agent import Agent
     from ._async_agent import AsyncAgent
     from ._async_client import AsyncAgi
+    from ._async_raccoon import AsyncRaccoon
     from ._models import AgentTask
 
     # A function that plays the agent.
@@ -64,6 +66,15 @@ class Emulator:
             hours of a scenario pass at once.
         browser: What shows the pages: `chromium`, `builtin` (a page view that knows no
             scripts), or `auto`: Chromium where there is one.
+        max_turns: Turns (Raccoon) that may run at once, per key.
+        queue_turns: Turns above that wait in a queue; otherwise they are refused with 429.
+        upload_limit: The largest file, in bytes.
+        resume: What a turn's socket makes of the place to go on from: `honoured`: later
+            entries only; `ignored`: everything again; `inclusive`: that entry again too.
+        entry_ids: Whether live frames name their stream entry.
+        ping_interval: Seconds between two pings on a turn's socket.
+        strict_frames: Answers unknown frames with an error.
+        abort_endpoint: Offers `DELETE /message/{message_id}/abort`.
 
     Raises:
         ConfigError: An option that cannot be used, or a port that is taken.
@@ -96,6 +107,14 @@ class Emulator:
         faults: Iterable[str | Mapping[str, Any]] = (),
         clock: Literal["real", "fast"] = "real",
         browser: Literal["auto", "builtin", "chromium"] = "auto",
+        max_turns: int = 10,
+        queue_turns: bool = False,
+        upload_limit: int = 26_214_400,
+        resume: Literal["honoured", "ignored", "inclusive"] = "honoured",
+        entry_ids: bool = True,
+        ping_interval: float = 20.0,
+        strict_frames: bool = False,
+        abort_endpoint: bool = False,
     ) -> None:
         if agent is not None:
             _check_agent(agent)
@@ -120,6 +139,14 @@ class Emulator:
                 "faults": [_fault(fault) for fault in faults],
                 "clock": clock,
                 "browser": browser,
+                "max_turns": max_turns,
+                "queue_turns": queue_turns,
+                "upload_limit": upload_limit,
+                "resume": resume,
+                "entry_ids": entry_ids,
+                "ping_interval": ping_interval,
+                "strict_frames": strict_frames,
+                "abort_endpoint": abort_endpoint,
             },
             agent is not None,
         )
@@ -139,6 +166,11 @@ class Emulator:
     def url(self) -> str:
         """The address for a client's `base_url`."""
         return self._url
+
+    @property
+    def raccoon_url(self) -> str:
+        """The address for a Raccoon client's `base_url`."""
+        return self._native.raccoon_url
 
     @property
     def api_key(self) -> str:
@@ -162,6 +194,16 @@ class Emulator:
     def session_count(self) -> int:
         """How many sessions live now."""
         return self._native.session_count
+
+    def raccoon(self, **options: Any) -> Raccoon:
+        """Gives a Raccoon client of this emulator; the options are those of `Raccoon`."""
+        return Raccoon(**{**self._with_defaults({"base_url": self.raccoon_url}), **options})
+
+    def async_raccoon(self, **options: Any) -> AsyncRaccoon:
+        """Gives an asynchronous Raccoon client; the options are those of `AsyncRaccoon`."""
+        from ._async_raccoon import AsyncRaccoon
+
+        return AsyncRaccoon(**{**self._with_defaults({"base_url": self.raccoon_url}), **options})
 
     def agi(self, **options: Any) -> Agi:
         """Gives a client of this emulator; the options are those of `Agi`."""

@@ -154,11 +154,24 @@ class StreamError(SessionwireError):
 
     Attributes:
         last_event_id: The highest event id that was seen, or None.
+        session_id: The stream's session, or None.
+        message_id: The agent message of a turn; None for another stream.
+        last_stream_entry_id: The place of a turn's last event, or None: with the ids
+            `client.attach` goes on there.
     """
 
     last_event_id: int | None = None
+    session_id: str | None = None
+    message_id: str | None = None
+    last_stream_entry_id: str | None = None
 
-    _fields = (*SessionwireError._fields, "last_event_id")
+    _fields = (
+        *SessionwireError._fields,
+        "last_event_id",
+        "session_id",
+        "message_id",
+        "last_stream_entry_id",
+    )
 
 
 class EventTooLarge(StreamError):
@@ -170,14 +183,16 @@ class TaskError(SessionwireError):
 
     Attributes:
         reason: `ended_without_result` for a task that was cancelled elsewhere, for example.
-        events: The task's latest events, oldest first.
+        events: The task's latest events, oldest first; a turn's are TurnEvents.
         session_id: The task's session.
+        message_id: The agent message of a turn; None for a task.
     """
 
     events: list[Event]
     session_id: str | None = None
+    message_id: str | None = None
 
-    _fields = (*SessionwireError._fields, "events", "session_id")
+    _fields = (*SessionwireError._fields, "events", "session_id", "message_id")
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text)
@@ -210,13 +225,15 @@ class TaskTimeout(SessionwireError, TimeoutError):
 
     Attributes:
         session_id: The task's session.
-        events: The task's events so far (the latest), oldest first.
+        events: The task's events so far (the latest), oldest first; a turn's are TurnEvents.
+        message_id: The agent message of a turn; None for a task.
     """
 
     session_id: str | None = None
+    message_id: str | None = None
     events: list[Event]
 
-    _fields = (*SessionwireError._fields, "events", "session_id")
+    _fields = (*SessionwireError._fields, "events", "session_id", "message_id")
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text)

@@ -286,6 +286,167 @@ class Client:
     def delete_created_sessions(self, seconds: float) -> Operation | None: ...
     def close(self) -> None: ...
 
+class TurnEvent(Event):
+    """One event of a turn; every event class of turns has this one as its base."""
+
+    @property
+    def kind(self) -> str:
+        """The same as `type`: the wire's own word."""
+    @property
+    def payload(self) -> Any:
+        """The same as `data`: the wire's own word."""
+    @property
+    def block_id(self) -> str | None:
+        """Which part of the agent's work it belongs to, such as `text:answer`."""
+    @property
+    def message_id(self) -> str | None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The turn's agent message."""
+    @property
+    def timestamp(self) -> int | None:
+        """Milliseconds since 1970."""
+    @property
+    def stream_entry_id(self) -> str | None:
+        """The place in the stream, where the service names it."""
+
+@final
+class MessageReceivedEvent(TurnEvent):
+    """The agent got a message; `text` is the message."""
+
+    type: Literal["message.received"]
+    def __new__(cls, raw: str) -> MessageReceivedEvent: ...
+
+@final
+class TurnThoughtEvent(TurnEvent):
+    """A part of the agent's reasoning."""
+
+    type: Literal["thought"]
+    def __new__(cls, raw: str) -> TurnThoughtEvent: ...
+
+@final
+class TextEvent(TurnEvent):
+    """A part of the agent's visible text."""
+
+    type: Literal["text"]
+    def __new__(cls, raw: str) -> TextEvent: ...
+
+@final
+class ToolStartEvent(TurnEvent):
+    """A tool begins its work."""
+
+    type: Literal["tool.start"]
+    def __new__(cls, raw: str) -> ToolStartEvent: ...
+    @property
+    def tool_name(self) -> str | None:
+        """The tool's name."""
+
+@final
+class ToolResultEvent(TurnEvent):
+    """A tool's work is done; `block_id` is that of its start."""
+
+    type: Literal["tool.result"]
+    def __new__(cls, raw: str) -> ToolResultEvent: ...
+    @property
+    def status(self) -> str | None:
+        """`success`, or another word of the service's."""
+    @property
+    def output(self) -> Any:
+        """What the tool gave: any JSON."""
+
+@final
+class PlanUpdateEvent(TurnEvent):
+    """What the agent plans; `turn.plan` is the whole plan."""
+
+    type: Literal["plan.update"]
+    def __new__(cls, raw: str) -> PlanUpdateEvent: ...
+
+@final
+class SandboxSnapshotEvent(TurnEvent):
+    """The sandbox's files changed; `turn.files` are all of them."""
+
+    type: Literal["sandbox.snapshot"]
+    def __new__(cls, raw: str) -> SandboxSnapshotEvent: ...
+
+@final
+class TaskCompletedEvent(TurnEvent):
+    """The turn ended well."""
+
+    type: Literal["task.completed"]
+    def __new__(cls, raw: str) -> TaskCompletedEvent: ...
+
+@final
+class TaskAbortedEvent(TurnEvent):
+    """The turn was stopped; `text` says why."""
+
+    type: Literal["task.aborted"]
+    def __new__(cls, raw: str) -> TaskAbortedEvent: ...
+
+@final
+class TaskErrorEvent(TurnEvent):
+    """The turn failed; `text` says why."""
+
+    type: Literal["task.error"]
+    def __new__(cls, raw: str) -> TaskErrorEvent: ...
+
+@final
+class UnknownTurnEvent(TurnEvent):
+    """An event of a kind that this version does not know."""
+
+    def __new__(cls, raw: str) -> UnknownTurnEvent: ...
+    @property
+    def type(self) -> str:
+        """The event's kind as the service named it."""
+
+@final
+class Turn:
+    """A turn that runs in a session."""
+
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def queue_position(self) -> int | None: ...
+    def state(self) -> dict[str, Any]: ...
+    def events(self) -> EventStream: ...
+    def start(self, params: dict[str, Any]) -> Operation: ...
+    def close(self) -> None: ...
+
+@final
+class RaccoonClient:
+    """A client of Raccoon."""
+
+    def __new__(cls, options: dict[str, Any]) -> RaccoonClient: ...
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def max_concurrent(self) -> int | None: ...
+    def with_options(self, changes: dict[str, Any]) -> RaccoonClient: ...
+    def start(self, params: dict[str, Any]) -> Operation: ...
+    def start_turn(self, session_id: str, params: dict[str, Any]) -> Operation: ...
+    def attach(self, params: dict[str, Any]) -> Operation: ...
+    def upload(
+        self, params: dict[str, Any], *, path: object = None, content: bytes | None = None
+    ) -> Upload: ...
+    def close(self) -> None: ...
+
+@final
+class Upload:
+    """An upload under way."""
+
+    @property
+    def operation(self) -> Operation: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def total(self) -> int | None: ...
+    def write(self, content: bytes) -> Operation: ...
+    def finish(self) -> None: ...
+
+def check_raccoon(params: dict[str, Any]) -> None: ...
+def new_session_id() -> str: ...
+
 @final
 class Emulator:
     """A local server that speaks the service's API."""
@@ -295,6 +456,8 @@ class Emulator:
     def agent(self, on: bool) -> AgentJobs | None: ...
     @property
     def url(self) -> str: ...
+    @property
+    def raccoon_url(self) -> str: ...
     @property
     def api_key(self) -> str: ...
     @property

@@ -1,7 +1,10 @@
 """Shapes of parameters, for type checkers only: nothing imports this at run time."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
+
+from ._turn_models import UploadedFile
 
 
 class CreateOptions(TypedDict, total=False):
@@ -21,3 +24,19 @@ class CreateOptions(TypedDict, total=False):
     environment_type: str | None
     extra_body: Mapping[str, Any] | None
     wait_for_limit: float | None
+
+
+class TurnOptions(TypedDict, total=False):
+    """The further keywords of `session.start_turn`."""
+
+    files: Iterable[str | os.PathLike[str] | UploadedFile]
+    sdk_version: str | None
+    base_prompt: str | None
+    references: list[dict[str, Any]] | None
+    history: list[Any] | None
+    continuation: str | None
+    extra: Mapping[str, Any] | None
+    max_reconnects: int
+    ping_interval: float
+    idle_timeout: float
+    replay: bool

@@ -1,0 +1,843 @@
+"""The asynchronous Raccoon client: the one place where its calls are written.
+
+`_raccoon.py`, the blocking client, is generated from this file by
+`bindings-python/generate_sync.py`; run it after every change here.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from . import _native
+from . import _wait_async as _wait
+from ._errors import InvalidRequestError, SessionwireError, TaskTimeout
+from ._models import DeleteResult, RawResponse, Secret, SuccessResult
+from ._reports import left, log_warning, report_failed_delete
+from ._turn_models import (
+    History,
+    ResumePoint,
+    SessionRecord,
+    StopResult,
+    TurnResult,
+    UploadedFile,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from types import TracebackType
+    from typing import IO, Any, Unpack
+
+    from ._turn_events import TurnEvent
+    from ._types import TurnOptions
+    from ._wait_async import Maybe, Opening
+
+    # What an upload takes for a file.
+    Content = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
+
+__all__ = [
+    "AsyncMedia",
+    "AsyncRaccoon",
+    "AsyncRaccoonSession",
+    "AsyncRaccoonSessions",
+    "AsyncTurn",
+]
+
+# How much of a file object is read at once.
+_CHUNK = 256 * 1024
+# Seconds between two looks at the progress of an upload.
+_PROGRESS = 0.1
+
+
+class AsyncRaccoon:
+    """A client of the Raccoon AI Agents API.
+
+    Configuration plus a connection pool, for any number of threads and event
+    loops. Use it as a context manager, or call `close()`. It sends nothing
+    until the first call.
+
+    Args:
+        api_key: The API key. Default: the environment variable `RACCOON_API_KEY`.
+        base_url: The service's address, or a gateway's with a path. Default:
+            `RACCOON_BASE_URL`, else the public service.
+        timeout: Deadline of one call in seconds, over all its retries and waits. An
+            upload may take longer, as long as it moves.
+        connect_timeout: Limit for opening a connection, in seconds.
+        max_retries: How many times a failed request is tried again where that
+            is safe; 0 turns retries off.
+        proxy: A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY`
+            and `NO_PROXY`; loopback is never proxied unless this is set.
+        ca_file: A PEM file with the certificate authorities to trust, instead
+            of the system's.
+        headers: Headers added to every request.
+        allow_insecure_http: Allows `http://` and `ws://` to a host that is not loopback.
+        wait_for_limit: Seconds that a call may wait for the service's limits to
+            end. Default: a limit is tried again like any other failure.
+        websocket_url: The address of the WebSockets. Default: `base_url` with ws for http.
+        wire: Other names for what the service's documentation leaves open, such as
+            `{"prompt": ["task"]}`.
+
+    Raises:
+        ConfigError: A missing key, or an option that cannot be used.
+
+    Example:
+        >>> async with AsyncRaccoon() as client:
+        ...     result = await client.run_turn("Build a REST API", mode="code")
+        ...     print(result.text)
+    """
+
+    __slots__ = ("__weakref__", "_native", "_options", "media", "sessions")
+
+    #: The sessions of this key: list, get, rename, delete.
+    sessions: AsyncRaccoonSessions
+    #: Files for turns: upload.
+    media: AsyncMedia
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        max_retries: int = 3,
+        proxy: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        allow_insecure_http: bool = False,
+        wait_for_limit: float | None = None,
+        websocket_url: str | None = None,
+        wire: Mapping[str, Any] | None = None,
+    ) -> None:
+        options: dict[str, Any] = {
+            "api_key": api_key,
+            "base_url": base_url,
+            "timeout": timeout,
+            "connect_timeout": connect_timeout,
+            "max_retries": max_retries,
+            "proxy": proxy,
+            "ca_file": None if ca_file is None else str(ca_file),
+            "headers": dict(headers or {}),
+            "allow_insecure_http": allow_insecure_http,
+            "wait_for_limit": wait_for_limit,
+            "websocket_url": websocket_url,
+            "wire": None if wire is None else dict(wire),
+        }
+        self._open(_native.RaccoonClient(options), options)
+
+    def _open(self, native: _native.RaccoonClient, options: dict[str, Any]) -> None:
+        key = options.get("api_key")
+        self._native = native
+        self._options = {**options, "api_key": Secret(key) if isinstance(key, str) else key}
+        self.sessions = AsyncRaccoonSessions(self)
+        self.media = AsyncMedia(self)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        wait_for_limit: float | None = None,
+    ) -> AsyncRaccoon:
+        """Gives a copy that shares the connections, with some options changed.
+
+        Closing the copy or the original closes both.
+
+        Args:
+            timeout: New deadline of one call, in seconds.
+            max_retries: New number of retries.
+            headers: Headers to add or replace.
+            wait_for_limit: New wait for the service's limits, in seconds.
+
+        Raises:
+            ConfigError: A value that cannot be used.
+        """
+        changes = {
+            "timeout": timeout,
+            "max_retries": max_retries,
+            "headers": dict(headers or {}),
+            "wait_for_limit": wait_for_limit,
+        }
+        options = {name: value for name, value in changes.items() if value is not None}
+        options["headers"] = {**self._options["headers"], **dict(headers or {})}
+        copy = AsyncRaccoon.__new__(AsyncRaccoon)
+        copy._open(self._native.with_options(changes), {**self._options, **options})
+        return copy
+
+    def session(
+        self, session_id: str | None = None, *, delete_on_exit: bool = False
+    ) -> AsyncRaccoonSession:
+        """Gives a handle on a session, without a request; its first turn creates it.
+
+        Args:
+            session_id: The UUID of a session to go on with. Default: a fresh one.
+            delete_on_exit: Deletes the session at the end of its `with` block; without
+                it sessions stay.
+
+        Raises:
+            InvalidRequestError: The id is no UUID.
+        """
+        if session_id is None:
+            session_id = _native.new_session_id()
+        else:
+            _native.check_raccoon({"check": "session_id", "session_id": session_id})
+        return AsyncRaccoonSession(self, session_id, delete_on_exit)
+
+    async def run_turn(
+        self,
+        prompt: str,
+        *,
+        mode: str = "auto",
+        on_event: Callable[[TurnEvent], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        stop_on_timeout: bool = False,
+        **options: Unpack[TurnOptions],
+    ) -> TurnResult:
+        """Runs a turn in a fresh session. The session stays: `result.session_id`.
+
+        The arguments and errors are those of `session.run_turn`.
+
+        Example:
+            >>> result = await client.run_turn("Summarise it", files=["report.pdf"])
+        """
+        return await self.session().run_turn(
+            prompt,
+            mode=mode,
+            on_event=on_event,
+            timeout=timeout,
+            stop_on_timeout=stop_on_timeout,
+            **options,
+        )
+
+    def attach(
+        self,
+        session_id: str,
+        message_id: str,
+        after: str | ResumePoint | None = None,
+        *,
+        max_reconnects: int = 6,
+        ping_interval: float = 20.0,
+        idle_timeout: float = 60.0,
+    ) -> Opening[AsyncTurn]:
+        """Gives a handle on a turn that was started before, or elsewhere.
+
+        Args:
+            session_id: The turn's session.
+            message_id: The turn's agent message: `turn.message_id`.
+            after: Only events after this place: a `turn.resume_point`, or a stream
+                entry id. Default: all of the turn.
+            max_reconnects: As for `start_turn`.
+            ping_interval: As for `start_turn`.
+            idle_timeout: As for `start_turn`.
+
+        Raises:
+            InvalidRequestError: An id that cannot be one.
+            APIError: With `after`, the history could not be read.
+
+        Example:
+            >>> point = turn.resume_point
+            >>> turn = await client.attach(point.session_id, point.message_id, point)
+        """
+        params = {
+            "session_id": session_id,
+            "message_id": message_id,
+            "after": after._place() if isinstance(after, ResumePoint) else after,
+            "events": {
+                "max_reconnects": max_reconnects,
+                "ping_interval": ping_interval,
+                "idle_timeout": idle_timeout,
+            },
+        }
+        return _wait.Opening(self._attach(params))
+
+    async def _attach(self, params: dict[str, Any]) -> AsyncTurn:
+        return AsyncTurn(await _wait.result(self._native.attach(params)))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> RawResponse:
+        """Sends any request, with this client's key, retries and errors.
+
+        Args:
+            method: `GET`, `POST`, ...
+            path: The path after the base URL, such as `/sessions`.
+            query: Query parameters.
+            body: A JSON body.
+            headers: More headers.
+
+        Raises:
+            APIError: The service refused the request, or was not reached.
+        """
+        answer = await self._call(
+            {
+                "op": "request",
+                "method": method,
+                "path": path,
+                "query": dict(query or {}),
+                "body": body,
+                "headers": dict(headers or {}),
+            }
+        )
+        return RawResponse(**answer)
+
+    @property
+    def max_concurrent(self) -> int | None:
+        """How many turns may run at once, as the service said last; None before that."""
+        return self._native.max_concurrent
+
+    @property
+    def base_url(self) -> str:
+        """The service's address."""
+        return self._native.base_url
+
+    async def close(self) -> None:
+        """Ends every call, wait and stream of this client at once. Can be called twice."""
+        self._native.close()
+
+    async def __aenter__(self) -> AsyncRaccoon:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"AsyncRaccoon(base_url={self.base_url!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A key from the environment is not in the options, and stays out.
+        key = self._options["api_key"]
+        revealed = key.reveal() if isinstance(key, Secret) else key
+        return {**self._options, "api_key": revealed, "base_url": self.base_url}
+
+    def __setstate__(self, options: dict[str, Any]) -> None:
+        self._open(_native.RaccoonClient(options), options)
+
+    async def _call(self, params: dict[str, Any]) -> Any:
+        return await _wait.result(self._native.start(params))
+
+
+class AsyncRaccoonSessions:
+    """The sessions of a key: `client.sessions`."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: AsyncRaccoon) -> None:
+        self._client = client
+
+    async def list(
+        self,
+        *,
+        search: str | None = None,
+        sort_by: str | None = None,
+        sort_order: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[SessionRecord]:
+        """Lists the sessions of this key; the next page is read when it is needed.
+
+        Args:
+            search: Only sessions that match this text.
+            sort_by: `updatedAt`, `createdAt` or `title`.
+            sort_order: `asc` or `desc`.
+            limit: Sessions per page: 1 to 100.
+
+        Example:
+            >>> async for session in client.sessions.list(search="report"):
+            ...     print(session.session_id, session.title)
+        """
+        page = None
+        seen: set[str] = set()
+        while True:
+            answer = await self._client._call(
+                {
+                    "op": "list_sessions",
+                    "page": page,
+                    "limit": limit,
+                    "search": search,
+                    "sort_by": sort_by,
+                    "sort_order": sort_order,
+                }
+            )
+            new = [fields for fields in answer["sessions"] if fields["session_id"] not in seen]
+            for fields in new:
+                seen.add(fields["session_id"])
+                yield SessionRecord._of(fields)
+            # A service that ignores the page's number repeats the first one.
+            if answer["last"] or not new:
+                return
+            page = (page or 1) + 1
+
+    async def get(self, session_id: str) -> History:
+        """Reads a session's record and all its messages.
+
+        Raises:
+            NotFoundError: There is no such session, or it belongs to another key.
+        """
+        answer = await self._client._call({"op": "get_session", "session_id": session_id})
+        return History._of(answer)
+
+    async def rename(self, session_id: str, title: str) -> SuccessResult:
+        """Gives a session another title: 1 to 255 characters."""
+        params = {"op": "rename_session", "session_id": session_id, "title": title}
+        return SuccessResult(**await self._client._call(params))
+
+    async def delete(self, session_id: str) -> DeleteResult:
+        """Deletes a session; one that is gone is no error."""
+        params = {"op": "delete_session", "session_id": session_id}
+        return DeleteResult(**await self._client._call(params))
+
+
+class AsyncMedia:
+    """Files for turns: `client.media`."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: AsyncRaccoon) -> None:
+        self._client = client
+
+    async def upload(
+        self,
+        file: Content,
+        *,
+        session_id: str,
+        key: str | None = None,
+        name: str | None = None,
+        content_type: str | None = None,
+        on_progress: Callable[[int, int | None], Maybe[object]] | None = None,
+    ) -> UploadedFile:
+        """Uploads a file. It is streamed, never held in memory as a whole.
+
+        Args:
+            file: A path, bytes, or a file object opened in binary mode. Only a file
+                object is not read again for a retry.
+            session_id: The session that it is for; it need not exist yet.
+            key: Where to keep it. Default: `{session_id}/{name}`.
+            name: Its name. Default: that of the file.
+            content_type: Its media type. Default: by the name's ending.
+            on_progress: Called now and then with the bytes sent and the bytes in all
+                (None where unknown).
+
+        Raises:
+            InvalidRequestError: The file cannot be read, for example.
+            APIError: The service refused it, or was not reached.
+        """
+        params = {
+            "session_id": session_id,
+            "key": key,
+            "name": name,
+            "content_type": content_type,
+        }
+        native = self._client._native
+        if isinstance(file, (bytes, bytearray, memoryview)):
+            upload = native.upload(params, content=bytes(file))
+            return await self._finish(upload, on_progress)
+        if hasattr(file, "read"):
+            if name is None:
+                params["name"] = getattr(file, "name", None)
+            return await self._pump(native.upload(params), file, on_progress)
+        return await self._finish(native.upload(params, path=file), on_progress)
+
+    async def _pump(
+        self,
+        upload: _native.Upload,
+        file: Any,
+        on_progress: Callable[[int, int | None], Maybe[object]] | None,
+    ) -> UploadedFile:
+        try:
+            while content := await _wait.call(file.read, _CHUNK):
+                if isinstance(content, str):
+                    raise InvalidRequestError(
+                        "The file gives text. Open it in binary mode: open(path, 'rb')."
+                    )
+                if not await _wait.result(upload.write(content)):
+                    break
+                if on_progress is not None:
+                    await _wait.call(on_progress, upload.sent, None)
+        except BaseException:
+            upload.operation.cancel()
+            raise
+        upload.finish()
+        return await self._finish(upload, on_progress)
+
+    async def _finish(
+        self,
+        upload: _native.Upload,
+        on_progress: Callable[[int, int | None], Maybe[object]] | None,
+    ) -> UploadedFile:
+        if on_progress is None:
+            return UploadedFile._of(await _wait.result(upload.operation))
+        try:
+            while not await _wait.within(upload.operation, _PROGRESS):
+                await _wait.call(on_progress, upload.sent, upload.total)
+        except BaseException:
+            upload.operation.cancel()
+            raise
+        await _wait.call(on_progress, upload.sent, upload.total)
+        return UploadedFile._of(upload.operation.result())
+
+
+class AsyncRaccoonSession:
+    """One session: a sandbox, its files and its conversation.
+
+    The first turn creates it, and it stays until it is deleted: as a context
+    manager only with `delete_on_exit`.
+    """
+
+    __slots__ = ("__weakref__", "_client", "_delete_on_exit", "session_id")
+
+    def __init__(self, client: AsyncRaccoon, session_id: str, delete_on_exit: bool = False) -> None:
+        self._client = client
+        self._delete_on_exit = delete_on_exit
+        #: The UUID that names the session.
+        self.session_id: str = session_id
+
+    def start_turn(
+        self, prompt: str, *, mode: str = "auto", **options: Unpack[TurnOptions]
+    ) -> Opening[AsyncTurn]:
+        """Starts a turn and gives a handle on it. It is never started twice on a guess.
+
+        Args:
+            prompt: What the agent shall do.
+            mode: `auto`, `plan`, `code`, `deepsearch` or `slides`.
+            **options: `files`: paths, which are uploaded first, or what `upload` gave.
+                `sdk_version`: `fast` or `think`. `base_prompt`, `references`, `history`,
+                `continuation`: as the service documents them. `extra`: fields that this
+                version does not know. `max_reconnects`: failed attempts in a row after
+                which the stream fails (6). `ping_interval`: seconds between two pings
+                (20). `idle_timeout`: seconds without a sign of life after which the
+                socket counts as dead (60). `replay`: whether the first connect asks for
+                what happened before it (True).
+
+        Raises:
+            InvalidRequestError: The prompt is empty, or a file cannot be read.
+            ConflictError: A turn runs in this session.
+            RateLimitError: Too many turns run.
+            APIConnectionError: No answer came; `maybe_delivered` says whether the turn
+                may run all the same.
+
+        Example:
+            >>> async with session.start_turn("Digest it", files=["report.pdf"]) as turn:
+            ...     async for event in turn:
+            ...         print(event.kind, event.text)
+            ...     result = await turn.result()
+        """
+        return _wait.Opening(self._start_turn(_turn_params(prompt, mode, options)))
+
+    async def _start_turn(self, params: dict[str, Any], timeout: float | None = None) -> AsyncTurn:
+        operation = self._client._native.start_turn(self.session_id, params)
+        if not await _wait.within(operation, timeout):
+            operation.cancel()
+            raise _turn_timeout(self.session_id, timeout)
+        return AsyncTurn(operation.result())
+
+    async def run_turn(
+        self,
+        prompt: str,
+        *,
+        mode: str = "auto",
+        on_event: Callable[[TurnEvent], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        stop_on_timeout: bool = False,
+        **options: Unpack[TurnOptions],
+    ) -> TurnResult:
+        """Runs a turn to its end.
+
+        Args:
+            prompt: What the agent shall do.
+            mode: `auto`, `plan`, `code`, `deepsearch` or `slides`.
+            on_event: Sees every event of the turn.
+            timeout: Seconds for everything, uploads included. None: no limit.
+            stop_on_timeout: Stops the turn when the time is over.
+            **options: As for `start_turn`.
+
+        Raises:
+            TaskError: The turn failed. (An aborted one is a result.)
+            TaskTimeout: The turn took longer than `timeout`. It goes on, unless
+                `stop_on_timeout` is set.
+            StreamError: Its stream was lost, and the history does not hold its end.
+            APIError: The service refused a request, or was not reached.
+        """
+        if timeout is not None and not timeout > 0:
+            raise InvalidRequestError(
+                f"`timeout` must be a positive number of seconds, not {timeout}."
+            )
+        until = None if timeout is None else monotonic() + timeout
+        turn = await self._start_turn(_turn_params(prompt, mode, options), timeout)
+        try:
+            # Read also where nobody looks: a full queue would hold the stream back.
+            await turn._attend(on_event, until)
+            return await turn.result(timeout=left(until))
+        except TaskTimeout as late:
+            if stop_on_timeout:
+                await turn._stop_quietly()
+            raise _turn_timeout(self.session_id, timeout, late) from None
+        finally:
+            await turn.close()
+
+    async def history(self) -> History:
+        """Reads the session's record and all its messages."""
+        return await self._client.sessions.get(self.session_id)
+
+    async def rename(self, title: str) -> SuccessResult:
+        """Gives the session another title: 1 to 255 characters."""
+        return await self._client.sessions.rename(self.session_id, title)
+
+    async def delete(self) -> DeleteResult:
+        """Deletes the session; one that is gone is no error."""
+        answer = await self._client.sessions.delete(self.session_id)
+        self._delete_on_exit = False
+        return answer
+
+    async def upload(
+        self,
+        file: Content,
+        *,
+        key: str | None = None,
+        name: str | None = None,
+        content_type: str | None = None,
+        on_progress: Callable[[int, int | None], Maybe[object]] | None = None,
+    ) -> UploadedFile:
+        """Uploads a file for the session's turns; see `client.media.upload`."""
+        return await self._client.media.upload(
+            file,
+            session_id=self.session_id,
+            key=key,
+            name=name,
+            content_type=content_type,
+            on_progress=on_progress,
+        )
+
+    async def __aenter__(self) -> AsyncRaccoonSession:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._delete_on_exit:
+            return
+        params = {"op": "delete_session", "session_id": self.session_id}
+        try:
+            answer = DeleteResult(**await _wait.finish(self._client._native.start(params)))
+        except Exception as failure:
+            report_failed_delete(self, str(failure), error)
+        else:
+            if not answer.success:
+                report_failed_delete(self, answer.message, error)
+
+    def __repr__(self) -> str:
+        return f"AsyncRaccoonSession(session_id={self.session_id!r})"
+
+
+class AsyncTurn:
+    """A handle on one turn: its events, its result, and the way to steer it.
+
+    Iterate it for its events. As a context manager it stops reading them on the
+    way out; the turn itself goes on.
+    """
+
+    __slots__ = ("__weakref__", "_events", "_last", "_native")
+
+    def __init__(self, native: _native.Turn) -> None:
+        self._native = native
+        self._events = _wait.stream(native.events())
+        self._last: TurnEvent | None = None
+
+    @property
+    def session_id(self) -> str:
+        """The turn's session."""
+        return self._native.session_id
+
+    @property
+    def message_id(self) -> str:
+        """The agent's message, which names the turn."""
+        return self._native.message_id
+
+    @property
+    def status(self) -> str:
+        """`submitted`, `queued`, `running`, `completed`, `aborted`, `failed` or `unknown`."""
+        status: str = self._native.state()["status"]
+        return status
+
+    @property
+    def queue_position(self) -> int | None:
+        """How many turns go before this one; 0 once it runs, None where unknown."""
+        return self._native.queue_position
+
+    @property
+    def text(self) -> str:
+        """The agent's visible text so far."""
+        text: str = self._native.state()["text"]
+        return text
+
+    @property
+    def plan(self) -> list[dict[str, Any]]:
+        """What the agent plans: entries with `id`, `content` and `status`."""
+        plan: list[dict[str, Any]] = self._native.state()["plan"]
+        return plan
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """The sandbox's files, by path."""
+        files: dict[str, Any] = self._native.state()["files"]
+        return files
+
+    @property
+    def resume_point(self) -> ResumePoint:
+        """The place after the last event that was read here: `client.attach` goes on there."""
+        last = self._last
+        return ResumePoint(
+            self.session_id,
+            self.message_id,
+            None if last is None else last.stream_entry_id,
+            None if last is None else last.id,
+        )
+
+    def __aiter__(self) -> AsyncTurn:
+        return self
+
+    async def __anext__(self) -> TurnEvent:
+        event: TurnEvent | None = await self._next(None)
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    async def send_message(
+        self,
+        text: str,
+        *,
+        files: Iterable[UploadedFile] = (),
+        references: Iterable[Mapping[str, Any]] = (),
+    ) -> SuccessResult:
+        """Tells the agent more while it works. Sent once.
+
+        Args:
+            text: What it shall know.
+            files: What `upload` gave.
+            references: Objects to refer to.
+
+        Raises:
+            InvalidRequestError: The text is empty, or the turn is over.
+            APIConnectionError: The socket broke; `maybe_delivered` says whether the
+                message may have arrived all the same.
+        """
+        answer = await self._call(
+            "send_message",
+            text=text,
+            files=[file._fields() for file in files],
+            references=[dict(reference) for reference in references],
+        )
+        return SuccessResult(**answer)
+
+    async def stop(self, timeout: float = 10.0) -> StopResult:
+        """Stops the turn and waits for its end; the session stays.
+
+        Args:
+            timeout: Seconds to wait. `confirmed` is False where that was too short.
+        """
+        return StopResult(**await self._call("stop", timeout=timeout))
+
+    async def result(self, timeout: float | None = None) -> TurnResult:
+        """Waits for the result. The events need not be read.
+
+        Args:
+            timeout: Seconds. None: no limit.
+
+        Raises:
+            TaskError: The turn failed. (An aborted one is a result.)
+            TaskTimeout: The time is over; the turn goes on.
+            StreamError: The stream was lost, and the history does not hold the end.
+        """
+        return TurnResult(**await self._call("result", timeout=timeout))
+
+    async def close(self) -> None:
+        """Stops reading the events; the turn goes on. Can be called twice."""
+        await self._events.close()
+        self._native.close()
+
+    async def __aenter__(self) -> AsyncTurn:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"AsyncTurn(session_id={self.session_id!r}, message_id={self.message_id!r})"
+
+    async def _call(self, op: str, **params: Any) -> Any:
+        return await _wait.result(self._native.start({"op": op, **params}))
+
+    async def _next(self, timeout: float | None) -> Any:
+        """The next event; None at the end; False after `timeout` seconds."""
+        # The stream serves both services; this one holds a turn's events.
+        event: Any = await self._events._next(timeout)
+        if event:
+            self._last = event
+        return event
+
+    async def _attend(
+        self, on_event: Callable[[TurnEvent], Maybe[object]] | None, until: float | None
+    ) -> None:
+        """Reads the events for the callback: to the end, or as long as there is time."""
+        while event := await self._next(left(until)):
+            if on_event is not None:
+                await _wait.call(on_event, event)
+
+    async def _stop_quietly(self) -> None:
+        try:
+            await self.stop()
+        except SessionwireError as failure:
+            log_warning(f"The turn could not be stopped: {failure}")
+
+
+def _turn_params(prompt: str, mode: str, options: TurnOptions) -> dict[str, Any]:
+    """The parameters of a turn as the core takes them."""
+    params: dict[str, Any] = {"prompt": prompt, "mode": mode, **options}
+    files = params.pop("files", None)
+    if isinstance(files, str):
+        raise InvalidRequestError(f"`files` is a text. Pass a list of files, such as [{files!r}].")
+    params["files"] = [
+        file._fields() if isinstance(file, UploadedFile) else str(file) for file in files or ()
+    ]
+    names = ("max_reconnects", "ping_interval", "idle_timeout", "replay")
+    params["events"] = {name: params.pop(name) for name in names if name in params}
+    extra = params.pop("extra", None)
+    params["extra"] = dict(extra or {})
+    return params
+
+
+def _turn_timeout(
+    session_id: str, timeout: float | None, late: TaskTimeout | None = None
+) -> TaskTimeout:
+    error = TaskTimeout(
+        f"The turn did not end within {timeout} s. Unless it was stopped it goes on in its "
+        "session: attach to it, or stop it."
+    )
+    error.session_id = session_id
+    if late is not None:
+        error.message_id = late.message_id
+        error.events = late.events
+    return error
+
+
+for _name in __all__:
+    globals()[_name].__module__ = "sessionwire"

@@ -1,0 +1,42 @@
+"""What clients of both services say besides errors, and how they count time."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class _Session(Protocol):
+        @property
+        def session_id(self) -> str: ...
+
+
+def left(until: float | None) -> float | None:
+    """The seconds until then; a trace of time where it has passed."""
+    return None if until is None else max(0.001, until - monotonic())
+
+
+def report_failed_delete(session: _Session, why: str, cause: BaseException | None) -> None:
+    """Says that a context manager could not delete its session."""
+    import warnings
+
+    text = (
+        f"The session {session.session_id} could not be deleted and may go on costing: {why} "
+        "Delete it with `client.sessions.delete`."
+    )
+    log_warning(text)
+    try:
+        warnings.warn(text, ResourceWarning, stacklevel=4, source=session)
+    except ResourceWarning:
+        # Warnings are errors here, but the user's own exception goes first.
+        if cause is None:
+            raise
+
+
+def log_warning(text: str) -> None:
+    """Writes to the package's log."""
+    import logging
+
+    logging.getLogger("sessionwire").warning(text)

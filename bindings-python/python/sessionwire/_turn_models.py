@@ -1,0 +1,259 @@
+"""What Raccoon answers, as objects."""
+
+from __future__ import annotations
+
+from ._models import Model
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    "History",
+    "HistoryMessage",
+    "ResumePoint",
+    "SessionRecord",
+    "StopResult",
+    "TurnResult",
+    "UploadedFile",
+]
+
+
+class SessionRecord(Model):
+    """A session as the service describes it.
+
+    Attributes:
+        session_id: The UUID that names it.
+        title: Its title; empty where it has none.
+        created_at: Milliseconds since 1970, or None.
+        updated_at: Milliseconds since 1970, or None.
+        files: The sandbox's files, by path.
+        extra: Every other field, named as on the wire.
+    """
+
+    __slots__ = ("session_id", "title", "created_at", "updated_at", "files", "extra")
+
+    def __init__(
+        self,
+        session_id: str,
+        title: str = "",
+        created_at: int | None = None,
+        updated_at: int | None = None,
+        files: dict[str, Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        self.session_id: str = session_id
+        self.title: str = title
+        self.created_at: int | None = created_at
+        self.updated_at: int | None = updated_at
+        self.files: dict[str, Any] = files if files is not None else {}
+        self.extra: dict[str, Any] = extra if extra is not None else {}
+
+    @classmethod
+    def _of(cls, fields: dict[str, Any]) -> SessionRecord:
+        known = {name: fields[name] for name in cls.__slots__[:-1] if name in fields}
+        extra = {name: value for name, value in fields.items() if name not in known}
+        return cls(**known, extra=extra)
+
+
+class HistoryMessage(Model):
+    """One message of a session: a prompt, or what a turn brought.
+
+    Attributes:
+        id: The message's id; the agent's names the turn.
+        role: `user` or `agent`.
+        content: Its text; may be empty where the events hold it.
+        created_at: Milliseconds since 1970, or None.
+        mode: The mode of a prompt's turn, or None.
+        aborted: Whether the turn was stopped.
+        files: The files of a prompt, as on the wire.
+        events: The turn's events, as on the wire.
+        extra: Fields that this version does not know.
+    """
+
+    __slots__ = (
+        "id",
+        "role",
+        "content",
+        "created_at",
+        "mode",
+        "aborted",
+        "files",
+        "events",
+        "extra",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        role: str,
+        content: str = "",
+        created_at: int | None = None,
+        mode: str | None = None,
+        aborted: bool = False,
+        files: list[Any] | None = None,
+        events: list[dict[str, Any]] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        self.id: str = id
+        self.role: str = role
+        self.content: str = content
+        self.created_at: int | None = created_at
+        self.mode: str | None = mode
+        self.aborted: bool = aborted
+        self.files: list[Any] = files if files is not None else []
+        self.events: list[dict[str, Any]] = events if events is not None else []
+        self.extra: dict[str, Any] = extra if extra is not None else {}
+
+
+class History(Model):
+    """A session with every message of every turn.
+
+    Attributes:
+        session: The session's record.
+        messages: Its messages, as the service orders them.
+    """
+
+    __slots__ = ("session", "messages")
+
+    def __init__(self, session: SessionRecord, messages: list[HistoryMessage]) -> None:
+        self.session: SessionRecord = session
+        self.messages: list[HistoryMessage] = messages
+
+    @classmethod
+    def _of(cls, fields: dict[str, Any]) -> History:
+        messages = [HistoryMessage(**message) for message in fields["messages"]]
+        return cls(SessionRecord._of(fields["session"]), messages)
+
+
+class UploadedFile(Model):
+    """A file that was uploaded: pass it in `files` of a turn.
+
+    Attributes:
+        key: Where the service keeps it.
+        name: Its name.
+        type: Its media type.
+        size: Bytes.
+        uploaded_at: When: ISO 8601 text as it came, or None.
+    """
+
+    __slots__ = ("key", "name", "type", "size", "uploaded_at")
+
+    def __init__(
+        self,
+        key: str,
+        name: str = "",
+        type: str = "",
+        size: int = 0,
+        uploaded_at: str | None = None,
+    ) -> None:
+        self.key: str = key
+        self.name: str = name
+        self.type: str = type
+        self.size: int = size
+        self.uploaded_at: str | None = uploaded_at
+
+    @classmethod
+    def _of(cls, fields: dict[str, Any]) -> UploadedFile:
+        return cls(**fields)
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class ResumePoint(Model):
+    """How far a turn's events were read: `client.attach` goes on there.
+
+    Attributes:
+        session_id: The turn's session.
+        message_id: The turn's agent message.
+        last_stream_entry_id: The place of the last event, where the service names it.
+        last_event_id: The last event; None: none was read.
+    """
+
+    __slots__ = ("session_id", "message_id", "last_stream_entry_id", "last_event_id")
+
+    def __init__(
+        self,
+        session_id: str,
+        message_id: str,
+        last_stream_entry_id: str | None = None,
+        last_event_id: int | None = None,
+    ) -> None:
+        self.session_id: str = session_id
+        self.message_id: str = message_id
+        self.last_stream_entry_id: str | None = last_stream_entry_id
+        self.last_event_id: int | None = last_event_id
+
+    def _place(self) -> dict[str, Any] | None:
+        if self.last_stream_entry_id is None and self.last_event_id is None:
+            return None
+        return {
+            "last_stream_entry_id": self.last_stream_entry_id,
+            "last_event_id": self.last_event_id,
+        }
+
+
+class StopResult(Model):
+    """What became of a stop.
+
+    Attributes:
+        confirmed: Whether the turn is over; False: the service did not confirm it in time.
+        status: Where the turn is now.
+    """
+
+    __slots__ = ("confirmed", "status")
+
+    def __init__(self, confirmed: bool, status: str) -> None:
+        self.confirmed: bool = confirmed
+        self.status: str = status
+
+
+class TurnResult(Model):
+    """What a turn ended with.
+
+    Attributes:
+        text: The agent's answer.
+        status: `completed` or `aborted`.
+        reason: Why it was aborted, where the service says; else None.
+        plan: What the agent planned: entries with `id`, `content` and `status`.
+        files: The sandbox's files, by path.
+        session_id: The turn's session.
+        message_id: The turn's agent message.
+        duration: Seconds from the start of the turn, or from `attach`, to its end.
+    """
+
+    __slots__ = (
+        "text",
+        "status",
+        "reason",
+        "plan",
+        "files",
+        "session_id",
+        "message_id",
+        "duration",
+    )
+
+    def __init__(
+        self,
+        text: str,
+        status: str,
+        reason: str | None,
+        plan: list[dict[str, Any]],
+        files: dict[str, Any],
+        session_id: str,
+        message_id: str,
+        duration: float,
+    ) -> None:
+        self.text: str = text
+        self.status: str = status
+        self.reason: str | None = reason
+        self.plan: list[dict[str, Any]] = plan
+        self.files: dict[str, Any] = files
+        self.session_id: str = session_id
+        self.message_id: str = message_id
+        self.duration: float = duration
+
+
+for _name in __all__:
+    globals()[_name].__module__ = "sessionwire"

@@ -1,0 +1,291 @@
+//! A turn on the runtime, and its events.
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use pyo3::{PyClass, intern};
+use sessionwire::ErrorKind;
+use sessionwire::raccoon::{self, EventType, TurnOperation};
+
+use crate::event::{Event, object};
+use crate::ops::{Operation, Value};
+use crate::runtime::{self, Bound as Own, Runtime};
+use crate::stream::EventStream;
+use crate::{error, json};
+
+/// A turn that runs in a session.
+#[pyclass(frozen, module = "sessionwire._native")]
+#[derive(Debug)]
+pub(crate) struct Turn {
+    own: Own<raccoon::Turn>,
+}
+
+impl Turn {
+    pub(crate) fn new(runtime: &'static Runtime, turn: raccoon::Turn) -> Self {
+        Self {
+            own: Own::new(runtime, turn),
+        }
+    }
+
+    fn turn(&self, py: Python<'_>) -> PyResult<&raccoon::Turn> {
+        self.own.get().ok_or_else(|| error::forked(py, "turn"))
+    }
+}
+
+#[pymethods]
+impl Turn {
+    /// The session's id.
+    #[getter]
+    fn session_id(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.turn(py)?.session_id().to_owned())
+    }
+
+    /// The id of the agent's message.
+    #[getter]
+    fn message_id(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.turn(py)?.message_id().to_owned())
+    }
+
+    /// How many turns go before this one.
+    #[getter]
+    fn queue_position(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        Ok(self.turn(py)?.queue_position())
+    }
+
+    /// The turn as of the newest event received, as a dict.
+    fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        json::parse(py, self.turn(py)?.state().to_json().as_bytes())
+    }
+
+    /// The stream of this turn's events: one reader for the whole turn.
+    fn events(&self, py: Python<'_>) -> PyResult<EventStream> {
+        Ok(EventStream::new(
+            self.own.runtime(),
+            self.turn(py)?.queue().clone(),
+        ))
+    }
+
+    /// Starts a request about the turn.
+    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
+        let operation: TurnOperation =
+            json::params(params, ErrorKind::InvalidRequest, "The turn's call")?;
+        let runtime = Runtime::current(py)?;
+        let _entered = runtime.handle().enter();
+        let work = self.turn(py)?.execute(operation);
+        Ok(Operation::spawn(runtime, async move {
+            work.await.map(Value::Raccoon)
+        }))
+    }
+
+    /// Stops reading events; the turn itself goes on.
+    fn close(&self, py: Python<'_>) {
+        if let Some(turn) = self.own.get() {
+            runtime::tick(py, || turn.close());
+        }
+    }
+}
+
+/// One event of a turn; every event class of turns has this one as its base.
+#[pyclass(frozen, extends = Event, subclass, module = "sessionwire")]
+#[derive(Debug)]
+pub(crate) struct TurnEvent;
+
+fn frame(event: &Bound<'_, TurnEvent>) -> raccoon::Frame {
+    let event = event.as_super().get().event();
+    event.frame().unwrap_or_default()
+}
+
+#[pymethods]
+impl TurnEvent {
+    /// The same as `type`: the wire's own word.
+    #[getter]
+    fn kind(slf: &Bound<'_, Self>) -> String {
+        let event = slf.as_super().get().event();
+        event.event_type().name().to_owned()
+    }
+
+    /// The same as `data`: the wire's own word.
+    #[getter]
+    fn payload<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.as_any().getattr(intern!(slf.py(), "data"))
+    }
+
+    /// Which part of the agent's work it belongs to, such as `text:answer`; or
+    /// None.
+    #[getter]
+    fn block_id(slf: &Bound<'_, Self>) -> Option<String> {
+        frame(slf).block_id
+    }
+
+    /// The turn's agent message.
+    #[getter]
+    fn message_id(slf: &Bound<'_, Self>) -> Option<String> {
+        frame(slf).message_id
+    }
+
+    /// Milliseconds since 1970, or None.
+    #[getter]
+    fn timestamp(slf: &Bound<'_, Self>) -> Option<i64> {
+        frame(slf).timestamp
+    }
+
+    /// The place in the stream, where the service names it.
+    #[getter]
+    fn stream_entry_id(slf: &Bound<'_, Self>) -> Option<String> {
+        frame(slf).stream_entry_id
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let event = slf.as_super().get().event();
+        let raw = PyString::new(slf.py(), event.raw()).repr()?;
+        Ok(format!("{}({raw})", slf.get_type().name()?))
+    }
+
+    fn __getnewargs__(slf: &Bound<'_, Self>) -> (String,) {
+        (slf.as_super().get().event().raw().to_owned(),)
+    }
+}
+
+/// One class of events, with what it has of its own.
+macro_rules! turn_event_class {
+    ($class:ident, $kind:literal, $doc:literal $(, { $($more:tt)* })?) => {
+        #[doc = $doc]
+        #[pyclass(frozen, extends = TurnEvent, module = "sessionwire")]
+        #[derive(Debug)]
+        pub(crate) struct $class;
+
+        #[pymethods]
+        impl $class {
+            #[classattr]
+            fn r#type(py: Python<'_>) -> Py<PyString> {
+                intern!(py, $kind).clone().unbind()
+            }
+
+            #[new]
+            fn new(raw: &str) -> PyClassInitializer<Self> {
+                Self::of(raccoon::Event::from_frame(raw))
+            }
+
+            $($($more)*)?
+        }
+
+        impl $class {
+            fn of(event: raccoon::Event) -> PyClassInitializer<Self> {
+                PyClassInitializer::from(Event::new(event))
+                    .add_subclass(TurnEvent)
+                    .add_subclass(Self)
+            }
+        }
+    };
+}
+
+/// A field of an event's payload.
+fn field<'py, T: PyClass<BaseType = TurnEvent>>(
+    event: &Bound<'py, T>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let event = event.as_any().cast::<Event>()?;
+    event.get().field(event.py(), name)
+}
+
+turn_event_class!(
+    MessageReceivedEvent,
+    "message.received",
+    "The agent got a message; `text` is the message."
+);
+turn_event_class!(
+    TurnThoughtEvent,
+    "thought",
+    "A part of the agent's reasoning."
+);
+turn_event_class!(TextEvent, "text", "A part of the agent's visible text.");
+turn_event_class!(ToolStartEvent, "tool.start", "A tool begins its work.", {
+    /// The tool's name, or None.
+    #[getter]
+    fn tool_name<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        field(slf, intern!(slf.py(), "tool_name"))
+    }
+});
+turn_event_class!(
+    ToolResultEvent,
+    "tool.result",
+    "A tool's work is done; `block_id` is that of its start.",
+    {
+        /// `success`, or another word of the service's.
+        #[getter]
+        fn status<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+            field(slf, intern!(slf.py(), "status"))
+        }
+
+        /// What the tool gave: any JSON.
+        #[getter]
+        fn output<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+            field(slf, intern!(slf.py(), "output"))
+        }
+    }
+);
+turn_event_class!(
+    PlanUpdateEvent,
+    "plan.update",
+    "What the agent plans; `turn.plan` is the whole plan."
+);
+turn_event_class!(
+    SandboxSnapshotEvent,
+    "sandbox.snapshot",
+    "The sandbox's files changed; `turn.files` are all of them."
+);
+turn_event_class!(TaskCompletedEvent, "task.completed", "The turn ended well.");
+turn_event_class!(
+    TaskAbortedEvent,
+    "task.aborted",
+    "The turn was stopped; `text` says why."
+);
+turn_event_class!(
+    TaskErrorEvent,
+    "task.error",
+    "The turn failed; `text` says why."
+);
+
+/// An event of a kind that this version does not know.
+#[pyclass(frozen, extends = TurnEvent, module = "sessionwire")]
+#[derive(Debug)]
+pub(crate) struct UnknownTurnEvent;
+
+#[pymethods]
+impl UnknownTurnEvent {
+    #[new]
+    fn new(raw: &str) -> PyClassInitializer<Self> {
+        Self::of(raccoon::Event::from_frame(raw))
+    }
+
+    /// The event's kind as the service named it.
+    #[getter]
+    fn r#type(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let event = slf.as_any().cast::<Event>()?.get().event();
+        Ok(event.event_type().name().to_owned())
+    }
+}
+
+impl UnknownTurnEvent {
+    fn of(event: raccoon::Event) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(Event::new(event))
+            .add_subclass(TurnEvent)
+            .add_subclass(Self)
+    }
+}
+
+/// The Python object of a turn's event.
+pub(crate) fn to_py(py: Python<'_>, event: raccoon::Event) -> PyResult<Py<PyAny>> {
+    match event.event_type() {
+        EventType::MessageReceived => object(py, MessageReceivedEvent::of(event)),
+        EventType::Thought => object(py, TurnThoughtEvent::of(event)),
+        EventType::Text => object(py, TextEvent::of(event)),
+        EventType::ToolStart => object(py, ToolStartEvent::of(event)),
+        EventType::ToolResult => object(py, ToolResultEvent::of(event)),
+        EventType::PlanUpdate => object(py, PlanUpdateEvent::of(event)),
+        EventType::SandboxSnapshot => object(py, SandboxSnapshotEvent::of(event)),
+        EventType::TaskCompleted => object(py, TaskCompletedEvent::of(event)),
+        EventType::TaskAborted => object(py, TaskAbortedEvent::of(event)),
+        EventType::TaskError => object(py, TaskErrorEvent::of(event)),
+        _ => object(py, UnknownTurnEvent::of(event)),
+    }
+}
