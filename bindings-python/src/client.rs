@@ -191,7 +191,7 @@ impl Client {
     /// Starts many tasks, one session each.
     fn run_tasks(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<TaskRuns> {
         let plan: RunTasks = json::params(params, ErrorKind::InvalidRequest, "run_tasks")?;
-        let (runtime, client) = self.live(py)?;
+        let (runtime, client) = self.core.live(py)?;
         let _entered = runtime.handle().enter();
         let outcomes = client
             .run_tasks(plan)

@@ -15,7 +15,7 @@ from sessionwire._models import Model
 from test_contract import FOLDER
 
 # What `**options` stands for, by the name of its shape.
-SHAPES = {"CreateOptions": "Sessions.create"}
+SHAPES = {"CreateOptions": "Sessions.create", "TurnOptions": "TurnOptions"}
 # Public modules beside the package itself.
 MODULES: dict[str, Any] = {"webhooks": webhooks}
 
