@@ -107,7 +107,9 @@ impl Client {
         operation: Operation,
     ) -> impl Future<Output = Result<Output>> + Send + 'static {
         let client = self.clone();
-        async move { client.until_closed(client.run(operation)).await }
+        // On the heap at once: it is large, and a binding moves it through many
+        // frames on a thread whose stack the language limits.
+        Box::pin(async move { client.until_closed(client.run(operation)).await })
     }
 
     /// Opens a session's event stream; it connects in the background and
@@ -130,11 +132,11 @@ impl Client {
     ) -> impl Future<Output = Result<Task>> + Send + 'static {
         let client = self.clone();
         let session_id = session_id.to_owned();
-        async move {
+        Box::pin(async move {
             client
                 .until_closed(Task::start(client.clone(), session_id, start))
                 .await
-        }
+        })
     }
 
     /// Deletes every session that this client or a copy of it created and did

@@ -176,7 +176,8 @@ impl Task {
         operation: TaskOperation,
     ) -> impl Future<Output = Result<Output>> + Send + 'static {
         let task = self.clone();
-        async move { task.client.until_closed(task.run(operation)).await }
+        // On the heap at once: see `Client::execute`.
+        Box::pin(async move { task.client.until_closed(task.run(operation)).await })
     }
 
     async fn run(&self, operation: TaskOperation) -> Result<Output> {

@@ -99,7 +99,8 @@ impl Client {
         operation: Operation,
     ) -> impl Future<Output = Result<Output>> + Send + 'static {
         let client = self.clone();
-        async move { client.until_closed(client.run(operation)).await }
+        // On the heap at once: see `agi::Client::execute`.
+        Box::pin(async move { client.until_closed(client.run(operation)).await })
     }
 
     /// Starts a turn and gives a handle on it. Must be polled on a tokio
@@ -111,22 +112,22 @@ impl Client {
     ) -> impl Future<Output = Result<Turn>> + Send + 'static {
         let client = self.clone();
         let session_id = session_id.to_owned();
-        async move {
+        Box::pin(async move {
             client
                 .until_closed(Turn::start(client.clone(), session_id, start))
                 .await
-        }
+        })
     }
 
     /// Gives a handle on a turn that was started before, or elsewhere. Must be
     /// polled on a tokio runtime.
     pub fn attach(&self, attach: Attach) -> impl Future<Output = Result<Turn>> + Send + 'static {
         let client = self.clone();
-        async move {
+        Box::pin(async move {
             client
                 .until_closed(Turn::attach(client.clone(), attach))
                 .await
-        }
+        })
     }
 
     /// Uploads a file. It is streamed: `progress` tells how far it is. Dropping
@@ -139,11 +140,11 @@ impl Client {
         progress: UploadProgress,
     ) -> impl Future<Output = Result<UploadedFile>> + Send + 'static {
         let client = self.clone();
-        async move {
+        Box::pin(async move {
             client
                 .until_closed(client.send_file(&upload, source, progress))
                 .await
-        }
+        })
     }
 
     /// Ends every stream, wait and call of this client and of its copies at

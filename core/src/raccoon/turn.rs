@@ -199,7 +199,7 @@ impl Turn {
         operation: TurnOperation,
     ) -> impl Future<Output = Result<Output>> + Send + 'static {
         let turn = self.clone();
-        async move { turn.client.until_closed(turn.run(operation)).await }
+        Box::pin(async move { turn.client.until_closed(turn.run(operation)).await })
     }
 
     async fn run(&self, operation: TurnOperation) -> Result<Output> {

@@ -308,3 +308,19 @@ async fn run_task_reads_what_nobody_asked_for() {
         "only the result's own"
     );
 }
+
+/// A binding moves the call through many frames on a thread of the language,
+/// whose stack has a limit.
+#[tokio::test]
+async fn a_call_is_small_to_move() {
+    let emulator = emulator().await;
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let start = StartTask::new("think");
+    let starting = client.start_task(session.id(), start);
+    assert!(size_of_val(&starting) <= 64);
+    let task = starting.await.unwrap();
+    let status = task.execute(sessionwire::agi::TaskOperation::Status);
+    assert!(size_of_val(&status) <= 64);
+    assert!(size_of_val(&client.execute(sessionwire::agi::Operation::ListSessions)) <= 64);
+}
