@@ -8,3 +8,11 @@ mod quickstart;
 fn quickstart_runs() {
     assert!(quickstart::main().is_ok());
 }
+
+#[path = "../../../examples/rust/turn.rs"]
+mod turn;
+
+#[test]
+fn turn_runs() {
+    assert!(turn::main().is_ok());
+}
