@@ -640,7 +640,7 @@ pub enum Check {
     /// A task.
     Task(StartTask),
     /// Tasks for one session each.
-    RunTasks(RunTasks),
+    RunTasks(Box<RunTasks>),
 }
 
 impl Check {
