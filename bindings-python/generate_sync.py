@@ -42,7 +42,11 @@ RULES: list[tuple[str, str]] = [
     (r"StopAsyncIteration", "StopIteration"),
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
-    (r"\bAsync(Agi|Agent|Raccoon(?:Sessions?)?|Media|Turn|Sessions?|Task|EventStream|Paused|Iterator)\b", r"\1"),
+    (
+        r"\bAsync(Agi|Agent|Raccoon(?:Sessions?)?|Media|Turn|Sessions?|Task|EventStream|Paused"
+        r"|Iterator)\b",
+        r"\1",
+    ),
 ]
 
 

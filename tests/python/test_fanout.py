@@ -281,9 +281,10 @@ def test_a_delete_that_fails_is_in_the_report(emulator: Emulator) -> None:
 
 
 def test_cleanup_refuses_what_matches_nothing(emulator: Emulator, client: Agi) -> None:
-    for options in ({"statuses": []}, {"statuses": "error"}, {"older_than": -1}):
+    wrong: list[dict[str, Any]] = [{"statuses": []}, {"statuses": "error"}, {"older_than": -1}]
+    for options in wrong:
         with pytest.raises(InvalidRequestError):
-            client.sessions.cleanup(**options)  # type: ignore[arg-type]
+            client.sessions.cleanup(**options)
     assert emulator.requests() == []
 
 
