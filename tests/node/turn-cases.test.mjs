@@ -1,0 +1,81 @@
+// The cases of tests/contract/turns.json, for Node.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Emulator, SessionwireError } from "sessionwire";
+import { camelKeys, cases, check, using } from "./helpers.mjs";
+
+const USUAL = [
+  { wait_for_socket: true },
+  { repeat: 40, steps: [{ text: "{n} " }] },
+  { complete: true },
+];
+
+/** The options of startTurn: the cases give seconds, Node takes milliseconds. */
+function eventOptions({ ping_interval, idle_timeout, ...others }) {
+  return {
+    ...camelKeys(others),
+    ...(ping_interval !== undefined && { pingInterval: ping_interval * 1000 }),
+    ...(idle_timeout !== undefined && { idleTimeout: idle_timeout * 1000 }),
+  };
+}
+
+/** Starts a turn, reads all its events into `events`, and gives its result. */
+async function turn(client, options, events) {
+  return using(await client.session().startTurn("go", options), async (turn) => {
+    try {
+      for await (const event of turn) events.push(event);
+    } catch (error) {
+      // An error of the stream is the result's too.
+      if (!(error instanceof SessionwireError)) throw error;
+    }
+    return turn.result();
+  });
+}
+
+for (const { id, steps = USUAL, faults = [], expect, ...options } of cases("turns.json")) {
+  test(id, async () => {
+    const scenario = { turns: [{ steps }] };
+    const emulator = await Emulator.start({
+      stepDelay: 0,
+      scenario,
+      ...camelKeys(options.emulator ?? {}),
+    });
+    await using(emulator, async () => {
+      for (const fault of faults) emulator.fail(fault);
+      const events = [];
+      const result = await using(emulator.raccoon(camelKeys(options.client ?? {})), (client) =>
+        turn(client, eventOptions(options.events ?? {}), events).catch((error) => {
+          if (expect.error === undefined) throw error;
+          check(error, expect.error);
+          return null;
+        }),
+      );
+      if (expect.error !== undefined) assert.equal(result, null, "nothing was thrown");
+      if (expect.ids !== undefined) {
+        const [first, last] = expect.ids;
+        assert.deepEqual(
+          events.map((event) => event.id).filter((id) => id !== null),
+          Array.from({ length: last - first + 1 }, (_, at) => first + at),
+        );
+      }
+      if (expect.kinds !== undefined) {
+        assert.deepEqual(
+          events.map((event) => event.type),
+          expect.kinds,
+        );
+      }
+      for (const name of ["status", "text", "reason"]) {
+        if (expect[name] !== undefined) assert.equal(result[name], expect[name], name);
+      }
+      if (expect.requests !== undefined) {
+        const made = emulator.requests({ method: "POST", path: "/sessions/new" });
+        assert.equal(made.length, expect.requests);
+      }
+      if (expect.sockets !== undefined) {
+        const made = emulator.requests().filter(({ path }) => path.startsWith("/ws/sessions/"));
+        assert.ok(made.length >= expect.sockets, `${made.length} sockets`);
+      }
+    });
+  });
+}
