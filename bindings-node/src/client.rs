@@ -8,11 +8,12 @@ use napi::bindgen_prelude::{
     Either, Either3, Function, Null, PromiseRaw, within_runtime_if_available,
 };
 use napi_derive::napi;
-use sessionwire::agi::{self, EventOptions, Operation, StartTask};
+use sessionwire::agi::{self, EventOptions, Operation, RunTasks, StartTask};
 use sessionwire::{ClientConfig, ClientOptions, Error, OptionChanges};
 
 use crate::answer::{Answer, ErrorInfo, Handle, answer};
 use crate::calls::Calls;
+use crate::fanout::TaskRuns;
 use crate::stream::EventStream;
 use crate::task::Task;
 
@@ -135,6 +136,19 @@ impl Client {
                 },
             })
         })
+    }
+
+    /// Runs many tasks, each in a session of its own.
+    #[napi(catch_unwind)]
+    pub fn run_tasks(&self, plan: String) -> Either<TaskRuns, ErrorInfo> {
+        let plan: RunTasks = match serde_json::from_str(&plan) {
+            Ok(plan) => plan,
+            Err(error) => return Either::B(ErrorInfo::unreadable(&error)),
+        };
+        match within_runtime_if_available(|| self.inner.run_tasks(plan)) {
+            Ok(outcomes) => Either::A(TaskRuns::new(outcomes)),
+            Err(error) => Either::B(error.into()),
+        }
     }
 
     /// Begins to delete the sessions that this client and its copies created,

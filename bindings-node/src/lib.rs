@@ -16,6 +16,7 @@ mod calls;
 mod cli;
 mod client;
 mod emulator;
+mod fanout;
 mod log;
 mod raccoon;
 mod stream;

@@ -2,13 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  Emulator,
-  InvalidRequestError,
-  QuestionPending,
-  TaskError,
-  TaskTimeout,
-} from "sessionwire";
+import { Emulator, InvalidRequestError } from "sessionwire";
 import { failure } from "./helpers.mjs";
 
 const MIXED = {

@@ -15,6 +15,7 @@ import {
 } from "./calls.js";
 import { ConfigError, orThrow, QuestionPending, TaskTimeout } from "./errors.js";
 import { watch } from "./exit.js";
+import { type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
 import { type RawAnswer, rawAnswerFrom, type TaskResult } from "./models.js";
 import { type NativeClient, native } from "./native.js";
 import type { Session } from "./session.js";
@@ -136,6 +137,26 @@ export class Agi implements AsyncDisposable {
       if (session !== undefined) await session[Symbol.asyncDispose]();
       else creating.then((late) => late[Symbol.asyncDispose]()).catch(() => {});
     }
+  }
+
+  /**
+   * Runs many tasks, each in a session of its own, and gives each outcome as its task ends. One
+   * failure stops nothing; every session is deleted, also when the loop is left early or `signal`
+   * aborts. Throws an `InvalidRequestError` for a task that is empty or too long, for example;
+   * nothing was sent then.
+   *
+   * @example
+   * ```ts
+   * for await (const { task, result, error } of client.runTasks(["Price of the mug?"])) {
+   *   console.log(task, error ?? result?.text);
+   * }
+   * ```
+   */
+  runTasks(
+    tasks: Iterable<string>,
+    options: RunTasksOptions = {},
+  ): AsyncGenerator<TaskOutcome, void, void> {
+    return runTasks(this.#native, tasks, options);
   }
 
   /** The names of the models. */

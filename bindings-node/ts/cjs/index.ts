@@ -88,6 +88,7 @@ export type {
   TimestampData,
   UserEvent,
 } from "./events.js";
+export type { RunTasksOptions, TaskOutcome } from "./fanout.js";
 export { type Logger, setLogger } from "./log.js";
 export {
   type DeleteResult,

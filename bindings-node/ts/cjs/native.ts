@@ -42,6 +42,24 @@ export interface NativeTask extends NativeCalls {
   close(): void;
 }
 
+/** What a fan-out has: an outcome (`result` or `error`, as JSON) or a question. */
+export interface RunItem {
+  index: number;
+  result?: string;
+  error?: string;
+  undeleted?: string;
+  question?: string;
+  number?: number;
+}
+
+export interface NativeTaskRuns {
+  take(): RunItem | null;
+  ready(): Promise<void>;
+  readonly over: boolean;
+  reply(number: number, answer?: string): void;
+  close(): Promise<void>;
+}
+
 /** A deletion of sessions; `wait` blocks, and gives pairs of session id and reason as JSON. */
 export interface NativeDeletion {
   wait(): string;
@@ -53,6 +71,7 @@ export interface NativeClient extends NativeCalls {
   withOptions(changes: string): NativeClient | ErrorInfo;
   events(sessionId: string, options: string): NativeStream | ErrorInfo;
   startTask(id: number, sessionId: string, start: string): Promise<NativeTask | ErrorInfo | null>;
+  runTasks(plan: string): NativeTaskRuns | ErrorInfo;
   close(): void;
 }
 

@@ -96,23 +96,7 @@ export class Sessions {
     });
     const info = await execute<WireSession>(
       this.#native,
-      {
-        op: "create_session",
-        agent_name: options.agentName,
-        webhook_url: options.webhookUrl,
-        restore_from_session_id: options.restoreFromSessionId,
-        restore_default_environment_from_user_id: options.restoreDefaultEnvironmentFromUserId,
-        enable_memory_snapshot: options.enableMemorySnapshot,
-        goal: options.goal,
-        max_steps: count("maxSteps", options.maxSteps),
-        restore_from_environment_id: options.restoreFromEnvironmentId,
-        agent_session_type: options.agentSessionType,
-        cdp_url: options.cdpUrl,
-        environment_type: options.environmentType,
-        snapshot: snapshotOptions({ saveSnapshotMode, saveAsDefault }),
-        extra_body: options.extraBody,
-        wait_for_limit: secondsOrNone("waitForLimit", options.waitForLimit),
-      },
+      { op: "create_session", ...createParams(options) },
       options.signal,
     );
     return new Session(this.#native, info, { saveSnapshotMode, saveAsDefault });
@@ -189,4 +173,27 @@ export class Sessions {
   deleteAll(options: CallOptions = {}): Promise<DeleteResult> {
     return execute(this.#native, { op: "delete_all_sessions" }, options.signal);
   }
+}
+
+/**
+ * The parameters of `create` in the core's words.
+ * @internal
+ */
+export function createParams(options: CreateSessionOptions): object {
+  return {
+    agent_name: options.agentName,
+    webhook_url: options.webhookUrl,
+    restore_from_session_id: options.restoreFromSessionId,
+    restore_default_environment_from_user_id: options.restoreDefaultEnvironmentFromUserId,
+    enable_memory_snapshot: options.enableMemorySnapshot,
+    goal: options.goal,
+    max_steps: count("maxSteps", options.maxSteps),
+    restore_from_environment_id: options.restoreFromEnvironmentId,
+    agent_session_type: options.agentSessionType,
+    cdp_url: options.cdpUrl,
+    environment_type: options.environmentType,
+    snapshot: snapshotOptions(options),
+    extra_body: options.extraBody,
+    wait_for_limit: secondsOrNone("waitForLimit", options.waitForLimit),
+  };
 }

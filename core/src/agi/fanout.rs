@@ -98,7 +98,8 @@ impl Client {
             workers: watch::Sender::new(count),
         });
         for _ in 0..count {
-            tokio::spawn(fan_out.clone().work());
+            // On the heap at once: see `Client::execute`.
+            tokio::spawn(Box::pin(fan_out.clone().work()));
         }
         Ok(TaskOutcomes(fan_out))
     }

@@ -24,6 +24,7 @@ import {
   StreamError,
   type Task,
   TaskError,
+  type TaskOutcome,
   TaskOver,
   type TaskResult,
   TaskTimeout,
@@ -66,6 +67,17 @@ export async function theShapeOfUse(): Promise<void> {
   same<typeof stream, EventStream>(true);
   const readable: ReadableStream<AgiEvent> = ReadableStream.from<AgiEvent>(stream);
   await readable.cancel();
+}
+
+export async function manyTasks(client: Agi): Promise<void> {
+  const options = { concurrency: 2, agentName: "agi-0-fast", waitForLimit: 60_000, signal };
+  for await (const outcome of client.runTasks(new Set(["x"]), options)) {
+    same<typeof outcome, TaskOutcome>(true);
+    same<typeof outcome.result, TaskResult | null>(true);
+    same<typeof outcome.error, Error | null>(true);
+  }
+  // @ts-expect-error tasks are texts
+  client.runTasks([5]);
 }
 
 export async function plainNode20(): Promise<void> {

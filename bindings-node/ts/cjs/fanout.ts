@@ -1,0 +1,135 @@
+/**
+ * Many tasks, one session each, a few at once.
+ */
+
+import { check, checkSignal, count, seconds, text } from "./calls.js";
+import { errorFrom, InvalidRequestError, orThrow } from "./errors.js";
+import { eventFromParts, type QuestionEvent } from "./events.js";
+import { TaskResult } from "./models.js";
+import type { NativeClient, NativeTaskRuns, RunItem } from "./native.js";
+import { snapshotOptions, warn } from "./session.js";
+import { type CreateSessionOptions, createParams } from "./sessions.js";
+import { checkCallback, guarded } from "./task.js";
+
+/** How `runTasks` runs them. The parameters of `create` are for each session. */
+export interface RunTasksOptions extends CreateSessionOptions {
+  /** How many run at once, at most. Default: 4. */
+  concurrency?: number | undefined;
+  /** The page that each opens first. */
+  startUrl?: string | undefined;
+  /**
+   * Gives the answer to a question, which is put while the outcomes are waited for. What it throws is
+   * the error of its task. Without it a question ends its task with `QuestionPending`.
+   */
+  onQuestion?: ((question: QuestionEvent) => string | Promise<string>) | undefined;
+  /** Milliseconds for each task, once its session is there. Default: no limit. */
+  timeout?: number | undefined;
+  /**
+   * Milliseconds that each task may wait for its session while the service's limits hold it back.
+   * Default: as the client does.
+   */
+  waitForLimit?: number | undefined;
+}
+
+/** What became of one task of `runTasks`. */
+export interface TaskOutcome {
+  /** The task as it was given. */
+  task: string;
+  /** Its place among the tasks, from 0. */
+  index: number;
+  /** Its result, or null if there is an error. */
+  result: TaskResult | null;
+  /** Why there is no result: an error of this package, or what `onQuestion` threw. Else null. */
+  error: Error | null;
+}
+
+/**
+ * Checks the input at once; the tasks start when the outcomes are first asked for.
+ * @internal
+ */
+export function runTasks(
+  client: NativeClient,
+  tasks: Iterable<string>,
+  options: RunTasksOptions,
+): AsyncGenerator<TaskOutcome, void, void> {
+  if (typeof tasks === "string") {
+    throw new InvalidRequestError("`tasks` is a string. Pass a list of tasks, such as [task].");
+  }
+  checkCallback("onQuestion", options.onQuestion);
+  checkSignal(options.signal);
+  const list = Array.from(tasks, (task, index) => text(`tasks[${index}]`, task));
+  const plan = {
+    tasks: list,
+    concurrency: count("concurrency", options.concurrency),
+    start_url: options.startUrl,
+    timeout: seconds("timeout", options.timeout),
+    create: createParams(options),
+    snapshot: snapshotOptions(options),
+    asks: options.onQuestion !== undefined,
+  };
+  check({ check: "run_tasks", ...plan });
+  return outcomes(() => orThrow(client.runTasks(JSON.stringify(plan))), list, options);
+}
+
+/** Leaving the loop early ends the tasks that run, and waits until their sessions are deleted. */
+async function* outcomes(
+  start: () => NativeTaskRuns,
+  tasks: readonly string[],
+  { onQuestion, signal }: RunTasksOptions,
+): AsyncGenerator<TaskOutcome, void, void> {
+  signal?.throwIfAborted();
+  const runs = start();
+  const raised = new Map<number, Error>();
+  const reply = async (index: number, number: number, question: string) => {
+    let answer: string | undefined;
+    try {
+      const { type, id, raw } = JSON.parse(question);
+      const given = await onQuestion?.(eventFromParts(type, id, raw) as QuestionEvent);
+      answer = text("onQuestion's answer", given);
+    } catch (error) {
+      // This task's failure, and no other's.
+      raised.set(index, error as Error);
+    }
+    runs.reply(number, answer);
+  };
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const item = runs.take();
+      if (item === null) {
+        if (runs.over) return;
+        await (signal === undefined ? runs.ready() : guarded(runs.ready(), signal));
+      } else if (item.question !== undefined && item.number !== undefined) {
+        // The other outcomes do not wait for the answer.
+        void reply(item.index, item.number, item.question);
+      } else {
+        if (item.undeleted !== undefined) warnUndeleted(item.undeleted);
+        yield outcome(item, tasks, raised);
+      }
+    }
+  } finally {
+    await runs.close();
+  }
+}
+
+function outcome(
+  { index, result, error }: RunItem,
+  tasks: readonly string[],
+  raised: ReadonlyMap<number, Error>,
+): TaskOutcome {
+  const task = tasks[index] as string;
+  if (result !== undefined) {
+    return { task, index, result: new TaskResult(JSON.parse(result)), error: null };
+  }
+  const why = error === undefined ? null : errorFrom({ error });
+  return {
+    task,
+    index,
+    result: null,
+    error: raised.has(index) ? (raised.get(index) as Error) : why,
+  };
+}
+
+function warnUndeleted(error: string): void {
+  warn("A session of `runTasks` could not be deleted and may go on costing", errorFrom({ error }));
+}
