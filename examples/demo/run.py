@@ -31,6 +31,8 @@ RUNS: list[tuple[str, list[str]]] = [
 PROMPT = "What is in the file?"
 FILE = "examples/demo/shop.html"
 TURNS: list[tuple[str, list[str]]] = [
+    ("Python, a turn", [sys.executable, str(HERE / "turn_sync.py"), FILE, PROMPT]),
+    ("Python, asyncio, a turn", [sys.executable, str(HERE / "turn_async.py"), FILE, PROMPT]),
     ("Node, a turn", ["node", str(HERE / "turn.mjs"), FILE, PROMPT]),
     (
         "Command line, a turn",
