@@ -228,7 +228,9 @@ fn cleaned(report: &CleanupReport) -> String {
     let CleanupReport {
         session_id, status, ..
     } = report;
-    one_line(&format!("{session_id}  {status}  {what}"))
+    [session_id, status, &what]
+        .map(|cell| one_line(cell))
+        .join("  ")
 }
 
 fn fields(session: &SessionInfo) -> Vec<String> {
