@@ -11,6 +11,7 @@ import {
   ConfigError,
   ConflictError,
   Emulator,
+  InternalServerError,
   InvalidRequestError,
   NotFoundError,
   Raccoon,
@@ -255,27 +256,32 @@ test("g05: a socket is freed by close, by await using and by the end", () =>
     await until(() => emulator.openStreams === 0);
   }));
 
-test("a stream that is lost says where to attach", () =>
-  playing([{ text: "a" }, { wait_for_stop: true }], async (session, client, emulator) => {
-    emulator.fail({ on: "socket", cut_after: 2 });
-    emulator.fail({ on: "socket", reset: true, times: 0 });
-    const turn = await session.startTurn("go", { maxReconnects: 1 });
-    const error = await all(turn).then(
-      () => assert.fail("it ended"),
-      (error) => error,
-    );
-    assert.ok(error instanceof StreamError, String(error));
-    assert.deepEqual([error.sessionId, error.lastEventId], [session.sessionId, 2]);
-    emulator.clearFaults();
-    const again = await client.attach(error.sessionId, error.messageId, {
-      after: error.lastStreamEntryId,
-    });
-    await again.stop();
-    assert.deepEqual(
-      (await all(again)).map((event) => event.id),
-      [3],
-    );
-  }));
+for (const [refusal, type] of [
+  [{ reset: true }, StreamError],
+  [{ status: 503 }, InternalServerError],
+]) {
+  test(`a stream that is lost for ${type.name} says where to attach`, () =>
+    playing([{ text: "a" }, { wait_for_stop: true }], async (session, client, emulator) => {
+      emulator.fail({ on: "socket", cut_after: 2 });
+      emulator.fail({ on: "socket", ...refusal, times: 0 });
+      const turn = await session.startTurn("go", { maxReconnects: 1 });
+      const error = await all(turn).then(
+        () => assert.fail("it ended"),
+        (error) => error,
+      );
+      assert.ok(error instanceof type, String(error));
+      assert.deepEqual([error.sessionId, error.lastEventId], [session.sessionId, 2]);
+      emulator.clearFaults();
+      const again = await client.attach(error.sessionId, error.messageId, {
+        after: error.lastStreamEntryId,
+      });
+      await again.stop();
+      assert.deepEqual(
+        (await all(again)).map((event) => event.id),
+        [3],
+      );
+    }));
+}
 
 test("sessions are listed page by page, read, renamed and deleted", () =>
   playing([{ text: "x" }], async (_session, client, emulator) => {

@@ -135,6 +135,35 @@ def test_g01_a_turn_goes_on_where_its_reader_stopped() -> None:
         assert list(client.attach(point.session_id, point.message_id, later.resume_point)) == []
 
 
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        ({"reset": True}, sessionwire.StreamError),
+        ({"status": 503}, sessionwire.InternalServerError),
+    ],
+    ids=["reset", "status"],
+)
+def test_g01_a_lost_stream_says_where_to_attach(
+    refusal: dict[str, Any],
+    kind: type[sessionwire.SessionwireError],
+) -> None:
+    with (
+        Emulator(scenario=turns(*FOREVER), step_delay=0.0) as emulator,
+        emulator.raccoon() as client,
+    ):
+        emulator.fail(on="socket", cut_after=2)
+        emulator.fail(on="socket", times=0, **refusal)
+        turn = client.session().start_turn("x", max_reconnects=1)
+        with pytest.raises(kind) as caught:
+            list(turn)
+        error: Any = caught.value
+        assert (error.session_id, error.last_event_id) == (turn.session_id, 2)
+        emulator.clear_faults()
+        again = client.attach(error.session_id, error.message_id, error.last_stream_entry_id)
+        again.stop()
+        assert [event.id for event in again] == [3]
+
+
 def test_g02_results_and_failures() -> None:
     scenario = {
         "turns": [

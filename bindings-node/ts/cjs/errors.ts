@@ -69,10 +69,22 @@ export class APIError extends SessionwireError {
    * so. It is never sent again on a guess.
    */
   readonly maybeDelivered: boolean;
+  /** Of a stream that could not be opened again: its session, else null. */
+  readonly sessionId: string | null;
+  /** Of such a turn: its agent message, for `client.attach`. */
+  readonly messageId: string | null;
+  /** Of such a turn: the newest place in its stream, for `client.attach`. */
+  readonly lastStreamEntryId: string | null;
+  /** Of such a stream: the highest event id seen before. */
+  readonly lastEventId: number | null;
 
   constructor(message: string, fields: ErrorFields = {}) {
     super(message, fields);
     this.maybeDelivered = fields.maybeDelivered ?? false;
+    this.sessionId = fields.sessionId ?? null;
+    this.messageId = fields.messageId ?? null;
+    this.lastStreamEntryId = fields.lastStreamEntryId ?? null;
+    this.lastEventId = fields.lastEventId ?? null;
   }
 }
 

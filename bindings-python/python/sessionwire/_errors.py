@@ -68,11 +68,27 @@ class APIError(SessionwireError):
         maybe_delivered: True when a request with an effect may have been carried
             out although the answer does not say so. It is never sent again on a
             guess.
+        session_id: The session of a stream that could not be opened again, else None.
+        message_id: The agent message of such a turn, else None.
+        last_stream_entry_id: The place of such a turn's last event, or None: with the
+            ids `client.attach` goes on there.
+        last_event_id: The highest event id that was seen of such a stream, or None.
     """
 
     maybe_delivered: bool = False
+    session_id: str | None = None
+    message_id: str | None = None
+    last_stream_entry_id: str | None = None
+    last_event_id: int | None = None
 
-    _fields = (*SessionwireError._fields, "maybe_delivered")
+    _fields = (
+        *SessionwireError._fields,
+        "maybe_delivered",
+        "session_id",
+        "message_id",
+        "last_stream_entry_id",
+        "last_event_id",
+    )
 
 
 class APIConnectionError(APIError):
