@@ -26,6 +26,7 @@ __all__ = [
     "SuccessResult",
     "TaskOutcome",
     "TaskResult",
+    "WebhookAttempt",
 ]
 
 
