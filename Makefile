@@ -196,22 +196,32 @@ fuzz: $(TOOLS)/.cargo-fuzz-$(CARGO_FUZZ_VERSION) ## every fuzz target for FUZZ_S
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000
+CHAOS_TURN_CUTS ?= 1000
 
 .PHONY: chaos
-chaos: $(VENV)/.built dist/.built chaos-dev ## streams cut CHAOS_CUTS (10000) times over CHAOS_EVENTS (100000) events, in every language
+chaos: $(VENV)/.built dist/.built chaos-dev ## streams cut CHAOS_CUTS (10000) times over CHAOS_EVENTS (100000) events, turns CHAOS_TURN_CUTS (1000) times a mode, in every language
 	$(CARGO_TARGET_DIR)/debug/sessionwire-chaos run $(CHAOS_EVENTS) $(CHAOS_CUTS)
 	$(BIN)/python tests/python/chaos.py $(CHAOS_EVENTS) $(CHAOS_CUTS) sync
 	$(BIN)/python tests/python/chaos.py $(CHAOS_EVENTS) $(CHAOS_CUTS) async
 	node tests/node/chaos.mjs $(CHAOS_EVENTS) $(CHAOS_CUTS)
+	$(CARGO_TARGET_DIR)/debug/sessionwire-chaos turns $(CHAOS_TURN_CUTS)
+	$(BIN)/python tests/python/turn_chaos.py $(CHAOS_TURN_CUTS) sync
+	$(BIN)/python tests/python/turn_chaos.py $(CHAOS_TURN_CUTS) async
+	node tests/node/turn-chaos.mjs $(CHAOS_TURN_CUTS)
 
 SOAK_COUNT ?= 100000
+SOAK_UPLOAD_MB ?= 1000
+SOAK_TURNS ?= 300
 
 .PHONY: soak
-soak: $(VENV)/.built dist/.built chaos-dev ## memory over SOAK_COUNT (100000) streams and requests, a flood, Ctrl-C, close
+soak: $(VENV)/.built dist/.built chaos-dev ## memory over SOAK_COUNT (100000) streams and requests, a flood, Ctrl-C, close; a 1 GB upload, 300 turns at once
 	$(BIN)/python tests/python/soak.py sync $(SOAK_COUNT)
 	$(BIN)/python tests/python/soak.py async $(SOAK_COUNT)
 	node --expose-gc --max-semi-space-size=2 tests/node/soak.mjs $(SOAK_COUNT)
 	$(CARGO_TARGET_DIR)/debug/sessionwire-soak close 200
+	$(BIN)/python tests/python/soak_raccoon.py sync $(SOAK_UPLOAD_MB) $(SOAK_TURNS)
+	$(BIN)/python tests/python/soak_raccoon.py async $(SOAK_UPLOAD_MB) $(SOAK_TURNS)
+	node --expose-gc --max-semi-space-size=2 tests/node/soak-raccoon.mjs $(SOAK_UPLOAD_MB) $(SOAK_TURNS)
 
 .PHONY: bench
 bench: | check-machine ## measure against the peers (minutes)

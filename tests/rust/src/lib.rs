@@ -8,6 +8,7 @@ pub mod logs;
 pub mod proxy;
 pub mod raw;
 pub mod soak;
+pub mod turn_chaos;
 pub mod turns;
 
 use std::path::Path;

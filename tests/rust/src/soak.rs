@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde_json::json;
+use sessionwire_emulator::Emulator;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::emulator_with;
 
 const STREAM_HEAD: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -41,6 +45,23 @@ impl Service {
     pub fn flooded(&self) -> u64 {
         self.flooded.load(Ordering::Relaxed)
     }
+}
+
+/// An emulator of Raccoon that takes uploads of up to 4 GiB and a thousand turns at once. Each turn writes `ready`, waits
+/// for a message, thinks 100 times in two seconds, and is completed.
+pub async fn raccoon() -> Emulator {
+    let steps = json!([
+        {"text": "ready"},
+        {"wait_for_message": true},
+        {"repeat": 100, "steps": [{"thought": "thought {n}"}, {"delay": 0.02}]},
+        {"complete": true},
+    ]);
+    emulator_with(json!({
+        "upload_limit": 4_u64 << 30,
+        "max_turns": 1000,
+        "scenario": {"turns": [{"steps": steps, "once": false}]},
+    }))
+    .await
 }
 
 async fn serve(mut client: TcpStream, flooded: Arc<AtomicU64>) -> std::io::Result<()> {

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use sessionwire_tests::chaos;
 use sessionwire_tests::proxy::{Cuts, Cutter};
+use sessionwire_tests::turn_chaos;
 
 const USAGE: &str = "usage:
   sessionwire-chaos run EVENTS CUTS
+  sessionwire-chaos turns CUTS
   sessionwire-chaos proxy SERVER SEED LONGEST replays|resumes
 
 `proxy` prints its URL. Each line that it reads is answered with `STREAMS CUTS`; it ends when its input ends.";
@@ -24,6 +26,16 @@ async fn main() -> ExitCode {
             let figures = chaos::run(&chaos::plan(), events, number(cuts), 1).await;
             println!("rust: {figures}");
             ExitCode::from(u8::from(!figures.is_clean()))
+        }
+        ["turns", cuts] => {
+            let plan = turn_chaos::plan();
+            let mut clean = true;
+            for mode in &plan.modes {
+                let figures = turn_chaos::run(&plan, mode, number(cuts)).await;
+                println!("rust, turns, {}: {figures}", mode.name);
+                clean &= figures.is_clean();
+            }
+            ExitCode::from(u8::from(!clean))
         }
         [
             "proxy",

@@ -8,29 +8,44 @@ use std::time::Instant;
 use serde_json::json;
 use sessionwire::agi::EventOptions;
 use sessionwire_tests::build;
-use sessionwire_tests::soak::Service;
+use sessionwire_tests::soak::{self, Service};
 use tokio::task::JoinSet;
 
 const USAGE: &str = "usage:
   sessionwire-soak serve
+  sessionwire-soak raccoon
   sessionwire-soak close STREAMS
 
 `serve` prints its URL. Each line that it reads is answered with the bytes of floods that it could send; it ends when its
-input ends. `close` measures how long it takes to close a client with so many open streams.";
+input ends. `raccoon` prints the URL and the key of an emulator that takes large uploads and many turns, and ends likewise.
+`close` measures how long it takes to close a client with so many open streams.";
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let service = Service::start().await;
     match words.as_slice() {
         ["serve"] => {
+            let service = Service::start().await;
             tokio::task::spawn_blocking(move || answer(&service))
                 .await
                 .expect("it ends");
             ExitCode::SUCCESS
         }
+        ["raccoon"] => {
+            let emulator = soak::raccoon().await;
+            say(&format!(
+                "{} {}",
+                emulator.raccoon_url(),
+                emulator.api_key()
+            ));
+            tokio::task::spawn_blocking(|| std::io::stdin().lock().lines().count())
+                .await
+                .expect("it ends");
+            ExitCode::SUCCESS
+        }
         ["close", streams] => {
+            let service = Service::start().await;
             close(&service, streams.parse().expect("a number")).await;
             ExitCode::SUCCESS
         }
@@ -41,12 +56,13 @@ async fn main() -> ExitCode {
     }
 }
 
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // Whoever started this may be gone.
+    drop(writeln!(out, "{line}").and_then(|()| out.flush()));
+}
+
 fn answer(service: &Service) {
-    let say = |line: &str| {
-        let mut out = std::io::stdout().lock();
-        // Whoever started this may be gone.
-        drop(writeln!(out, "{line}").and_then(|()| out.flush()));
-    };
     say(&service.url);
     for line in std::io::stdin().lock().lines() {
         if line.is_err() {
