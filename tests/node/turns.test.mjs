@@ -390,6 +390,11 @@ test("an upload that cannot be read or is given up fails with the reason", () =>
     await emulator.waitForRequest({ method: "PUT" });
     controller.abort(reason);
     await assert.rejects(uploading, reason);
+
+    const midway = new AbortController();
+    const onProgress = () => midway.abort(reason);
+    const large = session.upload(Buffer.alloc(5_000_000), { signal: midway.signal, onProgress });
+    await assert.rejects(large, reason);
   }));
 
 test("refusals are errors with their names", () =>

@@ -97,7 +97,7 @@ export async function upload(
     const feeding = stream && channel && feed(stream, channel);
     // Awaited below; until then its failure is not unhandled.
     feeding?.catch(() => {});
-    if (onProgress !== undefined) await report(running, onProgress);
+    if (onProgress !== undefined) await report(running, onProgress, signal);
     await running.over();
     // What the caller's own stream threw says more than that the upload was given up.
     await feeding;
@@ -150,10 +150,12 @@ async function feed(
 async function report(
   running: NativeUpload,
   onProgress: (progress: UploadProgress) => unknown,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   let last = -1;
   for (;;) {
-    const over = running.outcome() !== null;
+    // What is given up has no outcome.
+    const over = running.outcome() !== null || signal?.aborted === true;
     const { sent, total } = running;
     if (sent !== last) {
       last = sent;
