@@ -456,6 +456,11 @@ fn choose_proxy(
     for name in names {
         if let Some(text) = env(name) {
             let no_proxy = env("NO_PROXY").or_else(|| env("no_proxy"));
+            // To the HTTP client a star means every name, but no IP address.
+            let star = |list: &String| list.split(',').any(|entry| entry.trim() == "*");
+            if no_proxy.as_ref().is_some_and(star) {
+                return Ok((None, None));
+            }
             return Ok((Some(parse_proxy(&text, name)?), no_proxy));
         }
     }
@@ -483,11 +488,25 @@ fn parse_proxy(text: &str, source: &str) -> Result<Url> {
 }
 
 fn read_ca_file(path: &str) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| {
+    let pem = std::fs::read(path).map_err(|error| {
         Error::config(format!(
             "The file given as `ca_file`, {path}, cannot be read: {error}. Give a PEM file with certificates"
         ))
-    })
+    })?;
+    // Whether they are certificates shows when the HTTP client is built.
+    let marked = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
+    if marked {
+        Ok(pem)
+    } else {
+        Err(no_certificate())
+    }
+}
+
+/// A `ca_file` that holds nothing to trust.
+pub(crate) fn no_certificate() -> Error {
+    Error::config(
+        "`ca_file` holds no certificate. Give a PEM file with `-----BEGIN CERTIFICATE-----` blocks",
+    )
 }
 
 fn parse_headers(headers: &BTreeMap<String, String>) -> Result<http::HeaderMap> {

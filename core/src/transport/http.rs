@@ -541,12 +541,16 @@ impl Transport {
         } else {
             Failure::Broken
         };
-        let place = self.place();
+        let place = self.way();
         let what = match failure {
             Failure::NotSent => format!("No connection to {place}"),
             _ => format!("The connection to {place} broke during {}", request.context),
         };
-        let detail = self.config.api_key.redact(&cause(error));
+        let mut detail = self.config.api_key.redact(&cause(error));
+        if detail.contains("peer certificate") {
+            detail
+                .push_str(". A certificate of an authority of your own is trusted with `ca_file`");
+        }
         let error = Error::new(ErrorKind::Connection, format!("{what}: {detail}"));
         Failed {
             failure,
@@ -584,13 +588,17 @@ impl Transport {
         }
     }
 
-    /// Host and, where it is not the scheme's own, port of the service.
-    fn place(&self) -> String {
-        let url = &self.config.base_url;
-        let host = url.host_str().unwrap_or_default();
-        match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
+    /// Where requests go, and through what.
+    fn way(&self) -> String {
+        let service = place(&self.config.base_url);
+        match &self.config.proxy {
+            Some(proxy) => {
+                // `NO_PROXY` may have made an exception.
+                let unless = self.config.no_proxy.as_ref();
+                let unless = unless.map_or("", |_| ", unless NO_PROXY names the host");
+                format!("{service} (through the proxy {}{unless})", place(proxy))
+            }
+            None => service,
         }
     }
 
@@ -617,6 +625,15 @@ impl Failed {
             failure: Failure::Status(0),
             error,
         }
+    }
+}
+
+/// Host and, where it is not the scheme's own, port of an address.
+fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use reqwest::{Certificate, ClientBuilder};
 
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, no_certificate};
 use crate::error::{Error, Result};
 
 /// How the HTTP client checks the service's certificate.
@@ -27,9 +27,7 @@ pub(super) fn configure(builder: ClientBuilder, config: &ClientConfig) -> Result
 fn read_roots(pem: &[u8]) -> Result<Vec<Certificate>> {
     let roots = Certificate::from_pem_bundle(pem).unwrap_or_default();
     if roots.is_empty() {
-        return Err(Error::config(
-            "`ca_file` holds no certificate. Give a PEM file with `-----BEGIN CERTIFICATE-----` blocks",
-        ));
+        return Err(no_certificate());
     }
     Ok(roots)
 }

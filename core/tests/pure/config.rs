@@ -292,6 +292,19 @@ fn no_proxy_goes_with_a_proxy_of_the_environment() {
 }
 
 #[test]
+fn a_star_in_no_proxy_means_no_proxy_at_all() {
+    for (list, used) in [
+        ("*", false),
+        ("other.test, * ", false),
+        ("*.other.test", true),
+    ] {
+        let env = [("HTTPS_PROXY", "http://proxy.test"), ("NO_PROXY", list)];
+        let config = resolve(json!({"api_key": KEY}), &env).unwrap();
+        assert_eq!(uses_proxy(&config, "proxy.test"), used, "{list}");
+    }
+}
+
+#[test]
 fn proxies_that_are_refused() {
     for bad in [
         "",
@@ -366,6 +379,11 @@ fn a_ca_file_that_cannot_be_read() {
         &["`ca_file`", "PEM"],
     );
     refused(with("ca_file", ""), &["`ca_file`", "PEM"]);
+    let no_certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    refused(
+        with("ca_file", no_certificate),
+        &["`ca_file`", "BEGIN CERTIFICATE"],
+    );
 }
 
 #[test]

@@ -113,16 +113,18 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// The cases of a file of `tests/contract/`.
-pub fn cases_of(file: &str) -> Vec<Value> {
+/// A file of `tests/contract/`.
+pub fn contract(file: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../contract")
         .join(file);
     let text = std::fs::read_to_string(path).unwrap();
-    let cases = serde_json::from_str::<Value>(&text).unwrap()["cases"]
-        .as_array()
-        .unwrap()
-        .clone();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The cases of a file of `tests/contract/`.
+pub fn cases_of(file: &str) -> Vec<Value> {
+    let cases = contract(file)["cases"].as_array().unwrap().clone();
     assert!(!cases.is_empty());
     cases
 }

@@ -1,0 +1,160 @@
+// Where a key goes: tests/contract/origins.json, for Node.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { createServer as createTlsServer } from "node:tls";
+import { inspect } from "node:util";
+import { Agi, setLogger } from "sessionwire";
+import { camelKeys, check, root } from "./helpers.mjs";
+
+const certificates = join(root, "tests/certificates");
+const file = JSON.parse(readFileSync(join(root, "tests/contract/origins.json"), "utf8"));
+const proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
+const variables = [
+  ...proxyVariables,
+  ...proxyVariables.map((name) => name.toLowerCase()),
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+];
+
+/** A server that answers as a case says, and notes the heads that it received. */
+async function serve(makeServer) {
+  const self = { heads: [], answers: {}, body: "", sockets: new Set() };
+  const server = makeServer(async (socket) => {
+    self.sockets.add(socket);
+    socket.on("error", () => socket.destroy());
+    socket.once("close", () => self.sockets.delete(socket));
+    let head = "";
+    for await (const part of socket.iterator({ destroyOnReturn: false })) {
+      head += part.toString("latin1");
+      if (head.includes("\r\n\r\n")) break;
+    }
+    if (head === "") return;
+    head = `${head.split("\r\n\r\n")[0]}\r\n`;
+    self.heads.push(head);
+    const [method, target] = head.split(" ");
+    const answer = self.answers[target];
+    if (method === "CONNECT" && answer === undefined) tunnel(socket, target);
+    else respond(socket, answer ?? { status: 200 }, self.body);
+  });
+  // A client that does not trust the certificate hangs up.
+  server.on("tlsClientError", (_, socket) => socket.destroy());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  self.port = server.address().port;
+  self.received = () => self.heads.map((head) => head.split(" HTTP/1.1\r\n")[0]);
+  self.close = () => {
+    for (const socket of self.sockets) socket.destroy();
+    server.close();
+  };
+  return self;
+}
+
+function respond(socket, { status, location }, body) {
+  const moved = location === undefined ? "" : `location: ${location}\r\n`;
+  socket.end(
+    `HTTP/1.1 ${status} Said\r\n${moved}content-type: application/json\r\nconnection: close\r\n` +
+      `content-length: ${body.length}\r\n\r\n${body}`,
+  );
+}
+
+function tunnel(socket, target) {
+  const [host, port] = target.split(":");
+  const behind = connect(Number(port), host, () => {
+    socket.write("HTTP/1.1 200 OK\r\n\r\n");
+    socket.pipe(behind).pipe(socket);
+  });
+  behind.on("error", () => socket.destroy());
+  socket.once("close", () => behind.destroy());
+}
+
+function secure(handle) {
+  const cert = readFileSync(join(certificates, "localhost.pem"));
+  const key = readFileSync(join(certificates, "localhost.key"));
+  return createTlsServer({ cert, key }, handle);
+}
+
+after(() => setLogger(null));
+
+function base64(text) {
+  return Buffer.from(text).toString("base64");
+}
+
+/** The case with the ports and the folder filled in. */
+function filled(wanted, servers) {
+  let text = JSON.stringify(wanted).replaceAll("{certificates}", certificates);
+  for (const [name, { port }] of Object.entries(servers)) {
+    text = text.replaceAll(`{${name}}`, port);
+  }
+  return JSON.parse(text);
+}
+
+function checkServers(servers, expect) {
+  for (const [name, server] of Object.entries(servers)) {
+    assert.deepEqual(server.received(), expect.received[name] ?? [], name);
+    for (const head of server.heads) {
+      const knows = !(expect.without_key ?? []).includes(name);
+      assert.equal(head.includes(file.key), knows, `the key at ${name}: ${head}`);
+      if (name !== "proxy") assert.doesNotMatch(head, /proxy-authorization/i);
+      else if (expect.proxy_user !== undefined) {
+        const line = `\r\nproxy-authorization: Basic ${base64(expect.proxy_user)}\r\n`;
+        assert.ok(head.includes(line), head);
+      }
+    }
+  }
+}
+
+for (const wanted of file.cases) {
+  test(wanted.id, async () => {
+    const servers = {
+      service: await serve(createServer),
+      stranger: await serve(createServer),
+      proxy: await serve(createServer),
+      secure: await serve(secure),
+    };
+    const {
+      call,
+      args = {},
+      env = {},
+      client: options,
+      answers = {},
+      expect,
+    } = filled(wanted, servers);
+    for (const [name, server] of Object.entries(servers)) {
+      server.answers = answers[name] ?? {};
+      server.body = JSON.stringify(file.bodies[call]);
+    }
+    for (const name of variables) delete process.env[name];
+    Object.assign(process.env, env);
+    const log = [];
+    setLogger({ debug: (line) => log.push(line), warn: (line) => log.push(line) });
+    let client;
+    let error;
+    try {
+      client = new Agi({
+        ...camelKeys(options),
+        apiKey: file.key,
+        maxRetries: 0,
+      });
+      await client.sessions[call](...Object.values(args));
+    } catch (caught) {
+      error = caught;
+    } finally {
+      await client?.close();
+      for (const server of Object.values(servers)) server.close();
+      for (const name of variables) delete process.env[name];
+    }
+    if (expect.error === undefined) assert.equal(error, undefined, inspect(error));
+    else check(error, expect.error);
+    checkServers(servers, expect);
+    const shown = [inspect(client, { depth: 9 }), JSON.stringify(client ?? null), inspect(log)];
+    shown.push(inspect(error, { depth: 9, showHidden: true }), JSON.stringify(error ?? null));
+    for (const secret of [file.key, file.password, base64(`me:${file.password}`)]) {
+      for (const text of shown) assert.ok(!text.includes(secret), text);
+    }
+  });
+}

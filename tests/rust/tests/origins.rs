@@ -1,0 +1,251 @@
+//! Where a key goes: `tests/contract/origins.json`, for Rust.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use sessionwire_tests::cases::passed;
+use sessionwire_tests::contract;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+const SERVERS: [&str; 4] = ["service", "stranger", "proxy", "secure"];
+const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../certificates");
+
+/// What one server answers, and the heads that it received.
+struct Server {
+    port: u16,
+    answers: Value,
+    body: String,
+    heads: Mutex<Vec<String>>,
+}
+
+impl Server {
+    fn received(&self) -> Vec<String> {
+        let heads = self.heads.lock().unwrap();
+        heads.iter().map(|head| first_line(head)).collect()
+    }
+
+    async fn serve(self: Arc<Self>, listener: TcpListener, tls: Option<TlsAcceptor>) {
+        while let Ok((socket, _)) = listener.accept().await {
+            let (server, tls) = (self.clone(), tls.clone());
+            tokio::spawn(async move {
+                match tls {
+                    // A client that does not trust the certificate hangs up.
+                    Some(tls) => match tls.accept(socket).await {
+                        Ok(socket) => server.answer(socket).await,
+                        Err(_) => Ok(()),
+                    },
+                    None => server.answer(socket).await,
+                }
+            });
+        }
+    }
+
+    async fn answer(&self, mut socket: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(socket.read_u8().await?);
+        }
+        let head = String::from_utf8(head).expect("a head is a text");
+        let line = first_line(&head);
+        self.heads.lock().unwrap().push(head);
+        let (method, target) = line.split_once(' ').expect("a method and a target");
+        let answer = &self.answers[target];
+        if method == "CONNECT" && answer.is_null() {
+            let mut behind = TcpStream::connect(target).await?;
+            socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+            tokio::io::copy_bidirectional(&mut socket, &mut behind).await?;
+            return Ok(());
+        }
+        let status = answer["status"].as_u64().unwrap_or(200);
+        let location = answer["location"].as_str();
+        let location = location.map_or(String::new(), |to| format!("location: {to}\r\n"));
+        let length = self.body.len();
+        let text = format!(
+            "HTTP/1.1 {status} Said\r\n{location}content-type: application/json\r\nconnection: close\r\n\
+             content-length: {length}\r\n\r\n{}",
+            self.body
+        );
+        socket.write_all(text.as_bytes()).await?;
+        socket.shutdown().await
+    }
+}
+
+/// Method and target.
+fn first_line(head: &str) -> String {
+    let line = head.split("\r\n").next().unwrap_or_default();
+    line.trim_end_matches(" HTTP/1.1").to_owned()
+}
+
+fn acceptor() -> TlsAcceptor {
+    let chain = CertificateDer::pem_file_iter(format!("{CERTIFICATES}/localhost.pem"))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let key = PrivateKeyDer::from_pem_file(format!("{CERTIFICATES}/localhost.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// The text of a case with the ports and the folder filled in.
+fn filled(value: &Value, ports: &BTreeMap<&str, u16>) -> Value {
+    let mut text = value.to_string().replace("{certificates}", CERTIFICATES);
+    for (name, port) in ports {
+        text = text.replace(&format!("{{{name}}}"), &port.to_string());
+    }
+    serde_json::from_str(&text).unwrap()
+}
+
+async fn run(case: &Value, file: &Value) {
+    let id = case["id"].as_str().unwrap();
+    let mut listeners = Vec::new();
+    let mut ports = BTreeMap::new();
+    for name in SERVERS {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        ports.insert(name, listener.local_addr().unwrap().port());
+        listeners.push(listener);
+    }
+    let case = filled(case, &ports);
+    let body = file["bodies"][case["call"].as_str().unwrap()].to_string();
+    let mut servers = BTreeMap::new();
+    for (name, listener) in SERVERS.into_iter().zip(listeners) {
+        let server = Arc::new(Server {
+            port: ports[name],
+            answers: case["answers"][name].clone(),
+            body: body.clone(),
+            heads: Mutex::default(),
+        });
+        let tls = (name == "secure").then(acceptor);
+        tokio::spawn(server.clone().serve(listener, tls));
+        servers.insert(name, server);
+    }
+
+    let report = call(&case, file).await;
+
+    let expect = &case["expect"];
+    let wanted = expect.get("error").unwrap_or(&Value::Null);
+    match wanted.as_object() {
+        None => assert_eq!(report["error"], Value::Null, "{id}"),
+        Some(fields) => {
+            let text = report["text"]
+                .as_str()
+                .unwrap_or_else(|| panic!("{id}: no error"));
+            for (name, wanted) in fields {
+                if name == "text" {
+                    for part in wanted.as_array().unwrap() {
+                        assert!(
+                            text.contains(part.as_str().unwrap()),
+                            "{id}: {text:?} lacks {part}"
+                        );
+                    }
+                } else {
+                    assert_eq!(&report["error"][name], wanted, "{id}: {name} of {text}");
+                }
+            }
+        }
+    }
+    let key = file["key"].as_str().unwrap();
+    let password = file["password"].as_str().unwrap();
+    for (name, server) in &servers {
+        let wanted = expect["received"].get(*name).cloned().unwrap_or(json!([]));
+        assert_eq!(
+            json!(server.received()),
+            wanted,
+            "{id}: what {name} ({}) received",
+            server.port
+        );
+        let without_key = expect["without_key"]
+            .as_array()
+            .is_some_and(|names| names.contains(&json!(name)));
+        for head in server.heads.lock().unwrap().iter() {
+            assert_eq!(
+                head.contains(key),
+                !without_key,
+                "{id}: the key at {name}: {head}"
+            );
+            let user = head
+                .lines()
+                .find_map(|line| line.strip_prefix("proxy-authorization: Basic "));
+            if let (&"proxy", Some(wanted)) = (name, expect["proxy_user"].as_str()) {
+                assert_eq!(user, Some(base64(wanted).as_str()), "{id}");
+            } else if *name != "proxy" {
+                assert_eq!(user, None, "{id}: {name} was given the proxy's password");
+            }
+        }
+    }
+    let shown = report.to_string();
+    for secret in [key, password, &base64(&format!("me:{password}"))] {
+        assert!(!shown.contains(secret), "{id} shows {secret}: {shown}");
+    }
+    passed(id);
+}
+
+/// The call in a process of its own, with the case's environment.
+async fn call(case: &Value, file: &Value) -> Value {
+    let mut client = case["client"].clone();
+    client["api_key"] = file["key"].clone();
+    client["max_retries"] = json!(0);
+    let input = json!({"call": case["call"], "args": case["args"], "client": client});
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_sessionwire-call"));
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    command
+        .env_remove("SSL_CERT_FILE")
+        .env_remove("SSL_CERT_DIR");
+    for (name, value) in case["env"].as_object().into_iter().flatten() {
+        command.env(name, value.as_str().unwrap());
+    }
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin
+        .write_all(format!("{input}\n").as_bytes())
+        .await
+        .unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().await.unwrap();
+    assert!(output.status.success(), "{}: {}", case["id"], output.status);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// As a password is written in a header.
+fn base64(text: &str) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::new();
+    for part in text.as_bytes().chunks(3) {
+        let bits = (0..3).fold(0_usize, |bits, at| {
+            bits << 8 | usize::from(part.get(at).copied().unwrap_or_default())
+        });
+        for at in 0..4 {
+            let letter = char::from(LETTERS[bits >> (18 - 6 * at) & 63]);
+            encoded.push(if at > part.len() { '=' } else { letter });
+        }
+    }
+    encoded
+}
+
+#[tokio::test]
+async fn g07_g08_where_a_key_goes() {
+    let file = contract("origins.json");
+    for case in file["cases"].as_array().unwrap() {
+        run(case, &file).await;
+    }
+}
