@@ -237,6 +237,8 @@ def test_g06_a_cancelled_wait_loses_no_event() -> None:
             waiting = asyncio.ensure_future(turn.__anext__())
             await asyncio.sleep(0)
             waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waiting
             await turn.send_message("go on")
             ids += [event.id async for event in turn]
             return ids
