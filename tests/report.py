@@ -124,7 +124,7 @@ def main(folder: Path) -> int:
     cases = [
         case
         for path in sorted(CONTRACT.rglob("*.json"))
-        if path.parent.name != "scenarios"
+        if path.parent.name != "scenarios" and path.name != "api-surface.json"
         for case in read(path)
     ]
     twice = [name for name, count in Counter(case.id for case in cases).items() if count > 1]
