@@ -311,7 +311,11 @@ impl Turn {
         let mut text = work.text();
         if !ended || text.is_empty() {
             // Not all of it was read here, or the answer is in no event.
-            let message = self.message().await?;
+            let message = match self.message().await {
+                // The session ended the turn by its end: there is no more than was read.
+                Err(error) if ended && error.kind() == ErrorKind::NotFound => None,
+                message => message?,
+            };
             if !ended && let Some(message) = &message {
                 work = Assembly::new();
                 events_of(message).for_each(|event| work.add(&event));

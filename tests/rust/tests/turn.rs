@@ -13,6 +13,29 @@ use sessionwire_tests::turns::{client, fail, kinds, script};
 use sessionwire_tests::{all, emulator, emulator_with, ids, until};
 
 #[tokio::test]
+async fn g02_a_turn_that_ended_with_its_session_still_has_its_result() {
+    let emulator = emulator().await;
+    script(&emulator, json!([{"steps": [{"wait_for_stop": true}]}]));
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let turn = session.start_turn(StartTurn::new("wait")).await.unwrap();
+    let mut events = turn.events();
+    let first = events.next().await.unwrap().unwrap();
+    assert_eq!(first.text(), "wait");
+    session.delete().await.unwrap();
+    // There is no text, and no history to look for one.
+    let result = turn.result(None).await.unwrap();
+    assert_eq!(
+        (
+            result.status,
+            result.reason.as_deref(),
+            result.text.as_str()
+        ),
+        (TurnStatus::Aborted, Some("Session deleted"), "")
+    );
+}
+
+#[tokio::test]
 async fn g01_a_turn_gives_its_events_and_its_result() {
     let emulator = emulator().await;
     script(
