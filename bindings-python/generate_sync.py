@@ -43,7 +43,7 @@ RULES: list[tuple[str, str]] = [
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
     (
-        r"\bAsync(Agi|Agent|Raccoon(?:Sessions?)?|Media|Turn|Sessions?|Task|EventStream|Paused"
+        r"\bAsync(Agi|Agent|TurnAgent|Raccoon(?:Sessions?)?|Media|Turn|Sessions?|Task|EventStream|Paused"
         r"|Iterator)\b",
         r"\1",
     ),

@@ -1,4 +1,4 @@
-//! Tasks of an emulator whose agent is a JavaScript function.
+//! Tasks and turns of an emulator whose agent is a JavaScript function.
 //!
 //! Everything crosses as items of one queue: tasks, answers to the agent's
 //! calls, and the news that a task is over. A weak thread-safe function wakes
@@ -74,7 +74,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The tasks for the function.
+/// The tasks or turns for the function.
 #[napi]
 pub struct AgentPort {
     shared: Arc<Shared>,
@@ -102,7 +102,7 @@ async fn pass_on(jobs: core::AgentJobs, running: Running) {
     let mut id = 0_u32;
     while let Some(job) = jobs.next().await {
         id = id.wrapping_add(1);
-        let task = json!(job.task);
+        let task = job.task.clone();
         let handle = job.handle.clone();
         lock(&shared.jobs).insert(id, job);
         shared.push(json!({ "job": id, "task": task }));
@@ -156,10 +156,10 @@ impl AgentPort {
     }
 }
 
-/// One task to work on. When JavaScript drops it unfinished, the task fails.
+/// One task or turn to work on. When JavaScript drops it unfinished, it fails.
 #[napi]
 pub struct AgentJob {
-    handle: core::AgentHandle,
+    handle: core::JobHandle,
     shared: Arc<Shared>,
     job: Option<core::AgentJob>,
 }
@@ -169,16 +169,17 @@ impl AgentJob {
     /// Starts a call of the agent, given as JSON; its answer is an item with this number.
     #[napi(catch_unwind)]
     pub fn start(&self, id: u32, call: String) -> Option<ErrorInfo> {
-        let call = match serde_json::from_str::<core::AgentCall>(&call) {
-            Ok(call) => call,
+        let call = serde_json::from_str(&call).and_then(|call| self.handle.start(call));
+        let saying = match call {
+            Ok(saying) => saying,
             Err(error) => return Some(ErrorInfo::unreadable(&error)),
         };
-        let (handle, calling) = (self.handle.clone(), Running::new(&self.shared));
+        let calling = Running::new(&self.shared);
         // Held until the call is in the map: it takes itself out of it.
         let mut calls = lock(&self.shared.calls);
         let running = spawn(async move {
             let shared = &calling.0;
-            let item = match handle.execute(call).await {
+            let item = match saying.await {
                 Ok(value) => json!({ "call": id, "value": value }),
                 Err(over) => {
                     json!({ "call": id, "reason": over.reason(), "text": over.to_string() })

@@ -15,36 +15,39 @@ use crate::answer::ErrorInfo;
 #[napi]
 pub struct Emulator {
     inner: Arc<core::Emulator>,
-    /// Of the agent that it was started with, until it is asked for.
+    /// Of the agents that it was started with, until they are asked for.
     port: Mutex<Option<AgentPort>>,
+    turn_port: Mutex<Option<AgentPort>>,
 }
 
 #[napi]
 impl Emulator {
     /// Starts an emulator from JSON options; with `wake`, which is called when there is
-    /// something to take, its agent is a function of JavaScript.
+    /// something to take, its agent is a function of JavaScript; with `wake_turns` that for turns.
     #[napi(catch_unwind)]
     pub fn start<'env>(
         env: &'env Env,
         options: String,
         wake: Option<Function<'env, (), ()>>,
+        wake_turns: Option<Function<'env, (), ()>>,
     ) -> napi::Result<PromiseRaw<'env, Either<Emulator, ErrorInfo>>> {
         let options = serde_json::from_str::<core::Options>(&options);
         let wake = wake.as_ref().map(agent::wake).transpose()?;
+        let wake_turns = wake_turns.as_ref().map(agent::wake).transpose()?;
         env.spawn_future(async move {
             let mut options = match options {
                 Ok(options) => options,
                 Err(error) => return Ok(Either::B(ErrorInfo::unreadable_options(&error))),
             };
-            let port = wake.map(|wake| {
-                let (agent, jobs) = core::Agent::queue();
-                options.agent = Some(agent);
-                AgentPort::new(jobs, wake)
-            });
+            let (agent, port) = wake.map(port_of(core::Agent::queue)).unzip();
+            let (turn_agent, turn_port) = wake_turns.map(port_of(core::TurnAgent::queue)).unzip();
+            options.agent = agent;
+            options.turn_agent = turn_agent;
             Ok(match core::Emulator::start(options).await {
                 Ok(emulator) => Either::A(Self {
                     inner: Arc::new(emulator),
                     port: Mutex::new(port),
+                    turn_port: Mutex::new(turn_port),
                 }),
                 Err(error) => Either::B(ErrorInfo::config(error)),
             })
@@ -54,23 +57,34 @@ impl Emulator {
     /// The tasks of the agent that it was started with; once.
     #[napi(catch_unwind)]
     pub fn agent_port(&self) -> Option<AgentPort> {
-        self.port
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        take(&self.port)
+    }
+
+    /// The same of the agent for turns.
+    #[napi(catch_unwind)]
+    pub fn turn_agent_port(&self) -> Option<AgentPort> {
+        take(&self.turn_port)
     }
 
     /// Gives it another agent, or the built-in one; the tasks of the new agent.
     #[napi(catch_unwind)]
     pub fn agent(&self, wake: Option<Function<'_, (), ()>>) -> napi::Result<Option<AgentPort>> {
-        let Some(wake) = wake else {
-            self.inner.agent(None);
-            return Ok(None);
-        };
-        let wake = agent::wake(&wake)?;
-        let (agent, jobs) = core::Agent::queue();
-        self.inner.agent(Some(agent));
-        Ok(Some(AgentPort::new(jobs, wake)))
+        let wake = wake.as_ref().map(agent::wake).transpose()?;
+        let (agent, port) = wake.map(port_of(core::Agent::queue)).unzip();
+        self.inner.agent(agent);
+        Ok(port)
+    }
+
+    /// The same for turns.
+    #[napi(catch_unwind)]
+    pub fn turn_agent(
+        &self,
+        wake: Option<Function<'_, (), ()>>,
+    ) -> napi::Result<Option<AgentPort>> {
+        let wake = wake.as_ref().map(agent::wake).transpose()?;
+        let (agent, port) = wake.map(port_of(core::TurnAgent::queue)).unzip();
+        self.inner.turn_agent(agent);
+        Ok(port)
     }
 
     /// The address.
@@ -210,6 +224,18 @@ impl Emulator {
             inner.close().await;
             Ok(())
         })
+    }
+}
+
+fn take(port: &Mutex<Option<AgentPort>>) -> Option<AgentPort> {
+    port.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Makes an agent whose work comes through a port.
+fn port_of<A>(queue: fn() -> (A, core::AgentJobs)) -> impl FnOnce(agent::Wake) -> (A, AgentPort) {
+    move |wake| {
+        let (agent, jobs) = queue();
+        (agent, AgentPort::new(jobs, wake))
     }
 }
 

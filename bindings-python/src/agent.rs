@@ -1,17 +1,18 @@
-//! Tasks of an emulator whose agent is a Python function: they are taken from a
-//! queue, and what the function does is an operation like a client's request.
+//! Tasks and turns of an emulator whose agent is a Python function: they are
+//! taken from a queue, and what the function does is an operation like a client's
+//! request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
-use sessionwire::ErrorKind;
-use sessionwire_emulator::{self as emulator, AgentCall};
+use sessionwire::{Error, ErrorKind};
+use sessionwire_emulator::{self as emulator, JobHandle};
 
 use crate::ops::{Operation, Value};
 use crate::runtime::{Bound as Own, Runtime};
 use crate::{error, json};
 
-/// The tasks that wait for the function.
+/// The tasks or turns that wait for the function.
 #[pyclass(frozen, module = "sessionwire._native")]
 #[derive(Debug)]
 pub(crate) struct AgentJobs {
@@ -28,7 +29,7 @@ impl AgentJobs {
 
 #[pymethods]
 impl AgentJobs {
-    /// Waits for a task: an AgentJob, or None once none will come any more.
+    /// Waits for one: an AgentJob, or None once none will come any more.
     fn next(&self, py: Python<'_>) -> PyResult<Operation> {
         let jobs = self.own.get().ok_or_else(|| error::forked(py, "agent"))?;
         let jobs = jobs.clone();
@@ -38,7 +39,7 @@ impl AgentJobs {
     }
 }
 
-/// One task to work on. Dropping it without `finish` ends the task as a failure.
+/// One task or turn to work on. Dropping it without `finish` ends it as a failure.
 #[pyclass(frozen, module = "sessionwire._native")]
 #[derive(Debug)]
 pub(crate) struct AgentJob {
@@ -47,7 +48,7 @@ pub(crate) struct AgentJob {
 
 #[derive(Debug)]
 struct Job {
-    handle: emulator::AgentHandle,
+    handle: JobHandle,
     task: String,
     /// None once it is finished.
     job: Mutex<Option<emulator::AgentJob>>,
@@ -57,8 +58,7 @@ impl AgentJob {
     pub(crate) fn new(runtime: &'static Runtime, job: emulator::AgentJob) -> Self {
         let job = Job {
             handle: job.handle.clone(),
-            // Plain text and JSON always serialise.
-            task: serde_json::to_string(&job.task).unwrap_or_default(),
+            task: job.task.to_string(),
             job: Mutex::new(Some(job)),
         };
         Self {
@@ -73,7 +73,7 @@ impl AgentJob {
 
 #[pymethods]
 impl AgentJob {
-    /// The fields of the task.
+    /// The fields of the task or turn.
     #[getter]
     fn task<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         json::parse(py, self.job(py)?.task.as_bytes())
@@ -81,14 +81,18 @@ impl AgentJob {
 
     /// Starts a call of the agent: `{"op": ..., ...}`.
     fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
-        let call: AgentCall = json::params(params, ErrorKind::InvalidRequest, "The agent's call")?;
-        let handle = self.job(py)?.handle.clone();
+        let what = "The agent's call";
+        let call = json::params(params, ErrorKind::InvalidRequest, what)?;
+        let saying = self.job(py)?.handle.start(call).map_err(|why| {
+            let why = Error::new(ErrorKind::InvalidRequest, format!("{what}: {why}"));
+            error::to_py(py, &why)
+        })?;
         Ok(Operation::spawn(self.own.runtime(), async move {
-            Ok(Value::Said(handle.execute(call).await))
+            Ok(Value::Said(saying.await))
         }))
     }
 
-    /// Why the task is no longer the agent's, or None.
+    /// Why the job is no longer the agent's, or None.
     fn over(&self, py: Python<'_>) -> PyResult<Option<&'static str>> {
         Ok(self.job(py)?.handle.over().map(emulator::TaskOver::reason))
     }

@@ -18,8 +18,9 @@ use crate::{error, json};
 #[derive(Debug)]
 pub(crate) struct Emulator {
     own: Own<Arc<emulator::Emulator>>,
-    /// The tasks of the agent that it was started with, until they are asked for.
+    /// The work of the agents that it was started with, until it is asked for.
     jobs: Mutex<Option<AgentJobs>>,
+    turn_jobs: Mutex<Option<AgentJobs>>,
 }
 
 impl Emulator {
@@ -56,6 +57,10 @@ fn block_on<T: Send + 'static>(
     })
 }
 
+fn take(jobs: &Mutex<Option<AgentJobs>>) -> Option<AgentJobs> {
+    jobs.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 fn config_error(py: Python<'_>, message: impl Into<String>) -> PyErr {
     error::to_py(py, &Error::new(ErrorKind::Config, message))
 }
@@ -63,7 +68,12 @@ fn config_error(py: Python<'_>, message: impl Into<String>) -> PyErr {
 #[pymethods]
 impl Emulator {
     #[new]
-    fn new(py: Python<'_>, options: &Bound<'_, PyAny>, agent: bool) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        options: &Bound<'_, PyAny>,
+        agent: bool,
+        turn_agent: bool,
+    ) -> PyResult<Self> {
         let mut options: emulator::Options =
             json::params(options, ErrorKind::Config, "The emulator's options")?;
         let runtime = Runtime::current(py)?;
@@ -72,32 +82,42 @@ impl Emulator {
             options.agent = Some(agent);
             AgentJobs::new(runtime, jobs)
         });
+        let turn_jobs = turn_agent.then(|| {
+            let (agent, jobs) = emulator::TurnAgent::queue();
+            options.turn_agent = Some(agent);
+            AgentJobs::new(runtime, jobs)
+        });
         let started = block_on(py, runtime, emulator::Emulator::start(options))?;
         let server = started.map_err(|failure| config_error(py, failure.to_string()))?;
         Ok(Self {
             own: Own::new(runtime, Arc::new(server)),
             jobs: Mutex::new(jobs),
+            turn_jobs: Mutex::new(turn_jobs),
         })
     }
 
     /// The tasks of the agent that it was started with; once.
     fn agent_jobs(&self) -> Option<AgentJobs> {
-        self.jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        take(&self.jobs)
+    }
+
+    /// The same of the agent for turns.
+    fn turn_agent_jobs(&self) -> Option<AgentJobs> {
+        take(&self.turn_jobs)
     }
 
     /// Gives it another agent, or the built-in one; the tasks of the new agent.
     fn agent(&self, py: Python<'_>, on: bool) -> PyResult<Option<AgentJobs>> {
-        let server = self.server(py)?;
-        if !on {
-            server.agent(None);
-            return Ok(None);
-        }
-        let (agent, jobs) = emulator::Agent::queue();
-        server.agent(Some(agent));
-        Ok(Some(AgentJobs::new(self.own.runtime(), jobs)))
+        let (agent, jobs) = on.then(emulator::Agent::queue).unzip();
+        self.server(py)?.agent(agent);
+        Ok(jobs.map(|jobs| AgentJobs::new(self.own.runtime(), jobs)))
+    }
+
+    /// The same for turns.
+    fn turn_agent(&self, py: Python<'_>, on: bool) -> PyResult<Option<AgentJobs>> {
+        let (agent, jobs) = on.then(emulator::TurnAgent::queue).unzip();
+        self.server(py)?.turn_agent(agent);
+        Ok(jobs.map(|jobs| AgentJobs::new(self.own.runtime(), jobs)))
     }
 
     /// The address for `base_url`.

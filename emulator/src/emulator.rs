@@ -4,6 +4,7 @@ use crate::agent::Agent;
 use crate::browser::{Browser, Browsers};
 use crate::clock::Clock;
 use crate::faults::{Fault, FaultError};
+use crate::raccoon::TurnAgent;
 use crate::request_filter::RequestFilter;
 use crate::requests::RecordedRequest;
 use crate::scenario::{Playing, Scenario, ScenarioError};
@@ -59,6 +60,9 @@ pub struct Options {
     /// Works on the tasks that the scenario has no script for, in place of the built-in agent.
     #[serde(skip)]
     pub agent: Option<Agent>,
+    /// Raccoon: works on the turns that the scenario has no script for, in place of the built-in agent.
+    #[serde(skip)]
+    pub turn_agent: Option<TurnAgent>,
     /// Faults from the start; their order counts.
     pub faults: Vec<Fault>,
     /// How time passes: for steps, delays, the initialization, heartbeats and timestamps.
@@ -118,6 +122,7 @@ impl Default for Options {
             scenario: None,
             scenario_file: None,
             agent: None,
+            turn_agent: None,
             faults: Vec::new(),
             clock: Clock::Real,
             browser: Browser::Auto,
@@ -403,6 +408,12 @@ impl Emulator {
         *lock(&self.server.agent) = agent;
     }
 
+    /// Raccoon: sets who works on the turns that start from now on and that the scenario has no script for; `None`: the
+    /// built-in agent.
+    pub fn turn_agent(&self, agent: Option<TurnAgent>) {
+        *lock(&self.server.turn_agent) = agent;
+    }
+
     /// The attempts to deliver webhooks, as they ended: the last 10,000.
     #[must_use]
     pub fn webhook_attempts(&self) -> Vec<WebhookAttempt> {
@@ -437,8 +448,9 @@ impl Emulator {
 impl Emulator {
     fn stop(&self) {
         self.server.stop.cancel();
-        // Whoever takes tasks from a queue sees that none will come.
+        // Whoever takes work from a queue sees that none will come.
         self.agent(None);
+        self.turn_agent(None);
     }
 }
 

@@ -20,7 +20,8 @@
 //!
 //! # An agent of your own
 //!
-//! An [`Agent`] is a function that works on the tasks which no scenario plays, in place of the built-in agent.
+//! An [`Agent`] is a function that works on the tasks which no scenario plays, in place of the built-in agent; a
+//! [`TurnAgent`] does the same with Raccoon's turns.
 //!
 //! # Decisions where the wire is silent
 //!
@@ -66,12 +67,14 @@ mod web;
 mod webhooks;
 
 pub use agent::{
-    Agent, AgentCall, AgentHandle, AgentJob, AgentJobs, AgentPage, AgentResult, AgentTask, TaskOver,
+    Agent, AgentCall, AgentFunction, AgentHandle, AgentJob, AgentJobs, AgentPage, AgentResult,
+    AgentTask, JobHandle, Saying, TaskOver,
 };
 pub use browser::Browser;
 pub use clock::Clock;
 pub use emulator::{Emulator, Options, Resume, StartError};
 pub use faults::{Endpoint, Fault, FaultError};
+pub use raccoon::{AgentFile, AgentTurn, TurnAgent, TurnCall, TurnHandle};
 pub use regex_lite::Regex;
 pub use request_filter::RequestFilter;
 pub use requests::RecordedRequest;

@@ -36,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) playing: Mutex<Playing>,
     /// The developer's own agent.
     pub(crate) agent: Mutex<Option<Agent>>,
+    /// The same for turns.
+    pub(crate) turn_agent: Mutex<Option<raccoon::TurnAgent>>,
     pub(crate) open_streams: AtomicUsize,
     pub(crate) web: Web,
     pub(crate) webhooks: Mutex<Deliveries>,
@@ -61,6 +63,7 @@ impl Server {
             faults: Mutex::default(),
             playing: Mutex::new(Playing::new(scenario)),
             agent: Mutex::new(options.agent.take()),
+            turn_agent: Mutex::new(options.turn_agent.take()),
             open_streams: AtomicUsize::new(0),
             web: Web::default(),
             webhooks: Mutex::default(),

@@ -179,6 +179,10 @@ test("g11 a worker's own environment counts", async () => {
 test("the examples run without a key", async () => {
   for (const [file, words] of [
     ["agent.mjs", /done The blue bowl costs 7\.50 EUR\n7\.5\n/],
+    [
+      "turn-agent.mjs",
+      /text Without[\s\S]*\nWithout tax: 22\.40 EUR\. With 19 % tax: 26\.66 EUR\.\n/,
+    ],
     ["quickstart.mjs", /result: .*morning/],
     ["quickstart.cjs", /result: /],
     ["live-events.mjs", /question\t[\s\S]*result: .*green/],

@@ -43,7 +43,7 @@ export function surface(file = "index.d.ts") {
       const [made] = statics.getConstructSignatures();
       found[name] = isPublic(made?.declaration) && !isError(type) ? params(made) : null;
       for (const member of symbol.exports?.values() ?? []) add(name, member);
-      for (const member of symbol.members?.values() ?? []) add(name, member);
+      ownMembers(name, type);
     } else if (symbol.flags & ts.SymbolFlags.Interface) {
       found[name] = null;
       if (!SHAPES.test(name)) {
@@ -58,6 +58,17 @@ export function surface(file = "index.d.ts") {
       found[name] = params(call);
     } else {
       found[name] = null;
+    }
+  }
+
+  /** Those of a class, and of its bases that have no public name themselves. */
+  function ownMembers(name, type) {
+    for (const member of type.symbol.members?.values() ?? []) add(name, member);
+    for (const base of type.getBaseTypes() ?? []) {
+      const isOurs = base.symbol.declarations?.[0].getSourceFile().fileName.startsWith(dist);
+      if (isOurs && !exported.some((each) => resolved(each) === base.symbol)) {
+        ownMembers(name, base);
+      }
     }
   }
 

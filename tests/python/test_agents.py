@@ -402,7 +402,7 @@ def test_a_loop_that_ends_fails_its_tasks() -> None:
     emulator, client, session = asyncio.run(begin())
     with emulator, client:
         assert str(session.wait()) == "error"
-        with pytest.raises(TaskError, match="The agent went away before its task ended"):
+        with pytest.raises(TaskError, match="The agent went away before its work ended"):
             session.run_task("Is anybody there?")
 
 

@@ -17,6 +17,7 @@ EXPECTED = {
     "live_events.py": "? ",
     "async_quickstart.py": "Add 2 and 3: done",
     "turn.py": "task.completed",
+    "turn_agent.py": "\nWithout tax: 22.40 EUR. With 19 % tax: 26.66 EUR.\n",
     "emulator.py": "21 thoughts, the last: Comparing offer 20 for the morning",
 }
 # They run under a web server: see test_webhook_receivers.py.

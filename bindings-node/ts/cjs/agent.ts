@@ -1,9 +1,9 @@
 /**
- * An agent of one's own: a function that works on the emulator's tasks.
+ * An agent of one's own: a function that works on the emulator's tasks, or on its turns.
  */
 
 import { inspect } from "node:util";
-import { type CallOptions, checkSignal, text } from "./calls.js";
+import { type CallOptions, text as checkedText, checkSignal } from "./calls.js";
 import {
   ConfigError,
   errorFrom,
@@ -46,6 +46,65 @@ export interface AgentPage {
 // biome-ignore lint/suspicious/noConfusingVoidType: most agents give nothing.
 export type AgentFunction = (task: AgentTask, agent: Agent) => unknown | void;
 
+/** A turn (Raccoon), as a function that plays the agent gets it. What the request left out is empty, or null. */
+export interface AgentTurn {
+  /** What to do. */
+  readonly prompt: string;
+  /** `auto`, `plan`, `code`, `deepsearch` or `slides`. */
+  readonly mode: string;
+  /** The session it runs in. */
+  readonly sessionId: string;
+  /** The agent message that names the turn. */
+  readonly messageId: string;
+  /** The references to uploads, as on the wire: `key`, `name`, `type`, `size`. */
+  readonly files: { key: string; name?: string; type?: string; size?: number }[];
+  /** The objects to refer to, as they came. */
+  readonly references: unknown[];
+  /** The conversation so far, as it came. */
+  readonly history: unknown[];
+  /** The system instructions. */
+  readonly basePrompt: string | null;
+  /** `fast` or `think`. */
+  readonly sdkVersion: string | null;
+  /** The continuation data. */
+  readonly continuation: string | null;
+  /** What else the request had, as it came. */
+  readonly extra: Record<string, unknown>;
+}
+
+/** An uploaded file, as a function that plays the agent reads it. */
+export interface AgentFile {
+  /** What it is stored under. */
+  readonly key: string;
+  readonly name: string;
+  /** Its media type. */
+  readonly contentType: string;
+  /** How many bytes it has. */
+  readonly size: number;
+  /** Its first 64 KiB: the emulator keeps no more. */
+  readonly content: Buffer;
+}
+
+/** An entry of a plan. */
+export interface AgentTodo {
+  content: string;
+  /** `pending` (the default), `active` or `completed`. */
+  status?: "pending" | "active" | "completed" | undefined;
+  /** The same in every update; default: its place in the plan, from 1. */
+  id?: string | undefined;
+}
+
+/**
+ * A function that plays the agent in turns (Raccoon). A text that it gives is the answer, or the
+ * last piece of it; without `done`, `abort` or `fail` the turn is completed. What it throws ends the
+ * turn as a failure and is shown as a warning.
+ */
+export type TurnAgentFunction = (
+  turn: AgentTurn,
+  agent: TurnAgent,
+  // biome-ignore lint/suspicious/noConfusingVoidType: many agents give nothing.
+) => string | void | Promise<string | void>;
+
 interface Call {
   resolve(value: unknown): void;
   reject(error: unknown): void;
@@ -59,17 +118,78 @@ type Item =
   | { over: number; reason: TaskOverReason; text: string }
   | { end: true };
 
+/** A task or a turn, as it crosses. */
 interface WireTask {
-  text: string;
-  start_url: string | null;
   session_id: string;
-  agent_name: string;
-  extra: Record<string, unknown>;
+  [name: string]: unknown;
 }
 
-/** Takes the tasks of one emulator and lets the function work on them. */
+/** Lets the user's function work on a job. */
+type Play = (work: WireTask, pump: AgentPump, job: NativeAgentJob, signal: AbortSignal) => Playing;
+
+/** A job under way. */
+interface Playing {
+  agent: Calls;
+  /** Settles when the function has, and has ended its job. */
+  ended: Promise<void>;
+}
+
+/** Lets a function work on tasks. */
+export function taskAgent(run: AgentFunction): Play {
+  checkFunction("agent", run);
+  return (work, pump, job, signal) => {
+    const agent = new Agent(pump, job, signal);
+    const play = async () => {
+      const result = await run.call(undefined, camelCased(work) as unknown as AgentTask, agent);
+      if (agent.over === null) await agent.done(result === undefined ? "Task completed" : result);
+    };
+    return { agent, ended: play() };
+  };
+}
+
+/** Lets a function work on turns. */
+export function turnAgent(run: TurnAgentFunction): Play {
+  checkFunction("turnAgent", run);
+  return (work, pump, job, signal) => {
+    const agent = new TurnAgent(pump, job, signal);
+    const play = async () => {
+      const result = await run.call(undefined, camelCased(work) as unknown as AgentTurn, agent);
+      if (agent.over !== null) return;
+      if (result !== undefined) {
+        if (typeof result !== "string") {
+          throw new InvalidRequestError(
+            `The function gave ${result === null ? "null" : typeof result}. Give the text of the answer, or nothing after \`say\`.`,
+          );
+        }
+        await agent.say(result);
+      }
+      await agent.done();
+    };
+    return { agent, ended: play() };
+  };
+}
+
+function checkFunction(name: string, run: unknown): void {
+  if (typeof run === "function") return;
+  throw new ConfigError(
+    `\`${name}\` is not a function but ${run === null ? "null" : typeof run}. Give a function, ` +
+      `plain or async, that takes the ${name === "agent" ? "task" : "turn"} and the agent.`,
+  );
+}
+
+/** The fields as users name them; what is in them stays as it came. */
+function camelCased(work: WireTask): Record<string, unknown> {
+  const renamed = Object.entries(work).map(([name, value]) => [camelCase(name), value]);
+  return Object.fromEntries(renamed);
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Takes the tasks or turns of one emulator and lets a function work on them. */
 export class AgentPump {
-  readonly #run: AgentFunction;
+  readonly #play: Play;
   readonly #calls = new Map<number, Call>();
   readonly #aborts = new Map<number, AbortController>();
   #port: NativeAgentPort | null = null;
@@ -77,21 +197,15 @@ export class AgentPump {
   #ended = false;
   #lastCall = 0;
 
-  constructor(run: AgentFunction) {
-    if (typeof run !== "function") {
-      throw new ConfigError(
-        `\`agent\` is not a function but ${run === null ? "null" : typeof run}. Give a function, ` +
-          "plain or async, that takes the task and the agent.",
-      );
-    }
-    this.#run = run;
+  constructor(play: Play) {
+    this.#play = play;
   }
 
   /** For the native half: something can be taken. */
   readonly wake = (): void => {
     const items = JSON.parse(this.#port?.take() ?? "[]") as Item[];
     for (const item of items) {
-      if ("job" in item) void this.#play(item.job, item.task);
+      if ("job" in item) void this.#work(item.job, item.task);
       else if ("over" in item) this.#over(item.over, item);
       else if ("call" in item) this.#answer(item);
       else this.#ended = true;
@@ -158,22 +272,19 @@ export class AgentPump {
     if (reason !== "ended") abort?.abort(new TaskOver(`${text}.`, reason));
   }
 
-  async #play(id: number, wire: WireTask): Promise<void> {
+  async #work(id: number, work: WireTask): Promise<void> {
     const job = this.#port?.job(id);
     // None: it was over before it began.
     if (job === undefined || job === null) return;
     const abort = new AbortController();
     this.#aborts.set(id, abort);
-    const agent = new Agent(this, job, abort.signal);
-    const { start_url: startUrl, session_id: sessionId, agent_name: agentName, ...rest } = wire;
-    const task: AgentTask = { ...rest, startUrl, sessionId, agentName };
+    const { agent, ended } = this.#play(work, this, job, abort.signal);
     try {
-      const result = await this.#run.call(undefined, task, agent);
-      if (agent.over === null) await agent.done(result === undefined ? "Task completed" : result);
+      await ended;
       job.finish();
     } catch (error) {
       if (agent.over !== null && isEnd(error)) job.finish();
-      else fail(job, sessionId, error);
+      else fail(job, work.session_id, error);
     }
   }
 }
@@ -195,15 +306,11 @@ function fail(job: NativeAgentJob, sessionId: string, error: unknown): void {
   });
 }
 
-/**
- * What a function that plays the agent can do with its task. Every call waits while the session is
- * paused, and rejects with `TaskOver` when the task is no longer the function's: cancelled, its
- * session deleted, the emulator closed.
- */
-export class Agent {
+/** What agents of both services do. */
+class Calls {
   readonly #pump: AgentPump;
   readonly #job: NativeAgentJob;
-  /** Aborts when the task is taken away; for `fetch` and the like. */
+  /** Aborts when the work is taken away; for `fetch` and the like. */
   readonly signal: AbortSignal;
 
   /** @internal */
@@ -213,23 +320,59 @@ export class Agent {
     this.signal = signal;
   }
 
+  /** Waits so many milliseconds, up to a day; on the fast clock they pass at once. */
+  sleep(milliseconds: number, { signal }: CallOptions = {}): Promise<void> {
+    return this.call({ op: "sleep", seconds: milliseconds / 1000 }, signal);
+  }
+
+  /** What the user sent since the last look, other than answers. Does not wait. */
+  messages(): Promise<string[]> {
+    return this.call({ op: "messages" });
+  }
+
+  /** Waits for a message, other than an answer; one that came since the last look counts. */
+  waitForMessage({ signal }: CallOptions = {}): Promise<string> {
+    return this.call({ op: "wait_for_message" }, signal);
+  }
+
+  /** Why the work is no longer the function's, or null. */
+  get over(): TaskOverReason | null {
+    return this.#job.over() as TaskOverReason | null;
+  }
+
+  [inspect.custom](_depth: number, options: object): string {
+    return `${this.constructor.name} ${inspect({ over: this.over }, options)}`;
+  }
+
+  /** @internal */
+  protected call<T>(params: object, signal?: AbortSignal): Promise<T> {
+    return this.#pump.start(this.#job, params, signal) as Promise<T>;
+  }
+}
+
+/**
+ * What a function that plays the agent can do with its task. Every call waits while the session is
+ * paused, and rejects with `TaskOver` when the task is no longer the function's: cancelled, its
+ * session deleted, the emulator closed.
+ */
+export class Agent extends Calls {
   /** Reports a thought. */
-  think(thought: string): Promise<void> {
-    return this.#call({ op: "think", text: text("text", thought) });
+  think(text: string): Promise<void> {
+    return this.call({ op: "think", text: checkedText("text", text) });
   }
 
   /** Reports an action, with the page it happens on and a word for its kind, such as `click`. */
   step(
-    step: string,
+    text: string,
     options: { url?: string | undefined; action?: string | undefined } = {},
   ): Promise<void> {
     const { url, action } = options;
-    return this.#call({ op: "step", text: text("text", step), url, action });
+    return this.call({ op: "step", text: checkedText("text", text), url, action });
   }
 
   /** Reports context for debugging. */
-  log(note: string): Promise<void> {
-    return this.#call({ op: "log", text: text("text", note) });
+  log(text: string): Promise<void> {
+    return this.call({ op: "log", text: checkedText("text", text) });
   }
 
   /**
@@ -237,7 +380,7 @@ export class Agent {
    * the question.
    */
   ask(question: string, { signal }: CallOptions = {}): Promise<string> {
-    return this.#call({ op: "ask", question: text("question", question) }, signal);
+    return this.call({ op: "ask", question: checkedText("question", question) }, signal);
   }
 
   /**
@@ -245,36 +388,17 @@ export class Agent {
    * is no error: its `problem` says why.
    */
   navigate(url: string): Promise<AgentPage> {
-    return this.#call({ op: "navigate", url: text("url", url) });
-  }
-
-  /** Waits so many milliseconds, up to a day; on the fast clock they pass at once. */
-  sleep(milliseconds: number, { signal }: CallOptions = {}): Promise<void> {
-    return this.#call({ op: "sleep", seconds: milliseconds / 1000 }, signal);
+    return this.call({ op: "navigate", url: checkedText("url", url) });
   }
 
   /** Pauses the session as a `pause` request does, and waits until it is resumed. */
   pause(): Promise<void> {
-    return this.#call({ op: "pause" });
-  }
-
-  /** What the user sent since the last look, other than answers. Does not wait. */
-  messages(): Promise<string[]> {
-    return this.#call({ op: "messages" });
-  }
-
-  /** Waits for a message, other than an answer; one that came since the last look counts. */
-  waitForMessage({ signal }: CallOptions = {}): Promise<string> {
-    return this.#call({ op: "wait_for_message" }, signal);
+    return this.call({ op: "pause" });
   }
 
   /** Ends the task with a result: a text or any JSON; of an object the `summary` is the text. */
   done(result: unknown = "Task completed"): Promise<void> {
-    if (JSON.stringify(result) === undefined) {
-      const refused = `The result is ${typeof result}, which JSON lacks. Give text, numbers, lists, objects.`;
-      return Promise.reject(new InvalidRequestError(refused));
-    }
-    return this.#call({ op: "done", result });
+    return json("result", result) ?? this.call({ op: "done", result });
   }
 
   /** Ends the task as a failure. `statusCode` is that of the event; default: 500. */
@@ -282,19 +406,122 @@ export class Agent {
     error: string,
     { statusCode = 500 }: { statusCode?: number | undefined } = {},
   ): Promise<void> {
-    return this.#call({ op: "fail", error: text("error", error), status_code: statusCode });
+    return this.call({ op: "fail", error: checkedText("error", error), status_code: statusCode });
+  }
+}
+
+/**
+ * What a function that plays the agent can do with its turn (Raccoon). Every call rejects with
+ * `TaskOver` when the turn is no longer the function's: stopped, its session deleted, the emulator
+ * closed.
+ */
+export class TurnAgent extends Calls {
+  /**
+   * Reports a thought. `block` is the block that its pieces belong to (default: one of its own),
+   * `finalize` whether the block is finished with it (default: true).
+   */
+  think(
+    text: string,
+    options: { block?: string | undefined; finalize?: boolean | undefined } = {},
+  ): Promise<void> {
+    const { block, finalize } = options;
+    return this.call({ op: "think", text: checkedText("text", text), block, finalize });
   }
 
-  /** Why the task is no longer the function's, or null. */
-  get over(): TaskOverReason | null {
-    return this.#job.over() as TaskOverReason | null;
+  /** Says a piece of the answer. The pieces, put together, are the turn's text. */
+  say(text: string, { block }: { block?: string | undefined } = {}): Promise<void> {
+    return this.call({ op: "say", text: checkedText("text", text), block });
   }
 
-  [inspect.custom](_depth: number, options: object): string {
-    return `Agent ${inspect({ over: this.over }, options)}`;
+  /** Reports a tool that began and ended: what it gave, and how it went (default: `success`). */
+  async tool(
+    name: string,
+    output: unknown = null,
+    options: { status?: string | undefined } = {},
+  ): Promise<void> {
+    const refused = json("output", output);
+    if (refused !== undefined) return refused;
+    await this.endTool(await this.startTool(name), output, options);
   }
 
-  #call<T>(params: object, signal?: AbortSignal): Promise<T> {
-    return this.#pump.start(this.#job, params, signal) as Promise<T>;
+  /** Reports that a tool begins; gives its block, for `endTool`. */
+  startTool(name: string): Promise<string> {
+    return this.call({ op: "start_tool", name: checkedText("name", name) });
   }
+
+  /** Reports what a tool gave, and how it went: `success` (the default), `error`, ... */
+  endTool(
+    blockId: string,
+    output: unknown = null,
+    { status }: { status?: string | undefined } = {},
+  ): Promise<void> {
+    const block_id = checkedText("blockId", blockId);
+    return json("output", output) ?? this.call({ op: "end_tool", block_id, output, status });
+  }
+
+  /** Reports the whole plan as it is now: texts, or objects with `content` and `status`. */
+  plan(todos: readonly (string | AgentTodo)[]): Promise<void> {
+    return this.call({ op: "plan", todos });
+  }
+
+  /** Reports files of the sandbox by their paths: those that were written, and those deleted. */
+  snapshot(
+    written: readonly string[] = [],
+    { deleted = [] }: { deleted?: readonly string[] | undefined } = {},
+  ): Promise<void> {
+    return this.call({ op: "snapshot", written, deleted });
+  }
+
+  /** Reports an event of any kind. One that ends a turn, such as `task.error`, ends this one. */
+  event(
+    kind: string,
+    payload: Record<string, unknown> = {},
+    { blockId: block_id }: { blockId?: string | undefined } = {},
+  ): Promise<void> {
+    const refused = json("payload", payload);
+    return (
+      refused ?? this.call({ op: "event", kind: checkedText("kind", kind), payload, block_id })
+    );
+  }
+
+  /** An uploaded file by its key; null where nothing was uploaded under it. */
+  async readFile(key: string): Promise<AgentFile | null> {
+    const file = await this.call<WireFile | null>({
+      op: "read_file",
+      key: checkedText("key", key),
+    });
+    if (file === null) return null;
+    const { content_type: contentType, content, ...rest } = file;
+    return { ...rest, contentType, content: Buffer.from(content, "base64") };
+  }
+
+  /** Completes the turn. `content` is that of the agent's message in the history; default: what was said. */
+  done({ content }: { content?: string | undefined } = {}): Promise<void> {
+    return this.call({ op: "done", content });
+  }
+
+  /** Ends the turn as aborted. */
+  abort(reason: string): Promise<void> {
+    return this.call({ op: "abort", reason: checkedText("reason", reason) });
+  }
+
+  /** Ends the turn as a failure, with this `code` in the event. */
+  fail(error: string, { code }: { code?: string | undefined } = {}): Promise<void> {
+    return this.call({ op: "fail", error: checkedText("error", error), code });
+  }
+}
+
+interface WireFile {
+  key: string;
+  name: string;
+  content_type: string;
+  size: number;
+  content: string;
+}
+
+/** Refuses what JSON lacks; undefined: it is JSON. */
+function json(name: string, value: unknown): Promise<never> | undefined {
+  if (JSON.stringify(value) !== undefined) return undefined;
+  const refused = `The ${name} is ${typeof value}, which JSON lacks. Give text, numbers, lists, objects.`;
+  return Promise.reject(new InvalidRequestError(refused));
 }

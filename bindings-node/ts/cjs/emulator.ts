@@ -4,7 +4,13 @@
 
 import { AssertionError } from "node:assert";
 import { inspect } from "node:util";
-import { type AgentFunction, AgentPump } from "./agent.js";
+import {
+  type AgentFunction,
+  AgentPump,
+  type TurnAgentFunction,
+  taskAgent,
+  turnAgent,
+} from "./agent.js";
 import { count, seconds } from "./calls.js";
 import { Agi, type AgiOptions } from "./client.js";
 import { ConfigError, errorFrom, orThrow } from "./errors.js";
@@ -60,6 +66,8 @@ export interface EmulatorOptions {
   scenario?: Scenario | string | undefined;
   /** A function that works on the tasks which no scenario plays; see `Emulator.agent`. */
   agent?: AgentFunction | undefined;
+  /** The same for the turns of Raccoon; see `Emulator.turnAgent`. */
+  turnAgent?: TurnAgentFunction | undefined;
   /**
    * `fast`: the agent's waits take no time, but the timestamps show them; hours of a scenario pass
    * at once. Default: `real`.
@@ -367,8 +375,10 @@ export class Emulator implements AsyncDisposable {
       strict_frames: options.strictFrames,
       abort_endpoint: options.abortEndpoint,
     });
-    const pump = options.agent === undefined ? undefined : new AgentPump(options.agent);
-    const started = orThrow(await native.Emulator.start(text, pump?.wake));
+    const { agent, turnAgent: forTurns } = options;
+    const pump = agent === undefined ? undefined : new AgentPump(taskAgent(agent));
+    const turns = forTurns === undefined ? undefined : new AgentPump(turnAgent(forTurns));
+    const started = orThrow(await native.Emulator.start(text, pump?.wake, turns?.wake));
     if (started.isRemote) {
       process.emitWarning(
         `The emulator listens on ${options.host}: other machines can use it, without encryption. ` +
@@ -378,6 +388,7 @@ export class Emulator implements AsyncDisposable {
     running.add(started);
     const emulator = new Emulator(started);
     if (pump !== undefined) emulator.#open(pump, started.agentPort());
+    if (turns !== undefined) emulator.#open(turns, started.turnAgentPort());
     return emulator;
   }
 
@@ -544,12 +555,28 @@ export class Emulator implements AsyncDisposable {
    * ```
    */
   agent(run: AgentFunction | null): void {
-    if (run === null) {
-      this.#native.agent();
-      return;
-    }
-    const pump = new AgentPump(run);
-    this.#open(pump, this.#native.agent(pump.wake));
+    const pump = run === null ? undefined : new AgentPump(taskAgent(run));
+    const port = this.#native.agent(pump?.wake);
+    if (pump !== undefined) this.#open(pump, port);
+  }
+
+  /**
+   * Says who works on the turns (Raccoon) that start from now on and that no scenario plays; null:
+   * the emulator's own agent. It runs, and learns of the end of its turn, as a function for `agent`
+   * does.
+   *
+   * @example
+   * ```ts
+   * emulator.turnAgent(async (turn, agent) => {
+   *   await agent.think("Counting");
+   *   return `${turn.prompt.split(" ").length} words`;
+   * });
+   * ```
+   */
+  turnAgent(run: TurnAgentFunction | null): void {
+    const pump = run === null ? undefined : new AgentPump(turnAgent(run));
+    const port = this.#native.turnAgent(pump?.wake);
+    if (pump !== undefined) this.#open(pump, port);
   }
 
   #open(pump: AgentPump, port: NativeAgentPort | null): void {

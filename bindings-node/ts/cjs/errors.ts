@@ -169,11 +169,14 @@ export class StreamError extends SessionwireError {
 /** One event was larger than 16 MiB. */
 export class EventTooLarge extends StreamError {}
 
-/** Why a task is no longer its agent's; `ended`: the agent itself said `done` or `fail` before. */
-export type TaskOverReason = "cancelled" | "deleted" | "closed" | "ended";
+/**
+ * Why a task (`cancelled`) or a turn (`stopped`) is no longer its agent's; `ended`: the agent itself
+ * said `done`, `fail` or `abort` before.
+ */
+export type TaskOverReason = "cancelled" | "stopped" | "deleted" | "closed" | "ended";
 
 /**
- * In a function that plays the emulator's agent: the task is no longer its own. Code
+ * In a function that plays the emulator's agent: the task or turn is no longer its own. Code
  * `ERR_SESSIONWIRE_TASK_OVER`.
  */
 export class TaskOver extends SessionwireError {

@@ -16,7 +16,17 @@
 
 import "./dispose.js";
 
-export { Agent, type AgentFunction, type AgentPage, type AgentTask } from "./agent.js";
+export {
+  Agent,
+  type AgentFile,
+  type AgentFunction,
+  type AgentPage,
+  type AgentTask,
+  type AgentTodo,
+  type AgentTurn,
+  TurnAgent,
+  type TurnAgentFunction,
+} from "./agent.js";
 export type { CallOptions } from "./calls.js";
 export {
   Agi,

@@ -127,7 +127,9 @@ export interface NativeRaccoonClient extends NativeCalls {
 
 export interface NativeEmulator {
   agentPort(): NativeAgentPort | null;
+  turnAgentPort(): NativeAgentPort | null;
   agent(wake?: () => void): NativeAgentPort | null;
+  turnAgent(wake?: () => void): NativeAgentPort | null;
   readonly url: string;
   readonly raccoonUrl: string;
   readonly apiKey: string;
@@ -157,7 +159,13 @@ export interface Native {
   Client: {
     open(options: string, environment: (name: string) => string | null): NativeClient | ErrorInfo;
   };
-  Emulator: { start(options: string, wake?: () => void): Promise<NativeEmulator | ErrorInfo> };
+  Emulator: {
+    start(
+      options: string,
+      wake?: () => void,
+      wakeTurns?: () => void,
+    ): Promise<NativeEmulator | ErrorInfo>;
+  };
   Deduplicator: { ofCapacity(capacity: number): NativeDeduplicator };
   RaccoonClient: {
     open(

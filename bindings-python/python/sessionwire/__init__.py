@@ -15,7 +15,7 @@ from __future__ import annotations
 import atexit as _atexit
 
 from . import _native
-from ._agent import Agent
+from ._agent import Agent, TurnAgent
 from ._client import Agi, Session, Sessions, Task
 from ._emulator import Emulator
 from ._errors import (
@@ -88,6 +88,8 @@ from ._turn_events import (
     UnknownTurnEvent,
 )
 from ._turn_models import (
+    AgentFile,
+    AgentTurn,
     History,
     HistoryMessage,
     ResumePoint,
@@ -100,7 +102,7 @@ from ._turn_models import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import webhooks
-    from ._async_agent import AsyncAgent
+    from ._async_agent import AsyncAgent, AsyncTurnAgent
     from ._async_client import AsyncAgi, AsyncSession, AsyncSessions, AsyncTask
     from ._async_raccoon import (
         AsyncMedia,
@@ -117,8 +119,10 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "Agent",
+    "AgentFile",
     "AgentPage",
     "AgentTask",
+    "AgentTurn",
     "Agi",
     "AsyncAgent",
     "AsyncAgi",
@@ -131,6 +135,7 @@ __all__ = [
     "AsyncSessions",
     "AsyncTask",
     "AsyncTurn",
+    "AsyncTurnAgent",
     "AuthenticationError",
     "BadRequestError",
     "CleanupReport",
@@ -191,6 +196,7 @@ __all__ = [
     "ToolResultEvent",
     "ToolStartEvent",
     "Turn",
+    "TurnAgent",
     "TurnEvent",
     "TurnResult",
     "TurnThoughtEvent",

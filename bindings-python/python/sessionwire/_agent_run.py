@@ -1,6 +1,6 @@
 """Runs the function that plays the emulator's agent, in the user's own threads or event loop.
 
-Tasks come through a native queue; nothing native ever calls Python. Imported only for
+Tasks and turns come through a native queue; nothing native ever calls Python. Imported only for
 an emulator with an agent of one's own.
 """
 
@@ -13,18 +13,21 @@ import sys
 import threading
 
 from . import _wait_sync
-from ._agent import Agent
+from ._agent import Agent, TurnAgent
 from ._errors import TaskOver
 from ._models import AgentTask
+from ._turn_models import AgentTurn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from typing import Any
+    from typing import Any, Literal
 
     from . import _native
-    from ._async_agent import AsyncAgent
+    from ._async_agent import AsyncAgent, AsyncTurnAgent
 
+    # What an agent works on.
+    Kind = Literal["task", "turn"]
     Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 # Where the exceptions of agents are reported; Python shows them on stderr by default.
@@ -49,16 +52,20 @@ def _park(parked: threading.Event) -> None:
     threading.Event().wait()
 
 
-def work(jobs: _native.AgentJobs, function: Callable[[Any, Any], Any]) -> None:
-    """Begins to work on tasks: in threads, or on the event loop that runs here."""
+def work(jobs: _native.AgentJobs, function: Callable[[Any, Any], Any], kind: Kind) -> None:
+    """Begins to work on tasks or turns: in threads, or on the event loop that runs here."""
     if not _is_async(function):
-        _start_thread(_take, jobs, function)
+        _start_thread(_take, jobs, function, kind)
         return
     spawn = _spawn_here()
     if spawn is None:
-        _start_thread(_run_loop, jobs, function)
+        _start_thread(_run_loop, jobs, function, kind)
     else:
-        spawn(_take_async(jobs, function, spawn))
+        spawn(_take_async(jobs, function, kind, spawn))
+
+
+def _what(job: _native.AgentJob, kind: Kind) -> AgentTask | AgentTurn:
+    return AgentTask(**job.task) if kind == "task" else AgentTurn(**job.task)
 
 
 def _is_async(function: object) -> bool:
@@ -72,22 +79,22 @@ def _start_thread(target: Callable[..., None], *args: object) -> None:
     threading.Thread(target=target, args=args, name="sessionwire-agent", daemon=True).start()
 
 
-# --- plain functions: a thread for each task -----------------------------------
+# --- plain functions: a thread for each job ------------------------------------
 
 
-def _take(jobs: _native.AgentJobs, function: Callable[..., Any]) -> None:
+def _take(jobs: _native.AgentJobs, function: Callable[..., Any], kind: Kind) -> None:
     while (job := _wait_sync.result(jobs.next())) is not None:
         try:
-            _start_thread(_play, job, function)
+            _start_thread(_play, job, function, kind)
         except RuntimeError as error:
             _report(job, error)
         del job
 
 
-def _play(job: _native.AgentJob, function: Callable[..., Any]) -> None:
-    agent = Agent(job)
+def _play(job: _native.AgentJob, function: Callable[..., Any], kind: Kind) -> None:
+    agent = Agent(job) if kind == "task" else TurnAgent(job)
     try:
-        value = function(AgentTask(**job.task), agent)
+        value = function(_what(job, kind), agent)
         if inspect.isawaitable(value):
             if inspect.iscoroutine(value):
                 value.close()
@@ -96,7 +103,7 @@ def _play(job: _native.AgentJob, function: Callable[..., Any]) -> None:
                 "it is run on an event loop"
             )
         if agent.over is None:
-            agent.done("Task completed" if value is None else value)
+            agent._conclude(value)
         job.finish()
     except BaseException as error:
         if isinstance(error, TaskOver) and agent.over is not None:
@@ -139,37 +146,41 @@ def _spawn_on(loop: Any) -> Spawn:
     return spawn
 
 
-def _run_loop(jobs: _native.AgentJobs, function: Callable[..., Any]) -> None:
+def _run_loop(jobs: _native.AgentJobs, function: Callable[..., Any], kind: Kind) -> None:
     import asyncio
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
         _loops.add(loop)
         try:
-            await _take_async(jobs, function, _spawn_on(loop))
+            await _take_async(jobs, function, kind, _spawn_on(loop))
         finally:
             _loops.discard(loop)
 
     asyncio.run(main())
 
 
-async def _take_async(jobs: _native.AgentJobs, function: Callable[..., Any], spawn: Spawn) -> None:
+async def _take_async(
+    jobs: _native.AgentJobs, function: Callable[..., Any], kind: Kind, spawn: Spawn
+) -> None:
     from . import _wait_async
 
     while (job := await _wait_async.result(jobs.next())) is not None:
-        spawn(_play_async(job, function, spawn))
+        spawn(_play_async(job, function, kind, spawn))
         del job
 
 
-async def _play_async(job: _native.AgentJob, function: Callable[..., Any], spawn: Spawn) -> None:
-    from ._async_agent import AsyncAgent
+async def _play_async(
+    job: _native.AgentJob, function: Callable[..., Any], kind: Kind, spawn: Spawn
+) -> None:
+    from ._async_agent import AsyncAgent, AsyncTurnAgent
 
-    agent = AsyncAgent(job)
+    agent = AsyncAgent(job) if kind == "task" else AsyncTurnAgent(job)
     _cancel_when_over(job, agent, spawn)
     try:
-        value = await function(AgentTask(**job.task), agent)
+        value = await function(_what(job, kind), agent)
         if agent.over is None:
-            await agent.done("Task completed" if value is None else value)
+            await agent._conclude(value)
         job.finish()
     except TaskOver as error:
         if agent.over is None:
@@ -186,7 +197,9 @@ async def _play_async(job: _native.AgentJob, function: Callable[..., Any], spawn
             raise
 
 
-def _cancel_when_over(job: _native.AgentJob, agent: AsyncAgent, spawn: Spawn) -> None:
+def _cancel_when_over(
+    job: _native.AgentJob, agent: AsyncAgent | AsyncTurnAgent, spawn: Spawn
+) -> None:
     """Under asyncio: cancels the function where it waits for something else than the agent.
 
     Under trio it learns of the end from its next call.
@@ -210,7 +223,7 @@ def _cancel_when_over(job: _native.AgentJob, agent: AsyncAgent, spawn: Spawn) ->
 
 
 def _report(job: _native.AgentJob, error: BaseException) -> None:
-    """Ends the task with the exception's text, and shows the developer where it came from."""
+    """Ends the job with the exception's text, and shows the developer where it came from."""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     session_id = job.task["session_id"]
     job.finish(text)

@@ -1,4 +1,5 @@
-"""What a function does that plays the emulator's agent: the one place where its calls are written.
+"""What a function does that plays the emulator's agent, for tasks and for turns: the one place
+where its calls are written.
 
 `_agent.py`, for plain functions, is generated from this file by
 `bindings-python/generate_sync.py`; run it after every change here.
@@ -8,28 +9,20 @@ from __future__ import annotations
 
 from . import _wait_async as _wait
 from ._models import AgentPage
+from ._turn_models import AgentFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from . import _native
 
-__all__ = ["AsyncAgent"]
+__all__ = ["AsyncAgent", "AsyncTurnAgent"]
 
 
-class AsyncAgent:
-    """What an `async` function can do with the task that it got from the emulator.
-
-    Every call waits while the session is paused, and raises `TaskOver` when the task
-    is no longer the function's: cancelled, its session deleted, the emulator closed.
-
-    Example:
-        >>> async def agent(task, agent):
-        ...     await agent.think(f"Working on: {task.text}")
-        ...     colour = await agent.ask("Which colour?")
-        ...     await agent.done({"summary": f"A {colour} mug"})
-    """
+class _Calls:
+    """What agents of both services do."""
 
     __slots__ = ("_calls", "_job")
 
@@ -44,6 +37,44 @@ class AsyncAgent:
             return await _wait.result(self._job.start(params))
         finally:
             self._calls -= 1
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits so many seconds, up to a day; on the fast clock they pass at once."""
+        await self._call({"op": "sleep", "seconds": seconds})
+
+    async def messages(self) -> list[str]:
+        """Gives what the user sent since the last look, other than answers. Does not wait."""
+        messages: list[str] = await self._call({"op": "messages"})
+        return messages
+
+    async def wait_for_message(self) -> str:
+        """Waits for a message, other than an answer; one that came since the last look counts."""
+        message: str = await self._call({"op": "wait_for_message"})
+        return message
+
+    @property
+    def over(self) -> str | None:
+        """Why the work is no longer the function's, as `TaskOver.reason` says it; else None."""
+        return self._job.over()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(over={self.over!r})"
+
+
+class AsyncAgent(_Calls):
+    """What an `async` function can do with the task that it got from the emulator.
+
+    Every call waits while the session is paused, and raises `TaskOver` when the task
+    is no longer the function's: cancelled, its session deleted, the emulator closed.
+
+    Example:
+        >>> async def agent(task, agent):
+        ...     await agent.think(f"Working on: {task.text}")
+        ...     colour = await agent.ask("Which colour?")
+        ...     await agent.done({"summary": f"A {colour} mug"})
+    """
+
+    __slots__ = ()
 
     async def think(self, text: str) -> None:
         """Reports a thought."""
@@ -82,23 +113,9 @@ class AsyncAgent:
         """
         return AgentPage(**await self._call({"op": "navigate", "url": url}))
 
-    async def sleep(self, seconds: float) -> None:
-        """Waits so many seconds, up to a day; on the fast clock they pass at once."""
-        await self._call({"op": "sleep", "seconds": seconds})
-
     async def pause(self) -> None:
         """Pauses the session as a `pause` request does, and waits until it is resumed."""
         await self._call({"op": "pause"})
-
-    async def messages(self) -> list[str]:
-        """Gives what the user sent since the last look, other than answers. Does not wait."""
-        messages: list[str] = await self._call({"op": "messages"})
-        return messages
-
-    async def wait_for_message(self) -> str:
-        """Waits for a message, other than an answer; one that came since the last look counts."""
-        message: str = await self._call({"op": "wait_for_message"})
-        return message
 
     async def done(self, result: Any = "Task completed") -> None:
         """Ends the task with a result: a text or any JSON; of an object the `summary` is the text.
@@ -117,13 +134,149 @@ class AsyncAgent:
         """
         await self._call({"op": "fail", "error": error, "status_code": status_code})
 
-    @property
-    def over(self) -> str | None:
-        """Why the task is no longer the function's, as `TaskOver.reason` says it; else None."""
-        return self._job.over()
-
-    def __repr__(self) -> str:
-        return f"AsyncAgent(over={self.over!r})"
+    async def _conclude(self, value: Any) -> None:
+        """Ends the task with what the function gave."""
+        await self.done("Task completed" if value is None else value)
 
 
-AsyncAgent.__module__ = "sessionwire"
+class AsyncTurnAgent(_Calls):
+    """What an `async` function can do with the turn (Raccoon) that it got from the emulator.
+
+    Every call raises `TaskOver` when the turn is no longer the function's: stopped, its
+    session deleted, the emulator closed.
+
+    Example:
+        >>> async def agent(turn, agent):
+        ...     await agent.plan(["Read", "Answer"])
+        ...     await agent.think(f"Working on: {turn.prompt}")
+        ...     await agent.tool("calculator", {"sum": 22.4})
+        ...     await agent.say("Both mugs cost 22.40 EUR")
+    """
+
+    __slots__ = ()
+
+    async def think(self, text: str, *, block: str | None = None, finalize: bool = True) -> None:
+        """Reports a thought.
+
+        Args:
+            text: The thought, or a piece of it.
+            block: The block that its pieces belong to, `thought:<block>`. Default: one of its own.
+            finalize: Whether the block is finished with it.
+        """
+        await self._call({"op": "think", "text": text, "block": block, "finalize": finalize})
+
+    async def say(self, text: str, *, block: str = "answer") -> None:
+        """Says a piece of the answer. The pieces, put together, are the turn's text.
+
+        Args:
+            text: The piece.
+            block: The block that it belongs to, `text:<block>`.
+        """
+        await self._call({"op": "say", "text": text, "block": block})
+
+    async def tool(self, name: str, output: Any = None, *, status: str = "success") -> None:
+        """Reports a tool that began and ended.
+
+        Args:
+            name: The tool's name.
+            output: What it gave: any JSON.
+            status: How it went: `success`, `error`, ...
+        """
+        await self.end_tool(await self.start_tool(name), output, status=status)
+
+    async def start_tool(self, name: str) -> str:
+        """Reports that a tool begins.
+
+        Returns:
+            Its block, for `end_tool`.
+        """
+        block_id: str = await self._call({"op": "start_tool", "name": name})
+        return block_id
+
+    async def end_tool(self, block_id: str, output: Any = None, *, status: str = "success") -> None:
+        """Reports what a tool gave.
+
+        Args:
+            block_id: What `start_tool` gave.
+            output: What it gave: any JSON.
+            status: How it went: `success`, `error`, ...
+        """
+        await self._call(
+            {"op": "end_tool", "block_id": block_id, "output": output, "status": status}
+        )
+
+    async def plan(self, todos: Iterable[str | Mapping[str, str]]) -> None:
+        """Reports the whole plan as it is now.
+
+        Args:
+            todos: Texts, or mappings with `content`, `status` (`pending`, `active` or
+                `completed`) and `id` (default: the place in the plan, from 1).
+
+        Raises:
+            InvalidRequestError: An entry that is neither.
+        """
+        entries = [todo if isinstance(todo, str) else dict(todo) for todo in todos]
+        await self._call({"op": "plan", "todos": entries})
+
+    async def snapshot(self, written: Iterable[str] = (), *, deleted: Iterable[str] = ()) -> None:
+        """Reports files of the sandbox.
+
+        Args:
+            written: The paths that were written.
+            deleted: The paths that were deleted.
+        """
+        await self._call({"op": "snapshot", "written": list(written), "deleted": list(deleted)})
+
+    async def event(
+        self, kind: str, payload: Mapping[str, Any] | None = None, *, block_id: str | None = None
+    ) -> None:
+        """Reports an event of any kind; `task.error` and its like end the turn."""
+        await self._call(
+            {"op": "event", "kind": kind, "payload": dict(payload or {}), "block_id": block_id}
+        )
+
+    async def read_file(self, key: str) -> AgentFile | None:
+        """Gives an uploaded file by its key; None where nothing was uploaded under it.
+
+        Example:
+            >>> for file in turn.files:
+            ...     print(await agent.read_file(file["key"]))
+        """
+        file = await self._call({"op": "read_file", "key": key})
+        return None if file is None else AgentFile._of(file)
+
+    async def done(self, content: str | None = None) -> None:
+        """Completes the turn.
+
+        Args:
+            content: The content of the agent's message in the history. Default: what was said.
+        """
+        await self._call({"op": "done", "content": content})
+
+    async def abort(self, reason: str) -> None:
+        """Ends the turn as aborted."""
+        await self._call({"op": "abort", "reason": reason})
+
+    async def fail(self, error: str, *, code: str | None = None) -> None:
+        """Ends the turn as a failure.
+
+        Args:
+            error: What went wrong.
+            code: The `code` of the event.
+        """
+        await self._call({"op": "fail", "error": error, "code": code})
+
+    async def _conclude(self, value: Any) -> None:
+        """Completes the turn with what the function gave."""
+        if value is not None:
+            if not isinstance(value, str):
+                raise TypeError(
+                    f"the function gave a value of type {type(value).__name__}; give the text of "
+                    "the answer, or nothing after `say`"
+                )
+            await self.say(value)
+        await self.done()
+
+
+for _name in __all__:
+    globals()[_name].__module__ = "sessionwire"

@@ -23,15 +23,21 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Literal
 
-    from ._agent import Agent
-    from ._async_agent import AsyncAgent
+    from ._agent import Agent, TurnAgent
+    from ._agent_run import Kind
+    from ._async_agent import AsyncAgent, AsyncTurnAgent
     from ._async_client import AsyncAgi
     from ._async_raccoon import AsyncRaccoon
     from ._models import AgentTask
+    from ._turn_models import AgentTurn
 
-    # A function that plays the agent.
+    # A function that plays the agent, in tasks and in turns.
     AgentFunction = (
         Callable[[AgentTask, Agent], Any] | Callable[[AgentTask, AsyncAgent], Awaitable[Any]]
+    )
+    TurnAgentFunction = (
+        Callable[[AgentTurn, TurnAgent], str | None]
+        | Callable[[AgentTurn, AsyncTurnAgent], Awaitable[str | None]]
     )
     # What `requests` and its like take.
     Filter = dict[str, Any]
@@ -48,6 +54,7 @@ class Emulator:
             JSON or YAML. Default: it reads the page that the task names, and reports
             what it found.
         agent: A function that works on the tasks which no scenario plays; see `agent()`.
+        turn_agent: The same for the turns of Raccoon; see `turn_agent()`.
         port: Which port; 0 for any free one.
         api_keys: The keys it accepts. Default: any that is not empty.
         heartbeat_interval: Seconds between the heartbeats of an event stream.
@@ -91,6 +98,7 @@ class Emulator:
         *,
         scenario: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         agent: AgentFunction | None = None,
+        turn_agent: TurnAgentFunction | None = None,
         port: int = 0,
         api_keys: Iterable[str] | None = None,
         heartbeat_interval: float = 30.0,
@@ -117,7 +125,9 @@ class Emulator:
         abort_endpoint: bool = False,
     ) -> None:
         if agent is not None:
-            _check_agent(agent)
+            _check_agent("agent", agent)
+        if turn_agent is not None:
+            _check_agent("turn_agent", turn_agent)
         mapped, file = _scenario(scenario)
         self._native = _native.Emulator(
             {
@@ -149,8 +159,10 @@ class Emulator:
                 "abort_endpoint": abort_endpoint,
             },
             agent is not None,
+            turn_agent is not None,
         )
-        self._work(self._native.agent_jobs(), agent)
+        self._work(self._native.agent_jobs(), agent, "task")
+        self._work(self._native.turn_agent_jobs(), turn_agent, "turn")
         self._url = self._native.url
         self._api_key = self._native.api_key
         self._live_url = self._native.live_url
@@ -378,7 +390,8 @@ class Emulator:
                 as a mapping.
             **fields: The same by name. Where: `on` (`events`, `create`, `list`, `get`,
                 `delete`, `delete_all`, `message`, `status`, `messages`, `pause`,
-                `resume`, `cancel`, `navigate`, `screenshot`, `models` or `*`),
+                `resume`, `cancel`, `navigate`, `screenshot`, `models`; Raccoon's `start_turn`,
+                `rename`, `upload`, `socket`, `abort_turn`; or `*`),
                 `session_id`, `skip` (let so many through first), `times` (0: for ever;
                 default 1). What, for the answer: `delay`, `status` with `headers` and
                 `body`, `limit` (429 or 503) with `retry_after`, `redirect`, `deleted`,
@@ -459,14 +472,43 @@ class Emulator:
             >>> emulator.agent(ask_first)
         """
         if function is not None:
-            _check_agent(function)
-        self._work(self._native.agent(function is not None), function)
+            _check_agent("agent", function)
+        self._work(self._native.agent(function is not None), function, "task")
 
-    def _work(self, jobs: _native.AgentJobs | None, function: AgentFunction | None) -> None:
+    def turn_agent(self, function: TurnAgentFunction | None) -> None:
+        """Says who works on the turns (Raccoon) that start from now on and that no scenario plays.
+
+        The function gets an `AgentTurn`, and a `TurnAgent` to act with (`AsyncTurnAgent` for an
+        `async` function): `think`, `say`, `tool`, `plan`, `snapshot`, `done`, ... A text that it
+        returns is the answer, or the last piece of it; without `done`, `abort` or `fail` the turn
+        is completed. It runs, and learns of the end of its turn, as a function for `agent` does.
+
+        Args:
+            function: The function; None: the emulator's own agent.
+
+        Raises:
+            ConfigError: Not a function.
+
+        Example:
+            >>> def count_words(turn, agent):
+            ...     agent.think("Counting")
+            ...     return f"{len(turn.prompt.split())} words"
+            >>> emulator.turn_agent(count_words)
+        """
+        if function is not None:
+            _check_agent("turn_agent", function)
+        self._work(self._native.turn_agent(function is not None), function, "turn")
+
+    def _work(
+        self,
+        jobs: _native.AgentJobs | None,
+        function: AgentFunction | TurnAgentFunction | None,
+        kind: Kind,
+    ) -> None:
         if jobs is not None and function is not None:
             from ._agent_run import work
 
-            work(jobs, function)
+            work(jobs, function, kind)
 
     def close(self) -> None:
         """Ends every connection and stops. Can be called twice."""
@@ -498,12 +540,13 @@ class Emulator:
         return f"Emulator(url={self.url!r})"
 
 
-def _check_agent(function: object) -> None:
+def _check_agent(name: str, function: object) -> None:
     """Refuses what is no function."""
     if not callable(function):
+        what = name.replace("turn_agent", "turn").replace("agent", "task")
         raise ConfigError(
-            f"agent is not a function but {type(function).__name__}. Give a function, plain or "
-            "async, that takes the task and the agent."
+            f"{name} is not a function but {type(function).__name__}. Give a function, plain or "
+            f"async, that takes the {what} and the agent."
         )
 
 

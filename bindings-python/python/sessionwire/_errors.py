@@ -257,11 +257,12 @@ class TaskTimeout(SessionwireError, TimeoutError):
 
 
 class TaskOver(SessionwireError):
-    """Raised in a function that plays the emulator's agent: the task is no longer its own.
+    """Raised in a function that plays the emulator's agent: the task or turn is no longer its own.
 
     Attributes:
-        reason: `cancelled`, `deleted` (its session), `closed` (the emulator), or `ended`
-            (the function itself called `done` or `fail` before).
+        reason: `cancelled` (the task), `stopped` (the turn), `deleted` (its session), `closed`
+            (the emulator), or `ended` (the function itself called `done`, `fail` or `abort`
+            before).
     """
 
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "AgentFile",
+    "AgentTurn",
     "History",
     "HistoryMessage",
     "ResumePoint",
@@ -253,6 +255,93 @@ class TurnResult(Model):
         self.session_id: str = session_id
         self.message_id: str = message_id
         self.duration: float = duration
+
+
+class AgentTurn(Model):
+    """A turn, as a function that plays the emulator's agent gets it.
+
+    What the request left out is empty, or None.
+
+    Attributes:
+        prompt: What to do.
+        mode: `auto`, `plan`, `code`, `deepsearch` or `slides`.
+        session_id: The session it runs in.
+        message_id: The agent message that names the turn.
+        files: The references to uploads, as on the wire: `key`, `name`, `type`, `size`.
+        references: The objects to refer to, as they came.
+        history: The conversation so far, as it came.
+        base_prompt: The system instructions.
+        sdk_version: `fast` or `think`.
+        continuation: The continuation data.
+        extra: What else the request had.
+    """
+
+    __slots__ = (
+        "prompt",
+        "mode",
+        "session_id",
+        "message_id",
+        "files",
+        "references",
+        "history",
+        "base_prompt",
+        "sdk_version",
+        "continuation",
+        "extra",
+    )
+
+    def __init__(
+        self,
+        prompt: str,
+        mode: str,
+        session_id: str,
+        message_id: str,
+        files: list[dict[str, Any]],
+        references: list[Any],
+        history: list[Any],
+        base_prompt: str | None,
+        sdk_version: str | None,
+        continuation: str | None,
+        extra: dict[str, Any],
+    ) -> None:
+        self.prompt: str = prompt
+        self.mode: str = mode
+        self.session_id: str = session_id
+        self.message_id: str = message_id
+        self.files: list[dict[str, Any]] = files
+        self.references: list[Any] = references
+        self.history: list[Any] = history
+        self.base_prompt: str | None = base_prompt
+        self.sdk_version: str | None = sdk_version
+        self.continuation: str | None = continuation
+        self.extra: dict[str, Any] = extra
+
+
+class AgentFile(Model):
+    """An uploaded file, as a function that plays the emulator's agent reads it.
+
+    Attributes:
+        key: What it is stored under.
+        name: Its name.
+        content_type: Its media type.
+        size: How many bytes it has.
+        content: Its first 64 KiB: the emulator keeps no more.
+    """
+
+    __slots__ = ("key", "name", "content_type", "size", "content")
+
+    def __init__(self, key: str, name: str, content_type: str, size: int, content: bytes) -> None:
+        self.key: str = key
+        self.name: str = name
+        self.content_type: str = content_type
+        self.size: int = size
+        self.content: bytes = content
+
+    @classmethod
+    def _of(cls, fields: dict[str, Any]) -> AgentFile:
+        from binascii import a2b_base64
+
+        return cls(**{**fields, "content": a2b_base64(fields["content"])})
 
 
 for _name in __all__:

@@ -1,14 +1,17 @@
 //! The agent: plays the scenario's script for a task, hands it to the developer's own agent, or works on it itself.
 
 mod ask;
+mod function;
 mod own;
 mod queue;
 pub(crate) mod reading;
 mod script;
 pub(crate) mod task_text;
 
-pub use own::{Agent, AgentCall, AgentHandle, AgentPage, AgentResult, AgentTask, TaskOver};
-pub use queue::{AgentJob, AgentJobs};
+pub(crate) use function::seconds;
+pub use function::{AgentFunction, AgentResult, TaskOver};
+pub use own::{Agent, AgentCall, AgentHandle, AgentPage, AgentTask};
+pub use queue::{AgentJob, AgentJobs, JobHandle, Saying};
 
 use crate::agi::log::Draft;
 use crate::agi::session::{Gone, Turn};

@@ -1,30 +1,19 @@
 //! An agent of one's own: a function that works on the tasks in place of the built-in agent.
 
+use super::function::{AgentFunction, TaskOver, seconds};
 use super::navigate;
 use crate::agi::log::Draft;
 use crate::agi::session::{Gone, Turn};
 use crate::page::Page;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
-use std::any::Any;
-use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
-use tokio_util::task::AbortOnDropHandle;
 use url::Url;
-
-/// In seconds: a day, as in scenarios.
-const LONGEST_SLEEP: f64 = 86_400.0;
-
-/// How an agent's work on a task went. An error that it returns ends the task as a failure with the error's text.
-pub type AgentResult = Result<(), Box<dyn Error + Send + Sync>>;
-
-type Work = Pin<Box<dyn Future<Output = AgentResult> + Send>>;
 
 /// A function that works on the tasks which no scenario plays, for [`Options::agent`](crate::Options::agent) and
 /// [`Emulator::agent`](crate::Emulator::agent).
@@ -45,32 +34,7 @@ type Work = Pin<Box<dyn Future<Output = AgentResult> + Send>>;
 /// let options = Options { agent: Some(agent), ..Options::default() };
 /// # let _ = options;
 /// ```
-#[derive(Clone)]
-pub struct Agent(Arc<dyn Fn(AgentTask, AgentHandle) -> Work + Send + Sync>);
-
-impl Agent {
-    /// An agent that works by this function.
-    pub fn new<F, W>(work: F) -> Self
-    where
-        F: Fn(AgentTask, AgentHandle) -> W + Send + Sync + 'static,
-        W: Future<Output = AgentResult> + Send + 'static,
-    {
-        Self(Arc::new(move |task, agent| Box::pin(work(task, agent))))
-    }
-}
-
-impl fmt::Debug for Agent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Agent").finish_non_exhaustive()
-    }
-}
-
-/// The same function.
-impl PartialEq for Agent {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
+pub type Agent = AgentFunction<AgentTask, AgentHandle>;
 
 /// A task, as an agent gets it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -101,48 +65,6 @@ pub struct AgentPage {
     /// Why it could not be opened or read, as sentences; `None` if it could.
     pub problem: Option<String>,
 }
-
-/// The task is no longer the agent's: whatever it says is not heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TaskOver {
-    /// A request cancelled the task.
-    Cancelled,
-    /// The session was deleted.
-    Deleted,
-    /// The emulator was closed.
-    Closed,
-    /// The agent itself ended the task.
-    Ended,
-}
-
-impl TaskOver {
-    /// The reason in a word: `cancelled`, `deleted`, `closed` or `ended`.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Cancelled => "cancelled",
-            Self::Deleted => "deleted",
-            Self::Closed => "closed",
-            Self::Ended => "ended",
-        }
-    }
-}
-
-impl fmt::Display for TaskOver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cancelled => "The task was cancelled. Stop working on it",
-            Self::Deleted => "The session of the task was deleted. Stop working on it",
-            Self::Closed => "The emulator was closed. Stop working on the task",
-            Self::Ended => {
-                "The task has ended: done or fail was called before. Make that the last call"
-            }
-        })
-    }
-}
-
-impl Error for TaskOver {}
 
 /// What an agent does with its task. Clones act on the same task.
 ///
@@ -443,17 +365,6 @@ fn address<'de, D: Deserializer<'de>>(source: D) -> Result<String, D::Error> {
     }
 }
 
-fn seconds<'de, D: Deserializer<'de>>(source: D) -> Result<f64, D::Error> {
-    let seconds = f64::deserialize(source)?;
-    if (0.0..=LONGEST_SLEEP).contains(&seconds) {
-        Ok(seconds)
-    } else {
-        Err(serde::de::Error::custom(format!(
-            "sleep takes a number of seconds from 0 to 86400, not {seconds}"
-        )))
-    }
-}
-
 /// Lets the agent work on the task, and ends the task in its name if it does not.
 pub(super) async fn work(
     turn: &Turn,
@@ -474,27 +385,13 @@ pub(super) async fn work(
     };
     turn.ready().await?;
     let handle = AgentHandle::new(turn.clone());
-    let own = handle.clone();
-    // A task of its own, so that its panic is an error like others.
-    let work = tokio::spawn(async move { (agent.0)(task, own).await });
-    let failure = match AbortOnDropHandle::new(work).await {
-        Ok(Ok(())) if handle.over().is_some() => return Ok(()),
-        Ok(Ok(())) => return turn.done("Task completed".into()).await,
-        Ok(Err(error)) if error.is::<TaskOver>() && handle.over().is_some() => return Ok(()),
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => format!("The agent panicked: {}", panic_text(&*panic)),
-            Err(_) => return Err(Gone),
-        },
+    let failure = match agent.run(task, handle.clone()).await {
+        None => return Err(Gone),
+        Some(Ok(())) if handle.over().is_some() => return Ok(()),
+        Some(Ok(())) => return turn.done("Task completed".into()).await,
+        Some(Err(error)) if error.is::<TaskOver>() && handle.over().is_some() => return Ok(()),
+        Some(Err(error)) => error.to_string(),
     };
     tracing::error!(session_id = session.id, error = failure, "the agent failed");
     turn.fail(failure, 500).await
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no reason given")
 }

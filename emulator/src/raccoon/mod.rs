@@ -12,6 +12,7 @@ mod account;
 mod agent;
 mod frames;
 mod log;
+mod own;
 mod pieces;
 mod routes;
 mod script;
@@ -21,6 +22,7 @@ mod upload;
 mod validate;
 
 pub(crate) use account::Account;
+pub use own::{AgentFile, AgentTurn, TurnAgent, TurnCall, TurnHandle};
 
 use crate::agi::refuse;
 use crate::errors::ApiError;

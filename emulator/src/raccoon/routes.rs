@@ -143,7 +143,7 @@ pub(super) async fn delete(caller: Caller, Path(session_id): Path<String>) -> An
     let session = caller
         .account(|account| account.remove(&session_id))
         .ok_or_else(no_session)?;
-    session.abort_last(&caller.server, "Session deleted");
+    session.delete(&caller.server);
     success("Session deleted")
 }
 

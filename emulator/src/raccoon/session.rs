@@ -3,9 +3,10 @@
 use super::account::{Owner, Place, Places};
 use super::log::{Draft, Ending, Entry, EntryId, Log};
 use super::validate::StartTurn;
-use super::{agent, script};
+use super::{agent, own, script};
 use crate::clock::{Clock, SessionTime, Timestamp};
 use crate::emulator::Resume;
+use crate::scenario::TurnStep;
 use crate::state::{Server, lock};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -38,6 +39,7 @@ struct State {
     turns: Vec<Turn>,
     /// The sandbox's files.
     files: BTreeMap<String, Value>,
+    deleted: bool,
 }
 
 /// One request and what the agent makes of it.
@@ -157,6 +159,7 @@ impl Session {
                 updated_at: now,
                 turns: Vec::new(),
                 files: BTreeMap::new(),
+                deleted: false,
             }),
             changed: Notify::new(),
         }
@@ -253,14 +256,23 @@ impl Session {
         self.end(server, index, Draft::aborted(reason), None)
     }
 
-    /// Ends the turn in progress, if there is one.
-    pub(super) fn abort_last(&self, server: &Arc<Server>, reason: &str) {
-        let last = self.lock().turns.len();
+    /// Ends the turn in progress, if there is one: the session is not listed any more.
+    pub(super) fn delete(&self, server: &Arc<Server>) {
+        let reason = "Session deleted";
+        let last = {
+            let mut state = self.lock();
+            state.deleted = true;
+            state.turns.len()
+        };
         if let Some(index) = last.checked_sub(1)
             && self.abort(server, index, reason).is_ok()
         {
             tracing::debug!(session_id = self.session_id, reason, "a turn was aborted");
         }
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.lock().deleted
     }
 
     /// A message for the running turn.
@@ -396,28 +408,41 @@ pub(super) fn run(server: &Arc<Server>, session: &Arc<Session>, index: usize) {
         index,
     };
     server.spawn(async move {
-        let play = async {
-            work.say(vec![Draft::received(
-                &request.prompt,
-                &request.files,
-                &request.references,
-            )])?;
-            let script = lock(&work.server.playing).turn_script_for(&request.prompt, &request.mode);
-            match script {
-                Some(steps) => script::play(&work, &request, &steps).await,
-                None => agent::work(&work, &request).await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = stopped.cancelled() => {}
-            ended = play => {
-                if let Err(Gone) = ended {
-                    tracing::debug!("a turn was taken from its agent");
-                }
-            }
+        if let Err(Gone) = play(work, request, stopped).await {
+            tracing::debug!("a turn was taken from its agent");
         }
     });
+}
+
+/// Plays the scenario's script for the turn, hands it to the developer's own agent, or to the built-in one.
+async fn play(work: Work, request: StartTurn, stopped: CancellationToken) -> Result<(), Gone> {
+    work.say(vec![Draft::received(
+        &request.prompt,
+        &request.files,
+        &request.references,
+    )])?;
+    let script = lock(&work.server.playing).turn_script_for(&request.prompt, &request.mode);
+    let own = lock(&work.server.turn_agent).clone();
+    match (script, own) {
+        // It sees to the end of its turn itself.
+        (None, Some(agent)) => own::work(work, agent, request).await,
+        (script, _) => tokio::select! {
+            biased;
+            () = stopped.cancelled() => Err(Gone),
+            ended = by_program(&work, &request, script) => ended,
+        },
+    }
+}
+
+async fn by_program(
+    work: &Work,
+    request: &StartTurn,
+    script: Option<Vec<TurnStep>>,
+) -> Result<(), Gone> {
+    match script {
+        Some(steps) => script::play(work, request, &steps).await,
+        None => agent::work(work, request).await,
+    }
 }
 
 /// Runs the turns that places have become free for.
@@ -456,6 +481,32 @@ impl Work {
     /// Ends the turn; `content` is that of the agent's message, by default the texts.
     pub(super) fn end(&self, draft: Draft, content: Option<String>) -> Result<(), Gone> {
         self.session.end(&self.server, self.index, draft, content)
+    }
+
+    /// The agent message that names the turn.
+    pub(super) fn message_id(&self) -> String {
+        let state = self.session.lock();
+        let turn = state.turns.get(self.index);
+        turn.map(|turn| turn.agent_message_id.clone())
+            .unwrap_or_default()
+    }
+
+    /// Waits until the turn has ended, by whomever.
+    pub(super) async fn ended(&self) {
+        let stopped = {
+            let state = self.session.lock();
+            let turn = state.turns.get(self.index);
+            turn.map(|turn| turn.stopped.clone())
+        };
+        if let Some(stopped) = stopped {
+            stopped.cancelled().await;
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        let state = self.session.lock();
+        let turn = state.turns.get(self.index);
+        turn.is_none_or(|turn| matches!(turn.phase, Phase::Ended(_)))
     }
 
     /// The time in the session.

@@ -16,7 +16,28 @@ pub(super) struct StartTurn {
     /// References to uploads, as they came.
     pub(super) files: Vec<Value>,
     pub(super) references: Vec<Value>,
+    pub(super) history: Vec<Value>,
+    pub(super) base_prompt: Option<String>,
+    pub(super) sdk_version: Option<String>,
+    pub(super) continuation: Option<String>,
+    /// The fields that are not known.
+    pub(super) extra: Map<String, Value>,
 }
+
+/// The fields of `POST /sessions/new`.
+const TURN_FIELDS: [&str; 11] = [
+    "session_id",
+    "prompt",
+    "task",
+    "mode",
+    "files",
+    "references",
+    "history",
+    "base_prompt",
+    "sdk_version",
+    "ace_version",
+    "continuation",
+];
 
 fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     let (kind, text) = match serde_json::from_slice(body) {
@@ -114,12 +135,12 @@ pub(super) fn start_turn(body: &[u8]) -> Result<StartTurn, ApiError> {
         _ => {}
     }
     let mode = body.word("mode", &MODES);
-    for name in ["sdk_version", "ace_version"] {
-        body.word(name, &["fast", "think"]);
-    }
-    body.text("base_prompt");
-    body.text("continuation");
-    body.list("history");
+    let mut version = |name| body.word(name, &["fast", "think"]);
+    let sdk_version = version("sdk_version");
+    let sdk_version = version("ace_version").or(sdk_version);
+    let base_prompt = body.text("base_prompt");
+    let continuation = body.text("continuation");
+    let history = body.list("history");
     let references = body.list("references");
     let files = body.list("files");
     if files.iter().any(|file| !file["key"].is_string()) {
@@ -127,12 +148,19 @@ pub(super) fn start_turn(body: &[u8]) -> Result<StartTurn, ApiError> {
         body.wrong("files", "missing", text);
     }
     body.problems.into_result()?;
+    let mut extra = body.fields;
+    extra.retain(|name, _| !TURN_FIELDS.contains(&name.as_str()));
     Ok(StartTurn {
         session_id: session_id.unwrap_or_default(),
         prompt: text.unwrap_or_default(),
         mode: mode.unwrap_or_else(|| "auto".to_owned()),
         files,
         references,
+        history,
+        base_prompt,
+        sdk_version,
+        continuation,
+        extra,
     })
 }
 

@@ -71,7 +71,7 @@ fn yaml(text: &str) -> Outcome<Value> {
 }
 
 fn scenario(value: &Value) -> Outcome<Scenario> {
-    let place = Place(String::new());
+    let place = Place::default();
     let fields = place.object(value, "{\"tasks\": [...]}")?;
     place.only(fields, &["tasks", "turns", "$schema"], "a scenario")?;
     let tasks = place.list(fields, "tasks", task)?;
@@ -268,6 +268,7 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
 }
 
 /// Where in a scenario something is, such as `tasks[0].steps[2]`.
+#[derive(Default)]
 pub(super) struct Place(String);
 
 impl Place {

@@ -119,6 +119,14 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<TurnStep>> {
     Ok(steps)
 }
 
+impl Todo {
+    /// Reads a plan: a list of texts, or of objects.
+    pub(crate) fn list(plan: &Value) -> Outcome<Vec<Self>> {
+        let fields = Map::from_iter([("todos".to_owned(), plan.clone())]);
+        Place::default().list(&fields, "todos", todo)
+    }
+}
+
 /// An entry of a plan: its text, or an object.
 fn todo(value: &Value, place: &Place) -> Outcome<Todo> {
     let index = place.index() + 1;

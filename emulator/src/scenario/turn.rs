@@ -111,3 +111,14 @@ pub struct Todo {
     /// `pending`, `active` or `completed`.
     pub status: String,
 }
+
+/// Something pending, with its place in the list for an id.
+impl From<&str> for Todo {
+    fn from(content: &str) -> Self {
+        Self {
+            id: String::new(),
+            content: content.to_owned(),
+            status: "pending".to_owned(),
+        }
+    }
+}

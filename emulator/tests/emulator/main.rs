@@ -10,6 +10,7 @@ mod faults;
 mod lifecycle;
 mod live;
 mod own_agent;
+mod own_turn_agent;
 mod requests;
 mod safety;
 mod scenarios;

@@ -2,7 +2,9 @@
 
 use crate::support::*;
 use serde_json::{Value, json};
-use sessionwire_emulator::{Agent, AgentCall, AgentJobs, Clock, Emulator, Options, TaskOver};
+use sessionwire_emulator::{
+    Agent, AgentCall, AgentJobs, Clock, Emulator, JobHandle, Options, TaskOver,
+};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -197,10 +199,10 @@ async fn a_call_says_why_the_task_is_over() {
     ] {
         let (emulator, client, session, jobs) = by_hand().await;
         client.task(&session, "Go").await;
-        let job = within(jobs.next()).await.unwrap();
+        let AgentJobAndHandle { job, handle } = AgentJobAndHandle::next(&jobs).await;
         assert_eq!(job.handle.over(), None);
         let asking = tokio::spawn({
-            let handle = job.handle.clone();
+            let handle = handle.clone();
             async move {
                 handle
                     .execute(call(json!({"op": "ask", "question": "Shall I?"})))
@@ -215,15 +217,15 @@ async fn a_call_says_why_the_task_is_over() {
         }
         assert_eq!(within(asking).await.unwrap(), Err(over), "{way}");
         assert_eq!(within(job.handle.wait_until_over()).await, over);
-        assert_eq!(job.handle.think("?").await, Err(over));
-        assert_eq!(job.handle.messages(), Err(over));
+        assert_eq!(handle.think("?").await, Err(over));
+        assert_eq!(handle.messages(), Err(over));
         job.finish(Ok(()));
         if way == "cancel" {
             let last = types(&client, &session).await.pop().unwrap();
             assert_eq!(last.0, "LOG", "nothing came after the cancel");
             client.task(&session, "Again").await;
             let job = within(jobs.next()).await.unwrap();
-            assert_eq!(job.task.text, "Again");
+            assert_eq!(job.task["text"], "Again");
         }
     }
 }
@@ -251,18 +253,18 @@ async fn a_job_that_nobody_finishes_fails_its_task() {
     client.task(&session, "Again").await;
     client.until_execution(&session, "error").await;
     let last = types(&client, &session).await.pop().unwrap();
-    assert_eq!(last.1, "The agent went away before its task ended");
+    assert_eq!(last.1, "The agent went away before its work ended");
 }
 
 #[tokio::test]
 async fn calls_wait_while_the_session_is_paused_and_keep_their_order() {
     let (_emulator, client, session, jobs) = by_hand().await;
     client.task(&session, "Go").await;
-    let job = within(jobs.next()).await.unwrap();
+    let AgentJobAndHandle { job: _job, handle } = AgentJobAndHandle::next(&jobs).await;
     client.command(&format!("/sessions/{session}/pause")).await;
     let calls: Vec<_> = (0..20)
         .map(|n| {
-            let handle = job.handle.clone();
+            let handle = handle.clone();
             tokio::spawn(async move { handle.think(n.to_string()).await })
         })
         .collect();
@@ -329,7 +331,9 @@ struct AgentJobAndHandle {
 impl AgentJobAndHandle {
     async fn next(jobs: &AgentJobs) -> Self {
         let job = within(jobs.next()).await.unwrap();
-        let handle = job.handle.clone();
+        let JobHandle::Task(handle) = job.handle.clone() else {
+            panic!("a turn among tasks");
+        };
         Self { job, handle }
     }
 }

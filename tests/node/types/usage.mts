@@ -2,8 +2,10 @@
 
 import {
   type Agent,
+  type AgentFile,
   type AgentPage,
   type AgentTask,
+  type AgentTurn,
   Agi,
   type AgiEvent,
   APIConnectionError,
@@ -30,6 +32,7 @@ import {
   TaskTimeout,
   type TodoItem,
   type Turn,
+  type TurnAgent,
   type TurnEvent,
   type TurnResult,
   type UploadedFile,
@@ -232,6 +235,29 @@ export function receives(request: Request, body: ArrayBuffer, raw: Buffer): void
   webhooks.parse({ event: "task.started" });
   same<boolean, ReturnType<webhooks.Deduplicator["isRepeat"]>>(true);
   webhooks.verify(request.url, "secret");
+}
+
+export async function anAgentOfOnesOwnForTurns(): Promise<void> {
+  const own = async (turn: AgentTurn, agent: TurnAgent): Promise<string | undefined> => {
+    const file: AgentFile | null = await agent.readFile(turn.files[0]?.key ?? "");
+    const size: number = file?.content.length ?? 0;
+    await agent.plan(["Read", { content: turn.prompt, status: "active" }]);
+    const block: string = await agent.startTool("shell");
+    await agent.endTool(block, { size }, { status: "error" });
+    await agent.think("Hm", { block: "deep", finalize: false });
+    if (turn.mode === "code") return await agent.waitForMessage();
+    await agent.fail("no", { code: "gone" });
+    // @ts-expect-error: a text.
+    await agent.say(size);
+    // @ts-expect-error: no such status.
+    await agent.plan([{ content: "x", status: "late" }]);
+    return undefined;
+  };
+  await using emulator = await Emulator.start({ turnAgent: own });
+  emulator.turnAgent((turn, agent) => agent.done({ content: turn.prompt }));
+  emulator.turnAgent(null);
+  // @ts-expect-error: the text of the answer, or nothing.
+  emulator.turnAgent(() => 1);
 }
 
 export async function anAgentOfOnesOwn(): Promise<void> {

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import assert_type
 
 from sessionwire import (
+    AgentFile,
     AgentTask,
+    AgentTurn,
     AsyncAgent,
     AsyncAgi,
     AsyncEventStream,
     AsyncSession,
     AsyncTask,
+    AsyncTurnAgent,
     DeleteResult,
     DoneEvent,
     Emulator,
@@ -78,5 +81,14 @@ async def an_agent_of_ones_own() -> None:
         assert_type(agent.over, str | None)
         await agent.done({"text": await agent.wait_for_message()})
 
+    async def turns(turn: AgentTurn, agent: AsyncTurnAgent) -> str | None:
+        assert_type(await agent.read_file(turn.files[0]["key"]), AgentFile | None)
+        assert_type(await agent.start_tool("shell"), str)
+        await agent.plan(["Read", {"content": turn.prompt, "status": "active"}])
+        return await agent.wait_for_message()
+
+    async with Emulator(turn_agent=turns) as emulator:
+        emulator.turn_agent(turns)
+        emulator.turn_agent(None)
     async with Emulator(agent=own) as emulator:
         emulator.agent(own)
