@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::error::{ErrorKind, Result};
+
 /// The answer of a delete (AGI spec, section 4.4; Raccoon spec, section 4.5).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeleteResult {
@@ -17,12 +19,15 @@ pub struct DeleteResult {
 }
 
 impl DeleteResult {
-    /// What shall be gone is gone already.
-    pub(crate) fn gone(message: &str) -> Self {
-        Self {
-            success: true,
-            deleted: false,
-            message: message.to_owned(),
+    /// The outcome of a delete: what shall be gone and is not there is gone.
+    pub(crate) fn or_gone(outcome: Result<Self>) -> Result<Self> {
+        match outcome {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self {
+                success: true,
+                deleted: false,
+                message: error.message().to_owned(),
+            }),
+            outcome => outcome,
         }
     }
 }
@@ -47,6 +52,11 @@ impl SuccessResult {
             message: message.into(),
         }
     }
+}
+
+/// What is given to language bindings.
+pub(crate) fn to_json(output: &impl Serialize) -> String {
+    serde_json::to_string(output).unwrap_or_else(|_| "null".to_owned())
 }
 
 pub(crate) fn yes() -> bool {

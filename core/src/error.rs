@@ -318,10 +318,11 @@ impl Error {
         self
     }
 
-    /// The same as a failed connection, unless the deadline passed, which is
-    /// one already.
-    pub(crate) fn into_connection(mut self) -> Self {
-        if self.0.kind != ErrorKind::Timeout {
+    /// Of a request that must not act twice: where it may have acted, what
+    /// counts is that nobody knows, whatever the service answered. A passed
+    /// deadline says so already.
+    pub(crate) fn or_unknown(mut self) -> Self {
+        if self.maybe_delivered() && self.0.kind != ErrorKind::Timeout {
             self.0.kind = ErrorKind::Connection;
         }
         self

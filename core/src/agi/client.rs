@@ -331,14 +331,8 @@ impl Client {
         if let Some(default) = snapshot.save_as_default {
             request = request.query("save_as_default", bool_text(default));
         }
-        let result = match self.transport.send(&request).await {
-            Ok(answer) => answer.json()?,
-            // Some revisions say it so: what shall be gone is gone.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                DeleteResult::gone(error.message())
-            }
-            Err(error) => return Err(error),
-        };
+        let answer = self.transport.send(&request).await;
+        let result = DeleteResult::or_gone(answer.and_then(|answer| answer.json()))?;
         if result.success {
             self.known().remove(session_id);
         }
@@ -416,8 +410,7 @@ impl Client {
                 Some(before) if self.was_delivered(session_id, &before, message).await => Ok(
                     SuccessResult::new("Message found in the history after its answer was lost"),
                 ),
-                // Whatever the service answered: what counts is that nobody knows.
-                _ => Err(error.into_connection()),
+                _ => Err(error.or_unknown()),
             },
             Err(error) => Err(error),
         };
@@ -753,11 +746,7 @@ impl Client {
     /// A request below `/sessions/{session_id}`.
     fn of_session(&self, method: Method, session_id: &str, rest: &[&str]) -> Result<Request> {
         validate::session_id(session_id)?;
-        let segments: Vec<&str> = ["sessions", session_id]
-            .into_iter()
-            .chain(rest.iter().copied())
-            .collect();
-        Ok(self.request(method, &segments))
+        Ok(Request::of_session(self.config(), method, session_id, rest))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::recording::Recording;
 use super::screenshot::Screenshot;
 use super::validate;
-use crate::answers::{null_as_default, null_as_yes, yes};
+use crate::answers::{null_as_default, null_as_yes, to_json, yes};
 use crate::error::{Error, Result};
 
 pub use crate::answers::{DeleteResult, SuccessResult};
@@ -142,7 +142,7 @@ pub struct TaskResult {
 impl TaskResult {
     /// The result as JSON, for language bindings.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned())
+        to_json(self)
     }
 }
 
@@ -581,7 +581,7 @@ pub enum Output {
 impl Output {
     /// The output as JSON, for language bindings.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned())
+        to_json(self)
     }
 
     /// The image of a screenshot.

@@ -1,11 +1,10 @@
 //! One task: from the message that starts it to its `done` or `error`.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
-use tokio::sync::Notify;
 
 use super::client::{Client, first_outcome};
 use super::live::Scope;
@@ -16,10 +15,7 @@ use super::models::{
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventType};
-use crate::stream::{EventQueue, EventStream, Record, queue, within};
-
-/// How often a task is looked at whose events nobody reads.
-const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+use crate::stream::{EventQueue, EventStream, Record, Watched, queue, within};
 
 /// A handle on one task. Clones share it.
 ///
@@ -199,10 +195,7 @@ impl Task {
 
     async fn wait_for_result(&self) -> Result<TaskResult> {
         loop {
-            let changed = self.progress.changed.notified();
-            tokio::pin!(changed);
-            // From here on no change is missed.
-            changed.as_mut().enable();
+            let change = self.progress.state.change();
             let (end, question) = {
                 let state = self.progress.lock();
                 (state.record.end(), state.question.clone())
@@ -217,10 +210,7 @@ impl Task {
                 }
                 (None, None) => {}
             }
-            let look = tokio::time::timeout(LOOK_INTERVAL, changed).await.is_err();
-            // With a full or closed queue the stream does not go on by itself.
-            if look
-                && (self.queue.is_full() || self.queue.is_closed())
+            if change.or_time_to_look(&self.queue).await
                 && let Some(end) = self.look_at_messages().await?
             {
                 return self.conclude(end).await;
@@ -378,8 +368,7 @@ impl TaskEnd {
 pub(super) struct Progress {
     session_id: String,
     baseline: i64,
-    state: Mutex<State>,
-    changed: Notify,
+    state: Watched<State>,
 }
 
 #[derive(Debug)]
@@ -395,12 +384,11 @@ impl Progress {
         Self {
             session_id,
             baseline,
-            state: Mutex::new(State {
+            state: Watched::new(State {
                 question: None,
                 asked: None,
                 record: Record::new(started),
             }),
-            changed: Notify::new(),
         }
     }
 
@@ -433,7 +421,7 @@ impl Progress {
 
     /// Tells those who wait that something was noted.
     pub(super) fn publish(&self) {
-        self.changed.notify_waiters();
+        self.state.publish();
     }
 
     /// The stream ended: well, without a result (`true`), or with an error.
@@ -462,7 +450,7 @@ impl Progress {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -17,7 +17,7 @@ use super::turn::Turn;
 use super::{media, validate};
 use crate::closing::{Closed, Closing};
 use crate::config::OptionChanges;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::transport::{Answer, Request, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
 
@@ -216,20 +216,15 @@ impl Client {
 
     pub(super) async fn delete(&self, session_id: &str) -> Result<DeleteResult> {
         let request = self.of_session(Method::DELETE, session_id, &[])?;
-        match self.rest.send(&request).await {
-            Ok(answer) => {
-                let SuccessResult { success, message } = success(&answer);
-                Ok(DeleteResult {
-                    success,
-                    deleted: success,
-                    message,
-                })
+        let answer = self.rest.send(&request).await;
+        DeleteResult::or_gone(answer.map(|answer| {
+            let SuccessResult { success, message } = success(&answer);
+            DeleteResult {
+                success,
+                deleted: success,
+                message,
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Ok(DeleteResult::gone(error.message()))
-            }
-            Err(error) => Err(error),
-        }
+        }))
     }
 
     pub(super) async fn send_file(
@@ -295,14 +290,7 @@ impl Client {
         let request = self
             .request(Method::POST, &["sessions", "new"])
             .json(&body)?;
-        let answer = self.rest.send(&request).await.map_err(|error| {
-            // Whatever the service answered: what counts is that nobody knows.
-            if error.maybe_delivered() {
-                error.into_connection()
-            } else {
-                error
-            }
-        })?;
+        let answer = self.rest.send(&request).await.map_err(Error::or_unknown)?;
         answer.json::<Started>().map_err(|error| {
             error.with_maybe_delivered(
                 "The turn may run all the same: look at the session's history before you start it again.",
@@ -366,11 +354,12 @@ impl Client {
     /// A request below `/sessions/{session_id}`.
     fn of_session(&self, method: Method, session_id: &str, rest: &[&str]) -> Result<Request> {
         validate::session_id(session_id)?;
-        let segments: Vec<&str> = ["sessions", session_id]
-            .into_iter()
-            .chain(rest.iter().copied())
-            .collect();
-        Ok(self.request(method, &segments))
+        Ok(Request::of_session(
+            self.rest.config(),
+            method,
+            session_id,
+            rest,
+        ))
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::validate;
-use crate::answers::null_as_default;
+use crate::answers::{null_as_default, to_json};
 use crate::error::Result;
 use crate::ws::KeepAlive;
 
@@ -470,7 +470,7 @@ pub struct TurnState {
 impl TurnState {
     /// The state as JSON, for language bindings.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned())
+        to_json(self)
     }
 }
 
@@ -587,7 +587,7 @@ pub enum Output {
 impl Output {
     /// The output as JSON, for language bindings.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|_| "null".to_owned())
+        to_json(self)
     }
 }
 

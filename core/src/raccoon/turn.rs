@@ -1,9 +1,9 @@
 //! One turn: from the request that starts it to its `task.*` end.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::assembly::Assembly;
 use super::client::{Client, Started};
@@ -16,10 +16,8 @@ use super::models::{
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventType};
-use crate::stream::{Batch, EventQueue, EventStream, Record, queue, within};
+use crate::stream::{Batch, EventQueue, EventStream, Record, Watched, queue, within};
 
-/// How often a turn is looked at whose events nobody reads.
-const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// How many commands wait for the socket.
 const COMMANDS_AHEAD: usize = 16;
 
@@ -273,17 +271,11 @@ impl Turn {
 
     async fn wait_for_end(&self) -> Result<TurnEnd> {
         loop {
-            let changed = self.progress.changed.notified();
-            tokio::pin!(changed);
-            // From here on no change is missed.
-            changed.as_mut().enable();
+            let change = self.progress.state.change();
             if let Some(end) = self.progress.end() {
                 return Ok(end);
             }
-            let look = tokio::time::timeout(LOOK_INTERVAL, changed).await.is_err();
-            // With a full or closed queue the stream does not go on by itself.
-            if look
-                && (self.queue.is_full() || self.queue.is_closed())
+            if change.or_time_to_look(&self.queue).await
                 && let Some(message) = self.message().await?
                 && let Some(end) = TurnEnd::of_message(&message)
             {
@@ -436,8 +428,7 @@ pub(super) struct Progress {
     pub(super) started: Started,
     /// Everything up to this event is left out.
     pub(super) baseline: i64,
-    state: Mutex<State>,
-    changed: Notify,
+    state: Watched<State>,
 }
 
 #[derive(Debug)]
@@ -462,7 +453,7 @@ impl Progress {
             session_id,
             started,
             baseline: BEFORE_ALL,
-            state: Mutex::new(State {
+            state: Watched::new(State {
                 record: Record::new(begun),
                 assembly: Assembly::new(),
                 resume_from: None,
@@ -470,7 +461,6 @@ impl Progress {
                 last_event: None,
                 entry_is_of_event: true,
             }),
-            changed: Notify::new(),
         }
     }
 
@@ -484,7 +474,7 @@ impl Progress {
             } => (last_stream_entry_id.clone(), *last_event_id),
         };
         let mut baseline = event_id.unwrap_or(BEFORE_ALL);
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.get_mut();
         for event in message.into_iter().flat_map(events_of) {
             let place = event.frame().and_then(|frame| frame.stream_entry_id);
             let known = match (event.id(), event_id, &place, &entry) {
@@ -546,7 +536,7 @@ impl Progress {
 
     /// Tells those who wait that something was noted.
     pub(super) fn publish(&self) {
-        self.changed.notify_waiters();
+        self.state.publish();
     }
 
     /// Notes how the turn ended. Only the first end counts.
@@ -611,7 +601,7 @@ impl Progress {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -3,10 +3,12 @@
 mod queue;
 mod record;
 pub mod resume;
+mod watched;
 
 pub use queue::{Batch, EventQueue, EventStream};
 pub(crate) use queue::{Producer, queue};
 pub(crate) use record::Record;
+pub(crate) use watched::Watched;
 
 /// The output, or `None` when the time is over first.
 pub(crate) async fn within<T>(

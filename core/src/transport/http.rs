@@ -83,6 +83,17 @@ impl Request {
         }
     }
 
+    /// A request below `/sessions/{session_id}`. The id is one that was checked.
+    pub(crate) fn of_session(
+        config: &ClientConfig,
+        method: Method,
+        session_id: &str,
+        rest: &[&str],
+    ) -> Self {
+        let segments = [&["sessions", session_id], rest].concat();
+        Self::new(config, method, &segments)
+    }
+
     pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
         self.url.query_pairs_mut().append_pair(name, value);
         self
