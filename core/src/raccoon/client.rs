@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::Method;
 use rustls::crypto::CryptoProvider;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::config::{RaccoonConfig, RaccoonOptions};
@@ -14,10 +13,11 @@ use super::models::{
 };
 use super::sessions::{Media, Session, Sessions};
 use super::turn::Turn;
+use super::wire_names::WireNames;
 use super::{media, validate};
 use crate::closing::{Closed, Closing};
 use crate::config::OptionChanges;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Answer, Request, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
 
@@ -198,7 +198,8 @@ impl Client {
                 request = request.query(name, value);
             }
         }
-        self.rest.send(&request).await?.json().map(page_of)
+        let answer = self.rest.send(&request).await?.json()?;
+        page_of(answer, wire)
     }
 
     pub(super) async fn get(&self, session_id: &str) -> Result<History> {
@@ -263,8 +264,7 @@ impl Client {
         }
         body.insert("mode".to_owned(), start.mode.as_str().into());
         if !files.is_empty() {
-            let files = files.iter().map(media::reference).collect();
-            body.insert("files".to_owned(), Value::Array(files));
+            body.insert("files".to_owned(), media::references(files, wire));
         }
         for (name, value) in [
             (
@@ -291,7 +291,10 @@ impl Client {
             .request(Method::POST, &["sessions", "new"])
             .json(&body)?;
         let answer = self.rest.send(&request).await.map_err(Error::or_unknown)?;
-        answer.json::<Started>().map_err(|error| {
+        let started = answer
+            .json()
+            .and_then(|answer| Started::read(&answer, wire));
+        started.map_err(|error| {
             error.with_maybe_delivered(
                 "The turn may run all the same: look at the session's history before you start it again.",
             )
@@ -372,18 +375,34 @@ impl std::fmt::Debug for Client {
 }
 
 /// The answer to the start of a turn (spec, section 4.1).
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Started {
-    #[serde(alias = "assistant_message_id")]
     pub(super) agent_message_id: String,
-    #[serde(default)]
     pub(super) user_message_id: Option<String>,
-    #[serde(default)]
     pub(super) workflow_id: Option<String>,
-    #[serde(default)]
     pub(super) status: Option<String>,
-    #[serde(default)]
     pub(super) queue_position: Option<u64>,
+}
+
+impl Started {
+    fn read(answer: &Map<String, Value>, wire: &WireNames) -> Result<Self> {
+        let text = |name: &String| answer.get(name)?.as_str().map(str::to_owned);
+        let Some(agent_message_id) = wire.agent_message_id.iter().find_map(text) else {
+            let names = wire.agent_message_id.join("` or `");
+            return Err(Error::new(
+                ErrorKind::Connection,
+                format!("The service's answer names no agent message: it has no `{names}`"),
+            )
+            .with_reason("bad_answer"));
+        };
+        Ok(Self {
+            agent_message_id,
+            user_message_id: text(&wire.user_message_id),
+            workflow_id: text(&wire.workflow_id),
+            status: text(&wire.turn_status),
+            queue_position: answer.get(&wire.queue_position).and_then(Value::as_u64),
+        })
+    }
 }
 
 /// A new UUID of version 4.
@@ -418,33 +437,42 @@ fn success(answer: &Answer) -> SuccessResult {
     answer.json().unwrap_or_else(|_| SuccessResult::new(""))
 }
 
-/// A list in one of the forms it may have (spec, section 4.2).
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ListAnswer {
-    Bare(Vec<SessionInfo>),
-    Wrapped {
-        #[serde(alias = "chats", alias = "data")]
-        sessions: Vec<SessionInfo>,
-        #[serde(default)]
-        meta: Option<PageInfo>,
-    },
-}
-
-fn page_of(answer: ListAnswer) -> SessionPage {
-    let (sessions, page) = match answer {
-        ListAnswer::Bare(sessions) => (sessions, None),
-        ListAnswer::Wrapped { sessions, meta } => (sessions, meta),
+/// Reads a list in one of the forms that it may have: bare, or in a field
+/// (spec, section 4.2).
+fn page_of(answer: Value, wire: &WireNames) -> Result<SessionPage> {
+    let (sessions, meta) = match answer {
+        Value::Object(mut fields) => {
+            let meta = fields.remove(&wire.meta).unwrap_or_default();
+            let sessions = wire.sessions.iter().find_map(|name| fields.remove(name));
+            (sessions.unwrap_or_default(), meta)
+        }
+        bare => (bare, Value::Null),
     };
+    let sessions: Vec<SessionInfo> = serde_json::from_value(sessions).map_err(|error| {
+        Error::new(
+            ErrorKind::Connection,
+            format!(
+                "The service's list cannot be read: {error}. It should be in the field `{}`",
+                wire.sessions.join("` or `")
+            ),
+        )
+        .with_reason("bad_answer")
+    })?;
+    let number = |name: &String| meta.get(name).and_then(Value::as_u64);
+    let page = meta.is_object().then(|| PageInfo {
+        total_count: number(&wire.total_count),
+        total_pages: number(&wire.total_pages),
+        current_page: number(&wire.current_page),
+    });
     let more = page.as_ref().is_some_and(|page| {
         // Without these two numbers nothing says that there is more.
         matches!((page.current_page, page.total_pages), (Some(current), Some(total)) if current < total)
     });
-    SessionPage {
+    Ok(SessionPage {
         last: sessions.is_empty() || !more,
         sessions,
         page,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -483,8 +511,26 @@ mod tests {
                 true,
             ),
         ] {
-            let page = page_of(serde_json::from_value(answer.clone()).expect("a list"));
+            let page = page_of(answer.clone(), &WireNames::default()).expect("a list");
             assert_eq!((page.sessions.len(), page.last), (count, last), "{answer}");
+        }
+        let own = WireNames {
+            sessions: vec!["items".to_owned()],
+            meta: "paging".to_owned(),
+            current_page: "at".to_owned(),
+            total_pages: "of".to_owned(),
+            ..WireNames::default()
+        };
+        let answer = json!({"items": [session], "paging": {"at": 1, "of": 2}});
+        let page = page_of(answer, &own).expect("a list");
+        assert_eq!((page.sessions.len(), page.last), (1, false));
+        for (answer, wire) in [
+            (json!({"rows": [session]}), &WireNames::default()),
+            (json!({"sessions": [session]}), &own),
+            (json!("sessions"), &own),
+        ] {
+            let error = page_of(answer, wire).expect_err("no list");
+            assert!(error.to_string().contains(&wire.sessions[0]), "{error}");
         }
     }
 }

@@ -76,7 +76,7 @@ impl RaccoonConfig {
                 env,
             )?,
         };
-        check_names(&options.wire)?;
+        options.wire.check()?;
         Ok(Self {
             rest,
             sockets,
@@ -120,36 +120,4 @@ fn web_address(url: &str) -> Result<String> {
              or leave it out",
         )),
     }
-}
-
-fn check_names(wire: &WireNames) -> Result<()> {
-    let refuse = |what: &str| {
-        Err(Error::config(format!(
-            "`wire` has {what}. Give the name that the service uses, or leave it out for the default"
-        )))
-    };
-    if wire.prompt.is_empty() {
-        return refuse("no name for `prompt`");
-    }
-    let names = [
-        &wire.sdk_version,
-        &wire.base_prompt,
-        &wire.references,
-        &wire.history,
-        &wire.continuation,
-        &wire.page,
-        &wire.limit,
-        &wire.search,
-        &wire.sort_by,
-        &wire.sort_order,
-        &wire.title,
-        &wire.frame_type,
-        &wire.message_frame,
-        &wire.message_text,
-        &wire.stop_frame,
-    ];
-    if wire.prompt.iter().chain(names).any(String::is_empty) {
-        return refuse("an empty name");
-    }
-    Ok(())
 }

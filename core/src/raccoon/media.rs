@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::client::random_bytes;
 use super::models::{Upload, UploadedFile};
 use super::validate;
+use super::wire_names::WireNames;
 use crate::error::Result;
 use crate::transport::{FilePart, Multipart, UploadProgress, UploadSource};
 
@@ -52,9 +53,17 @@ pub(super) fn form(
     Ok((body, Sent { name, content_type }))
 }
 
-/// How a turn refers to a file (spec, section 4.1).
-pub(super) fn reference(file: &UploadedFile) -> Value {
-    json!({"key": file.key, "name": file.name, "type": file.content_type, "size": file.size})
+/// How a turn refers to files (spec, section 4.1).
+pub(super) fn references(files: &[UploadedFile], wire: &WireNames) -> Value {
+    let reference = |file: &UploadedFile| {
+        json!({
+            &wire.file_key: file.key,
+            &wire.file_name: file.name,
+            &wire.file_type: file.content_type,
+            &wire.file_size: file.size,
+        })
+    };
+    files.iter().map(reference).collect()
 }
 
 /// The media type that a name's ending stands for.

@@ -13,7 +13,8 @@ use super::models::{
     After, Attach, Message, Output, ResumePoint, StartTurn, StopResult, SuccessResult,
     TurnEventOptions, TurnMessage, TurnOperation, TurnResult, TurnState, TurnStatus,
 };
-use super::validate;
+use super::wire_names::WireNames;
+use super::{media, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventType};
 use crate::stream::{Batch, EventQueue, EventStream, Record, Watched, queue, within};
@@ -357,8 +358,8 @@ enum Frame {
 }
 
 impl Frame {
-    fn encode(self, wire: &super::wire_names::WireNames) -> String {
-        use serde_json::{Map, Value, json};
+    fn encode(self, wire: &WireNames) -> String {
+        use serde_json::{Map, Value};
         let mut frame = Map::new();
         let name = match &self {
             Self::Message(_) => &wire.message_frame,
@@ -366,10 +367,10 @@ impl Frame {
         };
         frame.insert(wire.frame_type.clone(), name.as_str().into());
         if let Self::Message(message) = self {
-            let files = message.files.iter().map(super::media::reference).collect();
             frame.insert(wire.message_text.clone(), message.text.into());
-            frame.insert("files".to_owned(), Value::Array(files));
-            frame.insert("references".to_owned(), json!(message.references));
+            let files = media::references(&message.files, wire);
+            frame.insert(wire.message_files.clone(), files);
+            frame.insert(wire.message_references.clone(), message.references.into());
         }
         Value::Object(frame).to_string()
     }

@@ -1,6 +1,9 @@
 //! The names on the wire that the service's documentation leaves open.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
 
 /// Names that are assumed, or known from an older revision only (Raccoon spec,
 /// tags `[L]`, `[B]` and `[A]`). The service is a beta: where it turns out to
@@ -21,6 +24,25 @@ pub struct WireNames {
     pub history: String,
     /// Field of the continuation data. Default: `continuation`.
     pub continuation: String,
+    /// Fields of a file that a turn refers to: its key. Default: `key`.
+    pub file_key: String,
+    /// Its name. Default: `name`.
+    pub file_name: String,
+    /// Its media type. Default: `type`.
+    pub file_type: String,
+    /// Its size in bytes. Default: `size`.
+    pub file_size: String,
+    /// Fields of the answer to a new turn: those that may name its agent
+    /// message. Default: `agent_message_id` and `assistant_message_id`.
+    pub agent_message_id: Vec<String>,
+    /// The message of the prompt. Default: `user_message_id`.
+    pub user_message_id: String,
+    /// The service's workflow. Default: `workflow_id`.
+    pub workflow_id: String,
+    /// Whether the turn is queued. Default: `status`.
+    pub turn_status: String,
+    /// How many turns go before it. Default: `queue_position`.
+    pub queue_position: String,
     /// Query parameter of the page's number. Default: `page`.
     pub page: String,
     /// Query parameter of the page's size. Default: `limit`.
@@ -31,6 +53,17 @@ pub struct WireNames {
     pub sort_by: String,
     /// Query parameter of the direction. Default: `sort_order`.
     pub sort_order: String,
+    /// Fields of the list's answer: those that may hold the sessions. Default:
+    /// `sessions`, `chats` and `data`.
+    pub sessions: Vec<String>,
+    /// What says where the page stands. Default: `meta`.
+    pub meta: String,
+    /// In it: how many sessions there are. Default: `total_count`.
+    pub total_count: String,
+    /// How many pages. Default: `total_pages`.
+    pub total_pages: String,
+    /// Which page this is. Default: `current_page`.
+    pub current_page: String,
     /// Field of the new title. Default: `title`.
     pub title: String,
     /// The field that says what a frame to the service is. Default: `type`.
@@ -39,6 +72,11 @@ pub struct WireNames {
     pub message_frame: String,
     /// The field of a message's text. Default: `text`.
     pub message_text: String,
+    /// The field of a message's files. Default: `files`.
+    pub message_files: String,
+    /// The field of the objects that a message refers to. Default:
+    /// `references`.
+    pub message_references: String,
     /// What a stop's frame is. Default: `stop`.
     pub stop_frame: String,
 }
@@ -53,16 +91,58 @@ impl Default for WireNames {
             references: name("references"),
             history: name("history"),
             continuation: name("continuation"),
+            file_key: name("key"),
+            file_name: name("name"),
+            file_type: name("type"),
+            file_size: name("size"),
+            agent_message_id: vec![name("agent_message_id"), name("assistant_message_id")],
+            user_message_id: name("user_message_id"),
+            workflow_id: name("workflow_id"),
+            turn_status: name("status"),
+            queue_position: name("queue_position"),
             page: name("page"),
             limit: name("limit"),
             search: name("search"),
             sort_by: name("sort_by"),
             sort_order: name("sort_order"),
+            sessions: vec![name("sessions"), name("chats"), name("data")],
+            meta: name("meta"),
+            total_count: name("total_count"),
+            total_pages: name("total_pages"),
+            current_page: name("current_page"),
             title: name("title"),
             frame_type: name("type"),
             message_frame: name("message"),
             message_text: name("text"),
+            message_files: name("files"),
+            message_references: name("references"),
             stop_frame: name("stop"),
         }
+    }
+}
+
+impl WireNames {
+    /// Refuses a name that is missing or empty.
+    pub(super) fn check(&self) -> Result<()> {
+        let refuse = |what: String| {
+            Err(Error::config(format!(
+                "`wire` has {what}. Give the name that the service uses, or leave it out for the default"
+            )))
+        };
+        let names = serde_json::to_value(self).unwrap_or_default();
+        for (what, names) in names.as_object().into_iter().flatten() {
+            let is_empty = |name: &Value| name.as_str().is_none_or(str::is_empty);
+            match names.as_array() {
+                Some(names) if names.is_empty() => {
+                    return refuse(format!("no name for `{what}`"));
+                }
+                Some(names) if names.iter().any(is_empty) => {
+                    return refuse(format!("an empty name for `{what}`"));
+                }
+                None if is_empty(names) => return refuse(format!("an empty name for `{what}`")),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use sessionwire::raccoon::{
     UploadProgress, UploadSource,
 };
 use sessionwire::{Batch, ErrorKind, EventStream};
-use sessionwire_tests::turns::{client, fail, kinds, script};
+use sessionwire_tests::turns::{client, client_with, fail, kinds, script};
 use sessionwire_tests::{all, emulator, emulator_with, ids, until};
 
 #[tokio::test]
@@ -641,4 +641,133 @@ async fn an_upload_that_is_given_up_ends() {
     }
     writer.finish();
     assert_eq!(sending.await.unwrap().unwrap().size, 1_000_000);
+}
+
+#[tokio::test]
+async fn names_that_the_documentation_leaves_open_can_be_set() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"wait_for_message": true}, {"text": "{message}"}, {"wait_for_stop": true}]}]),
+    );
+    let wire = json!({
+        "prompt": ["task"], "sdk_version": "ace_version", "base_prompt": "system",
+        "agent_message_id": ["answer_id"], "user_message_id": "asked_id", "workflow_id": "flow",
+        "turn_status": "state", "queue_position": "before",
+        "message_frame": "user_message", "message_text": "content", "message_files": "attached",
+        "message_references": "about", "stop_frame": "abort",
+    });
+    let client = client_with(&emulator, json!({ "wire": wire }));
+    // What the service calls otherwise: the first turn's messages are these.
+    fail(
+        &emulator,
+        json!({"on": "start_turn", "status": 200, "after": true,
+               "body": {"answer_id": "msg_a3", "asked_id": "msg_u2", "flow": "wf", "state": "queued", "before": 2}}),
+    );
+    let session = client.session().unwrap();
+    let start = StartTurn {
+        sdk_version: Some("fast".to_owned()),
+        base_prompt: Some("Be brief".to_owned()),
+        ..StartTurn::new("go")
+    };
+    let turn = session.start_turn(start).await.unwrap();
+    let body: Value = serde_json::from_str(&emulator.requests()[0].body).unwrap();
+    assert_eq!(
+        body,
+        json!({"session_id": session.id(), "task": "go", "mode": "auto", "ace_version": "fast", "system": "Be brief"})
+    );
+    let state = turn.state();
+    assert_eq!(
+        (
+            turn.message_id(),
+            state.user_message_id.as_deref(),
+            state.workflow_id.as_deref()
+        ),
+        ("msg_a3", Some("msg_u2"), Some("wf"))
+    );
+    let mut events = turn.events();
+    turn.send_message(TurnMessage {
+        text: "more".to_owned(),
+        ..TurnMessage::default()
+    })
+    .await
+    .unwrap();
+    let mut texts = Vec::new();
+    while let Some(event) = events.next().await {
+        texts.push(event.unwrap().text());
+        if texts.last().is_some_and(|text| text == "more") && texts.len() == 3 {
+            break;
+        }
+    }
+    assert_eq!(texts, ["go", "more", "more"]);
+    let stopped = turn.stop(Duration::from_secs(10)).await.unwrap();
+    assert!(stopped.confirmed);
+    assert_eq!(stopped.status, TurnStatus::Aborted);
+
+    // A list, and a file that a turn refers to.
+    let wire = json!({
+        "sessions": ["rows"], "meta": "paging", "current_page": "at", "total_pages": "of",
+        "file_key": "stored", "file_name": "called", "file_type": "kind", "file_size": "bytes",
+    });
+    let client = client_with(&emulator, json!({ "wire": wire }));
+    for (page, id) in [(1, "one"), (2, "two")] {
+        let body = json!({"rows": [{"sessionId": id}], "paging": {"at": page, "of": 2}});
+        fail(
+            &emulator,
+            json!({"on": "list", "status": 200, "body": body}),
+        );
+    }
+    let mut list = client.sessions().list(ListSessions::default());
+    let mut ids = Vec::new();
+    while let Some(session) = list.next().await {
+        ids.push(session.unwrap().session_id);
+    }
+    assert_eq!(ids, ["one", "two"]);
+    let source = UploadSource::bytes(b"words".as_slice());
+    let session = client.session().unwrap();
+    let file = session.upload(source).await.unwrap();
+    let start = StartTurn::new("read").file(file.clone());
+    // The emulator knows no such name.
+    let refused = session.start_turn(start).await.unwrap_err();
+    assert_eq!(refused.status_code(), Some(422));
+    let body: Value = serde_json::from_str(&emulator.requests().last().unwrap().body).unwrap();
+    assert_eq!(
+        body["files"],
+        json!([{"stored": file.key, "called": file.name, "kind": file.content_type, "bytes": 5}])
+    );
+}
+
+#[tokio::test]
+async fn an_answer_without_the_agents_message_says_what_it_lacks() {
+    let emulator = emulator().await;
+    let client = client(&emulator);
+    fail(
+        &emulator,
+        json!({"on": "start_turn", "status": 200, "after": true, "body": {"message_id": "msg_a3"}}),
+    );
+    let session = client.session().unwrap();
+    let error = session.start_turn(StartTurn::new("go")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert!(error.maybe_delivered());
+    let text = error.to_string();
+    assert!(
+        text.contains("no `agent_message_id` or `assistant_message_id`"),
+        "{text}"
+    );
+    assert!(text.contains("The turn may run all the same"), "{text}");
+}
+
+#[test]
+fn a_name_that_is_missing_or_empty_is_refused() {
+    for (wire, text) in [
+        (json!({"prompt": []}), "no name for `prompt`"),
+        (json!({"prompt": [""]}), "an empty name for `prompt`"),
+        (json!({"file_key": ""}), "an empty name for `file_key`"),
+        (json!({"sessions": []}), "no name for `sessions`"),
+    ] {
+        let options = json!({"api_key": "key", "base_url": "http://127.0.0.1:9", "wire": wire});
+        let error = sessionwire_tests::turns::build(options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{wire}");
+        assert!(error.to_string().contains(text), "{error}");
+    }
 }

@@ -25,11 +25,33 @@ export interface WireNames {
   references?: string;
   history?: string;
   continuation?: string;
+  /** The fields of a file that a turn refers to. Default: `key`, `name`, `type`, `size`. */
+  fileKey?: string;
+  fileName?: string;
+  fileType?: string;
+  fileSize?: string;
+  /**
+   * The fields of the answer to a new turn that may name its agent message. Default:
+   * `["agent_message_id", "assistant_message_id"]`.
+   */
+  agentMessageId?: readonly string[];
+  userMessageId?: string;
+  workflowId?: string;
+  /** Whether the turn is queued. Default: `status`. */
+  turnStatus?: string;
+  queuePosition?: string;
   page?: string;
   limit?: string;
   search?: string;
   sortBy?: string;
   sortOrder?: string;
+  /** The fields that may hold the list of sessions. Default: `["sessions", "chats", "data"]`. */
+  sessions?: readonly string[];
+  /** The field that says where a page stands, and its fields. */
+  meta?: string;
+  totalCount?: string;
+  totalPages?: string;
+  currentPage?: string;
   title?: string;
   /** The field that says what a frame to the service is. Default: `type`. */
   frameType?: string;
@@ -37,6 +59,10 @@ export interface WireNames {
   messageFrame?: string;
   /** The field of a message's text. Default: `text`. */
   messageText?: string;
+  /** The field of a message's files. Default: `files`. */
+  messageFiles?: string;
+  /** The field of the objects that a message refers to. Default: `references`. */
+  messageReferences?: string;
   /** What a stop's frame is. Default: `stop`. */
   stopFrame?: string;
 }
