@@ -11,6 +11,7 @@ use super::models::{
     Attach, DeleteResult, History, ListSessions, Operation, Output, PageInfo, SessionInfo,
     SessionPage, StartTurn, SuccessResult, TurnFile, Upload, UploadedFile,
 };
+use super::places::{Place, Places};
 use super::sessions::{Media, Session, Sessions};
 use super::turn::Turn;
 use super::wire_names::WireNames;
@@ -28,6 +29,7 @@ pub struct Client {
     rest: Transport,
     sockets: Transport,
     closing: Arc<Closing>,
+    places: Arc<Places>,
 }
 
 impl Client {
@@ -38,6 +40,7 @@ impl Client {
             sockets: Transport::for_upgrades(config.sockets.clone()),
             config: Arc::new(config),
             closing: Arc::default(),
+            places: Arc::default(),
         })
     }
 
@@ -60,6 +63,7 @@ impl Client {
             sockets: self.sockets.with_config(config.sockets.clone()),
             config: Arc::new(config),
             closing: self.closing.clone(),
+            places: self.places.clone(),
         })
     }
 
@@ -248,6 +252,29 @@ impl Client {
         Ok(file)
     }
 
+    /// Waits for a place for a turn, if the client is to respect the service's
+    /// limit.
+    pub(super) async fn place(&self) -> Result<Option<Place>> {
+        if !self.config.respect_max_concurrent {
+            return Ok(None);
+        }
+        let rest = self.rest.config();
+        let wait = rest.wait_for_limit().unwrap_or(rest.timeout());
+        let place = self.places.take(|| self.max_concurrent());
+        let place = tokio::time::timeout(wait, place).await.map_err(|_| {
+            Error::new(
+                ErrorKind::Timeout,
+                format!(
+                    "The turn was not started: no place became free within {} s. This client runs as many turns as \
+                     the service allows at once ({}). Wait longer with `wait_for_limit`, or stop a turn",
+                    wait.as_secs_f64(),
+                    self.places.taken(),
+                ),
+            )
+        })?;
+        Ok(Some(place))
+    }
+
     /// Sends the request that starts a turn. It is repeated only if it was not
     /// sent, or refused with 429 (spec, section 6).
     pub(super) async fn submit(
@@ -290,7 +317,9 @@ impl Client {
         let request = self
             .request(Method::POST, &["sessions", "new"])
             .json(&body)?;
-        let answer = self.rest.send(&request).await.map_err(Error::or_unknown)?;
+        let answer = self.rest.send(&request).await.map_err(Error::or_unknown);
+        self.places.answered();
+        let answer = answer?;
         let started = answer
             .json()
             .and_then(|answer| Started::read(&answer, wire));

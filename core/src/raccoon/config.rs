@@ -21,6 +21,10 @@ pub struct RaccoonOptions {
     pub websocket_url: Option<String>,
     /// Other names for what the documentation leaves open.
     pub wire: WireNames,
+    /// Starts no more turns at once than the service allows (spec, section 6):
+    /// further ones wait here for a place, for the client's `wait_for_limit`, or
+    /// its `timeout` where that is not set. Default: false.
+    pub respect_max_concurrent: bool,
 }
 
 impl<'de> Deserialize<'de> for RaccoonOptions {
@@ -36,10 +40,15 @@ impl<'de> Deserialize<'de> for RaccoonOptions {
             .map(serde_json::from_value)
             .transpose()
             .map_err(|error| D::Error::custom(format!("wire: {error}")))?;
+        let respect_max_concurrent = own("respect_max_concurrent")
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| D::Error::custom(format!("respect_max_concurrent: {error}")))?;
         Ok(Self {
             client: serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)?,
             websocket_url,
             wire: wire.unwrap_or_default(),
+            respect_max_concurrent: respect_max_concurrent.unwrap_or_default(),
         })
     }
 }
@@ -51,6 +60,7 @@ pub struct RaccoonConfig {
     /// The same at the address of the WebSockets.
     pub(super) sockets: ClientConfig,
     pub(super) wire: WireNames,
+    pub(super) respect_max_concurrent: bool,
 }
 
 impl RaccoonConfig {
@@ -81,6 +91,7 @@ impl RaccoonConfig {
             rest,
             sockets,
             wire: options.wire,
+            respect_max_concurrent: options.respect_max_concurrent,
         })
     }
 
@@ -90,6 +101,7 @@ impl RaccoonConfig {
             rest: self.rest.changed(changes.clone())?,
             sockets: self.sockets.changed(changes)?,
             wire: self.wire.clone(),
+            respect_max_concurrent: self.respect_max_concurrent,
         })
     }
 

@@ -8,6 +8,7 @@ mod events;
 mod live;
 mod media;
 mod models;
+mod places;
 mod sessions;
 mod turn;
 mod validate;

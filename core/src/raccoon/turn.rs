@@ -13,6 +13,7 @@ use super::models::{
     After, Attach, Message, Output, ResumePoint, StartTurn, StopResult, SuccessResult,
     TurnEventOptions, TurnMessage, TurnOperation, TurnResult, TurnState, TurnStatus,
 };
+use super::places::Place;
 use super::wire_names::WireNames;
 use super::{media, validate};
 use crate::error::{Error, ErrorKind, Result};
@@ -40,10 +41,11 @@ impl Turn {
         validate::session_id(&session_id)?;
         start.check()?;
         let files = client.upload_files(&session_id, &start.files).await?;
+        let place = client.place().await?;
         let begun = Instant::now();
         let started = client.submit(&session_id, &start, &files).await?;
         let progress = Progress::new(session_id, started, begun);
-        Ok(Self::follow(client, progress, start.events))
+        Ok(Self::follow(client, progress, start.events, place))
     }
 
     pub(super) async fn attach(client: Client, attach: Attach) -> Result<Self> {
@@ -65,10 +67,16 @@ impl Turn {
                 .find(|message| message.id == attach.message_id);
             progress.skip(after, message.as_ref());
         }
-        Ok(Self::follow(client, progress, attach.events))
+        Ok(Self::follow(client, progress, attach.events, None))
     }
 
-    fn follow(client: Client, progress: Progress, options: TurnEventOptions) -> Self {
+    /// Follows a turn; its place is kept until its stream ends.
+    fn follow(
+        client: Client,
+        progress: Progress,
+        options: TurnEventOptions,
+        place: Option<Place>,
+    ) -> Self {
         let progress = Arc::new(progress);
         let (producer, queue) = queue();
         let (commands, receiver) = mpsc::channel(COMMANDS_AHEAD);
@@ -79,7 +87,10 @@ impl Turn {
             producer.clone(),
             receiver,
         );
-        producer.drive(live.run());
+        producer.drive(async move {
+            let _place = place;
+            live.run().await;
+        });
         Self {
             client,
             progress,

@@ -771,3 +771,103 @@ fn a_name_that_is_missing_or_empty_is_refused() {
         assert!(error.to_string().contains(text), "{error}");
     }
 }
+
+fn refused(emulator: &sessionwire_emulator::Emulator) -> usize {
+    let starts = emulator.requests().into_iter();
+    let starts = starts.filter(|request| request.path == "/sessions/new");
+    starts.filter(|request| request.status == Some(429)).count()
+}
+
+#[tokio::test]
+async fn a_client_can_keep_to_the_number_of_turns_that_the_service_allows() {
+    for respects in [false, true] {
+        let emulator = emulator_with(json!({"max_turns": 3})).await;
+        script(
+            &emulator,
+            json!([{"steps": [{"text": "x"}, {"delay": 0.02}]}]),
+        );
+        let options = json!({
+            "respect_max_concurrent": respects, "wait_for_limit": 30, "max_retries": 0, "timeout": 60,
+        });
+        let client = client_with(&emulator, options);
+        let runs = (0..12).map(|n| {
+            let session = client.session().unwrap();
+            tokio::spawn(async move { session.run_turn(RunTurn::new(format!("turn {n}"))).await })
+        });
+        for run in runs.collect::<Vec<_>>() {
+            assert_eq!(run.await.unwrap().unwrap().text, "x");
+        }
+        assert_eq!(client.max_concurrent(), Some(3));
+        // Without it the service has to say that it is too much.
+        assert_eq!(refused(&emulator) > 0, !respects, "{}", refused(&emulator));
+    }
+}
+
+#[tokio::test]
+async fn a_turn_without_a_place_is_not_started_and_a_place_comes_back_in_every_way() {
+    let emulator = emulator_with(json!({"max_turns": 1})).await;
+    script(
+        &emulator,
+        json!([
+            {"match": "fail", "steps": [{"error": "sold out"}]},
+            {"match": "wait", "steps": [{"wait_for_stop": true}]},
+            {"steps": [{"text": "x"}]},
+        ]),
+    );
+    let options = json!({"respect_max_concurrent": true, "wait_for_limit": 0.05});
+    let client = client_with(&emulator, options);
+    let start = async |prompt: &str| {
+        let session = client.session().unwrap();
+        session.start_turn(StartTurn::new(prompt)).await
+    };
+    let first = start("wait").await.unwrap();
+    let error = start("second").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(!error.maybe_delivered());
+    let text = error.to_string();
+    assert!(
+        text.contains("no place became free within 0.05 s"),
+        "{text}"
+    );
+    assert!(text.contains("allows at once (1)"), "{text}");
+    let sent = || {
+        emulator
+            .requests()
+            .iter()
+            .filter(|request| request.path == "/sessions/new")
+            .count()
+    };
+    assert_eq!(sent(), 1);
+    // Stopped, refused, failed, completed: each gives its place back.
+    assert!(first.stop(Duration::from_secs(10)).await.unwrap().confirmed);
+    fail(&emulator, json!({"on": "start_turn", "status": 422}));
+    assert_eq!(start("refused").await.unwrap_err().status_code(), Some(422));
+    let failed = start("fail").await.unwrap();
+    failed.result(None).await.unwrap_err();
+    let done = start("done").await.unwrap();
+    done.result(None).await.unwrap();
+    // A copy of the client has the same places; a turn whose events nobody reads any more has none.
+    let copy = client
+        .with_options(sessionwire::OptionChanges::default())
+        .unwrap();
+    let left = start("wait").await.unwrap();
+    let session = copy.session().unwrap();
+    let error = session
+        .start_turn(StartTurn::new("second"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    left.close();
+    let options = json!({"respect_max_concurrent": true, "max_retries": 0, "wait_for_limit": 0});
+    let impatient = client_with(&emulator, options);
+    let session = impatient.session().unwrap();
+    let error = session
+        .start_turn(StartTurn::new("third"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::RateLimit,
+        "the service still runs it"
+    );
+}
