@@ -1,6 +1,6 @@
-"""Writes the blocking client and agent from the asynchronous ones.
+"""Writes the blocking clients and agent from the asynchronous ones.
 
-    python bindings-python/generate_sync.py           # writes _client.py and _agent.py
+    python bindings-python/generate_sync.py           # writes the files in FILES
     python bindings-python/generate_sync.py --check   # fails if one is out of date
 
 The two differ only in waiting, so that one is written by hand and the other is
@@ -17,6 +17,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent / "python" / "sessionwire"
 # What is generated from what.
 FILES = {
+    "_base.py": "_async_base.py",
     "_client.py": "_async_client.py",
     "_agent.py": "_async_agent.py",
     "_raccoon.py": "_async_raccoon.py",
@@ -32,6 +33,7 @@ RULES: list[tuple[str, str]] = [
     (r"_wait_async import Maybe, Opening", "_wait_sync import Maybe"),
     (r"(    from \._events import .*\n)", r"\1    from ._native import EventStream\n"),
     (r"_wait_async", "_wait_sync"),
+    (r"from \._async_base", "from ._base"),
     (r"\bOpening\[(\w+)\]", r"\1"),
     (r"return _wait\.Opening\((.*)\)\n", r"return \1\n"),
     (r"an `async` function", "a function"),
@@ -43,8 +45,8 @@ RULES: list[tuple[str, str]] = [
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
     (
-        r"\bAsync(Agi|Agent|TurnAgent|Raccoon(?:Sessions?)?|Media|Turn|Sessions?|Task|EventStream|Paused"
-        r"|Iterator)\b",
+        r"\bAsync(Agi|Agent|TurnAgent|BaseClient|Handle|Raccoon(?:Sessions?)?|Media|Turn|Sessions?"
+        r"|Task|EventStream|Paused|Iterator)\b",
         r"\1",
     ),
 ]

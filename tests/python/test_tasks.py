@@ -309,6 +309,27 @@ def test_a_failed_delete_is_reported_and_masks_nothing(
     assert "could not be deleted" in caplog.text
 
 
+def test_a_failed_delete_names_the_place_of_its_block(emulator: Emulator) -> None:
+    emulator.fail(on="delete", status=403, times=0)
+
+    def blocking() -> None:
+        with emulator.agi(max_retries=0) as client, client.sessions.create():
+            pass
+
+    async def main() -> None:
+        async with (
+            emulator.async_agi(max_retries=0) as client,
+            await client.sessions.create(),
+            client.sessions.create(),
+        ):
+            pass
+
+    for run in (blocking, lambda: asyncio.run(main())):
+        with pytest.warns(ResourceWarning) as seen:
+            run()
+        assert {warning.filename for warning in seen} == {__file__}
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_failed_delete_masks_nothing_where_warnings_are_errors(emulator: Emulator) -> None:
     emulator.fail(on="delete", status=403, times=0)

@@ -6,34 +6,32 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 from . import _native
 from . import _wait_async as _wait
+from ._async_base import AsyncBaseClient, AsyncHandle, delete_on_exit
 from ._errors import InvalidRequestError, QuestionPending, SessionwireError, TaskTimeout
 from ._models import (
     CleanupReport,
     DeleteResult,
     Message,
     Messages,
-    RawResponse,
     Screenshot,
-    Secret,
     SessionFields,
     SuccessResult,
     TaskOutcome,
     TaskResult,
 )
-from ._reports import left, log_warning, report_failed_delete
+from ._reports import deadline, left, log_warning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-    from types import TracebackType
     from typing import Any, Unpack
 
     from ._events import Event, QuestionEvent
+    from ._native import Client as NativeClient
+    from ._native import Task as NativeTask
     from ._types import CreateOptions
     from ._wait_async import AsyncEventStream, Maybe, Opening
 
@@ -43,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncAgi", "AsyncSession", "AsyncSessions", "AsyncTask"]
 
 
-class AsyncAgi:
+class AsyncAgi(AsyncBaseClient):
     """A client of the AGI Agent Sessions API.
 
     Configuration plus a connection pool, for any number of threads and event
@@ -83,8 +81,9 @@ class AsyncAgi:
         ...     print(result.text)
     """
 
-    __slots__ = ("__weakref__", "_native", "_options", "sessions")
+    __slots__ = ("sessions",)
 
+    _native: NativeClient
     #: The sessions of this key: create, list, get, attach, delete, delete_all.
     sessions: AsyncSessions
 
@@ -103,66 +102,35 @@ class AsyncAgi:
         allow_insecure_http: bool = False,
         delete_sessions_on_exit: bool = False,
     ) -> None:
-        options: dict[str, Any] = {
-            "api_key": api_key,
-            "base_url": base_url,
-            "timeout": timeout,
-            "connect_timeout": connect_timeout,
-            "max_retries": max_retries,
-            "wait_for_limit": wait_for_limit,
-            "proxy": proxy,
-            "ca_file": None if ca_file is None else str(ca_file),
-            "headers": dict(headers or {}),
-            "allow_insecure_http": allow_insecure_http,
-        }
-        self._connect(options, delete_sessions_on_exit)
+        self._connect(
+            {
+                "api_key": api_key,
+                "base_url": base_url,
+                "timeout": timeout,
+                "connect_timeout": connect_timeout,
+                "max_retries": max_retries,
+                "wait_for_limit": wait_for_limit,
+                "proxy": proxy,
+                "ca_file": ca_file,
+                "headers": headers,
+                "allow_insecure_http": allow_insecure_http,
+                "delete_sessions_on_exit": delete_sessions_on_exit,
+            }
+        )
 
-    def _connect(self, options: dict[str, Any], delete_sessions_on_exit: bool) -> None:
+    def _make(self, options: dict[str, Any]) -> NativeClient:
+        # The core knows which sessions are left; the deletion itself is ours.
+        delete_sessions_on_exit = options.pop("delete_sessions_on_exit")
         native = _native.Client(options)
-        self._open(native, {**options, "delete_sessions_on_exit": delete_sessions_on_exit})
         if delete_sessions_on_exit:
             from . import _exit
 
             _exit.watch(native)
+        return native
 
-    def _open(self, native: _native.Client, options: dict[str, Any]) -> None:
-        key = options.get("api_key")
-        self._native = native
-        self._options = {**options, "api_key": Secret(key) if isinstance(key, str) else key}
+    def _open(self, native: NativeClient, options: dict[str, Any]) -> None:
+        super()._open(native, options)
         self.sessions = AsyncSessions(self)
-
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        max_retries: int | None = None,
-        wait_for_limit: float | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> AsyncAgi:
-        """Gives a copy that shares the connections, with some options changed.
-
-        Closing the copy or the original closes both.
-
-        Args:
-            timeout: New deadline of one call, in seconds.
-            max_retries: New number of retries.
-            wait_for_limit: New wait for the service's limits, in seconds.
-            headers: Headers to add or replace.
-
-        Raises:
-            ConfigError: A value that cannot be used.
-        """
-        changes = {
-            "timeout": timeout,
-            "max_retries": max_retries,
-            "wait_for_limit": wait_for_limit,
-            "headers": dict(headers or {}),
-        }
-        options = {name: value for name, value in changes.items() if value is not None}
-        options["headers"] = {**self._options["headers"], **dict(headers or {})}
-        copy = AsyncAgi.__new__(AsyncAgi)
-        copy._open(self._native.with_options(changes), {**self._options, **options})
-        return copy
 
     async def run_task(
         self,
@@ -306,80 +274,6 @@ class AsyncAgi:
         """
         names: list[str] = await self._call({"op": "models", "filter": filter})
         return names
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> RawResponse:
-        """Sends any request, with this client's key, retries and errors.
-
-        Args:
-            method: `GET`, `POST`, ...
-            path: The path after `/v1`, such as `/sessions`.
-            query: Query parameters.
-            body: A JSON body.
-            headers: More headers.
-
-        Raises:
-            APIError: The service refused the request, or was not reached.
-
-        Example:
-            >>> answer = await client.request("GET", "/sessions")
-            >>> answer.status_code
-            200
-        """
-        answer = await self._call(
-            {
-                "op": "request",
-                "method": method,
-                "path": path,
-                "query": dict(query or {}),
-                "body": body,
-                "headers": dict(headers or {}),
-            }
-        )
-        return RawResponse(**answer)
-
-    @property
-    def base_url(self) -> str:
-        """The service's address, ending in `/v1`."""
-        return self._native.base_url
-
-    async def close(self) -> None:
-        """Ends every call, wait and stream of this client at once. Can be called twice."""
-        self._native.close()
-
-    async def __aenter__(self) -> AsyncAgi:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    def __repr__(self) -> str:
-        return f"AsyncAgi(base_url={self.base_url!r})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A key from the environment is not in the options, and stays out.
-        key = self._options["api_key"]
-        revealed = key.reveal() if isinstance(key, Secret) else key
-        return {**self._options, "api_key": revealed, "base_url": self.base_url}
-
-    def __setstate__(self, options: dict[str, Any]) -> None:
-        options = dict(options)
-        self._connect(options, options.pop("delete_sessions_on_exit"))
-
-    async def _call(self, params: dict[str, Any]) -> Any:
-        return await _wait.result(self._native.start(params))
 
 
 class AsyncSessions:
@@ -748,11 +642,7 @@ class AsyncSession(SessionFields):
             InvalidRequestError: The message is empty or too long, for example.
             APIError: The service refused a request, or was not reached.
         """
-        if timeout is not None and not timeout > 0:
-            raise InvalidRequestError(
-                f"`timeout` must be a positive number of seconds, not {timeout}."
-            )
-        until = None if timeout is None else monotonic() + timeout
+        until = deadline(timeout)
         task = await self._start_task({"message": message, "start_url": start_url}, timeout)
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
@@ -885,27 +775,10 @@ class AsyncSession(SessionFields):
     async def __aenter__(self) -> AsyncSession:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if self._deleted:
             return
-        params = {
-            "op": "delete_session",
-            "session_id": self.session_id,
-            "snapshot": self._snapshot,
-        }
-        try:
-            answer = DeleteResult(**await _wait.finish(self._client._native.start(params)))
-        except Exception as failure:
-            report_failed_delete(self, str(failure), error)
-        else:
-            self._deleted = answer.success
-            if not answer.success:
-                report_failed_delete(self, answer.message, error)
+        self._deleted = await delete_on_exit(self, error, snapshot=self._snapshot)
 
     async def _call(self, op: str, **params: Any) -> Any:
         return await self._client._call({"op": op, "session_id": self.session_id, **params})
@@ -923,12 +796,7 @@ class AsyncPaused:
         await self._session.pause()
         return self._session
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is None:
             await self._session.resume()
             return
@@ -939,23 +807,16 @@ class AsyncPaused:
             log_warning(f"The paused task could not be cancelled: {failure}")
 
 
-class AsyncTask:
+class AsyncTask(AsyncHandle):
     """A handle on one task: its events, its questions, its result, and no other task's.
 
     Iterate it for its events. As a context manager it stops reading them on the
     way out; the task itself goes on.
     """
 
-    __slots__ = ("__weakref__", "_events", "_native")
+    __slots__ = ()
 
-    def __init__(self, native: _native.Task) -> None:
-        self._native = native
-        self._events = _wait.stream(native.events())
-
-    @property
-    def session_id(self) -> str:
-        """The task's session."""
-        return self._native.session_id
+    _native: NativeTask
 
     @property
     def question(self) -> QuestionEvent | None:
@@ -1027,27 +888,8 @@ class AsyncTask:
             pending.task = self
             raise
 
-    async def close(self) -> None:
-        """Stops reading the events; the task goes on. Can be called twice."""
-        await self._events.close()
-        self._native.close()
-
-    async def __aenter__(self) -> AsyncTask:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
     def __repr__(self) -> str:
         return f"AsyncTask(session_id={self.session_id!r})"
-
-    async def _call(self, op: str, **params: Any) -> Any:
-        return await _wait.result(self._native.start({"op": op, **params}))
 
     async def _attend(
         self,

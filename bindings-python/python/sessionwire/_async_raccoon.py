@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 from . import _native
 from . import _wait_async as _wait
+from ._async_base import AsyncBaseClient, AsyncHandle, delete_on_exit
 from ._errors import InvalidRequestError, SessionwireError, TaskTimeout
-from ._models import DeleteResult, RawResponse, Secret, SuccessResult
-from ._reports import left, log_warning, report_failed_delete
+from ._models import DeleteResult, SuccessResult
+from ._reports import deadline, left, log_warning
 from ._turn_models import (
     History,
     ResumePoint,
@@ -26,9 +25,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-    from types import TracebackType
     from typing import IO, Any, Unpack
 
+    from ._native import RaccoonClient as NativeClient
+    from ._native import Turn as NativeTurn
     from ._turn_events import TurnEvent
     from ._types import TurnOptions
     from ._wait_async import Maybe, Opening
@@ -50,7 +50,7 @@ _CHUNK = 256 * 1024
 _PROGRESS = 0.1
 
 
-class AsyncRaccoon:
+class AsyncRaccoon(AsyncBaseClient):
     """A client of the Raccoon AI Agents API.
 
     Configuration plus a connection pool, for any number of threads and event
@@ -87,8 +87,9 @@ class AsyncRaccoon:
         ...     print(result.text)
     """
 
-    __slots__ = ("__weakref__", "_native", "_options", "media", "sessions")
+    __slots__ = ("media", "sessions")
 
+    _native: NativeClient
     #: The sessions of this key: list, get, rename, delete.
     sessions: AsyncRaccoonSessions
     #: Files for turns: upload.
@@ -110,61 +111,30 @@ class AsyncRaccoon:
         websocket_url: str | None = None,
         wire: Mapping[str, Any] | None = None,
     ) -> None:
-        options: dict[str, Any] = {
-            "api_key": api_key,
-            "base_url": base_url,
-            "timeout": timeout,
-            "connect_timeout": connect_timeout,
-            "max_retries": max_retries,
-            "proxy": proxy,
-            "ca_file": None if ca_file is None else str(ca_file),
-            "headers": dict(headers or {}),
-            "allow_insecure_http": allow_insecure_http,
-            "wait_for_limit": wait_for_limit,
-            "websocket_url": websocket_url,
-            "wire": None if wire is None else dict(wire),
-        }
-        self._open(_native.RaccoonClient(options), options)
+        self._connect(
+            {
+                "api_key": api_key,
+                "base_url": base_url,
+                "timeout": timeout,
+                "connect_timeout": connect_timeout,
+                "max_retries": max_retries,
+                "proxy": proxy,
+                "ca_file": ca_file,
+                "headers": headers,
+                "allow_insecure_http": allow_insecure_http,
+                "wait_for_limit": wait_for_limit,
+                "websocket_url": websocket_url,
+                "wire": None if wire is None else dict(wire),
+            }
+        )
 
-    def _open(self, native: _native.RaccoonClient, options: dict[str, Any]) -> None:
-        key = options.get("api_key")
-        self._native = native
-        self._options = {**options, "api_key": Secret(key) if isinstance(key, str) else key}
+    def _make(self, options: dict[str, Any]) -> NativeClient:
+        return _native.RaccoonClient(options)
+
+    def _open(self, native: NativeClient, options: dict[str, Any]) -> None:
+        super()._open(native, options)
         self.sessions = AsyncRaccoonSessions(self)
         self.media = AsyncMedia(self)
-
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        max_retries: int | None = None,
-        headers: Mapping[str, str] | None = None,
-        wait_for_limit: float | None = None,
-    ) -> AsyncRaccoon:
-        """Gives a copy that shares the connections, with some options changed.
-
-        Closing the copy or the original closes both.
-
-        Args:
-            timeout: New deadline of one call, in seconds.
-            max_retries: New number of retries.
-            headers: Headers to add or replace.
-            wait_for_limit: New wait for the service's limits, in seconds.
-
-        Raises:
-            ConfigError: A value that cannot be used.
-        """
-        changes = {
-            "timeout": timeout,
-            "max_retries": max_retries,
-            "headers": dict(headers or {}),
-            "wait_for_limit": wait_for_limit,
-        }
-        options = {name: value for name, value in changes.items() if value is not None}
-        options["headers"] = {**self._options["headers"], **dict(headers or {})}
-        copy = AsyncRaccoon.__new__(AsyncRaccoon)
-        copy._open(self._native.with_options(changes), {**self._options, **options})
-        return copy
 
     def session(
         self, session_id: str | None = None, *, delete_on_exit: bool = False
@@ -255,78 +225,10 @@ class AsyncRaccoon:
     async def _attach(self, params: dict[str, Any]) -> AsyncTurn:
         return AsyncTurn(await _wait.result(self._native.attach(params)))
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> RawResponse:
-        """Sends any request, with this client's key, retries and errors.
-
-        Args:
-            method: `GET`, `POST`, ...
-            path: The path after the base URL, such as `/sessions`.
-            query: Query parameters.
-            body: A JSON body.
-            headers: More headers.
-
-        Raises:
-            APIError: The service refused the request, or was not reached.
-        """
-        answer = await self._call(
-            {
-                "op": "request",
-                "method": method,
-                "path": path,
-                "query": dict(query or {}),
-                "body": body,
-                "headers": dict(headers or {}),
-            }
-        )
-        return RawResponse(**answer)
-
     @property
     def max_concurrent(self) -> int | None:
         """How many turns may run at once, as the service said last; None before that."""
         return self._native.max_concurrent
-
-    @property
-    def base_url(self) -> str:
-        """The service's address."""
-        return self._native.base_url
-
-    async def close(self) -> None:
-        """Ends every call, wait and stream of this client at once. Can be called twice."""
-        self._native.close()
-
-    async def __aenter__(self) -> AsyncRaccoon:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    def __repr__(self) -> str:
-        return f"AsyncRaccoon(base_url={self.base_url!r})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A key from the environment is not in the options, and stays out.
-        key = self._options["api_key"]
-        revealed = key.reveal() if isinstance(key, Secret) else key
-        return {**self._options, "api_key": revealed, "base_url": self.base_url}
-
-    def __setstate__(self, options: dict[str, Any]) -> None:
-        self._open(_native.RaccoonClient(options), options)
-
-    async def _call(self, params: dict[str, Any]) -> Any:
-        return await _wait.result(self._native.start(params))
 
 
 class AsyncRaccoonSessions:
@@ -569,11 +471,7 @@ class AsyncRaccoonSession:
             StreamError: Its stream was lost, and the history does not hold its end.
             APIError: The service refused a request, or was not reached.
         """
-        if timeout is not None and not timeout > 0:
-            raise InvalidRequestError(
-                f"`timeout` must be a positive number of seconds, not {timeout}."
-            )
-        until = None if timeout is None else monotonic() + timeout
+        until = deadline(timeout)
         turn = await self._start_turn(_turn_params(prompt, mode, options), timeout)
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
@@ -622,45 +520,29 @@ class AsyncRaccoonSession:
     async def __aenter__(self) -> AsyncRaccoonSession:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if not self._delete_on_exit:
             return
-        params = {"op": "delete_session", "session_id": self.session_id}
-        try:
-            answer = DeleteResult(**await _wait.finish(self._client._native.start(params)))
-        except Exception as failure:
-            report_failed_delete(self, str(failure), error)
-        else:
-            if not answer.success:
-                report_failed_delete(self, answer.message, error)
+        await delete_on_exit(self, error)
 
     def __repr__(self) -> str:
         return f"AsyncRaccoonSession(session_id={self.session_id!r})"
 
 
-class AsyncTurn:
+class AsyncTurn(AsyncHandle):
     """A handle on one turn: its events, its result, and the way to steer it.
 
     Iterate it for its events. As a context manager it stops reading them on the
     way out; the turn itself goes on.
     """
 
-    __slots__ = ("__weakref__", "_events", "_last", "_native")
+    __slots__ = ("_last",)
 
-    def __init__(self, native: _native.Turn) -> None:
-        self._native = native
-        self._events = _wait.stream(native.events())
+    _native: NativeTurn
+
+    def __init__(self, native: NativeTurn) -> None:
+        super().__init__(native)
         self._last: TurnEvent | None = None
-
-    @property
-    def session_id(self) -> str:
-        """The turn's session."""
-        return self._native.session_id
 
     @property
     def message_id(self) -> str:
@@ -764,27 +646,8 @@ class AsyncTurn:
         """
         return TurnResult(**await self._call("result", timeout=timeout))
 
-    async def close(self) -> None:
-        """Stops reading the events; the turn goes on. Can be called twice."""
-        await self._events.close()
-        self._native.close()
-
-    async def __aenter__(self) -> AsyncTurn:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
     def __repr__(self) -> str:
         return f"AsyncTurn(session_id={self.session_id!r}, message_id={self.message_id!r})"
-
-    async def _call(self, op: str, **params: Any) -> Any:
-        return await _wait.result(self._native.start({"op": op, **params}))
 
     async def _next(self, timeout: float | None) -> Any:
         """The next event; None at the end; False after `timeout` seconds."""

@@ -4,35 +4,33 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 from . import _native
 from . import _wait_sync as _wait
+from ._base import BaseClient, Handle, delete_on_exit
 from ._errors import InvalidRequestError, QuestionPending, SessionwireError, TaskTimeout
 from ._models import (
     CleanupReport,
     DeleteResult,
     Message,
     Messages,
-    RawResponse,
     Screenshot,
-    Secret,
     SessionFields,
     SuccessResult,
     TaskOutcome,
     TaskResult,
 )
-from ._reports import left, log_warning, report_failed_delete
+from ._reports import deadline, left, log_warning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from types import TracebackType
     from typing import Any, Unpack
 
     from ._events import Event, QuestionEvent
+    from ._native import Client as NativeClient
     from ._native import EventStream
+    from ._native import Task as NativeTask
     from ._types import CreateOptions
     from ._wait_sync import Maybe
 
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Agi", "Session", "Sessions", "Task"]
 
 
-class Agi:
+class Agi(BaseClient):
     """A client of the AGI Agent Sessions API.
 
     Configuration plus a connection pool, for any number of threads and event
@@ -82,8 +80,9 @@ class Agi:
         ...     print(result.text)
     """
 
-    __slots__ = ("__weakref__", "_native", "_options", "sessions")
+    __slots__ = ("sessions",)
 
+    _native: NativeClient
     #: The sessions of this key: create, list, get, attach, delete, delete_all.
     sessions: Sessions
 
@@ -102,66 +101,35 @@ class Agi:
         allow_insecure_http: bool = False,
         delete_sessions_on_exit: bool = False,
     ) -> None:
-        options: dict[str, Any] = {
-            "api_key": api_key,
-            "base_url": base_url,
-            "timeout": timeout,
-            "connect_timeout": connect_timeout,
-            "max_retries": max_retries,
-            "wait_for_limit": wait_for_limit,
-            "proxy": proxy,
-            "ca_file": None if ca_file is None else str(ca_file),
-            "headers": dict(headers or {}),
-            "allow_insecure_http": allow_insecure_http,
-        }
-        self._connect(options, delete_sessions_on_exit)
+        self._connect(
+            {
+                "api_key": api_key,
+                "base_url": base_url,
+                "timeout": timeout,
+                "connect_timeout": connect_timeout,
+                "max_retries": max_retries,
+                "wait_for_limit": wait_for_limit,
+                "proxy": proxy,
+                "ca_file": ca_file,
+                "headers": headers,
+                "allow_insecure_http": allow_insecure_http,
+                "delete_sessions_on_exit": delete_sessions_on_exit,
+            }
+        )
 
-    def _connect(self, options: dict[str, Any], delete_sessions_on_exit: bool) -> None:
+    def _make(self, options: dict[str, Any]) -> NativeClient:
+        # The core knows which sessions are left; the deletion itself is ours.
+        delete_sessions_on_exit = options.pop("delete_sessions_on_exit")
         native = _native.Client(options)
-        self._open(native, {**options, "delete_sessions_on_exit": delete_sessions_on_exit})
         if delete_sessions_on_exit:
             from . import _exit
 
             _exit.watch(native)
+        return native
 
-    def _open(self, native: _native.Client, options: dict[str, Any]) -> None:
-        key = options.get("api_key")
-        self._native = native
-        self._options = {**options, "api_key": Secret(key) if isinstance(key, str) else key}
+    def _open(self, native: NativeClient, options: dict[str, Any]) -> None:
+        super()._open(native, options)
         self.sessions = Sessions(self)
-
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        max_retries: int | None = None,
-        wait_for_limit: float | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Agi:
-        """Gives a copy that shares the connections, with some options changed.
-
-        Closing the copy or the original closes both.
-
-        Args:
-            timeout: New deadline of one call, in seconds.
-            max_retries: New number of retries.
-            wait_for_limit: New wait for the service's limits, in seconds.
-            headers: Headers to add or replace.
-
-        Raises:
-            ConfigError: A value that cannot be used.
-        """
-        changes = {
-            "timeout": timeout,
-            "max_retries": max_retries,
-            "wait_for_limit": wait_for_limit,
-            "headers": dict(headers or {}),
-        }
-        options = {name: value for name, value in changes.items() if value is not None}
-        options["headers"] = {**self._options["headers"], **dict(headers or {})}
-        copy = Agi.__new__(Agi)
-        copy._open(self._native.with_options(changes), {**self._options, **options})
-        return copy
 
     def run_task(
         self,
@@ -305,80 +273,6 @@ class Agi:
         """
         names: list[str] = self._call({"op": "models", "filter": filter})
         return names
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> RawResponse:
-        """Sends any request, with this client's key, retries and errors.
-
-        Args:
-            method: `GET`, `POST`, ...
-            path: The path after `/v1`, such as `/sessions`.
-            query: Query parameters.
-            body: A JSON body.
-            headers: More headers.
-
-        Raises:
-            APIError: The service refused the request, or was not reached.
-
-        Example:
-            >>> answer = client.request("GET", "/sessions")
-            >>> answer.status_code
-            200
-        """
-        answer = self._call(
-            {
-                "op": "request",
-                "method": method,
-                "path": path,
-                "query": dict(query or {}),
-                "body": body,
-                "headers": dict(headers or {}),
-            }
-        )
-        return RawResponse(**answer)
-
-    @property
-    def base_url(self) -> str:
-        """The service's address, ending in `/v1`."""
-        return self._native.base_url
-
-    def close(self) -> None:
-        """Ends every call, wait and stream of this client at once. Can be called twice."""
-        self._native.close()
-
-    def __enter__(self) -> Agi:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"Agi(base_url={self.base_url!r})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A key from the environment is not in the options, and stays out.
-        key = self._options["api_key"]
-        revealed = key.reveal() if isinstance(key, Secret) else key
-        return {**self._options, "api_key": revealed, "base_url": self.base_url}
-
-    def __setstate__(self, options: dict[str, Any]) -> None:
-        options = dict(options)
-        self._connect(options, options.pop("delete_sessions_on_exit"))
-
-    def _call(self, params: dict[str, Any]) -> Any:
-        return _wait.result(self._native.start(params))
 
 
 class Sessions:
@@ -747,11 +641,7 @@ class Session(SessionFields):
             InvalidRequestError: The message is empty or too long, for example.
             APIError: The service refused a request, or was not reached.
         """
-        if timeout is not None and not timeout > 0:
-            raise InvalidRequestError(
-                f"`timeout` must be a positive number of seconds, not {timeout}."
-            )
-        until = None if timeout is None else monotonic() + timeout
+        until = deadline(timeout)
         task = self._start_task({"message": message, "start_url": start_url}, timeout)
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
@@ -884,27 +774,10 @@ class Session(SessionFields):
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if self._deleted:
             return
-        params = {
-            "op": "delete_session",
-            "session_id": self.session_id,
-            "snapshot": self._snapshot,
-        }
-        try:
-            answer = DeleteResult(**_wait.finish(self._client._native.start(params)))
-        except Exception as failure:
-            report_failed_delete(self, str(failure), error)
-        else:
-            self._deleted = answer.success
-            if not answer.success:
-                report_failed_delete(self, answer.message, error)
+        self._deleted = delete_on_exit(self, error, snapshot=self._snapshot)
 
     def _call(self, op: str, **params: Any) -> Any:
         return self._client._call({"op": op, "session_id": self.session_id, **params})
@@ -922,12 +795,7 @@ class Paused:
         self._session.pause()
         return self._session
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is None:
             self._session.resume()
             return
@@ -938,23 +806,16 @@ class Paused:
             log_warning(f"The paused task could not be cancelled: {failure}")
 
 
-class Task:
+class Task(Handle):
     """A handle on one task: its events, its questions, its result, and no other task's.
 
     Iterate it for its events. As a context manager it stops reading them on the
     way out; the task itself goes on.
     """
 
-    __slots__ = ("__weakref__", "_events", "_native")
+    __slots__ = ()
 
-    def __init__(self, native: _native.Task) -> None:
-        self._native = native
-        self._events = _wait.stream(native.events())
-
-    @property
-    def session_id(self) -> str:
-        """The task's session."""
-        return self._native.session_id
+    _native: NativeTask
 
     @property
     def question(self) -> QuestionEvent | None:
@@ -1026,27 +887,8 @@ class Task:
             pending.task = self
             raise
 
-    def close(self) -> None:
-        """Stops reading the events; the task goes on. Can be called twice."""
-        self._events.close()
-        self._native.close()
-
-    def __enter__(self) -> Task:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"Task(session_id={self.session_id!r})"
-
-    def _call(self, op: str, **params: Any) -> Any:
-        return _wait.result(self._native.start({"op": op, **params}))
 
     def _attend(
         self,

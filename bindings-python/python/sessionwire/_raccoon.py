@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 from . import _native
 from . import _wait_sync as _wait
+from ._base import BaseClient, Handle, delete_on_exit
 from ._errors import InvalidRequestError, SessionwireError, TaskTimeout
-from ._models import DeleteResult, RawResponse, Secret, SuccessResult
-from ._reports import left, log_warning, report_failed_delete
+from ._models import DeleteResult, SuccessResult
+from ._reports import deadline, left, log_warning
 from ._turn_models import (
     History,
     ResumePoint,
@@ -24,9 +23,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from types import TracebackType
     from typing import IO, Any, Unpack
 
+    from ._native import RaccoonClient as NativeClient
+    from ._native import Turn as NativeTurn
     from ._turn_events import TurnEvent
     from ._types import TurnOptions
     from ._wait_sync import Maybe
@@ -48,7 +48,7 @@ _CHUNK = 256 * 1024
 _PROGRESS = 0.1
 
 
-class Raccoon:
+class Raccoon(BaseClient):
     """A client of the Raccoon AI Agents API.
 
     Configuration plus a connection pool, for any number of threads and event
@@ -85,8 +85,9 @@ class Raccoon:
         ...     print(result.text)
     """
 
-    __slots__ = ("__weakref__", "_native", "_options", "media", "sessions")
+    __slots__ = ("media", "sessions")
 
+    _native: NativeClient
     #: The sessions of this key: list, get, rename, delete.
     sessions: RaccoonSessions
     #: Files for turns: upload.
@@ -108,61 +109,30 @@ class Raccoon:
         websocket_url: str | None = None,
         wire: Mapping[str, Any] | None = None,
     ) -> None:
-        options: dict[str, Any] = {
-            "api_key": api_key,
-            "base_url": base_url,
-            "timeout": timeout,
-            "connect_timeout": connect_timeout,
-            "max_retries": max_retries,
-            "proxy": proxy,
-            "ca_file": None if ca_file is None else str(ca_file),
-            "headers": dict(headers or {}),
-            "allow_insecure_http": allow_insecure_http,
-            "wait_for_limit": wait_for_limit,
-            "websocket_url": websocket_url,
-            "wire": None if wire is None else dict(wire),
-        }
-        self._open(_native.RaccoonClient(options), options)
+        self._connect(
+            {
+                "api_key": api_key,
+                "base_url": base_url,
+                "timeout": timeout,
+                "connect_timeout": connect_timeout,
+                "max_retries": max_retries,
+                "proxy": proxy,
+                "ca_file": ca_file,
+                "headers": headers,
+                "allow_insecure_http": allow_insecure_http,
+                "wait_for_limit": wait_for_limit,
+                "websocket_url": websocket_url,
+                "wire": None if wire is None else dict(wire),
+            }
+        )
 
-    def _open(self, native: _native.RaccoonClient, options: dict[str, Any]) -> None:
-        key = options.get("api_key")
-        self._native = native
-        self._options = {**options, "api_key": Secret(key) if isinstance(key, str) else key}
+    def _make(self, options: dict[str, Any]) -> NativeClient:
+        return _native.RaccoonClient(options)
+
+    def _open(self, native: NativeClient, options: dict[str, Any]) -> None:
+        super()._open(native, options)
         self.sessions = RaccoonSessions(self)
         self.media = Media(self)
-
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        max_retries: int | None = None,
-        headers: Mapping[str, str] | None = None,
-        wait_for_limit: float | None = None,
-    ) -> Raccoon:
-        """Gives a copy that shares the connections, with some options changed.
-
-        Closing the copy or the original closes both.
-
-        Args:
-            timeout: New deadline of one call, in seconds.
-            max_retries: New number of retries.
-            headers: Headers to add or replace.
-            wait_for_limit: New wait for the service's limits, in seconds.
-
-        Raises:
-            ConfigError: A value that cannot be used.
-        """
-        changes = {
-            "timeout": timeout,
-            "max_retries": max_retries,
-            "headers": dict(headers or {}),
-            "wait_for_limit": wait_for_limit,
-        }
-        options = {name: value for name, value in changes.items() if value is not None}
-        options["headers"] = {**self._options["headers"], **dict(headers or {})}
-        copy = Raccoon.__new__(Raccoon)
-        copy._open(self._native.with_options(changes), {**self._options, **options})
-        return copy
 
     def session(
         self, session_id: str | None = None, *, delete_on_exit: bool = False
@@ -253,78 +223,10 @@ class Raccoon:
     def _attach(self, params: dict[str, Any]) -> Turn:
         return Turn(_wait.result(self._native.attach(params)))
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> RawResponse:
-        """Sends any request, with this client's key, retries and errors.
-
-        Args:
-            method: `GET`, `POST`, ...
-            path: The path after the base URL, such as `/sessions`.
-            query: Query parameters.
-            body: A JSON body.
-            headers: More headers.
-
-        Raises:
-            APIError: The service refused the request, or was not reached.
-        """
-        answer = self._call(
-            {
-                "op": "request",
-                "method": method,
-                "path": path,
-                "query": dict(query or {}),
-                "body": body,
-                "headers": dict(headers or {}),
-            }
-        )
-        return RawResponse(**answer)
-
     @property
     def max_concurrent(self) -> int | None:
         """How many turns may run at once, as the service said last; None before that."""
         return self._native.max_concurrent
-
-    @property
-    def base_url(self) -> str:
-        """The service's address."""
-        return self._native.base_url
-
-    def close(self) -> None:
-        """Ends every call, wait and stream of this client at once. Can be called twice."""
-        self._native.close()
-
-    def __enter__(self) -> Raccoon:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"Raccoon(base_url={self.base_url!r})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A key from the environment is not in the options, and stays out.
-        key = self._options["api_key"]
-        revealed = key.reveal() if isinstance(key, Secret) else key
-        return {**self._options, "api_key": revealed, "base_url": self.base_url}
-
-    def __setstate__(self, options: dict[str, Any]) -> None:
-        self._open(_native.RaccoonClient(options), options)
-
-    def _call(self, params: dict[str, Any]) -> Any:
-        return _wait.result(self._native.start(params))
 
 
 class RaccoonSessions:
@@ -567,11 +469,7 @@ class RaccoonSession:
             StreamError: Its stream was lost, and the history does not hold its end.
             APIError: The service refused a request, or was not reached.
         """
-        if timeout is not None and not timeout > 0:
-            raise InvalidRequestError(
-                f"`timeout` must be a positive number of seconds, not {timeout}."
-            )
-        until = None if timeout is None else monotonic() + timeout
+        until = deadline(timeout)
         turn = self._start_turn(_turn_params(prompt, mode, options), timeout)
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
@@ -620,45 +518,29 @@ class RaccoonSession:
     def __enter__(self) -> RaccoonSession:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if not self._delete_on_exit:
             return
-        params = {"op": "delete_session", "session_id": self.session_id}
-        try:
-            answer = DeleteResult(**_wait.finish(self._client._native.start(params)))
-        except Exception as failure:
-            report_failed_delete(self, str(failure), error)
-        else:
-            if not answer.success:
-                report_failed_delete(self, answer.message, error)
+        delete_on_exit(self, error)
 
     def __repr__(self) -> str:
         return f"RaccoonSession(session_id={self.session_id!r})"
 
 
-class Turn:
+class Turn(Handle):
     """A handle on one turn: its events, its result, and the way to steer it.
 
     Iterate it for its events. As a context manager it stops reading them on the
     way out; the turn itself goes on.
     """
 
-    __slots__ = ("__weakref__", "_events", "_last", "_native")
+    __slots__ = ("_last",)
 
-    def __init__(self, native: _native.Turn) -> None:
-        self._native = native
-        self._events = _wait.stream(native.events())
+    _native: NativeTurn
+
+    def __init__(self, native: NativeTurn) -> None:
+        super().__init__(native)
         self._last: TurnEvent | None = None
-
-    @property
-    def session_id(self) -> str:
-        """The turn's session."""
-        return self._native.session_id
 
     @property
     def message_id(self) -> str:
@@ -762,27 +644,8 @@ class Turn:
         """
         return TurnResult(**self._call("result", timeout=timeout))
 
-    def close(self) -> None:
-        """Stops reading the events; the turn goes on. Can be called twice."""
-        self._events.close()
-        self._native.close()
-
-    def __enter__(self) -> Turn:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"Turn(session_id={self.session_id!r}, message_id={self.message_id!r})"
-
-    def _call(self, op: str, **params: Any) -> Any:
-        return _wait.result(self._native.start({"op": op, **params}))
 
     def _next(self, timeout: float | None) -> Any:
         """The next event; None at the end; False after `timeout` seconds."""

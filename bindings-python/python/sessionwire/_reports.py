@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from time import monotonic
 
+from ._errors import InvalidRequestError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
@@ -11,6 +13,15 @@ if TYPE_CHECKING:
     class _Session(Protocol):
         @property
         def session_id(self) -> str: ...
+
+
+def deadline(timeout: float | None) -> float | None:
+    """When so many seconds from now are over."""
+    if timeout is None:
+        return None
+    if not timeout > 0:
+        raise InvalidRequestError(f"`timeout` must be a positive number of seconds, not {timeout}.")
+    return monotonic() + timeout
 
 
 def left(until: float | None) -> float | None:

@@ -19,7 +19,7 @@ from . import _native
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
-    from contextlib import AbstractContextManager
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from types import TracebackType
     from typing import Literal, TypeAlias
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     # What a callback may give: a value, or something to await for it.
     Maybe: TypeAlias = T | Awaitable[T]
 
-C = TypeVar("C", bound="_AsyncContextManager")
+C = TypeVar("C", bound="AbstractAsyncContextManager[Any]")
 
 # After so many events in a row without a wait, the loop gets a turn.
 _FAIR = 512
@@ -274,12 +274,7 @@ class AsyncEventStream:
     async def __aenter__(self) -> AsyncEventStream:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def __repr__(self) -> str:
@@ -292,17 +287,6 @@ AsyncEventStream.__module__ = "sessionwire"
 def stream(native: _native.EventStream) -> AsyncEventStream:
     """The stream that users see."""
     return AsyncEventStream(native)
-
-
-class _AsyncContextManager(Protocol):
-    async def __aenter__(self) -> Any: ...
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
 
 
 class Opening(Generic[C]):
@@ -321,10 +305,11 @@ class Opening(Generic[C]):
         await self._value.__aenter__()
         return self._value
 
-    async def __aexit__(
+    def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:
-        await self._value.__aexit__(kind, error, traceback)
+    ) -> Awaitable[bool | None]:
+        # Not a coroutine of its own, whose frame a warning's place would count.
+        return self._value.__aexit__(kind, error, traceback)

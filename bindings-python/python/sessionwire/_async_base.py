@@ -1,0 +1,200 @@
+"""What the clients of both services, their sessions, and tasks and turns have in common.
+
+`_base.py`, the blocking half, is generated from this file by
+`bindings-python/generate_sync.py`; run it after every change here.
+"""
+
+from __future__ import annotations
+
+from . import _wait_async as _wait
+from ._models import DeleteResult, RawResponse, Secret
+from ._reports import report_failed_delete
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Protocol, Self
+
+    class _Session(Protocol):
+        @property
+        def session_id(self) -> str: ...
+
+        @property
+        def _client(self) -> AsyncBaseClient: ...
+
+
+class AsyncBaseClient:
+    """A client: its options, and the native client that does the work."""
+
+    # Not generic: `typing` would be imported for it.
+    __slots__ = ("__weakref__", "_native", "_options")
+
+    _native: Any
+    _options: dict[str, Any]
+
+    def _make(self, options: dict[str, Any]) -> Any:
+        """Makes the native client of the service; the options are a copy."""
+        raise NotImplementedError
+
+    def _connect(self, options: Mapping[str, Any]) -> None:
+        file = options["ca_file"]
+        plain = {
+            **options,
+            "ca_file": None if file is None else str(file),
+            "headers": dict(options["headers"] or {}),
+        }
+        self._open(self._make(dict(plain)), plain)
+
+    def _open(self, native: Any, options: dict[str, Any]) -> None:
+        key = options["api_key"]
+        self._native = native
+        self._options = {**options, "api_key": Secret(key) if isinstance(key, str) else key}
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        wait_for_limit: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Gives a copy that shares the connections, with some options changed.
+
+        Closing the copy or the original closes both.
+
+        Args:
+            timeout: New deadline of one call, in seconds.
+            max_retries: New number of retries.
+            wait_for_limit: New wait for the service's limits, in seconds.
+            headers: Headers to add or replace.
+
+        Raises:
+            ConfigError: A value that cannot be used.
+        """
+        changes = {
+            "timeout": timeout,
+            "max_retries": max_retries,
+            "wait_for_limit": wait_for_limit,
+            "headers": dict(headers or {}),
+        }
+        options = {name: value for name, value in changes.items() if value is not None}
+        options["headers"] = {**self._options["headers"], **dict(headers or {})}
+        copy = type(self).__new__(type(self))
+        copy._open(self._native.with_options(changes), {**self._options, **options})
+        return copy
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> RawResponse:
+        """Sends any request, with this client's key, retries and errors.
+
+        Args:
+            method: `GET`, `POST`, ...
+            path: The path after `base_url`, such as `/sessions`.
+            query: Query parameters.
+            body: A JSON body.
+            headers: More headers.
+
+        Raises:
+            APIError: The service refused the request, or was not reached.
+
+        Example:
+            >>> answer = await client.request("GET", "/sessions")
+            >>> answer.status_code
+            200
+        """
+        answer = await self._call(
+            {
+                "op": "request",
+                "method": method,
+                "path": path,
+                "query": dict(query or {}),
+                "body": body,
+                "headers": dict(headers or {}),
+            }
+        )
+        return RawResponse(**answer)
+
+    @property
+    def base_url(self) -> str:
+        """The service's address; that of AGI ends in `/v1`."""
+        url: str = self._native.base_url
+        return url
+
+    async def close(self) -> None:
+        """Ends every call, wait and stream of this client at once. Can be called twice."""
+        self._native.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.base_url!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A key from the environment is not in the options, and stays out.
+        key = self._options["api_key"]
+        revealed = key.reveal() if isinstance(key, Secret) else key
+        return {**self._options, "api_key": revealed, "base_url": self.base_url}
+
+    def __setstate__(self, options: dict[str, Any]) -> None:
+        self._connect(options)
+
+    async def _call(self, params: dict[str, Any]) -> Any:
+        return await _wait.result(self._native.start(params))
+
+
+class AsyncHandle:
+    """A handle on a task or a turn: its events, and calls about it."""
+
+    __slots__ = ("__weakref__", "_events", "_native")
+
+    _native: Any
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+        self._events = _wait.stream(native.events())
+
+    @property
+    def session_id(self) -> str:
+        """The session that it runs in."""
+        session_id: str = self._native.session_id
+        return session_id
+
+    async def close(self) -> None:
+        """Stops reading the events; the work itself goes on. Can be called twice."""
+        await self._events.close()
+        self._native.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _call(self, op: str, **params: Any) -> Any:
+        return await _wait.result(self._native.start({"op": op, **params}))
+
+
+async def delete_on_exit(session: _Session, error: BaseException | None, **params: Any) -> bool:
+    """Deletes the session at the end of its block, which may have raised `error`; whether it
+    is gone. A failure is reported, and never hides `error`."""
+    params = {"op": "delete_session", "session_id": session.session_id, **params}
+    try:
+        # Goes on where the block was cancelled.
+        answer = DeleteResult(**await _wait.finish(session._client._native.start(params)))
+    except Exception as failure:
+        report_failed_delete(session, str(failure), error)
+        return False
+    if not answer.success:
+        report_failed_delete(session, answer.message, error)
+    return answer.success
