@@ -15,6 +15,7 @@ mod log;
 mod ops;
 mod raccoon;
 mod runtime;
+mod service;
 mod stream;
 mod task;
 mod turn;

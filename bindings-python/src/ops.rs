@@ -130,6 +130,21 @@ impl Operation {
         }
     }
 
+    /// Starts a call of the core, which is made on the runtime; `value` is what
+    /// Python gets of it.
+    pub(crate) fn begin<T, W>(
+        runtime: &'static Runtime,
+        call: impl FnOnce() -> W,
+        value: impl FnOnce(T) -> Value + Send + 'static,
+    ) -> Self
+    where
+        W: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let _entered = runtime.handle().enter();
+        let work = call();
+        Self::spawn(runtime, async move { work.await.map(value) })
+    }
+
     fn running(&self, py: Python<'_>) -> PyResult<&Running> {
         self.own.get().ok_or_else(|| error::forked(py, "operation"))
     }

@@ -12,13 +12,18 @@ use sessionwire::raccoon::{
 };
 use sessionwire::{ErrorKind, OptionChanges};
 
-use crate::client::{Core, PerRuntime, call};
 use crate::ops::{Operation, Value};
 use crate::runtime::Runtime;
+use crate::service::{Core, PerRuntime, op_of};
 use crate::{error, json};
 
 impl Core for raccoon::Client {
+    type Options = RaccoonOptions;
     type Config = RaccoonConfig;
+
+    fn resolve(options: RaccoonOptions) -> sessionwire::Result<RaccoonConfig> {
+        RaccoonConfig::resolve(options)
+    }
 
     fn open(config: RaccoonConfig) -> sessionwire::Result<Self> {
         Self::new(config)
@@ -26,6 +31,10 @@ impl Core for raccoon::Client {
 
     fn config(&self) -> &RaccoonConfig {
         self.config()
+    }
+
+    fn with_options(&self, changes: OptionChanges) -> sessionwire::Result<Self> {
+        self.with_options(changes)
     }
 
     fn close(&self) {
@@ -44,12 +53,7 @@ pub(crate) struct RaccoonClient {
 impl RaccoonClient {
     #[new]
     fn new(py: Python<'_>, options: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let options: RaccoonOptions =
-            json::params(options, ErrorKind::Config, "The client's options")?;
-        let client = RaccoonConfig::resolve(options)
-            .and_then(raccoon::Client::new)
-            .map_err(|failure| error::to_py(py, &failure))?;
-        let core = PerRuntime::new(py, client)?;
+        let core = PerRuntime::open(py, options)?;
         Ok(Self { core })
     }
 
@@ -73,25 +77,17 @@ impl RaccoonClient {
 
     /// A copy with some options changed; it shares the connections.
     fn with_options(&self, py: Python<'_>, changes: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let changes: OptionChanges = json::params(changes, ErrorKind::Config, "with_options")?;
-        let (_, client) = self.core.live(py)?;
-        let copy = client
-            .with_options(changes)
-            .map_err(|failure| error::to_py(py, &failure))?;
-        let core = self.core.copy(py, copy)?;
+        let core = self.core.with_options(py, changes)?;
         Ok(Self { core })
     }
 
     /// Starts a request: `{"op": ..., ...}`.
     fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
         let operation: raccoon::Operation =
-            json::params(params, ErrorKind::InvalidRequest, &call(params))?;
+            json::params(params, ErrorKind::InvalidRequest, &op_of(params))?;
         let (runtime, client) = self.core.live(py)?;
-        let _entered = runtime.handle().enter();
-        let work = client.execute(operation);
-        Ok(Operation::spawn(runtime, async move {
-            work.await.map(Value::Raccoon)
-        }))
+        let call = || client.execute(operation);
+        Ok(Operation::begin(runtime, call, Value::Raccoon))
     }
 
     /// Starts a turn; the operation's value is a Turn.
@@ -103,22 +99,16 @@ impl RaccoonClient {
     ) -> PyResult<Operation> {
         let start: StartTurn = json::params(params, ErrorKind::InvalidRequest, "start_turn")?;
         let (runtime, client) = self.core.live(py)?;
-        let _entered = runtime.handle().enter();
-        let work = client.start_turn(session_id, start);
-        Ok(Operation::spawn(runtime, async move {
-            work.await.map(Value::Turn)
-        }))
+        let call = || client.start_turn(session_id, start);
+        Ok(Operation::begin(runtime, call, Value::Turn))
     }
 
     /// Attaches to a turn; the operation's value is a Turn.
     fn attach(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
         let attach: Attach = json::params(params, ErrorKind::InvalidRequest, "attach")?;
         let (runtime, client) = self.core.live(py)?;
-        let _entered = runtime.handle().enter();
-        let work = client.attach(attach);
-        Ok(Operation::spawn(runtime, async move {
-            work.await.map(Value::Turn)
-        }))
+        let call = || client.attach(attach);
+        Ok(Operation::begin(runtime, call, Value::Turn))
     }
 
     /// Starts an upload of a file, of bytes, or of what is written to it.
@@ -132,7 +122,6 @@ impl RaccoonClient {
     ) -> PyResult<Upload> {
         let upload: raccoon::Upload = json::params(params, ErrorKind::InvalidRequest, "upload")?;
         let (runtime, client) = self.core.live(py)?;
-        let _entered = runtime.handle().enter();
         let (writer, source) = match (path, content) {
             (Some(path), _) => (None, UploadSource::path(path)),
             (None, Some(content)) => (None, UploadSource::bytes(content)),
@@ -142,10 +131,9 @@ impl RaccoonClient {
             }
         };
         let progress = UploadProgress::new();
-        let work = client.upload(upload, source, progress.clone());
-        let operation = Operation::spawn(runtime, async move {
-            work.await
-                .map(|file| Value::Raccoon(raccoon::Output::File(file)))
+        let call = || client.upload(upload, source, progress.clone());
+        let operation = Operation::begin(runtime, call, |file| {
+            Value::Raccoon(raccoon::Output::File(file))
         });
         Ok(Upload {
             runtime,

@@ -57,12 +57,9 @@ impl Task {
     fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
         let operation: TaskOperation =
             json::params(params, ErrorKind::InvalidRequest, "The task's call")?;
-        let runtime = Runtime::current(py)?;
-        let _entered = runtime.handle().enter();
-        let work = self.task(py)?.execute(operation);
-        Ok(Operation::spawn(runtime, async move {
-            work.await.map(Value::Output)
-        }))
+        let (runtime, task) = (Runtime::current(py)?, self.task(py)?);
+        let call = || task.execute(operation);
+        Ok(Operation::begin(runtime, call, Value::Output))
     }
 
     /// Stops reading events; the task itself goes on.

@@ -68,12 +68,9 @@ impl Turn {
     fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
         let operation: TurnOperation =
             json::params(params, ErrorKind::InvalidRequest, "The turn's call")?;
-        let runtime = Runtime::current(py)?;
-        let _entered = runtime.handle().enter();
-        let work = self.turn(py)?.execute(operation);
-        Ok(Operation::spawn(runtime, async move {
-            work.await.map(Value::Raccoon)
-        }))
+        let (runtime, turn) = (Runtime::current(py)?, self.turn(py)?);
+        let call = || turn.execute(operation);
+        Ok(Operation::begin(runtime, call, Value::Raccoon))
     }
 
     /// Stops reading events; the turn itself goes on.

@@ -1,0 +1,117 @@
+//! What the clients of both services share: a core client per runtime.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use serde::de::DeserializeOwned;
+use sessionwire::{ErrorKind, OptionChanges};
+
+use crate::runtime::{self, Bound as Own, Runtime};
+use crate::{error, json};
+
+/// A client of the core, of either service.
+pub(crate) trait Core: Clone + Send + Sync + 'static {
+    /// What a caller may say about it.
+    type Options: DeserializeOwned;
+    /// What it is built from.
+    type Config: Clone;
+
+    fn resolve(options: Self::Options) -> sessionwire::Result<Self::Config>;
+    fn open(config: Self::Config) -> sessionwire::Result<Self>;
+    fn config(&self) -> &Self::Config;
+    fn with_options(&self, changes: OptionChanges) -> sessionwire::Result<Self>;
+    fn close(&self);
+}
+
+/// A configuration, and a core client per runtime.
+#[derive(Debug)]
+pub(crate) struct PerRuntime<C: Core> {
+    config: C::Config,
+    closed: Arc<AtomicBool>,
+    /// Locked only while attached and never across a detach (see `runtime`).
+    live: Mutex<Own<C>>,
+}
+
+impl<C: Core> PerRuntime<C> {
+    pub(crate) fn open(py: Python<'_>, options: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let options = json::params(options, ErrorKind::Config, "The client's options")?;
+        let client = C::resolve(options)
+            .and_then(C::open)
+            .map_err(|failure| error::to_py(py, &failure))?;
+        Self::build(py, client, Arc::default())
+    }
+
+    fn build(py: Python<'_>, client: C, closed: Arc<AtomicBool>) -> PyResult<Self> {
+        Ok(Self {
+            config: client.config().clone(),
+            closed,
+            live: Mutex::new(Own::new(Runtime::current(py)?, client)),
+        })
+    }
+
+    /// A copy with some options changed, on the same connections: closing one
+    /// closes both.
+    pub(crate) fn with_options(
+        &self,
+        py: Python<'_>,
+        changes: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let changes = json::params(changes, ErrorKind::Config, "with_options")?;
+        let (_, client) = self.live(py)?;
+        let copy = client
+            .with_options(changes)
+            .map_err(|failure| error::to_py(py, &failure))?;
+        Self::build(py, copy, self.closed.clone())
+    }
+
+    pub(crate) fn config(&self) -> &C::Config {
+        &self.config
+    }
+
+    pub(crate) fn closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// The core client of the runtime in force: a new one after a fork, since
+    /// connections belong to the process that opened them.
+    pub(crate) fn live(&self, py: Python<'_>) -> PyResult<(&'static Runtime, C)> {
+        crate::log::refresh(py);
+        let runtime = Runtime::current(py)?;
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = live.get()
+            && std::ptr::eq(live.runtime(), runtime)
+        {
+            return Ok((runtime, client.clone()));
+        }
+        let client = C::open(self.config.clone()).map_err(|failure| error::to_py(py, &failure))?;
+        if self.closed() {
+            client.close();
+        }
+        *live = Own::new(runtime, client.clone());
+        Ok((runtime, client))
+    }
+
+    /// The core client that is there, if its runtime can still be used.
+    pub(crate) fn usable(&self) -> Option<(&'static Runtime, C)> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = live.runtime();
+        let client = live.get().filter(|_| runtime.is_usable())?;
+        Some((runtime, client.clone()))
+    }
+
+    pub(crate) fn close(&self, py: Python<'_>) {
+        self.closed.store(true, Ordering::Release);
+        if let Some((_, client)) = self.usable() {
+            runtime::tick(py, || client.close());
+        }
+    }
+}
+
+/// The name of the call, for the text of an error.
+pub(crate) fn op_of(params: &Bound<'_, PyAny>) -> String {
+    params
+        .get_item("op")
+        .and_then(|op| op.extract())
+        .unwrap_or_else(|_| "The call".to_owned())
+}
