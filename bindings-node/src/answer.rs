@@ -1,9 +1,9 @@
 //! How results and errors cross to JavaScript.
 
-use napi::bindgen_prelude::{Buffer, Either3, Either4, Null};
+use napi::bindgen_prelude::{Buffer, Either, Either3, Either4, Null};
 use napi_derive::napi;
-use sessionwire::agi::Output;
-use sessionwire::{Error, ErrorKind};
+use serde::de::DeserializeOwned;
+use sessionwire::{Error, ErrorKind, agi, raccoon};
 
 /// An error as data.
 #[napi(object)]
@@ -61,19 +61,49 @@ impl ErrorInfo {
     }
 }
 
-/// The answer of a call that gives JSON.
-pub fn json_answer(result: Result<String, Error>) -> Answer {
+/// Reads the parameters of a call.
+pub fn read<T: DeserializeOwned>(json: &str) -> Result<T, ErrorInfo> {
+    serde_json::from_str(json).map_err(|error| ErrorInfo::unreadable(&error))
+}
+
+/// Reads the options of a client.
+pub fn read_options<T: DeserializeOwned>(json: &str) -> Result<T, ErrorInfo> {
+    serde_json::from_str(json).map_err(|error| ErrorInfo::unreadable_options(&error))
+}
+
+/// A result as JavaScript gets it.
+pub fn either<T>(result: Result<T, ErrorInfo>) -> Either<T, ErrorInfo> {
     match result {
-        Ok(json) => Answer::A(json),
-        Err(error) => Answer::B(error.into()),
+        Ok(value) => Either::A(value),
+        Err(error) => Either::B(error),
     }
 }
 
-/// The answer of a call that was not cancelled.
-pub fn answer(result: Result<Output, Error>) -> Answer {
-    match result {
-        Err(error) => Answer::B(error.into()),
-        Ok(output @ Output::Screenshot(_)) => {
+/// What became of a call; `None`: it was cancelled.
+pub type Outcome<T> = Result<Option<T>, ErrorInfo>;
+
+/// The answer of a call that gives a handle, which `make` wraps.
+pub fn handle<T, H>(outcome: Outcome<T>, make: impl FnOnce(T) -> H) -> Handle<H> {
+    match outcome {
+        Ok(Some(value)) => Handle::A(make(value)),
+        Err(error) => Handle::B(error),
+        Ok(None) => Handle::C(Null),
+    }
+}
+
+/// The answer of a call of Raccoon.
+pub fn turn_answer(outcome: Outcome<raccoon::Output>) -> Answer {
+    match outcome {
+        Ok(Some(output)) => Answer::A(output.to_json()),
+        Err(error) => Answer::B(error),
+        Ok(None) => Answer::D(Null),
+    }
+}
+
+/// The answer of a call of AGI.
+pub fn answer(outcome: Outcome<agi::Output>) -> Answer {
+    match outcome {
+        Ok(Some(output @ agi::Output::Screenshot(_))) => {
             let json = output.to_json();
             let image = output.into_image().map(Vec::from).unwrap_or_default();
             Answer::C(Picture {
@@ -81,6 +111,8 @@ pub fn answer(result: Result<Output, Error>) -> Answer {
                 image: image.into(),
             })
         }
-        Ok(output) => Answer::A(output.to_json()),
+        Ok(Some(output)) => Answer::A(output.to_json()),
+        Err(error) => Answer::B(error),
+        Ok(None) => Answer::D(Null),
     }
 }

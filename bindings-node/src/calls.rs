@@ -3,7 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use napi::Env;
+use napi::bindgen_prelude::{PromiseRaw, ToNapiValue};
+use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
+
+use crate::answer::{Outcome, read};
 
 /// Calls in flight by the number that JavaScript gave them. Clones share it.
 #[derive(Clone, Default)]
@@ -50,6 +55,32 @@ impl Calls {
                 },
             }
         }
+    }
+
+    /// Starts a call: `begin` makes it of the parameters, which are JSON, and
+    /// `finish` makes what JavaScript gets of its outcome.
+    pub fn start<'env, P, T, W, A>(
+        &self,
+        env: &'env Env,
+        id: u32,
+        params: &str,
+        begin: impl FnOnce(P) -> W,
+        finish: impl FnOnce(Outcome<T>) -> A + Send + 'static,
+    ) -> napi::Result<PromiseRaw<'env, A>>
+    where
+        P: DeserializeOwned,
+        T: Send + 'static,
+        W: Future<Output = sessionwire::Result<T>> + Send + 'static,
+        A: ToNapiValue + Send + 'static,
+    {
+        let call = read(params).map(|params| self.cancellable(id, begin(params)));
+        env.spawn_future(async move {
+            let outcome = match call {
+                Ok(call) => call.await.transpose().map_err(Into::into),
+                Err(unreadable) => Err(unreadable),
+            };
+            Ok(finish(outcome))
+        })
     }
 
     /// Cancels a call; one that is over is no error.

@@ -4,14 +4,12 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use napi::Env;
-use napi::bindgen_prelude::{
-    Either, Either3, Function, Null, PromiseRaw, within_runtime_if_available,
-};
+use napi::bindgen_prelude::{Either, Function, PromiseRaw, within_runtime_if_available};
 use napi_derive::napi;
-use sessionwire::agi::{self, EventOptions, Operation, RunTasks, StartTask};
-use sessionwire::{ClientConfig, ClientOptions, Error, OptionChanges};
+use sessionwire::agi;
+use sessionwire::{ClientConfig, Error};
 
-use crate::answer::{Answer, ErrorInfo, Handle, answer};
+use crate::answer::{Answer, ErrorInfo, Handle, answer, either, handle, read, read_options};
 use crate::calls::Calls;
 use crate::fanout::TaskRuns;
 use crate::stream::EventStream;
@@ -32,19 +30,16 @@ impl Client {
         options: String,
         environment: Function<'_, String, Option<String>>,
     ) -> Either<Client, ErrorInfo> {
-        let options: ClientOptions = match serde_json::from_str(&options) {
-            Ok(options) => options,
-            Err(error) => return Either::B(ErrorInfo::unreadable_options(&error)),
-        };
         let lookup = |name: &str| environment.call(name.to_owned()).ok().flatten();
-        let client = ClientConfig::resolve_with(options, &lookup).and_then(agi::Client::new);
-        match client {
-            Ok(inner) => Either::A(Self {
-                inner,
-                calls: Calls::default(),
-            }),
-            Err(error) => Either::B(error.into()),
-        }
+        either(read_options(&options).and_then(|options| {
+            let config = ClientConfig::resolve_with(options, &lookup)?;
+            Ok(Self::of(agi::Client::new(config)?))
+        }))
+    }
+
+    fn of(inner: agi::Client) -> Self {
+        let calls = Calls::default();
+        Self { inner, calls }
     }
 
     /// The service's address.
@@ -56,17 +51,8 @@ impl Client {
     /// A copy with other options; it shares the connections.
     #[napi(catch_unwind)]
     pub fn with_options(&self, changes: String) -> Either<Client, ErrorInfo> {
-        let changes: OptionChanges = match serde_json::from_str(&changes) {
-            Ok(changes) => changes,
-            Err(error) => return Either::B(ErrorInfo::unreadable_options(&error)),
-        };
-        match self.inner.with_options(changes) {
-            Ok(inner) => Either::A(Self {
-                inner,
-                calls: Calls::default(),
-            }),
-            Err(error) => Either::B(error.into()),
-        }
+        let changes = read_options(&changes);
+        either(changes.and_then(|changes| Ok(Self::of(self.inner.with_options(changes)?))))
     }
 
     /// Carries an operation out. `id` is for `cancel`; 0: not cancellable.
@@ -80,16 +66,8 @@ impl Client {
         id: u32,
         operation: String,
     ) -> napi::Result<PromiseRaw<'env, Answer>> {
-        let call = match serde_json::from_str::<Operation>(&operation) {
-            Ok(operation) => Ok(self.calls.cancellable(id, self.inner.execute(operation))),
-            Err(error) => Err(ErrorInfo::unreadable(&error)),
-        };
-        env.spawn_future(async move {
-            Ok(match call {
-                Err(error) => Answer::B(error),
-                Ok(call) => call.await.map_or(Answer::D(Null), answer),
-            })
-        })
+        let begin = |operation| self.inner.execute(operation);
+        self.calls.start(env, id, &operation, begin, answer)
     }
 
     /// Cancels a call of this client.
@@ -101,14 +79,10 @@ impl Client {
     /// The session's events.
     #[napi(catch_unwind)]
     pub fn events(&self, session_id: String, options: String) -> Either<EventStream, ErrorInfo> {
-        let options: EventOptions = match serde_json::from_str(&options) {
-            Ok(options) => options,
-            Err(error) => return Either::B(ErrorInfo::unreadable(&error)),
-        };
-        match within_runtime_if_available(|| self.inner.events(&session_id, options)) {
-            Ok(queue) => Either::A(EventStream::new(queue)),
-            Err(error) => Either::B(error.into()),
-        }
+        either(read(&options).and_then(|options| {
+            let queue = within_runtime_if_available(|| self.inner.events(&session_id, options))?;
+            Ok(EventStream::new(queue))
+        }))
     }
 
     /// Starts a task. `id` is for `cancel`.
@@ -120,35 +94,18 @@ impl Client {
         session_id: String,
         start: String,
     ) -> napi::Result<PromiseRaw<'env, Handle<Task>>> {
-        let call = match serde_json::from_str::<StartTask>(&start) {
-            Ok(start) => Ok(self
-                .calls
-                .cancellable(id, self.inner.start_task(&session_id, start))),
-            Err(error) => Err(ErrorInfo::unreadable(&error)),
-        };
-        env.spawn_future(async move {
-            Ok(match call {
-                Err(error) => Either3::B(error),
-                Ok(call) => match call.await {
-                    None => Either3::C(Null),
-                    Some(Err(error)) => Either3::B(error.into()),
-                    Some(Ok(task)) => Either3::A(Task::new(task)),
-                },
-            })
-        })
+        let begin = |start| self.inner.start_task(&session_id, start);
+        let finish = |outcome| handle(outcome, Task::new);
+        self.calls.start(env, id, &start, begin, finish)
     }
 
     /// Runs many tasks, each in a session of its own.
     #[napi(catch_unwind)]
     pub fn run_tasks(&self, plan: String) -> Either<TaskRuns, ErrorInfo> {
-        let plan: RunTasks = match serde_json::from_str(&plan) {
-            Ok(plan) => plan,
-            Err(error) => return Either::B(ErrorInfo::unreadable(&error)),
-        };
-        match within_runtime_if_available(|| self.inner.run_tasks(plan)) {
-            Ok(outcomes) => Either::A(TaskRuns::new(outcomes)),
-            Err(error) => Either::B(error.into()),
-        }
+        either(read(&plan).and_then(|plan| {
+            let outcomes = within_runtime_if_available(|| self.inner.run_tasks(plan))?;
+            Ok(TaskRuns::new(outcomes))
+        }))
     }
 
     /// Begins to delete the sessions that this client and its copies created,
@@ -204,8 +161,7 @@ impl Deletion {
 #[cfg_attr(test, allow(dead_code))]
 #[napi(catch_unwind)]
 pub fn check(params: String) -> Option<ErrorInfo> {
-    match serde_json::from_str::<agi::Check>(&params) {
-        Ok(input) => input.run().err().map(Into::into),
-        Err(error) => Some(ErrorInfo::unreadable(&error)),
-    }
+    read(&params)
+        .and_then(|input: agi::Check| Ok(input.run()?))
+        .err()
 }

@@ -1,15 +1,12 @@
 //! The Raccoon client: sessions and their turns.
 
 use napi::Env;
-use napi::bindgen_prelude::{
-    Either, Either3, Function, Null, PromiseRaw, within_runtime_if_available,
-};
+use napi::bindgen_prelude::{Either, Function, PromiseRaw, within_runtime_if_available};
 use napi_derive::napi;
 use serde::Deserialize;
-use sessionwire::OptionChanges;
-use sessionwire::raccoon::{self, Attach, Operation, RaccoonConfig, RaccoonOptions, StartTurn};
+use sessionwire::raccoon::{self, RaccoonConfig, StartTurn};
 
-use crate::answer::{Answer, ErrorInfo, Handle, json_answer};
+use crate::answer::{Answer, ErrorInfo, Handle, either, handle, read, read_options, turn_answer};
 use crate::calls::Calls;
 use crate::turn::Turn;
 use crate::upload::{Upload, UploadChannel, UploadParams};
@@ -36,23 +33,16 @@ impl RaccoonClient {
         options: String,
         environment: Function<'_, String, Option<String>>,
     ) -> Either<RaccoonClient, ErrorInfo> {
-        let options: RaccoonOptions = match serde_json::from_str(&options) {
-            Ok(options) => options,
-            Err(error) => return Either::B(ErrorInfo::unreadable_options(&error)),
-        };
         let lookup = |name: &str| environment.call(name.to_owned()).ok().flatten();
-        let client = RaccoonConfig::resolve_with(options, &lookup).and_then(raccoon::Client::new);
-        Self::of(client)
+        either(read_options(&options).and_then(|options| {
+            let config = RaccoonConfig::resolve_with(options, &lookup)?;
+            Ok(Self::of(raccoon::Client::new(config)?))
+        }))
     }
 
-    fn of(client: sessionwire::Result<raccoon::Client>) -> Either<RaccoonClient, ErrorInfo> {
-        match client {
-            Ok(inner) => Either::A(Self {
-                inner,
-                calls: Calls::default(),
-            }),
-            Err(error) => Either::B(error.into()),
-        }
+    fn of(inner: raccoon::Client) -> Self {
+        let calls = Calls::default();
+        Self { inner, calls }
     }
 
     /// The service's address.
@@ -70,10 +60,8 @@ impl RaccoonClient {
     /// A copy with other options; it shares the connections.
     #[napi(catch_unwind)]
     pub fn with_options(&self, changes: String) -> Either<RaccoonClient, ErrorInfo> {
-        match serde_json::from_str::<OptionChanges>(&changes) {
-            Ok(changes) => Self::of(self.inner.with_options(changes)),
-            Err(error) => Either::B(ErrorInfo::unreadable_options(&error)),
-        }
+        let changes = read_options(&changes);
+        either(changes.and_then(|changes| Ok(Self::of(self.inner.with_options(changes)?))))
     }
 
     /// Carries an operation out. `id` is for `cancel`; 0: not cancellable.
@@ -84,18 +72,8 @@ impl RaccoonClient {
         id: u32,
         operation: String,
     ) -> napi::Result<PromiseRaw<'env, Answer>> {
-        let call = match serde_json::from_str::<Operation>(&operation) {
-            Ok(operation) => Ok(self.calls.cancellable(id, self.inner.execute(operation))),
-            Err(error) => Err(ErrorInfo::unreadable(&error)),
-        };
-        env.spawn_future(async move {
-            Ok(match call {
-                Err(error) => Answer::B(error),
-                Ok(call) => call.await.map_or(Answer::D(Null), |result| {
-                    json_answer(result.map(|output| output.to_json()))
-                }),
-            })
-        })
+        let begin = |operation| self.inner.execute(operation);
+        self.calls.start(env, id, &operation, begin, turn_answer)
     }
 
     /// Starts a turn: `{"session_id": ..., "turn": {...}}`. `id` is for `cancel`.
@@ -107,9 +85,11 @@ impl RaccoonClient {
         params: String,
     ) -> napi::Result<PromiseRaw<'env, Handle<Turn>>> {
         let client = self.inner.clone();
-        let call = serde_json::from_str::<StartParams>(&params)
-            .map(|params| async move { client.start_turn(&params.session_id, params.turn).await });
-        self.turn(env, id, call)
+        let begin = |params: StartParams| async move {
+            client.start_turn(&params.session_id, params.turn).await
+        };
+        let finish = |outcome| handle(outcome, Turn::new);
+        self.calls.start(env, id, &params, begin, finish)
     }
 
     /// A handle on a turn that was started before. `id` is for `cancel`.
@@ -120,31 +100,9 @@ impl RaccoonClient {
         id: u32,
         params: String,
     ) -> napi::Result<PromiseRaw<'env, Handle<Turn>>> {
-        let call = serde_json::from_str::<Attach>(&params).map(|attach| self.inner.attach(attach));
-        self.turn(env, id, call)
-    }
-
-    fn turn<'env>(
-        &self,
-        env: &'env Env,
-        id: u32,
-        call: serde_json::Result<
-            impl Future<Output = sessionwire::Result<raccoon::Turn>> + Send + 'static,
-        >,
-    ) -> napi::Result<PromiseRaw<'env, Handle<Turn>>> {
-        let call = call
-            .map(|call| self.calls.cancellable(id, call))
-            .map_err(|error| ErrorInfo::unreadable(&error));
-        env.spawn_future(async move {
-            Ok(match call {
-                Err(error) => Either3::B(error),
-                Ok(call) => match call.await {
-                    None => Either3::C(Null),
-                    Some(Err(error)) => Either3::B(error.into()),
-                    Some(Ok(turn)) => Either3::A(Turn::new(turn)),
-                },
-            })
-        })
+        let begin = |attach| self.inner.attach(attach);
+        let finish = |outcome| handle(outcome, Turn::new);
+        self.calls.start(env, id, &params, begin, finish)
     }
 
     /// Uploads a file: what `params` and `bytes` or a channel say.
@@ -155,15 +113,12 @@ impl RaccoonClient {
         bytes: Option<napi::bindgen_prelude::Uint8Array>,
         channel: Option<&UploadChannel>,
     ) -> Either<Upload, ErrorInfo> {
-        let params: UploadParams = match serde_json::from_str(&params) {
-            Ok(params) => params,
-            Err(error) => return Either::B(ErrorInfo::unreadable(&error)),
-        };
-        let Some(source) = params.source(bytes.as_deref(), channel) else {
-            return Either::B(ErrorInfo::invalid("There is nothing to upload"));
-        };
-        let upload = |progress| self.inner.upload(params.upload, source, progress);
-        Either::A(within_runtime_if_available(|| Upload::start(upload)))
+        either(read(&params).and_then(|params: UploadParams| {
+            let source = params.source(bytes.as_deref(), channel);
+            let source = source.ok_or_else(|| ErrorInfo::invalid("There is nothing to upload"))?;
+            let upload = |progress| self.inner.upload(params.upload, source, progress);
+            Ok(within_runtime_if_available(|| Upload::start(upload)))
+        }))
     }
 
     /// Cancels a call of this client.
@@ -184,18 +139,14 @@ impl RaccoonClient {
 #[cfg_attr(test, allow(dead_code))]
 #[napi(catch_unwind)]
 pub fn check_raccoon(params: String) -> Option<ErrorInfo> {
-    match serde_json::from_str::<raccoon::Check>(&params) {
-        Ok(input) => input.run().err().map(Into::into),
-        Err(error) => Some(ErrorInfo::unreadable(&error)),
-    }
+    read(&params)
+        .and_then(|input: raccoon::Check| Ok(input.run()?))
+        .err()
 }
 
 /// A new session id.
 #[cfg_attr(test, allow(dead_code))]
 #[napi(catch_unwind)]
 pub fn new_session_id() -> Either<String, ErrorInfo> {
-    match raccoon::new_session_id() {
-        Ok(id) => Either::A(id),
-        Err(error) => Either::B(error.into()),
-    }
+    either(raccoon::new_session_id().map_err(Into::into))
 }

@@ -1,11 +1,11 @@
 //! A task.
 
 use napi::Env;
-use napi::bindgen_prelude::{Null, PromiseRaw};
+use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
-use sessionwire::agi::{self, TaskOperation};
+use sessionwire::agi;
 
-use crate::answer::{Answer, ErrorInfo, answer};
+use crate::answer::{Answer, answer};
 use crate::calls::Calls;
 use crate::stream::EventStream;
 
@@ -51,16 +51,8 @@ impl Task {
         id: u32,
         operation: String,
     ) -> napi::Result<PromiseRaw<'env, Answer>> {
-        let call = match serde_json::from_str::<TaskOperation>(&operation) {
-            Ok(operation) => Ok(self.calls.cancellable(id, self.inner.execute(operation))),
-            Err(error) => Err(ErrorInfo::unreadable(&error)),
-        };
-        env.spawn_future(async move {
-            Ok(match call {
-                Err(error) => Answer::B(error),
-                Ok(call) => call.await.map_or(Answer::D(Null), answer),
-            })
-        })
+        let begin = |operation| self.inner.execute(operation);
+        self.calls.start(env, id, &operation, begin, answer)
     }
 
     /// Cancels a call of this task object; the task itself goes on.

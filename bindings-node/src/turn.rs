@@ -1,11 +1,11 @@
 //! A turn.
 
 use napi::Env;
-use napi::bindgen_prelude::{Null, PromiseRaw};
+use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
-use sessionwire::raccoon::{self, TurnOperation};
+use sessionwire::raccoon;
 
-use crate::answer::{Answer, ErrorInfo, json_answer};
+use crate::answer::{Answer, turn_answer};
 use crate::calls::Calls;
 use crate::stream::EventStream;
 
@@ -53,18 +53,8 @@ impl Turn {
         id: u32,
         operation: String,
     ) -> napi::Result<PromiseRaw<'env, Answer>> {
-        let call = match serde_json::from_str::<TurnOperation>(&operation) {
-            Ok(operation) => Ok(self.calls.cancellable(id, self.inner.execute(operation))),
-            Err(error) => Err(ErrorInfo::unreadable(&error)),
-        };
-        env.spawn_future(async move {
-            Ok(match call {
-                Err(error) => Answer::B(error),
-                Ok(call) => call.await.map_or(Answer::D(Null), |result| {
-                    json_answer(result.map(|output| output.to_json()))
-                }),
-            })
-        })
+        let begin = |operation| self.inner.execute(operation);
+        self.calls.start(env, id, &operation, begin, turn_answer)
     }
 
     /// Cancels a call of this turn object; the turn itself goes on.
