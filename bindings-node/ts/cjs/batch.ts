@@ -36,6 +36,15 @@ export class Batch<Event> {
   }
 }
 
+/** What a text holds, and its `start`. */
+export function parsed(raw: string): { data: unknown; start: number } {
+  try {
+    return { data: JSON.parse(raw), start: 0 };
+  } catch {
+    return { data: raw, start: NOT_JSON };
+  }
+}
+
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -3,21 +3,13 @@
  */
 
 import { inspect } from "node:util";
-import {
-  type CallOptions,
-  check,
-  checkSignal,
-  count,
-  execute,
-  seconds,
-  secondsOrNone,
-  text,
-} from "./calls.js";
-import { ConfigError, orThrow, QuestionPending, TaskTimeout } from "./errors.js";
+import { type CallOptions, check, checkSignal, execute, seconds, text } from "./calls.js";
+import { orThrow, QuestionPending, TaskTimeout } from "./errors.js";
 import { watch } from "./exit.js";
 import { type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
-import { type RawAnswer, rawAnswerFrom, type TaskResult } from "./models.js";
+import type { RawAnswer, TaskResult } from "./models.js";
 import { type NativeClient, native } from "./native.js";
+import { changed, clientOptions, Existing, environment, request } from "./service.js";
 import type { Session } from "./session.js";
 import { type CreateSessionOptions, Sessions } from "./sessions.js";
 import { guarded, Limit, type RunTaskOptions } from "./task.js";
@@ -76,11 +68,6 @@ export interface RequestOptions extends CallOptions {
   headers?: Record<string, string> | undefined;
 }
 
-/** A native client that already exists. */
-class Existing {
-  constructor(readonly client: NativeClient) {}
-}
-
 /** A client. It makes no request until it is asked to; any number of calls can run at once. */
 export class Agi implements AsyncDisposable {
   /** Create, list, get and delete sessions. */
@@ -89,8 +76,12 @@ export class Agi implements AsyncDisposable {
 
   /** Throws a `ConfigError` if there is no key or an option cannot be used. */
   constructor(options: AgiOptions = {}) {
-    this.#native = options instanceof Existing ? options.client : open(options);
-    if (!(options instanceof Existing) && options.deleteSessionsOnExit) watch(this.#native);
+    if (options instanceof Existing) {
+      this.#native = options.client;
+    } else {
+      this.#native = open(options);
+      if (options.deleteSessionsOnExit) watch(this.#native);
+    }
     this.sessions = new Sessions(this.#native);
   }
 
@@ -166,28 +157,12 @@ export class Agi implements AsyncDisposable {
 
   /** A copy with other options that shares the connections. Closing one closes both. */
   withOptions(changes: OptionChanges): Agi {
-    const client = this.#native.withOptions(
-      JSON.stringify({
-        timeout: seconds("timeout", changes.timeout, ConfigError),
-        max_retries: count("maxRetries", changes.maxRetries, ConfigError),
-        wait_for_limit: secondsOrNone("waitForLimit", changes.waitForLimit, ConfigError),
-        headers: changes.headers,
-      }),
-    );
-    return new Agi(new Existing(orThrow(client)) as AgiOptions);
+    return new Agi(changed(this.#native, changes) as AgiOptions);
   }
 
   /** Any request: `path` is what follows `/v1`. The same key, retries and errors as other calls. */
-  async request(method: string, path: string, options: RequestOptions = {}): Promise<RawAnswer> {
-    const operation = {
-      op: "request",
-      method: text("method", method),
-      path: text("path", path),
-      query: options.query,
-      body: options.body,
-      headers: options.headers,
-    };
-    return rawAnswerFrom(await execute(this.#native, operation, options.signal));
+  request(method: string, path: string, options: RequestOptions = {}): Promise<RawAnswer> {
+    return request(this.#native, method, path, options);
   }
 
   /** Ends every call, wait and stream of this client at once. Can be called twice. */
@@ -209,21 +184,6 @@ export class Agi implements AsyncDisposable {
 }
 
 function open(options: AgiOptions): NativeClient {
-  if (options.apiKey !== undefined && typeof options.apiKey !== "string") {
-    throw new ConfigError("`apiKey` must be a string. Pass the key, or set AGI_API_KEY.");
-  }
-  const text = JSON.stringify({
-    api_key: options.apiKey,
-    base_url: options.baseUrl,
-    timeout: seconds("timeout", options.timeout, ConfigError),
-    connect_timeout: seconds("connectTimeout", options.connectTimeout, ConfigError),
-    max_retries: count("maxRetries", options.maxRetries, ConfigError),
-    wait_for_limit: secondsOrNone("waitForLimit", options.waitForLimit, ConfigError),
-    proxy: options.proxy,
-    ca_file: options.caFile,
-    headers: options.headers,
-    allow_insecure_http: options.allowInsecureHttp,
-  });
-  // The environment is that of this JavaScript: workers and test runners have their own.
-  return orThrow(native.Client.open(text, (name) => process.env[name] ?? null));
+  const json = JSON.stringify(clientOptions(options, "AGI_API_KEY"));
+  return orThrow(native.Client.open(json, environment));
 }

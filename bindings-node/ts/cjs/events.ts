@@ -3,7 +3,7 @@
  */
 
 import { inspect } from "node:util";
-import { FIELDS, isObject, NOT_JSON } from "./batch.js";
+import { FIELDS, isObject, NOT_JSON, parsed } from "./batch.js";
 
 /** What every event has. */
 export interface EventBase<Type extends string, Data> {
@@ -162,13 +162,6 @@ export function agiEventAt(rows: readonly unknown[], at: number, batch: string):
  * @internal
  */
 export function eventFromParts(type: string, id: number | null, raw: string): AgiEvent {
-  let data: unknown = raw;
-  let start = NOT_JSON;
-  try {
-    data = JSON.parse(raw);
-    start = 0;
-  } catch {
-    // Not JSON: the raw text is the data.
-  }
+  const { data, start } = parsed(raw);
   return new EventRecord(type, id, data, raw, start, raw.length) as unknown as AgiEvent;
 }

@@ -35,11 +35,15 @@ export interface NativeStream {
   close(): void;
 }
 
-export interface NativeTask extends NativeCalls {
+/** A task or a turn. */
+export interface NativeHandle extends NativeCalls {
   readonly sessionId: string;
-  readonly question: string | null;
   events(): NativeStream;
   close(): void;
+}
+
+export interface NativeTask extends NativeHandle {
+  readonly question: string | null;
 }
 
 /** What a fan-out has: an outcome (`result` or `error`, as JSON) or a question. */
@@ -65,14 +69,18 @@ export interface NativeDeletion {
   wait(): string;
 }
 
-export interface NativeClient extends NativeCalls {
+/** A client of either service. */
+export interface NativeService<Client> extends NativeCalls {
   readonly baseUrl: string;
+  withOptions(changes: string): Client | ErrorInfo;
+  close(): void;
+}
+
+export interface NativeClient extends NativeService<NativeClient> {
   deleteCreatedSessions(milliseconds: number): NativeDeletion;
-  withOptions(changes: string): NativeClient | ErrorInfo;
   events(sessionId: string, options: string): NativeStream | ErrorInfo;
   startTask(id: number, sessionId: string, start: string): Promise<NativeTask | ErrorInfo | null>;
   runTasks(plan: string): NativeTaskRuns | ErrorInfo;
-  close(): void;
 }
 
 export interface NativeAgentJob {
@@ -88,12 +96,9 @@ export interface NativeAgentPort {
   settled(): Promise<void>;
 }
 
-export interface NativeTurn extends NativeCalls {
-  readonly sessionId: string;
+export interface NativeTurn extends NativeHandle {
   readonly messageId: string;
   readonly state: string;
-  events(): NativeStream;
-  close(): void;
 }
 
 export interface NativeUpload {
@@ -111,10 +116,8 @@ export interface NativeUploadChannel {
   abort(): void;
 }
 
-export interface NativeRaccoonClient extends NativeCalls {
-  readonly baseUrl: string;
+export interface NativeRaccoonClient extends NativeService<NativeRaccoonClient> {
   readonly maxConcurrent: number | null;
-  withOptions(changes: string): NativeRaccoonClient | ErrorInfo;
   startTurn(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
   attach(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
   upload(
@@ -122,7 +125,6 @@ export interface NativeRaccoonClient extends NativeCalls {
     bytes?: Uint8Array,
     channel?: NativeUploadChannel,
   ): NativeUpload | ErrorInfo;
-  close(): void;
 }
 
 export interface NativeEmulator {

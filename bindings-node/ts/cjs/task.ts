@@ -2,9 +2,10 @@
  * A task, and running one to its end.
  */
 
-import { type CallOptions, execute, seconds, text } from "./calls.js";
+import { type CallOptions, seconds, text } from "./calls.js";
 import { InvalidRequestError, QuestionPending, TaskTimeout } from "./errors.js";
 import { type AgiEvent, agiEventAt, eventFromParts, type QuestionEvent } from "./events.js";
+import { Handle } from "./handle.js";
 import {
   type ExecutionStatus,
   type SuccessResult,
@@ -12,7 +13,6 @@ import {
   type WireTaskResult,
 } from "./models.js";
 import type { NativeTask } from "./native.js";
-import { EventStream } from "./stream.js";
 
 /** How the events of a task are read. */
 export interface StartTaskOptions extends CallOptions {
@@ -57,24 +57,21 @@ export interface ResultOptions extends CallOptions {
  * `await using` free its socket; they do not cancel the task.
  */
 export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
-  readonly #native: NativeTask;
-  readonly #signal: AbortSignal | undefined;
-  #stream: EventStream | undefined;
+  readonly #handle: Handle<NativeTask, AgiEvent>;
 
   /** @internal */
   constructor(native: NativeTask, signal: AbortSignal | undefined) {
-    this.#native = native;
-    this.#signal = signal;
+    this.#handle = new Handle(native, agiEventAt, signal);
   }
 
   /** The task's session. */
   get sessionId(): string {
-    return this.#native.sessionId;
+    return this.#handle.native.sessionId;
   }
 
   /** The question that waits for an answer, or null. */
   get question(): QuestionEvent | null {
-    const question = this.#native.question;
+    const question = this.#handle.native.question;
     if (question === null) return null;
     const { type, id, raw } = JSON.parse(question);
     return eventFromParts(type, id, raw) as QuestionEvent;
@@ -82,32 +79,32 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
 
   /** Answers the open question: 1 to 10,000 characters. */
   answer(answer: string, options: CallOptions = {}): Promise<SuccessResult> {
-    return this.#execute({ op: "answer", text: text("answer", answer) }, options);
+    return this.#handle.execute({ op: "answer", text: text("answer", answer) }, options);
   }
 
   /** Sends more about the same task: 1 to 10,000 characters. */
   sendMessage(message: string, options: CallOptions = {}): Promise<SuccessResult> {
-    return this.#execute({ op: "send_message", text: text("message", message) }, options);
+    return this.#handle.execute({ op: "send_message", text: text("message", message) }, options);
   }
 
   /** Pauses the task. */
   pause(options: CallOptions = {}): Promise<SuccessResult> {
-    return this.#execute({ op: "pause" }, options);
+    return this.#handle.execute({ op: "pause" }, options);
   }
 
   /** Goes on with the task. */
   resume(options: CallOptions = {}): Promise<SuccessResult> {
-    return this.#execute({ op: "resume" }, options);
+    return this.#handle.execute({ op: "resume" }, options);
   }
 
   /** Cancels the task and ends every wait for it. The session stays usable. */
   cancel(options: CallOptions = {}): Promise<SuccessResult> {
-    return this.#execute({ op: "cancel" }, options);
+    return this.#handle.execute({ op: "cancel" }, options);
   }
 
   /** Asks for the task's execution status. */
   async status(options: CallOptions = {}): Promise<ExecutionStatus> {
-    const { status } = await this.#execute<{ status: string }>({ op: "status" }, options);
+    const { status } = await this.#handle.execute<{ status: string }>({ op: "status" }, options);
     return status;
   }
 
@@ -118,7 +115,7 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
   async result(options: ResultOptions = {}): Promise<TaskResult> {
     const timeout = seconds("timeout", options.timeout);
     try {
-      const wire = await this.#execute<WireTaskResult>({ op: "result", timeout }, options);
+      const wire = await this.#handle.execute<WireTaskResult>({ op: "result", timeout }, options);
       return new TaskResult(wire);
     } catch (error) {
       if (error instanceof QuestionPending) error.task = this;
@@ -127,29 +124,16 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
   }
 
   /** Stops reading events and frees the socket. Does not cancel the task. */
-  async close(): Promise<void> {
-    await this.#stream?.close();
-    this.#native.close();
+  close(): Promise<void> {
+    return this.#handle.close();
   }
 
   [Symbol.asyncIterator](): AsyncIterator<AgiEvent, undefined, undefined> {
-    this.#stream ??= new EventStream(this.#native.events(), agiEventAt, this.#signal);
-    const stream = this.#stream;
-    return {
-      // Uses `this`, so that the task lives as long as its iterator.
-      next: () => (this.#stream ?? stream).next(),
-    };
+    return this.#handle.iterator();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #execute<T>(operation: object, options: CallOptions): Promise<T> {
-    const result = await execute<T>(this.#native, operation, options.signal);
-    // An unreachable task frees its socket; this one is reachable until it has its answer.
-    void this.#native;
-    return result;
   }
 }
 

@@ -3,11 +3,12 @@
  */
 
 import { inspect } from "node:util";
-import { count, execute, seconds, secondsOrNone, text } from "../calls.js";
+import { text } from "../calls.js";
 import type { AgiOptions, OptionChanges, RequestOptions } from "../client.js";
-import { ConfigError, errorFrom, orThrow } from "../errors.js";
-import { type RawAnswer, rawAnswerFrom } from "../models.js";
+import { errorFrom, orThrow } from "../errors.js";
+import type { RawAnswer } from "../models.js";
 import { type NativeRaccoonClient, native } from "../native.js";
+import { changed, clientOptions, Existing, environment, request } from "../service.js";
 import { Media } from "./media.js";
 import type { TurnResult } from "./models.js";
 import { RaccoonSession, type RaccoonSessionOptions, RaccoonSessions } from "./session.js";
@@ -82,11 +83,6 @@ export interface RaccoonRunTurnOptions extends RunTurnOptions {
   sessionId?: string | undefined;
 }
 
-/** A native client that already exists. */
-class Existing {
-  constructor(readonly client: NativeRaccoonClient) {}
-}
-
 /** A client. It makes no request until it is asked to; any number of calls can run at once. */
 export class Raccoon implements AsyncDisposable {
   /** List, read, rename and delete sessions. */
@@ -133,28 +129,12 @@ export class Raccoon implements AsyncDisposable {
 
   /** A copy with other options that shares the connections. Closing one closes both. */
   withOptions(changes: OptionChanges): Raccoon {
-    const client = this.#native.withOptions(
-      JSON.stringify({
-        timeout: seconds("timeout", changes.timeout, ConfigError),
-        max_retries: count("maxRetries", changes.maxRetries, ConfigError),
-        wait_for_limit: secondsOrNone("waitForLimit", changes.waitForLimit, ConfigError),
-        headers: changes.headers,
-      }),
-    );
-    return new Raccoon(new Existing(orThrow(client)) as RaccoonOptions);
+    return new Raccoon(changed(this.#native, changes) as RaccoonOptions);
   }
 
   /** Any request: `path` is what follows the base URL. The same key, retries and errors as other calls. */
-  async request(method: string, path: string, options: RequestOptions = {}): Promise<RawAnswer> {
-    const operation = {
-      op: "request",
-      method: text("method", method),
-      path: text("path", path),
-      query: options.query,
-      body: options.body,
-      headers: options.headers,
-    };
-    return rawAnswerFrom(await execute(this.#native, operation, options.signal));
+  request(method: string, path: string, options: RequestOptions = {}): Promise<RawAnswer> {
+    return request(this.#native, method, path, options);
   }
 
   /** Ends every call, wait and stream of this client at once. Can be called twice. */
@@ -189,25 +169,12 @@ function checked(sessionId: string | undefined): string {
 }
 
 function open(options: RaccoonOptions): NativeRaccoonClient {
-  if (options.apiKey !== undefined && typeof options.apiKey !== "string") {
-    throw new ConfigError("`apiKey` must be a string. Pass the key, or set RACCOON_API_KEY.");
-  }
   const json = JSON.stringify({
-    api_key: options.apiKey,
-    base_url: options.baseUrl,
+    ...clientOptions(options, "RACCOON_API_KEY"),
     websocket_url: options.websocketUrl,
-    timeout: seconds("timeout", options.timeout, ConfigError),
-    connect_timeout: seconds("connectTimeout", options.connectTimeout, ConfigError),
-    max_retries: count("maxRetries", options.maxRetries, ConfigError),
-    wait_for_limit: secondsOrNone("waitForLimit", options.waitForLimit, ConfigError),
-    proxy: options.proxy,
-    ca_file: options.caFile,
-    headers: options.headers,
-    allow_insecure_http: options.allowInsecureHttp,
     wire: options.wire && wireNames(options.wire),
   });
-  // The environment is that of this JavaScript: workers and test runners have their own.
-  return orThrow(native.RaccoonClient.open(json, (name) => process.env[name] ?? null));
+  return orThrow(native.RaccoonClient.open(json, environment));
 }
 
 function wireNames(names: WireNames): object {

@@ -3,7 +3,7 @@
  */
 
 import { inspect } from "node:util";
-import { FIELDS, isObject, NOT_JSON } from "../batch.js";
+import { FIELDS, isObject, NOT_JSON, parsed } from "../batch.js";
 
 /** What every event of a turn has. */
 export interface TurnEventBase<Kind extends string, Data> {
@@ -247,13 +247,6 @@ export function turnEventAt(rows: readonly unknown[], at: number, batch: string)
  * @internal
  */
 export function turnEventFromParts(type: string, id: number | null, raw: string): TurnEvent {
-  let frame: unknown = raw;
-  let start = NOT_JSON;
-  try {
-    frame = JSON.parse(raw);
-    start = 0;
-  } catch {
-    // Not JSON: the raw text is the data.
-  }
-  return new TurnEventRecord(type, id, frame, raw, start, raw.length) as unknown as TurnEvent;
+  const { data, start } = parsed(raw);
+  return new TurnEventRecord(type, id, data, raw, start, raw.length) as unknown as TurnEvent;
 }

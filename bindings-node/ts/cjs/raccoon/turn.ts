@@ -2,11 +2,11 @@
  * A turn, and running one to its end.
  */
 
-import { type CallOptions, cancellable, count, execute, seconds, text } from "../calls.js";
+import { type CallOptions, cancellable, count, seconds, text } from "../calls.js";
 import { orThrow, TaskTimeout } from "../errors.js";
+import { Handle } from "../handle.js";
 import type { SuccessResult } from "../models.js";
 import type { NativeRaccoonClient, NativeTurn } from "../native.js";
-import { EventStream } from "../stream.js";
 import { checkCallback, guarded, Limit, type ResultOptions } from "../task.js";
 import { type SandboxFile, type TodoItem, type TurnEvent, turnEventAt } from "./events.js";
 import {
@@ -92,28 +92,25 @@ export interface StopOptions extends CallOptions {
  * `await using` free its socket; they do not stop the turn.
  */
 export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
-  readonly #native: NativeTurn;
-  readonly #signal: AbortSignal | undefined;
-  #stream: EventStream<TurnEvent> | undefined;
+  readonly #handle: Handle<NativeTurn, TurnEvent>;
   #lastEntry: string | null;
   #lastEvent: number | null;
 
   /** @internal */
   constructor(native: NativeTurn, signal: AbortSignal | undefined, after?: string | ResumePoint) {
-    this.#native = native;
-    this.#signal = signal;
+    this.#handle = new Handle(native, (rows, at, batch) => this.#event(rows, at, batch), signal);
     this.#lastEntry = typeof after === "string" ? after : (after?.lastStreamEntryId ?? null);
     this.#lastEvent = typeof after === "string" ? null : (after?.lastEventId ?? null);
   }
 
   /** The turn's session. */
   get sessionId(): string {
-    return this.#native.sessionId;
+    return this.#handle.native.sessionId;
   }
 
   /** The turn's agent message: with the session it names the turn. */
   get messageId(): string {
-    return this.#native.messageId;
+    return this.#handle.native.messageId;
   }
 
   /** The message of the prompt; null after `attach`. */
@@ -162,7 +159,7 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
   }
 
   get #state(): WireTurnState {
-    return JSON.parse(this.#native.state) as WireTurnState;
+    return JSON.parse(this.#handle.native.state) as WireTurnState;
   }
 
   /** Tells the agent more while it works; not empty. */
@@ -174,13 +171,13 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
       files: files?.map(wireFile),
       references,
     };
-    return this.#execute(operation, options);
+    return this.#handle.execute(operation, options);
   }
 
   /** Stops the turn, and waits for its end. The session stays usable. */
   stop(options: StopOptions = {}): Promise<StopResult> {
     const timeout = seconds("timeout", options.timeout);
-    return this.#execute({ op: "stop", timeout }, options);
+    return this.#handle.execute({ op: "stop", timeout }, options);
   }
 
   /**
@@ -189,45 +186,32 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
    */
   async result(options: ResultOptions = {}): Promise<TurnResult> {
     const timeout = seconds("timeout", options.timeout);
-    const wire = await this.#execute<WireTurnResult>({ op: "result", timeout }, options);
+    const wire = await this.#handle.execute<WireTurnResult>({ op: "result", timeout }, options);
     return turnResultFrom(wire);
   }
 
   /** Stops reading events and frees the socket. Does not stop the turn. */
-  async close(): Promise<void> {
-    await this.#stream?.close();
-    this.#native.close();
+  close(): Promise<void> {
+    return this.#handle.close();
   }
 
   [Symbol.asyncIterator](): AsyncIterator<TurnEvent, undefined, undefined> {
-    this.#stream ??= new EventStream(this.#native.events(), turnEventAt, this.#signal);
-    const stream = this.#stream;
-    return {
-      next: async () => {
-        const step = await stream.next();
-        if (!step.done) this.#given(step.value);
-        return step;
-      },
-    };
-  }
-
-  #given(event: TurnEvent): void {
-    if (event.id !== null) {
-      this.#lastEvent = event.id;
-      // Of another event it would not say where this one is.
-      this.#lastEntry = event.streamEntryId;
-    }
+    return this.#handle.iterator();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #execute<T>(operation: object, options: CallOptions): Promise<T> {
-    const result = await execute<T>(this.#native, operation, options.signal);
-    // An unreachable turn frees its socket; this one is reachable until it has its answer.
-    void this.#native;
-    return result;
+  /** Makes the event that is handed over now. */
+  #event(rows: readonly unknown[], at: number, batch: string): TurnEvent {
+    const event = turnEventAt(rows, at, batch);
+    if (event.id !== null) {
+      this.#lastEvent = event.id;
+      // Of another event it would not say where this one is.
+      this.#lastEntry = event.streamEntryId;
+    }
+    return event;
   }
 }
 

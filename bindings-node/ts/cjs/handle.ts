@@ -1,0 +1,49 @@
+/**
+ * What a task and a turn have in common.
+ */
+
+import type { EventMaker } from "./batch.js";
+import { type CallOptions, execute } from "./calls.js";
+import type { NativeHandle } from "./native.js";
+import { EventStream } from "./stream.js";
+
+/** A native task or turn, and the reading of its events. */
+export class Handle<Native extends NativeHandle, Event> {
+  readonly native: Native;
+  readonly #make: EventMaker<Event>;
+  readonly #signal: AbortSignal | undefined;
+  #stream: EventStream<Event> | undefined;
+
+  constructor(native: Native, make: EventMaker<Event>, signal: AbortSignal | undefined) {
+    this.native = native;
+    this.#make = make;
+    this.#signal = signal;
+  }
+
+  async execute<T>(operation: object, options: CallOptions): Promise<T> {
+    const result = await execute<T>(this.native, operation, options.signal);
+    // An unreachable native half frees its socket; this one is reachable until it has its answer.
+    void this.native;
+    return result;
+  }
+
+  /** The one stream of its events, opened when it is first asked for. */
+  get stream(): EventStream<Event> {
+    this.#stream ??= new EventStream(this.native.events(), this.#make, this.#signal);
+    return this.#stream;
+  }
+
+  /** Goes on where the last one stopped; leaving a loop over it ends nothing. */
+  iterator(): AsyncIterator<Event, undefined, undefined> {
+    const { stream } = this;
+    return {
+      // Uses `this`, so that the handle lives as long as its iterator.
+      next: () => (this.#stream ?? stream).next(),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#stream?.close();
+    this.native.close();
+  }
+}

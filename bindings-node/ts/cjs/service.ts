@@ -1,0 +1,73 @@
+/**
+ * What the clients of both services share.
+ */
+
+import { count, execute, seconds, secondsOrNone, text } from "./calls.js";
+import type { AgiOptions, OptionChanges, RequestOptions } from "./client.js";
+import { ConfigError, orThrow } from "./errors.js";
+import { type RawAnswer, rawAnswerFrom } from "./models.js";
+import type { NativeCalls, NativeService } from "./native.js";
+
+/** A native client that already exists, in the place of options. */
+export class Existing<Client> {
+  constructor(readonly client: Client) {}
+}
+
+/** The options of every client in the core's words. `variable` is where the key comes from otherwise. */
+export function clientOptions(
+  options: Omit<AgiOptions, "deleteSessionsOnExit">,
+  variable: string,
+): object {
+  if (options.apiKey !== undefined && typeof options.apiKey !== "string") {
+    throw new ConfigError(`\`apiKey\` must be a string. Pass the key, or set ${variable}.`);
+  }
+  return {
+    ...changedOptions(options),
+    api_key: options.apiKey,
+    base_url: options.baseUrl,
+    connect_timeout: seconds("connectTimeout", options.connectTimeout, ConfigError),
+    proxy: options.proxy,
+    ca_file: options.caFile,
+    allow_insecure_http: options.allowInsecureHttp,
+  };
+}
+
+function changedOptions(options: OptionChanges): object {
+  return {
+    timeout: seconds("timeout", options.timeout, ConfigError),
+    max_retries: count("maxRetries", options.maxRetries, ConfigError),
+    wait_for_limit: secondsOrNone("waitForLimit", options.waitForLimit, ConfigError),
+    headers: options.headers,
+  };
+}
+
+/** The environment is that of this JavaScript: workers and test runners have their own. */
+export function environment(name: string): string | null {
+  return process.env[name] ?? null;
+}
+
+/** A copy of a native client with other options, on the same connections. */
+export function changed<Client extends object>(
+  client: NativeService<Client>,
+  changes: OptionChanges,
+): Existing<Client> {
+  return new Existing(orThrow(client.withOptions(JSON.stringify(changedOptions(changes)))));
+}
+
+/** Any request. */
+export async function request(
+  client: NativeCalls,
+  method: string,
+  path: string,
+  options: RequestOptions,
+): Promise<RawAnswer> {
+  const operation = {
+    op: "request",
+    method: text("method", method),
+    path: text("path", path),
+    query: options.query,
+    body: options.body,
+    headers: options.headers,
+  };
+  return rawAnswerFrom(await execute(client, operation, options.signal));
+}
