@@ -196,6 +196,8 @@ test("pause, resume and cancel of a task", async () => {
   assert.equal((await task.pause()).success, true);
   assert.equal((await task.resume()).success, true);
   assert.equal((await task.sendMessage("hurry")).success, true);
+  assert.throws(() => task.sendMessage(5), /`text` must be a string/);
+  assert.throws(() => task.answer(), /`text` must be a string, not undefined/);
   assert.equal((await task.cancel()).success, true);
   await assert.rejects(task.result(), (error) => error instanceof TaskError);
 });

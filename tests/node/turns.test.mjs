@@ -164,6 +164,7 @@ test("a message and a stop reach the running turn", () =>
     [{ wait_for_message: true }, { text: "Told: {message}" }, { wait_for_stop: true }],
     async (session) => {
       const turn = await session.startTurn("go");
+      assert.throws(() => turn.sendMessage(5), /`text` must be a string/);
       await turn.sendMessage("hello", { references: [{ a: 1 }] });
       for await (const event of turn) {
         if (event.type === "text") {

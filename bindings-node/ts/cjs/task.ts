@@ -2,7 +2,7 @@
  * A task, and running one to its end.
  */
 
-import { type CallOptions, seconds, text } from "./calls.js";
+import { type CallOptions, text as checked, seconds } from "./calls.js";
 import { InvalidRequestError, QuestionPending, TaskTimeout } from "./errors.js";
 import { type AgiEvent, agiEventAt, eventFromParts, type QuestionEvent } from "./events.js";
 import { Handle } from "./handle.js";
@@ -78,13 +78,13 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
   }
 
   /** Answers the open question: 1 to 10,000 characters. */
-  answer(answer: string, options: CallOptions = {}): Promise<SuccessResult> {
-    return this.#handle.execute({ op: "answer", text: text("answer", answer) }, options);
+  answer(text: string, options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#handle.execute({ op: "answer", text: checked("text", text) }, options);
   }
 
   /** Sends more about the same task: 1 to 10,000 characters. */
-  sendMessage(message: string, options: CallOptions = {}): Promise<SuccessResult> {
-    return this.#handle.execute({ op: "send_message", text: text("message", message) }, options);
+  sendMessage(text: string, options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#handle.execute({ op: "send_message", text: checked("text", text) }, options);
   }
 
   /** Pauses the task. */
@@ -193,7 +193,7 @@ async function follow(task: Task, options: RunTaskOptions, signal: AbortSignal):
     if (event.type !== "question") continue;
     if (onQuestion !== undefined) {
       const answer = await guarded(onQuestion(event), signal);
-      await guarded(task.answer(text("onQuestion's answer", answer), { signal }), signal);
+      await guarded(task.answer(checked("onQuestion's answer", answer), { signal }), signal);
     } else if (task.question !== null) {
       return;
     }

@@ -2,7 +2,7 @@
  * A turn, and running one to its end.
  */
 
-import { type CallOptions, cancellable, count, seconds, text } from "../calls.js";
+import { type CallOptions, cancellable, text as checked, count, seconds } from "../calls.js";
 import { orThrow, TaskTimeout } from "../errors.js";
 import { Handle } from "../handle.js";
 import type { SuccessResult } from "../models.js";
@@ -163,11 +163,11 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
   }
 
   /** Tells the agent more while it works; not empty. */
-  sendMessage(message: string, options: TurnMessageOptions = {}): Promise<SuccessResult> {
+  sendMessage(text: string, options: TurnMessageOptions = {}): Promise<SuccessResult> {
     const { files, references } = options;
     const operation = {
       op: "send_message",
-      text: text("message", message),
+      text: checked("text", text),
       files: files?.map(wireFile),
       references,
     };
@@ -233,7 +233,7 @@ function wireEvents(options: TurnEventOptions): object {
 /** @internal */
 export function wireTurn(prompt: string, options: StartTurnOptions): object {
   return {
-    prompt: text("prompt", prompt),
+    prompt: checked("prompt", prompt),
     mode: options.mode,
     files: options.files?.map(wireFile),
     sdk_version: options.sdkVersion,
@@ -268,8 +268,8 @@ export async function attach(
 ): Promise<Turn> {
   const { after, signal } = options;
   const params = JSON.stringify({
-    session_id: text("sessionId", sessionId),
-    message_id: text("messageId", messageId),
+    session_id: checked("sessionId", sessionId),
+    message_id: checked("messageId", messageId),
     after:
       typeof after === "object" && after !== null
         ? { last_stream_entry_id: after.lastStreamEntryId, last_event_id: after.lastEventId }
