@@ -7,7 +7,7 @@ import { type CallOptions, check, checkSignal, execute, seconds, text } from "./
 import { orThrow, QuestionPending, TaskTimeout } from "./errors.js";
 import { watch } from "./exit.js";
 import { type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
-import type { RawAnswer, TaskResult } from "./models.js";
+import type { RawResponse, TaskResult } from "./models.js";
 import { type NativeClient, native } from "./native.js";
 import { changed, clientOptions, Existing, environment, request } from "./service.js";
 import type { Session } from "./session.js";
@@ -161,7 +161,7 @@ export class Agi implements AsyncDisposable {
   }
 
   /** Any request: `path` is what follows `/v1`. The same key, retries and errors as other calls. */
-  request(method: string, path: string, options: RequestOptions = {}): Promise<RawAnswer> {
+  request(method: string, path: string, options: RequestOptions = {}): Promise<RawResponse> {
     return request(this.#native, method, path, options);
   }
 

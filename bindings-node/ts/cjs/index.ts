@@ -106,7 +106,7 @@ export {
   type Message,
   type Messages,
   type MessageType,
-  type RawAnswer,
+  type RawResponse,
   type SessionStatus,
   type SuccessResult,
   TaskResult,

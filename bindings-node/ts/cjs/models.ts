@@ -72,7 +72,7 @@ export interface SuccessResult {
 }
 
 /** The answer of `client.request`. */
-export interface RawAnswer {
+export interface RawResponse {
   statusCode: number;
   /** Names in lower case. */
   headers: Record<string, string>;
@@ -236,11 +236,11 @@ export function messagesFrom(wire: WireMessages): Messages {
 }
 
 /** @internal */
-export function rawAnswerFrom(wire: {
+export function rawResponseFrom(wire: {
   status_code: number;
   headers: Record<string, string>;
   body: string;
-}): RawAnswer {
+}): RawResponse {
   return { statusCode: wire.status_code, headers: wire.headers, body: wire.body };
 }
 

@@ -5,7 +5,7 @@
 import { count, execute, seconds, secondsOrNone, text } from "./calls.js";
 import type { AgiOptions, OptionChanges, RequestOptions } from "./client.js";
 import { ConfigError, orThrow } from "./errors.js";
-import { type RawAnswer, rawAnswerFrom } from "./models.js";
+import { type RawResponse, rawResponseFrom } from "./models.js";
 import type { NativeCalls, NativeService } from "./native.js";
 
 /** A native client that already exists, in the place of options. */
@@ -60,7 +60,7 @@ export async function request(
   method: string,
   path: string,
   options: RequestOptions,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const operation = {
     op: "request",
     method: text("method", method),
@@ -69,5 +69,5 @@ export async function request(
     body: options.body,
     headers: options.headers,
   };
-  return rawAnswerFrom(await execute(client, operation, options.signal));
+  return rawResponseFrom(await execute(client, operation, options.signal));
 }

@@ -18,6 +18,7 @@ import {
   QuestionPending,
   Raccoon,
   RateLimitError,
+  type RawResponse,
   type RecordedRequest,
   type RequestMatch,
   type Screenshot,
@@ -70,6 +71,13 @@ export async function theShapeOfUse(): Promise<void> {
   same<typeof stream, EventStream>(true);
   const readable: ReadableStream<AgiEvent> = ReadableStream.from<AgiEvent>(stream);
   await readable.cancel();
+}
+
+export async function anyRequest(agi: Agi, raccoon: Raccoon): Promise<void> {
+  const answer = await agi.request("GET", "/sessions");
+  same<typeof answer, RawResponse>(true);
+  same<typeof answer, Awaited<ReturnType<typeof raccoon.request>>>(true);
+  same<typeof answer.statusCode, number>(true);
 }
 
 export async function manyTasks(client: Agi): Promise<void> {

@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import { text } from "../calls.js";
 import type { AgiOptions, OptionChanges, RequestOptions } from "../client.js";
 import { errorFrom, orThrow } from "../errors.js";
-import type { RawAnswer } from "../models.js";
+import type { RawResponse } from "../models.js";
 import { type NativeRaccoonClient, native } from "../native.js";
 import { changed, clientOptions, Existing, environment, request } from "../service.js";
 import { Media } from "./media.js";
@@ -133,7 +133,7 @@ export class Raccoon implements AsyncDisposable {
   }
 
   /** Any request: `path` is what follows the base URL. The same key, retries and errors as other calls. */
-  request(method: string, path: string, options: RequestOptions = {}): Promise<RawAnswer> {
+  request(method: string, path: string, options: RequestOptions = {}): Promise<RawResponse> {
     return request(this.#native, method, path, options);
   }
 
