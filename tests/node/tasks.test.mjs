@@ -108,6 +108,20 @@ test("leaving the loop keeps the task; a new loop goes on", async () => {
   assert.equal((await task.result()).text, "d");
 });
 
+test("a task gives its events one by one, and return ends the reading only", async () => {
+  emulator.scenario(script({ thought: "a" }, { thought: "b" }, { done: "c" }));
+  const task = await session.startTask("Spell");
+  assert.equal((await task.next()).value.text, "a");
+  for await (const event of task) {
+    assert.equal(event.text, "b");
+    break;
+  }
+  assert.deepEqual(await task.return(), { value: undefined, done: true });
+  assert.deepEqual(await task.next(), { value: undefined, done: true });
+  await until(() => emulator.openStreams === 0);
+  assert.equal(await session.wait(), "finished");
+});
+
 test("an open question without a handler is QuestionPending, and the task stays answerable", async () => {
   emulator.scenario(script({ question: "Which one?" }, { done: "took {answer}" }));
   for (const options of [{}, { onEvent() {} }]) {

@@ -195,6 +195,35 @@ test("a stop that nobody confirms says so", () =>
     await turn.close();
   }));
 
+test("a turn gives its events one by one, and return ends the reading only", () =>
+  playing(
+    [{ text: "a" }, { text: "b" }, { wait_for_stop: true }],
+    async (session, client, emulator) => {
+      const turn = await session.startTurn("go");
+      // Overlapping calls keep their order.
+      const [first, second] = await Promise.all([turn.next(), turn.next()]);
+      assert.deepEqual([first.value.type, second.value.text], ["message.received", "a"]);
+      assert.equal(turn.resumePoint.lastEventId, second.value.id);
+      for await (const event of turn) {
+        assert.equal(event.text, "b");
+        break;
+      }
+      assert.deepEqual(await turn.return(), { value: undefined, done: true });
+      assert.deepEqual(await turn.next(), { value: undefined, done: true });
+      await until(() => emulator.openStreams === 0);
+      const again = await client.attach(session.sessionId, turn.messageId);
+      assert.equal((await again.stop()).confirmed, true);
+    },
+  ));
+
+test("ReadableStream.from reads a turn", () =>
+  playing([{ text: "a" }, { text: "b" }], async (session) => {
+    const turn = await session.startTurn("go");
+    const types = [];
+    for await (const event of ReadableStream.from(turn)) types.push(event.type);
+    assert.deepEqual(types, ["message.received", "text", "text", "task.completed"]);
+  }));
+
 test("a turn that fails is a TaskError with its events", () =>
   playing([{ text: "so far" }, { error: "No luck", code: "E1" }], async (session) => {
     await assert.rejects(session.runTurn("go"), (error) => {

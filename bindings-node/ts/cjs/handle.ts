@@ -42,6 +42,18 @@ export class Handle<Native extends NativeHandle, Event> {
     };
   }
 
+  async next(): Promise<IteratorResult<Event, undefined>> {
+    const step = await this.stream.next();
+    // As in `execute`: reachable until it has its answer.
+    void this.native;
+    return step;
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    await this.close();
+    return { value: undefined, done: true };
+  }
+
   async close(): Promise<void> {
     await this.#stream?.close();
     this.native.close();

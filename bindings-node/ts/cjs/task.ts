@@ -123,6 +123,16 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
     }
   }
 
+  /** The next event. Calls that overlap are answered in their order. */
+  next(): Promise<IteratorResult<AgiEvent, undefined>> {
+    return this.#handle.next();
+  }
+
+  /** The same as `close()`, for who reads it as an iterator; a loop that is left does not call it. */
+  return(): Promise<IteratorReturnResult<undefined>> {
+    return this.#handle.return();
+  }
+
   /** Stops reading events and frees the socket. Does not cancel the task. */
   close(): Promise<void> {
     return this.#handle.close();

@@ -73,6 +73,15 @@ export async function theShapeOfUse(): Promise<void> {
   await readable.cancel();
 }
 
+export async function oneByOne(task: Task, turn: Turn): Promise<void> {
+  const step = await task.next();
+  if (!step.done) same<typeof step.value, AgiEvent>(true);
+  const part: IteratorResult<TurnEvent, undefined> = await turn.next();
+  const readable: ReadableStream<TurnEvent> = ReadableStream.from<TurnEvent>(turn);
+  const iterator: AsyncIterator<TurnEvent, undefined, undefined> = turn;
+  console.log(part.done, readable.locked, await iterator.return?.());
+}
+
 export async function anyRequest(agi: Agi, raccoon: Raccoon): Promise<void> {
   const answer = await agi.request("GET", "/sessions");
   same<typeof answer, RawResponse>(true);

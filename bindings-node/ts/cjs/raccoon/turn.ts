@@ -190,6 +190,16 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
     return turnResultFrom(wire);
   }
 
+  /** The next event. Calls that overlap are answered in their order. */
+  next(): Promise<IteratorResult<TurnEvent, undefined>> {
+    return this.#handle.next();
+  }
+
+  /** The same as `close()`, for who reads it as an iterator; a loop that is left does not call it. */
+  return(): Promise<IteratorReturnResult<undefined>> {
+    return this.#handle.return();
+  }
+
   /** Stops reading events and frees the socket. Does not stop the turn. */
   close(): Promise<void> {
     return this.#handle.close();
