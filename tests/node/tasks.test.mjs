@@ -160,6 +160,7 @@ test("timeout covers the callbacks too and leaves the task running", async () =>
   for (const options of [{}, { onEvent: () => new Promise(() => {}) }]) {
     await assert.rejects(session.runTask("Wait", { timeout: 200, ...options }), (error) => {
       assert.ok(error instanceof TaskTimeout, error.stack);
+      assert.match(error.message, /within 200 ms.*in its session/);
       assert.equal(error.sessionId, session.sessionId);
       assert.deepEqual(
         error.events.map((event) => event.text),

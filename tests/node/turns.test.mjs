@@ -242,7 +242,17 @@ test("a turn that fails is a TaskError with its events", () =>
 
 test("g04: a timeout ends the wait, and stops the turn where that is wanted", () =>
   playing([{ wait_for_stop: true }], async (session, _client) => {
-    await assert.rejects(session.runTurn("go", { timeout: 100 }), TaskTimeout);
+    await assert.rejects(session.runTurn("go", { timeout: 1000 }), (error) => {
+      assert.ok(error instanceof TaskTimeout, error.stack);
+      assert.match(error.message, /within 1000 ms/);
+      assert.equal(error.sessionId, session.sessionId);
+      assert.match(error.messageId, /^msg_/);
+      assert.deepEqual(
+        error.events.map((event) => event.type),
+        ["message.received"],
+      );
+      return true;
+    });
     const { messages } = await session.history();
     assert.equal(messages[1].aborted, false);
     await assert.rejects(session.runTurn("again"), ConflictError);

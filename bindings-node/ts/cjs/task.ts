@@ -175,7 +175,14 @@ export async function runTask(
       // `result` then knows what to say about it.
       if (error !== limit.expired) throw error;
     });
-    return await task.result({ timeout: limit.left(), signal: options.signal });
+    return await task.result({ timeout: limit.left(), signal: options.signal }).catch((error) => {
+      if (!(error instanceof TaskTimeout)) throw error;
+      // The time that was left is nothing that the caller knows.
+      throw new TaskTimeout(
+        `The task did not end within ${options.timeout} ms. Unless it was cancelled it goes on in its session: raise \`timeout\`, or wait for it there.`,
+        { sessionId: session.sessionId, events: error.events },
+      );
+    });
   } catch (error) {
     open = error instanceof QuestionPending;
     const timedOut = error === limit.expired || error instanceof TaskTimeout;

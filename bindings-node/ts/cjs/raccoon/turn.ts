@@ -304,28 +304,43 @@ export async function runTurn(
   checkCallback("onEvent", onEvent);
   seconds("timeout", timeout);
   const limit = new Limit(timeout, signal);
+  const late = (messageId: string | null = null, events: TaskTimeout["events"] = []) =>
+    new TaskTimeout(
+      `The turn did not end within ${timeout} ms. Unless it was stopped it goes on in its session: raise \`timeout\`, or attach to it.`,
+      { sessionId, messageId, events },
+    );
   let turn: Turn | undefined;
   try {
     turn = await startTurn(client, sessionId, prompt, { ...options, signal: limit.signal });
-    const events = turn[Symbol.asyncIterator]();
-    // Read also where nobody looks: a full queue would hold the stream back.
-    for (;;) {
-      const { value: event, done } = await guarded(events.next(), limit.signal);
-      if (done || event === undefined) break;
-      if (onEvent !== undefined) await guarded(onEvent(event), limit.signal);
-    }
-    return await turn.result({ timeout: limit.left(), signal });
+    await follow(turn, onEvent, limit.signal).catch((error) => {
+      // `result` then knows what came so far.
+      if (error !== limit.expired) throw error;
+    });
+    return await turn.result({ timeout: limit.left(), signal }).catch((error) => {
+      throw error instanceof TaskTimeout ? late(turn?.messageId, error.events) : error;
+    });
   } catch (error) {
     const expired = error === limit.expired;
-    if (!expired && !(error instanceof TaskTimeout)) throw error;
-    if (stopOnTimeout) await turn?.stop().catch(() => {});
-    if (!expired) throw error;
-    throw new TaskTimeout(
-      `The turn did not end within ${timeout} ms. Unless it was stopped it goes on in its session: raise \`timeout\`, or attach to it.`,
-      { sessionId, messageId: turn?.messageId ?? null },
-    );
+    if (stopOnTimeout && (expired || error instanceof TaskTimeout))
+      await turn?.stop().catch(() => {});
+    throw expired ? late() : error;
   } finally {
     limit.clear();
     await turn?.close();
+  }
+}
+
+/** Hands the events to the callback until the turn ends. */
+async function follow(
+  turn: Turn,
+  onEvent: RunTurnOptions["onEvent"],
+  signal: AbortSignal,
+): Promise<void> {
+  const events = turn[Symbol.asyncIterator]();
+  // Read also where nobody looks: a full queue would hold the stream back.
+  for (;;) {
+    const { value: event, done } = await guarded(events.next(), signal);
+    if (done || event === undefined) return;
+    if (onEvent !== undefined) await guarded(onEvent(event), signal);
   }
 }
