@@ -357,13 +357,23 @@ test("sessions are listed page by page, read, renamed and deleted", () =>
   }));
 
 test("a session deletes itself only where that is wanted", () =>
-  playing([{ text: "x" }], async (_session, client) => {
+  playing([{ text: "x" }], async (_session, client, emulator) => {
     const stays = client.session();
     await using(stays, () => stays.runTurn("go"));
     assert.equal((await stays.history()).messages.length, 2);
     const goes = client.session(undefined, { deleteOnExit: true });
     await using(goes, () => goes.runTurn("go"));
     await assert.rejects(goes.history(), NotFoundError);
+    const gone = client.session(undefined, { deleteOnExit: true });
+    await using(gone, async () => {
+      await gone.runTurn("go");
+      await gone.delete();
+    });
+    const deletes = emulator.requests({ method: "DELETE" });
+    assert.deepEqual(
+      deletes.map(({ path }) => path.split("/").at(-1)),
+      [goes.sessionId, gone.sessionId],
+    );
   }));
 
 test("files are uploaded from a path, bytes, a Blob and a stream, with progress", () =>

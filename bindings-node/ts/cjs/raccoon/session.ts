@@ -35,7 +35,7 @@ export interface RaccoonSessionOptions {
 /** One session: a workspace with files and a conversation that persist between turns. */
 export class RaccoonSession implements AsyncDisposable {
   readonly #native: NativeRaccoonClient;
-  readonly #deleteOnExit: boolean;
+  #deleteOnExit: boolean;
   /** The UUID that names it. */
   readonly sessionId: string;
 
@@ -74,8 +74,10 @@ export class RaccoonSession implements AsyncDisposable {
   }
 
   /** Deletes it; one that is gone already is no error. A running turn ends. */
-  delete(options: CallOptions = {}): Promise<DeleteResult> {
-    return remove(this.#native, this.sessionId, options);
+  async delete(options: CallOptions = {}): Promise<DeleteResult> {
+    const result = await remove(this.#native, this.sessionId, options);
+    this.#deleteOnExit = false;
+    return result;
   }
 
   /** Uploads a file for its turns. */
