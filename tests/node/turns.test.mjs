@@ -276,6 +276,7 @@ test("g06: a signal ends the reading, not the turn", () =>
     const point = turn.resumePoint;
     assert.equal(point.lastEventId, 2);
     const again = await client.attach(point.sessionId, point.messageId, { after: point });
+    assert.deepEqual(again.resumePoint, point);
     await again.sendMessage("go on");
     assert.deepEqual(
       (await all(again)).map((event) => event.id),

@@ -128,8 +128,10 @@ def test_g01_a_turn_goes_on_where_its_reader_stopped() -> None:
             point = turn.resume_point
         assert (point.last_event_id, point.session_id) == (7, turn.session_id)
         later = client.attach(point.session_id, point.message_id, point)
+        assert later.resume_point == point, "nothing was read since"
         assert first + [event.id for event in later] == list(range(1, 43))
         by_entry = client.attach(point.session_id, point.message_id, point.last_stream_entry_id)
+        assert by_entry.resume_point.last_stream_entry_id == point.last_stream_entry_id
         assert [event.id for event in by_entry] == list(range(8, 43))
         assert by_entry.result().text == later.result().text
         assert list(client.attach(point.session_id, point.message_id, later.resume_point)) == []

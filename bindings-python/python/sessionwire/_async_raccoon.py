@@ -220,10 +220,11 @@ class AsyncRaccoon(AsyncBaseClient):
                 "idle_timeout": idle_timeout,
             },
         }
-        return _wait.Opening(self._attach(params))
+        point = ResumePoint(session_id, message_id, after) if isinstance(after, str) else after
+        return _wait.Opening(self._attach(params, point))
 
-    async def _attach(self, params: dict[str, Any]) -> AsyncTurn:
-        return AsyncTurn(await _wait.result(self._native.attach(params)))
+    async def _attach(self, params: dict[str, Any], point: ResumePoint | None) -> AsyncTurn:
+        return AsyncTurn(await _wait.result(self._native.attach(params)), point)
 
     @property
     def max_concurrent(self) -> int | None:
@@ -536,12 +537,14 @@ class AsyncTurn(AsyncHandle):
     way out; the turn itself goes on.
     """
 
-    __slots__ = ("_last",)
+    __slots__ = ("_after", "_last")
 
     _native: NativeTurn
 
-    def __init__(self, native: NativeTurn) -> None:
+    def __init__(self, native: NativeTurn, after: ResumePoint | None = None) -> None:
         super().__init__(native)
+        # Where it was attached, and the last event that was read since.
+        self._after = after
         self._last: TurnEvent | None = None
 
     @property
@@ -582,12 +585,13 @@ class AsyncTurn(AsyncHandle):
     def resume_point(self) -> ResumePoint:
         """The place after the last event that was read here: `client.attach` goes on there."""
         last = self._last
-        return ResumePoint(
-            self.session_id,
-            self.message_id,
-            None if last is None else last.stream_entry_id,
-            None if last is None else last.id,
-        )
+        if last is not None:
+            entry, event_id = last.stream_entry_id, last.id
+        elif self._after is not None:
+            entry, event_id = self._after.last_stream_entry_id, self._after.last_event_id
+        else:
+            entry, event_id = None, None
+        return ResumePoint(self.session_id, self.message_id, entry, event_id)
 
     def __aiter__(self) -> AsyncTurn:
         return self
