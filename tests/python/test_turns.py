@@ -218,6 +218,24 @@ def test_g04_closing_the_client_ends_a_turn() -> None:
             next(turn)
 
 
+def test_a_turn_names_its_messages_and_is_attached_without_its_past() -> None:
+    scenario = turns({"text": "a"}, {"wait_for_message": True}, {"text": "b"})
+    with (
+        Emulator(scenario=scenario, step_delay=0.0) as emulator,
+        emulator.raccoon() as client,
+        client.session().start_turn("x") as turn,
+    ):
+        assert next(turn).kind == "message.received"
+        assert (turn.user_message_id or "").startswith("msg_")
+        assert turn.user_message_id != turn.message_id
+        with client.attach(turn.session_id, turn.message_id, replay=False) as again:
+            assert (again.user_message_id, again.workflow_id) == (None, None)
+            again.send_message("go on")
+            assert again.result().text == "ab"
+        sockets = [one for one in emulator.requests() if one.path.startswith("/ws/sessions/")]
+        assert ["last_stream_entry_id" in one.query for one in sockets] == [True, False]
+
+
 def test_g05_a_session_is_deleted_on_exit_if_asked() -> None:
     with Emulator(scenario=turns({"complete": True})) as emulator, emulator.raccoon() as client:
         with client.session() as kept:

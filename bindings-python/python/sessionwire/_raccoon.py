@@ -188,6 +188,7 @@ class Raccoon(BaseClient):
         max_reconnects: int = 6,
         ping_interval: float = 20.0,
         idle_timeout: float = 60.0,
+        replay: bool = True,
     ) -> Turn:
         """Gives a handle on a turn that was started before, or elsewhere.
 
@@ -199,6 +200,7 @@ class Raccoon(BaseClient):
             max_reconnects: As for `start_turn`.
             ping_interval: As for `start_turn`.
             idle_timeout: As for `start_turn`.
+            replay: As for `start_turn`.
 
         Raises:
             InvalidRequestError: An id that cannot be one.
@@ -216,6 +218,7 @@ class Raccoon(BaseClient):
                 "max_reconnects": max_reconnects,
                 "ping_interval": ping_interval,
                 "idle_timeout": idle_timeout,
+                "replay": replay,
             },
         }
         point = ResumePoint(session_id, message_id, after) if isinstance(after, str) else after
@@ -549,6 +552,18 @@ class Turn(Handle):
     def message_id(self) -> str:
         """The agent's message, which names the turn."""
         return self._native.message_id
+
+    @property
+    def user_message_id(self) -> str | None:
+        """The message of the prompt; None after `attach`."""
+        message_id: str | None = self._native.state()["user_message_id"]
+        return message_id
+
+    @property
+    def workflow_id(self) -> str | None:
+        """The service's workflow, where it says."""
+        workflow_id: str | None = self._native.state()["workflow_id"]
+        return workflow_id
 
     @property
     def status(self) -> str:
