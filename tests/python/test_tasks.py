@@ -11,10 +11,12 @@ import pytest
 
 from helpers import eventually, script, thoughts
 from sessionwire import (
+    Agi,
     ConflictError,
     InvalidRequestError,
     NotFoundError,
     QuestionPending,
+    Raccoon,
     TaskError,
     TaskTimeout,
 )
@@ -22,7 +24,7 @@ from sessionwire import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sessionwire import Agi, Emulator
+    from sessionwire import Emulator
 
 TWO_TASKS: dict[str, Any] = {
     "tasks": [
@@ -344,6 +346,22 @@ def test_a_deleted_session_is_not_deleted_twice(emulator: Emulator, client: Agi)
     with client.sessions.create() as session:
         assert session.delete().deleted
     assert [request.method for request in emulator.requests()] == ["POST", "DELETE"]
+
+
+def test_a_copy_of_a_client_is_of_its_class(emulator: Emulator) -> None:
+    class Shop(Agi):
+        __slots__ = ()
+
+    class Notes(Raccoon):
+        __slots__ = ()
+
+    with (
+        Shop(base_url=emulator.url, api_key=emulator.api_key) as shop,
+        Notes(base_url=emulator.raccoon_url, api_key=emulator.api_key) as notes,
+    ):
+        copies = [shop.with_options(timeout=5), notes.with_options(timeout=5)]
+        assert [type(copy) for copy in copies] == [Shop, Notes]
+        assert [repr(copy).partition("(")[0] for copy in copies] == ["Shop", "Notes"]
 
 
 def test_models_request_and_options(emulator: Emulator, client: Agi) -> None:
