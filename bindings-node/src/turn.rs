@@ -1,11 +1,11 @@
 //! A turn.
 
 use napi::Env;
-use napi::bindgen_prelude::PromiseRaw;
+use napi::bindgen_prelude::{Either, PromiseRaw};
 use napi_derive::napi;
 use sessionwire::raccoon;
 
-use crate::answer::{Answer, turn_answer};
+use crate::answer::{Answer, ErrorInfo, turn_answer};
 use crate::calls::Calls;
 use crate::stream::EventStream;
 
@@ -55,6 +55,18 @@ impl Turn {
     ) -> napi::Result<PromiseRaw<'env, Answer>> {
         let begin = |operation| self.inner.execute(operation);
         self.calls.start(env, id, &operation, begin, turn_answer)
+    }
+
+    /// The frame that an operation is to send, as JSON.
+    #[napi(catch_unwind)]
+    pub fn frame(&self, operation: String) -> Either<String, ErrorInfo> {
+        match serde_json::from_str(&operation) {
+            Ok(operation) => match self.inner.frame(operation) {
+                Ok(frame) => Either::A(frame.to_string()),
+                Err(error) => Either::B(ErrorInfo::from(error)),
+            },
+            Err(error) => Either::B(ErrorInfo::unreadable(&error)),
+        }
     }
 
     /// Cancels a call of this turn object; the turn itself goes on.

@@ -73,6 +73,18 @@ impl Turn {
         Ok(Operation::begin(runtime, call, Value::Raccoon))
     }
 
+    /// The frame that a request about the turn is to send, as a dict.
+    fn frame<'py>(
+        &self,
+        py: Python<'py>,
+        params: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let operation = json::params(params, ErrorKind::InvalidRequest, "The turn's call")?;
+        let frame = self.turn(py)?.frame(operation);
+        let frame = frame.map_err(|refusal| error::to_py(py, &refusal))?;
+        json::parse(py, frame.to_string().as_bytes())
+    }
+
     /// Stops reading events; the turn itself goes on.
     fn close(&self, py: Python<'_>) {
         if let Some(turn) = self.own.get() {

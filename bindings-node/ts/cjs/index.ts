@@ -169,6 +169,7 @@ export {
 } from "./raccoon/session.js";
 export {
   type AttachOptions,
+  type FrameEncoder,
   type RunTurnOptions,
   type StartTurnOptions,
   type StopOptions,

@@ -99,6 +99,7 @@ export interface NativeAgentPort {
 export interface NativeTurn extends NativeHandle {
   readonly messageId: string;
   readonly state: string;
+  frame(operation: string): string | ErrorInfo;
 }
 
 export interface NativeUpload {

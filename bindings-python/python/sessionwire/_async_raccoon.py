@@ -9,7 +9,7 @@ from __future__ import annotations
 from . import _native
 from . import _wait_async as _wait
 from ._async_base import AsyncBaseClient, AsyncHandle, delete_on_exit
-from ._errors import InvalidRequestError, SessionwireError, TaskTimeout
+from ._errors import ConfigError, InvalidRequestError, SessionwireError, TaskTimeout
 from ._models import DeleteResult, SuccessResult
 from ._reports import deadline, left, log_warning
 from ._turn_models import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ._native import RaccoonClient as NativeClient
     from ._native import Turn as NativeTurn
     from ._turn_events import TurnEvent
-    from ._types import TurnOptions
+    from ._types import TurnOptions, WireNames
     from ._wait_async import Maybe, Opening
 
     # What an upload takes for a file.
@@ -77,6 +77,11 @@ class AsyncRaccoon(AsyncBaseClient):
         websocket_url: The address of the WebSockets. Default: `base_url` with ws for http.
         wire: Other names for what the service's documentation leaves open, such as
             `{"prompt": ["task"]}`.
+        encode_frame: Writes the frames that `send_message` and `stop` send in its own
+            way: it gets the frame as a dict, and gives the one to send.
+        respect_max_concurrent: Starts no more turns at once than the service allows.
+            Further ones wait here for a place, for `wait_for_limit`, or `timeout` where
+            that is not set; then they are an APITimeoutError.
 
     Raises:
         ConfigError: A missing key, or an option that cannot be used.
@@ -109,8 +114,15 @@ class AsyncRaccoon(AsyncBaseClient):
         allow_insecure_http: bool = False,
         wait_for_limit: float | None = None,
         websocket_url: str | None = None,
-        wire: Mapping[str, Any] | None = None,
+        wire: WireNames | Mapping[str, Any] | None = None,
+        encode_frame: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None,
+        respect_max_concurrent: bool = False,
     ) -> None:
+        if encode_frame is not None and not callable(encode_frame):
+            raise ConfigError(
+                f"encode_frame is not a function but {type(encode_frame).__name__}. Give a "
+                "function that takes a frame and gives the one to send."
+            )
         self._connect(
             {
                 "api_key": api_key,
@@ -125,10 +137,14 @@ class AsyncRaccoon(AsyncBaseClient):
                 "wait_for_limit": wait_for_limit,
                 "websocket_url": websocket_url,
                 "wire": None if wire is None else dict(wire),
+                "encode_frame": encode_frame,
+                "respect_max_concurrent": respect_max_concurrent,
             }
         )
 
     def _make(self, options: dict[str, Any]) -> NativeClient:
+        # It is Python's own: what it gives goes along with the call.
+        options.pop("encode_frame")
         return _native.RaccoonClient(options)
 
     def _open(self, native: NativeClient, options: dict[str, Any]) -> None:
@@ -227,7 +243,8 @@ class AsyncRaccoon(AsyncBaseClient):
         return _wait.Opening(self._attach(params, point))
 
     async def _attach(self, params: dict[str, Any], point: ResumePoint | None) -> AsyncTurn:
-        return AsyncTurn(await _wait.result(self._native.attach(params)), point)
+        turn = await _wait.result(self._native.attach(params))
+        return AsyncTurn(turn, self._options["encode_frame"], point)
 
     @property
     def max_concurrent(self) -> int | None:
@@ -446,7 +463,7 @@ class AsyncRaccoonSession:
         if not await _wait.within(operation, timeout):
             operation.cancel()
             raise _turn_timeout(self.session_id, timeout)
-        return AsyncTurn(operation.result())
+        return AsyncTurn(operation.result(), self._client._options["encode_frame"])
 
     async def run_turn(
         self,
@@ -540,12 +557,18 @@ class AsyncTurn(AsyncHandle):
     way out; the turn itself goes on.
     """
 
-    __slots__ = ("_after", "_last")
+    __slots__ = ("_after", "_encode_frame", "_last")
 
     _native: NativeTurn
 
-    def __init__(self, native: NativeTurn, after: ResumePoint | None = None) -> None:
+    def __init__(
+        self,
+        native: NativeTurn,
+        encode_frame: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None,
+        after: ResumePoint | None = None,
+    ) -> None:
         super().__init__(native)
+        self._encode_frame = encode_frame
         # Where it was attached, and the last event that was read since.
         self._after = after
         self._last: TurnEvent | None = None
@@ -636,7 +659,7 @@ class AsyncTurn(AsyncHandle):
             APIConnectionError: The socket broke; `maybe_delivered` says whether the
                 message may have arrived all the same.
         """
-        answer = await self._call(
+        answer = await self._send(
             "send_message",
             text=text,
             files=[file._fields() for file in files],
@@ -650,7 +673,7 @@ class AsyncTurn(AsyncHandle):
         Args:
             timeout: Seconds to wait. `confirmed` is False where that was too short.
         """
-        return StopResult(**await self._call("stop", timeout=timeout))
+        return StopResult(**await self._send("stop", timeout=timeout))
 
     async def result(self, timeout: float | None = None) -> TurnResult:
         """Waits for the result. The events need not be read.
@@ -667,6 +690,17 @@ class AsyncTurn(AsyncHandle):
 
     def __repr__(self) -> str:
         return f"AsyncTurn(session_id={self.session_id!r}, message_id={self.message_id!r})"
+
+    async def _send(self, op: str, **params: Any) -> Any:
+        """A call that sends a frame: by the client's `encode_frame`, if it has one."""
+        if self._encode_frame is not None:
+            frame = self._encode_frame(self._native.frame({"op": op, **params}))
+            if frame is None:
+                raise InvalidRequestError(
+                    "`encode_frame` gave None: nothing was sent. Give the frame to send."
+                )
+            params["frame"] = dict(frame)
+        return await self._call(op, **params)
 
     async def _next(self, timeout: float | None) -> Any:
         """The next event; None at the end; False after `timeout` seconds."""

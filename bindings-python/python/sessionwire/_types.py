@@ -26,6 +26,57 @@ class CreateOptions(TypedDict, total=False):
     wait_for_limit: float | None
 
 
+class WireNames(TypedDict, total=False):
+    """Raccoon: names on the wire that the service's documentation leaves open.
+
+    The service is a beta: where it uses another name, set it here.
+    """
+
+    #: The fields that all carry the prompt. Default: `["prompt", "task"]`.
+    prompt: list[str]
+    sdk_version: str
+    base_prompt: str
+    references: str
+    history: str
+    continuation: str
+    #: The fields of a file that a turn refers to. Default: `key`, `name`, `type`, `size`.
+    file_key: str
+    file_name: str
+    file_type: str
+    file_size: str
+    #: The fields of the answer to a new turn that may name its agent message.
+    #: Default: `["agent_message_id", "assistant_message_id"]`.
+    agent_message_id: list[str]
+    user_message_id: str
+    workflow_id: str
+    #: Whether the turn is queued. Default: `status`.
+    turn_status: str
+    queue_position: str
+    page: str
+    limit: str
+    search: str
+    sort_by: str
+    sort_order: str
+    #: The fields that may hold the list of sessions. Default: `["sessions", "chats", "data"]`.
+    sessions: list[str]
+    #: The field that says where a page stands, and its fields.
+    meta: str
+    total_count: str
+    total_pages: str
+    current_page: str
+    title: str
+    #: The field that says what a frame to the service is. Default: `type`.
+    frame_type: str
+    #: What a message's frame is. Default: `message`.
+    message_frame: str
+    #: The fields of a message. Default: `text`, `files`, `references`.
+    message_text: str
+    message_files: str
+    message_references: str
+    #: What a stop's frame is. Default: `stop`.
+    stop_frame: str
+
+
 class TurnOptions(TypedDict, total=False):
     """The further keywords of `session.start_turn`."""
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::wire_names::WireNames;
+use super::wire_names::{FrameEncoder, WireNames};
 use crate::config::{
     AtAddress, ClientConfig, ClientOptions, Lookup, OptionChanges, Service, environment,
 };
@@ -21,6 +21,8 @@ pub struct RaccoonOptions {
     pub websocket_url: Option<String>,
     /// Other names for what the documentation leaves open.
     pub wire: WireNames,
+    /// Writes the frames that are sent on a turn's socket. Default: as `wire` says.
+    pub encode_frame: Option<FrameEncoder>,
     /// Starts no more turns at once than the service allows (spec, section 6):
     /// further ones wait here for a place, for the client's `wait_for_limit`, or
     /// its `timeout` where that is not set. Default: false.
@@ -48,6 +50,7 @@ impl<'de> Deserialize<'de> for RaccoonOptions {
             client: serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)?,
             websocket_url,
             wire: wire.unwrap_or_default(),
+            encode_frame: None,
             respect_max_concurrent: respect_max_concurrent.unwrap_or_default(),
         })
     }
@@ -60,6 +63,7 @@ pub struct RaccoonConfig {
     /// The same at the address of the WebSockets.
     pub(super) sockets: ClientConfig,
     pub(super) wire: WireNames,
+    pub(super) encode_frame: Option<FrameEncoder>,
     pub(super) respect_max_concurrent: bool,
 }
 
@@ -91,6 +95,7 @@ impl RaccoonConfig {
             rest,
             sockets,
             wire: options.wire,
+            encode_frame: options.encode_frame,
             respect_max_concurrent: options.respect_max_concurrent,
         })
     }
@@ -101,6 +106,7 @@ impl RaccoonConfig {
             rest: self.rest.changed(changes.clone())?,
             sockets: self.sockets.changed(changes)?,
             wire: self.wire.clone(),
+            encode_frame: self.encode_frame.clone(),
             respect_max_concurrent: self.respect_max_concurrent,
         })
     }

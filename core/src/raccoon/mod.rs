@@ -27,4 +27,4 @@ pub use models::{
 };
 pub use sessions::{Media, Session, SessionList, Sessions};
 pub use turn::{RunTurn, Turn};
-pub use wire_names::WireNames;
+pub use wire_names::{FrameEncoder, WireNames};

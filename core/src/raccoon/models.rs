@@ -530,6 +530,9 @@ pub struct TurnMessage {
     pub files: Vec<UploadedFile>,
     /// Objects to refer to.
     pub references: Vec<Value>,
+    /// The frame to send instead of the usual one, for a service whose frames
+    /// are of another shape.
+    pub frame: Option<Value>,
 }
 
 /// Every request that a client makes, as data: the one entry for the language
@@ -603,6 +606,9 @@ pub enum TurnOperation {
         /// Seconds to wait. Default: 10.
         #[serde(default = "ten_seconds")]
         timeout: f64,
+        /// The frame to send instead of the usual one.
+        #[serde(default)]
+        frame: Option<Value>,
     },
     /// Waits for the result.
     Result {

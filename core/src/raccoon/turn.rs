@@ -3,10 +3,12 @@
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
+use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
 use super::assembly::Assembly;
 use super::client::{Client, Started};
+use super::config::RaccoonConfig;
 use super::events::is_later;
 use super::live::{Command, Live};
 use super::models::{
@@ -159,10 +161,14 @@ impl Turn {
 
     /// Stops the turn and waits for its end, at most so long. The session stays.
     pub async fn stop(&self, timeout: Duration) -> Result<StopResult> {
+        self.stop_by(timeout, None).await
+    }
+
+    async fn stop_by(&self, timeout: Duration, frame: Option<Value>) -> Result<StopResult> {
         let until = tokio::time::Instant::now().checked_add(timeout);
         let stopping = async {
             if self.progress.end().is_none() {
-                self.command(Frame::Stop).await?;
+                self.command(Frame::Stop(frame)).await?;
             }
             self.wait_for_end().await
         };
@@ -217,9 +223,9 @@ impl Turn {
             TurnOperation::SendMessage(message) => {
                 Output::Success(self.send_message(message).await?)
             }
-            TurnOperation::Stop { timeout } => {
+            TurnOperation::Stop { timeout, frame } => {
                 let timeout = validate::duration("timeout", timeout)?;
-                Output::Stop(self.stop(timeout).await?)
+                Output::Stop(self.stop_by(timeout, frame).await?)
             }
             TurnOperation::Result { timeout } => {
                 let timeout = timeout
@@ -230,6 +236,23 @@ impl Turn {
         })
     }
 
+    /// The frame that an operation is to send, for language bindings whose users
+    /// write it in their own way; null for one that sends none.
+    ///
+    /// # Errors
+    /// Bad input, as the operation itself would refuse it.
+    pub fn frame(&self, operation: TurnOperation) -> Result<Value> {
+        let frame = match operation {
+            TurnOperation::SendMessage(message) => {
+                validate::message(&message.text)?;
+                Frame::Message(message)
+            }
+            TurnOperation::Stop { frame, .. } => Frame::Stop(frame),
+            TurnOperation::Result { .. } => return Ok(Value::Null),
+        };
+        Ok(frame.encode(self.client.config()))
+    }
+
     /// Hands a frame to the socket, once that is open.
     async fn command(&self, frame: Frame) -> Result<()> {
         if self.progress.end().is_some() {
@@ -237,8 +260,8 @@ impl Turn {
                 "The turn is over: nothing can be sent to it. Start the next turn in its session",
             ));
         }
-        let is_stop = matches!(frame, Frame::Stop);
-        let text = frame.encode(&self.client.config().wire);
+        let is_stop = matches!(frame, Frame::Stop(_));
+        let text = frame.encode(self.client.config()).to_string();
         if self.queue.is_closed() {
             // Its events are not read any more, so that it has no socket.
             return self.send_alone(text).await;
@@ -365,16 +388,30 @@ impl std::fmt::Debug for Turn {
 /// What a client tells the service on a turn's socket (spec, section 5.4).
 enum Frame {
     Message(TurnMessage),
-    Stop,
+    /// With the frame to send, where the caller gave one.
+    Stop(Option<Value>),
 }
 
 impl Frame {
-    fn encode(self, wire: &WireNames) -> String {
-        use serde_json::{Map, Value};
+    fn encode(self, config: &RaccoonConfig) -> Value {
+        let given = match &self {
+            Self::Message(message) => message.frame.clone(),
+            Self::Stop(frame) => frame.clone(),
+        };
+        given.unwrap_or_else(|| {
+            let usual = self.usual(&config.wire);
+            match &config.encode_frame {
+                Some(encoder) => encoder.encode(usual),
+                None => Value::Object(usual),
+            }
+        })
+    }
+
+    fn usual(self, wire: &WireNames) -> Map<String, Value> {
         let mut frame = Map::new();
         let name = match &self {
             Self::Message(_) => &wire.message_frame,
-            Self::Stop => &wire.stop_frame,
+            Self::Stop(_) => &wire.stop_frame,
         };
         frame.insert(wire.frame_type.clone(), name.as_str().into());
         if let Self::Message(message) = self {
@@ -383,7 +420,7 @@ impl Frame {
             frame.insert(wire.message_files.clone(), files);
             frame.insert(wire.message_references.clone(), message.references.into());
         }
-        Value::Object(frame).to_string()
+        frame
     }
 }
 

@@ -1,9 +1,46 @@
 //! The names on the wire that the service's documentation leaves open.
 
+use std::fmt;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+
+/// Writes the frames that a client sends on a turn's socket in its own way, for
+/// a service whose frames are of another shape than assumed (spec, section
+/// 5.4). It gets the frame that would be sent, and gives the one to send.
+///
+/// ```
+/// use sessionwire::raccoon::{FrameEncoder, RaccoonOptions};
+/// use serde_json::json;
+///
+/// let options = RaccoonOptions {
+///     encode_frame: Some(FrameEncoder::new(|frame| json!({ "action": frame["type"], "body": frame }))),
+///     ..RaccoonOptions::default()
+/// };
+/// # let _ = options;
+/// ```
+#[derive(Clone)]
+pub struct FrameEncoder(Arc<dyn Fn(Map<String, Value>) -> Value + Send + Sync>);
+
+impl FrameEncoder {
+    /// An encoder that is this function.
+    pub fn new(encode: impl Fn(Map<String, Value>) -> Value + Send + Sync + 'static) -> Self {
+        Self(Arc::new(encode))
+    }
+
+    pub(super) fn encode(&self, frame: Map<String, Value>) -> Value {
+        (self.0)(frame)
+    }
+}
+
+impl fmt::Debug for FrameEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameEncoder").finish_non_exhaustive()
+    }
+}
 
 /// Names that are assumed, or known from an older revision only (Raccoon spec,
 /// tags `[L]`, `[B]` and `[A]`). The service is a beta: where it turns out to

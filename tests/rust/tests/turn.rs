@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sessionwire::raccoon::{
-    Attach, ListSessions, ResumePoint, RunTurn, StartTurn, TurnMessage, TurnStatus, Upload,
-    UploadProgress, UploadSource,
+    Attach, Client, FrameEncoder, ListSessions, RaccoonConfig, RaccoonOptions, ResumePoint,
+    RunTurn, StartTurn, TurnMessage, TurnOperation, TurnStatus, Upload, UploadProgress,
+    UploadSource,
 };
 use sessionwire::{Batch, ErrorKind, EventStream};
 use sessionwire_tests::turns::{client, client_with, fail, kinds, script};
@@ -870,4 +871,71 @@ async fn a_turn_without_a_place_is_not_started_and_a_place_comes_back_in_every_w
         ErrorKind::RateLimit,
         "the service still runs it"
     );
+}
+
+#[tokio::test]
+async fn frames_can_be_written_in_another_way() {
+    let emulator = emulator_with(json!({"strict_frames": true})).await;
+    script(
+        &emulator,
+        json!([{"steps": [{"wait_for_message": true}, {"text": "{message}"}, {"wait_for_stop": true}]}]),
+    );
+    // A service that knows other words than assumed, two of them at once.
+    let encoder = FrameEncoder::new(|frame| match frame["type"].as_str() {
+        Some("message") => {
+            json!({"type": "user_message", "content": frame["text"], "n": frame.len()})
+        }
+        _ => json!({"type": "stop_task"}),
+    });
+    let mut options: RaccoonOptions = serde_json::from_value(json!({
+        "base_url": emulator.raccoon_url(), "api_key": emulator.api_key(),
+    }))
+    .unwrap();
+    options.encode_frame = Some(encoder);
+    let config = RaccoonConfig::resolve_with(options, &|_| None).unwrap();
+    let client = Client::new(config).unwrap();
+    let turn = client
+        .session()
+        .unwrap()
+        .start_turn(StartTurn::new("go"))
+        .await
+        .unwrap();
+    let message = TurnMessage {
+        text: "more".to_owned(),
+        ..TurnMessage::default()
+    };
+    let operation = TurnOperation::SendMessage(message.clone());
+    assert_eq!(
+        turn.frame(operation).unwrap(),
+        json!({"type": "user_message", "content": "more", "n": 4})
+    );
+    turn.send_message(message).await.unwrap();
+    let stopped = turn.stop(Duration::from_secs(10)).await.unwrap();
+    assert!(stopped.confirmed);
+    assert_eq!(turn.result(None).await.unwrap().status, TurnStatus::Aborted);
+
+    // One frame by hand goes past the encoder.
+    let turn = client
+        .session()
+        .unwrap()
+        .start_turn(StartTurn::new("go"))
+        .await
+        .unwrap();
+    turn.send_message(TurnMessage {
+        text: "unheard".to_owned(),
+        frame: Some(json!({"type": "message", "text": "by hand"})),
+        ..TurnMessage::default()
+    })
+    .await
+    .unwrap();
+    let mut events = turn.events();
+    loop {
+        let event = events.next().await.unwrap().unwrap();
+        if event.event_type().name() == "text" {
+            assert_eq!(event.text(), "by hand");
+            break;
+        }
+    }
+    let bad = turn.frame(TurnOperation::SendMessage(TurnMessage::default()));
+    assert_eq!(bad.unwrap_err().kind(), ErrorKind::InvalidRequest);
 }

@@ -5,14 +5,22 @@
 import { inspect } from "node:util";
 import { text } from "../calls.js";
 import type { AgiOptions, OptionChanges, RequestOptions } from "../client.js";
-import { errorFrom, orThrow } from "../errors.js";
+import { ConfigError, errorFrom, orThrow } from "../errors.js";
 import type { RawResponse } from "../models.js";
 import { type NativeRaccoonClient, native } from "../native.js";
 import { changed, clientOptions, Existing, environment, request } from "../service.js";
 import { Media } from "./media.js";
 import type { TurnResult } from "./models.js";
 import { RaccoonSession, type RaccoonSessionOptions, RaccoonSessions } from "./session.js";
-import { type AttachOptions, attach, type RunTurnOptions, type Turn } from "./turn.js";
+import {
+  type AttachOptions,
+  attach,
+  encodeFramesBy,
+  type FrameEncoder,
+  frameEncoder,
+  type RunTurnOptions,
+  type Turn,
+} from "./turn.js";
 
 /**
  * Names on the wire that the service's documentation leaves open. The service is a beta: where it
@@ -76,6 +84,16 @@ export interface RaccoonOptions extends Omit<AgiOptions, "deleteSessionsOnExit">
   /** Default: `baseUrl` with `ws` for `http`. */
   websocketUrl?: string | undefined;
   wire?: WireNames | undefined;
+  /**
+   * Writes the frames that `sendMessage` and `stop` send in its own way: it gets the frame, and
+   * gives the one to send.
+   */
+  encodeFrame?: FrameEncoder | undefined;
+  /**
+   * Starts no more turns at once than the service allows. Further ones wait here for a place, for
+   * `waitForLimit`, or `timeout` where that is not set; then they are an `APITimeoutError`.
+   */
+  respectMaxConcurrent?: boolean | undefined;
 }
 
 export interface RaccoonRunTurnOptions extends RunTurnOptions {
@@ -129,7 +147,9 @@ export class Raccoon implements AsyncDisposable {
 
   /** A copy with other options that shares the connections. Closing one closes both. */
   withOptions(changes: OptionChanges): Raccoon {
-    return new Raccoon(changed(this.#native, changes) as RaccoonOptions);
+    const copy = changed(this.#native, changes);
+    encodeFramesBy(copy.client, frameEncoder(this.#native));
+    return new Raccoon(copy as RaccoonOptions);
   }
 
   /** Any request: `path` is what follows the base URL. The same key, retries and errors as other calls. */
@@ -173,8 +193,18 @@ function open(options: RaccoonOptions): NativeRaccoonClient {
     ...clientOptions(options, "RACCOON_API_KEY"),
     websocket_url: options.websocketUrl,
     wire: options.wire && wireNames(options.wire),
+    respect_max_concurrent: options.respectMaxConcurrent,
   });
-  return orThrow(native.RaccoonClient.open(json, environment));
+  const { encodeFrame } = options;
+  if (encodeFrame !== undefined && typeof encodeFrame !== "function") {
+    throw new ConfigError(
+      `\`encodeFrame\` is not a function but ${encodeFrame === null ? "null" : typeof encodeFrame}. Give a ` +
+        "function that takes a frame and gives the one to send.",
+    );
+  }
+  const client = orThrow(native.RaccoonClient.open(json, environment));
+  encodeFramesBy(client, encodeFrame);
+  return client;
 }
 
 function wireNames(names: WireNames): object {

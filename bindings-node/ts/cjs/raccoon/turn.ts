@@ -3,7 +3,7 @@
  */
 
 import { type CallOptions, cancellable, text as checked, count, seconds } from "../calls.js";
-import { orThrow, TaskTimeout } from "../errors.js";
+import { errorFrom, InvalidRequestError, orThrow, TaskTimeout } from "../errors.js";
 import { Handle } from "../handle.js";
 import type { SuccessResult } from "../models.js";
 import type { NativeRaccoonClient, NativeTurn } from "../native.js";
@@ -86,6 +86,25 @@ export interface StopOptions extends CallOptions {
   timeout?: number | undefined;
 }
 
+/** A client's way to write the frames that a turn sends: it gets a frame, and gives the one to send. */
+export type FrameEncoder = (frame: Record<string, unknown>) => object;
+
+/** Those of the clients that have one; a turn is made of the native client alone. */
+const encoders = new WeakMap<NativeRaccoonClient, FrameEncoder>();
+
+/** @internal */
+export function encodeFramesBy(
+  client: NativeRaccoonClient,
+  encode: FrameEncoder | undefined,
+): void {
+  if (encode !== undefined) encoders.set(client, encode);
+}
+
+/** @internal */
+export function frameEncoder(client: NativeRaccoonClient): FrameEncoder | undefined {
+  return encoders.get(client);
+}
+
 /**
  * One turn of a session. Iterate it for its events, each once and in order; leaving the loop early
  * leaves the turn as it is, and a new loop goes on where the last one stopped. `close()` and
@@ -93,11 +112,18 @@ export interface StopOptions extends CallOptions {
  */
 export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
   readonly #handle: Handle<NativeTurn, TurnEvent>;
+  readonly #encode: FrameEncoder | undefined;
   #lastEntry: string | null;
   #lastEvent: number | null;
 
   /** @internal */
-  constructor(native: NativeTurn, signal: AbortSignal | undefined, after?: string | ResumePoint) {
+  constructor(
+    native: NativeTurn,
+    encode: FrameEncoder | undefined,
+    signal: AbortSignal | undefined,
+    after?: string | ResumePoint,
+  ) {
+    this.#encode = encode;
     this.#handle = new Handle(native, (rows, at, batch) => this.#event(rows, at, batch), signal);
     this.#lastEntry = typeof after === "string" ? after : (after?.lastStreamEntryId ?? null);
     this.#lastEvent = typeof after === "string" ? null : (after?.lastEventId ?? null);
@@ -171,13 +197,27 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
       files: files?.map(wireFile),
       references,
     };
-    return this.#handle.execute(operation, options);
+    return this.#send(operation, options);
   }
 
   /** Stops the turn, and waits for its end. The session stays usable. */
   stop(options: StopOptions = {}): Promise<StopResult> {
     const timeout = seconds("timeout", options.timeout);
-    return this.#handle.execute({ op: "stop", timeout }, options);
+    return this.#send({ op: "stop", timeout }, options);
+  }
+
+  /** Sends a frame: by the client's encoder, if it has one. */
+  async #send<T>(operation: object, options: CallOptions): Promise<T> {
+    if (this.#encode === undefined) return this.#handle.execute(operation, options);
+    const usual = this.#handle.native.frame(JSON.stringify(operation));
+    if (typeof usual !== "string") throw errorFrom(usual);
+    const frame: unknown = this.#encode(JSON.parse(usual));
+    if (typeof frame !== "object" || frame === null) {
+      throw new InvalidRequestError(
+        `\`encodeFrame\` gave ${frame === null ? "null" : typeof frame}: nothing was sent. Give the frame to send, an object.`,
+      );
+    }
+    return this.#handle.execute({ ...operation, frame }, options);
   }
 
   /**
@@ -266,7 +306,7 @@ export async function startTurn(
   const params = JSON.stringify({ session_id: sessionId, turn: wireTurn(prompt, options) });
   const { signal } = options;
   const turn = await cancellable(client, signal, (id) => client.startTurn(id, params));
-  return new Turn(orThrow(turn), signal);
+  return new Turn(orThrow(turn), frameEncoder(client), signal);
 }
 
 /** @internal */
@@ -287,7 +327,7 @@ export async function attach(
     events: wireEvents(options),
   });
   const turn = await cancellable(client, signal, (id) => client.attach(id, params));
-  return new Turn(orThrow(turn), signal, after);
+  return new Turn(orThrow(turn), frameEncoder(client), signal, after);
 }
 
 /**
