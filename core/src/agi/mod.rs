@@ -17,8 +17,8 @@ pub use client::Client;
 pub use fanout::{FanOutItem, TaskOutcome, TaskOutcomes};
 pub use models::{
     Check, CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions,
-    ExecutionStatus, ListMessages, Message, Messages, Navigation, Operation, Output, RawAnswer,
-    RawRequest, RunTasks, SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult,
+    ExecutionStatus, ListMessages, Message, Messages, Navigation, Operation, Output, RawRequest,
+    RawResponse, RunTasks, SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult,
     TaskOperation, TaskResult, WaitOptions,
 };
 pub use recording::Recording;

@@ -12,7 +12,7 @@ use crate::answers::{null_as_default, null_as_yes, to_json, yes};
 use crate::error::{Error, Result};
 
 pub use crate::answers::{DeleteResult, SuccessResult};
-pub use crate::transport::{RawAnswer, RawRequest};
+pub use crate::transport::{RawRequest, RawResponse};
 
 /// A session as the service describes it (spec, section 4.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -573,7 +573,7 @@ pub enum Output {
     /// Of `models`.
     Models(Vec<String>),
     /// Of `request`.
-    Raw(RawAnswer),
+    Raw(RawResponse),
     /// Of a task's `result`.
     TaskResult(Box<TaskResult>),
 }

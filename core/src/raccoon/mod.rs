@@ -21,7 +21,7 @@ pub use client::{Client, new_session_id};
 pub use config::{RaccoonConfig, RaccoonOptions};
 pub use models::{
     After, Attach, Check, DeleteResult, History, ListSessions, Message, Operation, Output,
-    PageInfo, RawAnswer, RawRequest, ResumePoint, Role, SessionInfo, SessionPage, StartTurn,
+    PageInfo, RawRequest, RawResponse, ResumePoint, Role, SessionInfo, SessionPage, StartTurn,
     StopResult, SuccessResult, TurnEventOptions, TurnFile, TurnMessage, TurnOperation, TurnResult,
     TurnState, TurnStatus, Upload, UploadedFile,
 };

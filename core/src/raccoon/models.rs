@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::ws::KeepAlive;
 
 pub use crate::answers::{DeleteResult, SuccessResult};
-pub use crate::transport::{RawAnswer, RawRequest};
+pub use crate::transport::{RawRequest, RawResponse};
 
 /// A session as the service describes it (spec, sections 4.2 and 4.3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -584,7 +584,7 @@ pub enum Output {
     /// Of a turn's `result`.
     TurnResult(Box<TurnResult>),
     /// Of `request`.
-    Raw(RawAnswer),
+    Raw(RawResponse),
 }
 
 impl Output {

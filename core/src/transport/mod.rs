@@ -9,7 +9,7 @@ mod secret;
 mod tls;
 mod upload;
 
-pub use raw::{RawAnswer, RawRequest};
+pub use raw::{RawRequest, RawResponse};
 pub use secret::Secret;
 pub(crate) use upload::{FilePart, Multipart};
 pub use upload::{UploadProgress, UploadSource, UploadWriter};

@@ -30,7 +30,7 @@ pub struct RawRequest {
 
 /// The answer of a [`RawRequest`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RawAnswer {
+pub struct RawResponse {
     /// The HTTP status.
     pub status_code: u16,
     /// Names in lower case.
@@ -41,9 +41,9 @@ pub struct RawAnswer {
 
 impl Transport {
     /// Sends any request below the base URL.
-    pub(crate) async fn raw(&self, raw: RawRequest) -> Result<RawAnswer> {
+    pub(crate) async fn raw(&self, raw: RawRequest) -> Result<RawResponse> {
         let answer = self.send(&self.raw_request(raw)?).await?;
-        Ok(RawAnswer {
+        Ok(RawResponse {
             status_code: answer.status,
             headers: plain_headers(&answer.headers, str::to_owned),
             body: String::from_utf8_lossy(&answer.body).into_owned(),
