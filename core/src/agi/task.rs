@@ -88,7 +88,7 @@ impl Task {
     /// Answers the open question.
     pub async fn answer(&self, text: impl Into<String>) -> Result<SuccessResult> {
         let message = SendMessage::new(text);
-        validate::message(&message.message, None)?;
+        validate::text("text", &message.message)?;
         let Some(question) = self.progress.lock().question.take() else {
             return Err(Error::invalid(
                 "This task has no open question. To tell the agent something else, use `send_message`",
@@ -109,9 +109,9 @@ impl Task {
 
     /// Tells the agent more about the same task.
     pub async fn send_message(&self, text: impl Into<String>) -> Result<SuccessResult> {
-        self.client
-            .send_message(self.session_id(), &SendMessage::new(text))
-            .await
+        let message = SendMessage::new(text);
+        validate::text("text", &message.message)?;
+        self.client.send_message(self.session_id(), &message).await
     }
 
     /// Pauses the task.

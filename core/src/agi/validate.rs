@@ -15,19 +15,22 @@ const MAX_MESSAGE: usize = 10_000;
 const MAX_URL: usize = 2_000;
 
 pub(super) fn message(message: &str, start_url: Option<&str>) -> Result<()> {
-    let length = message.chars().count();
-    if length == 0 {
-        return Err(Error::invalid(
-            "`message` is empty. Say what the agent shall do",
-        ));
-    }
-    if length > MAX_MESSAGE {
-        return Err(Error::invalid(format!(
-            "`message` has {length} characters; the service takes at most {MAX_MESSAGE}. Shorten it, \
-             or give the agent a URL to read"
-        )));
-    }
+    text("message", message)?;
     start_url.map_or(Ok(()), |url| url_length("start_url", url))
+}
+
+/// The text of a message, by the name of its parameter.
+pub(super) fn text(name: &str, text: &str) -> Result<()> {
+    match text.chars().count() {
+        0 => Err(Error::invalid(format!(
+            "`{name}` is empty. Say what the agent shall do"
+        ))),
+        length if length > MAX_MESSAGE => Err(Error::invalid(format!(
+            "`{name}` has {length} characters; the service takes at most {MAX_MESSAGE}. Shorten it, \
+             or give the agent a URL to read"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn web_url(name: &str, text: &str) -> Result<()> {

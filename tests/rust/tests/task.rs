@@ -324,3 +324,22 @@ async fn a_call_is_small_to_move() {
     assert!(size_of_val(&status) <= 64);
     assert!(size_of_val(&client.execute(sessionwire::agi::Operation::ListSessions)) <= 64);
 }
+
+#[tokio::test]
+async fn an_empty_text_is_refused_by_the_name_of_its_parameter() {
+    let emulator = emulator().await;
+    script(&emulator, json!([{"steps": [{"question": "Which?"}]}]));
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let task = session.start_task(StartTask::new("go")).await.unwrap();
+    for refused in [task.answer("").await, task.send_message("").await] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert!(error.to_string().starts_with("`text` is empty"), "{error}");
+    }
+    let error = task.answer("x".repeat(10_001)).await.unwrap_err();
+    assert!(
+        error.to_string().starts_with("`text` has 10001 characters"),
+        "{error}"
+    );
+}
