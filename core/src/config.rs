@@ -199,7 +199,7 @@ impl fmt::Debug for ClientConfig {
 }
 
 /// An address without the user and password that it may carry.
-fn without_user(address: &str) -> &str {
+pub(crate) fn without_user(address: &str) -> &str {
     address.rsplit_once('@').map_or(address, |(_, place)| place)
 }
 
@@ -251,7 +251,12 @@ impl ClientConfig {
                 None => parse_base_url(service, service.default_url(), "the default")?,
             },
         };
-        check_encrypted(&base_url, options.allow_insecure_http)?;
+        check_encrypted(
+            &base_url,
+            "The base URL",
+            "http",
+            options.allow_insecure_http,
+        )?;
         let (proxy, no_proxy) = choose_proxy(options.proxy.as_deref(), &base_url, &env)?;
         Ok(Self {
             service,
@@ -290,7 +295,7 @@ impl ClientConfig {
     pub(crate) fn at(&self, address: &AtAddress<'_>, env: Lookup<'_>) -> Result<Self> {
         let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
         let base_url = parse_base_url(self.service, &address.url, address.source)?;
-        check_encrypted(&base_url, address.allow_insecure_http)?;
+        check_encrypted(&base_url, address.source, "ws", address.allow_insecure_http)?;
         let (proxy, no_proxy) = choose_proxy(address.proxy, &base_url, &env)?;
         Ok(Self {
             base_url,
@@ -356,12 +361,12 @@ pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn check_encrypted(base_url: &Url, allow_insecure_http: bool) -> Result<()> {
-    if base_url.scheme() == "http" && !is_loopback(base_url) && !allow_insecure_http {
+fn check_encrypted(url: &Url, source: &str, scheme: &str, allow_insecure_http: bool) -> Result<()> {
+    if url.scheme() == "http" && !is_loopback(url) && !allow_insecure_http {
         return Err(Error::config(format!(
-            "The base URL http://{} would send the API key unencrypted. Use https://, or pass \
+            "{source} {scheme}://{} would send the API key unencrypted. Use {scheme}s://, or pass \
              `allow_insecure_http=True` if this network is yours",
-            base_url.host_str().unwrap_or_default()
+            url.host_str().unwrap_or_default()
         )));
     }
     Ok(())

@@ -1,6 +1,7 @@
 // Where a key goes: tests/contract/origins.json, for Node.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -8,8 +9,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { createServer as createTlsServer } from "node:tls";
 import { inspect } from "node:util";
-import { Agi, setLogger } from "sessionwire";
-import { camelKeys, check, root } from "./helpers.mjs";
+import { Agi, Raccoon, setLogger } from "sessionwire";
+import { all, camelKeys, check, root, using } from "./helpers.mjs";
 
 const certificates = join(root, "tests/certificates");
 const file = JSON.parse(readFileSync(join(root, "tests/contract/origins.json"), "utf8"));
@@ -28,17 +29,19 @@ async function serve(makeServer) {
     self.sockets.add(socket);
     socket.on("error", () => socket.destroy());
     socket.once("close", () => self.sockets.delete(socket));
-    let head = "";
+    let data = "";
     for await (const part of socket.iterator({ destroyOnReturn: false })) {
-      head += part.toString("latin1");
-      if (head.includes("\r\n\r\n")) break;
+      data += part.toString("latin1");
+      if (isWhole(data)) break;
     }
-    if (head === "") return;
-    head = `${head.split("\r\n\r\n")[0]}\r\n`;
+    if (data === "") return;
+    const head = `${data.split("\r\n\r\n")[0]}\r\n`;
     self.heads.push(head);
     const [method, target] = head.split(" ");
     const answer = self.answers[target];
+    const socketKey = field(head, "sec-websocket-key");
     if (method === "CONNECT" && answer === undefined) tunnel(socket, target);
+    else if (socketKey !== undefined && answer === undefined) speak(socket, socketKey);
     else respond(socket, answer ?? { status: 200 }, self.body);
   });
   // A client that does not trust the certificate hangs up.
@@ -52,6 +55,37 @@ async function serve(makeServer) {
     server.close();
   };
   return self;
+}
+
+/** Whether a request is there with its body: closed with something unread, a connection is reset. */
+function isWhole(data) {
+  const end = data.indexOf("\r\n\r\n");
+  return end >= 0 && data.length - end - 4 >= Number(field(data, "content-length") ?? 0);
+}
+
+function field(head, name) {
+  return head.match(new RegExp(`^${name}: (.*)\r$`, "m"))?.[1];
+}
+
+/** Agrees to a WebSocket, sends the frames and a close. */
+function speak(socket, key) {
+  // RFC 6455, section 1.3.
+  const text = `${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+  const accept = createHash("sha1").update(text).digest("base64");
+  socket.write(
+    "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n" +
+      `sec-websocket-accept: ${accept}\r\n\r\n`,
+  );
+  for (const frame of file.frames) {
+    const payload = Buffer.from(JSON.stringify(frame));
+    const { length } = payload;
+    const size = length < 126 ? [length] : [126, length >> 8, length & 255];
+    socket.write(Buffer.concat([Buffer.from([0x81, ...size]), payload]));
+  }
+  socket.write(Buffer.from([0x88, 2, 0x03, 0xe8]));
+  // Until the client has read it all.
+  socket.once("end", () => socket.end());
+  socket.resume();
 }
 
 function respond(socket, { status, location }, body) {
@@ -84,9 +118,10 @@ function base64(text) {
   return Buffer.from(text).toString("base64");
 }
 
-/** The case with the ports and the folder filled in. */
+/** The case with the ports, the folder and the key filled in. */
 function filled(wanted, servers) {
   let text = JSON.stringify(wanted).replaceAll("{certificates}", certificates);
+  text = text.replaceAll("{key}", file.key_in_a_url);
   for (const [name, { port }] of Object.entries(servers)) {
     text = text.replaceAll(`{${name}}`, port);
   }
@@ -97,8 +132,9 @@ function checkServers(servers, expect) {
   for (const [name, server] of Object.entries(servers)) {
     assert.deepEqual(server.received(), expect.received[name] ?? [], name);
     for (const head of server.heads) {
-      const knows = !(expect.without_key ?? []).includes(name);
-      assert.equal(head.includes(file.key), knows, `the key at ${name}: ${head}`);
+      const knows = !(expect.without_key ?? []).includes(name) && !head.startsWith("CONNECT ");
+      const known = head.includes(file.key) || head.includes(file.key_in_a_url);
+      assert.equal(known, knows, `the key at ${name}: ${head}`);
       if (name !== "proxy") assert.doesNotMatch(head, /proxy-authorization/i);
       else if (expect.proxy_user !== undefined) {
         const line = `\r\nproxy-authorization: Basic ${base64(expect.proxy_user)}\r\n`;
@@ -106,6 +142,21 @@ function checkServers(servers, expect) {
       }
     }
   }
+}
+
+async function raccoonCall(name, { session_id: id, message_id: messageId }, client, shown) {
+  const options = { maxReconnects: 0 };
+  const read = (turn) =>
+    using(turn, async () => {
+      shown.push(inspect(turn, { depth: 9 }));
+      assert.equal((await turn.result()).text, file.text);
+    });
+  if (name === "list") await all(client.sessions.list());
+  else if (name === "get") await client.sessions.get(id);
+  else if (name === "upload") {
+    await client.session(id).upload(Buffer.from("hello"), { name: "a.txt" });
+  } else if (name === "attach") await read(await client.attach(id, messageId, options));
+  else await read(await client.session(id).startTurn("go", options));
 }
 
 for (const wanted of file.cases) {
@@ -134,13 +185,16 @@ for (const wanted of file.cases) {
     setLogger({ debug: (line) => log.push(line), warn: (line) => log.push(line) });
     let client;
     let error;
+    const shown = [];
     try {
-      client = new Agi({
+      const Client = call.startsWith("raccoon.") ? Raccoon : Agi;
+      client = new Client({
         ...camelKeys(options),
         apiKey: file.key,
         maxRetries: 0,
       });
-      await client.sessions[call](...Object.values(args));
+      if (Client === Agi) await client.sessions[call](...Object.values(args));
+      else await raccoonCall(call.slice("raccoon.".length), args, client, shown);
     } catch (caught) {
       error = caught;
     } finally {
@@ -151,9 +205,10 @@ for (const wanted of file.cases) {
     if (expect.error === undefined) assert.equal(error, undefined, inspect(error));
     else check(error, expect.error);
     checkServers(servers, expect);
-    const shown = [inspect(client, { depth: 9 }), JSON.stringify(client ?? null), inspect(log)];
+    shown.push(inspect(client, { depth: 9 }), JSON.stringify(client ?? null), inspect(log));
     shown.push(inspect(error, { depth: 9, showHidden: true }), JSON.stringify(error ?? null));
-    for (const secret of [file.key, file.password, base64(`me:${file.password}`)]) {
+    const user = base64(`me:${file.password}`);
+    for (const secret of [file.key, file.key_in_a_url, file.password, user]) {
       for (const text of shown) assert.ok(!text.includes(secret), text);
     }
   });

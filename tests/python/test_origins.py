@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 import logging
 import socket
 import ssl
+import struct
 import threading
 import traceback
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 import sessionwire
-from sessionwire import Agi, AsyncAgi
+from sessionwire import Agi, AsyncAgi, AsyncRaccoon, Raccoon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,8 @@ CERTIFICATES = TESTS / "certificates"
 FILE: dict[str, Any] = json.loads((TESTS / "contract" / "origins.json").read_text("utf-8"))
 CASES = [pytest.param(case, id=case["id"]) for case in FILE["cases"]]
 SERVERS = ("service", "stranger", "proxy", "secure")
+# What a server appends to a socket's key (RFC 6455, section 1.3).
+SOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Server:
@@ -83,12 +87,21 @@ class Server:
             if not part:
                 return
             head += part
-        text = head.split(b"\r\n\r\n")[0].decode() + "\r\n"
+        first, rest = head.split(b"\r\n\r\n", 1)
+        text = first.decode() + "\r\n"
+        fields = dict(line.split(": ", 1) for line in text.split("\r\n")[1:-1])
+        # Closed with something unread, a connection is reset.
+        left = int(fields.get("content-length", 0)) - len(rest)
+        while left > 0:
+            left -= len(connection.recv(left))
         self.heads.append(text)
         method, target, _ = text.split(" ", 2)
         answer = self.answers.get(target)
         if method == "CONNECT" and answer is None:
             tunnel(connection, target)
+            return
+        if "sec-websocket-key" in fields and answer is None:
+            speak(connection, fields["sec-websocket-key"])
             return
         answer = answer or {"status": 200}
         location = f"location: {answer['location']}\r\n" if "location" in answer else ""
@@ -97,6 +110,26 @@ class Server:
             f"connection: close\r\ncontent-length: {len(self.body)}\r\n\r\n".encode()
             + self.body
         )
+
+
+def speak(connection: socket.socket, key: str) -> None:
+    """Agrees to a WebSocket, sends the frames and a close."""
+    accept = base64.b64encode(hashlib.sha1((key + SOCKET_GUID).encode()).digest())
+    data = (
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+        b"sec-websocket-accept: %b\r\n\r\n" % accept
+    )
+    for frame in FILE["frames"]:
+        text = json.dumps(frame).encode()
+        short = len(text) < 126
+        data += b"\x81" + (
+            struct.pack("!B", len(text)) if short else struct.pack("!BH", 126, len(text))
+        )
+        data += text
+    connection.sendall(data + b"\x88\x02\x03\xe8")
+    # Until the client has read it all.
+    while connection.recv(65536):
+        pass
 
 
 def tunnel(connection: socket.socket, target: str) -> None:
@@ -132,8 +165,9 @@ def servers() -> Iterator[dict[str, Server]]:
 
 
 def filled(value: Any, servers: dict[str, Server]) -> Any:
-    """A part of a case with the ports and the folder filled in."""
+    """A part of a case with the ports, the folder and the key filled in."""
     text = json.dumps(value).replace("{certificates}", str(CERTIFICATES))
+    text = text.replace("{key}", FILE["key_in_a_url"])
     for name, server in servers.items():
         text = text.replace(f"{{{name}}}", str(server.port))
     return json.loads(text)
@@ -167,6 +201,44 @@ def call(name: str, args: dict[str, Any], client: Agi | AsyncAgi) -> Any:
     }[name](**args)
 
 
+def raccoon_call(name: str, args: dict[str, Any], client: Raccoon, shown: list[str]) -> None:
+    session = client.session(args.get("session_id"))
+    if name == "list":
+        list(client.sessions.list())
+    elif name == "get":
+        client.sessions.get(**args)
+    elif name == "upload":
+        session.upload(b"hello", name="a.txt")
+    else:
+        if name == "attach":
+            turn = client.attach(**args, max_reconnects=0)
+        else:
+            turn = session.start_turn("go", max_reconnects=0)
+        with turn:
+            shown.append(repr(turn))
+            assert turn.result().text == FILE["text"]
+
+
+async def async_raccoon_call(
+    name: str, args: dict[str, Any], client: AsyncRaccoon, shown: list[str]
+) -> None:
+    session = client.session(args.get("session_id"))
+    if name == "list":
+        assert [found async for found in client.sessions.list()] == []
+    elif name == "get":
+        await client.sessions.get(**args)
+    elif name == "upload":
+        await session.upload(b"hello", name="a.txt")
+    else:
+        if name == "attach":
+            turn = await client.attach(**args, max_reconnects=0)
+        else:
+            turn = await session.start_turn("go", max_reconnects=0)
+        async with turn:
+            shown.append(repr(turn))
+            assert (await turn.result()).text == FILE["text"]
+
+
 def check(
     case: dict[str, Any],
     servers: dict[str, Server],
@@ -186,9 +258,9 @@ def check(
     password = base64.b64encode(f"me:{FILE['password']}".encode()).decode()
     for name, server in servers.items():
         assert server.received() == expect["received"].get(name, []), name
-        knows = name not in expect.get("without_key", [])
         for head in server.heads:
-            assert (FILE["key"] in head) == knows, head
+            knows = name not in expect.get("without_key", []) and not head.startswith("CONNECT ")
+            assert (FILE["key"] in head or FILE["key_in_a_url"] in head) == knows, head
             user = expect.get("proxy_user") if name == "proxy" else None
             if user is not None:
                 encoded = base64.b64encode(user.encode()).decode()
@@ -196,7 +268,7 @@ def check(
             elif name != "proxy":
                 assert "proxy-authorization" not in head.lower()
     for text in shown:
-        for secret in (FILE["key"], FILE["password"], password):
+        for secret in (FILE["key"], FILE["key_in_a_url"], FILE["password"], password):
             assert secret not in text
 
 
@@ -219,14 +291,21 @@ def test_g07_g08_origins(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     case = prepare(case, servers, monkeypatch)
-    client, outcome = None, None
+    client: Agi | Raccoon | None = None
+    outcome = None
+    shown: list[str] = []
+    service, _, name = case["call"].rpartition(".")
+    args = case.get("args", {})
     try:
-        client = Agi(**case["client"])
+        client = Raccoon(**case["client"]) if service else Agi(**case["client"])
         with client:
-            call(case["call"], case.get("args", {}), client)
+            if isinstance(client, Raccoon):
+                raccoon_call(name, args, client, shown)
+            else:
+                call(name, args, client)
     except sessionwire.SessionwireError as error:
         outcome = error
-    check(case, servers, outcome, looks(client, outcome, caplog.text))
+    check(case, servers, outcome, shown + looks(client, outcome, caplog.text))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -238,16 +317,23 @@ def test_g07_g08_origins_async(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     case = prepare(case, servers, monkeypatch)
-    client, outcome = None, None
+    client: AsyncAgi | AsyncRaccoon | None = None
+    outcome = None
+    shown: list[str] = []
+    service, _, name = case["call"].rpartition(".")
+    args = case.get("args", {})
 
     async def main() -> None:
         nonlocal client
-        client = AsyncAgi(**case["client"])
+        client = AsyncRaccoon(**case["client"]) if service else AsyncAgi(**case["client"])
         async with client:
-            await call(case["call"], case.get("args", {}), client)
+            if isinstance(client, AsyncRaccoon):
+                await async_raccoon_call(name, args, client, shown)
+            else:
+                await call(name, args, client)
 
     try:
         asyncio.run(main())
     except sessionwire.SessionwireError as error:
         outcome = error
-    check(case, servers, outcome, looks(client, outcome, caplog.text))
+    check(case, servers, outcome, shown + looks(client, outcome, caplog.text))

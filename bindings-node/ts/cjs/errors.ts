@@ -345,7 +345,7 @@ function inNodeWords(wire: WireError): string {
   const ours =
     wire.status_code === null
       ? /`([a-z]+(?:_[a-z]+)+)(=True)?`/g
-      : /`(retry_after|wait_for_limit|api_key)(=True)?`/g;
+      : /`(retry_after|wait_for_limit|api_key|base_url)(=True)?`/g;
   return wire.text.replace(ours, (_, name: string, isTrue: string | undefined) => {
     const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
     return `\`${camel}${isTrue === undefined ? "" : ": true"}\``;

@@ -1,17 +1,20 @@
 //! The configuration of a Raccoon client.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::wire_names::{FrameEncoder, WireNames};
 use crate::config::{
     AtAddress, ClientConfig, ClientOptions, Lookup, OptionChanges, Service, environment,
+    without_user,
 };
 use crate::error::{Error, Result};
 
 /// What a caller may set: a client's options, and what only Raccoon has. As
 /// JSON they are one flat object.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct RaccoonOptions {
     /// The API key (default: `RACCOON_API_KEY`), the address (default:
     /// `RACCOON_BASE_URL`, else `https://api.raccoonai.tech`), limits and TLS.
@@ -27,6 +30,24 @@ pub struct RaccoonOptions {
     /// further ones wait here for a place, for the client's `wait_for_limit`, or
     /// its `timeout` where that is not set. Default: false.
     pub respect_max_concurrent: bool,
+}
+
+impl fmt::Debug for RaccoonOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Options are shown before they are checked: somebody may have put the
+        // key, or a password, into the address.
+        let websocket_url = self.websocket_url.as_deref();
+        let key = self.client.api_key.as_ref();
+        let websocket_url = websocket_url.map(|url| match key {
+            Some(key) => key.redact(without_user(url)),
+            None => without_user(url).to_owned(),
+        });
+        f.debug_struct("RaccoonOptions")
+            .field("client", &self.client)
+            .field("websocket_url", &websocket_url)
+            .field("wire", &self.wire)
+            .finish()
+    }
 }
 
 impl<'de> Deserialize<'de> for RaccoonOptions {

@@ -16,6 +16,7 @@ use url::Url;
 use super::redirect;
 use super::retry::{self, Attempt, Decision, Effect, Failure};
 use super::tls;
+use super::tunnel::Tunnel;
 use super::upload::{Multipart, UploadProgress};
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
@@ -26,6 +27,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
+
+/// How requests name their client.
+pub(super) const OUR_NAME: &str = concat!("sessionwire/", env!("CARGO_PKG_VERSION"));
 
 /// One request, below the base URL.
 #[derive(Debug, Clone)]
@@ -417,20 +421,7 @@ impl Transport {
         let client = self.client().map_err(Failed::before_sending)?;
         let mut url = request.url.clone();
         for _ in 0..=redirect::MAX_REDIRECTS {
-            let mut builder = client
-                .request(request.method.clone(), url.clone())
-                .headers(self.headers(request));
-            builder = match &request.body {
-                Body::None => builder,
-                Body::Json(body) => builder.body(body.clone()),
-                Body::Multipart(body) => {
-                    builder.body(body.open().await.map_err(Failed::before_sending)?)
-                }
-            };
-            let response = builder
-                .send()
-                .await
-                .map_err(|error| self.broken(request, &error))?;
+            let response = self.send_once(client, request, &url).await?;
             self.note_limits(response.headers());
             if !response.status().is_redirection() || response.status().as_u16() == 304 {
                 return Ok(response);
@@ -457,6 +448,37 @@ impl Transport {
             )
             .with_reason("too_many_redirects"),
         })
+    }
+
+    async fn send_once(
+        &self,
+        client: &reqwest::Client,
+        request: &Request,
+        url: &Url,
+    ) -> Result<reqwest::Response, Failed> {
+        let headers = self.headers(request);
+        if self.pool.http1_only
+            && let Some(tunnel) = Tunnel::needed(&self.config, url)
+        {
+            return tunnel
+                .get(url, headers, self.config.connect_timeout)
+                .await
+                .map_err(|broken| self.no_answer(request, broken.failure, &broken.detail));
+        }
+        let mut builder = client
+            .request(request.method.clone(), url.clone())
+            .headers(headers);
+        builder = match &request.body {
+            Body::None => builder,
+            Body::Json(body) => builder.body(body.clone()),
+            Body::Multipart(body) => {
+                builder.body(body.open().await.map_err(Failed::before_sending)?)
+            }
+        };
+        builder
+            .send()
+            .await
+            .map_err(|error| self.broken(request, &error))
     }
 
     fn note_limits(&self, headers: &HeaderMap) {
@@ -552,12 +574,16 @@ impl Transport {
         } else {
             Failure::Broken
         };
+        self.no_answer(request, failure, &cause(error))
+    }
+
+    fn no_answer(&self, request: &Request, failure: Failure, detail: &str) -> Failed {
         let place = self.way();
         let what = match failure {
             Failure::NotSent => format!("No connection to {place}"),
             _ => format!("The connection to {place} broke during {}", request.context),
         };
-        let mut detail = self.config.api_key.redact(&cause(error));
+        let mut detail = self.config.api_key.redact(detail);
         if detail.contains("peer certificate") {
             detail
                 .push_str(". A certificate of an authority of your own is trusted with `ca_file`");
@@ -672,7 +698,7 @@ async fn while_moving<T>(
 
 fn build(config: &ClientConfig, http1_only: bool) -> Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("sessionwire/", env!("CARGO_PKG_VERSION")))
+        .user_agent(OUR_NAME)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(config.connect_timeout)
         .http2_keep_alive_interval(Duration::from_secs(20))

@@ -7,6 +7,7 @@ mod redirect;
 pub mod retry;
 mod secret;
 mod tls;
+mod tunnel;
 mod upload;
 
 pub use raw::{RawRequest, RawResponse};

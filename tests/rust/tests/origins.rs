@@ -15,6 +15,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const SERVERS: [&str; 4] = ["service", "stranger", "proxy", "secure"];
 const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../certificates");
@@ -24,6 +25,7 @@ struct Server {
     port: u16,
     answers: Value,
     body: String,
+    frames: Vec<String>,
     heads: Mutex<Vec<String>>,
 }
 
@@ -56,6 +58,11 @@ impl Server {
         }
         let head = String::from_utf8(head).expect("a head is a text");
         let line = first_line(&head);
+        let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+        let length = field("content-length: ").map_or(0, |length| length.parse().unwrap());
+        // Closed with something unread, a connection is reset.
+        socket.read_exact(&mut vec![0; length]).await?;
+        let socket_key = field("sec-websocket-key: ").map(str::to_owned);
         self.heads.lock().unwrap().push(head);
         let (method, target) = line.split_once(' ').expect("a method and a target");
         let answer = &self.answers[target];
@@ -64,6 +71,9 @@ impl Server {
             socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
             tokio::io::copy_bidirectional(&mut socket, &mut behind).await?;
             return Ok(());
+        }
+        if let (Some(key), true) = (socket_key, answer.is_null()) {
+            return self.speak(socket, &key).await;
         }
         let status = answer["status"].as_u64().unwrap_or(200);
         let location = answer["location"].as_str();
@@ -76,6 +86,32 @@ impl Server {
         );
         socket.write_all(text.as_bytes()).await?;
         socket.shutdown().await
+    }
+
+    /// Agrees to a WebSocket, sends the frames and a close.
+    async fn speak(
+        &self,
+        mut socket: impl AsyncRead + AsyncWrite + Unpin,
+        key: &str,
+    ) -> std::io::Result<()> {
+        let accept = derive_accept_key(key.as_bytes());
+        let mut bytes = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+             sec-websocket-accept: {accept}\r\n\r\n"
+        )
+        .into_bytes();
+        for frame in &self.frames {
+            let length = u16::try_from(frame.len()).unwrap();
+            match u8::try_from(length).ok().filter(|length| *length < 126) {
+                Some(length) => bytes.extend([0x81, length]),
+                None => bytes.extend([0x81, 126, (length >> 8) as u8, length as u8]),
+            }
+            bytes.extend(frame.as_bytes());
+        }
+        bytes.extend([0x88, 2, 0x03, 0xe8]);
+        socket.write_all(&bytes).await?;
+        // Until the client has read it all.
+        socket.read_to_end(&mut Vec::new()).await.map(drop)
     }
 }
 
@@ -100,9 +136,10 @@ fn acceptor() -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// The text of a case with the ports and the folder filled in.
-fn filled(value: &Value, ports: &BTreeMap<&str, u16>) -> Value {
-    let mut text = value.to_string().replace("{certificates}", CERTIFICATES);
+/// The text of a case with the ports, the folder and the key filled in.
+fn filled(value: &Value, ports: &BTreeMap<&str, u16>, key: &str) -> Value {
+    let text = value.to_string().replace("{certificates}", CERTIFICATES);
+    let mut text = text.replace("{key}", key);
     for (name, port) in ports {
         text = text.replace(&format!("{{{name}}}"), &port.to_string());
     }
@@ -118,14 +155,17 @@ async fn run(case: &Value, file: &Value) {
         ports.insert(name, listener.local_addr().unwrap().port());
         listeners.push(listener);
     }
-    let case = filled(case, &ports);
+    let key_in_a_url = file["key_in_a_url"].as_str().unwrap();
+    let case = filled(case, &ports, key_in_a_url);
     let body = file["bodies"][case["call"].as_str().unwrap()].to_string();
+    let frames = file["frames"].as_array().unwrap();
     let mut servers = BTreeMap::new();
     for (name, listener) in SERVERS.into_iter().zip(listeners) {
         let server = Arc::new(Server {
             port: ports[name],
             answers: case["answers"][name].clone(),
             body: body.clone(),
+            frames: frames.iter().map(Value::to_string).collect(),
             heads: Mutex::default(),
         });
         let tls = (name == "secure").then(acceptor);
@@ -172,8 +212,8 @@ async fn run(case: &Value, file: &Value) {
             .is_some_and(|names| names.contains(&json!(name)));
         for head in server.heads.lock().unwrap().iter() {
             assert_eq!(
-                head.contains(key),
-                !without_key,
+                head.contains(key) || head.contains(key_in_a_url),
+                !without_key && !head.starts_with("CONNECT "),
                 "{id}: the key at {name}: {head}"
             );
             let user = head
@@ -187,7 +227,8 @@ async fn run(case: &Value, file: &Value) {
         }
     }
     let shown = report.to_string();
-    for secret in [key, password, &base64(&format!("me:{password}"))] {
+    let user = base64(&format!("me:{password}"));
+    for secret in [key, key_in_a_url, password, &user] {
         assert!(!shown.contains(secret), "{id} shows {secret}: {shown}");
     }
     passed(id);
@@ -198,7 +239,8 @@ async fn call(case: &Value, file: &Value) -> Value {
     let mut client = case["client"].clone();
     client["api_key"] = file["key"].clone();
     client["max_retries"] = json!(0);
-    let input = json!({"call": case["call"], "args": case["args"], "client": client});
+    let mut input = json!({"call": case["call"], "args": case["args"], "client": client});
+    input["text"] = file["text"].clone();
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_sessionwire-call"));
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         command.env_remove(name).env_remove(name.to_lowercase());

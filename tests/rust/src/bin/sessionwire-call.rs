@@ -7,6 +7,10 @@
 
 use serde_json::{Value, json};
 use sessionwire::agi::{Client, CreateSession};
+use sessionwire::raccoon::{
+    self, Attach, ListSessions, RaccoonConfig, RaccoonOptions, StartTurn, TurnResult, Upload,
+    UploadProgress, UploadSource,
+};
 use sessionwire::{ClientConfig, ClientOptions};
 use sessionwire_tests::logs;
 
@@ -17,7 +21,13 @@ async fn main() {
     std::io::stdin().read_line(&mut line).expect("a line");
     let case: Value = serde_json::from_str(&line).expect("JSON");
     let mut shown = Vec::new();
-    let outcome = call(&case, &mut shown).await;
+    let outcome = match case["call"]
+        .as_str()
+        .and_then(|call| call.strip_prefix("raccoon."))
+    {
+        Some(name) => raccoon_call(name, &case, &mut shown).await,
+        None => call(&case, &mut shown).await,
+    };
     let error = outcome.err();
     shown.push(format!("{error:?}"));
     shown.push(log.text());
@@ -47,4 +57,60 @@ async fn call(case: &Value, shown: &mut Vec<String>) -> sessionwire::Result<()> 
         }
         other => panic!("unknown call {other:?}"),
     }
+}
+
+async fn raccoon_call(
+    call: &str,
+    case: &Value,
+    shown: &mut Vec<String>,
+) -> sessionwire::Result<()> {
+    let options: RaccoonOptions = serde_json::from_value(case["client"].clone()).expect("options");
+    shown.push(format!("{options:?}"));
+    let config = RaccoonConfig::resolve(options)?;
+    shown.push(format!("{config:?}"));
+    let client = raccoon::Client::new(config)?;
+    shown.push(format!("{client:?}"));
+    let arg = |name: &str| case["args"][name].as_str().expect("an argument").to_owned();
+    match call {
+        "list" => {
+            let mut list = client.sessions().list(ListSessions::default());
+            list.next().await.transpose().map(drop)
+        }
+        "get" => client.sessions().get(&arg("session_id")).await.map(drop),
+        "upload" => {
+            let upload = Upload {
+                session_id: arg("session_id"),
+                name: Some("a.txt".to_owned()),
+                ..Upload::default()
+            };
+            let bytes = UploadSource::bytes("hello");
+            let sent = client.upload(upload, bytes, UploadProgress::new());
+            sent.await.map(drop)
+        }
+        "run_turn" => {
+            let session = client.continue_session(&arg("session_id"))?;
+            let mut start = StartTurn::new("go");
+            start.events.max_reconnects = 0;
+            read(session.start_turn(start).await?, case, shown).await
+        }
+        "attach" => {
+            let mut attach = Attach::new(arg("session_id"), arg("message_id"));
+            attach.events.max_reconnects = 0;
+            read(client.attach(attach).await?, case, shown).await
+        }
+        other => panic!("unknown call {other:?}"),
+    }
+}
+
+/// The turn's result, which is the case's.
+async fn read(
+    turn: raccoon::Turn,
+    case: &Value,
+    shown: &mut Vec<String>,
+) -> sessionwire::Result<()> {
+    shown.push(format!("{turn:?}"));
+    let TurnResult { text, .. } = turn.result(None).await?;
+    shown.push(format!("{turn:?}"));
+    assert_eq!(json!(text), case["text"]);
+    Ok(())
 }
