@@ -17,11 +17,16 @@ use crate::{error, json};
 #[derive(Debug)]
 pub(crate) struct Turn {
     own: Own<raccoon::Turn>,
+    // A forked child may attach by them.
+    session_id: String,
+    message_id: String,
 }
 
 impl Turn {
     pub(crate) fn new(runtime: &'static Runtime, turn: raccoon::Turn) -> Self {
         Self {
+            session_id: turn.session_id().to_owned(),
+            message_id: turn.message_id().to_owned(),
             own: Own::new(runtime, turn),
         }
     }
@@ -35,14 +40,14 @@ impl Turn {
 impl Turn {
     /// The session's id.
     #[getter]
-    fn session_id(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(self.turn(py)?.session_id().to_owned())
+    fn session_id(&self) -> &str {
+        &self.session_id
     }
 
     /// The id of the agent's message.
     #[getter]
-    fn message_id(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(self.turn(py)?.message_id().to_owned())
+    fn message_id(&self) -> &str {
+        &self.message_id
     }
 
     /// How many turns go before this one.
