@@ -7,7 +7,8 @@ passed in some columns only fails the report, unless its file says why:
 
 Then guarantee by language: the cases of the files that name it (`"guarantees"`)
 and the tests named after it (`g01_...` to `g12_...`). One without either in a
-column fails the report.
+column fails the report. The same again for turns alone: the cases of files with
+`turn` in their name, Raccoon's of the others, and the tests in such files.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any
 
 COLUMNS = ("rust", "python-sync", "python-async", "node")
 CONTRACT = Path(__file__).parent / "contract"
+# What a Python test does that has a blocking client.
+SYNC = re.compile(r"\b(?:Agi|Raccoon)\(|\.(?:agi|raccoon)\(|client: (?:Agi|Raccoon)\b")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Case:
     columns: tuple[str, ...]
     because: str
     guarantees: tuple[int, ...]
+
+    @property
+    def of_turns(self) -> bool:
+        return "turn" in self.file or "/raccoon-" in self.id
 
 
 def read(path: Path) -> list[Case]:
@@ -72,8 +79,8 @@ def table(cases: list[Case], passed: dict[str, set[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def named_tests() -> Counter[tuple[int, str]]:
-    """How many tests are named after each guarantee, by column."""
+def named_tests(word: str) -> Counter[tuple[int, str]]:
+    """How many tests are named after each guarantee, by column, in files with this word."""
     tests = CONTRACT.parent
     found: Counter[tuple[int, str]] = Counter()
 
@@ -81,29 +88,37 @@ def named_tests() -> Counter[tuple[int, str]]:
         for column in columns:
             found[int(number), column] += 1
 
-    for path in [*tests.glob("rust/tests/*.rs"), *tests.glob("rust/tests/*/*.rs")]:
+    def files(*patterns: str) -> list[Path]:
+        paths = [path for pattern in patterns for path in tests.glob(pattern)]
+        return [path for path in paths if word in path.name]
+
+    for path in files("rust/tests/*.rs", "rust/tests/*/*.rs"):
         for number in re.findall(r"fn g(\d\d)_", path.read_text()):
             note(number, "rust")
-    for path in tests.glob("node/*.test.mjs"):
-        for number in re.findall(r'test\("g(\d\d) ', path.read_text()):
+    for path in files("node/*.test.mjs"):
+        for number in re.findall(r'test\(\s*["`]g(\d\d)\b', path.read_text()):
             note(number, "node")
-    for path in tests.glob("python/test_*.py"):
+    for path in files("python/test_*.py"):
         # A test is async by what it does: `def` at its head says nothing.
         for number, body in re.findall(
             r"^def test_g(\d\d)_(.*?)(?=^\S|\Z)", path.read_text(), flags=re.M | re.S
         ):
             asynchronous = "async" in body
-            only_async = asynchronous and not re.search(r"\bAgi\(|\.agi\(|client: Agi", body)
+            only_async = asynchronous and not SYNC.search(body)
             note(number, *(["python-sync"] if not only_async else []))
             note(number, *(["python-async"] if asynchronous else []))
     return found
 
 
-def guarantees(cases: list[Case], passed: dict[str, set[str]]) -> list[str]:
+def guarantees(
+    title: str,
+    cases: list[Case],
+    named: Counter[tuple[int, str]],
+    passed: dict[str, set[str]],
+) -> list[str]:
     """Prints guarantee by language; gives what is without a proof."""
-    named = named_tests()
     missing = []
-    print(f"\n{'guarantee':9}  " + "  ".join(f"{column:>18}" for column in COLUMNS))
+    print(f"\n{title:9}  " + "  ".join(f"{column:>18}" for column in COLUMNS))
     for number in range(1, 13):
         cells = []
         for column in COLUMNS:
@@ -115,7 +130,7 @@ def guarantees(cases: list[Case], passed: dict[str, set[str]]) -> list[str]:
             tests = named[number, column]
             cells.append(f"{shared} cases, {tests} tests")
             if not shared and not tests:
-                missing.append(f"guarantee {number} in {column}")
+                missing.append(f"{title} {number} in {column}")
         print(f"{number:9}  " + "  ".join(f"{cell:>18}" for cell in cells))
     return missing
 
@@ -157,7 +172,9 @@ def main(folder: Path) -> int:
         for column in COLUMNS
         if mark(case, column, passed) == "MISSING"
     ]
-    missing += guarantees(cases, passed)
+    missing += guarantees("guarantee", cases, named_tests(""), passed)
+    of_turns = [case for case in cases if case.of_turns]
+    missing += guarantees("of turns", of_turns, named_tests("turn"), passed)
     for line in missing[:50]:
         print(f"not passed: {line}", file=sys.stderr)
     if missing:

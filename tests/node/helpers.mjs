@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -145,6 +146,69 @@ export async function flood(last) {
     held: held.promise,
     goOn: goOn.resolve,
     close: () => new Promise((resolve) => server.close(resolve)),
+  };
+}
+
+/** What agrees to a WebSocket (RFC 6455, section 1.3). */
+export function webSocketAnswer(key) {
+  const text = `${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+  const accept = createHash("sha1").update(text).digest("base64");
+  return (
+    "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n" +
+    `sec-websocket-accept: ${accept}\r\n\r\n`
+  );
+}
+
+/** A message as one text frame of a server. */
+export function webSocketFrame(message) {
+  const payload = Buffer.from(JSON.stringify(message));
+  const { length } = payload;
+  const size = length < 126 ? [length] : [126, length >> 8, length & 255];
+  return Buffer.concat([Buffer.from([0x81, ...size]), payload]);
+}
+
+/** The same as `flood` for a turn, which has `last` events and then ends: over a WebSocket. */
+export async function turnFlood(last) {
+  const held = withResolvers();
+  const goOn = withResolvers();
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ agent_message_id: "m", status: "running" }));
+  });
+  server.on("upgrade", async (request, socket) => {
+    socket.on("error", () => {});
+    socket.once("end", () => socket.end());
+    socket.resume();
+    socket.write(webSocketAnswer(request.headers["sec-websocket-key"]));
+    const thought = "x".repeat(1000);
+    let written = 0;
+    for (let number = 1; number <= last && !socket.destroyed; number += 1) {
+      const event = { event_id: number, kind: "thought", message_id: "m", payload: { thought } };
+      if (number === last - 1) Object.assign(event, { kind: "text", payload: { text: "done" } });
+      if (number === last) Object.assign(event, { kind: "task.completed", payload: {} });
+      const frame = webSocketFrame(event);
+      written += frame.length;
+      if (socket.write(frame)) continue;
+      const signal = AbortSignal.timeout(1000);
+      await once(socket, "drain", { signal }).catch(async () => {
+        held.resolve(written);
+        await goOn.promise;
+        if (socket.writableNeedDrain)
+          await Promise.race([once(socket, "drain"), once(socket, "close")]);
+      });
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    held: held.promise,
+    goOn: goOn.resolve,
+    close() {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
   };
 }
 

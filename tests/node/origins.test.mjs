@@ -1,7 +1,6 @@
 // Where a key goes: tests/contract/origins.json, for Node.
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -10,7 +9,7 @@ import { after, test } from "node:test";
 import { createServer as createTlsServer } from "node:tls";
 import { inspect } from "node:util";
 import { Agi, Raccoon, setLogger } from "sessionwire";
-import { all, camelKeys, check, root, using } from "./helpers.mjs";
+import { all, camelKeys, check, root, using, webSocketAnswer, webSocketFrame } from "./helpers.mjs";
 
 const certificates = join(root, "tests/certificates");
 const file = JSON.parse(readFileSync(join(root, "tests/contract/origins.json"), "utf8"));
@@ -69,19 +68,8 @@ function field(head, name) {
 
 /** Agrees to a WebSocket, sends the frames and a close. */
 function speak(socket, key) {
-  // RFC 6455, section 1.3.
-  const text = `${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
-  const accept = createHash("sha1").update(text).digest("base64");
-  socket.write(
-    "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n" +
-      `sec-websocket-accept: ${accept}\r\n\r\n`,
-  );
-  for (const frame of file.frames) {
-    const payload = Buffer.from(JSON.stringify(frame));
-    const { length } = payload;
-    const size = length < 126 ? [length] : [126, length >> 8, length & 255];
-    socket.write(Buffer.concat([Buffer.from([0x81, ...size]), payload]));
-  }
+  socket.write(webSocketAnswer(key));
+  for (const frame of file.frames) socket.write(webSocketFrame(frame));
   socket.write(Buffer.from([0x88, 2, 0x03, 0xe8]));
   // Until the client has read it all.
   socket.once("end", () => socket.end());

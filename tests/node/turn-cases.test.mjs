@@ -1,9 +1,9 @@
-// The cases of tests/contract/turns.json, for Node.
+// The cases of tests/contract/turns.json and turn_input.json, for Node.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Emulator, SessionwireError } from "sessionwire";
-import { camelKeys, cases, check, using } from "./helpers.mjs";
+import { Emulator, Raccoon, SessionwireError } from "sessionwire";
+import { all, camelKeys, cases, check, failure, using } from "./helpers.mjs";
 
 const USUAL = [
   { wait_for_socket: true },
@@ -78,4 +78,36 @@ for (const { id, steps = USUAL, faults = [], expect, ...options } of cases("turn
       }
     });
   });
+}
+
+/** Makes the call of a case of bad input. */
+function badCall(name, args, client) {
+  const { session_id: id, message_id: messageId, prompt, title, ...others } = args;
+  const options = eventOptions(others);
+  const calls = {
+    session: () => client.session(id),
+    get: () => client.sessions.get(id),
+    delete: () => client.sessions.delete(id),
+    rename: () => client.sessions.rename(id, camelKeys({ title }).title),
+    start_turn: () => client.session().startTurn(prompt, options),
+    attach: () => client.attach(id, messageId),
+    list: () => all(client.sessions.list(options)),
+    upload: () => client.media.upload(Buffer.from("x"), { sessionId: id, ...options }),
+  };
+  return calls[name]();
+}
+
+for (const { id, call, args, expect } of cases("turn_input.json")) {
+  test(id, async () =>
+    using(await Emulator.start(), (emulator) =>
+      using(emulator.raccoon(), async (client) => {
+        const options = { baseUrl: emulator.raccoonUrl, apiKey: "some-key", ...camelKeys(args) };
+        const error = await failure(() =>
+          call === "client" ? new Raccoon(options) : badCall(call, args, client),
+        );
+        check(error, expect);
+        assert.deepEqual(emulator.requests(), []);
+      }),
+    ),
+  );
 }

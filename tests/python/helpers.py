@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import socket
+import struct
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
@@ -131,3 +135,59 @@ class Flood:
             if not self.held.is_set():
                 self.sent += taken
         return True
+
+
+def web_socket_answer(key: str) -> bytes:
+    """What agrees to a WebSocket (RFC 6455, section 1.3)."""
+    text = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    accept = base64.b64encode(hashlib.sha1(text.encode()).digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+        b"sec-websocket-accept: %b\r\n\r\n" % accept
+    )
+
+
+def web_socket_frame(message: dict[str, Any]) -> bytes:
+    """A message as one text frame of a server."""
+    text = json.dumps(message).encode()
+    short = len(text) < 126
+    size = struct.pack("!B", len(text)) if short else struct.pack("!BH", 126, len(text))
+    return b"\x81" + size + text
+
+
+class TurnFlood(Flood):
+    """The same for a turn, which has `last` events and then ends: over a WebSocket."""
+
+    def _serve(self) -> None:
+        self._answer_the_start()
+        connection, _ = self._socket.accept()
+        with connection:
+            head = connection.recv(65536).decode()
+            key = head.partition("sec-websocket-key: ")[2].partition("\r\n")[0]
+            connection.sendall(web_socket_answer(key))
+            connection.settimeout(1.0)
+            for number in range(1, self._last + 1):
+                kind, payload = "thought", {"thought": "x" * 1000}
+                if number == self._last - 1:
+                    kind, payload = "text", {"text": "done"}
+                elif number == self._last:
+                    kind, payload = "task.completed", {}
+                event = {"event_id": number, "kind": kind, "message_id": "m", "payload": payload}
+                if not self._send(connection, web_socket_frame(event)):
+                    return
+            # The client says when it has enough.
+            connection.settimeout(None)
+            connection.recv(1)
+
+    def _answer_the_start(self) -> None:
+        connection, _ = self._socket.accept()
+        with connection:
+            # The head may come before the body.
+            data = connection.recv(65536)
+            while not data.endswith(b"}"):
+                data += connection.recv(65536)
+            body = b'{"agent_message_id": "m", "status": "running"}'
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+                b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
+            )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import json
 import logging
 import socket
 import ssl
-import struct
 import threading
 import traceback
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 import sessionwire
+from helpers import web_socket_answer, web_socket_frame
 from sessionwire import Agi, AsyncAgi, AsyncRaccoon, Raccoon
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ CERTIFICATES = TESTS / "certificates"
 FILE: dict[str, Any] = json.loads((TESTS / "contract" / "origins.json").read_text("utf-8"))
 CASES = [pytest.param(case, id=case["id"]) for case in FILE["cases"]]
 SERVERS = ("service", "stranger", "proxy", "secure")
-# What a server appends to a socket's key (RFC 6455, section 1.3).
-SOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Server:
@@ -114,19 +111,8 @@ class Server:
 
 def speak(connection: socket.socket, key: str) -> None:
     """Agrees to a WebSocket, sends the frames and a close."""
-    accept = base64.b64encode(hashlib.sha1((key + SOCKET_GUID).encode()).digest())
-    data = (
-        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
-        b"sec-websocket-accept: %b\r\n\r\n" % accept
-    )
-    for frame in FILE["frames"]:
-        text = json.dumps(frame).encode()
-        short = len(text) < 126
-        data += b"\x81" + (
-            struct.pack("!B", len(text)) if short else struct.pack("!BH", 126, len(text))
-        )
-        data += text
-    connection.sendall(data + b"\x88\x02\x03\xe8")
+    frames = [web_socket_frame(frame) for frame in FILE["frames"]]
+    connection.sendall(web_socket_answer(key) + b"".join(frames) + b"\x88\x02\x03\xe8")
     # Until the client has read it all.
     while connection.recv(65536):
         pass

@@ -27,7 +27,7 @@ from sessionwire import (
     UnknownTurnEvent,
     UploadedFile,
 )
-from test_contract import cases, check
+from test_contract import cases, check, value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,6 +117,59 @@ def test_turns_async(case: dict[str, Any]) -> None:
             except sessionwire.SessionwireError as error:
                 outcome = error
             judge(case, emulator, events, outcome)
+
+    asyncio.run(main())
+
+
+def make_bad_call(case: dict[str, Any], client: Any) -> Any:
+    """Makes the call of a case of bad input; the caller awaits what is awaitable."""
+    args = {name: value(arg) for name, arg in case["args"].items()}
+    calls: dict[str, Any] = {
+        "session": client.session,
+        "get": client.sessions.get,
+        "delete": client.sessions.delete,
+        "rename": client.sessions.rename,
+        "start_turn": client.session().start_turn,
+        "attach": client.attach,
+        "list": client.sessions.list,
+        "upload": lambda **args: client.media.upload(b"x", **args),
+    }
+    return calls[case["call"]](**args)
+
+
+def bad_client(
+    kind: type[Raccoon] | type[AsyncRaccoon], emulator: Emulator, args: dict[str, Any]
+) -> None:
+    kind(**{"base_url": emulator.raccoon_url, "api_key": "some-key", **args})
+
+
+@pytest.mark.parametrize("case", cases("turn_input.json"))
+def test_g08_turn_input(case: dict[str, Any]) -> None:
+    with Emulator() as emulator, emulator.raccoon() as client:
+        with pytest.raises(sessionwire.SessionwireError) as caught:
+            if case["call"] == "client":
+                bad_client(Raccoon, emulator, case["args"])
+            elif case["call"] == "list":
+                list(make_bad_call(case, client))
+            else:
+                make_bad_call(case, client)
+        check(caught.value, case["expect"])
+        assert emulator.requests() == []
+
+
+@pytest.mark.parametrize("case", cases("turn_input.json"))
+def test_g08_turn_input_async(case: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with Emulator() as emulator, emulator.async_raccoon() as client:
+            with pytest.raises(sessionwire.SessionwireError) as caught:
+                if case["call"] == "client":
+                    bad_client(AsyncRaccoon, emulator, case["args"])
+                elif case["call"] == "list":
+                    assert [found async for found in make_bad_call(case, client)] == []
+                else:
+                    await make_bad_call(case, client)
+            check(caught.value, case["expect"])
+            assert emulator.requests() == []
 
     asyncio.run(main())
 

@@ -425,6 +425,41 @@ async fn g06_a_message_of_one_who_stopped_waiting_is_not_sent() {
 }
 
 #[tokio::test]
+async fn g06_a_wait_that_is_dropped_loses_no_event() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"text": "a"}, {"wait_for_message": true}, {"text": "b"}]}]),
+    );
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let turn = session.start_turn(StartTurn::new("x")).await.unwrap();
+    let mut events = turn.events();
+    let mut seen = vec![
+        events.next().await.unwrap().unwrap(),
+        events.next().await.unwrap().unwrap(),
+    ];
+    let limit = Duration::from_millis(50);
+    // Nothing comes until somebody speaks.
+    assert!(tokio::time::timeout(limit, events.next()).await.is_err());
+    let result = tokio::time::timeout(limit, turn.result(None)).await;
+    assert!(result.is_err());
+    fail(&emulator, json!({"on": "upload", "hang": true}));
+    let upload = tokio::time::timeout(limit, session.upload(UploadSource::bytes("x"))).await;
+    assert!(upload.is_err());
+    let file = session.upload(UploadSource::bytes("x")).await.unwrap();
+    assert_eq!(file.size, 1);
+    let message = TurnMessage {
+        text: "go on".to_owned(),
+        ..TurnMessage::default()
+    };
+    turn.send_message(message).await.unwrap();
+    seen.extend(all(&mut events).await);
+    assert_eq!(ids(&seen), [1, 2, 3, 4, 5]);
+    assert_eq!(turn.result(None).await.unwrap().text, "ab");
+}
+
+#[tokio::test]
 async fn g07_an_unencrypted_socket_needs_leave() {
     use sessionwire_tests::turns::build;
     let far = |more: Value| {
@@ -496,6 +531,50 @@ async fn g10_a_slow_reader_holds_the_socket_back_and_the_result_comes_all_the_sa
         }
     }
     assert_eq!(count, 9003);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn g11_one_client_serves_many_threads() {
+    let emulator = emulator_with(json!({"max_turns": 100})).await;
+    script(&emulator, json!([{"steps": [{"text": "ok"}]}]));
+    let client = client(&emulator);
+    let mut runs = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let client = client.clone();
+        runs.spawn(async move {
+            for _ in 0..3 {
+                let session = client.session().unwrap();
+                let turn = session.start_turn(StartTurn::new("x")).await.unwrap();
+                assert_eq!(ids(&all(&mut turn.events()).await), [1, 2, 3]);
+                assert_eq!(turn.result(None).await.unwrap().text, "ok");
+            }
+        });
+    }
+    while let Some(ran) = runs.join_next().await {
+        ran.unwrap();
+    }
+    until("the sockets are free", || emulator.open_streams() == 0).await;
+}
+
+#[test]
+fn g11_one_client_serves_runtimes_one_after_another() {
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let served = runtime();
+    let (emulator, client) = served.block_on(async {
+        let emulator = emulator().await;
+        script(&emulator, json!([{"steps": [{"text": "ok"}]}]));
+        let client = client(&emulator);
+        (emulator, client)
+    });
+    for _ in 0..3 {
+        // The connections of the one before went with it.
+        let result = runtime().block_on(async {
+            let session = client.session().unwrap();
+            session.run_turn(RunTurn::new("x")).await
+        });
+        assert_eq!(result.unwrap().text, "ok");
+    }
+    drop(emulator);
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
-//! The cases of `tests/contract/turns.json`, for Rust.
+//! The cases of `tests/contract/turns.json` and `turn_input.json`, for Rust.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::{Value, json};
-use sessionwire::raccoon::{Client, StartTurn, TurnResult};
+use sessionwire::raccoon::{Client, StartTurn, TurnResult, UploadProgress, UploadSource};
 use sessionwire::{Batch, Result};
 use sessionwire_tests::cases::passed;
-use sessionwire_tests::turns::{client_with, fail, kinds, script};
-use sessionwire_tests::{cases_of, check, emulator_with, ids};
+use sessionwire_tests::turns::{build, client_with, fail, kinds, script};
+use sessionwire_tests::{cases_of, check, emulator, emulator_with, ids, value};
 
 #[tokio::test]
 async fn turns() {
@@ -93,5 +93,66 @@ async fn turn(
             // An error of the stream is the result's too.
             Batch::Ended | Batch::Failed(_) => return turn.result(None).await,
         }
+    }
+}
+
+#[tokio::test]
+async fn g08_bad_input_sends_nothing() {
+    let emulator = emulator().await;
+    for case in cases_of("turn_input.json") {
+        let id = case["id"].as_str().unwrap();
+        let error = refused(&emulator, &case).await.expect_err(id);
+        check(id, &error, &case["expect"]);
+        assert_eq!(emulator.requests().len(), 0, "{id}");
+        passed(id);
+    }
+}
+
+async fn refused(emulator: &sessionwire_emulator::Emulator, case: &Value) -> Result<()> {
+    let mut args = case["args"].clone();
+    for (_, arg) in args.as_object_mut().unwrap() {
+        *arg = value(arg);
+    }
+    let mut options = json!({"base_url": emulator.raccoon_url(), "api_key": "some-key"});
+    if case["call"] == "client" {
+        let options = options.as_object_mut().unwrap();
+        options.extend(args.as_object().unwrap().clone());
+        return build(json!(options)).map(drop);
+    }
+    let client = build(options).unwrap();
+    let sessions = client.sessions();
+    let text = |name: &str| args[name].as_str().unwrap_or_default();
+    let id = text("session_id");
+    match case["call"].as_str().unwrap() {
+        "session" => client.continue_session(id).map(drop),
+        "get" => sessions.get(id).await.map(drop),
+        "delete" => sessions.delete(id).await.map(drop),
+        "rename" => sessions.rename(id, text("title")).await.map(drop),
+        "start_turn" => {
+            let fields = args.as_object_mut().unwrap();
+            let names = ["ping_interval", "idle_timeout"];
+            let events: serde_json::Map<_, _> = names
+                .iter()
+                .filter_map(|name| fields.remove_entry(*name))
+                .collect();
+            fields.insert("events".to_owned(), json!(events));
+            let start: StartTurn = serde_json::from_value(args).unwrap();
+            client.session()?.start_turn(start).await.map(drop)
+        }
+        "attach" => client
+            .attach(serde_json::from_value(args).unwrap())
+            .await
+            .map(drop),
+        "list" => {
+            let mut list = sessions.list(serde_json::from_value(args).unwrap());
+            list.next().await.transpose().map(drop)
+        }
+        "upload" => {
+            let bytes = UploadSource::bytes("x");
+            let upload = serde_json::from_value(args).unwrap();
+            let sent = client.upload(upload, bytes, UploadProgress::new());
+            sent.await.map(drop)
+        }
+        other => panic!("unknown call {other}"),
     }
 }
