@@ -46,6 +46,8 @@ impl fmt::Debug for RaccoonOptions {
             .field("client", &self.client)
             .field("websocket_url", &websocket_url)
             .field("wire", &self.wire)
+            .field("encode_frame", &self.encode_frame)
+            .field("respect_max_concurrent", &self.respect_max_concurrent)
             .finish()
     }
 }
