@@ -480,6 +480,26 @@ async fn g07_an_unencrypted_socket_needs_leave() {
 }
 
 #[tokio::test]
+async fn g04_a_proxy_that_opens_no_tunnel_is_not_waited_for() {
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = proxy.local_addr().unwrap();
+    let client = sessionwire_tests::turns::build(json!({
+        "api_key": "key-1", "base_url": "http://127.0.0.1:9", "proxy": format!("http://{place}"),
+        "timeout": 0.5, "connect_timeout": 0.2, "max_retries": 0,
+    }))
+    .unwrap();
+    let session = client.session().unwrap();
+    let mut attach = Attach::new(session.id(), "msg_1");
+    attach.events.max_reconnects = 0;
+    let turn = client.attach(attach).await.unwrap();
+    let error = turn.result(None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stream);
+    for part in ["opened no tunnel in time", &place.to_string()] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn g04_closing_the_client_ends_everything_at_once() {
     let emulator = emulator().await;
     script(&emulator, json!([{"steps": [{"wait_for_stop": true}]}]));
