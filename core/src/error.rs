@@ -141,7 +141,7 @@ impl ErrorKind {
                 "Look at the session first: it is not in the state that this call needs."
             }
             Self::RateLimit => {
-                "Wait (see `retry_after`; `wait_for_limit` lets the client do it), or have fewer sessions or turns at once."
+                "Wait (see `retry_after`; `wait_for_limit` lets the client do it), delete sessions that are not needed, or run fewer turns at once."
             }
             Self::InternalServer => "Try again later; if it stays, report it with the request id.",
             Self::BadRequest | Self::UnprocessableEntity => "Correct the request.",
@@ -340,7 +340,7 @@ impl Error {
         let (wait, timeout) = (wait.as_secs_f64(), timeout.as_secs_f64());
         let advice = format!(
             "A wait within `wait_for_limit` ({wait} s) and `timeout` ({timeout} s) was no help: raise both, \
-             or have fewer sessions or turns at once."
+             delete sessions that are not needed, or run fewer turns at once."
         );
         self.0.text = sentence(&self.0.lead, &advice);
         self
