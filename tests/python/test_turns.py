@@ -489,3 +489,14 @@ def test_the_options_of_a_client() -> None:
         emulator.assert_requested("POST", "/sessions/new", json={"task": "only as task"})
         other = AsyncRaccoon(api_key="k-12345", base_url=emulator.raccoon_url)
         assert "k-12345" not in repr(other)
+
+
+def test_a_turn_runs_in_a_session_by_its_id() -> None:
+    with Emulator(scenario=turns({"text": "x"})) as emulator, emulator.raccoon() as client:
+        first = client.run_turn("one")
+        second = client.run_turn("two", session_id=first.session_id)
+        assert second.session_id == first.session_id
+        prompts = [m.content for m in client.sessions.get(first.session_id).messages[::2]]
+        assert prompts == ["one", "two"]
+        with pytest.raises(InvalidRequestError, match="no UUID"):
+            client.run_turn("three", session_id="three")

@@ -131,6 +131,7 @@ export type {
   TaskCompletedEvent,
   TaskErrorData,
   TaskErrorEvent,
+  TextEvent,
   TodoItem,
   ToolResultData,
   ToolResultEvent,
@@ -140,7 +141,6 @@ export type {
   TurnEventBase,
   TurnEventType,
   TurnTextData,
-  TurnTextEvent,
   TurnThoughtData,
   TurnThoughtEvent,
 } from "./raccoon/events.js";
@@ -154,8 +154,8 @@ export {
 export type {
   History,
   HistoryMessage,
-  RaccoonSessionInfo,
   ResumePoint,
+  SessionRecord,
   StopResult,
   TurnResult,
   TurnStatus,

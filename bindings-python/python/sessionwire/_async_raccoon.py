@@ -175,20 +175,22 @@ class AsyncRaccoon(AsyncBaseClient):
         self,
         prompt: str,
         *,
+        session_id: str | None = None,
         mode: str = "auto",
         on_event: Callable[[TurnEvent], Maybe[object]] | None = None,
         timeout: float | None = None,
         stop_on_timeout: bool = False,
         **options: Unpack[TurnOptions],
     ) -> TurnResult:
-        """Runs a turn in a fresh session. The session stays: `result.session_id`.
+        """Runs a turn in a fresh session, or in the one with this id.
 
-        The arguments and errors are those of `session.run_turn`.
+        The session stays: `result.session_id`. The other arguments and the errors are
+        those of `session.run_turn`.
 
         Example:
             >>> result = await client.run_turn("Summarise it", files=["report.pdf"])
         """
-        return await self.session().run_turn(
+        return await self.session(session_id).run_turn(
             prompt,
             mode=mode,
             on_event=on_event,

@@ -109,7 +109,7 @@ export interface MessageReceivedEvent
 /** The agent's reasoning. */
 export interface TurnThoughtEvent extends TurnEventBase<"thought", TurnThoughtData> {}
 /** A piece of the agent's answer. */
-export interface TurnTextEvent extends TurnEventBase<"text", TurnTextData> {}
+export interface TextEvent extends TurnEventBase<"text", TurnTextData> {}
 /** A tool begins; its result has the same `blockId`. */
 export interface ToolStartEvent extends TurnEventBase<"tool.start", ToolStartData> {}
 /** A tool is done. */
@@ -134,7 +134,7 @@ export interface TaskErrorEvent extends TurnEventBase<"task.error", TaskErrorDat
 export type TurnEvent =
   | MessageReceivedEvent
   | TurnThoughtEvent
-  | TurnTextEvent
+  | TextEvent
   | ToolStartEvent
   | ToolResultEvent
   | PlanUpdateEvent

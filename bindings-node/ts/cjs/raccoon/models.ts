@@ -16,7 +16,7 @@ export type TurnStatus =
   | (string & {});
 
 /** A session as the service describes it. */
-export interface RaccoonSessionInfo {
+export interface SessionRecord {
   sessionId: string;
   /** The service's own key of the record; of no use elsewhere. */
   id: string | null;
@@ -50,7 +50,7 @@ export interface HistoryMessage {
 
 /** A session with every message of every turn. */
 export interface History {
-  session: RaccoonSessionInfo;
+  session: SessionRecord;
   messages: HistoryMessage[];
 }
 
@@ -153,7 +153,7 @@ function time(milliseconds: number | null): Date | null {
 }
 
 /** @internal */
-export function sessionInfoFrom(wire: WireSessionInfo): RaccoonSessionInfo {
+export function sessionInfoFrom(wire: WireSessionInfo): SessionRecord {
   const { session_id, id, title, created_at, updated_at, files, ...extra } = wire;
   return {
     sessionId: session_id,

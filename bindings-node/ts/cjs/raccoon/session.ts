@@ -11,7 +11,7 @@ import { type FileOptions, type UploadInput, upload } from "./media.js";
 import {
   type History,
   historyFrom,
-  type RaccoonSessionInfo,
+  type SessionRecord,
   sessionInfoFrom,
   type TurnResult,
   type UploadedFile,
@@ -130,7 +130,7 @@ export class RaccoonSessions {
   }
 
   /** The sessions, page by page as the loop goes on. */
-  async *list(options: ListSessionsOptions = {}): AsyncGenerator<RaccoonSessionInfo, void, void> {
+  async *list(options: ListSessionsOptions = {}): AsyncGenerator<SessionRecord, void, void> {
     const { search, limit, sortBy, sortOrder, signal } = options;
     const known = new Set<string>();
     for (let page = 1; ; page += 1) {
