@@ -177,8 +177,9 @@ async def run_async(report: Report, options: dict[str, str], path: Path, turns: 
         # Given up by a cancelled task, not by the function that hears of the progress.
         peak, upload = Peak(), Upload()
         task = asyncio.create_task(session.upload(path, on_progress=upload.progress))
-        while not upload.seen or upload.seen[-1] < ENOUGH:
+        while not task.done() and (not upload.seen or upload.seen[-1] < ENOUGH):
             await asyncio.sleep(0.01)
+        assert not task.done(), "the file is too small to be given up: raise SOAK_UPLOAD_MB"
         upload.stopped = time.monotonic()
         task.cancel()
         await asyncio.wait([task])
