@@ -140,6 +140,33 @@ test("a task is started, paused, resumed, cancelled and its session deleted with
   await page.close();
 });
 
+test("a deleted session is said to be deleted, also where that news is faster than the answer", {
+  timeout: 60_000,
+}, async () => {
+  const held = await client.sessions.create();
+  const page = await open(held.vncUrl, desktop);
+  await page.locator("#status", { hasText: "ready" }).waitFor();
+  page.on("dialog", (dialog) => dialog.accept());
+  await page.evaluate(() => {
+    const real = window.fetch;
+    window.answered = new Promise((answered) => {
+      window.fetch = async (...request) => {
+        const answer = await real(...request);
+        while (document.getElementById("note").textContent !== "The session is deleted.") {
+          await new Promise(requestAnimationFrame);
+        }
+        // Once the page has dealt with the answer.
+        setTimeout(answered);
+        return answer;
+      };
+    });
+  });
+  await page.getByRole("button", { name: "Delete session" }).click();
+  await page.evaluate(() => window.answered);
+  assert.ok(await page.getByText("The session is deleted.").isVisible());
+  await page.close();
+});
+
 test("the page says when the emulator is gone", async () => {
   const other = await Emulator.start();
   const page = await browser.newPage();

@@ -104,7 +104,8 @@ async function act(name, body) {
   try {
     const answer = await fetch(name, { method: "POST", body: body && JSON.stringify(body) });
     if (answer.ok) {
-      show(at("note"), "");
+      // The news that the session is deleted may be here before the answer, and stays.
+      if (stateOf(now) !== "terminated") show(at("note"), "");
       return true;
     }
     show(at("note"), reason(answer, await answer.text()));
