@@ -5,7 +5,7 @@ use napi::bindgen_prelude::{Either, PromiseRaw};
 use napi_derive::napi;
 use sessionwire::raccoon;
 
-use crate::answer::{Answer, ErrorInfo, turn_answer};
+use crate::answer::{Answer, ErrorInfo, either, read, turn_answer};
 use crate::calls::Calls;
 use crate::stream::EventStream;
 
@@ -60,13 +60,7 @@ impl Turn {
     /// The frame that an operation is to send, as JSON.
     #[napi(catch_unwind)]
     pub fn frame(&self, operation: String) -> Either<String, ErrorInfo> {
-        match serde_json::from_str(&operation) {
-            Ok(operation) => match self.inner.frame(operation) {
-                Ok(frame) => Either::A(frame.to_string()),
-                Err(error) => Either::B(ErrorInfo::from(error)),
-            },
-            Err(error) => Either::B(ErrorInfo::unreadable(&error)),
-        }
+        either(read(&operation).and_then(|operation| Ok(self.inner.frame(operation)?.to_string())))
     }
 
     /// Cancels a call of this turn object; the turn itself goes on.

@@ -1,16 +1,13 @@
 //! The places that a client's turns run in: as many as the service allows at
 //! once (spec, section 6).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::Notify;
+use crate::stream::Watched;
 
 /// The places of one client and its copies.
 #[derive(Debug, Default)]
-pub(super) struct Places {
-    state: Mutex<State>,
-    changed: Notify,
-}
+pub(super) struct Places(Watched<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -24,12 +21,9 @@ impl Places {
     /// it has answered nothing, one turn goes first.
     pub(super) async fn take(self: &Arc<Self>, limit: impl Fn() -> Option<u32>) -> Place {
         loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            // From here on no change is missed.
-            changed.as_mut().enable();
+            let change = self.0.change();
             {
-                let mut state = self.lock();
+                let mut state = self.0.lock();
                 let most = match limit() {
                     Some(limit) => usize::try_from(limit).unwrap_or(usize::MAX).max(1),
                     None if state.answered => usize::MAX,
@@ -40,23 +34,19 @@ impl Places {
                     return Place(self.clone());
                 }
             }
-            changed.await;
+            change.wait().await;
         }
     }
 
     /// How many are taken.
     pub(super) fn taken(&self) -> usize {
-        self.lock().taken
+        self.0.lock().taken
     }
 
     /// The service answered: its limit is known now, or another one.
     pub(super) fn answered(&self) {
-        self.lock().answered = true;
-        self.changed.notify_waiters();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().answered = true;
+        self.0.publish();
     }
 }
 
@@ -66,8 +56,9 @@ pub(super) struct Place(Arc<Places>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.lock().taken -= 1;
-        self.0.changed.notify_waiters();
+        let places = &self.0.0;
+        places.lock().taken -= 1;
+        places.publish();
     }
 }
 
@@ -76,6 +67,7 @@ impl Drop for Place {
 mod tests {
     use super::*;
     use std::pin::pin;
+    use std::sync::Mutex;
     use std::task::{Context, Poll, Waker};
 
     /// Whether a place is to be had now.

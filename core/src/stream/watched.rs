@@ -1,4 +1,4 @@
-//! What a stream notes of a task or turn, and those who wait for news of it.
+//! What is noted of a task or turn, and those who wait for news of it.
 
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,8 @@ use super::EventQueue;
 /// How often something is looked at whose events nobody reads.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// A state that a stream writes, and whoever holds a handle reads.
-#[derive(Debug)]
+/// A state that one side writes, a stream for example, and others wait on.
+#[derive(Debug, Default)]
 pub(crate) struct Watched<S> {
     state: Mutex<S>,
     changed: Notify,
@@ -53,6 +53,11 @@ impl<S> Watched<S> {
 pub(crate) struct Change<'a>(Pin<Box<Notified<'a>>>);
 
 impl Change<'_> {
+    /// Waits for it.
+    pub(crate) async fn wait(self) {
+        self.0.await;
+    }
+
     /// Waits for it. Says whether it is time to ask the service instead: with a
     /// full or closed queue the stream does not go on by itself.
     pub(crate) async fn or_time_to_look(self, queue: &EventQueue) -> bool {
