@@ -62,6 +62,7 @@ node-dev: dist/.built ## build the Node package into dist/
 dist/.built: node_modules/.installed $(RUST_SOURCES) $(TS_SOURCES) emulator/scenario.schema.json
 	@echo "== Node package"
 	npm run --silent build:native
+	rm -rf dist/cjs dist/esm
 	npm run --silent build
 	@touch $@
 
@@ -81,8 +82,8 @@ wheel: $(VENV)/.installed ## build the release wheel into dist/
 .PHONY: npm-pack
 npm-pack: node_modules/.installed ## build the release npm tarball, with this machine's binary, into dist/
 	RUSTFLAGS="$(RELEASE_FLAGS)" npm run --silent build:native:release
+	rm -rf dist/cjs dist/esm dist/*.tgz dist/.built
 	npm run --silent build
-	rm -f dist/*.tgz dist/.built
 	npm pack --silent --pack-destination dist
 
 # --- the main job ----------------------------------------------------------

@@ -14,8 +14,73 @@
  * ```
  */
 
-import "./dispose.js";
+import "./shared/dispose.js";
 
+export {
+  Agi,
+  type AgiOptions,
+  type ClientRunTaskOptions,
+  type ModelsOptions,
+  type OptionChanges,
+  type RequestOptions,
+} from "./agi/client.js";
+export type {
+  AgiEvent,
+  DoneData,
+  DoneEvent,
+  ErrorData,
+  ErrorEvent,
+  EventBase,
+  EventType,
+  HeartbeatEvent,
+  LogEvent,
+  PausedEvent,
+  QuestionEvent,
+  ResumedEvent,
+  StepData,
+  StepEvent,
+  TextData,
+  ThoughtEvent,
+  TimestampData,
+  UserEvent,
+} from "./agi/events.js";
+export type { RunTasksOptions, TaskOutcome } from "./agi/fanout.js";
+export {
+  type DeleteResult,
+  type ExecutionStatus,
+  type Message,
+  type Messages,
+  type MessageType,
+  type RawResponse,
+  type SessionStatus,
+  type SuccessResult,
+  TaskResult,
+  type Validator,
+} from "./agi/models.js";
+export { Screenshot } from "./agi/screenshot.js";
+export {
+  type DeleteOptions,
+  type EventsOptions,
+  type FollowMessagesOptions,
+  type MessagesOptions,
+  type RecordOptions,
+  type SendMessageOptions,
+  Session,
+  type SnapshotOptions,
+  type WaitOptions,
+} from "./agi/session.js";
+export {
+  type CleanupOptions,
+  type CleanupReport,
+  type CreateSessionOptions,
+  Sessions,
+} from "./agi/sessions.js";
+export {
+  type ResultOptions,
+  type RunTaskOptions,
+  type StartTaskOptions,
+  Task,
+} from "./agi/task.js";
 export {
   Agent,
   type AgentFile,
@@ -26,16 +91,7 @@ export {
   type AgentTurn,
   TurnAgent,
   type TurnAgentFunction,
-} from "./agent.js";
-export type { CallOptions } from "./calls.js";
-export {
-  Agi,
-  type AgiOptions,
-  type ClientRunTaskOptions,
-  type ModelsOptions,
-  type OptionChanges,
-  type RequestOptions,
-} from "./client.js";
+} from "./emulator/agent.js";
 export {
   Emulator,
   type EmulatorOptions,
@@ -51,7 +107,7 @@ export {
   type TurnStep,
   type WaitForRequestOptions,
   type WebhookAttempt,
-} from "./emulator.js";
+} from "./emulator/emulator.js";
 export {
   APIConnectionError,
   APIError,
@@ -78,40 +134,6 @@ export {
   UnprocessableEntityError,
   WebhookError,
 } from "./errors.js";
-export type {
-  AgiEvent,
-  DoneData,
-  DoneEvent,
-  ErrorData,
-  ErrorEvent,
-  EventBase,
-  EventType,
-  HeartbeatEvent,
-  LogEvent,
-  PausedEvent,
-  QuestionEvent,
-  ResumedEvent,
-  StepData,
-  StepEvent,
-  TextData,
-  ThoughtEvent,
-  TimestampData,
-  UserEvent,
-} from "./events.js";
-export type { RunTasksOptions, TaskOutcome } from "./fanout.js";
-export { type Logger, setLogger } from "./log.js";
-export {
-  type DeleteResult,
-  type ExecutionStatus,
-  type Message,
-  type Messages,
-  type MessageType,
-  type RawResponse,
-  type SessionStatus,
-  type SuccessResult,
-  TaskResult,
-  type Validator,
-} from "./models.js";
 export {
   Raccoon,
   type RaccoonOptions,
@@ -178,24 +200,7 @@ export {
   type TurnMessageOptions,
   type TurnMode,
 } from "./raccoon/turn.js";
-export { Screenshot } from "./screenshot.js";
-export {
-  type DeleteOptions,
-  type EventsOptions,
-  type FollowMessagesOptions,
-  type MessagesOptions,
-  type RecordOptions,
-  type SendMessageOptions,
-  Session,
-  type SnapshotOptions,
-  type WaitOptions,
-} from "./session.js";
-export {
-  type CleanupOptions,
-  type CleanupReport,
-  type CreateSessionOptions,
-  Sessions,
-} from "./sessions.js";
-export { EventStream } from "./stream.js";
-export { type ResultOptions, type RunTaskOptions, type StartTaskOptions, Task } from "./task.js";
+export type { CallOptions } from "./shared/calls.js";
+export { type Logger, setLogger } from "./shared/log.js";
+export { EventStream } from "./stream/stream.js";
 export * as webhooks from "./webhooks.js";

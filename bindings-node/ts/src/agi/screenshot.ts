@@ -3,7 +3,7 @@
  */
 
 import { writeFile } from "node:fs/promises";
-import type { Picture } from "./native.js";
+import type { Picture } from "../native.js";
 
 /** A picture of the session's browser. */
 export class Screenshot {

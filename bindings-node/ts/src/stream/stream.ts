@@ -2,10 +2,10 @@
  * A stream of events.
  */
 
+import type { AgiEvent } from "../agi/events.js";
+import { errorFrom } from "../errors.js";
+import type { NativeStream } from "../native.js";
 import { Batch, type EventMaker } from "./batch.js";
-import { errorFrom } from "./errors.js";
-import type { AgiEvent } from "./events.js";
-import type { NativeStream } from "./native.js";
 
 /**
  * The events of a session or a turn: an async iterator over any number of disconnects. Leaving a `for await`

@@ -2,10 +2,10 @@
  * What a task and a turn have in common.
  */
 
-import type { EventMaker } from "./batch.js";
+import type { NativeHandle } from "../native.js";
+import type { EventMaker } from "../stream/batch.js";
+import { EventStream } from "../stream/stream.js";
 import { type CallOptions, execute } from "./calls.js";
-import type { NativeHandle } from "./native.js";
-import { EventStream } from "./stream.js";
 
 /** A native task or turn, and the reading of its events. */
 export class Handle<Native extends NativeHandle, Event> {

@@ -2,12 +2,12 @@
  * A turn, and running one to its end.
  */
 
-import { type CallOptions, cancellable, text as checked, count, seconds } from "../calls.js";
+import type { SuccessResult } from "../agi/models.js";
+import { checkCallback, guarded, Limit, type ResultOptions } from "../agi/task.js";
 import { errorFrom, InvalidRequestError, orThrow, TaskTimeout } from "../errors.js";
-import { Handle } from "../handle.js";
-import type { SuccessResult } from "../models.js";
 import type { NativeRaccoonClient, NativeTurn } from "../native.js";
-import { checkCallback, guarded, Limit, type ResultOptions } from "../task.js";
+import { type CallOptions, cancellable, text as checked, count, seconds } from "../shared/calls.js";
+import { Handle } from "../shared/handle.js";
 import { type SandboxFile, type TodoItem, type TurnEvent, turnEventAt } from "./events.js";
 import {
   type ResumePoint,

@@ -2,11 +2,11 @@
  * The errors. One tree, the same names as in Python; every one is an `Error` with a `code`.
  */
 
-import type { AgiEvent, QuestionEvent } from "./events.js";
-import { eventFromParts } from "./events.js";
+import type { AgiEvent, QuestionEvent } from "./agi/events.js";
+import { eventFromParts } from "./agi/events.js";
+import type { Task } from "./agi/task.js";
 import type { ErrorInfo } from "./native.js";
 import { type TurnEvent, turnEventFromParts } from "./raccoon/events.js";
-import type { Task } from "./task.js";
 
 /** What an error may know besides its text. */
 export interface ErrorFields {

@@ -29,10 +29,10 @@
  * order, and their `session.status` may be stale: ask for the status before you act on it.
  */
 
-import { count, text } from "./calls.js";
+import { parseTime, type SessionStatus } from "./agi/models.js";
 import { errorFrom, InvalidRequestError, WebhookError } from "./errors.js";
-import { parseTime, type SessionStatus } from "./models.js";
 import { type ErrorInfo, type NativeDeduplicator, native } from "./native.js";
+import { count, text } from "./shared/calls.js";
 
 /** The session as the service describes it in a webhook. */
 export interface WebhookSession {

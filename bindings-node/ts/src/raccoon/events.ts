@@ -3,7 +3,7 @@
  */
 
 import { inspect } from "node:util";
-import { FIELDS, isObject, NOT_JSON, parsed } from "../batch.js";
+import { FIELDS, isObject, NOT_JSON, parsed } from "../stream/batch.js";
 
 /** What every event of a turn has. */
 export interface TurnEventBase<Kind extends string, Data> {

@@ -3,6 +3,9 @@
  */
 
 import { inspect } from "node:util";
+import type { Scenario } from "../emulator/emulator.js";
+import { errorFrom, orThrow } from "../errors.js";
+import { type NativeClient, native, type Picture } from "../native.js";
 import {
   type CallOptions,
   cancellable,
@@ -12,9 +15,8 @@ import {
   executeRaw,
   seconds,
   text,
-} from "./calls.js";
-import type { Scenario } from "./emulator.js";
-import { errorFrom, orThrow } from "./errors.js";
+} from "../shared/calls.js";
+import { EventStream } from "../stream/stream.js";
 import { agiEventAt } from "./events.js";
 import {
   type DeleteResult,
@@ -30,9 +32,7 @@ import {
   type WireMessages,
   type WireSession,
 } from "./models.js";
-import { type NativeClient, native, type Picture } from "./native.js";
 import { Screenshot } from "./screenshot.js";
-import { EventStream } from "./stream.js";
 import { type RunTaskOptions, runTask, type StartTaskOptions, Task } from "./task.js";
 
 /** What a delete keeps of a session. */

@@ -18,7 +18,7 @@
  */
 
 import { inspect } from "node:util";
-import { Emulator, type EmulatorOptions } from "./emulator.js";
+import { Emulator, type EmulatorOptions } from "./emulator/emulator.js";
 
 /** How the emulator of a test is set up. Its agent steps every 5 ms, unless `stepDelay` is given. */
 export interface TestEmulatorOptions extends EmulatorOptions {

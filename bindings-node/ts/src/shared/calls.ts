@@ -2,8 +2,8 @@
  * Calls into the native half: signals, durations, errors.
  */
 
-import { errorFrom, InvalidRequestError, type SessionwireError } from "./errors.js";
-import { type ErrorInfo, type NativeCalls, native, type Picture } from "./native.js";
+import { errorFrom, InvalidRequestError, type SessionwireError } from "../errors.js";
+import { type ErrorInfo, type NativeCalls, native, type Picture } from "../native.js";
 
 /** What every call accepts. */
 export interface CallOptions {

@@ -2,17 +2,17 @@
  * A task, and running one to its end.
  */
 
-import { type CallOptions, text as checked, seconds } from "./calls.js";
-import { InvalidRequestError, QuestionPending, TaskTimeout } from "./errors.js";
+import { InvalidRequestError, QuestionPending, TaskTimeout } from "../errors.js";
+import type { NativeTask } from "../native.js";
+import { type CallOptions, text as checked, seconds } from "../shared/calls.js";
+import { Handle } from "../shared/handle.js";
 import { type AgiEvent, agiEventAt, eventFromParts, type QuestionEvent } from "./events.js";
-import { Handle } from "./handle.js";
 import {
   type ExecutionStatus,
   type SuccessResult,
   TaskResult,
   type WireTaskResult,
 } from "./models.js";
-import type { NativeTask } from "./native.js";
 
 /** How the events of a task are read. */
 export interface StartTaskOptions extends CallOptions {

@@ -3,15 +3,15 @@
  */
 
 import { inspect } from "node:util";
-import { type CallOptions, text as checkedText, checkSignal } from "./calls.js";
 import {
   ConfigError,
   errorFrom,
   InvalidRequestError,
   TaskOver,
   type TaskOverReason,
-} from "./errors.js";
-import type { NativeAgentJob, NativeAgentPort } from "./native.js";
+} from "../errors.js";
+import type { NativeAgentJob, NativeAgentPort } from "../native.js";
+import { type CallOptions, text as checkedText, checkSignal } from "../shared/calls.js";
 
 /** A task, as a function that plays the agent gets it. */
 export interface AgentTask {

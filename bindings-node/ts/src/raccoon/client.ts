@@ -3,12 +3,12 @@
  */
 
 import { inspect } from "node:util";
-import { text } from "../calls.js";
-import type { AgiOptions, OptionChanges, RequestOptions } from "../client.js";
+import type { AgiOptions, OptionChanges, RequestOptions } from "../agi/client.js";
+import type { RawResponse } from "../agi/models.js";
 import { ConfigError, errorFrom, orThrow } from "../errors.js";
-import type { RawResponse } from "../models.js";
 import { type NativeRaccoonClient, native } from "../native.js";
-import { changed, clientOptions, Existing, environment, request } from "../service.js";
+import { text } from "../shared/calls.js";
+import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
 import { Media } from "./media.js";
 import type { TurnResult } from "./models.js";
 import { RaccoonSession, type RaccoonSessionOptions, RaccoonSessions } from "./session.js";

@@ -2,11 +2,11 @@
  * What the clients of both services share.
  */
 
+import type { AgiOptions, OptionChanges, RequestOptions } from "../agi/client.js";
+import { type RawResponse, rawResponseFrom } from "../agi/models.js";
+import { ConfigError, orThrow } from "../errors.js";
+import type { NativeCalls, NativeService } from "../native.js";
 import { count, execute, seconds, secondsOrNone, text } from "./calls.js";
-import type { AgiOptions, OptionChanges, RequestOptions } from "./client.js";
-import { ConfigError, orThrow } from "./errors.js";
-import { type RawResponse, rawResponseFrom } from "./models.js";
-import type { NativeCalls, NativeService } from "./native.js";
 
 /** A native client that already exists, in the place of options. */
 export class Existing<Client> {

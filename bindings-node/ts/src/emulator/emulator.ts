@@ -4,6 +4,11 @@
 
 import { AssertionError } from "node:assert";
 import { inspect } from "node:util";
+import { Agi, type AgiOptions } from "../agi/client.js";
+import { ConfigError, errorFrom, orThrow } from "../errors.js";
+import { type NativeAgentPort, type NativeEmulator, native } from "../native.js";
+import { Raccoon, type RaccoonOptions } from "../raccoon/client.js";
+import { count, seconds } from "../shared/calls.js";
 import {
   type AgentFunction,
   AgentPump,
@@ -11,11 +16,6 @@ import {
   taskAgent,
   turnAgent,
 } from "./agent.js";
-import { count, seconds } from "./calls.js";
-import { Agi, type AgiOptions } from "./client.js";
-import { ConfigError, errorFrom, orThrow } from "./errors.js";
-import { type NativeAgentPort, type NativeEmulator, native } from "./native.js";
-import { Raccoon, type RaccoonOptions } from "./raccoon/client.js";
 import {
   described,
   filter,

@@ -3,7 +3,7 @@
  */
 
 import { isMainThread } from "node:worker_threads";
-import { native } from "./native.js";
+import { native } from "../native.js";
 
 /** Where log lines go: `console`, pino, winston, or your own. */
 export interface Logger {

@@ -7,7 +7,7 @@
  */
 
 import { isMainThread } from "node:worker_threads";
-import type { NativeClient } from "./native.js";
+import type { NativeClient } from "../native.js";
 
 /** Most milliseconds that the end of the process takes for this. */
 const LIMIT = 5_000;

@@ -2,7 +2,7 @@
  * What the service answers, in JavaScript's names and types.
  */
 
-import { TaskError } from "./errors.js";
+import { TaskError } from "../errors.js";
 
 /** The life-cycle status of a session. Values that this version does not know stay as they are. */
 export type SessionStatus =

@@ -3,13 +3,13 @@
  */
 
 import { inspect } from "node:util";
-import { type CallOptions, check, checkSignal, execute, seconds, text } from "./calls.js";
-import { orThrow, QuestionPending, TaskTimeout } from "./errors.js";
+import { orThrow, QuestionPending, TaskTimeout } from "../errors.js";
+import { type NativeClient, native } from "../native.js";
+import { type CallOptions, check, checkSignal, execute, seconds, text } from "../shared/calls.js";
+import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
 import { watch } from "./exit.js";
 import { type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
 import type { RawResponse, TaskResult } from "./models.js";
-import { type NativeClient, native } from "./native.js";
-import { changed, clientOptions, Existing, environment, request } from "./service.js";
 import type { Session } from "./session.js";
 import { type CreateSessionOptions, Sessions } from "./sessions.js";
 import { guarded, Limit, type RunTaskOptions } from "./task.js";

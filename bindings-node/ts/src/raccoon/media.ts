@@ -2,7 +2,6 @@
  * Files for turns.
  */
 
-import { type CallOptions, checkSignal, text } from "../calls.js";
 import { errorFrom, InvalidRequestError, orThrow } from "../errors.js";
 import {
   type NativeRaccoonClient,
@@ -10,6 +9,7 @@ import {
   type NativeUploadChannel,
   native,
 } from "../native.js";
+import { type CallOptions, checkSignal, text } from "../shared/calls.js";
 import type { UploadedFile } from "./models.js";
 
 /**

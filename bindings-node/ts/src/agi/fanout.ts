@@ -2,11 +2,11 @@
  * Many tasks, one session each, a few at once.
  */
 
-import { check, checkSignal, count, seconds, text } from "./calls.js";
-import { errorFrom, InvalidRequestError, orThrow } from "./errors.js";
+import { errorFrom, InvalidRequestError, orThrow } from "../errors.js";
+import type { NativeClient, NativeTaskRuns, RunItem } from "../native.js";
+import { check, checkSignal, count, seconds, text } from "../shared/calls.js";
 import { eventFromParts, type QuestionEvent } from "./events.js";
 import { TaskResult } from "./models.js";
-import type { NativeClient, NativeTaskRuns, RunItem } from "./native.js";
 import { snapshotOptions, warn } from "./session.js";
 import { type CreateSessionOptions, createParams } from "./sessions.js";
 import { checkCallback, guarded } from "./task.js";

@@ -3,10 +3,10 @@
  */
 
 import { inspect } from "node:util";
-import { type CallOptions, count, execute, text } from "../calls.js";
-import type { DeleteResult, SuccessResult } from "../models.js";
+import type { DeleteResult, SuccessResult } from "../agi/models.js";
+import { warn } from "../agi/session.js";
 import type { NativeRaccoonClient } from "../native.js";
-import { warn } from "../session.js";
+import { type CallOptions, count, execute, text } from "../shared/calls.js";
 import { type FileOptions, type UploadInput, upload } from "./media.js";
 import {
   type History,
