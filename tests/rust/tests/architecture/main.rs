@@ -235,13 +235,7 @@ const TYPESCRIPT_HELD: bool = false;
 #[test]
 fn no_files_use_each_other_in_a_circle() {
     let mut found = String::new();
-    for room in [
-        "core",
-        "emulator",
-        "cli",
-        "bindings-python",
-        "bindings-node",
-    ] {
+    for room in CRATES {
         found += &circles::told(room, &rust::uses(&root().join(room).join("src")));
     }
     let package = "bindings-python/python/sessionwire";
