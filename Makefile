@@ -175,6 +175,8 @@ test-packages: wheel npm-pack ## install the packed wheel and tarball into empty
 TOOLS := $(CARGO_TARGET_DIR)/tools
 CARGO_FUZZ := $(TOOLS)/bin/cargo-fuzz
 CARGO_FUZZ_VERSION := 0.13.1
+CARGO_DENY := $(TOOLS)/bin/cargo-deny
+CARGO_DENY_VERSION := 0.20.2
 FUZZ_TARGETS := $(basename $(notdir $(wildcard core/fuzz/targets/*.rs)))
 FUZZ_SECONDS ?= 20
 
@@ -194,6 +196,19 @@ fuzz: $(TOOLS)/.cargo-fuzz-$(CARGO_FUZZ_VERSION) ## every fuzz target for FUZZ_S
 			-max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$found/ -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
 			2>&1 | grep -vE 'Uses: |Recommended dictionary|Failed to find function|^INFO|Running `|NEW_FUNC|rss_mb|new_units|slowest' || exit 1; \
 	done
+
+$(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION): | check-machine
+	cargo install --quiet --locked --root $(TOOLS) --version $(CARGO_DENY_VERSION) cargo-deny
+	@touch $@
+
+# Advisories need a database from the network: `cargo deny check advisories` by hand.
+.PHONY: deny
+deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the dependencies, by deny.toml
+	$(CARGO_DENY) --locked --all-features check --hide-inclusion-graph bans licenses sources
+	$(CARGO_DENY) --locked --manifest-path core/fuzz/Cargo.toml --config deny.toml check --hide-inclusion-graph bans licenses sources
+
+.PHONY: nightly
+nightly: deny fuzz chaos soak ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000
