@@ -4,7 +4,6 @@
 
 import type { AgiEvent, QuestionEvent } from "./agi/events.js";
 import { eventFromParts } from "./agi/events.js";
-import type { Task } from "./agi/task.js";
 import type { ErrorInfo } from "./native.js";
 import { type TurnEvent, turnEventFromParts } from "./raccoon/events.js";
 
@@ -213,16 +212,14 @@ export class TaskError extends SessionwireError {
  */
 export class QuestionPending extends SessionwireError {
   readonly question: QuestionEvent | null;
-  /** The task, still answerable; null where its session is gone. */
-  task: Task | null = null;
   readonly sessionId: string | null;
 
   constructor(message: string, fields: ErrorFields = {}) {
     super(message, { code: "ERR_SESSIONWIRE_QUESTION", ...fields });
     this.question = fields.question ?? null;
     this.sessionId = fields.sessionId ?? null;
-    // Not enumerable: a logged error shows the question, not the whole client.
-    Object.defineProperty(this, "task", { enumerable: false, writable: true });
+    // Declared beside `Task`. Not enumerable: a logged error shows the question, not the client.
+    Object.defineProperty(this, "task", { value: null, configurable: true, writable: true });
   }
 }
 

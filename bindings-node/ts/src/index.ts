@@ -21,8 +21,6 @@ export {
   type AgiOptions,
   type ClientRunTaskOptions,
   type ModelsOptions,
-  type OptionChanges,
-  type RequestOptions,
 } from "./agi/client.js";
 export type {
   AgiEvent,
@@ -46,14 +44,11 @@ export type {
 } from "./agi/events.js";
 export type { RunTasksOptions, TaskOutcome } from "./agi/fanout.js";
 export {
-  type DeleteResult,
   type ExecutionStatus,
   type Message,
   type Messages,
   type MessageType,
-  type RawResponse,
   type SessionStatus,
-  type SuccessResult,
   TaskResult,
   type Validator,
 } from "./agi/models.js";
@@ -76,7 +71,6 @@ export {
   Sessions,
 } from "./agi/sessions.js";
 export {
-  type ResultOptions,
   type RunTaskOptions,
   type StartTaskOptions,
   Task,
@@ -92,22 +86,22 @@ export {
   TurnAgent,
   type TurnAgentFunction,
 } from "./emulator/agent.js";
-export {
-  Emulator,
-  type EmulatorOptions,
-  type Fault,
-  type RecordedRequest,
-  type RequestMatch,
-  type Scenario,
-  type ScenarioAnswer,
-  type ScenarioMatch,
-  type ScenarioStep,
-  type ScriptedTask,
-  type ScriptedTurn,
-  type TurnStep,
-  type WaitForRequestOptions,
-  type WebhookAttempt,
-} from "./emulator/emulator.js";
+export { Emulator, type EmulatorOptions, type WebhookAttempt } from "./emulator/emulator.js";
+export type { Fault } from "./emulator/faults.js";
+export type {
+  RecordedRequest,
+  RequestMatch,
+  WaitForRequestOptions,
+} from "./emulator/requests.js";
+export type {
+  Scenario,
+  ScenarioAnswer,
+  ScenarioMatch,
+  ScenarioStep,
+  ScriptedTask,
+  ScriptedTurn,
+  TurnStep,
+} from "./emulator/scenario.js";
 export {
   APIConnectionError,
   APIError,
@@ -184,11 +178,10 @@ export type {
   UploadedFile,
 } from "./raccoon/models.js";
 export {
-  type ListSessionsOptions,
   RaccoonSession,
   type RaccoonSessionOptions,
-  RaccoonSessions,
 } from "./raccoon/session.js";
+export { type ListSessionsOptions, RaccoonSessions } from "./raccoon/sessions.js";
 export {
   type AttachOptions,
   type FrameEncoder,
@@ -202,5 +195,7 @@ export {
 } from "./raccoon/turn.js";
 export type { CallOptions } from "./shared/calls.js";
 export { type Logger, setLogger } from "./shared/log.js";
+export type { DeleteResult, RawResponse, SuccessResult } from "./shared/models.js";
+export type { OptionChanges, RequestOptions, ResultOptions } from "./shared/options.js";
 export { EventStream } from "./stream/stream.js";
 export * as webhooks from "./webhooks.js";

@@ -6,40 +6,23 @@ import { inspect } from "node:util";
 import { orThrow, QuestionPending, TaskTimeout } from "../errors.js";
 import { type NativeClient, native } from "../native.js";
 import { type CallOptions, check, checkSignal, execute, seconds, text } from "../shared/calls.js";
+import { guarded, Limit } from "../shared/limit.js";
+import type { RawResponse } from "../shared/models.js";
+import type { OptionChanges, RequestOptions, ServiceOptions } from "../shared/options.js";
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
 import { watch } from "./exit.js";
 import { type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
-import type { RawResponse, TaskResult } from "./models.js";
+import type { TaskResult } from "./models.js";
 import type { Session } from "./session.js";
 import { type CreateSessionOptions, Sessions } from "./sessions.js";
-import { guarded, Limit, type RunTaskOptions } from "./task.js";
+import type { RunTaskOptions } from "./task.js";
 
 /** What a client may be told; everything else comes from the environment or the default. */
-export interface AgiOptions {
+export interface AgiOptions extends ServiceOptions {
   /** Default: the environment variable `AGI_API_KEY`. */
   apiKey?: string | undefined;
   /** With or without `/v1`. Default: `AGI_BASE_URL`, else the service. */
   baseUrl?: string | undefined;
-  /** Milliseconds for one call over all its retries and waits. Default: 60,000. */
-  timeout?: number | undefined;
-  /** Milliseconds for opening a connection. Default: 10,000. */
-  connectTimeout?: number | undefined;
-  /** How often a request is tried again where that is safe. Default: 3. */
-  maxRetries?: number | undefined;
-  /**
-   * Milliseconds that a call may wait, within `timeout`, for the service's limits to end (429, or 503
-   * "Rate limit exceeded"), such as too many sessions at once. Default: a limit is tried again like
-   * any other failure; 0: it is a `RateLimitError` at once.
-   */
-  waitForLimit?: number | undefined;
-  /** A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. */
-  proxy?: string | undefined;
-  /** A PEM file with the certificate authorities to trust instead of the system's. */
-  caFile?: string | undefined;
-  /** Headers for every request. */
-  headers?: Record<string, string> | undefined;
-  /** Allows `http://` to a host that is not this machine. */
-  allowInsecureHttp?: boolean | undefined;
   /**
    * When the process ends, also by an uncaught error, `process.exit()`, SIGTERM, SIGINT or SIGHUP,
    * deletes what this client created and did not delete; for at most 5 seconds, during which nothing
@@ -49,23 +32,11 @@ export interface AgiOptions {
   deleteSessionsOnExit?: boolean | undefined;
 }
 
-/** What `withOptions` can change. */
-export type OptionChanges = Pick<AgiOptions, "timeout" | "maxRetries" | "waitForLimit" | "headers">;
-
 export interface ClientRunTaskOptions extends CreateSessionOptions, RunTaskOptions {}
 
 export interface ModelsOptions extends CallOptions {
   /** `cdp` or `desktop`. */
   filter?: string | undefined;
-}
-
-export interface RequestOptions extends CallOptions {
-  /** Query parameters. */
-  query?: Record<string, string> | undefined;
-  /** A JSON body. */
-  body?: unknown;
-  /** More headers. */
-  headers?: Record<string, string> | undefined;
 }
 
 /** A client. It makes no request until it is asked to; any number of calls can run at once. */

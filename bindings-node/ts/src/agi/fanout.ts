@@ -4,12 +4,13 @@
 
 import { errorFrom, InvalidRequestError, orThrow } from "../errors.js";
 import type { NativeClient, NativeTaskRuns, RunItem } from "../native.js";
-import { check, checkSignal, count, seconds, text } from "../shared/calls.js";
+import { check, checkCallback, checkSignal, count, seconds, text } from "../shared/calls.js";
+import { guarded } from "../shared/limit.js";
+import { warn } from "../shared/warn.js";
 import { eventFromParts, type QuestionEvent } from "./events.js";
 import { TaskResult } from "./models.js";
-import { snapshotOptions, warn } from "./session.js";
+import { snapshotOptions } from "./session.js";
 import { type CreateSessionOptions, createParams } from "./sessions.js";
-import { checkCallback, guarded } from "./task.js";
 
 /** How `runTasks` runs them. The parameters of `create` are for each session. */
 export interface RunTasksOptions extends CreateSessionOptions {

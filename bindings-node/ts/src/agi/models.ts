@@ -57,28 +57,6 @@ export interface Messages {
   hasAgent: boolean;
 }
 
-/** The answer of a delete. */
-export interface DeleteResult {
-  success: boolean;
-  /** False for a session that was gone already. */
-  deleted: boolean;
-  message: string;
-}
-
-/** The answer of a command such as `pause`. */
-export interface SuccessResult {
-  success: boolean;
-  message: string;
-}
-
-/** The answer of `client.request`. */
-export interface RawResponse {
-  statusCode: number;
-  /** Names in lower case. */
-  headers: Record<string, string>;
-  body: string;
-}
-
 /** Something that checks a result: a function, or an object with `parse` such as a zod schema. */
 export type Validator<T> = ((value: unknown) => T) | { parse(value: unknown): T };
 
@@ -233,15 +211,6 @@ export function messagesFrom(wire: WireMessages): Messages {
     status: wire.status,
     hasAgent: wire.has_agent,
   };
-}
-
-/** @internal */
-export function rawResponseFrom(wire: {
-  status_code: number;
-  headers: Record<string, string>;
-  body: string;
-}): RawResponse {
-  return { statusCode: wire.status_code, headers: wire.headers, body: wire.body };
 }
 
 const TIME =

@@ -3,7 +3,7 @@
  */
 
 import { inspect } from "node:util";
-import type { Scenario } from "../emulator/emulator.js";
+import type { Scenario } from "../emulator/scenario.js";
 import { errorFrom, orThrow } from "../errors.js";
 import { type NativeClient, native, type Picture } from "../native.js";
 import {
@@ -16,10 +16,11 @@ import {
   seconds,
   text,
 } from "../shared/calls.js";
+import type { DeleteResult, SuccessResult } from "../shared/models.js";
+import { warn } from "../shared/warn.js";
 import { EventStream } from "../stream/stream.js";
 import { agiEventAt } from "./events.js";
 import {
-  type DeleteResult,
   type ExecutionStatus,
   type Message,
   type Messages,
@@ -27,7 +28,6 @@ import {
   messagesFrom,
   parseTime,
   type SessionStatus,
-  type SuccessResult,
   type TaskResult,
   type WireMessages,
   type WireSession,
@@ -358,12 +358,6 @@ export class Session implements AsyncDisposable {
 
 function isOutcome(message: { type: string }): boolean {
   return message.type === "DONE" || message.type === "ERROR";
-}
-
-/** @internal */
-export function warn(what: string, error: unknown): void {
-  const why = error instanceof Error ? error.message : String(error);
-  process.emitWarning(`${what}: ${why}`, { type: "SessionwireWarning" });
 }
 
 function eventOptions(options: EventsOptions): object {

@@ -2,17 +2,15 @@
  * A task, and running one to its end.
  */
 
-import { InvalidRequestError, QuestionPending, TaskTimeout } from "../errors.js";
+import { QuestionPending, TaskTimeout } from "../errors.js";
 import type { NativeTask } from "../native.js";
-import { type CallOptions, text as checked, seconds } from "../shared/calls.js";
+import { type CallOptions, checkCallback, text as checked, seconds } from "../shared/calls.js";
 import { Handle } from "../shared/handle.js";
+import { guarded, Limit } from "../shared/limit.js";
+import type { SuccessResult } from "../shared/models.js";
+import type { ResultOptions } from "../shared/options.js";
 import { type AgiEvent, agiEventAt, eventFromParts, type QuestionEvent } from "./events.js";
-import {
-  type ExecutionStatus,
-  type SuccessResult,
-  TaskResult,
-  type WireTaskResult,
-} from "./models.js";
+import { type ExecutionStatus, TaskResult, type WireTaskResult } from "./models.js";
 
 /** How the events of a task are read. */
 export interface StartTaskOptions extends CallOptions {
@@ -43,12 +41,6 @@ export interface RunTaskOptions extends CallOptions {
   timeout?: number | undefined;
   /** Whether a timeout cancels the task. Default: false. */
   cancelOnTimeout?: boolean | undefined;
-}
-
-/** What `task.result` accepts. */
-export interface ResultOptions extends CallOptions {
-  /** Milliseconds; then `TaskTimeout`. Default: no limit. */
-  timeout?: number | undefined;
 }
 
 /**
@@ -147,6 +139,14 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
   }
 }
 
+// Here, so that the errors, which everything needs, need no task.
+declare module "../errors.js" {
+  interface QuestionPending {
+    /** The task, still answerable; null where its session is gone. */
+    task: Task | null;
+  }
+}
+
 /** What `runTask` needs of a session. */
 interface Starter {
   readonly sessionId: string;
@@ -214,72 +214,5 @@ async function follow(task: Task, options: RunTaskOptions, signal: AbortSignal):
     } else if (task.question !== null) {
       return;
     }
-  }
-}
-
-/**
- * The promise, or the signal's reason as soon as it aborts.
- * @internal
- */
-export function guarded<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      // Its own rejection has nobody left to hear it.
-      Promise.resolve(promise).catch(() => {});
-      reject(signal.reason);
-      return;
-    }
-    const onAbort = () => reject(signal.reason);
-    const release = () => signal.removeEventListener("abort", onAbort);
-    signal.addEventListener("abort", onAbort);
-    Promise.resolve(promise).then(resolve, reject).finally(release);
-  });
-}
-
-/**
- * A time limit and the caller's signal, as one signal.
- * @internal
- */
-export class Limit {
-  /** The reason with which the signal aborts when the time is up. */
-  readonly expired = Symbol("expired");
-  readonly #controller = new AbortController();
-  readonly #end: number | undefined;
-  readonly #timer: NodeJS.Timeout | undefined;
-  readonly #release: () => void;
-
-  constructor(timeout: number | undefined, signal: AbortSignal | undefined) {
-    const onAbort = () => this.#controller.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    this.#release = () => signal?.removeEventListener("abort", onAbort);
-    if (timeout === undefined || timeout > LONGEST_TIMER) return;
-    this.#end = performance.now() + timeout;
-    this.#timer = setTimeout(() => this.#controller.abort(this.expired), timeout);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Milliseconds left, at least a moment; undefined: no limit. */
-  left(): number | undefined {
-    if (this.#end === undefined) return undefined;
-    return Math.max(this.#end - performance.now(), 1);
-  }
-
-  clear(): void {
-    clearTimeout(this.#timer);
-    this.#release();
-  }
-}
-
-/** setTimeout takes no longer one (almost 25 days). */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
-/** @internal */
-export function checkCallback(name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== "function") {
-    throw new InvalidRequestError(`\`${name}\` must be a function, not ${typeof value}.`);
   }
 }

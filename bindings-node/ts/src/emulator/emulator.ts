@@ -16,6 +16,7 @@ import {
   taskAgent,
   turnAgent,
 } from "./agent.js";
+import type { Fault } from "./faults.js";
 import {
   described,
   filter,
@@ -26,8 +27,7 @@ import {
   type WireRequest,
   whatCame,
 } from "./requests.js";
-
-export type { RecordedRequest, RequestMatch, WaitForRequestOptions } from "./requests.js";
+import type { Scenario } from "./scenario.js";
 
 /** How an emulator is set up. */
 export interface EmulatorOptions {
@@ -94,211 +94,6 @@ export interface EmulatorOptions {
   strictFrames?: boolean | undefined;
   /** Raccoon: offers `DELETE /message/{message_id}/abort`. */
   abortEndpoint?: boolean | undefined;
-}
-
-/**
- * What the agent does. Scenarios and faults are documents, the same in every language and on the
- * command line: names in snake case, durations in seconds.
- */
-export interface Scenario {
-  /** The first entry whose `match` fits the task plays. */
-  tasks?: ScriptedTask[];
-  /** The same for the turns of Raccoon. */
-  turns?: ScriptedTurn[];
-  /** Where an editor finds the schema: `sessionwire/scenario.schema.json`. */
-  $schema?: string;
-}
-
-/** Raccoon: what the agent does with a turn. */
-export interface ScriptedTurn {
-  /** What a prompt must be like; default: any prompt. */
-  match?: ScenarioMatch;
-  /** The mode the turn must have; default: any mode. */
-  mode?: string;
-  /** What the agent does, in order. Without an ending the turn is completed. */
-  steps: TurnStep[];
-  /** For one turn only. */
-  once?: boolean;
-}
-
-/**
- * One step of a turn. Texts may hold `{prompt}`, `{mode}`, `{message}` and, in a repeat, `{n}`;
- * `after` is the seconds to wait before the step.
- */
-export type TurnStep =
-  | { delay: number }
-  | ((
-      | { thought: string; block?: string; finalize?: boolean }
-      | { text: string; block?: string }
-      | { tool: string; output?: unknown; status?: string; takes?: number }
-      | { plan: (string | { id?: string; content: string; status?: string })[] }
-      | { snapshot: string[]; deleted?: string[] }
-      | { event: string; payload?: Record<string, unknown>; block_id?: string }
-      | { repeat: number; steps: TurnStep[] }
-      | { wait_for_message: true }
-      | { wait_for_socket: true }
-      | { wait_for_stop: true }
-      | { complete: true | string }
-      | { abort: string }
-      | { error: string; code?: string }
-    ) & { after?: number });
-
-export interface ScriptedTask {
-  /** What a task must be like; default: any task. */
-  match?: ScenarioMatch;
-  /** What the agent does, in order. */
-  steps: ScenarioStep[];
-  /** For one task only. */
-  once?: boolean;
-  /** Texts are taken as they are: nothing is put in for `{answer}` and its like. */
-  verbatim?: boolean;
-}
-
-/** A text that must be contained, or a regular expression that must be found. */
-export type ScenarioMatch = string | { regex: string };
-
-/** What follows on some answers to a question. */
-export interface ScenarioAnswer {
-  /** What the answer must be like; default: any answer. */
-  match?: ScenarioMatch;
-  /** What the agent does then; after them the script goes on. */
-  steps: ScenarioStep[];
-}
-
-/**
- * One step. Texts may hold `{task}`, `{answer}`, `{message}` and, in a repeat, `{n}`; `after` is
- * the seconds to wait before the step.
- */
-export type ScenarioStep =
-  | { delay: number }
-  | ((
-      | { thought: string }
-      | { step: string; url?: string; action?: string }
-      | { log: string }
-      | { question: string; answers?: ScenarioAnswer[] }
-      | { repeat: number; steps: ScenarioStep[] }
-      | { navigate: string }
-      | { pause: true }
-      | { wait_for_pause: true }
-      | { wait_for_message: true }
-      | { done: unknown }
-      | { error: string; status_code?: number }
-    ) & { after?: number });
-
-/**
- * A failure to inject: where, how often, and what happens. Durations in seconds. The emulator's
- * README has the table.
- */
-export interface Fault {
-  on:
-    | "create"
-    | "list"
-    | "get"
-    | "delete"
-    | "delete_all"
-    | "message"
-    | "status"
-    | "messages"
-    | "events"
-    | "pause"
-    | "resume"
-    | "cancel"
-    | "navigate"
-    | "screenshot"
-    | "models"
-    | "start_turn"
-    | "rename"
-    | "upload"
-    | "socket"
-    | "abort_turn"
-    | "*";
-  /** How many requests it strikes; 0: for ever. Default: 1. */
-  times?: number;
-  /** How many matching requests pass first. */
-  skip?: number;
-  /** Only requests for this session. */
-  session_id?: string;
-
-  /** Answers with this status instead. */
-  status?: number;
-  /** JSON, or a text. */
-  body?: unknown;
-  /** The service's answer beyond a limit. */
-  limit?: 429 | 503;
-  /** Seconds, for `limit`; with 429 the default is 1. */
-  retry_after?: number;
-  /** Redirects there; `{path}` stands for what was asked for. */
-  redirect?: string;
-  /** Deletion: answers so, whatever is true. */
-  deleted?: boolean;
-  /** Headers of that answer. */
-  headers?: Record<string, string>;
-  /** Resets the connection instead of answering. */
-  reset?: boolean;
-  /** Never answers. */
-  hang?: boolean;
-  /** Carries the request out first. */
-  after?: boolean;
-  /** Seconds before the answer. */
-  delay?: number;
-
-  /** The body comes in pieces of that many bytes. */
-  split?: number;
-  /** Seconds between the pieces. */
-  split_delay?: number;
-  /** Resets the connection after that many bytes of the body. */
-  cut_after_bytes?: number;
-  /** Closes the connection after that many bytes. */
-  close_after_bytes?: number;
-  /** Ends the body properly after that many bytes. */
-  end_after_bytes?: number;
-
-  /** Message: that many answers still report the status before it. */
-  late_status?: number;
-
-  /** Stream: resets the connection after that many events. */
-  cut_after?: number;
-  /** Stream: closes the connection after that many events. */
-  close_after?: number;
-  /** Stream: ends the body properly after that many events. */
-  end_after?: number;
-  /** Stream: nothing more after that many events. */
-  silence_after?: number;
-  /** Stream: nothing after the head. */
-  silence?: boolean;
-  /** Stream: heartbeats only. */
-  heartbeat_only?: boolean;
-  /** Stream: events only. */
-  no_heartbeats?: boolean;
-  /** Stream: each event twice. */
-  duplicate?: boolean;
-  /** Stream: groups of that many, each last to first. */
-  reorder?: number;
-  /** Stream: no ids. */
-  omit_ids?: boolean;
-  /** Stream: these ids are left out. */
-  drop_ids?: number[];
-  /** Stream: begins with the last `done` or `error` so far. */
-  replay_done?: boolean;
-  /** Stream: this text between the events. */
-  insert?: string;
-  /** Stream: an event of that many bytes. */
-  oversize?: number;
-  /** Stream: `insert` and `oversize` come after that many events. Default: 0. */
-  insert_after?: number;
-
-  /** WebSocket: the close code of `end_after`. Default: 1000. */
-  close_code?: number;
-  /** WebSocket: the reason beside `close_code`. */
-  close_reason?: string;
-  /** WebSocket: messages come in fragments of that many bytes. */
-  fragment?: number;
-  /** WebSocket: there is no `ack`. */
-  no_ack?: boolean;
-  /** WebSocket: events come as binary messages. */
-  binary?: boolean;
-  /** WebSocket: what the client sends has no effect. */
-  ignore_frames?: boolean;
 }
 
 /** An attempt to deliver a webhook, as it ended. */

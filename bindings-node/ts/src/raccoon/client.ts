@@ -3,15 +3,16 @@
  */
 
 import { inspect } from "node:util";
-import type { AgiOptions, OptionChanges, RequestOptions } from "../agi/client.js";
-import type { RawResponse } from "../agi/models.js";
 import { ConfigError, errorFrom, orThrow } from "../errors.js";
 import { type NativeRaccoonClient, native } from "../native.js";
 import { text } from "../shared/calls.js";
+import type { RawResponse } from "../shared/models.js";
+import type { OptionChanges, RequestOptions, ServiceOptions } from "../shared/options.js";
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
 import { Media } from "./media.js";
 import type { TurnResult } from "./models.js";
-import { RaccoonSession, type RaccoonSessionOptions, RaccoonSessions } from "./session.js";
+import { RaccoonSession, type RaccoonSessionOptions } from "./session.js";
+import { RaccoonSessions } from "./sessions.js";
 import {
   type AttachOptions,
   attach,
@@ -76,11 +77,12 @@ export interface WireNames {
   stopFrame?: string;
 }
 
-/**
- * What a client may be told; everything else comes from the environment or the default. `apiKey` is
- * by default `RACCOON_API_KEY`, `baseUrl` is `RACCOON_BASE_URL`, else the service.
- */
-export interface RaccoonOptions extends Omit<AgiOptions, "deleteSessionsOnExit"> {
+/** What a client may be told; everything else comes from the environment or the default. */
+export interface RaccoonOptions extends ServiceOptions {
+  /** Default: the environment variable `RACCOON_API_KEY`. */
+  apiKey?: string | undefined;
+  /** Default: `RACCOON_BASE_URL`, else the service. */
+  baseUrl?: string | undefined;
   /** Default: `baseUrl` with `ws` for `http`. */
   websocketUrl?: string | undefined;
   wire?: WireNames | undefined;

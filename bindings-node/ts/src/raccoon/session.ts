@@ -1,22 +1,19 @@
 /**
- * A session of Raccoon, and the session resource of a client.
+ * A session.
  */
 
 import { inspect } from "node:util";
-import type { DeleteResult, SuccessResult } from "../agi/models.js";
-import { warn } from "../agi/session.js";
 import type { NativeRaccoonClient } from "../native.js";
-import { type CallOptions, count, execute, text } from "../shared/calls.js";
+import { type CallOptions, execute, text } from "../shared/calls.js";
+import type { DeleteResult, SuccessResult } from "../shared/models.js";
+import { warn } from "../shared/warn.js";
 import { type FileOptions, type UploadInput, upload } from "./media.js";
 import {
   type History,
   historyFrom,
-  type SessionRecord,
-  sessionInfoFrom,
   type TurnResult,
   type UploadedFile,
   type WireHistory,
-  type WireSessionInfo,
 } from "./models.js";
 import {
   type RunTurnOptions,
@@ -65,17 +62,17 @@ export class RaccoonSession implements AsyncDisposable {
 
   /** Reads the session with every message of every turn. */
   history(options: CallOptions = {}): Promise<History> {
-    return get(this.#native, this.sessionId, options);
+    return getSession(this.#native, this.sessionId, options);
   }
 
   /** Gives it another title: 1 to 255 characters. */
   rename(title: string, options: CallOptions = {}): Promise<SuccessResult> {
-    return rename(this.#native, this.sessionId, title, options);
+    return renameSession(this.#native, this.sessionId, title, options);
   }
 
   /** Deletes it; one that is gone already is no error. A running turn ends. */
   async delete(options: CallOptions = {}): Promise<DeleteResult> {
-    const result = await remove(this.#native, this.sessionId, options);
+    const result = await deleteSession(this.#native, this.sessionId, options);
     this.#deleteOnExit = false;
     return result;
   }
@@ -103,74 +100,8 @@ export class RaccoonSession implements AsyncDisposable {
   }
 }
 
-/** What `list` accepts. */
-export interface ListSessionsOptions extends CallOptions {
-  /** Only sessions that match this text. */
-  search?: string | undefined;
-  /** How many are asked for at once: 1 to 100. */
-  limit?: number | undefined;
-  /** Default: the service's, `updatedAt`. */
-  sortBy?: "updatedAt" | "createdAt" | "title" | (string & {}) | undefined;
-  /** Default: the service's, `desc`. */
-  sortOrder?: "asc" | "desc" | undefined;
-}
-
-interface WirePage {
-  sessions: WireSessionInfo[];
-  last: boolean;
-}
-
-/** `client.sessions` */
-export class RaccoonSessions {
-  readonly #native: NativeRaccoonClient;
-
-  /** @internal */
-  constructor(native: NativeRaccoonClient) {
-    this.#native = native;
-  }
-
-  /** The sessions, page by page as the loop goes on. */
-  async *list(options: ListSessionsOptions = {}): AsyncGenerator<SessionRecord, void, void> {
-    const { search, limit, sortBy, sortOrder, signal } = options;
-    const known = new Set<string>();
-    for (let page = 1; ; page += 1) {
-      const operation = {
-        op: "list_sessions",
-        // The first page is what the service gives anyway.
-        page: page === 1 ? undefined : page,
-        limit: count("limit", limit),
-        search,
-        sort_by: sortBy,
-        sort_order: sortOrder,
-      };
-      const { sessions, last } = await execute<WirePage>(this.#native, operation, signal);
-      const fresh = sessions.filter(({ session_id }) => !known.has(session_id));
-      for (const session of fresh) {
-        known.add(session.session_id);
-        yield sessionInfoFrom(session);
-      }
-      // A service that ignores the page's number repeats itself.
-      if (last || fresh.length === 0) return;
-    }
-  }
-
-  /** Reads a session with every message of every turn. */
-  get(sessionId: string, options: CallOptions = {}): Promise<History> {
-    return get(this.#native, sessionId, options);
-  }
-
-  /** Gives a session another title: 1 to 255 characters. */
-  rename(sessionId: string, title: string, options: CallOptions = {}): Promise<SuccessResult> {
-    return rename(this.#native, sessionId, title, options);
-  }
-
-  /** Deletes a session; one that is gone already is no error. */
-  delete(sessionId: string, options: CallOptions = {}): Promise<DeleteResult> {
-    return remove(this.#native, sessionId, options);
-  }
-}
-
-async function get(
+/** @internal */
+export async function getSession(
   client: NativeRaccoonClient,
   sessionId: string,
   options: CallOptions,
@@ -179,7 +110,8 @@ async function get(
   return historyFrom(await execute<WireHistory>(client, operation, options.signal));
 }
 
-function rename(
+/** @internal */
+export function renameSession(
   client: NativeRaccoonClient,
   sessionId: string,
   title: string,
@@ -193,7 +125,8 @@ function rename(
   return execute(client, operation, options.signal);
 }
 
-function remove(
+/** @internal */
+export function deleteSession(
   client: NativeRaccoonClient,
   sessionId: string,
   options: CallOptions,

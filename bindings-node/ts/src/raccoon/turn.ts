@@ -2,12 +2,20 @@
  * A turn, and running one to its end.
  */
 
-import type { SuccessResult } from "../agi/models.js";
-import { checkCallback, guarded, Limit, type ResultOptions } from "../agi/task.js";
 import { errorFrom, InvalidRequestError, orThrow, TaskTimeout } from "../errors.js";
 import type { NativeRaccoonClient, NativeTurn } from "../native.js";
-import { type CallOptions, cancellable, text as checked, count, seconds } from "../shared/calls.js";
+import {
+  type CallOptions,
+  cancellable,
+  checkCallback,
+  text as checked,
+  count,
+  seconds,
+} from "../shared/calls.js";
 import { Handle } from "../shared/handle.js";
+import { guarded, Limit } from "../shared/limit.js";
+import type { SuccessResult } from "../shared/models.js";
+import type { ResultOptions } from "../shared/options.js";
 import { type SandboxFile, type TodoItem, type TurnEvent, turnEventAt } from "./events.js";
 import {
   type ResumePoint,

@@ -146,3 +146,10 @@ export function text(name: string, value: unknown): string {
   const given = value === null ? "null" : typeof value;
   throw new InvalidRequestError(`\`${name}\` must be a string, not ${given}. Pass a string.`);
 }
+
+/** @internal */
+export function checkCallback(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") {
+    throw new InvalidRequestError(`\`${name}\` must be a function, not ${typeof value}.`);
+  }
+}

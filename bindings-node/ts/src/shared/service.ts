@@ -2,11 +2,11 @@
  * What the clients of both services share.
  */
 
-import type { AgiOptions, OptionChanges, RequestOptions } from "../agi/client.js";
-import { type RawResponse, rawResponseFrom } from "../agi/models.js";
 import { ConfigError, orThrow } from "../errors.js";
 import type { NativeCalls, NativeService } from "../native.js";
 import { count, execute, seconds, secondsOrNone, text } from "./calls.js";
+import { type RawResponse, rawResponseFrom } from "./models.js";
+import type { OptionChanges, RequestOptions, ServiceOptions } from "./options.js";
 
 /** A native client that already exists, in the place of options. */
 export class Existing<Client> {
@@ -14,10 +14,7 @@ export class Existing<Client> {
 }
 
 /** The options of every client in the core's words. `variable` is where the key comes from otherwise. */
-export function clientOptions(
-  options: Omit<AgiOptions, "deleteSessionsOnExit">,
-  variable: string,
-): object {
+export function clientOptions(options: ServiceOptions, variable: string): object {
   if (options.apiKey !== undefined && typeof options.apiKey !== "string") {
     throw new ConfigError(`\`apiKey\` must be a string. Pass the key, or set ${variable}.`);
   }

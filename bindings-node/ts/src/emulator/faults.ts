@@ -1,0 +1,119 @@
+/**
+ * Faults, as documents.
+ */
+
+/**
+ * A failure to inject: where, how often, and what happens. Durations in seconds. The emulator's
+ * README has the table.
+ */
+export interface Fault {
+  on:
+    | "create"
+    | "list"
+    | "get"
+    | "delete"
+    | "delete_all"
+    | "message"
+    | "status"
+    | "messages"
+    | "events"
+    | "pause"
+    | "resume"
+    | "cancel"
+    | "navigate"
+    | "screenshot"
+    | "models"
+    | "start_turn"
+    | "rename"
+    | "upload"
+    | "socket"
+    | "abort_turn"
+    | "*";
+  /** How many requests it strikes; 0: for ever. Default: 1. */
+  times?: number;
+  /** How many matching requests pass first. */
+  skip?: number;
+  /** Only requests for this session. */
+  session_id?: string;
+
+  /** Answers with this status instead. */
+  status?: number;
+  /** JSON, or a text. */
+  body?: unknown;
+  /** The service's answer beyond a limit. */
+  limit?: 429 | 503;
+  /** Seconds, for `limit`; with 429 the default is 1. */
+  retry_after?: number;
+  /** Redirects there; `{path}` stands for what was asked for. */
+  redirect?: string;
+  /** Deletion: answers so, whatever is true. */
+  deleted?: boolean;
+  /** Headers of that answer. */
+  headers?: Record<string, string>;
+  /** Resets the connection instead of answering. */
+  reset?: boolean;
+  /** Never answers. */
+  hang?: boolean;
+  /** Carries the request out first. */
+  after?: boolean;
+  /** Seconds before the answer. */
+  delay?: number;
+
+  /** The body comes in pieces of that many bytes. */
+  split?: number;
+  /** Seconds between the pieces. */
+  split_delay?: number;
+  /** Resets the connection after that many bytes of the body. */
+  cut_after_bytes?: number;
+  /** Closes the connection after that many bytes. */
+  close_after_bytes?: number;
+  /** Ends the body properly after that many bytes. */
+  end_after_bytes?: number;
+
+  /** Message: that many answers still report the status before it. */
+  late_status?: number;
+
+  /** Stream: resets the connection after that many events. */
+  cut_after?: number;
+  /** Stream: closes the connection after that many events. */
+  close_after?: number;
+  /** Stream: ends the body properly after that many events. */
+  end_after?: number;
+  /** Stream: nothing more after that many events. */
+  silence_after?: number;
+  /** Stream: nothing after the head. */
+  silence?: boolean;
+  /** Stream: heartbeats only. */
+  heartbeat_only?: boolean;
+  /** Stream: events only. */
+  no_heartbeats?: boolean;
+  /** Stream: each event twice. */
+  duplicate?: boolean;
+  /** Stream: groups of that many, each last to first. */
+  reorder?: number;
+  /** Stream: no ids. */
+  omit_ids?: boolean;
+  /** Stream: these ids are left out. */
+  drop_ids?: number[];
+  /** Stream: begins with the last `done` or `error` so far. */
+  replay_done?: boolean;
+  /** Stream: this text between the events. */
+  insert?: string;
+  /** Stream: an event of that many bytes. */
+  oversize?: number;
+  /** Stream: `insert` and `oversize` come after that many events. Default: 0. */
+  insert_after?: number;
+
+  /** WebSocket: the close code of `end_after`. Default: 1000. */
+  close_code?: number;
+  /** WebSocket: the reason beside `close_code`. */
+  close_reason?: string;
+  /** WebSocket: messages come in fragments of that many bytes. */
+  fragment?: number;
+  /** WebSocket: there is no `ack`. */
+  no_ack?: boolean;
+  /** WebSocket: events come as binary messages. */
+  binary?: boolean;
+  /** WebSocket: what the client sends has no effect. */
+  ignore_frames?: boolean;
+}

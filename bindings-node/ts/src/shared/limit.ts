@@ -1,0 +1,63 @@
+/**
+ * Limits of time, and signals, for what takes several calls.
+ */
+
+/**
+ * The promise, or the signal's reason as soon as it aborts.
+ * @internal
+ */
+export function guarded<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      // Its own rejection has nobody left to hear it.
+      Promise.resolve(promise).catch(() => {});
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = () => reject(signal.reason);
+    const release = () => signal.removeEventListener("abort", onAbort);
+    signal.addEventListener("abort", onAbort);
+    Promise.resolve(promise).then(resolve, reject).finally(release);
+  });
+}
+
+/**
+ * A time limit and the caller's signal, as one signal.
+ * @internal
+ */
+export class Limit {
+  /** The reason with which the signal aborts when the time is up. */
+  readonly expired = Symbol("expired");
+  readonly #controller = new AbortController();
+  readonly #end: number | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #release: () => void;
+
+  constructor(timeout: number | undefined, signal: AbortSignal | undefined) {
+    const onAbort = () => this.#controller.abort(signal?.reason);
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#release = () => signal?.removeEventListener("abort", onAbort);
+    if (timeout === undefined || timeout > LONGEST_TIMER) return;
+    this.#end = performance.now() + timeout;
+    this.#timer = setTimeout(() => this.#controller.abort(this.expired), timeout);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Milliseconds left, at least a moment; undefined: no limit. */
+  left(): number | undefined {
+    if (this.#end === undefined) return undefined;
+    return Math.max(this.#end - performance.now(), 1);
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#release();
+  }
+}
+
+/** setTimeout takes no longer one (almost 25 days). */
+const LONGEST_TIMER = 2 ** 31 - 1;

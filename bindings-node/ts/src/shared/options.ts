@@ -1,0 +1,54 @@
+/**
+ * What the clients of both services may be told.
+ */
+
+import type { CallOptions } from "./calls.js";
+
+/** The options of a client. */
+export interface ServiceOptions {
+  /** The key. Default: an environment variable. */
+  apiKey?: string | undefined;
+  /** The service's address. Default: an environment variable, else the service. */
+  baseUrl?: string | undefined;
+  /** Milliseconds for one call over all its retries and waits. Default: 60,000. */
+  timeout?: number | undefined;
+  /** Milliseconds for opening a connection. Default: 10,000. */
+  connectTimeout?: number | undefined;
+  /** How often a request is tried again where that is safe. Default: 3. */
+  maxRetries?: number | undefined;
+  /**
+   * Milliseconds that a call may wait, within `timeout`, for the service's limits to end (429, or 503
+   * "Rate limit exceeded"), such as too many sessions at once. Default: a limit is tried again like
+   * any other failure; 0: it is a `RateLimitError` at once.
+   */
+  waitForLimit?: number | undefined;
+  /** A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. */
+  proxy?: string | undefined;
+  /** A PEM file with the certificate authorities to trust instead of the system's. */
+  caFile?: string | undefined;
+  /** Headers for every request. */
+  headers?: Record<string, string> | undefined;
+  /** Allows `http://` to a host that is not this machine. */
+  allowInsecureHttp?: boolean | undefined;
+}
+
+/** What `withOptions` can change. */
+export type OptionChanges = Pick<
+  ServiceOptions,
+  "timeout" | "maxRetries" | "waitForLimit" | "headers"
+>;
+
+export interface RequestOptions extends CallOptions {
+  /** Query parameters. */
+  query?: Record<string, string> | undefined;
+  /** A JSON body. */
+  body?: unknown;
+  /** More headers. */
+  headers?: Record<string, string> | undefined;
+}
+
+/** What `result` of a task or turn accepts. */
+export interface ResultOptions extends CallOptions {
+  /** Milliseconds; then `TaskTimeout`. Default: no limit. */
+  timeout?: number | undefined;
+}
