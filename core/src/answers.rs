@@ -4,7 +4,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{ErrorKind, Result};
 
-/// The answer of a delete (AGI spec, section 4.4; Raccoon spec, section 4.5).
+/// The answer of a delete (docs/spec/agi.md, section 4.4;
+/// docs/spec/raccoon.md, section 4.5).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeleteResult {
     /// Whether the service carried the request out.
@@ -32,8 +33,8 @@ impl DeleteResult {
     }
 }
 
-/// The answer of a command such as pause (AGI spec, sections 4.6 and 4.10;
-/// Raccoon spec, section 4.4).
+/// The answer of a command such as pause (docs/spec/agi.md, sections 4.6 and 4.10;
+/// docs/spec/raccoon.md, section 4.4).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SuccessResult {
     /// Whether the service carried the request out.

@@ -59,8 +59,8 @@ impl Service {
         }
     }
 
-    /// The first wait after a failure, or a limit, that names none (AGI spec, section 3;
-    /// Raccoon spec, section 6).
+    /// The first wait after a failure, or a limit, that names none
+    /// (docs/spec/agi.md, section 3; docs/spec/raccoon.md, section 6).
     pub(crate) const fn first_wait(self, limited: bool) -> Duration {
         match (self, limited) {
             (Self::Raccoon, true) => Duration::from_secs(1),

@@ -499,7 +499,7 @@ fn sentence(message: &str, advice: &str) -> String {
     }
 }
 
-/// The human message of an error body (spec, section 3).
+/// The human message of an error body (docs/spec/agi.md, section 3).
 fn answer_message(json: Option<&serde_json::Value>, body: &str, status: u16) -> String {
     let text = |value: &serde_json::Value| {
         let text = value.as_str().filter(|text| !text.trim().is_empty());

@@ -11,8 +11,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// The type of an event: of an AGI session (its spec, section 7), or the `kind`
-/// of a Raccoon turn's (its spec, section 5.3).
+/// The type of an event: of an AGI session (docs/spec/agi.md, section 7), or the `kind`
+/// of a Raccoon turn's (docs/spec/raccoon.md, section 5.3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventType {
@@ -134,7 +134,7 @@ enum Shape {
 }
 
 /// What a frame of a turn says besides its kind, its id and its payload
-/// (Raccoon spec, section 5.3).
+/// (docs/spec/raccoon.md, section 5.3).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Frame {
     /// Which part of the agent's work the event belongs to, such as
@@ -150,8 +150,8 @@ pub struct Frame {
 
 impl Event {
     /// An AGI session's event from its parts. An id that is missing on the wire
-    /// is taken from the data's `message_id`, which is the same number (spec,
-    /// section 7).
+    /// is taken from the data's `message_id`, which is the same number
+    /// (docs/spec/agi.md, section 7).
     pub fn new(event_type: EventType, id: Option<i64>, raw: impl Into<Box<str>>) -> Self {
         let raw = raw.into();
         let id = match (&event_type, id) {
@@ -392,7 +392,7 @@ fn place(whole: &str, part: &str) -> Range<usize> {
     start..start + part.len()
 }
 
-/// What a failed turn says of its failure (Raccoon spec, section 5.3).
+/// What a failed turn says of its failure (docs/spec/raccoon.md, section 5.3).
 fn failure(payload: &serde_json::Value) -> String {
     let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
     let error = payload.get("error");

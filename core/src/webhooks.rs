@@ -1,5 +1,5 @@
 //! Webhooks, for those who receive them: what the service posts to a session's
-//! `webhook_url`, as typed events (wire specification, section 8).
+//! `webhook_url`, as typed events (docs/spec/agi.md, section 8).
 //!
 //! The service signs nothing. So [`url`] adds a token to the address that
 //! `create` is given, [`verify`] checks it when a request arrives, [`parse`]

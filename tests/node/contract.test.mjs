@@ -235,7 +235,7 @@ test("sse", { concurrency: true }, async (group) => {
         await server.close();
       }
       const wanted = each.frames.map(event).filter(({ type }) => type !== "heartbeat");
-      // An exact repeat without an id comes once: guarantee 1.
+      // An exact repeat without an id comes once: guarantee g01.
       const once = wanted.filter(
         (one, at) =>
           one.id !== null ||

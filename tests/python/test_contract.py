@@ -327,7 +327,7 @@ def frames(case: dict[str, Any]) -> list[tuple[str, str, int | None]]:
         for frame in case["frames"]
         if frame["event"] != "heartbeat"
     ]
-    # An exact repeat without an id comes once: guarantee 1.
+    # An exact repeat without an id comes once: guarantee g01.
     return list(dict.fromkeys(wanted))
 
 

@@ -686,7 +686,7 @@ impl Client {
         self.transport.open(request).await
     }
 
-    /// The highest message id before a new task (spec, section 12).
+    /// The highest message id before a new task (docs/spec/agi.md, section 12).
     pub(super) async fn baseline(&self, session_id: &str) -> Result<i64> {
         let known = self.known_of(session_id).unwrap_or_default();
         if known.fresh {

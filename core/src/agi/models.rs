@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 pub use crate::answers::{DeleteResult, SuccessResult};
 pub use crate::transport::{RawRequest, RawResponse};
 
-/// A session as the service describes it (spec, section 4.1).
+/// A session as the service describes it (docs/spec/agi.md, section 4.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionInfo {
     /// The session's id: an opaque text.
@@ -38,7 +38,7 @@ pub struct SessionInfo {
     pub extra: Map<String, Value>,
 }
 
-/// A task's execution status (spec, section 5.2).
+/// A task's execution status (docs/spec/agi.md, section 5.2).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionStatus {
     /// `running`, `waiting_for_input`, `finished`, `error`; unknown values
@@ -57,7 +57,7 @@ pub(crate) fn is_terminal(status: &str) -> bool {
     matches!(status, "finished" | "error")
 }
 
-/// One entry of a session's history (spec, section 6).
+/// One entry of a session's history (docs/spec/agi.md, section 6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Increases within a session.
@@ -99,7 +99,7 @@ impl Message {
     }
 }
 
-/// A session's messages and status at one moment (spec, section 4.8).
+/// A session's messages and status at one moment (docs/spec/agi.md, section 4.8).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Messages {
     /// In the order of their ids.
@@ -113,7 +113,7 @@ pub struct Messages {
     pub has_agent: bool,
 }
 
-/// Where the browser is after `navigate` (spec, section 4.13).
+/// Where the browser is after `navigate` (docs/spec/agi.md, section 4.13).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Navigation {
     /// The URL after redirects.
@@ -146,7 +146,7 @@ impl TaskResult {
     }
 }
 
-/// Parameters of `create` (spec, sections 4.1 and 14). Unset fields are not
+/// Parameters of `create` (docs/spec/agi.md, sections 4.1 and 14). Unset fields are not
 /// sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -225,7 +225,7 @@ impl CreateSession {
     }
 }
 
-/// What a delete keeps of a session (spec, section 9).
+/// What a delete keeps of a session (docs/spec/agi.md, section 9).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SnapshotOptions {
@@ -535,7 +535,7 @@ pub enum Operation {
         #[serde(default)]
         options: WaitOptions,
     },
-    /// The names of the models (spec, section 14).
+    /// The names of the models (docs/spec/agi.md, section 14).
     Models {
         /// `cdp` or `desktop`.
         #[serde(default)]

@@ -1,4 +1,5 @@
-//! Screenshots: a data URL in, an image and its size out (spec, section 4.14).
+//! Screenshots: a data URL in, an image and its size out
+//! (docs/spec/agi.md, section 4.14).
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;

@@ -1,4 +1,4 @@
-//! The service's timestamps (spec, section 1).
+//! The service's timestamps (docs/spec/agi.md, section 1).
 
 use crate::transport::retry::days_since_1970;
 

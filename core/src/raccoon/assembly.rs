@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::event::{Event, EventType};
 
-/// The state of a turn's work, kept up to date event by event (Raccoon spec,
-/// sections 5.3 and 5.6).
+/// The state of a turn's work, kept up to date event by event
+/// (docs/spec/raccoon.md, sections 5.3 and 5.6).
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Assembly {
     #[serde(skip)]

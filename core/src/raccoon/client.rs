@@ -89,8 +89,8 @@ impl Client {
         Media::new(self.clone())
     }
 
-    /// How many turns may run at once, as the service said last (spec, section
-    /// 6); `None` before its first answer.
+    /// How many turns may run at once, as the service said last
+    /// (docs/spec/raccoon.md, section 6); `None` before its first answer.
     pub fn max_concurrent(&self) -> Option<u32> {
         self.rest
             .max_concurrent()
@@ -276,7 +276,7 @@ impl Client {
     }
 
     /// Sends the request that starts a turn. It is repeated only if it was not
-    /// sent, or refused with 429 (spec, section 6).
+    /// sent, or refused with 429 (docs/spec/raccoon.md, section 6).
     pub(super) async fn submit(
         &self,
         session_id: &str,
@@ -403,7 +403,7 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// The answer to the start of a turn (spec, section 4.1).
+/// The answer to the start of a turn (docs/spec/raccoon.md, section 4.1).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Started {
     pub(super) agent_message_id: String,
@@ -461,13 +461,13 @@ pub(super) fn random_bytes() -> Result<[u8; 16]> {
 }
 
 /// A command's answer, also where it has no body or an unknown one: its success
-/// is in the status (spec, sections 4.4 and 4.5).
+/// is in the status (docs/spec/raccoon.md, sections 4.4 and 4.5).
 fn success(answer: &Answer) -> SuccessResult {
     answer.json().unwrap_or_else(|_| SuccessResult::new(""))
 }
 
 /// Reads a list in one of the forms that it may have: bare, or in a field
-/// (spec, section 4.2).
+/// (docs/spec/raccoon.md, section 4.2).
 fn page_of(answer: Value, wire: &WireNames) -> Result<SessionPage> {
     let (sessions, meta) = match answer {
         Value::Object(mut fields) => {

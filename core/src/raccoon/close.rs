@@ -1,4 +1,4 @@
-//! What the end of a socket means (spec, section 5.5). Pure.
+//! What the end of a socket means (docs/spec/raccoon.md, section 5.5). Pure.
 
 use crate::error::{Error, ErrorKind};
 

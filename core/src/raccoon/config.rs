@@ -26,9 +26,10 @@ pub struct RaccoonOptions {
     pub wire: WireNames,
     /// Writes the frames that are sent on a turn's socket. Default: as `wire` says.
     pub encode_frame: Option<FrameEncoder>,
-    /// Starts no more turns at once than the service allows (spec, section 6):
-    /// further ones wait here for a place, for the client's `wait_for_limit`, or
-    /// its `timeout` where that is not set. Default: false.
+    /// Starts no more turns at once than the service allows
+    /// (docs/spec/raccoon.md, section 6): further ones wait here for a place,
+    /// for the client's `wait_for_limit`, or its `timeout` where that is not
+    /// set. Default: false.
     pub respect_max_concurrent: bool,
 }
 

@@ -42,7 +42,7 @@ impl Incoming {
 }
 
 /// A `stream_entry_id`: `<milliseconds>-<number>`. Its order is that of the two
-/// numbers, not of the text (Raccoon spec, section 5.6).
+/// numbers, not of the text (docs/spec/raccoon.md, section 5.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EntryId(u64, u64);
 

@@ -1,5 +1,5 @@
 //! The driver of a turn's stream: connects, reads, reconnects, and hands on
-//! what [`Resume`] lets through (spec, section 5.6).
+//! what [`Resume`] lets through (docs/spec/raccoon.md, section 5.6).
 
 use std::sync::Arc;
 use std::time::Duration;

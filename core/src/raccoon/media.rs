@@ -1,4 +1,4 @@
-//! Files on their way to the service (spec, section 4.6).
+//! Files on their way to the service (docs/spec/raccoon.md, section 4.6).
 
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ pub(super) fn form(
     Ok((body, Sent { name, content_type }))
 }
 
-/// How a turn refers to files (spec, section 4.1).
+/// How a turn refers to files (docs/spec/raccoon.md, section 4.1).
 pub(super) fn references(files: &[UploadedFile], wire: &WireNames) -> Value {
     let reference = |file: &UploadedFile| {
         json!({

@@ -17,7 +17,7 @@ use crate::ws::KeepAlive;
 pub use crate::answers::{DeleteResult, SuccessResult};
 pub use crate::transport::{RawRequest, RawResponse};
 
-/// A session as the service describes it (spec, sections 4.2 and 4.3).
+/// A session as the service describes it (docs/spec/raccoon.md, sections 4.2 and 4.3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionInfo {
     /// The UUID that names the session.
@@ -43,7 +43,7 @@ pub struct SessionInfo {
     pub extra: Map<String, Value>,
 }
 
-/// One page of the list of sessions (spec, section 4.2).
+/// One page of the list of sessions (docs/spec/raccoon.md, section 4.2).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SessionPage {
     /// The sessions of this page.
@@ -88,7 +88,7 @@ impl<'de> Deserialize<'de> for Role {
     }
 }
 
-/// One entry of a session's history (spec, section 4.3).
+/// One entry of a session's history (docs/spec/raccoon.md, section 4.3).
 #[derive(Debug, Clone, Serialize)]
 pub struct Message {
     /// The message's id.
@@ -168,7 +168,7 @@ impl PartialEq for Message {
     }
 }
 
-/// A session with every message of every turn (spec, section 4.3).
+/// A session with every message of every turn (docs/spec/raccoon.md, section 4.3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// The session's record.
@@ -178,8 +178,8 @@ pub struct History {
     pub messages: Vec<Message>,
 }
 
-/// A file that was uploaded, as a turn refers to it (spec, sections 4.1 and
-/// 4.6).
+/// A file that was uploaded, as a turn refers to it
+/// (docs/spec/raccoon.md, sections 4.1 and 4.6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UploadedFile {
     /// Where the service keeps it.
@@ -239,7 +239,8 @@ pub struct Upload {
     pub content_type: Option<String>,
 }
 
-/// Parameters of `start_turn` (spec, section 4.1). Unset fields are not sent.
+/// Parameters of `start_turn` (docs/spec/raccoon.md, section 4.1). Unset fields
+/// are not sent.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartTurn {
@@ -314,7 +315,7 @@ impl StartTurn {
     }
 }
 
-/// How a turn's events are read (spec, sections 5.5 and 5.6).
+/// How a turn's events are read (docs/spec/raccoon.md, sections 5.5 and 5.6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnEventOptions {
@@ -419,7 +420,7 @@ pub struct ResumePoint {
     pub last_event_id: Option<i64>,
 }
 
-/// Where a turn is (spec, section 7).
+/// Where a turn is (docs/spec/raccoon.md, section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -504,7 +505,7 @@ pub struct StopResult {
     pub status: TurnStatus,
 }
 
-/// Parameters of `list` (spec, section 4.2). Unset fields are not sent.
+/// Parameters of `list` (docs/spec/raccoon.md, section 4.2). Unset fields are not sent.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ListSessions {

@@ -1,5 +1,5 @@
 //! The places that a client's turns run in: as many as the service allows at
-//! once (spec, section 6).
+//! once (docs/spec/raccoon.md, section 6).
 
 use std::sync::Arc;
 

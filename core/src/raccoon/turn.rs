@@ -385,7 +385,8 @@ impl std::fmt::Debug for Turn {
     }
 }
 
-/// What a client tells the service on a turn's socket (spec, section 5.4).
+/// What a client tells the service on a turn's socket
+/// (docs/spec/raccoon.md, section 5.4).
 enum Frame {
     Message(TurnMessage),
     /// With the frame to send, where the caller gave one.

@@ -8,7 +8,8 @@ pub(super) use crate::validate::duration;
 const MAX_TITLE: usize = 255;
 const MAX_PAGE: u64 = 100;
 
-/// A session is named by a UUID, which its user makes (spec, section 1).
+/// A session is named by a UUID, which its user makes
+/// (docs/spec/raccoon.md, section 1).
 pub(super) fn session_id(id: &str) -> Result<()> {
     let is_uuid = id.len() == 36
         && id.bytes().enumerate().all(|(at, byte)| match at {

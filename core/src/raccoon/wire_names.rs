@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 
 /// Writes the frames that a client sends on a turn's socket in its own way, for
-/// a service whose frames are of another shape than assumed (spec, section
-/// 5.4). It gets the frame that would be sent, and gives the one to send.
+/// a service whose frames are of another shape than assumed
+/// (docs/spec/raccoon.md, section 5.4). It gets the frame that would be sent,
+/// and gives the one to send.
 ///
 /// ```
 /// use sessionwire::raccoon::{FrameEncoder, RaccoonOptions};
@@ -42,9 +43,9 @@ impl fmt::Debug for FrameEncoder {
     }
 }
 
-/// Names that are assumed, or known from an older revision only (Raccoon spec,
-/// tags `[L]`, `[B]` and `[A]`). The service is a beta: where it turns out to
-/// use another name, set it here; no release is needed.
+/// Names that are assumed, or known from an older revision only: those with the
+/// marks `[L]`, `[B]` and `[A]` in docs/spec/raccoon.md. The service is a beta:
+/// where it turns out to use another name, set it here; no release is needed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WireNames {

@@ -64,7 +64,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// The longest wait that a service may ask for.
 pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// Decides by the rules of the spec, section 3: an effect is never repeated on
+/// Decides by the rules of docs/spec/agi.md, section 3: an effect is never repeated on
 /// a guess.
 pub fn decide(attempt: &Attempt) -> Decision {
     if let (Failure::Limited, Some(limit_left)) = (attempt.failure, attempt.limit_left) {
@@ -135,7 +135,7 @@ pub fn parse_retry_after(value: &str, now: u64) -> Option<Duration> {
     Some(Duration::from_secs(at.saturating_sub(now)))
 }
 
-/// Reads `X-Rate-Limit-Retry-After` (Raccoon spec, section 6): as
+/// Reads `X-Rate-Limit-Retry-After` (docs/spec/raccoon.md, section 6): as
 /// [`parse_retry_after`], but a number too large for a wait is a time, in seconds
 /// or milliseconds since 1970.
 pub fn parse_rate_limit_wait(value: &str, now: u64) -> Option<Duration> {
