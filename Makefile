@@ -115,7 +115,7 @@ fmt: setup ## format everything
 	npm run --silent format
 
 .PHONY: lint
-lint: lint-rust lint-python lint-node ## formatters, linters, type checkers
+lint: lint-rust lint-features lint-python lint-node ## formatters, linters, type checkers
 
 .PHONY: lint-rust
 lint-rust: | check-machine
@@ -123,6 +123,16 @@ lint-rust: | check-machine
 	cargo fmt --all --check
 	cargo fmt --manifest-path core/fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+CORE_FEATURES := aws-lc-rs ring http2 gzip system-proxy raccoon webhooks
+
+.PHONY: lint-features
+lint-features: | check-machine ## the core and its pages with every feature, with none, and with each alone
+	@echo "== Rust features"
+	@for features in "--all-features" "--no-default-features" $(CORE_FEATURES:%="--no-default-features --features %"); do \
+		cargo clippy --quiet --locked -p sessionwire $$features -- -D warnings && \
+		RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps -p sessionwire $$features || { echo "It fails with $$features" >&2; exit 1; }; \
+	done
 
 .PHONY: lint-python
 lint-python: $(VENV)/.built

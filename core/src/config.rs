@@ -450,7 +450,7 @@ fn choose_proxy(
     if let Some(text) = explicit {
         return Ok((Some(parse_proxy(text, "`proxy`")?), None));
     }
-    if is_loopback(base_url) {
+    if !cfg!(feature = "system-proxy") || is_loopback(base_url) {
         return Ok((None, None));
     }
     let names: &[&str] = if base_url.scheme() == "https" {

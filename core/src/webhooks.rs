@@ -1,7 +1,7 @@
 //! Webhooks, for those who receive them: what the service posts to a session's
 //! `webhook_url`, as typed events (docs/spec/agi.md, section 8).
 //!
-//! The service signs nothing. So [`url`] adds a token to the address that
+//! The service signs nothing. So [`url()`] adds a token to the address that
 //! `create` is given, [`verify`] checks it when a request arrives, [`parse`]
 //! reads the body, and a [`Deduplicator`] tells the repeats of a delivery that
 //! the service tried again.
@@ -527,7 +527,7 @@ pub fn url(base: &str, secret: &str) -> Result<String> {
     Ok(url)
 }
 
-/// Whether a request came to an address that [`url`] made with this secret.
+/// Whether a request came to an address that [`url()`] made with this secret.
 ///
 /// `url_or_token` is the address of the request, in full or from its path on, or
 /// the value of the query parameter `token` alone. The comparison takes the

@@ -2,6 +2,7 @@
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
+use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use std::error::Error as _;
@@ -96,11 +97,35 @@ fn client(
     built.as_ref().map_err(Clone::clone)
 }
 
+/// The program's crypto provider where it chose one, else the one that this crate was built with.
+fn provider() -> Result<Arc<CryptoProvider>, String> {
+    let chosen = CryptoProvider::get_default().cloned();
+    chosen.or_else(built_in).ok_or_else(|| {
+        "there is no crypto provider: turn on the feature `ring` or `aws-lc-rs` of the crate sessionwire-emulator"
+            .to_owned()
+    })
+}
+
+#[cfg(feature = "aws-lc-rs")]
+fn built_in() -> Option<Arc<CryptoProvider>> {
+    Some(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+}
+
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+fn built_in() -> Option<Arc<CryptoProvider>> {
+    Some(Arc::new(rustls::crypto::ring::default_provider()))
+}
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+fn built_in() -> Option<Arc<CryptoProvider>> {
+    None
+}
+
 /// TLS with the system's certificates. Without any, plain HTTP still works and every HTTPS server is refused.
 fn tls() -> Result<&'static ClientConfig, String> {
     static TLS: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
     let built = TLS.get_or_init(|| {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = provider()?;
         let builder = || {
             ClientConfig::builder_with_provider(provider.clone())
                 .with_safe_default_protocol_versions()

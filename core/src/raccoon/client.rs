@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::Method;
-use rustls::crypto::CryptoProvider;
 use serde_json::{Map, Value, json};
 
 use super::config::{RaccoonConfig, RaccoonOptions};
@@ -451,12 +450,8 @@ pub fn new_session_id() -> Result<String> {
 
 /// Bytes that nobody can guess.
 pub(super) fn random_bytes() -> Result<[u8; 16]> {
-    let provider: CryptoProvider = rustls::crypto::ring::default_provider();
     let mut bytes = [0; 16];
-    provider
-        .secure_random
-        .fill(&mut bytes)
-        .map_err(|_| Error::config("The system gives no random numbers"))?;
+    getrandom::fill(&mut bytes).map_err(|_| Error::config("The system gives no random numbers"))?;
     Ok(bytes)
 }
 

@@ -701,9 +701,13 @@ fn build(config: &ClientConfig, http1_only: bool) -> Result<reqwest::Client> {
         .user_agent(OUR_NAME)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(config.connect_timeout)
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .http2_keep_alive_while_idle(true)
         .no_proxy();
+    #[cfg(feature = "http2")]
+    {
+        builder = builder
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_while_idle(true);
+    }
     if let Some(url) = &config.proxy {
         let proxy = reqwest::Proxy::all(url.as_str())
             .map_err(|error| tls::build_error(&error.without_url()))?
@@ -718,7 +722,7 @@ fn build(config: &ClientConfig, http1_only: bool) -> Result<reqwest::Client> {
     if http1_only {
         builder = builder.http1_only();
     }
-    tls::configure(builder, config)?
+    tls::configure(builder, config, http1_only)?
         .build()
         .map_err(|error| tls::build_error(&error.without_url()))
 }
@@ -735,16 +739,21 @@ pub(crate) fn stream_headers(request: Request) -> Request {
         )
 }
 
+/// Why a request failed, in words.
+pub(super) fn cause(error: &reqwest::Error) -> String {
+    innermost(error).unwrap_or_else(|| "the request failed".to_owned())
+}
+
 /// The innermost cause of an error: the outer ones only say which part of the
 /// HTTP client noticed it, and may hold the URL.
-pub(super) fn cause(error: &reqwest::Error) -> String {
-    let mut innermost: Option<String> = None;
-    let mut next = std::error::Error::source(error);
+pub(super) fn innermost(error: &dyn std::error::Error) -> Option<String> {
+    let mut innermost = None;
+    let mut next = error.source();
     while let Some(source) = next {
         innermost = Some(source.to_string());
         next = source.source();
     }
-    innermost.unwrap_or_else(|| "the request failed".to_owned())
+    innermost
 }
 
 /// Headers as plain texts, names in lower case.
