@@ -4,7 +4,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sessionwire_emulator::Fault;
 
-use crate::output;
+use crate::{output, terminal};
 
 /// Run agent tasks with live events, control sessions, or start a local emulator
 #[derive(Parser)]
@@ -357,7 +357,7 @@ impl NoCommand {
             );
         }
         if self.0.use_stderr() {
-            output::prompt(&output::visible(&text));
+            terminal::prompt(&terminal::visible(&text));
             2
         } else {
             output::print(&text)

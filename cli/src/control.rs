@@ -4,31 +4,19 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::Value;
+use sessionwire::Batch;
 use sessionwire::agi::{
     CleanupOptions, CleanupReport, Client, EventOptions, ListMessages, Messages, Operation,
     Output as Reply, Screenshot, SessionInfo, SnapshotOptions,
 };
-use sessionwire::{Batch, ClientConfig, ClientOptions, Error};
 
 use crate::args::{Control, Global, Session, Sessions};
+use crate::client::{connect, unexpected};
 use crate::failure::Failure;
+use crate::files::check_target;
 use crate::output::Output;
 use crate::render::{Renderer, one_line};
-use crate::task::{check_target, save};
-
-/// A client as the environment and the command line have it.
-pub(crate) fn connect(global: &Global) -> Result<Client, Error> {
-    client(ClientOptions {
-        base_url: global.base_url.clone(),
-        allow_insecure_http: global.allow_insecure_http,
-        max_retries: global.max_retries,
-        ..ClientOptions::default()
-    })
-}
-
-pub(crate) fn client(options: ClientOptions) -> Result<Client, Error> {
-    Client::new(ClientConfig::resolve(options)?)
-}
+use crate::screenshot;
 
 pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> Result<(), Failure> {
     let client = connect(global)?;
@@ -93,15 +81,15 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             url,
         },
     };
-    let answer = client.execute(operation).await?;
+    let reply = client.execute(operation).await?;
     if json {
-        output.json(answer.to_json()).await?;
+        output.json(reply.to_json()).await?;
     } else {
-        for line in describe(&answer)? {
+        for line in describe(&reply)? {
             output.line(line).await?;
         }
     }
-    match answer {
+    match reply {
         // Every session was tried; the exit status tells of the first that stayed.
         Reply::Cleanup(reports) => match reports.into_iter().find_map(|report| report.error) {
             Some(error) => Err(error.into()),
@@ -134,19 +122,6 @@ async fn events(
     }
 }
 
-/// Takes a picture of the session's browser.
-pub(crate) async fn screenshot(client: &Client, session_id: &str) -> Result<Screenshot, Failure> {
-    match client
-        .execute(Operation::Screenshot {
-            session_id: session_id.to_owned(),
-        })
-        .await?
-    {
-        Reply::Screenshot(screenshot) => Ok(screenshot),
-        other => Err(unexpected(&other)),
-    }
-}
-
 async fn picture(
     client: &Client,
     session_id: &str,
@@ -163,7 +138,7 @@ async fn picture(
     if let Some(file) = file.as_deref().filter(|_| !to_stdout) {
         check_target(file)?;
     }
-    let screenshot = screenshot(client, session_id).await?;
+    let screenshot = screenshot::take(client, session_id).await?;
     if to_stdout {
         return output.bytes(screenshot.image.to_vec()).await;
     }
@@ -174,7 +149,7 @@ async fn picture(
             "screenshot.jpg"
         })
     });
-    save(&screenshot, &file)?;
+    screenshot::save(&screenshot, &file)?;
     let Screenshot {
         width,
         height,
@@ -195,16 +170,16 @@ async fn picture(
     output.line(line).await
 }
 
-/// An answer for a person.
-fn describe(answer: &Reply) -> Result<Vec<String>, Failure> {
-    Ok(match answer {
+/// A reply for a person.
+fn describe(reply: &Reply) -> Result<Vec<String>, Failure> {
+    Ok(match reply {
         Reply::Session(session) => fields(session),
         Reply::Sessions(sessions) => table(sessions),
         Reply::Cleanup(reports) => reports.iter().map(cleaned).collect(),
-        Reply::Delete(answer) => vec![outcome(answer.success, &answer.message)],
-        Reply::Success(answer) => vec![outcome(answer.success, &answer.message)],
-        Reply::Status(answer) => vec![one_line(&answer.status)],
-        Reply::Navigation(answer) => vec![one_line(&answer.current_url)],
+        Reply::Delete(reply) => vec![outcome(reply.success, &reply.message)],
+        Reply::Success(reply) => vec![outcome(reply.success, &reply.message)],
+        Reply::Status(reply) => vec![one_line(&reply.status)],
+        Reply::Navigation(reply) => vec![one_line(&reply.current_url)],
         Reply::Messages(messages) => message_lines(messages),
         other => return Err(unexpected(other)),
     })
@@ -299,12 +274,4 @@ fn message_lines(messages: &Messages) -> Vec<String> {
             .to_owned()
         })
         .collect()
-}
-
-/// An answer that does not belong to its operation: a defect of this program.
-pub(crate) fn unexpected(answer: &Reply) -> Failure {
-    Failure::Local(format!(
-        "The client gave an answer that this command does not know: {}. Please report it.",
-        one_line(&answer.to_json())
-    ))
 }

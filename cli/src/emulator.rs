@@ -10,7 +10,8 @@ use crate::args;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::log;
-use crate::output::{Output, note};
+use crate::output::Output;
+use crate::terminal::note;
 
 /// How often `--verbose` looks for new requests.
 const LOOK: Duration = Duration::from_millis(100);
@@ -198,4 +199,11 @@ fn line(request: &RecordedRequest) -> String {
     let mark = if query.is_empty() { "" } else { "?" };
     let status = status.map_or_else(|| "-".to_owned(), |status| status.to_string());
     format!("{received_at} {status} {method} {path}{mark}{query}")
+}
+
+/// The emulator of a command that asks for one with `--local`.
+pub(crate) async fn start_local() -> Result<Emulator, Failure> {
+    Emulator::start(Options::default())
+        .await
+        .map_err(|error| Failure::Local(format!("The local emulator did not start: {error}.")))
 }

@@ -2,7 +2,7 @@
 
 use sessionwire::{Error, ErrorKind};
 
-use crate::output;
+use crate::terminal::note;
 
 /// Why a command did not end well.
 pub(crate) enum Failure {
@@ -29,7 +29,7 @@ impl Failure {
     /// status.
     pub(crate) fn report(&self) -> i32 {
         if let Some(text) = self.text() {
-            output::note(&format!("error: {text}"));
+            note(&format!("error: {text}"));
         }
         self.status()
     }

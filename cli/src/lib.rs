@@ -3,17 +3,22 @@
 
 #![forbid(unsafe_code)]
 
-mod answers;
 mod args;
+mod client;
 mod control;
 mod emulator;
 mod failure;
+mod files;
+mod input;
 mod interrupt;
 mod log;
 mod output;
 mod record;
 mod render;
+mod screenshot;
+mod stop;
 mod task;
+mod terminal;
 mod turn;
 
 use std::time::Duration;

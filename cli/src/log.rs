@@ -7,7 +7,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::output::note;
+use crate::terminal::note;
 
 /// Prints the warnings from now on, and with `verbose` the other reports.
 pub(crate) fn start(verbose: bool) {

@@ -1,4 +1,4 @@
-//! The way to stdout and stderr.
+//! The way to stdout.
 //!
 //! Stdout is written by a thread of its own: a reader that is slow or stands
 //! still (a pager) must not keep Ctrl-C or the event stream waiting.
@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::terminal::visible;
 
 /// Most pieces that wait for a slow reader.
 const WAITING: usize = 64;
@@ -173,31 +174,4 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     write_patiently(&mut stdout, text.as_bytes())
         .and_then(|()| stdout.flush())
         .map_err(|error| failure(&error))
-}
-
-/// Writes a line to stderr. Nobody can be told if that fails.
-pub(crate) fn note(text: &str) {
-    prompt(&format!("{}\n", visible(text)));
-}
-
-/// Writes to stderr without ending the line.
-pub(crate) fn prompt(text: &str) {
-    let mut stderr = io::stderr().lock();
-    let _ = stderr.write_all(text.as_bytes());
-    let _ = stderr.flush();
-}
-
-/// Ends a line that a prompt or an echoed `^C` began.
-pub(crate) fn end_line() {
-    if io::stderr().is_terminal() {
-        prompt("\n");
-    }
-}
-
-/// `text` without the control characters that could drive a terminal: it may
-/// come from a web page. Line breaks and tabs stay.
-pub(crate) fn visible(text: &str) -> String {
-    text.chars()
-        .filter(|&c| c == '\n' || c == '\t' || !c.is_control())
-        .collect()
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use sessionwire_emulator::{Recording, Scenario};
 
 use crate::args;
-use crate::control::connect;
+use crate::client::connect;
 use crate::failure::Failure;
+use crate::files::check_target;
 use crate::interrupt::Interrupt;
-use crate::output::{Output, note};
-use crate::task::check_target;
+use crate::output::Output;
+use crate::terminal::note;
 
 pub(crate) async fn run(
     args: args::Record,

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use sessionwire::agi::{Event, EventType, TaskResult};
 use sessionwire::raccoon::TurnResult;
 
-use crate::answers::Answer;
 use crate::failure::Failure;
-use crate::output::{Output, visible};
+use crate::input::Answer;
+use crate::output::Output;
+use crate::terminal::visible;
 
 /// Prints one task or stream.
 #[derive(Clone, Copy)]

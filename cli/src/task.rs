@@ -4,20 +4,25 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sessionwire::agi::{
-    Client, CreateSession, Event, EventType, Operation, Output as Reply, Screenshot,
-    SnapshotOptions, StartTask, Task, TaskOperation, TaskResult,
+    Client, CreateSession, Event, EventType, Operation, Output as Reply, SnapshotOptions,
+    StartTask, Task, TaskOperation, TaskResult,
 };
 use sessionwire::transport::Secret;
 use sessionwire::{ClientOptions, Error, ErrorKind, OptionChanges};
-use sessionwire_emulator::{Emulator, Options};
+use sessionwire_emulator::Emulator;
 
-use crate::answers::Answers;
 use crate::args::{Global, Run};
-use crate::control;
+use crate::client::{self, unexpected};
+use crate::emulator::start_local;
 use crate::failure::Failure;
+use crate::files::check_target;
+use crate::input::Input;
 use crate::interrupt::Interrupt;
-use crate::output::{self, Output, note};
+use crate::output::Output;
 use crate::render::Renderer;
+use crate::screenshot;
+use crate::stop::Stop;
+use crate::terminal::{self, note};
 
 /// How long a create that is under way may take once the command shall end.
 const CREATE_GRACE: Duration = Duration::from_secs(3);
@@ -33,7 +38,7 @@ pub(crate) async fn run(
     check(&args, &global)?;
     let stop = Stop::new(interrupt, args.timeout);
     let emulator = if args.local {
-        Some(start_emulator().await?)
+        Some(start_local().await?)
     } else {
         None
     };
@@ -61,34 +66,9 @@ fn check(args: &Run, global: &Global) -> Result<(), Failure> {
     args.screenshot.as_deref().map_or(Ok(()), check_target)
 }
 
-/// Whether a file can be written there, as far as that shows beforehand.
-pub(crate) fn check_target(file: &Path) -> Result<(), Failure> {
-    let refuse = |why: &str| {
-        Err(Failure::Usage(format!(
-            "Nothing can be saved as {}: {why}.",
-            file.display()
-        )))
-    };
-    if file.file_name().is_none() || file.is_dir() {
-        return refuse("that is a folder; add a file name");
-    }
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            refuse("the folder does not exist; create it first")
-        }
-        _ => Ok(()),
-    }
-}
-
-pub(crate) async fn start_emulator() -> Result<Emulator, Failure> {
-    Emulator::start(Options::default())
-        .await
-        .map_err(|error| Failure::Local(format!("The local emulator did not start: {error}.")))
-}
-
 fn connect(global: &Global, emulator: Option<&Emulator>) -> Result<Client, Failure> {
     let Some(emulator) = emulator else {
-        return control::connect(global).map_err(hint_at_local);
+        return client::connect(global).map_err(hint_at_local);
     };
     let options = ClientOptions {
         base_url: Some(emulator.url().to_owned()),
@@ -96,7 +76,7 @@ fn connect(global: &Global, emulator: Option<&Emulator>) -> Result<Client, Failu
         max_retries: global.max_retries,
         ..ClientOptions::default()
     };
-    Ok(control::client(options)?)
+    Ok(client::client(options)?)
 }
 
 fn hint_at_local(error: Error) -> Failure {
@@ -132,7 +112,7 @@ async fn with_session(
     };
     // Said before the clean-up, which may take a while.
     if matches!(result, Err(Failure::Interrupted)) {
-        output::end_line();
+        terminal::end_line();
         note("Interrupted: cancelling the task. Press Ctrl-C again to leave at once.");
     }
     if matches!(result, Err(Failure::Interrupted)) {
@@ -156,10 +136,10 @@ async fn with_session(
 async fn create(client: &Client, agent: &str, stop: &Stop<'_>) -> Result<String, Failure> {
     let create = client.execute(Operation::CreateSession(CreateSession::new(agent)));
     tokio::pin!(create);
-    let answer = tokio::select! {
-        answer = &mut create => answer?,
+    let reply = tokio::select! {
+        reply = &mut create => reply?,
         failure = stop.wait() => match tokio::time::timeout(CREATE_GRACE, create).await {
-            Ok(answer) => answer?,
+            Ok(reply) => reply?,
             Err(_) => {
                 note(
                     "warning: a session was being created and may be left behind. Look for it with \
@@ -169,9 +149,9 @@ async fn create(client: &Client, agent: &str, stop: &Stop<'_>) -> Result<String,
             }
         },
     };
-    match answer {
+    match reply {
         Reply::Session(session) => Ok(session.session_id),
-        other => Err(control::unexpected(&other)),
+        other => Err(unexpected(&other)),
     }
 }
 
@@ -242,7 +222,7 @@ async fn follow(
     renderer: Renderer<'_>,
     json: bool,
 ) -> Result<TaskResult, Failure> {
-    let mut answers = Answers::new(args.answer.clone(), !json);
+    let mut input = Input::new(args.answer.clone(), !json);
     let task = client.start_task(session_id, task_of(args)).await?;
     let started = Instant::now();
     let mut events = task.events();
@@ -258,12 +238,12 @@ async fn follow(
                     // The prompt shall come after the question.
                     renderer.flush().await?;
                     question = Some(event);
-                    answers.ask()
+                    input.ask()
                 } else {
                     None
                 }
             }
-            line = answers.next(), if question.is_some() => Some(match line {
+            line = input.next(), if question.is_some() => Some(match line {
                 Some(line) => line,
                 None => return Err(unanswered(question.as_ref())),
             }),
@@ -279,7 +259,7 @@ async fn follow(
     }
     match task.execute(TaskOperation::Result { timeout: None }).await {
         Ok(Reply::TaskResult(result)) => Ok(*result),
-        Ok(other) => Err(control::unexpected(&other)),
+        Ok(other) => Err(unexpected(&other)),
         Err(error) => Err(match error.question() {
             question @ Some(_) => unanswered(question),
             None => error.into(),
@@ -297,49 +277,6 @@ fn unanswered(question: Option<&Event>) -> Failure {
 }
 
 async fn save_screenshot(client: &Client, session_id: &str, file: &Path) -> Result<(), Failure> {
-    let screenshot = control::screenshot(client, session_id).await?;
-    save(&screenshot, file)
-}
-
-/// Writes the image into a file.
-pub(crate) fn save(screenshot: &Screenshot, file: &Path) -> Result<(), Failure> {
-    std::fs::write(file, &screenshot.image).map_err(|error| {
-        Failure::Local(format!(
-            "The picture cannot be saved as {}: {error}. Name a file that can be written.",
-            file.display()
-        ))
-    })
-}
-
-/// What ends the command before the task's end.
-pub(crate) struct Stop<'a> {
-    interrupt: &'a Interrupt,
-    timeout: Option<(tokio::time::Instant, f64)>,
-}
-
-impl<'a> Stop<'a> {
-    pub(crate) fn new(interrupt: &'a Interrupt, timeout: Option<f64>) -> Self {
-        // A time that the clock cannot hold is no limit.
-        let timeout = timeout.and_then(|seconds| {
-            let limit = Duration::try_from_secs_f64(seconds).ok()?;
-            Some((tokio::time::Instant::now().checked_add(limit)?, seconds))
-        });
-        Self { interrupt, timeout }
-    }
-
-    pub(crate) async fn wait(&self) -> Failure {
-        let timeout = async {
-            match self.timeout {
-                Some((until, seconds)) => {
-                    tokio::time::sleep_until(until).await;
-                    seconds
-                }
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = self.interrupt.wait() => Failure::Interrupted,
-            seconds = timeout => Failure::Timeout(seconds),
-        }
-    }
+    let screenshot = screenshot::take(client, session_id).await?;
+    screenshot::save(&screenshot, file)
 }

@@ -11,11 +11,13 @@ use sessionwire::{ClientOptions, Error, ErrorKind};
 use sessionwire_emulator::Emulator;
 
 use crate::args::{Global, Turn};
+use crate::emulator::start_local;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::output::{self, Output, note};
+use crate::output::Output;
 use crate::render::Renderer;
-use crate::task::{Stop, start_emulator};
+use crate::stop::Stop;
+use crate::terminal::{self, note};
 
 /// How long the start of a turn that is under way may take once the command
 /// shall end.
@@ -37,7 +39,7 @@ pub(crate) async fn run(
     }
     let stop = Stop::new(interrupt, args.timeout);
     let emulator = if args.local {
-        Some(start_emulator().await?)
+        Some(start_local().await?)
     } else {
         None
     };
@@ -111,7 +113,7 @@ async fn take_turn(
         }
         Err(Failure::Interrupted) => {
             // Said before the stop, which may take a while.
-            output::end_line();
+            terminal::end_line();
             note("Interrupted: stopping the turn. Press Ctrl-C again to leave at once.");
             stop_turn(&turn).await;
             Err(Failure::Interrupted)

@@ -5,11 +5,11 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use tokio::sync::mpsc;
 
-use crate::output;
+use crate::terminal;
 
 /// The answers given with `--answer`, then those of a person at the prompt or
 /// of the program that feeds standard input.
-pub(crate) struct Answers {
+pub(crate) struct Input {
     given: VecDeque<String>,
     source: Source,
 }
@@ -35,7 +35,7 @@ enum Source {
     Nobody,
 }
 
-impl Answers {
+impl Input {
     /// `interactive`: whether a person may be asked.
     pub(crate) fn new(given: Vec<String>, interactive: bool) -> Self {
         let source = if std::io::stdin().is_terminal() {
@@ -62,7 +62,7 @@ impl Answers {
         if given.is_none() {
             self.open();
             if matches!(self.source, Source::Reading { person: true, .. }) {
-                output::prompt("Your answer: ");
+                terminal::prompt("Your answer: ");
             }
         }
         given.map(|text| Answer { text, typed: false })
@@ -82,11 +82,11 @@ impl Answers {
                         typed: *person,
                     });
                 }
-                Some(_) if *person => output::prompt("Your answer: "),
+                Some(_) if *person => terminal::prompt("Your answer: "),
                 Some(_) => {}
                 None => {
                     if *person {
-                        output::end_line();
+                        terminal::end_line();
                     }
                     self.source = Source::Nobody;
                     return None;

@@ -1,0 +1,24 @@
+//! Files that a command writes.
+
+use std::path::Path;
+
+use crate::failure::Failure;
+
+/// Whether a file can be written there, as far as that shows beforehand.
+pub(crate) fn check_target(file: &Path) -> Result<(), Failure> {
+    let refuse = |why: &str| {
+        Err(Failure::Usage(format!(
+            "Nothing can be saved as {}: {why}.",
+            file.display()
+        )))
+    };
+    if file.file_name().is_none() || file.is_dir() {
+        return refuse("that is a folder; add a file name");
+    }
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            refuse("the folder does not exist; create it first")
+        }
+        _ => Ok(()),
+    }
+}
