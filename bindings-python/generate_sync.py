@@ -1,10 +1,10 @@
-"""Writes the blocking clients and agent from the asynchronous ones.
+"""Writes the blocking half of the package from the asynchronous one.
 
-    python bindings-python/generate_sync.py           # writes the files in FILES
-    python bindings-python/generate_sync.py --check   # fails if one is out of date
+    python bindings-python/generate_sync.py           # writes sessionwire/_sync
+    python bindings-python/generate_sync.py --check   # fails if a file is out of date
 
-The two differ only in waiting, so that one is written by hand and the other is
-derived: every `await` is dropped, and the asynchronous names become the plain ones.
+The two differ only in waiting, so that `_async` is written by hand and `_sync` is derived
+from it, file by file: every `await` is dropped, and the asynchronous names become the plain ones.
 """
 
 from __future__ import annotations
@@ -15,68 +15,65 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent / "python" / "sessionwire"
-# What is generated from what.
-FILES = {
-    "_base.py": "_async_base.py",
-    "_client.py": "_async_client.py",
-    "_agent.py": "_async_agent.py",
-    "_raccoon.py": "_async_raccoon.py",
-}
+SOURCE, TARGET = PACKAGE / "_async", PACKAGE / "_sync"
 
-HEADER = '''"""The blocking {name}. Generated from `{source}` by
-`bindings-python/generate_sync.py`: change that file, and run the script.
+HEADER = '''"""Generated from `_async/{name}` by `bindings-python/generate_sync.py`: change that
+file, and run the script.
 """
 '''
 
 RULES: list[tuple[str, str]] = [
-    (r"_wait_async import AsyncEventStream, Maybe, Opening", "_wait_sync import Maybe"),
-    (r"_wait_async import Maybe, Opening", "_wait_sync import Maybe"),
-    (r"(    from \._events import .*\n)", r"\1    from ._native import EventStream\n"),
-    (r"_wait_async", "_wait_sync"),
-    (r"from \._async_base", "from ._base"),
     (r"\bOpening\[(\w+)\]", r"\1"),
     (r"return _wait\.Opening\((.*)\)\n", r"return \1\n"),
+    (r"_wait_async", "_wait_sync"),
     (r"an `async` function", "a function"),
-    (r"__aenter__", "__enter__"),
-    (r"__aexit__", "__exit__"),
-    (r"__aiter__", "__iter__"),
+    (r"__a(enter|exit|iter)__", r"__\1__"),
     (r"__anext__", "__next__"),
-    (r"StopAsyncIteration", "StopIteration"),
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
-    (
-        r"\bAsync(Agi|Agent|TurnAgent|BaseClient|Handle|Raccoon(?:Sessions?)?|Media|Turn|Sessions?"
-        r"|Task|EventStream|Paused|Iterator)\b",
-        r"\1",
-    ),
+    (r"\b(Stop)?Async(?=[A-Z])", r"\1"),
 ]
 
 
-def generate(target: str) -> str:
-    """The text of a generated file."""
-    source = FILES[target]
-    header = HEADER.format(name=Path(target).stem.strip("_"), source=source)
-    text = header + (PACKAGE / source).read_text().split('"""\n', 1)[1]
-    for pattern, replacement in RULES:
-        text = re.sub(pattern, replacement, text)
+def generate() -> dict[Path, str]:
+    """The generated files, with their texts."""
+    made = {}
+    for source in sorted(SOURCE.rglob("*.py")):
+        name = source.relative_to(SOURCE)
+        text = HEADER.format(name=name.as_posix()) + source.read_text().split('"""\n', 1)[1]
+        for pattern, replacement in RULES:
+            text = re.sub(pattern, replacement, text)
+        made[TARGET / name] = tidy(TARGET / name, text)
+    return made
+
+
+def tidy(target: Path, text: str) -> str:
+    """The text with its imports sorted, those of no use left out, and formatted."""
     ruff = [sys.executable, "-m", "ruff", "--quiet"]
-    name = ["--stdin-filename", str(PACKAGE / target)]
-    for command in (["check", "--fix", "--select=I", *name, "-"], ["format", *name, "-"]):
+    name = ["--stdin-filename", str(target), "-"]
+    for command in (["check", "--fix", "--select=I,F401"], ["format"]):
         done = subprocess.run(
-            [*ruff, *command], input=text, capture_output=True, text=True, check=True
+            [*ruff, *command, *name], input=text, capture_output=True, text=True, check=True
         )
         text = done.stdout
     return text
 
 
 def main() -> int:
+    made = generate()
+    there = {path: path.read_text() for path in TARGET.rglob("*.py")}
+    stale = sorted(path for path in {*made, *there} if made.get(path) != there.get(path))
     if "--check" in sys.argv[1:]:
-        stale = [name for name in FILES if (PACKAGE / name).read_text() != generate(name)]
-        for name in stale:
+        for path in stale:
+            name = path.relative_to(PACKAGE)
             print(f"{name} is out of date: run {Path(__file__).name}", file=sys.stderr)
         return 1 if stale else 0
-    for name in FILES:
-        (PACKAGE / name).write_text(generate(name))
+    for path in stale:
+        if path in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(made[path])
+        else:
+            path.unlink()
     return 0
 
 

@@ -237,6 +237,6 @@ def test_g07_the_key_is_shown_nowhere(emulator: Emulator) -> None:
 
 
 def test_no_mark_of_the_machine() -> None:
-    for path in PACKAGE.glob("*.py*"):
+    for path in PACKAGE.rglob("*.py*"):
         if path.suffix in (".py", ".pyi"):
             assert not re.search(r"/(root|home|tmp)/", path.read_text()), path

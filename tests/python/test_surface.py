@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import sessionwire
-from sessionwire import _types, webhooks
+from sessionwire import webhooks
+from sessionwire._agi import types
 from sessionwire._models import Model
 from test_contract import FOLDER
 
@@ -117,4 +118,4 @@ def test_the_public_names_are_those_of_the_list(language: str) -> None:
 
 def test_the_shapes_of_options_are_those_of_the_calls() -> None:
     create = inspect.signature(sessionwire.Sessions.create).parameters.keys() - {"self"}
-    assert create - {"agent_name"} == set(_types.CreateOptions.__annotations__)
+    assert create - {"agent_name"} == set(types.CreateOptions.__annotations__)

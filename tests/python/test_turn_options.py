@@ -13,7 +13,7 @@ import pytest
 from sessionwire import APITimeoutError, ConfigError, Emulator, InvalidRequestError, RateLimitError
 
 if TYPE_CHECKING:
-    from sessionwire._types import WireNames
+    from sessionwire._raccoon.types import WireNames
 
 SPOKEN = {
     "turns": [

@@ -212,22 +212,25 @@ def test_g06_ctrl_c_while_a_turn_runs(emulator: Emulator, client: Raccoon, watch
 @pytest.mark.parametrize(
     ("on", "call"),
     [
-        ("list", lambda session: list(session._client.sessions.list())),
-        ("get", lambda session: session.history()),
-        ("rename", lambda session: session.rename("x")),
-        ("delete", lambda session: session.delete()),
+        ("list", lambda client, _: list(client.sessions.list())),
+        ("get", lambda _, session: session.history()),
+        ("rename", lambda _, session: session.rename("x")),
+        ("delete", lambda _, session: session.delete()),
     ],
     ids=["list", "history", "rename", "delete"],
 )
 def test_g06_ctrl_c_in_other_calls(
-    emulator: Emulator, client: Raccoon, on: str, call: Callable[[RaccoonSession], object]
+    emulator: Emulator,
+    client: Raccoon,
+    on: str,
+    call: Callable[[Raccoon, RaccoonSession], object],
 ) -> None:
     session = client.session()
     session.run_turn("x")
     before = len(emulator.requests())
     emulator.fail(on=on, hang=True)
-    interrupt(lambda: call(session), lambda: len(emulator.requests()) > before)
-    call(session)
+    interrupt(lambda: call(client, session), lambda: len(emulator.requests()) > before)
+    call(client, session)
 
 
 def test_g06_ctrl_c_in_a_loop(emulator: Emulator) -> None:

@@ -130,7 +130,7 @@ def pytest_runtest_makereport(
     report = yield
     emulator = item.stash.get(_emulator_of, None)
     if report.failed and emulator is not None:
-        from sessionwire._emulator import what_came
+        from sessionwire._emulator.requests import what_came
 
         text = what_came(emulator.requests()).replace(emulator.api_key, "***")
         report.sections.append(("agi_emulator", text))

@@ -15,9 +15,32 @@ from __future__ import annotations
 import atexit as _atexit
 
 from . import _native
-from ._agent import Agent, TurnAgent
-from ._client import Agi, Session, Sessions, Task
-from ._emulator import Emulator
+from ._agi.events import (
+    DoneEvent,
+    ErrorEvent,
+    Event,
+    HeartbeatEvent,
+    LogEvent,
+    PausedEvent,
+    QuestionEvent,
+    ResumedEvent,
+    StepEvent,
+    ThoughtEvent,
+    UnknownEvent,
+    UserEvent,
+)
+from ._agi.models import (
+    AgentPage,
+    AgentTask,
+    CleanupReport,
+    Message,
+    Messages,
+    Screenshot,
+    TaskOutcome,
+    TaskResult,
+)
+from ._emulator.models import RecordedRequest, WebhookAttempt
+from ._emulator.server import Emulator
 from ._errors import (
     APIConnectionError,
     APIError,
@@ -42,38 +65,9 @@ from ._errors import (
     UnprocessableEntityError,
     WebhookError,
 )
-from ._events import (
-    DoneEvent,
-    ErrorEvent,
-    Event,
-    HeartbeatEvent,
-    LogEvent,
-    PausedEvent,
-    QuestionEvent,
-    ResumedEvent,
-    StepEvent,
-    ThoughtEvent,
-    UnknownEvent,
-    UserEvent,
-)
-from ._models import (
-    AgentPage,
-    AgentTask,
-    CleanupReport,
-    DeleteResult,
-    Message,
-    Messages,
-    RawResponse,
-    RecordedRequest,
-    Screenshot,
-    SuccessResult,
-    TaskOutcome,
-    TaskResult,
-    WebhookAttempt,
-)
+from ._models import DeleteResult, RawResponse, SuccessResult
 from ._native import EventStream, __version__
-from ._raccoon import Media, Raccoon, RaccoonSession, RaccoonSessions, Turn
-from ._turn_events import (
+from ._raccoon.events import (
     MessageReceivedEvent,
     PlanUpdateEvent,
     SandboxSnapshotEvent,
@@ -87,7 +81,7 @@ from ._turn_events import (
     TurnThoughtEvent,
     UnknownTurnEvent,
 )
-from ._turn_models import (
+from ._raccoon.models import (
     AgentFile,
     AgentTurn,
     History,
@@ -98,18 +92,35 @@ from ._turn_models import (
     TurnResult,
     UploadedFile,
 )
+from ._sync import (
+    Agent,
+    Agi,
+    Media,
+    Raccoon,
+    RaccoonSession,
+    RaccoonSessions,
+    Session,
+    Sessions,
+    Task,
+    Turn,
+    TurnAgent,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import webhooks
-    from ._async_agent import AsyncAgent, AsyncTurnAgent
-    from ._async_client import AsyncAgi, AsyncSession, AsyncSessions, AsyncTask
-    from ._async_raccoon import (
+    from ._async import (
+        AsyncAgent,
+        AsyncAgi,
         AsyncMedia,
         AsyncRaccoon,
         AsyncRaccoonSession,
         AsyncRaccoonSessions,
+        AsyncSession,
+        AsyncSessions,
+        AsyncTask,
         AsyncTurn,
+        AsyncTurnAgent,
     )
     from ._wait_async import AsyncEventStream
 
@@ -217,11 +228,10 @@ _atexit.register(_native.shut_down)
 def __getattr__(name: str) -> object:
     # Importing asyncio takes longer than all the rest: only for those who use it.
     if name in __all__ and name.startswith("Async"):
-        from . import _async_agent, _async_client, _async_raccoon, _wait_async
+        from . import _async, _wait_async
 
-        for module in (_async_agent, _async_client, _async_raccoon):
-            for found in module.__all__:
-                globals()[found] = getattr(module, found)
+        for found in _async.__all__:
+            globals()[found] = getattr(_async, found)
         globals()["AsyncEventStream"] = _wait_async.AsyncEventStream
         return globals()[name]
     if name == "webhooks":

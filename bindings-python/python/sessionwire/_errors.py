@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._events import Event, QuestionEvent
+    from ._agi.events import Event, QuestionEvent
 
 __all__ = [
     "APIConnectionError",

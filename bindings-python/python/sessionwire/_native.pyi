@@ -1,10 +1,8 @@
 """The native half of sessionwire. Private: import from `sessionwire`."""
 
-from typing import Any, Final, Literal, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 from typing_extensions import disjoint_base
-
-from sessionwire._events import Event as AnyEvent
 
 __all__ = [
     "AgentJob",
@@ -206,6 +204,20 @@ class UnknownEvent(Event):
         """The event's type as the service named it."""
     def __getnewargs__(self, /) -> tuple[str, int | None, str]: ...
 
+# The known types of events: `sessionwire.Event` for type checkers.
+_AnyEvent: TypeAlias = (
+    StepEvent
+    | ThoughtEvent
+    | QuestionEvent
+    | DoneEvent
+    | ErrorEvent
+    | LogEvent
+    | PausedEvent
+    | ResumedEvent
+    | HeartbeatEvent
+    | UserEvent
+)
+
 @final
 class EventStream:
     """The events of a session or task, each exactly once, in order.
@@ -215,7 +227,7 @@ class EventStream:
     """
 
     def __iter__(self, /) -> EventStream: ...
-    def __next__(self, /) -> AnyEvent: ...
+    def __next__(self, /) -> _AnyEvent: ...
     def __enter__(self) -> EventStream: ...
     def __exit__(self, _kind: object, _error: object, _traceback: object) -> None: ...
     def close(self) -> None:
@@ -223,8 +235,8 @@ class EventStream:
     @property
     def closed(self) -> bool:
         """Whether the stream was closed on this side."""
-    def _next(self, timeout: float | None) -> AnyEvent | Literal[False] | None: ...
-    def _take(self) -> list[AnyEvent] | None: ...
+    def _next(self, timeout: float | None) -> _AnyEvent | Literal[False] | None: ...
+    def _take(self) -> list[_AnyEvent] | None: ...
     def _watch(self, bridge: Bridge, token: int) -> None: ...
 
 @final

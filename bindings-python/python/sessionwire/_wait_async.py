@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal, TypeAlias
 
-    from ._events import Event
+    from ._agi.events import Event
 
     T = TypeVar("T")
     # What a callback may give: a value, or something to await for it.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias, TypeVar
 
     from . import _native
+    from ._native import EventStream as EventStream
 
     T = TypeVar("T")
     # What a callback may give.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._models import Model
+from .._models import Model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._native import (
+from .._native import (
     DoneEvent,
     ErrorEvent,
     HeartbeatEvent,
@@ -18,25 +18,12 @@ from ._native import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    # The known types. A service may send others: they arrive as UnknownEvent,
+    # The union of the known types. A service may send others: they arrive as UnknownEvent,
     # for which `match` needs its own `case UnknownEvent()` or `case _`.
-    Event: TypeAlias = (
-        StepEvent
-        | ThoughtEvent
-        | QuestionEvent
-        | DoneEvent
-        | ErrorEvent
-        | LogEvent
-        | PausedEvent
-        | ResumedEvent
-        | HeartbeatEvent
-        | UserEvent
-    )
+    from .._native import _AnyEvent as Event
 else:
     # At run time the base class, so that isinstance() covers unknown types too.
-    from ._native import Event
+    from .._native import Event
 
 __all__ = [
     "DoneEvent",

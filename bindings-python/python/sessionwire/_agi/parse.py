@@ -10,7 +10,7 @@ import types
 import typing
 from typing import Any, TypeVar
 
-from ._errors import TaskError
+from .._errors import TaskError
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._native import (
+from .._native import (
     MessageReceivedEvent,
     PlanUpdateEvent,
     SandboxSnapshotEvent,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
 else:
     # At run time the base class, so that isinstance() covers unknown kinds too.
-    from ._native import TurnEvent
+    from .._native import TurnEvent
 
 __all__ = [
     "MessageReceivedEvent",

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Mapping
 from time import monotonic
 
-from . import _native
-from ._client import Agi
-from ._errors import ConfigError, InvalidRequestError
-from ._models import RecordedRequest, WebhookAttempt
-from ._raccoon import Raccoon
-
-# How many requests a text lists.
-MOST_SHOWN = 50
+from .. import _native
+from .._errors import ConfigError, InvalidRequestError
+from .._sync.agi.client import Agi
+from .._sync.raccoon.client import Raccoon
+from .models import RecordedRequest, WebhookAttempt
+from .requests import described, request_filter, times_in_words, what_came
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import Any, Literal
 
-    from ._agent import Agent, TurnAgent
-    from ._agent_run import Kind
-    from ._async_agent import AsyncAgent, AsyncTurnAgent
-    from ._async_client import AsyncAgi
-    from ._async_raccoon import AsyncRaccoon
-    from ._models import AgentTask
-    from ._turn_models import AgentTurn
+    from .._agi.models import AgentTask
+    from .._async.agi.agent import AsyncAgent
+    from .._async.agi.client import AsyncAgi
+    from .._async.raccoon.agent import AsyncTurnAgent
+    from .._async.raccoon.client import AsyncRaccoon
+    from .._raccoon.models import AgentTurn
+    from .._sync.agi.agent import Agent
+    from .._sync.raccoon.agent import TurnAgent
+    from .agents import Kind
+    from .requests import Filter
 
     # A function that plays the agent, in tasks and in turns.
     AgentFunction = (
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
         Callable[[AgentTurn, TurnAgent], str | None]
         | Callable[[AgentTurn, AsyncTurnAgent], Awaitable[str | None]]
     )
-    # What `requests` and its like take.
-    Filter = dict[str, Any]
 
 
 class Emulator:
@@ -166,6 +163,8 @@ class Emulator:
         self._api_key = self._native.api_key
         self._live_url = self._native.live_url
         if self._native.is_remote:
+            import warnings
+
             warnings.warn(
                 f"The emulator listens on {host}: other machines can use it, without encryption. "
                 "Leave host out if that is not wanted.",
@@ -212,7 +211,7 @@ class Emulator:
 
     def async_raccoon(self, **options: Any) -> AsyncRaccoon:
         """Gives an asynchronous Raccoon client; the options are those of `AsyncRaccoon`."""
-        from ._async_raccoon import AsyncRaccoon
+        from .._async.raccoon.client import AsyncRaccoon
 
         return AsyncRaccoon(**{**self._with_defaults({"base_url": self.raccoon_url}), **options})
 
@@ -222,7 +221,7 @@ class Emulator:
 
     def async_agi(self, **options: Any) -> AsyncAgi:
         """Gives an asynchronous client of this emulator; the options are those of `AsyncAgi`."""
-        from ._async_client import AsyncAgi
+        from .._async.agi.client import AsyncAgi
 
         return AsyncAgi(**self._with_defaults(options))
 
@@ -255,7 +254,7 @@ class Emulator:
         Example:
             >>> emulator.requests("POST", "/v1/sessions/*/message", json={"message": "Hello"})
         """
-        return self._matching(_filter(method, path, session_id, json, status))
+        return self._matching(request_filter(method, path, session_id, json, status))
 
     def _matching(self, wanted: Filter) -> list[RecordedRequest]:
         path = wanted["path"]
@@ -292,12 +291,12 @@ class Emulator:
         Example:
             >>> emulator.assert_requested("DELETE", "/v1/sessions/*", times=1)
         """
-        wanted = _filter(method, path, session_id, json, status)
+        wanted = request_filter(method, path, session_id, json, status)
         found = self._matching(wanted)
         if len(found) != times if times is not None else not found:
-            often = "at least once" if times is None else f"exactly {_times(times)}"
+            often = "at least once" if times is None else f"exactly {times_in_words(times)}"
             raise AssertionError(
-                f"Expected {_described(wanted)} {often}; it came {_times(len(found))}. "
+                f"Expected {described(wanted)} {often}; it came {times_in_words(len(found))}. "
                 + self._what_came()
             )
         return found
@@ -326,7 +325,7 @@ class Emulator:
         Raises:
             TimeoutError: It did not come; the text shows what did.
         """
-        wanted = _filter(method, path, session_id, json, status)
+        wanted = request_filter(method, path, session_id, json, status)
         until = monotonic() + timeout
         while True:
             changes = self._native.request_changes
@@ -354,9 +353,9 @@ class Emulator:
         Raises:
             TimeoutError: It did not come; the text shows what did.
         """
-        from ._wait_async import within
+        from .._wait_async import within
 
-        wanted = _filter(method, path, session_id, json, status)
+        wanted = request_filter(method, path, session_id, json, status)
         until = monotonic() + timeout
         while True:
             changes = self._native.request_changes
@@ -370,7 +369,7 @@ class Emulator:
                 raise self._did_not_come(wanted, "before the emulator was closed")
 
     def _did_not_come(self, wanted: Filter, when: str) -> TimeoutError:
-        return TimeoutError(f"{_described(wanted)} did not come {when}. {self._what_came()}")
+        return TimeoutError(f"{described(wanted)} did not come {when}. {self._what_came()}")
 
     def _what_came(self) -> str:
         return what_came(self.requests())
@@ -505,7 +504,7 @@ class Emulator:
         kind: Kind,
     ) -> None:
         if jobs is not None and function is not None:
-            from ._agent_run import work
+            from .agents import work
 
             work(jobs, function, kind)
 
@@ -539,59 +538,6 @@ def _check_agent(name: str, function: object) -> None:
         )
 
 
-def _filter(
-    method: str | None,
-    path: str | re.Pattern[str] | None,
-    session_id: str | None,
-    json: Any,
-    status: int | None,
-) -> Filter:
-    return {
-        "method": method,
-        "path": path,
-        "session_id": session_id,
-        "json": json,
-        "status": status,
-    }
-
-
-def _described(wanted: Filter) -> str:
-    """A filter in words, such as `POST /v1/sessions with json {}`."""
-    path = wanted["path"]
-    words = [wanted["method"] or "a request"]
-    if path is not None:
-        words.append(path if isinstance(path, str) else f"/{path.pattern}/")
-    extras = [
-        f"{name} {wanted[name]!r}"
-        for name in ("session_id", "json", "status")
-        if wanted[name] is not None
-    ]
-    if extras:
-        words.append("with " + ", ".join(extras))
-    return " ".join(words)
-
-
-def _times(count: int) -> str:
-    return "1 time" if count == 1 else f"{count} times"
-
-
-def what_came(requests: list[RecordedRequest]) -> str:
-    """The requests as a text, one a line; the last ones of many."""
-    if not requests:
-        return "The emulator received nothing: does the client use emulator.url?"
-    left_out = max(0, len(requests) - MOST_SHOWN)
-    lines = [f"  ... {left_out} earlier"] if left_out else []
-    for request in requests[left_out:]:
-        query = f"?{request.query}" if request.query else ""
-        answer = "no answer yet" if request.status is None else request.status
-        body = request.body if len(request.body) <= 200 else f"{request.body[:200]}..."
-        lines.append(f"  {request.method} {request.path}{query} -> {answer} {body}".rstrip())
-    return "\n".join(["The emulator received:", *lines])
-
-
-Emulator.__module__ = "sessionwire"
-
-
 def _fault(fault: str | Mapping[str, Any]) -> str | dict[str, Any]:
     return fault if isinstance(fault, str) else dict(fault)
 
@@ -602,6 +548,11 @@ def _scenario(
     """The scenario itself, or the path of its file."""
     if scenario is None:
         return None, None
+    from collections.abc import Mapping
+
     if isinstance(scenario, Mapping):
         return dict(scenario), None
     return None, os.fspath(scenario)
+
+
+Emulator.__module__ = "sessionwire"

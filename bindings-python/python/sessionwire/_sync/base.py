@@ -1,29 +1,31 @@
-"""What the clients of both services, their sessions, and tasks and turns have in common.
-
-`_base.py`, the blocking half, is generated from this file by
-`bindings-python/generate_sync.py`; run it after every change here.
+"""Generated from `_async/base.py` by `bindings-python/generate_sync.py`: change that
+file, and run the script.
 """
 
 from __future__ import annotations
 
-from . import _wait_async as _wait
-from ._models import DeleteResult, RawResponse, Secret
-from ._reports import report_failed_delete
+from .. import _wait_sync as _wait
+from .._models import DeleteResult, RawResponse, Secret
+from .._reports import report_failed_delete
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Protocol, Self
 
+    class _Client(Protocol):
+        @property
+        def _native(self) -> Any: ...
+
     class _Session(Protocol):
         @property
         def session_id(self) -> str: ...
 
         @property
-        def _client(self) -> AsyncBaseClient: ...
+        def _client(self) -> _Client: ...
 
 
-class AsyncBaseClient:
+class BaseClient:
     """A client: its options, and the native client that does the work."""
 
     # Not generic: `typing` would be imported for it.
@@ -83,7 +85,7 @@ class AsyncBaseClient:
         copy._open(self._native.with_options(changes), {**self._options, **options})
         return copy
 
-    async def request(
+    def request(
         self,
         method: str,
         path: str,
@@ -105,11 +107,11 @@ class AsyncBaseClient:
             APIError: The service refused the request, or was not reached.
 
         Example:
-            >>> answer = await client.request("GET", "/sessions")
+            >>> answer = client.request("GET", "/sessions")
             >>> answer.status_code
             200
         """
-        answer = await self._call(
+        answer = self._call(
             {
                 "op": "request",
                 "method": method,
@@ -127,15 +129,15 @@ class AsyncBaseClient:
         url: str = self._native.base_url
         return url
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Ends every call, wait and stream of this client at once. Can be called twice."""
         self._native.close()
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.base_url!r})"
@@ -149,11 +151,11 @@ class AsyncBaseClient:
     def __setstate__(self, options: dict[str, Any]) -> None:
         self._connect(options)
 
-    async def _call(self, params: dict[str, Any]) -> Any:
-        return await _wait.result(self._native.start(params))
+    def _call(self, params: dict[str, Any]) -> Any:
+        return _wait.result(self._native.start(params))
 
 
-class AsyncHandle:
+class Handle:
     """A handle on a task or a turn: its events, and calls about it."""
 
     __slots__ = ("__weakref__", "_events", "_native")
@@ -170,28 +172,28 @@ class AsyncHandle:
         session_id: str = self._native.session_id
         return session_id
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Stops reading the events; the work itself goes on. Can be called twice."""
-        await self._events.close()
+        self._events.close()
         self._native.close()
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-    async def _call(self, op: str, **params: Any) -> Any:
-        return await _wait.result(self._native.start({"op": op, **params}))
+    def _call(self, op: str, **params: Any) -> Any:
+        return _wait.result(self._native.start({"op": op, **params}))
 
 
-async def delete_on_exit(session: _Session, error: BaseException | None, **params: Any) -> bool:
+def delete_on_exit(session: _Session, error: BaseException | None, **params: Any) -> bool:
     """Deletes the session at the end of its block, which may have raised `error`; whether it
     is gone. A failure is reported, and never hides `error`."""
     params = {"op": "delete_session", "session_id": session.session_id, **params}
     try:
         # Goes on where the block was cancelled.
-        answer = DeleteResult(**await _wait.finish(session._client._native.start(params)))
+        answer = DeleteResult(**_wait.finish(session._client._native.start(params)))
     except Exception as failure:
         report_failed_delete(session, str(failure), error)
         return False

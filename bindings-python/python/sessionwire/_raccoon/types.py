@@ -1,33 +1,25 @@
-"""Shapes of parameters, for type checkers only: nothing imports this at run time."""
+"""Shapes, for type checkers only: nothing imports this at run time."""
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
-from ._turn_models import UploadedFile
+from .. import _native
+from .models import UploadedFile
 
 
-class CreateOptions(TypedDict, total=False):
-    """The keywords of `client.sessions.create`."""
+class Client(Protocol):
+    """What sessions need of their client; they keep it, to be pickled with it."""
 
-    webhook_url: str | None
-    restore_from_session_id: str | None
-    restore_default_environment_from_user_id: str | None
-    enable_memory_snapshot: bool | None
-    save_snapshot_mode: str | None
-    save_as_default: bool | None
-    goal: str | None
-    max_steps: int | None
-    restore_from_environment_id: str | None
-    agent_session_type: str | None
-    cdp_url: str | None
-    environment_type: str | None
-    extra_body: Mapping[str, Any] | None
-    wait_for_limit: float | None
+    @property
+    def _native(self) -> _native.RaccoonClient: ...
+
+    @property
+    def _options(self) -> dict[str, Any]: ...
 
 
 class WireNames(TypedDict, total=False):
-    """Raccoon: names on the wire that the service's documentation leaves open.
+    """Names on the wire that the service's documentation leaves open.
 
     The service is a beta: where it uses another name, set it here.
     """

@@ -1,27 +1,29 @@
-"""The blocking base. Generated from `_async_base.py` by
-`bindings-python/generate_sync.py`: change that file, and run the script.
-"""
+"""What the clients of both services, their sessions, and tasks and turns have in common."""
 
 from __future__ import annotations
 
-from . import _wait_sync as _wait
-from ._models import DeleteResult, RawResponse, Secret
-from ._reports import report_failed_delete
+from .. import _wait_async as _wait
+from .._models import DeleteResult, RawResponse, Secret
+from .._reports import report_failed_delete
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Protocol, Self
 
+    class _Client(Protocol):
+        @property
+        def _native(self) -> Any: ...
+
     class _Session(Protocol):
         @property
         def session_id(self) -> str: ...
 
         @property
-        def _client(self) -> BaseClient: ...
+        def _client(self) -> _Client: ...
 
 
-class BaseClient:
+class AsyncBaseClient:
     """A client: its options, and the native client that does the work."""
 
     # Not generic: `typing` would be imported for it.
@@ -81,7 +83,7 @@ class BaseClient:
         copy._open(self._native.with_options(changes), {**self._options, **options})
         return copy
 
-    def request(
+    async def request(
         self,
         method: str,
         path: str,
@@ -103,11 +105,11 @@ class BaseClient:
             APIError: The service refused the request, or was not reached.
 
         Example:
-            >>> answer = client.request("GET", "/sessions")
+            >>> answer = await client.request("GET", "/sessions")
             >>> answer.status_code
             200
         """
-        answer = self._call(
+        answer = await self._call(
             {
                 "op": "request",
                 "method": method,
@@ -125,15 +127,15 @@ class BaseClient:
         url: str = self._native.base_url
         return url
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Ends every call, wait and stream of this client at once. Can be called twice."""
         self._native.close()
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.base_url!r})"
@@ -147,11 +149,11 @@ class BaseClient:
     def __setstate__(self, options: dict[str, Any]) -> None:
         self._connect(options)
 
-    def _call(self, params: dict[str, Any]) -> Any:
-        return _wait.result(self._native.start(params))
+    async def _call(self, params: dict[str, Any]) -> Any:
+        return await _wait.result(self._native.start(params))
 
 
-class Handle:
+class AsyncHandle:
     """A handle on a task or a turn: its events, and calls about it."""
 
     __slots__ = ("__weakref__", "_events", "_native")
@@ -168,28 +170,28 @@ class Handle:
         session_id: str = self._native.session_id
         return session_id
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stops reading the events; the work itself goes on. Can be called twice."""
-        self._events.close()
+        await self._events.close()
         self._native.close()
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
-    def _call(self, op: str, **params: Any) -> Any:
-        return _wait.result(self._native.start({"op": op, **params}))
+    async def _call(self, op: str, **params: Any) -> Any:
+        return await _wait.result(self._native.start({"op": op, **params}))
 
 
-def delete_on_exit(session: _Session, error: BaseException | None, **params: Any) -> bool:
+async def delete_on_exit(session: _Session, error: BaseException | None, **params: Any) -> bool:
     """Deletes the session at the end of its block, which may have raised `error`; whether it
     is gone. A failure is reported, and never hides `error`."""
     params = {"op": "delete_session", "session_id": session.session_id, **params}
     try:
         # Goes on where the block was cancelled.
-        answer = DeleteResult(**_wait.finish(session._client._native.start(params)))
+        answer = DeleteResult(**await _wait.finish(session._client._native.start(params)))
     except Exception as failure:
         report_failed_delete(session, str(failure), error)
         return False

@@ -12,19 +12,21 @@ import logging
 import sys
 import threading
 
-from . import _wait_sync
-from ._agent import Agent, TurnAgent
-from ._errors import TaskOver
-from ._models import AgentTask
-from ._turn_models import AgentTurn
+from .. import _wait_sync
+from .._agi.models import AgentTask
+from .._errors import TaskOver
+from .._raccoon.models import AgentTurn
+from .._sync.agi.agent import Agent
+from .._sync.raccoon.agent import TurnAgent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any, Literal
 
-    from . import _native
-    from ._async_agent import AsyncAgent, AsyncTurnAgent
+    from .. import _native
+    from .._async.agi.agent import AsyncAgent
+    from .._async.raccoon.agent import AsyncTurnAgent
 
     # What an agent works on.
     Kind = Literal["task", "turn"]
@@ -127,7 +129,7 @@ def _spawn_here() -> Spawn | None:
         else:
             return _spawn_on(loop)
     if "trio" in sys.modules:
-        from . import _wait_trio
+        from .. import _wait_trio
 
         if _wait_trio.running() is not None:
             return _wait_trio.spawn
@@ -163,7 +165,7 @@ def _run_loop(jobs: _native.AgentJobs, function: Callable[..., Any], kind: Kind)
 async def _take_async(
     jobs: _native.AgentJobs, function: Callable[..., Any], kind: Kind, spawn: Spawn
 ) -> None:
-    from . import _wait_async
+    from .. import _wait_async
 
     while (job := await _wait_async.result(jobs.next())) is not None:
         spawn(_play_async(job, function, kind, spawn))
@@ -173,7 +175,8 @@ async def _take_async(
 async def _play_async(
     job: _native.AgentJob, function: Callable[..., Any], kind: Kind, spawn: Spawn
 ) -> None:
-    from ._async_agent import AsyncAgent, AsyncTurnAgent
+    from .._async.agi.agent import AsyncAgent
+    from .._async.raccoon.agent import AsyncTurnAgent
 
     agent = AsyncAgent(job) if kind == "task" else AsyncTurnAgent(job)
     _cancel_when_over(job, agent, spawn)
@@ -211,7 +214,7 @@ def _cancel_when_over(
         work = None
     if work is None:
         return
-    from . import _wait_async
+    from .. import _wait_async
 
     async def watch() -> None:
         reason = await _wait_async.result(job.wait_until_over())

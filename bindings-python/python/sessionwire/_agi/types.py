@@ -1,0 +1,32 @@
+"""Shapes, for type checkers only: nothing imports this at run time."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypedDict
+
+from .. import _native
+
+
+class Client(Protocol):
+    """What sessions need of their client; they keep it, to be pickled with it."""
+
+    @property
+    def _native(self) -> _native.Client: ...
+
+
+class CreateOptions(TypedDict, total=False):
+    """The keywords of `client.sessions.create`."""
+
+    webhook_url: str | None
+    restore_from_session_id: str | None
+    restore_default_environment_from_user_id: str | None
+    enable_memory_snapshot: bool | None
+    save_snapshot_mode: str | None
+    save_as_default: bool | None
+    goal: str | None
+    max_steps: int | None
+    restore_from_environment_id: str | None
+    agent_session_type: str | None
+    cdp_url: str | None
+    environment_type: str | None
+    extra_body: Mapping[str, Any] | None
+    wait_for_limit: float | None

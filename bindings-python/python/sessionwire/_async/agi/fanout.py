@@ -1,0 +1,66 @@
+"""Many tasks at once."""
+
+from __future__ import annotations
+
+from ... import _wait_async as _wait
+from ..._agi.models import TaskOutcome, TaskResult
+from ..._reports import log_warning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from typing import Any
+
+    from ... import _native
+    from ..._agi.events import QuestionEvent
+    from ..._wait_async import Maybe
+
+
+async def outcomes(
+    client: _native.Client,
+    plan: dict[str, Any],
+    on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
+) -> AsyncIterator[TaskOutcome]:
+    """Runs the tasks of `client.run_tasks`, and gives each outcome as its task ends."""
+    runs = client.run_tasks(plan)
+    raised: dict[int, Exception] = {}
+    try:
+        while True:
+            item = runs.take()
+            if item is None:
+                if runs.over:
+                    return
+                await _wait.result(runs.ready())
+            elif "question" in item:
+                answer = None
+                try:
+                    if on_question is not None:
+                        answer = await _wait.call(on_question, item["question"])
+                except Exception as error:
+                    # This task's failure, and no other's.
+                    raised[item["index"]] = error
+                runs.reply(item["number"], answer)
+            else:
+                index = item["index"]
+                if item["undeleted"] is not None:
+                    _warn_undeleted(item["undeleted"])
+                result = item["result"]
+                yield TaskOutcome(
+                    plan["tasks"][index],
+                    index,
+                    None if result is None else TaskResult._of(result),
+                    raised.pop(index, item["error"]),
+                )
+    finally:
+        await _wait.finish(runs.close())
+
+
+def _warn_undeleted(failure: Exception) -> None:
+    import warnings
+
+    text = (
+        f"A session of `run_tasks` could not be deleted and may go on costing: {failure} "
+        "Delete it with `client.sessions.delete` or `client.sessions.cleanup`."
+    )
+    log_warning(text)
+    warnings.warn(text, ResourceWarning, stacklevel=3)

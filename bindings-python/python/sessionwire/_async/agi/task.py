@@ -1,0 +1,130 @@
+"""One task: its events, questions and result."""
+
+from __future__ import annotations
+
+from ... import _wait_async as _wait
+from ..._agi.models import TaskResult
+from ..._errors import QuestionPending, SessionwireError
+from ..._models import SuccessResult
+from ..._reports import left, log_warning
+from ..base import AsyncHandle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..._agi.events import Event, QuestionEvent
+    from ..._native import Task as NativeTask
+    from ..._wait_async import AsyncEventStream, Maybe
+
+
+class AsyncTask(AsyncHandle):
+    """A handle on one task: its events, its questions, its result, and no other task's.
+
+    Iterate it for its events. As a context manager it stops reading them on the
+    way out; the task itself goes on.
+    """
+
+    __slots__ = ()
+
+    _native: NativeTask
+
+    @property
+    def question(self) -> QuestionEvent | None:
+        """The question that waits for an answer, or None."""
+        return self._native.question
+
+    def __aiter__(self) -> AsyncEventStream:
+        return self._events
+
+    async def answer(self, text: str) -> SuccessResult:
+        """Answers the open question.
+
+        Args:
+            text: 1 to 10,000 characters.
+
+        Raises:
+            InvalidRequestError: No question is open, or the text is empty or too long.
+        """
+        return SuccessResult(**await self._call("answer", text=text))
+
+    async def send_message(self, text: str) -> SuccessResult:
+        """Tells the agent more about the same task.
+
+        Args:
+            text: 1 to 10,000 characters.
+        """
+        return SuccessResult(**await self._call("send_message", text=text))
+
+    async def pause(self) -> SuccessResult:
+        """Pauses the task.
+
+        Raises:
+            ConflictError: It is paused already, or has ended.
+        """
+        return SuccessResult(**await self._call("pause"))
+
+    async def resume(self) -> SuccessResult:
+        """Goes on with the paused task.
+
+        Raises:
+            ConflictError: It is not paused.
+        """
+        return SuccessResult(**await self._call("resume"))
+
+    async def cancel(self) -> SuccessResult:
+        """Cancels the task and ends every wait for it; the session stays usable."""
+        return SuccessResult(**await self._call("cancel"))
+
+    async def status(self) -> str:
+        """Asks for the execution status: `running`, `waiting_for_input`, `finished`,
+        `error`, or a value not known yet."""
+        status: str = (await self._call("status"))["status"]
+        return status
+
+    async def result(self, timeout: float | None = None) -> TaskResult:
+        """Waits for the result. The events need not be read.
+
+        Args:
+            timeout: Seconds. None: no limit.
+
+        Raises:
+            TaskError: The agent failed, or left no result.
+            QuestionPending: A question is open: answer it, and call again.
+            TaskTimeout: The time is over; the task goes on.
+        """
+        try:
+            return TaskResult._of(await self._call("result", timeout=timeout))
+        except QuestionPending as pending:
+            pending.task = self
+            raise
+
+    def __repr__(self) -> str:
+        return f"AsyncTask(session_id={self.session_id!r})"
+
+    async def _attend(
+        self,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
+        on_event: Callable[[Event], Maybe[object]] | None,
+        until: float | None,
+    ) -> None:
+        """Reads the events for the callbacks: to the end, to a question left open, or as
+        long as there is time."""
+        while True:
+            event = await self._events._next(left(until))
+            if event is None or event is False:
+                return
+            if on_event is not None:
+                await _wait.call(on_event, event)
+            if event.type != "question" or self.question is None:
+                continue
+            answer = None if on_question is None else await _wait.call(on_question, event)
+            if answer is None:
+                return
+            await self.answer(answer)
+
+    async def _cancel_quietly(self) -> None:
+        try:
+            await self.cancel()
+        except SessionwireError as failure:
+            log_warning(f"The task could not be cancelled: {failure}")

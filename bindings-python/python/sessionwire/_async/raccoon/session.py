@@ -1,0 +1,193 @@
+"""One session: a sandbox, its files, its conversation."""
+
+from __future__ import annotations
+
+from ... import _wait_async as _wait
+from ..._errors import InvalidRequestError, TaskTimeout
+from ..._raccoon.models import UploadedFile
+from ..._reports import deadline, left
+from ..base import delete_on_exit
+from .media import AsyncMedia
+from .sessions import AsyncRaccoonSessions
+from .turn import AsyncTurn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Unpack
+
+    from ..._models import DeleteResult, SuccessResult
+    from ..._raccoon.events import TurnEvent
+    from ..._raccoon.models import History, TurnResult
+    from ..._raccoon.types import Client, TurnOptions
+    from ..._wait_async import Maybe, Opening
+    from .media import Content
+
+
+class AsyncRaccoonSession:
+    """One session: a sandbox, its files and its conversation.
+
+    The first turn creates it, and it stays until it is deleted: as a context
+    manager only with `delete_on_exit`.
+    """
+
+    __slots__ = ("__weakref__", "_client", "_delete_on_exit", "session_id")
+
+    def __init__(self, client: Client, session_id: str, delete_on_exit: bool = False) -> None:
+        self._client = client
+        self._delete_on_exit = delete_on_exit
+        #: The UUID that names the session.
+        self.session_id: str = session_id
+
+    def start_turn(
+        self, prompt: str, *, mode: str = "auto", **options: Unpack[TurnOptions]
+    ) -> Opening[AsyncTurn]:
+        """Starts a turn and gives a handle on it. It is never started twice on a guess.
+
+        Args:
+            prompt: What the agent shall do.
+            mode: `auto`, `plan`, `code`, `deepsearch` or `slides`.
+            **options: `files`: paths, which are uploaded first, or what `upload` gave.
+                `sdk_version`: `fast` or `think`. `base_prompt`, `references`, `history`,
+                `continuation`: as the service documents them. `extra`: fields that this
+                version does not know. `max_reconnects`: failed attempts in a row after
+                which the stream fails (6). `ping_interval`: seconds between two pings
+                (20). `idle_timeout`: seconds without a sign of life after which the
+                socket counts as dead (60). `replay`: whether the first connect asks for
+                what happened before it (True).
+
+        Raises:
+            InvalidRequestError: The prompt is empty, or a file cannot be read.
+            ConflictError: A turn runs in this session.
+            RateLimitError: Too many turns run.
+            APIConnectionError: No answer came; `maybe_delivered` says whether the turn
+                may run all the same.
+
+        Example:
+            >>> async with session.start_turn("Digest it", files=["report.pdf"]) as turn:
+            ...     async for event in turn:
+            ...         print(event.kind, event.text)
+            ...     result = await turn.result()
+        """
+        return _wait.Opening(self._start_turn(_turn_params(prompt, mode, options)))
+
+    async def _start_turn(self, params: dict[str, Any], timeout: float | None = None) -> AsyncTurn:
+        operation = self._client._native.start_turn(self.session_id, params)
+        if not await _wait.within(operation, timeout):
+            operation.cancel()
+            raise _turn_timeout(self.session_id, timeout)
+        return AsyncTurn(operation.result(), self._client._options["encode_frame"])
+
+    async def run_turn(
+        self,
+        prompt: str,
+        *,
+        mode: str = "auto",
+        on_event: Callable[[TurnEvent], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        stop_on_timeout: bool = False,
+        **options: Unpack[TurnOptions],
+    ) -> TurnResult:
+        """Runs a turn to its end.
+
+        Args:
+            prompt: What the agent shall do.
+            mode: `auto`, `plan`, `code`, `deepsearch` or `slides`.
+            on_event: Sees every event of the turn.
+            timeout: Seconds for everything, uploads included. None: no limit.
+            stop_on_timeout: Stops the turn when the time is over.
+            **options: As for `start_turn`.
+
+        Raises:
+            TaskError: The turn failed. (An aborted one is a result.)
+            TaskTimeout: The turn took longer than `timeout`. It goes on, unless
+                `stop_on_timeout` is set.
+            StreamError: Its stream was lost, and the history does not hold its end.
+            APIError: The service refused a request, or was not reached.
+        """
+        until = deadline(timeout)
+        turn = await self._start_turn(_turn_params(prompt, mode, options), timeout)
+        try:
+            # Read also where nobody looks: a full queue would hold the stream back.
+            await turn._attend(on_event, until)
+            return await turn.result(timeout=left(until))
+        except TaskTimeout as late:
+            if stop_on_timeout:
+                await turn._stop_quietly()
+            raise _turn_timeout(self.session_id, timeout, late) from None
+        finally:
+            await turn.close()
+
+    async def history(self) -> History:
+        """Reads the session's record and all its messages."""
+        return await AsyncRaccoonSessions(self._client).get(self.session_id)
+
+    async def rename(self, title: str) -> SuccessResult:
+        """Gives the session another title: 1 to 255 characters."""
+        return await AsyncRaccoonSessions(self._client).rename(self.session_id, title)
+
+    async def delete(self) -> DeleteResult:
+        """Deletes the session; one that is gone is no error."""
+        answer = await AsyncRaccoonSessions(self._client).delete(self.session_id)
+        self._delete_on_exit = False
+        return answer
+
+    async def upload(
+        self,
+        file: Content,
+        *,
+        key: str | None = None,
+        name: str | None = None,
+        content_type: str | None = None,
+        on_progress: Callable[[int, int | None], Maybe[object]] | None = None,
+    ) -> UploadedFile:
+        """Uploads a file for the session's turns; see `client.media.upload`."""
+        return await AsyncMedia(self._client).upload(
+            file,
+            session_id=self.session_id,
+            key=key,
+            name=name,
+            content_type=content_type,
+            on_progress=on_progress,
+        )
+
+    async def __aenter__(self) -> AsyncRaccoonSession:
+        return self
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if not self._delete_on_exit:
+            return
+        await delete_on_exit(self, error)
+
+    def __repr__(self) -> str:
+        return f"AsyncRaccoonSession(session_id={self.session_id!r})"
+
+
+def _turn_params(prompt: str, mode: str, options: TurnOptions) -> dict[str, Any]:
+    """The parameters of a turn as the core takes them."""
+    params: dict[str, Any] = {"prompt": prompt, "mode": mode, **options}
+    files = params.pop("files", None)
+    if isinstance(files, str):
+        raise InvalidRequestError(f"`files` is a text. Pass a list of files, such as [{files!r}].")
+    params["files"] = [
+        file._fields() if isinstance(file, UploadedFile) else str(file) for file in files or ()
+    ]
+    names = ("max_reconnects", "ping_interval", "idle_timeout", "replay")
+    params["events"] = {name: params.pop(name) for name in names if name in params}
+    extra = params.pop("extra", None)
+    params["extra"] = dict(extra or {})
+    return params
+
+
+def _turn_timeout(
+    session_id: str, timeout: float | None, late: TaskTimeout | None = None
+) -> TaskTimeout:
+    error = TaskTimeout(
+        f"The turn did not end within {timeout} s. Unless it was stopped it goes on in its "
+        "session: attach to it, or stop it."
+    )
+    error.session_id = session_id
+    if late is not None:
+        error.message_id = late.message_id
+        error.events = late.events
+    return error

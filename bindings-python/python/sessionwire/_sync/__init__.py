@@ -1,0 +1,32 @@
+"""Generated from `_async/__init__.py` by `bindings-python/generate_sync.py`: change that
+file, and run the script.
+"""
+
+from .agi.agent import Agent
+from .agi.client import Agi
+from .agi.session import Session
+from .agi.sessions import Sessions
+from .agi.task import Task
+from .raccoon.agent import TurnAgent
+from .raccoon.client import Raccoon
+from .raccoon.media import Media
+from .raccoon.session import RaccoonSession
+from .raccoon.sessions import RaccoonSessions
+from .raccoon.turn import Turn
+
+__all__ = [
+    "Agent",
+    "Agi",
+    "Media",
+    "Raccoon",
+    "RaccoonSession",
+    "RaccoonSessions",
+    "Session",
+    "Sessions",
+    "Task",
+    "Turn",
+    "TurnAgent",
+]
+
+for _name in __all__:
+    globals()[_name].__module__ = "sessionwire"

@@ -1,0 +1,222 @@
+"""Generated from `_async/agi/client.py` by `bindings-python/generate_sync.py`: change that
+file, and run the script.
+"""
+
+from __future__ import annotations
+
+from ... import _native
+from ..._errors import InvalidRequestError
+from ..base import BaseClient
+from .fanout import outcomes
+from .session import snapshot_options
+from .sessions import Sessions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any, Unpack
+
+    from ..._agi.events import Event, QuestionEvent
+    from ..._agi.models import TaskOutcome, TaskResult
+    from ..._agi.types import CreateOptions
+    from ..._native import Client as NativeClient
+    from ..._wait_sync import Maybe
+
+
+class Agi(BaseClient):
+    """A client of the AGI Agent Sessions API.
+
+    Configuration plus a connection pool, for any number of threads and event
+    loops. Use it as a context manager, or call `close()`. It sends nothing
+    until the first call.
+
+    Args:
+        api_key: The API key. Default: the environment variable `AGI_API_KEY`.
+        base_url: The service's address, with or without `/v1`, or a gateway's
+            address with a path. Default: `AGI_BASE_URL`, else the public service.
+        timeout: Deadline of one call in seconds, over all its retries and waits.
+        connect_timeout: Limit for opening a connection, in seconds.
+        max_retries: How many times a failed request is tried again where that
+            is safe; 0 turns retries off.
+        wait_for_limit: Seconds that a call may wait, within `timeout`, for the
+            service's limits to end (429, or 503 "Rate limit exceeded"), such as too
+            many sessions at once. Default: a limit is tried again like any other
+            failure; 0: it is a RateLimitError at once.
+        proxy: A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY`
+            and `NO_PROXY`; loopback is never proxied unless this is set.
+        ca_file: A PEM file with the certificate authorities to trust, instead
+            of the system's.
+        headers: Headers added to every request.
+        allow_insecure_http: Allows `http://` to a host that is not loopback.
+        delete_sessions_on_exit: When the process ends, also by an exception, Ctrl-C, SIGTERM
+            or SIGHUP, deletes what this client created and did not delete; for at most 5
+            seconds. A signal handler of your own stays in force: the sessions go when it
+            ends the process by `sys.exit` or an exception. Signals are only seen if a
+            client with this option is made in the main thread.
+
+    Raises:
+        ConfigError: A missing key, or an option that cannot be used.
+
+    Example:
+        >>> with Agi() as client:
+        ...     result = client.run_task("What is on the front page of example.com?")
+        ...     print(result.text)
+    """
+
+    __slots__ = ("sessions",)
+
+    _native: NativeClient
+    #: The sessions of this key: create, list, get, attach, delete, delete_all.
+    sessions: Sessions
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        max_retries: int = 3,
+        wait_for_limit: float | None = None,
+        proxy: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        allow_insecure_http: bool = False,
+        delete_sessions_on_exit: bool = False,
+    ) -> None:
+        self._connect(
+            {
+                "api_key": api_key,
+                "base_url": base_url,
+                "timeout": timeout,
+                "connect_timeout": connect_timeout,
+                "max_retries": max_retries,
+                "wait_for_limit": wait_for_limit,
+                "proxy": proxy,
+                "ca_file": ca_file,
+                "headers": headers,
+                "allow_insecure_http": allow_insecure_http,
+                "delete_sessions_on_exit": delete_sessions_on_exit,
+            }
+        )
+
+    def _make(self, options: dict[str, Any]) -> NativeClient:
+        # The core knows which sessions are left; the deletion itself is ours.
+        delete_sessions_on_exit = options.pop("delete_sessions_on_exit")
+        native = _native.Client(options)
+        if delete_sessions_on_exit:
+            from ... import _exit
+
+            _exit.watch(native)
+        return native
+
+    def _open(self, native: NativeClient, options: dict[str, Any]) -> None:
+        super()._open(native, options)
+        self.sessions = Sessions(self)
+
+    def run_task(
+        self,
+        task: str,
+        *,
+        agent_name: str = "agi-0",
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        on_event: Callable[[Event], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        cancel_on_timeout: bool = False,
+        **create_options: Unpack[CreateOptions],
+    ) -> TaskResult:
+        """Runs one task in a session of its own, which is deleted on every way out.
+
+        Args:
+            task: What the agent shall do: 1 to 10,000 characters.
+            agent_name: The agent, such as `agi-0` or `agi-0-fast`.
+            start_url: The page to open first.
+            on_question: Answers a question of the agent; None leaves it open.
+            on_event: Sees every event of the task.
+            timeout: Seconds for the task, once the session is there. None: no limit.
+            cancel_on_timeout: Cancels the task when the time is over.
+            **create_options: As for `sessions.create`.
+
+        Raises:
+            TaskError: The agent failed, or left no result.
+            QuestionPending: The agent asked, and nobody answered.
+            TaskTimeout: The task took longer than `timeout`.
+            APIError: The service refused a request, or was not reached.
+
+        Example:
+            >>> result = client.run_task("Find the price", start_url="https://shop.example")
+        """
+        # Bad input costs no session.
+        _native.check({"check": "task", "message": task, "start_url": start_url})
+        with self.sessions.create(agent_name, **create_options) as session:
+            return session.run_task(
+                task,
+                start_url=start_url,
+                on_question=on_question,
+                on_event=on_event,
+                timeout=timeout,
+                cancel_on_timeout=cancel_on_timeout,
+            )
+
+    def run_tasks(
+        self,
+        tasks: Iterable[str],
+        *,
+        concurrency: int = 4,
+        agent_name: str = "agi-0",
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        timeout: float | None = None,
+        **create_options: Unpack[CreateOptions],
+    ) -> Iterator[TaskOutcome]:
+        """Runs many tasks, each in a session of its own, and gives each outcome as its
+        task ends. One failure stops nothing; every session is deleted, also when the
+        loop over the outcomes is left early.
+
+        Args:
+            tasks: What the agents shall do: 1 to 10,000 characters each.
+            concurrency: How many run at once, at most.
+            agent_name: The agent, such as `agi-0` or `agi-0-fast`.
+            start_url: The page that each opens first.
+            on_question: Answers a question of an agent; None leaves it open. One
+                question is put at a time, while the outcomes are waited for.
+            timeout: Seconds for each task, once its session is there. None: no limit.
+            **create_options: As for `sessions.create`; `wait_for_limit` is the time
+                that each task may wait for its session.
+
+        Raises:
+            InvalidRequestError: A task is empty or too long, for example; nothing was sent.
+
+        Example:
+            >>> for outcome in client.run_tasks(["Price of the mug?", "And the cup?"]):
+            ...     print(outcome.task, outcome.error or outcome.result.text)
+        """
+        if isinstance(tasks, str):
+            raise InvalidRequestError("`tasks` is a text. Pass a list of tasks, such as [task].")
+        snapshot = snapshot_options(
+            create_options.pop("save_snapshot_mode", None),
+            create_options.pop("save_as_default", None),
+        )
+        create = {name: value for name, value in create_options.items() if value is not None}
+        plan = {
+            "tasks": list(tasks),
+            "concurrency": concurrency,
+            "start_url": start_url,
+            "timeout": timeout,
+            "create": {"agent_name": agent_name, **create},
+            "snapshot": snapshot,
+            "asks": on_question is not None,
+        }
+        _native.check({"check": "run_tasks", **plan})
+        return outcomes(self._native, plan, on_question)
+
+    def models(self, filter: str | None = None) -> list[str]:
+        """Lists the names of the models.
+
+        Args:
+            filter: `cdp` or `desktop`; None for all.
+        """
+        names: list[str] = self._call({"op": "models", "filter": filter})
+        return names

@@ -1,0 +1,419 @@
+"""Generated from `_async/agi/session.py` by `bindings-python/generate_sync.py`: change that
+file, and run the script.
+"""
+
+from __future__ import annotations
+
+from ... import _native
+from ... import _wait_sync as _wait
+from ..._agi.models import Messages, Screenshot, SessionFields
+from ..._errors import InvalidRequestError, SessionwireError, TaskTimeout
+from ..._models import DeleteResult, SuccessResult
+from ..._reports import deadline, left, log_warning
+from ..base import delete_on_exit
+from .task import Task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any
+
+    from ..._agi.events import Event, QuestionEvent
+    from ..._agi.models import Message, TaskResult
+    from ..._agi.types import Client
+    from ..._wait_sync import EventStream, Maybe
+
+
+class Session(SessionFields):
+    """One remote workspace: an agent with a browser.
+
+    As a context manager it is deleted on every way out, also on an exception;
+    a delete that fails is reported as a ResourceWarning and in the log.
+    """
+
+    __slots__ = ("__weakref__", "_client", "_deleted", "_snapshot")
+
+    def __init__(
+        self,
+        client: Client,
+        info: Mapping[str, Any],
+        snapshot: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(info)
+        self._client = client
+        # What the context manager's delete keeps.
+        self._snapshot = dict(snapshot or {})
+        self._deleted = False
+
+    def refresh(self) -> Session:
+        """Reads the fields again; gives this session back."""
+        self._update(self._call("get_session"))
+        return self
+
+    def send_message(self, message: str, *, start_url: str | None = None) -> SuccessResult:
+        """Sends a task, an answer, or more about the task that runs.
+
+        It is sent again only if the service provably did not process it.
+
+        Args:
+            message: 1 to 10,000 characters.
+            start_url: The page to open first; at most 2,000 characters.
+
+        Raises:
+            InvalidRequestError: The message is empty or too long.
+            APIConnectionError: No answer came; `maybe_delivered` says whether the
+                service may have got the message all the same.
+        """
+        content = {"message": message, "start_url": start_url}
+        return SuccessResult(**self._call("send_message", message=content))
+
+    def execution_status(self) -> str:
+        """Asks for the task's execution status: `running`, `waiting_for_input`,
+        `finished` or `error`, or a value not known yet."""
+        status: str = (self._call("execution_status"))["status"]
+        return status
+
+    def messages(self, *, after_id: int = 0, sanitize: bool = True) -> Messages:
+        """Reads the session's messages.
+
+        Args:
+            after_id: Only messages with a higher id.
+            sanitize: Hides system entries and image payloads.
+        """
+        options = {"after_id": after_id, "sanitize": sanitize}
+        return Messages._of(self._call("messages", options=options))
+
+    def follow_messages(
+        self, *, poll_interval: float = 2.0, after_id: int = 0, sanitize: bool = True
+    ) -> Iterator[Message]:
+        """Gives new messages by polling, until the task ends.
+
+        Args:
+            poll_interval: Seconds between two looks.
+            after_id: Only messages with a higher id.
+            sanitize: Hides system entries and image payloads.
+
+        Example:
+            >>> for message in session.follow_messages():
+            ...     print(message.type, message.text)
+        """
+        while True:
+            options = {"after_id": after_id, "sanitize": sanitize}
+            answer = Messages._of(
+                self._call("next_messages", options=options, poll_interval=poll_interval)
+            )
+            ended = not answer.messages
+            for message in answer.messages:
+                after_id = max(after_id, message.id)
+                ended = message.type in ("DONE", "ERROR")
+                yield message
+            if ended and answer.status in ("finished", "error"):
+                return
+
+    def events(
+        self,
+        *,
+        event_types: Iterable[str] | None = None,
+        sanitize: bool = True,
+        include_history: bool = True,
+        idle_timeout: float = 90.0,
+        max_reconnects: int = 5,
+    ) -> EventStream:
+        """Opens the session's event stream: each event exactly once, in order, over
+        any number of disconnects.
+
+        Args:
+            event_types: Only events of these types. Default: all but heartbeats.
+            sanitize: Hides system entries and image payloads.
+            include_history: Starts with the session's stored events.
+            idle_timeout: Seconds without an event or heartbeat after which the
+                stream reconnects.
+            max_reconnects: Failed attempts in a row after which it reads the
+                messages instead, until the stream can be opened again.
+
+        Raises:
+            StreamError: While reading: the stream ended for good.
+
+        Example:
+            >>> for event in session.events(event_types=["question", "done"]):
+            ...     print(event.type, event.text)
+        """
+        options = {
+            "event_types": _event_types(event_types),
+            "sanitize": sanitize,
+            "include_history": include_history,
+            "idle_timeout": idle_timeout,
+            "max_reconnects": max_reconnects,
+        }
+        return _wait.stream(self._client._native.events(self.session_id, options))
+
+    def start_task(
+        self,
+        message: str,
+        *,
+        start_url: str | None = None,
+        sanitize: bool = True,
+        idle_timeout: float = 90.0,
+        max_reconnects: int = 5,
+    ) -> Task:
+        """Sends a task and gives a handle on it alone.
+
+        Args:
+            message: What the agent shall do: 1 to 10,000 characters.
+            start_url: The page to open first; at most 2,000 characters.
+            sanitize: Hides system entries and image payloads.
+            idle_timeout: Seconds without an event or heartbeat after which the
+                event stream reconnects.
+            max_reconnects: Failed attempts in a row after which it reads the
+                messages instead, until the stream can be opened again.
+
+        Raises:
+            InvalidRequestError: The message is empty or too long.
+            APIError: The service refused the request, or was not reached.
+
+        Example:
+            >>> with session.start_task("Book a table for two") as task:
+            ...     for event in task:
+            ...         print(event.type, event.text)
+            ...     result = task.result()
+        """
+        params = {
+            "message": message,
+            "start_url": start_url,
+            "events": {
+                "sanitize": sanitize,
+                "idle_timeout": idle_timeout,
+                "max_reconnects": max_reconnects,
+            },
+        }
+        return self._start_task(params)
+
+    def _start_task(self, params: dict[str, Any], timeout: float | None = None) -> Task:
+        operation = self._client._native.start_task(self.session_id, params)
+        if not _wait.within(operation, timeout):
+            operation.cancel()
+            raise _task_timeout(self.session_id, timeout)
+        return Task(operation.result())
+
+    def run_task(
+        self,
+        message: str,
+        *,
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        on_event: Callable[[Event], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        cancel_on_timeout: bool = False,
+    ) -> TaskResult:
+        """Runs a task to its end.
+
+        Args:
+            message: What the agent shall do: 1 to 10,000 characters.
+            start_url: The page to open first; at most 2,000 characters.
+            on_question: Answers a question of the agent; None leaves it open.
+            on_event: Sees every event of the task, questions among them.
+            timeout: Seconds for everything. None: no limit.
+            cancel_on_timeout: Cancels the task when the time is over.
+
+        Raises:
+            TaskError: The agent failed, or left no result.
+            QuestionPending: The agent asked, and nobody answered. The error's
+                `task` can still be answered.
+            TaskTimeout: The task took longer than `timeout`. It goes on, unless
+                `cancel_on_timeout` is set.
+            InvalidRequestError: The message is empty or too long, for example.
+            APIError: The service refused a request, or was not reached.
+        """
+        until = deadline(timeout)
+        task = self._start_task({"message": message, "start_url": start_url}, timeout)
+        try:
+            # Read also where nobody looks: a full queue would hold the stream back.
+            task._attend(on_question, on_event, until)
+            return task.result(timeout=left(until))
+        except TaskTimeout as late:
+            if cancel_on_timeout:
+                task._cancel_quietly()
+            raise _task_timeout(self.session_id, timeout, late.events) from None
+        finally:
+            # A question that was left open keeps its task, for an answer.
+            if task.question is None:
+                task.close()
+
+    def wait(self, *, timeout: float | None = None, poll_interval: float = 2.0) -> str:
+        """Waits by polling until the task ends or asks.
+
+        Args:
+            timeout: Seconds. None: no limit.
+            poll_interval: Seconds between two looks.
+
+        Returns:
+            The final execution status: `finished`, `error` or `waiting_for_input`.
+
+        Raises:
+            TaskTimeout: The time is over; the task goes on.
+        """
+        options = {"timeout": timeout, "poll_interval": poll_interval}
+        status: str = (self._call("wait", options=options))["status"]
+        return status
+
+    def record(
+        self, path: str | os.PathLike[str] | None = None, *, secrets: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """Records the session, history included, until its task ends.
+
+        The scenario gives the same events with the same texts, data and pauses, and asks
+        the same questions, when the emulator plays it. The API key, the live view's
+        address, and passwords and tokens in addresses, headers and fields are replaced
+        by `[redacted]`; look it over before you share it.
+
+        Args:
+            path: The file to write: JSON if it is named `.json`, else YAML.
+            secrets: More texts to redact, of 4 characters or more.
+
+        Returns:
+            The scenario, as `Emulator` takes it.
+
+        Raises:
+            OSError: The file cannot be written.
+
+        Example:
+            >>> session.run_task("Find a mug")
+            >>> session.record("mug.yaml")
+            >>> emulator = Emulator(scenario="mug.yaml")
+        """
+        secrets = list(secrets)
+        recording = self._call("record")
+        file = None if path is None else str(path)
+        return _native.record_scenario(recording, secrets, file)
+
+    def pause(self) -> SuccessResult:
+        """Pauses the task.
+
+        Raises:
+            ConflictError: It is paused already, or no task runs.
+        """
+        return SuccessResult(**self._call("pause"))
+
+    def resume(self) -> SuccessResult:
+        """Goes on with the paused task.
+
+        Raises:
+            ConflictError: It is not paused.
+        """
+        return SuccessResult(**self._call("resume"))
+
+    def cancel(self) -> SuccessResult:
+        """Cancels the task; the session stays usable."""
+        return SuccessResult(**self._call("cancel"))
+
+    def paused(self) -> Paused:
+        """Pauses the task for a block: then it goes on, or is cancelled on an exception.
+
+        Example:
+            >>> with session.paused():
+            ...     session.send_message("Aisle seats only")
+        """
+        return Paused(self)
+
+    def stop(self) -> SuccessResult:
+        """Stops the agent at all cost: cancels the task; if that fails, deletes the session."""
+        return SuccessResult(**self._call("stop"))
+
+    def navigate(self, url: str) -> str:
+        """Opens a page in the session's browser.
+
+        Args:
+            url: http or https, in full; at most 2,000 characters.
+
+        Returns:
+            The URL after redirects.
+
+        Raises:
+            InvalidRequestError: The URL is none that the service takes.
+        """
+        current_url: str = (self._call("navigate", url=url))["current_url"]
+        return current_url
+
+    def screenshot(self) -> Screenshot:
+        """Takes a picture of the session's browser."""
+        fields, image = self._call("screenshot")
+        return Screenshot(image=image, **fields)
+
+    def delete(
+        self, *, save_snapshot_mode: str | None = None, save_as_default: bool | None = None
+    ) -> DeleteResult:
+        """Deletes the session; one that is gone is no error.
+
+        Args:
+            save_snapshot_mode: What to keep: `none`, `memory` or `filesystem`.
+            save_as_default: Makes the snapshot the user's default environment;
+                needs a mode that saves one.
+        """
+        snapshot = snapshot_options(save_snapshot_mode, save_as_default)
+        answer = DeleteResult(**self._call("delete_session", snapshot=snapshot))
+        self._deleted = answer.success
+        return answer
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._deleted:
+            return
+        self._deleted = delete_on_exit(self, error, snapshot=self._snapshot)
+
+    def _call(self, op: str, **params: Any) -> Any:
+        params = {"op": op, "session_id": self.session_id, **params}
+        return _wait.result(self._client._native.start(params))
+
+
+class Paused:
+    """The block of `session.paused()`."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> Session:
+        self._session.pause()
+        return self._session
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None:
+            self._session.resume()
+            return
+        try:
+            self._session.cancel()
+        except SessionwireError as failure:
+            # The user's own exception goes first.
+            log_warning(f"The paused task could not be cancelled: {failure}")
+
+
+def _task_timeout(
+    session_id: str, timeout: float | None, events: list[Event] | None = None
+) -> TaskTimeout:
+    error = TaskTimeout(
+        f"The task did not end within {timeout} s. Unless it was cancelled it goes on in its "
+        "session: wait for it there, or cancel it."
+    )
+    error.session_id = session_id
+    error.events = events or []
+    return error
+
+
+def _event_types(event_types: Iterable[str] | None) -> list[str] | None:
+    if isinstance(event_types, str):
+        raise InvalidRequestError(
+            f"`event_types` is a text. Pass a list of types, such as [{event_types!r}]."
+        )
+    return None if event_types is None else list(event_types)
+
+
+def snapshot_options(mode: str | None, as_default: bool | None) -> dict[str, Any]:
+    """What a delete keeps, checked when it is said: the delete may be far away."""
+    options = {"save_snapshot_mode": mode, "save_as_default": as_default}
+    snapshot = {name: value for name, value in options.items() if value is not None}
+    _native.check({"check": "snapshot", **snapshot})
+    return snapshot

@@ -1,0 +1,191 @@
+"""Generated from `_async/agi/sessions.py` by `bindings-python/generate_sync.py`: change that
+file, and run the script.
+"""
+
+from __future__ import annotations
+
+from ... import _native
+from ... import _wait_sync as _wait
+from ..._agi.models import CleanupReport
+from ..._errors import InvalidRequestError
+from ..._models import DeleteResult
+from .session import Session, snapshot_options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from ..._agi.types import Client
+
+    # `list` is a method here.
+    List = list
+
+
+class Sessions:
+    """The sessions of a key: `client.sessions`."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def create(
+        self,
+        agent_name: str = "agi-0",
+        *,
+        webhook_url: str | None = None,
+        restore_from_session_id: str | None = None,
+        restore_default_environment_from_user_id: str | None = None,
+        enable_memory_snapshot: bool | None = None,
+        save_snapshot_mode: str | None = None,
+        save_as_default: bool | None = None,
+        goal: str | None = None,
+        max_steps: int | None = None,
+        restore_from_environment_id: str | None = None,
+        agent_session_type: str | None = None,
+        cdp_url: str | None = None,
+        environment_type: str | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        wait_for_limit: float | None = None,
+    ) -> Session:
+        """Creates a session. As a context manager it is deleted on every way out.
+
+        Args:
+            agent_name: The agent, such as `agi-0` (full) or `agi-0-fast` (quick).
+            webhook_url: Where the service reports events: http or https, at most
+                2,000 characters.
+            restore_from_session_id: Restores the snapshot of this deleted session.
+            restore_default_environment_from_user_id: Restores this user's default
+                environment.
+            enable_memory_snapshot: Whether a restore may use the faster memory
+                snapshot. The service's default: yes.
+            save_snapshot_mode: What the context manager's delete keeps: `none`,
+                `memory` or `filesystem`.
+            save_as_default: Whether that snapshot becomes the user's default
+                environment; needs a mode that saves one.
+            goal: The session's goal.
+            max_steps: The most steps of a task.
+            restore_from_environment_id: Restores this environment.
+            agent_session_type: `managed-cdp`, `external-cdp` or `desktop`.
+            cdp_url: The browser to drive, for `external-cdp`.
+            environment_type: `chrome-1` or `ubuntu-1`.
+            extra_body: Fields that this version does not know; they win over the
+                others.
+            wait_for_limit: Seconds that this call may wait for the service's limits,
+                within the client's `timeout`. Default: as the client does.
+
+        Raises:
+            InvalidRequestError: An input that the service would refuse.
+            RateLimitError: Too many sessions or requests, and no wait was allowed or
+                it was too short.
+            APIError: The service refused the request, or was not reached.
+
+        Example:
+            >>> with client.sessions.create("agi-0-fast") as session:
+            ...     result = session.run_task("Summarise https://example.com")
+        """
+        snapshot = snapshot_options(save_snapshot_mode, save_as_default)
+        params = {
+            "op": "create_session",
+            "agent_name": agent_name,
+            "webhook_url": webhook_url,
+            "restore_from_session_id": restore_from_session_id,
+            "restore_default_environment_from_user_id": restore_default_environment_from_user_id,
+            "enable_memory_snapshot": enable_memory_snapshot,
+            "goal": goal,
+            "max_steps": max_steps,
+            "restore_from_environment_id": restore_from_environment_id,
+            "agent_session_type": agent_session_type,
+            "cdp_url": cdp_url,
+            "environment_type": environment_type,
+            "snapshot": snapshot,
+            "extra_body": dict(extra_body or {}),
+            "wait_for_limit": wait_for_limit,
+        }
+        return self._create(params, snapshot)
+
+    def _create(self, params: dict[str, Any], snapshot: dict[str, Any]) -> Session:
+        return Session(self._client, self._call(params), snapshot)
+
+    def list(self) -> List[Session]:
+        """Lists the sessions of this key, active and finished."""
+        infos = self._call({"op": "list_sessions"})
+        return [Session(self._client, info) for info in infos]
+
+    def get(self, session_id: str) -> Session:
+        """Reads a session's fields.
+
+        Raises:
+            NotFoundError: There is no such session, or it belongs to another key.
+        """
+        info = self._call({"op": "get_session", "session_id": session_id})
+        return Session(self._client, info)
+
+    def attach(self, session_id: str) -> Session:
+        """Gives a handle on an existing session, without a request.
+
+        Its fields other than `session_id` are empty until `refresh()`.
+
+        Raises:
+            InvalidRequestError: The id is empty.
+        """
+        _native.check({"check": "session_id", "session_id": session_id})
+        return Session(self._client, {"session_id": session_id})
+
+    def delete(
+        self,
+        session_id: str,
+        *,
+        save_snapshot_mode: str | None = None,
+        save_as_default: bool | None = None,
+    ) -> DeleteResult:
+        """Deletes a session; one that is gone is no error.
+
+        Args:
+            session_id: Which session.
+            save_snapshot_mode: What to keep: `none`, `memory` or `filesystem`.
+            save_as_default: Makes the snapshot the user's default environment;
+                needs a mode that saves one.
+        """
+        snapshot = snapshot_options(save_snapshot_mode, save_as_default)
+        answer = self._call(
+            {"op": "delete_session", "session_id": session_id, "snapshot": snapshot}
+        )
+        return DeleteResult(**answer)
+
+    def cleanup(
+        self,
+        *,
+        older_than: float | None = None,
+        statuses: Iterable[str] = ("completed", "error"),
+    ) -> List[CleanupReport]:
+        """Deletes the sessions of this key that match, and says what became of each.
+
+        Args:
+            older_than: Only sessions created more than so many seconds ago, by this
+                machine's clock; those without a readable time are kept then.
+            statuses: Only sessions with one of these statuses.
+
+        Raises:
+            InvalidRequestError: `statuses` is empty, or a text.
+            APIError: The sessions could not be listed. A delete that fails is the
+                `error` of its report instead.
+
+        Example:
+            >>> for report in client.sessions.cleanup(older_than=3600):
+            ...     print(report.session_id, report.deleted)
+        """
+        if isinstance(statuses, str):
+            raise InvalidRequestError(
+                f"`statuses` is a text. Pass a list of statuses, such as [{statuses!r}]."
+            )
+        params = {"op": "cleanup", "older_than": older_than, "statuses": list(statuses)}
+        return [CleanupReport._of(report) for report in self._call(params)]
+
+    def delete_all(self) -> DeleteResult:
+        """Deletes all sessions of this key, and cancels their tasks. There is no way back."""
+        return DeleteResult(**self._call({"op": "delete_all_sessions"}))
+
+    def _call(self, params: dict[str, Any]) -> Any:
+        return _wait.result(self._client._native.start(params))

@@ -1,0 +1,132 @@
+"""Generated from `_async/agi/task.py` by `bindings-python/generate_sync.py`: change that
+file, and run the script.
+"""
+
+from __future__ import annotations
+
+from ... import _wait_sync as _wait
+from ..._agi.models import TaskResult
+from ..._errors import QuestionPending, SessionwireError
+from ..._models import SuccessResult
+from ..._reports import left, log_warning
+from ..base import Handle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..._agi.events import Event, QuestionEvent
+    from ..._native import Task as NativeTask
+    from ..._wait_sync import EventStream, Maybe
+
+
+class Task(Handle):
+    """A handle on one task: its events, its questions, its result, and no other task's.
+
+    Iterate it for its events. As a context manager it stops reading them on the
+    way out; the task itself goes on.
+    """
+
+    __slots__ = ()
+
+    _native: NativeTask
+
+    @property
+    def question(self) -> QuestionEvent | None:
+        """The question that waits for an answer, or None."""
+        return self._native.question
+
+    def __iter__(self) -> EventStream:
+        return self._events
+
+    def answer(self, text: str) -> SuccessResult:
+        """Answers the open question.
+
+        Args:
+            text: 1 to 10,000 characters.
+
+        Raises:
+            InvalidRequestError: No question is open, or the text is empty or too long.
+        """
+        return SuccessResult(**self._call("answer", text=text))
+
+    def send_message(self, text: str) -> SuccessResult:
+        """Tells the agent more about the same task.
+
+        Args:
+            text: 1 to 10,000 characters.
+        """
+        return SuccessResult(**self._call("send_message", text=text))
+
+    def pause(self) -> SuccessResult:
+        """Pauses the task.
+
+        Raises:
+            ConflictError: It is paused already, or has ended.
+        """
+        return SuccessResult(**self._call("pause"))
+
+    def resume(self) -> SuccessResult:
+        """Goes on with the paused task.
+
+        Raises:
+            ConflictError: It is not paused.
+        """
+        return SuccessResult(**self._call("resume"))
+
+    def cancel(self) -> SuccessResult:
+        """Cancels the task and ends every wait for it; the session stays usable."""
+        return SuccessResult(**self._call("cancel"))
+
+    def status(self) -> str:
+        """Asks for the execution status: `running`, `waiting_for_input`, `finished`,
+        `error`, or a value not known yet."""
+        status: str = (self._call("status"))["status"]
+        return status
+
+    def result(self, timeout: float | None = None) -> TaskResult:
+        """Waits for the result. The events need not be read.
+
+        Args:
+            timeout: Seconds. None: no limit.
+
+        Raises:
+            TaskError: The agent failed, or left no result.
+            QuestionPending: A question is open: answer it, and call again.
+            TaskTimeout: The time is over; the task goes on.
+        """
+        try:
+            return TaskResult._of(self._call("result", timeout=timeout))
+        except QuestionPending as pending:
+            pending.task = self
+            raise
+
+    def __repr__(self) -> str:
+        return f"Task(session_id={self.session_id!r})"
+
+    def _attend(
+        self,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
+        on_event: Callable[[Event], Maybe[object]] | None,
+        until: float | None,
+    ) -> None:
+        """Reads the events for the callbacks: to the end, to a question left open, or as
+        long as there is time."""
+        while True:
+            event = self._events._next(left(until))
+            if event is None or event is False:
+                return
+            if on_event is not None:
+                _wait.call(on_event, event)
+            if event.type != "question" or self.question is None:
+                continue
+            answer = None if on_question is None else _wait.call(on_question, event)
+            if answer is None:
+                return
+            self.answer(answer)
+
+    def _cancel_quietly(self) -> None:
+        try:
+            self.cancel()
+        except SessionwireError as failure:
+            log_warning(f"The task could not be cancelled: {failure}")

@@ -1,0 +1,3 @@
+"""Generated from `_async/raccoon/__init__.py` by `bindings-python/generate_sync.py`: change that
+file, and run the script.
+"""

@@ -1,0 +1,231 @@
+"""Generated from `_async/raccoon/client.py` by `bindings-python/generate_sync.py`: change that
+file, and run the script.
+"""
+
+from __future__ import annotations
+
+from ... import _native
+from ... import _wait_sync as _wait
+from ..._errors import ConfigError
+from ..._raccoon.models import ResumePoint
+from ..base import BaseClient
+from .media import Media
+from .session import RaccoonSession
+from .sessions import RaccoonSessions
+from .turn import Turn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+    from typing import Any, Unpack
+
+    from ..._native import RaccoonClient as NativeClient
+    from ..._raccoon.events import TurnEvent
+    from ..._raccoon.models import TurnResult
+    from ..._raccoon.types import TurnOptions, WireNames
+    from ..._wait_sync import Maybe
+
+
+class Raccoon(BaseClient):
+    """A client of the Raccoon AI Agents API.
+
+    Configuration plus a connection pool, for any number of threads and event
+    loops. Use it as a context manager, or call `close()`. It sends nothing
+    until the first call.
+
+    Args:
+        api_key: The API key. Default: the environment variable `RACCOON_API_KEY`.
+        base_url: The service's address, or a gateway's with a path. Default:
+            `RACCOON_BASE_URL`, else the public service.
+        timeout: Deadline of one call in seconds, over all its retries and waits. An
+            upload may take longer, as long as it moves.
+        connect_timeout: Limit for opening a connection, in seconds.
+        max_retries: How many times a failed request is tried again where that
+            is safe; 0 turns retries off.
+        proxy: A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY`
+            and `NO_PROXY`; loopback is never proxied unless this is set.
+        ca_file: A PEM file with the certificate authorities to trust, instead
+            of the system's.
+        headers: Headers added to every request.
+        allow_insecure_http: Allows `http://` and `ws://` to a host that is not loopback.
+        wait_for_limit: Seconds that a call may wait for the service's limits to
+            end. Default: a limit is tried again like any other failure.
+        websocket_url: The address of the WebSockets. Default: `base_url` with ws for http.
+        wire: Other names for what the service's documentation leaves open, such as
+            `{"prompt": ["task"]}`.
+        encode_frame: Writes the frames that `send_message` and `stop` send in its own
+            way: it gets the frame as a dict, and gives the one to send.
+        respect_max_concurrent: Starts no more turns at once than the service allows.
+            Further ones wait here for a place, for `wait_for_limit`, or `timeout` where
+            that is not set; then they are an APITimeoutError.
+
+    Raises:
+        ConfigError: A missing key, or an option that cannot be used.
+
+    Example:
+        >>> with Raccoon() as client:
+        ...     result = client.run_turn("Build a REST API", mode="code")
+        ...     print(result.text)
+    """
+
+    __slots__ = ("media", "sessions")
+
+    _native: NativeClient
+    #: The sessions of this key: list, get, rename, delete.
+    sessions: RaccoonSessions
+    #: Files for turns: upload.
+    media: Media
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        max_retries: int = 3,
+        proxy: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        allow_insecure_http: bool = False,
+        wait_for_limit: float | None = None,
+        websocket_url: str | None = None,
+        wire: WireNames | Mapping[str, Any] | None = None,
+        encode_frame: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None,
+        respect_max_concurrent: bool = False,
+    ) -> None:
+        if encode_frame is not None and not callable(encode_frame):
+            raise ConfigError(
+                f"encode_frame is not a function but {type(encode_frame).__name__}. Give a "
+                "function that takes a frame and gives the one to send."
+            )
+        self._connect(
+            {
+                "api_key": api_key,
+                "base_url": base_url,
+                "timeout": timeout,
+                "connect_timeout": connect_timeout,
+                "max_retries": max_retries,
+                "proxy": proxy,
+                "ca_file": ca_file,
+                "headers": headers,
+                "allow_insecure_http": allow_insecure_http,
+                "wait_for_limit": wait_for_limit,
+                "websocket_url": websocket_url,
+                "wire": None if wire is None else dict(wire),
+                "encode_frame": encode_frame,
+                "respect_max_concurrent": respect_max_concurrent,
+            }
+        )
+
+    def _make(self, options: dict[str, Any]) -> NativeClient:
+        # It is Python's own: what it gives goes along with the call.
+        options.pop("encode_frame")
+        return _native.RaccoonClient(options)
+
+    def _open(self, native: NativeClient, options: dict[str, Any]) -> None:
+        super()._open(native, options)
+        self.sessions = RaccoonSessions(self)
+        self.media = Media(self)
+
+    def session(
+        self, session_id: str | None = None, *, delete_on_exit: bool = False
+    ) -> RaccoonSession:
+        """Gives a handle on a session, without a request; its first turn creates it.
+
+        Args:
+            session_id: The UUID of a session to go on with. Default: a fresh one.
+            delete_on_exit: Deletes the session at the end of its `with` block; without
+                it sessions stay.
+
+        Raises:
+            InvalidRequestError: The id is no UUID.
+        """
+        if session_id is None:
+            session_id = _native.new_session_id()
+        else:
+            _native.check_raccoon({"check": "session_id", "session_id": session_id})
+        return RaccoonSession(self, session_id, delete_on_exit)
+
+    def run_turn(
+        self,
+        prompt: str,
+        *,
+        session_id: str | None = None,
+        mode: str = "auto",
+        on_event: Callable[[TurnEvent], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        stop_on_timeout: bool = False,
+        **options: Unpack[TurnOptions],
+    ) -> TurnResult:
+        """Runs a turn in a fresh session, or in the one with this id.
+
+        The session stays: `result.session_id`. The other arguments and the errors are
+        those of `session.run_turn`.
+
+        Example:
+            >>> result = client.run_turn("Summarise it", files=["report.pdf"])
+        """
+        return self.session(session_id).run_turn(
+            prompt,
+            mode=mode,
+            on_event=on_event,
+            timeout=timeout,
+            stop_on_timeout=stop_on_timeout,
+            **options,
+        )
+
+    def attach(
+        self,
+        session_id: str,
+        message_id: str,
+        after: str | ResumePoint | None = None,
+        *,
+        max_reconnects: int = 6,
+        ping_interval: float = 20.0,
+        idle_timeout: float = 60.0,
+        replay: bool = True,
+    ) -> Turn:
+        """Gives a handle on a turn that was started before, or elsewhere.
+
+        Args:
+            session_id: The turn's session.
+            message_id: The turn's agent message: `turn.message_id`.
+            after: Only events after this place: a `turn.resume_point`, or a stream
+                entry id. Default: all of the turn.
+            max_reconnects: As for `start_turn`.
+            ping_interval: As for `start_turn`.
+            idle_timeout: As for `start_turn`.
+            replay: As for `start_turn`.
+
+        Raises:
+            InvalidRequestError: An id that cannot be one.
+            APIError: With `after`, the history could not be read.
+
+        Example:
+            >>> point = turn.resume_point
+            >>> turn = client.attach(point.session_id, point.message_id, point)
+        """
+        params = {
+            "session_id": session_id,
+            "message_id": message_id,
+            "after": after._place() if isinstance(after, ResumePoint) else after,
+            "events": {
+                "max_reconnects": max_reconnects,
+                "ping_interval": ping_interval,
+                "idle_timeout": idle_timeout,
+                "replay": replay,
+            },
+        }
+        point = ResumePoint(session_id, message_id, after) if isinstance(after, str) else after
+        return self._attach(params, point)
+
+    def _attach(self, params: dict[str, Any], point: ResumePoint | None) -> Turn:
+        turn = _wait.result(self._native.attach(params))
+        return Turn(turn, self._options["encode_frame"], point)
+
+    @property
+    def max_concurrent(self) -> int | None:
+        """How many turns may run at once, as the service said last; None before that."""
+        return self._native.max_concurrent

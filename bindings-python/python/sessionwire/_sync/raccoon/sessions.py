@@ -1,0 +1,89 @@
+"""Generated from `_async/raccoon/sessions.py` by `bindings-python/generate_sync.py`: change that
+file, and run the script.
+"""
+
+from __future__ import annotations
+
+from ... import _wait_sync as _wait
+from ..._models import DeleteResult, SuccessResult
+from ..._raccoon.models import History, SessionRecord
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ..._raccoon.types import Client
+
+
+class RaccoonSessions:
+    """The sessions of a key: `client.sessions`."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def list(
+        self,
+        *,
+        search: str | None = None,
+        sort_by: str | None = None,
+        sort_order: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[SessionRecord]:
+        """Lists the sessions of this key; the next page is read when it is needed.
+
+        Args:
+            search: Only sessions that match this text.
+            sort_by: `updatedAt`, `createdAt` or `title`.
+            sort_order: `asc` or `desc`.
+            limit: Sessions per page: 1 to 100.
+
+        Example:
+            >>> for session in client.sessions.list(search="report"):
+            ...     print(session.session_id, session.title)
+        """
+        page = None
+        seen: set[str] = set()
+        while True:
+            answer = self._call(
+                {
+                    "op": "list_sessions",
+                    "page": page,
+                    "limit": limit,
+                    "search": search,
+                    "sort_by": sort_by,
+                    "sort_order": sort_order,
+                }
+            )
+            new = [fields for fields in answer["sessions"] if fields["session_id"] not in seen]
+            for fields in new:
+                seen.add(fields["session_id"])
+                yield SessionRecord._of(fields)
+            # A service that ignores the page's number repeats the first one.
+            if answer["last"] or not new:
+                return
+            page = (page or 1) + 1
+
+    def get(self, session_id: str) -> History:
+        """Reads a session's record and all its messages.
+
+        Raises:
+            NotFoundError: There is no such session, or it belongs to another key.
+        """
+        answer = self._call({"op": "get_session", "session_id": session_id})
+        return History._of(answer)
+
+    def rename(self, session_id: str, title: str) -> SuccessResult:
+        """Gives a session another title: 1 to 255 characters."""
+        params = {"op": "rename_session", "session_id": session_id, "title": title}
+        return SuccessResult(**self._call(params))
+
+    def delete(self, session_id: str) -> DeleteResult:
+        """Deletes a session; one that is gone is no error."""
+        params = {"op": "delete_session", "session_id": session_id}
+        return DeleteResult(**self._call(params))
+
+    def _call(self, params: dict[str, Any]) -> Any:
+        return _wait.result(self._client._native.start(params))

@@ -1,0 +1,197 @@
+"""Generated from `_async/raccoon/turn.py` by `bindings-python/generate_sync.py`: change that
+file, and run the script.
+"""
+
+from __future__ import annotations
+
+from ... import _wait_sync as _wait
+from ..._errors import InvalidRequestError, SessionwireError
+from ..._models import SuccessResult
+from ..._raccoon.models import ResumePoint, StopResult, TurnResult
+from ..._reports import left, log_warning
+from ..base import Handle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from ..._native import Turn as NativeTurn
+    from ..._raccoon.events import TurnEvent
+    from ..._raccoon.models import UploadedFile
+    from ..._wait_sync import Maybe
+
+
+class Turn(Handle):
+    """A handle on one turn: its events, its result, and the way to steer it.
+
+    Iterate it for its events. As a context manager it stops reading them on the
+    way out; the turn itself goes on.
+    """
+
+    __slots__ = ("_after", "_encode_frame", "_last")
+
+    _native: NativeTurn
+
+    def __init__(
+        self,
+        native: NativeTurn,
+        encode_frame: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None,
+        after: ResumePoint | None = None,
+    ) -> None:
+        super().__init__(native)
+        self._encode_frame = encode_frame
+        # Where it was attached, and the last event that was read since.
+        self._after = after
+        self._last: TurnEvent | None = None
+
+    @property
+    def message_id(self) -> str:
+        """The agent's message, which names the turn."""
+        return self._native.message_id
+
+    @property
+    def user_message_id(self) -> str | None:
+        """The message of the prompt; None after `attach`."""
+        message_id: str | None = self._native.state()["user_message_id"]
+        return message_id
+
+    @property
+    def workflow_id(self) -> str | None:
+        """The service's workflow, where it says."""
+        workflow_id: str | None = self._native.state()["workflow_id"]
+        return workflow_id
+
+    @property
+    def status(self) -> str:
+        """`submitted`, `queued`, `running`, `completed`, `aborted`, `failed` or `unknown`."""
+        status: str = self._native.state()["status"]
+        return status
+
+    @property
+    def queue_position(self) -> int | None:
+        """How many turns go before this one; 0 once it runs, None where unknown."""
+        return self._native.queue_position
+
+    @property
+    def text(self) -> str:
+        """The agent's visible text so far."""
+        text: str = self._native.state()["text"]
+        return text
+
+    @property
+    def plan(self) -> list[dict[str, Any]]:
+        """What the agent plans: entries with `id`, `content` and `status`."""
+        plan: list[dict[str, Any]] = self._native.state()["plan"]
+        return plan
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """The sandbox's files, by path."""
+        files: dict[str, Any] = self._native.state()["files"]
+        return files
+
+    @property
+    def resume_point(self) -> ResumePoint:
+        """The place after the last event that was read here: `client.attach` goes on there."""
+        last = self._last
+        if last is not None:
+            entry, event_id = last.stream_entry_id, last.id
+        elif self._after is not None:
+            entry, event_id = self._after.last_stream_entry_id, self._after.last_event_id
+        else:
+            entry, event_id = None, None
+        return ResumePoint(self.session_id, self.message_id, entry, event_id)
+
+    def __iter__(self) -> Turn:
+        return self
+
+    def __next__(self) -> TurnEvent:
+        event: TurnEvent | None = self._next(None)
+        if event is None:
+            raise StopIteration
+        return event
+
+    def send_message(
+        self,
+        text: str,
+        *,
+        files: Iterable[UploadedFile] = (),
+        references: Iterable[Mapping[str, Any]] = (),
+    ) -> SuccessResult:
+        """Tells the agent more while it works. Sent once.
+
+        Args:
+            text: What it shall know.
+            files: What `upload` gave.
+            references: Objects to refer to.
+
+        Raises:
+            InvalidRequestError: The text is empty, or the turn is over.
+            APIConnectionError: The socket broke; `maybe_delivered` says whether the
+                message may have arrived all the same.
+        """
+        answer = self._send(
+            "send_message",
+            text=text,
+            files=[file._fields() for file in files],
+            references=[dict(reference) for reference in references],
+        )
+        return SuccessResult(**answer)
+
+    def stop(self, timeout: float = 10.0) -> StopResult:
+        """Stops the turn and waits for its end; the session stays.
+
+        Args:
+            timeout: Seconds to wait. `confirmed` is False where that was too short.
+        """
+        return StopResult(**self._send("stop", timeout=timeout))
+
+    def result(self, timeout: float | None = None) -> TurnResult:
+        """Waits for the result. The events need not be read.
+
+        Args:
+            timeout: Seconds. None: no limit.
+
+        Raises:
+            TaskError: The turn failed. (An aborted one is a result.)
+            TaskTimeout: The time is over; the turn goes on.
+            StreamError: The stream was lost, and the history does not hold the end.
+        """
+        return TurnResult(**self._call("result", timeout=timeout))
+
+    def __repr__(self) -> str:
+        return f"Turn(session_id={self.session_id!r}, message_id={self.message_id!r})"
+
+    def _send(self, op: str, **params: Any) -> Any:
+        """A call that sends a frame: by the client's `encode_frame`, if it has one."""
+        if self._encode_frame is not None:
+            frame = self._encode_frame(self._native.frame({"op": op, **params}))
+            if frame is None:
+                raise InvalidRequestError(
+                    "`encode_frame` gave None: nothing was sent. Give the frame to send."
+                )
+            params["frame"] = dict(frame)
+        return self._call(op, **params)
+
+    def _next(self, timeout: float | None) -> Any:
+        """The next event; None at the end; False after `timeout` seconds."""
+        # The stream serves both services; this one holds a turn's events.
+        event: Any = self._events._next(timeout)
+        if event:
+            self._last = event
+        return event
+
+    def _attend(
+        self, on_event: Callable[[TurnEvent], Maybe[object]] | None, until: float | None
+    ) -> None:
+        """Reads the events for the callback: to the end, or as long as there is time."""
+        while event := self._next(left(until)):
+            if on_event is not None:
+                _wait.call(on_event, event)
+
+    def _stop_quietly(self) -> None:
+        try:
+            self.stop()
+        except SessionwireError as failure:
+            log_warning(f"The turn could not be stopped: {failure}")
