@@ -1,56 +1,13 @@
-//! The driver of `tests/contract/sse`.
+//! The decoder's limits, and its work on large input. The cases of
+//! `tests/contract/sse` run with the other cases, in `tests/rust`.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use base64::Engine as _;
-use serde::Deserialize;
 use sessionwire::ErrorKind;
 use sessionwire::sse::{Decoder, MAX_EVENT_BYTES, MAX_FIELD_BYTES};
 
-use crate::cases::passed;
-use crate::{contract, read};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[allow(dead_code, reason = "for the report")]
-    guarantees: Vec<u8>,
-    cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    id: String,
-    #[allow(dead_code, reason = "for people")]
-    why: String,
-    #[allow(dead_code, reason = "for the report")]
-    #[serde(default)]
-    only: Vec<String>,
-    #[allow(dead_code, reason = "for the report")]
-    because: Option<String>,
-    input: Option<String>,
-    input_base64: Option<String>,
-    frames: Vec<Owned>,
-    retry_ms: Option<u64>,
-}
-
-impl Case {
-    fn bytes(&self) -> Vec<u8> {
-        match (&self.input, &self.input_base64) {
-            (Some(text), None) => text.clone().into_bytes(),
-            (None, Some(base64)) => base64::engine::general_purpose::STANDARD
-                .decode(base64)
-                .expect("the input is base64"),
-            _ => panic!("{} needs one of input and input_base64", self.id),
-        }
-    }
-}
-
 /// A frame that outlives the decoder.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Owned {
     pub(crate) event: String,
     pub(crate) data: String,
@@ -82,84 +39,6 @@ pub(crate) fn decode<'a>(
         drain(&mut decoder, &mut frames).expect("no limit is passed");
     }
     (frames, decoder.retry())
-}
-
-fn cases() -> Vec<Case> {
-    let mut paths: Vec<_> = std::fs::read_dir(contract("sse"))
-        .expect("the cases are there")
-        .map(|entry| entry.expect("the folder can be read").path())
-        .filter(|path| path.extension().is_some_and(|name| name == "json"))
-        .collect();
-    paths.sort();
-    paths
-        .iter()
-        .flat_map(|path| read::<File>(path).cases)
-        .collect()
-}
-
-#[test]
-fn there_are_cases_and_each_has_its_own_id() {
-    let cases = cases();
-    let ids: HashSet<_> = cases.iter().map(|case| case.id.as_str()).collect();
-    assert!(cases.len() > 100, "only {} cases were found", cases.len());
-    assert_eq!(ids.len(), cases.len(), "an id occurs twice");
-}
-
-fn check(feed: impl Fn(&[u8], &mut dyn FnMut(&[&[u8]]))) {
-    for case in cases() {
-        let bytes = case.bytes();
-        let retry = case.retry_ms.map(Duration::from_millis);
-        feed(&bytes, &mut |chunks| {
-            let (frames, found) = decode(chunks.iter().copied());
-            assert_eq!(frames, case.frames, "{} in chunks {chunks:?}", case.id);
-            assert_eq!(found, retry, "retry of {} in chunks {chunks:?}", case.id);
-        });
-    }
-}
-
-#[test]
-fn every_case_whole() {
-    check(|bytes, run| run(&[bytes]));
-}
-
-#[test]
-fn every_case_cut_in_two_at_every_byte() {
-    check(|bytes, run| {
-        for at in 0..=bytes.len() {
-            run(&[&bytes[..at], &bytes[at..]]);
-        }
-    });
-}
-
-#[test]
-fn every_case_cut_in_three_at_every_two_bytes() {
-    check(|bytes, run| {
-        for first in 0..=bytes.len() {
-            for second in first..=bytes.len() {
-                run(&[&bytes[..first], &bytes[first..second], &bytes[second..]]);
-            }
-        }
-    });
-    // The hardest of these tests speaks for them all.
-    for case in cases() {
-        passed(&format!("sse/{}", case.id));
-    }
-}
-
-#[test]
-fn every_case_byte_by_byte() {
-    check(|bytes, run| run(&bytes.chunks(1).collect::<Vec<_>>()));
-}
-
-#[test]
-fn every_case_byte_by_byte_with_empty_chunks() {
-    check(|bytes, run| {
-        let mut chunks: Vec<&[u8]> = vec![b""];
-        for chunk in bytes.chunks(1) {
-            chunks.extend([chunk, b""]);
-        }
-        run(&chunks);
-    });
 }
 
 /// Feeds in chunks of this size; how many frames came, and the error if any.

@@ -122,6 +122,23 @@ pub fn contract(file: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
+/// Every file of cases in `tests/contract/`: `turns.json`, `sse/id.json`.
+pub fn contract_files() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contract");
+    let mut files = Vec::new();
+    for folder in ["", "sse"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(&root).unwrap().display().to_string();
+            if name.ends_with(".json") && name != "api-surface.json" {
+                files.push(name);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
 /// The cases of a file of `tests/contract/`.
 pub fn cases_of(file: &str) -> Vec<Value> {
     let cases = contract(file)["cases"].as_array().unwrap().clone();

@@ -1,23 +1,12 @@
-//! The cases of `tests/contract/turns.json` and `turn_input.json`, for Rust.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+//! Turns, and bad input to them.
 
 use serde_json::{Value, json};
 use sessionwire::raccoon::{Client, StartTurn, TurnResult, UploadProgress, UploadSource};
 use sessionwire::{Batch, Result};
-use sessionwire_tests::cases::passed;
 use sessionwire_tests::turns::{build, client_with, fail, kinds, script};
-use sessionwire_tests::{cases_of, check, emulator, emulator_with, ids, value};
+use sessionwire_tests::{check, emulator, emulator_with, ids, value};
 
-#[tokio::test]
-async fn turns() {
-    let mut runs = tokio::task::JoinSet::new();
-    for case in cases_of("turns.json") {
-        runs.spawn(run(case));
-    }
-    runs.join_all().await;
-}
-
-async fn run(case: Value) {
+pub(crate) async fn turn(case: Value) {
     let id = case["id"].as_str().unwrap();
     let part = |name: &str| case.get(name).cloned().unwrap_or(json!({}));
     let emulator = emulator_with(part("emulator")).await;
@@ -38,7 +27,7 @@ async fn run(case: Value) {
     }
     let client = client_with(&emulator, part("client"));
     let mut events = Vec::new();
-    let outcome = turn(&client, part("events"), &mut events).await;
+    let outcome = run(&client, part("events"), &mut events).await;
     let expect = &case["expect"];
     match (&outcome, expect.get("error")) {
         (Ok(_), None) => {}
@@ -74,11 +63,10 @@ async fn run(case: Value) {
             "{id}: {sockets} sockets"
         );
     }
-    passed(id);
 }
 
 /// Starts a turn, reads all its events, and gives its result.
-async fn turn(
+async fn run(
     client: &Client,
     options: Value,
     events: &mut Vec<sessionwire::raccoon::Event>,
@@ -96,16 +84,12 @@ async fn turn(
     }
 }
 
-#[tokio::test]
-async fn g08_bad_input_sends_nothing() {
+pub(crate) async fn g08_bad_input_sends_nothing(case: Value) {
+    let id = case["id"].as_str().unwrap();
     let emulator = emulator().await;
-    for case in cases_of("turn_input.json") {
-        let id = case["id"].as_str().unwrap();
-        let error = refused(&emulator, &case).await.expect_err(id);
-        check(id, &error, &case["expect"]);
-        assert_eq!(emulator.requests().len(), 0, "{id}");
-        passed(id);
-    }
+    let error = refused(&emulator, &case).await.expect_err(id);
+    check(id, &error, &case["expect"]);
+    assert_eq!(emulator.requests().len(), 0, "{id}");
 }
 
 async fn refused(emulator: &sessionwire_emulator::Emulator, case: &Value) -> Result<()> {

@@ -1,5 +1,4 @@
-//! The language-neutral cases of `tests/contract/`, for Rust.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+//! Calls, streams and answers of the AGI service.
 
 use serde_json::{Value, json};
 use sessionwire::Result;
@@ -7,7 +6,6 @@ use sessionwire::agi::{
     Client, CreateSession, EventOptions, ListMessages, RunTask, SendMessage, Session,
     SnapshotOptions, StartTask,
 };
-use sessionwire_tests::cases::passed;
 use sessionwire_tests::raw::raw_stream;
 use sessionwire_tests::{
     build, cases_of, check, client_with, emulator, emulator_with, fail, script, session, value,
@@ -113,37 +111,18 @@ async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> R
     }
 }
 
-#[tokio::test]
-async fn errors() {
-    for case in cases_of("errors.json") {
-        let id = case["id"].as_str().unwrap();
-        let emulator = emulator().await;
-        let client = client_with(&emulator, json!({"max_retries": 0}));
-        let session = session(&client).await;
-        fail(&emulator, case["fault"].clone());
-        let outcome = call(
-            case["call"].as_str().unwrap(),
-            &Value::Null,
-            &client,
-            &session,
-        )
-        .await;
-        let error = outcome.expect_err(id);
-        check(id, &error, &case["expect"]);
-        passed(id);
-    }
+pub(crate) async fn error(case: Value) {
+    let id = case["id"].as_str().unwrap();
+    let emulator = emulator().await;
+    let client = client_with(&emulator, json!({"max_retries": 0}));
+    let session = session(&client).await;
+    fail(&emulator, case["fault"].clone());
+    let name = case["call"].as_str().unwrap();
+    let outcome = call(name, &Value::Null, &client, &session).await;
+    check(id, &outcome.expect_err(id), &case["expect"]);
 }
 
-#[tokio::test]
-async fn requests() {
-    let mut runs = tokio::task::JoinSet::new();
-    for case in cases_of("requests.json") {
-        runs.spawn(request(case));
-    }
-    runs.join_all().await;
-}
-
-async fn request(case: Value) {
+pub(crate) async fn request(case: Value) {
     let id = case["id"].as_str().unwrap();
     let emulator = emulator().await;
     // An agent that is busy for as long as a case may take.
@@ -190,19 +169,9 @@ async fn request(case: Value) {
         let seen = requests.iter().filter(|request| **request == sent).count();
         assert_eq!(json!(seen), *count, "{id}: {sent} in {requests:?}");
     }
-    passed(id);
 }
 
-#[tokio::test]
-async fn streams() {
-    let mut runs = tokio::task::JoinSet::new();
-    for case in cases_of("streams.json") {
-        runs.spawn(stream(case));
-    }
-    runs.join_all().await;
-}
-
-async fn stream(case: Value) {
+pub(crate) async fn stream(case: Value) {
     let id = case["id"].as_str().unwrap();
     let emulator = emulator_with(case.get("emulator").cloned().unwrap_or(json!({}))).await;
     script(&emulator, json!([{"steps": case["steps"]}]));
@@ -242,25 +211,20 @@ async fn stream(case: Value) {
         (Err(error), Some(wanted)) => check(id, &error, wanted),
         (outcome, _) => panic!("{id}: {outcome:?}"),
     }
-    passed(id);
 }
 
-#[tokio::test]
-async fn answers() {
-    for case in cases_of("answers.json") {
-        let id = case["id"].as_str().unwrap();
-        let emulator = emulator().await;
-        let client = client_with(&emulator, json!({}));
-        let session = session(&client).await;
-        fail(
-            &emulator,
-            json!({"on": case["on"], "status": 200, "body": case["body"]}),
-        );
-        let name = case["call"].as_str().unwrap();
-        let answer = call(name, &Value::Null, &client, &session).await.expect(id);
-        assert_holds(id, &answer, &case["expect"]);
-        passed(id);
-    }
+pub(crate) async fn answer(case: Value) {
+    let id = case["id"].as_str().unwrap();
+    let emulator = emulator().await;
+    let client = client_with(&emulator, json!({}));
+    let session = session(&client).await;
+    fail(
+        &emulator,
+        json!({"on": case["on"], "status": 200, "body": case["body"]}),
+    );
+    let name = case["call"].as_str().unwrap();
+    let answer = call(name, &Value::Null, &client, &session).await.expect(id);
+    assert_holds(id, &answer, &case["expect"]);
 }
 
 /// The value has what a case names.
@@ -286,54 +250,43 @@ fn assert_holds(id: &str, value: &Value, expect: &Value) {
     }
 }
 
-#[tokio::test]
-async fn events() {
-    for case in cases_of("events.json") {
-        let id = case["id"].as_str().unwrap();
-        let url = raw_stream(case["stream"].as_str().unwrap().into()).await;
-        let client = build(json!({"base_url": url, "api_key": "some-key"})).unwrap();
-        let session = client.sessions().attach("s").unwrap();
-        let mut stream = session.events(EventOptions::default()).unwrap();
-        let event = stream.next().await.expect(id).expect(id);
-        let shown = json!({
-            "type": event.event_type().name(),
-            "id": event.id(),
-            "text": event.text(),
-            "data": event.data(),
-            "raw": event.raw(),
-        });
-        assert_eq!(shown, case["expect"], "{id}");
-        passed(id);
-    }
+pub(crate) async fn event(case: Value) {
+    let id = case["id"].as_str().unwrap();
+    let url = raw_stream(case["stream"].as_str().unwrap().into()).await;
+    let client = build(json!({"base_url": url, "api_key": "some-key"})).unwrap();
+    let session = client.sessions().attach("s").unwrap();
+    let mut stream = session.events(EventOptions::default()).unwrap();
+    let event = stream.next().await.expect(id).expect(id);
+    let shown = json!({
+        "type": event.event_type().name(),
+        "id": event.id(),
+        "text": event.text(),
+        "data": event.data(),
+        "raw": event.raw(),
+    });
+    assert_eq!(shown, case["expect"], "{id}");
 }
 
-#[tokio::test]
-async fn bad_input() {
+pub(crate) async fn bad_input(case: Value) {
+    let id = case["id"].as_str().unwrap();
     let emulator = emulator().await;
     let client = client_with(&emulator, json!({}));
     let session = session(&client).await;
-    for case in cases_of("bad_input.json") {
-        let id = case["id"].as_str().unwrap();
-        emulator.clear_requests();
-        let (name, args) = (case["call"].as_str().unwrap(), &case["args"]);
-        let error = if name == "client" {
-            let mut options = json!({"base_url": emulator.url(), "api_key": "some-key"});
-            options
-                .as_object_mut()
-                .unwrap()
-                .extend(args.as_object().unwrap().clone());
-            build(options).expect_err(id)
-        } else {
-            call(name, args, &client, &session).await.expect_err(id)
-        };
-        check(id, &error, &case["expect"]);
-        assert_eq!(emulator.requests().len(), 0, "{id}: something was sent");
-        passed(id);
-    }
+    emulator.clear_requests();
+    let (name, args) = (case["call"].as_str().unwrap(), &case["args"]);
+    let error = if name == "client" {
+        let mut options = json!({"base_url": emulator.url(), "api_key": "some-key"});
+        let fields = options.as_object_mut().unwrap();
+        fields.extend(args.as_object().unwrap().clone());
+        build(options).expect_err(id)
+    } else {
+        call(name, args, &client, &session).await.expect_err(id)
+    };
+    check(id, &error, &case["expect"]);
+    assert_eq!(emulator.requests().len(), 0, "{id}: something was sent");
 }
 
-#[test]
-fn every_answer_and_broken_connection_has_a_case() {
+pub(crate) fn every_kind_of_error_has_a_case() {
     use sessionwire::ErrorKind as Kind;
     let cases = cases_of("errors.json");
     let known = |kind: Kind| {

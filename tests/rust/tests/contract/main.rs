@@ -1,0 +1,127 @@
+//! One test for each case of `tests/contract/` that runs in Rust, by its id:
+//! `cargo test -p sessionwire-tests --test contract -- stream/plain`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod agi;
+mod limits;
+mod origins;
+mod pure;
+mod turns;
+mod webhooks;
+
+use std::pin::Pin;
+
+use libtest_mimic::{Arguments, Trial};
+use serde_json::Value;
+use sessionwire_tests::cases::passed;
+use sessionwire_tests::{contract, contract_files};
+
+type Run = Pin<Box<dyn Future<Output = ()>>>;
+
+/// How the cases of one list of one file are run.
+struct Driver {
+    file: &'static str,
+    list: &'static str,
+    run: fn(Value) -> Run,
+}
+
+macro_rules! drivers {
+    ($($file:literal . $list:ident => $run:path),* $(,)?) => {
+        &[$(Driver {
+            file: $file,
+            list: stringify!($list),
+            run: |case| Box::pin($run(case)),
+        }),*]
+    };
+}
+
+const DRIVERS: &[Driver] = drivers! {
+    "answers.json".cases => agi::answer,
+    "bad_input.json".cases => agi::bad_input,
+    "errors.json".cases => agi::error,
+    "events.json".cases => agi::event,
+    "limits.json".cases => limits::limit,
+    "origins.json".cases => origins::g07_g08_where_a_key_goes,
+    "requests.json".cases => agi::request,
+    "retry.json".decisions => pure::decision,
+    "retry.json".headers => pure::retry_after,
+    "sse".cases => pure::frames,
+    "streams.json".cases => agi::stream,
+    "turn_input.json".cases => turns::g08_bad_input_sends_nothing,
+    "turns.json".cases => turns::turn,
+    "webhooks.json".cases => webhooks::webhook,
+};
+
+fn main() {
+    let mut trials = vec![
+        Trial::test("every file of cases is run", || {
+            every_file_is_run();
+            Ok(())
+        }),
+        Trial::test("every kind of error has a case", || {
+            agi::every_kind_of_error_has_a_case();
+            Ok(())
+        }),
+    ];
+    for driver in DRIVERS {
+        trials.extend(trials_of(driver));
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn trials_of(driver: &Driver) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for file in contract_files()
+        .into_iter()
+        .filter(|file| belongs(file, driver))
+    {
+        let content = contract(&file);
+        for case in content[driver.list].as_array().unwrap() {
+            // A case of other columns says so, alone or with its whole file.
+            let only = case.get("only").or(content.get("only"));
+            if only.is_some_and(|columns| !columns.as_array().unwrap().contains(&"rust".into())) {
+                continue;
+            }
+            let (id, run, case) = (full_id(&file, case), driver.run, case.clone());
+            trials.push(Trial::test(id.clone(), move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()?;
+                runtime.block_on(run(case));
+                passed(&id);
+                Ok(())
+            }));
+        }
+    }
+    assert!(!trials.is_empty(), "{} has no {}", driver.file, driver.list);
+    trials
+}
+
+fn belongs(file: &str, driver: &Driver) -> bool {
+    file == driver.file || file.split('/').next() == Some(driver.file)
+}
+
+/// An id names its file: `retry/header-seconds`.
+fn full_id(file: &str, case: &Value) -> String {
+    let id = case["id"].as_str().unwrap();
+    let prefix = file.split('/').next().unwrap().trim_end_matches(".json");
+    if id.contains('/') {
+        id.to_owned()
+    } else {
+        format!("{prefix}/{id}")
+    }
+}
+
+fn every_file_is_run() {
+    for file in contract_files() {
+        let content = contract(&file);
+        for (list, cases) in content.as_object().unwrap() {
+            if cases[0].get("id").is_some() {
+                let found = DRIVERS
+                    .iter()
+                    .any(|driver| belongs(&file, driver) && driver.list == list);
+                assert!(found, "no driver of `{list}` in {file}: add it to DRIVERS");
+            }
+        }
+    }
+}
