@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { ConfigError, Emulator, InvalidRequestError, TaskError, TaskOver } from "sessionwire";
 import { useEmulator, withEmulator } from "sessionwire/testing";
-import { node, until, using } from "./helpers.mjs";
+import { all, node, until, using, withResolvers } from "./helpers.mjs";
 
 /** Starts an emulator with this agent, and runs `work` with it and a client of it. */
 function withAgent(agent, work, options = {}) {
@@ -155,32 +155,40 @@ test("messages, pages and waits", async () => {
 });
 
 test("calls wait while the session is paused, and keep their order", async () => {
-  let go;
-  const gone = new Promise((resolve) => {
-    go = resolve;
-  });
+  const go = withResolvers();
+  const called = withResolvers();
   const agent = async (_, agent) => {
     await agent.think("before");
-    await gone;
+    await go.promise;
     // Not awaited one by one.
-    await Promise.all(["1", "2", "3"].map((text) => agent.think(text)));
+    const thinking = ["1", "2", "3"].map((text) => agent.think(text));
+    called.resolve();
+    await Promise.all(thinking);
     await agent.pause();
   };
   await withAgent(agent, async (_, client) => {
     const session = await client.sessions.create();
     const task = await session.startTask("Go");
-    const thoughts = [];
-    const reading = (async () => {
-      for await (const event of task) if (event.type === "thought") thoughts.push(event.text);
-    })();
-    await until(() => thoughts.length === 1);
+    const thought = async () => {
+      const { value: event, done } = await task.next();
+      assert.ok(!done, "the task ended");
+      return event.type === "thought" ? event.text : thought();
+    };
+    assert.equal(await thought(), "before");
     await session.pause();
-    go();
+    go.resolve();
+    await called.promise;
+    const { messages } = await session.messages();
+    assert.deepEqual(
+      messages.filter(({ type }) => type === "THOUGHT").map(({ text }) => text),
+      ["before"],
+    );
     await session.resume();
+    assert.deepEqual([await thought(), await thought(), await thought()], ["1", "2", "3"]);
     await until(async () => (await session.refresh()).status === "paused");
-    assert.deepEqual(thoughts, ["before", "1", "2", "3"]);
     await session.resume();
-    await reading;
+    await all(task);
+    await task.result();
   });
 });
 

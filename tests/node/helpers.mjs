@@ -262,7 +262,7 @@ export async function failure(work) {
 }
 
 /** `Promise.withResolvers`, which Node 20 does not have. */
-function withResolvers() {
+export function withResolvers() {
   const parts = {};
   parts.promise = new Promise((resolve) => {
     parts.resolve = resolve;
