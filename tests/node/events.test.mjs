@@ -21,6 +21,8 @@ beforeEach(async () => {
   emulator.clearFaults();
   emulator.scenario({ tasks: [] });
   session = await client.sessions.create();
+  // Those of the test before.
+  await until(() => emulator.openStreams === 0);
 });
 
 after(async () => {

@@ -12,13 +12,33 @@ import { SessionwireError } from "sessionwire";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Waits until `condition` holds; fails loudly when it does not within 10 s. */
+/** Waits until `condition` holds; fails loudly when it does not within 30 s. */
 export async function until(condition, what = condition.toString()) {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 30_000;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`did not happen within 10 s: ${what}`);
+    if (performance.now() > end) throw new Error(`did not happen within 30 s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/**
+ * Options of a run with a time limit that is up after the first event, however slow the machine is;
+ * `t` is the context of the test.
+ */
+export function timeUp(t, timeout, { onEvent } = {}) {
+  t.mock.timers.reset();
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  return {
+    timeout,
+    onEvent(event) {
+      // The run waits for this callback or for the next event by then.
+      setImmediate(() => {
+        t.mock.timers.tick(timeout);
+        t.mock.timers.reset();
+      });
+      return onEvent?.(event);
+    },
+  };
 }
 
 /** Everything that an async iterable gives. */
@@ -42,10 +62,13 @@ export async function using(resource, work) {
   }
 }
 
-/** Runs Node with these arguments; gives exit code, output and the time it took. */
-export async function node(args, { env = {}, timeout = 20_000, input, cwd = root } = {}) {
+/**
+ * Runs Node with these arguments; gives exit code, output, and the time that it took to end after
+ * the first output.
+ */
+export async function node(args, { env = {}, timeout = 60_000, input, cwd = root } = {}) {
   const { AGI_API_KEY: _, AGI_BASE_URL: __, ...rest } = process.env;
-  const start = performance.now();
+  let start = performance.now();
   const child = spawn(process.execPath, args, {
     cwd,
     env: { ...rest, ...env },
@@ -59,6 +82,9 @@ export async function node(args, { env = {}, timeout = 20_000, input, cwd = root
   });
   child.stderr.on("data", (chunk) => {
     stderr += chunk;
+  });
+  child.stdout.once("data", () => {
+    start = performance.now();
   });
   child.stdin.end(input);
   const [code, signal] = await once(child, "close");

@@ -39,21 +39,22 @@ function run(code, options = {}) {
 }
 
 test("g05 the process ends promptly whatever is open", async () => {
+  const over = 'console.log("over");';
   for (const code of [
     // An emulator, a client and a session that nobody closes.
-    `${setup} import { Emulator } from "sessionwire"; await Emulator.start();`,
+    `${setup} import { Emulator } from "sessionwire"; await Emulator.start(); ${over}`,
     // A stream and a task that nobody reads.
-    `${setup} session.events(); await session.startTask("for ever");`,
+    `${setup} session.events(); await session.startTask("for ever"); ${over}`,
     // A stream that was read and left.
-    `${setup} await session.sendMessage("for ever"); for await (const _ of session.events()) break;`,
+    `${setup} await session.sendMessage("for ever"); for await (const _ of session.events()) break; ${over}`,
     // In the middle of everything.
-    `${setup} session.events().next(); session.runTask("for ever"); process.exit(0);`,
+    `${setup} session.events().next(); session.runTask("for ever"); ${over} process.exit(0);`,
     // Right after an await.
-    `${setup} await session.executionStatus();`,
+    `${setup} await session.executionStatus(); ${over}`,
   ]) {
     const result = await run(code);
     assert.equal(result.code, 0, `${code}\n${result.stderr}`);
-    assert.equal(result.stderr, "");
+    assert.deepEqual([result.stdout, result.stderr], ["over\n", ""]);
     assert.ok(result.milliseconds < 5_000, `${code} took ${result.milliseconds} ms`);
   }
 });

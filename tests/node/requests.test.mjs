@@ -95,14 +95,17 @@ test("a long list of requests is cut", () =>
 test("waitForRequest waits for the request, or for its answer", () =>
   played(async (emulator, _, client) => {
     emulator.clearRequests();
-    emulator.fail({ on: "list", delay: 0.2 });
+    emulator.fail({ on: "list", hang: true });
     const waiting = emulator.waitForRequest({ method: "GET", path: "/v1/sessions" });
     const answered = emulator.waitForRequest({ method: "GET", status: 200 });
-    const listing = client.sessions.list();
+    const controller = new AbortController();
+    const hanging = client.sessions.list({ signal: controller.signal });
     assert.equal((await waiting).status, null);
+    controller.abort(new Error("enough"));
+    await assert.rejects(hanging, /enough/);
+    await client.sessions.list();
     assert.equal((await answered).status, 200);
-    await listing;
-    const before = await emulator.waitForRequest({ method: "GET" }, { timeout: 0 });
+    const before = await emulator.waitForRequest({ method: "GET", status: 200 }, { timeout: 0 });
     assert.deepEqual(before, await answered);
   }));
 

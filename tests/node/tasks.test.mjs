@@ -10,7 +10,7 @@ import {
   TaskError,
   TaskTimeout,
 } from "sessionwire";
-import { all, script, until } from "./helpers.mjs";
+import { all, script, timeUp, until } from "./helpers.mjs";
 
 let emulator;
 let client;
@@ -155,10 +155,10 @@ test("a failed task is a TaskError with its events", async () => {
   });
 });
 
-test("timeout covers the callbacks too and leaves the task running", async () => {
+test("timeout covers the callbacks too and leaves the task running", async (t) => {
   emulator.scenario(script({ thought: "slow" }, { delay: 60 }, { done: "late" }));
-  for (const options of [{}, { onEvent: () => new Promise(() => {}) }]) {
-    await assert.rejects(session.runTask("Wait", { timeout: 200, ...options }), (error) => {
+  for (const callbacks of [{}, { onEvent: () => new Promise(() => {}) }]) {
+    await assert.rejects(session.runTask("Wait", timeUp(t, 200, callbacks)), (error) => {
       assert.ok(error instanceof TaskTimeout, error.stack);
       assert.match(error.message, /within 200 ms.*in its session/);
       assert.equal(error.sessionId, session.sessionId);
@@ -173,9 +173,9 @@ test("timeout covers the callbacks too and leaves the task running", async () =>
   }
 });
 
-test("cancelOnTimeout cancels the task", async () => {
-  emulator.scenario(script({ delay: 60 }));
-  const options = { timeout: 100, cancelOnTimeout: true };
+test("cancelOnTimeout cancels the task", async (t) => {
+  emulator.scenario(script({ thought: "slow" }, { delay: 60 }));
+  const options = { ...timeUp(t, 100), cancelOnTimeout: true };
   await assert.rejects(session.runTask("Wait", options), TaskTimeout);
   assert.equal(await session.executionStatus(), "finished");
 });

@@ -10,7 +10,7 @@ import {
   TaskTimeout,
 } from "sessionwire";
 import { withEmulator } from "sessionwire/testing";
-import { using } from "./helpers.mjs";
+import { timeUp, using } from "./helpers.mjs";
 
 const SPOKEN = {
   turns: [{ steps: [{ wait_for_message: true }, { text: "{message}" }, { wait_for_stop: true }] }],
@@ -86,7 +86,7 @@ test("frames can be written in another way", async () => {
   );
 });
 
-test("a run that takes too long is stopped by the encoder's frame", async () => {
+test("a run that takes too long is stopped by the encoder's frame", async (t) => {
   const sent = [];
   const encodeFrame = (frame) => {
     sent.push(frame);
@@ -94,7 +94,7 @@ test("a run that takes too long is stopped by the encoder's frame", async () => 
   };
   await withClient({ encodeFrame }, async (client) => {
     const session = client.session();
-    const run = session.runTurn("go", { timeout: 200, stopOnTimeout: true });
+    const run = session.runTurn("go", { ...timeUp(t, 200), stopOnTimeout: true });
     await assert.rejects(run, TaskTimeout);
     assert.deepEqual(sent, [{ type: "stop" }]);
     assert.ok((await session.history()).messages.at(-1).aborted);

@@ -21,7 +21,7 @@ import {
   TaskTimeout,
 } from "sessionwire";
 import { withEmulator } from "sessionwire/testing";
-import { all, until, using } from "./helpers.mjs";
+import { all, timeUp, until, using } from "./helpers.mjs";
 
 const SESSION = "2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415";
 
@@ -240,11 +240,11 @@ test("a turn that fails is a TaskError with its events", () =>
     });
   }));
 
-test("g04: a timeout ends the wait, and stops the turn where that is wanted", () =>
+test("g04: a timeout ends the wait, and stops the turn where that is wanted", (t) =>
   playing([{ wait_for_stop: true }], async (session, _client) => {
-    await assert.rejects(session.runTurn("go", { timeout: 1000 }), (error) => {
+    await assert.rejects(session.runTurn("go", timeUp(t, 200)), (error) => {
       assert.ok(error instanceof TaskTimeout, error.stack);
-      assert.match(error.message, /within 1000 ms/);
+      assert.match(error.message, /within 200 ms/);
       assert.equal(error.sessionId, session.sessionId);
       assert.match(error.messageId, /^msg_/);
       assert.deepEqual(
@@ -258,7 +258,7 @@ test("g04: a timeout ends the wait, and stops the turn where that is wanted", ()
     await assert.rejects(session.runTurn("again"), ConflictError);
     const other = _client.session();
     await assert.rejects(
-      other.runTurn("go", { timeout: 300, stopOnTimeout: true }),
+      other.runTurn("go", { ...timeUp(t, 200), stopOnTimeout: true }),
       (error) => error instanceof TaskTimeout && error.messageId !== null,
     );
     assert.equal((await other.history()).messages[1].aborted, true);
