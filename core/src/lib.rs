@@ -50,7 +50,6 @@
 
 pub mod agi;
 mod answers;
-mod closing;
 mod config;
 mod error;
 mod event;

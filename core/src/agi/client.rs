@@ -21,11 +21,10 @@ use super::session::Sessions;
 use super::task::Task;
 use super::time::seconds_since_1970;
 use super::validate;
-use crate::closing::{Closed, Closing};
 use crate::config::{ClientConfig, ClientOptions, OptionChanges};
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{EventQueue, Producer, queue};
-use crate::transport::{Request, Transport, stream_headers};
+use crate::transport::{Closing, Request, Transport, stream_headers};
 
 /// How long a look for a message may take after an ambiguous failure.
 const LOOK_FOR_MESSAGE: Duration = Duration::from_secs(10);
@@ -47,7 +46,6 @@ pub struct Client {
 /// What all copies of a client share.
 #[derive(Default)]
 struct Shared {
-    closing: Closing,
     known: Mutex<HashMap<String, Known>>,
 }
 
@@ -109,7 +107,7 @@ impl Client {
         let client = self.clone();
         // On the heap at once: it is large, and a binding moves it through many
         // frames on a thread whose stack the language limits.
-        Box::pin(async move { client.until_closed(client.run(operation)).await })
+        Box::pin(async move { client.run(operation).await })
     }
 
     /// Opens a session's event stream; it connects in the background and
@@ -118,7 +116,7 @@ impl Client {
     pub fn events(&self, session_id: &str, options: EventOptions) -> Result<EventQueue> {
         validate::session_id(session_id)?;
         validate::event_options(&options)?;
-        self.shared.closing.check()?;
+        self.closing().check()?;
         let (producer, queue) = queue();
         self.spawn(session_id, options, Scope::Session, producer);
         Ok(queue)
@@ -132,11 +130,7 @@ impl Client {
     ) -> impl Future<Output = Result<Task>> + Send + 'static {
         let client = self.clone();
         let session_id = session_id.to_owned();
-        Box::pin(async move {
-            client
-                .until_closed(Task::start(client.clone(), session_id, start))
-                .await
-        })
+        Box::pin(Task::start(client, session_id, start))
     }
 
     /// Deletes every session that this client or a copy of it created and did
@@ -147,7 +141,8 @@ impl Client {
     /// A library installs no signal handlers: await
     /// `tokio::signal::ctrl_c()`, for example, and call this then.
     pub async fn delete_created_sessions(&self, limit: Duration) -> Vec<(String, Error)> {
-        let mut left: HashMap<String, SnapshotOptions> = self
+        let client = self.outliving_close();
+        let mut left: HashMap<String, SnapshotOptions> = client
             .known()
             .iter()
             .filter_map(|(id, known)| Some((id.clone(), known.created.clone()?)))
@@ -155,7 +150,7 @@ impl Client {
         let places = Arc::new(Semaphore::new(DELETES_AT_ONCE));
         let mut deletes = JoinSet::new();
         for (id, snapshot) in left.clone() {
-            let (client, places) = (self.clone(), places.clone());
+            let (client, places) = (client.clone(), places.clone());
             deletes.spawn(async move {
                 let _place = places.acquire_owned().await;
                 let deleted = client.delete(&id, &snapshot).await;
@@ -185,9 +180,18 @@ impl Client {
     }
 
     /// Ends every stream, wait and call of this client and of its copies at
-    /// once. Can be called twice.
+    /// once, and closes their connections. Can be called twice.
     pub fn close(&self) {
-        self.shared.closing.close();
+        self.transport.close();
+    }
+
+    /// A copy whose requests a close does not end: for sessions that would go
+    /// on costing. Use it for one request, and let it go.
+    pub(super) fn outliving_close(&self) -> Self {
+        Self {
+            transport: self.transport.outliving_close(),
+            shared: self.shared.clone(),
+        }
     }
 
     pub(super) fn spawn(
@@ -207,12 +211,9 @@ impl Client {
         queue.drive(live.run());
     }
 
-    pub(super) fn closed(&self) -> Closed {
-        self.shared.closing.watch()
-    }
-
-    pub(super) async fn until_closed<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        self.shared.closing.until_closed(call).await
+    /// Requests end at a close by themselves; other waits ask this.
+    pub(super) fn closing(&self) -> &Closing {
+        self.transport.closing()
     }
 
     async fn run(&self, operation: Operation) -> Result<Output> {
@@ -373,7 +374,8 @@ impl Client {
                 (index, client.clean(session).await)
             });
         }
-        let mut reports = deletes.join_all().await;
+        let deleted = async { Ok(deletes.join_all().await) };
+        let mut reports = self.closing().until_closed(deleted).await?;
         reports.sort_by_key(|(index, _)| *index);
         Ok(reports.into_iter().map(|(_, report)| report).collect())
     }
@@ -512,7 +514,7 @@ impl Client {
             if !seen.messages.is_empty() || quiet >= QUIET_LOOKS {
                 return Ok(seen);
             }
-            tokio::time::sleep(interval).await;
+            self.closing().sleep(interval).await?;
         }
     }
 
@@ -606,7 +608,7 @@ impl Client {
             } else {
                 quiet = 0;
             }
-            tokio::time::sleep(interval).await;
+            self.closing().sleep(interval).await?;
         }
     }
 

@@ -85,9 +85,11 @@ impl Client {
     /// called inside a tokio runtime.
     ///
     /// # Errors
-    /// A task or parameter that the service would refuse; nothing was sent.
+    /// A task or parameter that the service would refuse, or a closed client;
+    /// nothing was sent.
     pub fn run_tasks(&self, plan: RunTasks) -> Result<TaskOutcomes> {
         plan.check()?;
+        self.closing().check()?;
         let count = plan.concurrency.min(plan.tasks.len());
         let fan_out = Arc::new(FanOut {
             client: self.clone(),
@@ -237,8 +239,9 @@ impl FanOut {
             Some(seconds) => Some(validate::limit_wait(seconds)?),
             None => self.client.config().wait_for_limit(),
         };
+        let client = self.client.outliving_close();
         let Some(wait) = wait else {
-            return self.client.create(create).await;
+            return client.create(create).await;
         };
         let impatient = CreateSession {
             wait_for_limit: Some(0.0),
@@ -247,7 +250,7 @@ impl FanOut {
         let until = Instant::now() + wait;
         let mut step = 0;
         loop {
-            let error = match self.client.create(&impatient).await {
+            let error = match client.create(&impatient).await {
                 Err(error) if error.kind() == ErrorKind::RateLimit => error,
                 done => return done,
             };
@@ -301,7 +304,8 @@ impl FanOut {
 
     /// Deletes a session also where the client is closed meanwhile.
     async fn delete(&self, session_id: &str) -> Option<Error> {
-        let deleting = self.client.delete(session_id, &self.plan.snapshot);
+        let client = self.client.outliving_close();
+        let deleting = client.delete(session_id, &self.plan.snapshot);
         let error = match tokio::time::timeout(LAST_DELETE, deleting).await {
             Ok(Ok(_)) => return None,
             Ok(Err(error)) => error,
@@ -314,9 +318,8 @@ impl FanOut {
     /// Resolves when the caller, or the client, has closed.
     async fn stopped(&self) -> Error {
         let mut stop = self.stop.subscribe();
-        let mut closed = self.client.closed();
         tokio::select! {
-            () = closed.wait() => Error::closed(),
+            () = self.client.closing().closed() => Error::closed(),
             _ = stop.wait_for(|stop| *stop) => {
                 Error::new(ErrorKind::Task, "The task was cancelled by this client")
                     .with_reason("cancelled")

@@ -130,8 +130,8 @@ impl Live {
 
     /// Runs the stream to its end and reports it to the queue.
     pub(super) async fn run(mut self) {
-        let closed = self.client.closed();
-        let end = closed.until(self.drive()).await;
+        let closing = self.client.closing().clone();
+        let end = closing.until_closed(self.drive()).await;
         let end = match end {
             Ok(End::Stream | End::Consumer | End::Connection(_)) => Ok(false),
             Ok(End::WithoutResult) => Ok(true),

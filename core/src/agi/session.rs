@@ -28,10 +28,7 @@ impl Sessions {
 
     /// Creates a session. It lives until it is deleted.
     pub async fn create(&self, create: CreateSession) -> Result<Session> {
-        let created = self
-            .client
-            .until_closed(self.client.create(&create))
-            .await?;
+        let created = self.client.create(&create).await?;
         Ok(Session {
             client: self.client.clone(),
             info: created,
@@ -40,7 +37,7 @@ impl Sessions {
 
     /// All sessions, in no promised order.
     pub async fn list(&self) -> Result<Vec<Session>> {
-        let sessions = self.client.until_closed(self.client.list()).await?;
+        let sessions = self.client.list().await?;
         Ok(sessions
             .into_iter()
             .map(|info| Session {
@@ -52,10 +49,7 @@ impl Sessions {
 
     /// A session with its fields.
     pub async fn get(&self, session_id: &str) -> Result<Session> {
-        let info = self
-            .client
-            .until_closed(self.client.get(session_id))
-            .await?;
+        let info = self.client.get(session_id).await?;
         Ok(Session {
             client: self.client.clone(),
             info,
@@ -81,9 +75,7 @@ impl Sessions {
 
     /// Deletes the sessions that match, and says what became of each.
     pub async fn cleanup(&self, options: CleanupOptions) -> Result<Vec<CleanupReport>> {
-        self.client
-            .until_closed(self.client.cleanup(&options))
-            .await
+        self.client.cleanup(&options).await
     }
 
     /// Deletes a session. One that is gone is no error: `deleted` is false.
@@ -92,14 +84,12 @@ impl Sessions {
         session_id: &str,
         snapshot: SnapshotOptions,
     ) -> Result<DeleteResult> {
-        self.client
-            .until_closed(self.client.delete(session_id, &snapshot))
-            .await
+        self.client.delete(session_id, &snapshot).await
     }
 
     /// Deletes every session of this key. Cannot be undone.
     pub async fn delete_all(&self) -> Result<DeleteResult> {
-        self.client.until_closed(self.client.delete_all()).await
+        self.client.delete_all().await
     }
 }
 
@@ -123,29 +113,23 @@ impl Session {
 
     /// Reads the fields again.
     pub async fn refresh(&mut self) -> Result<&SessionInfo> {
-        self.info = self.client.until_closed(self.client.get(self.id())).await?;
+        self.info = self.client.get(self.id()).await?;
         Ok(&self.info)
     }
 
     /// Starts a task, answers a question, or adds to the running task.
     pub async fn send_message(&self, message: SendMessage) -> Result<SuccessResult> {
-        self.client
-            .until_closed(self.client.send_message(self.id(), &message))
-            .await
+        self.client.send_message(self.id(), &message).await
     }
 
     /// Asks for the execution status.
     pub async fn execution_status(&self) -> Result<ExecutionStatus> {
-        self.client
-            .until_closed(self.client.status(self.id()))
-            .await
+        self.client.status(self.id()).await
     }
 
     /// Reads messages, in the order of their ids.
     pub async fn messages(&self, options: ListMessages) -> Result<Messages> {
-        self.client
-            .until_closed(self.client.messages(self.id(), &options))
-            .await
+        self.client.messages(self.id(), &options).await
     }
 
     /// The session's events: each exactly once, in order, over any number of
@@ -166,60 +150,45 @@ impl Session {
 
     /// Waits by polling until the task ends or asks a question.
     pub async fn wait(&self, options: WaitOptions) -> Result<ExecutionStatus> {
-        self.client
-            .until_closed(self.client.wait(self.id(), &options))
-            .await
+        self.client.wait(self.id(), &options).await
     }
 
     /// Records the session, history included, until its task ends: with
     /// `Scenario::from_recording` of the crate `sessionwire-emulator` the
     /// emulator plays it again.
     pub async fn record(&self) -> Result<Recording> {
-        self.client
-            .until_closed(self.client.record(self.id(), std::future::pending()))
-            .await
+        self.client.record(self.id(), std::future::pending()).await
     }
 
     /// Pauses the task.
     pub async fn pause(&self) -> Result<SuccessResult> {
-        self.client
-            .until_closed(self.client.command(self.id(), "pause"))
-            .await
+        self.client.command(self.id(), "pause").await
     }
 
     /// Goes on with the task.
     pub async fn resume(&self) -> Result<SuccessResult> {
-        self.client
-            .until_closed(self.client.command(self.id(), "resume"))
-            .await
+        self.client.command(self.id(), "resume").await
     }
 
     /// Cancels the task; the session stays usable.
     pub async fn cancel(&self) -> Result<SuccessResult> {
-        self.client
-            .until_closed(self.client.command(self.id(), "cancel"))
-            .await
+        self.client.command(self.id(), "cancel").await
     }
 
     /// Cancels the task; if that fails, deletes the session.
     pub async fn stop(&self) -> Result<SuccessResult> {
-        self.client.until_closed(self.client.stop(self.id())).await
+        self.client.stop(self.id()).await
     }
 
     /// Opens a page and gives its URL after redirects.
     pub async fn navigate(&self, url: &str) -> Result<String> {
-        let navigation = self
-            .client
-            .until_closed(self.client.navigate(self.id(), url))
-            .await?;
+        let navigation = self.client.navigate(self.id(), url).await?;
         Ok(navigation.current_url)
     }
 
     /// Takes a picture of the browser.
     pub async fn screenshot(&self) -> Result<Screenshot> {
-        self.client
-            .until_closed(self.client.screenshot(self.id()))
-            .await
+        self.client.screenshot(self.id()).await
     }
 
     /// Deletes the session.
@@ -229,9 +198,7 @@ impl Session {
 
     /// Deletes the session and keeps a snapshot.
     pub async fn delete_with(&self, snapshot: SnapshotOptions) -> Result<DeleteResult> {
-        self.client
-            .until_closed(self.client.delete(self.id(), &snapshot))
-            .await
+        self.client.delete(self.id(), &snapshot).await
     }
 
     /// Runs `work` with this session and deletes it on every way out, also

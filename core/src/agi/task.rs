@@ -89,6 +89,8 @@ impl Task {
     pub async fn answer(&self, text: impl Into<String>) -> Result<SuccessResult> {
         let message = SendMessage::new(text);
         validate::text("text", &message.message)?;
+        // A close ends the stream too, and with it what is known to be open.
+        self.client.closing().check()?;
         let Some(question) = self.progress.lock().question.take() else {
             return Err(Error::invalid(
                 "This task has no open question. To tell the agent something else, use `send_message`",
@@ -144,7 +146,7 @@ impl Task {
     /// while a question is open (answer it and call again), `TaskTimeout` when
     /// `timeout` passes; the task goes on then.
     pub async fn result(&self, timeout: Option<Duration>) -> Result<TaskResult> {
-        let waiting = self.client.until_closed(self.wait_for_result());
+        let waiting = self.client.closing().until_closed(self.wait_for_result());
         let Some(timeout) = timeout else {
             return waiting.await;
         };
@@ -173,7 +175,7 @@ impl Task {
     ) -> impl Future<Output = Result<Output>> + Send + 'static {
         let task = self.clone();
         // On the heap at once: see `Client::execute`.
-        Box::pin(async move { task.client.until_closed(task.run(operation)).await })
+        Box::pin(async move { task.run(operation).await })
     }
 
     async fn run(&self, operation: TaskOperation) -> Result<Output> {

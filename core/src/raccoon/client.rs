@@ -15,10 +15,9 @@ use super::sessions::{Media, Session, Sessions};
 use super::turn::Turn;
 use super::wire_names::WireNames;
 use super::{media, validate};
-use crate::closing::{Closed, Closing};
 use crate::config::OptionChanges;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{Answer, Request, Transport, UploadProgress, UploadSource};
+use crate::transport::{Answer, Closing, Request, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
 
 /// A client of the Raccoon AI Agents API. Clones share everything.
@@ -27,18 +26,17 @@ pub struct Client {
     config: Arc<RaccoonConfig>,
     rest: Transport,
     sockets: Transport,
-    closing: Arc<Closing>,
     places: Arc<Places>,
 }
 
 impl Client {
     /// A client with this configuration. Sends nothing.
     pub fn new(config: RaccoonConfig) -> Result<Self> {
+        let rest = Transport::new(config.rest.clone());
         Ok(Self {
-            rest: Transport::new(config.rest.clone()),
-            sockets: Transport::for_upgrades(config.sockets.clone()),
+            sockets: rest.for_upgrades(config.sockets.clone()),
+            rest,
             config: Arc::new(config),
-            closing: Arc::default(),
             places: Arc::default(),
         })
     }
@@ -61,7 +59,6 @@ impl Client {
             rest: self.rest.with_config(config.rest.clone()),
             sockets: self.sockets.with_config(config.sockets.clone()),
             config: Arc::new(config),
-            closing: self.closing.clone(),
             places: self.places.clone(),
         })
     }
@@ -103,7 +100,7 @@ impl Client {
     ) -> impl Future<Output = Result<Output>> + Send + 'static {
         let client = self.clone();
         // On the heap at once: see `agi::Client::execute`.
-        Box::pin(async move { client.until_closed(client.run(operation)).await })
+        Box::pin(async move { client.run(operation).await })
     }
 
     /// Starts a turn and gives a handle on it. Must be polled on a tokio
@@ -115,22 +112,14 @@ impl Client {
     ) -> impl Future<Output = Result<Turn>> + Send + 'static {
         let client = self.clone();
         let session_id = session_id.to_owned();
-        Box::pin(async move {
-            client
-                .until_closed(Turn::start(client.clone(), session_id, start))
-                .await
-        })
+        Box::pin(Turn::start(client, session_id, start))
     }
 
     /// Gives a handle on a turn that was started before, or elsewhere. Must be
     /// polled on a tokio runtime.
     pub fn attach(&self, attach: Attach) -> impl Future<Output = Result<Turn>> + Send + 'static {
         let client = self.clone();
-        Box::pin(async move {
-            client
-                .until_closed(Turn::attach(client.clone(), attach))
-                .await
-        })
+        Box::pin(Turn::attach(client, attach))
     }
 
     /// Uploads a file. It is streamed: `progress` tells how far it is. Dropping
@@ -143,29 +132,19 @@ impl Client {
         progress: UploadProgress,
     ) -> impl Future<Output = Result<UploadedFile>> + Send + 'static {
         let client = self.clone();
-        Box::pin(async move {
-            client
-                .until_closed(client.send_file(&upload, source, progress))
-                .await
-        })
+        Box::pin(async move { client.send_file(&upload, source, progress).await })
     }
 
     /// Ends every stream, wait and call of this client and of its copies at
-    /// once. Can be called twice.
+    /// once, and closes their connections. Can be called twice.
     pub fn close(&self) {
-        self.closing.close();
+        self.rest.close();
+        self.sockets.close();
     }
 
-    pub(super) fn check_open(&self) -> Result<()> {
-        self.closing.check()
-    }
-
-    pub(super) fn closed(&self) -> Closed {
-        self.closing.watch()
-    }
-
-    pub(super) async fn until_closed<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        self.closing.until_closed(call).await
+    /// Requests end at a close by themselves; other waits ask this.
+    pub(super) fn closing(&self) -> &Closing {
+        self.rest.closing()
     }
 
     async fn run(&self, operation: Operation) -> Result<Output> {
@@ -259,7 +238,8 @@ impl Client {
         }
         let rest = self.rest.config();
         let wait = rest.wait_for_limit().unwrap_or(rest.timeout());
-        let place = self.places.take(|| self.max_concurrent());
+        let place = async { Ok(self.places.take(|| self.max_concurrent()).await) };
+        let place = self.closing().until_closed(place);
         let place = tokio::time::timeout(wait, place).await.map_err(|_| {
             Error::new(
                 ErrorKind::Timeout,
@@ -270,7 +250,7 @@ impl Client {
                     self.places.taken(),
                 ),
             )
-        })?;
+        })??;
         Ok(Some(place))
     }
 

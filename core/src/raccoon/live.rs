@@ -98,8 +98,8 @@ impl Live {
 
     /// Runs the stream to its end and reports it to the queue.
     pub(super) async fn run(mut self) {
-        let closed = self.client.closed();
-        let end = closed.until(self.drive()).await;
+        let closing = self.client.closing().clone();
+        let end = closing.until_closed(self.drive()).await;
         let end = end.map(drop).map_err(|error| self.turn.name(error));
         if let Err(error) = &end {
             self.turn.end_with(TurnEnd::Broken(error.clone()));

@@ -34,21 +34,17 @@ impl Sessions {
 
     /// A session with its history.
     pub async fn get(&self, session_id: &str) -> Result<History> {
-        self.client.until_closed(self.client.get(session_id)).await
+        self.client.get(session_id).await
     }
 
     /// Gives a session another title: 1 to 255 characters.
     pub async fn rename(&self, session_id: &str, title: &str) -> Result<SuccessResult> {
-        self.client
-            .until_closed(self.client.rename(session_id, title))
-            .await
+        self.client.rename(session_id, title).await
     }
 
     /// Deletes a session. One that is gone is no error: `deleted` is false.
     pub async fn delete(&self, session_id: &str) -> Result<DeleteResult> {
-        self.client
-            .until_closed(self.client.delete(session_id))
-            .await
+        self.client.delete(session_id).await
     }
 }
 
@@ -71,7 +67,7 @@ impl SessionList {
             }
             let page = self.next.take()?;
             let client = self.client.clone();
-            let answer = match client.until_closed(client.list(&page)).await {
+            let answer = match client.list(&page).await {
                 Ok(answer) => answer,
                 Err(error) => return Some(Err(error)),
             };

@@ -54,7 +54,7 @@ impl Turn {
         validate::session_id(&attach.session_id)?;
         validate::message_id(&attach.message_id)?;
         validate::event_options(&attach.events)?;
-        client.check_open()?;
+        client.closing().check()?;
         let started = Started {
             agent_message_id: attach.message_id.clone(),
             ..Started::default()
@@ -147,7 +147,8 @@ impl Turn {
         let limit = self.client.config().timeout();
         let until = tokio::time::Instant::now() + limit;
         let frame = Frame::Message(message);
-        match within(Some(until), self.command(frame)).await {
+        let sending = self.client.closing().until_closed(self.command(frame));
+        match within(Some(until), sending).await {
             Some(sent) => sent.map(|()| SuccessResult::new("")),
             None => Err(self.failure(
                 ErrorKind::Timeout,
@@ -166,12 +167,12 @@ impl Turn {
 
     async fn stop_by(&self, timeout: Duration, frame: Option<Value>) -> Result<StopResult> {
         let until = tokio::time::Instant::now().checked_add(timeout);
-        let stopping = async {
+        let stopping = self.client.closing().until_closed(async {
             if self.progress.end().is_none() {
                 self.command(Frame::Stop(frame)).await?;
             }
             self.wait_for_end().await
-        };
+        });
         let confirmed = match within(until, stopping).await {
             Some(Ok(end)) => end.status() != TurnStatus::Unknown,
             Some(Err(error)) => return Err(error),
@@ -189,7 +190,7 @@ impl Turn {
     /// does not hold its end. An aborted turn is a result.
     pub async fn result(&self, timeout: Option<Duration>) -> Result<TurnResult> {
         let until = timeout.and_then(|limit| tokio::time::Instant::now().checked_add(limit));
-        let waiting = self.client.until_closed(async {
+        let waiting = self.client.closing().until_closed(async {
             let end = self.wait_for_end().await?;
             self.conclude(end).await
         });
@@ -215,7 +216,7 @@ impl Turn {
         operation: TurnOperation,
     ) -> impl Future<Output = Result<Output>> + Send + 'static {
         let turn = self.clone();
-        Box::pin(async move { turn.client.until_closed(turn.run(operation)).await })
+        Box::pin(async move { turn.run(operation).await })
     }
 
     async fn run(&self, operation: TurnOperation) -> Result<Output> {

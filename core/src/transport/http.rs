@@ -1,8 +1,8 @@
 //! The HTTP client: one per configuration, built at the first request.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -13,9 +13,10 @@ use reqwest::header::{
 };
 use url::Url;
 
+use super::closing::Closing;
+use super::pool::Pool;
 use super::redirect;
 use super::retry::{self, Attempt, Decision, Effect, Failure};
-use super::tls;
 use super::tunnel::Tunnel;
 use super::upload::{Multipart, UploadProgress};
 use crate::config::ClientConfig;
@@ -183,22 +184,13 @@ impl Answer {
     }
 }
 
-/// Sends requests with a client's configuration. Copies made by
-/// [`with_config`](Self::with_config) share the connection pool.
+/// Sends requests with a client's configuration, until the client is closed.
+/// Copies made by [`with_config`](Self::with_config) share the connection pool.
 #[derive(Clone)]
 pub(crate) struct Transport {
     config: Arc<ClientConfig>,
     pool: Arc<Pool>,
-}
-
-/// What the copies of a transport share.
-#[derive(Default)]
-struct Pool {
-    client: OnceLock<reqwest::Client>,
-    /// An upgrade needs HTTP/1.1, where TLS would agree on HTTP/2.
-    http1_only: bool,
-    /// The last `X-Rate-Limit-Max-Concurrent` seen; 0: none yet.
-    max_concurrent: AtomicU32,
+    closing: Closing,
 }
 
 impl Transport {
@@ -206,26 +198,47 @@ impl Transport {
         Self {
             config: Arc::new(config),
             pool: Arc::default(),
+            closing: Closing::default(),
         }
     }
 
-    /// One for connections that are upgraded to another protocol.
-    pub(crate) fn for_upgrades(config: ClientConfig) -> Self {
-        let pool = Pool {
-            http1_only: true,
-            ..Pool::default()
-        };
+    /// A transport for connections that are upgraded to another protocol: at
+    /// another address perhaps, and closed together with this one.
+    pub(crate) fn for_upgrades(&self, config: ClientConfig) -> Self {
         Self {
             config: Arc::new(config),
-            pool: Arc::new(pool),
+            pool: Arc::new(Pool::http1_only()),
+            closing: self.closing.clone(),
         }
     }
 
     pub(crate) fn with_config(&self, config: ClientConfig) -> Self {
         Self {
             config: Arc::new(config),
-            pool: self.pool.clone(),
+            ..self.clone()
         }
+    }
+
+    /// A copy that a close does not end: for what must be sent all the same.
+    /// It keeps the connections open for as long as it lives itself.
+    pub(crate) fn outliving_close(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            pool: Arc::new(self.pool.outliving_close()),
+            closing: Closing::default(),
+        }
+    }
+
+    /// Ends every request and wait of this transport and its copies, and closes
+    /// their connections. Can be called twice.
+    pub(crate) fn close(&self) {
+        self.closing.close();
+        self.pool.close();
+    }
+
+    /// Whether it is closed, and a way to wait for that.
+    pub(crate) fn closing(&self) -> &Closing {
+        &self.closing
     }
 
     pub(crate) fn config(&self) -> &ClientConfig {
@@ -234,8 +247,7 @@ impl Transport {
 
     /// How many turns may run at once, as the service said last.
     pub(crate) fn max_concurrent(&self) -> Option<u32> {
-        let seen = self.pool.max_concurrent.load(Ordering::Relaxed);
-        (seen > 0).then_some(seen)
+        self.pool.max_concurrent()
     }
 
     /// Sends a request until it succeeds, fails for good, or the deadline of
@@ -246,6 +258,12 @@ impl Transport {
 
     /// The same with another deadline.
     pub(crate) async fn send_within(&self, request: &Request, limit: Duration) -> Result<Answer> {
+        self.closing
+            .until_closed(self.retried(request, limit))
+            .await
+    }
+
+    async fn retried(&self, request: &Request, limit: Duration) -> Result<Answer> {
         let mut deadline = Instant::now() + limit;
         let (mut made, mut limits) = (0, 0);
         // From the first limit on that the caller waits for.
@@ -308,7 +326,6 @@ impl Transport {
     /// Opens a stream: one attempt, the answer's head within the call's
     /// deadline, no deadline for the body.
     pub(crate) async fn open(&self, request: &Request) -> Result<reqwest::Response> {
-        let limit = self.config.timeout;
         let started = Instant::now();
         let opened = async {
             let response = self.head(request).await?;
@@ -317,16 +334,12 @@ impl Transport {
             self.note(request, 1, started, status);
             opened
         };
-        match tokio::time::timeout(limit, opened).await {
-            Ok(opened) => opened.map_err(|failed| failed.error),
-            Err(_) => Err(self.timed_out(request, limit, 1)),
-        }
+        self.once(request, opened).await
     }
 
     /// Asks for an upgrade to another protocol: one attempt, within the call's
     /// deadline.
     pub(crate) async fn upgrade(&self, request: &Request) -> Result<reqwest::Response> {
-        let limit = self.config.timeout;
         let upgraded = async {
             let response = self.head(request).await?;
             if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
@@ -347,10 +360,23 @@ impl Transport {
                 error: error.with_reason("not_upgraded"),
             })
         };
-        match tokio::time::timeout(limit, upgraded).await {
-            Ok(upgraded) => upgraded.map_err(|failed| failed.error),
-            Err(_) => Err(self.timed_out(request, limit, 1)),
-        }
+        self.once(request, upgraded).await
+    }
+
+    /// One attempt within the call's deadline.
+    async fn once<T>(
+        &self,
+        request: &Request,
+        attempt: impl Future<Output = Result<T, Failed>>,
+    ) -> Result<T> {
+        let limit = self.config.timeout;
+        let bounded = async {
+            match tokio::time::timeout(limit, attempt).await {
+                Ok(outcome) => outcome.map_err(|failed| failed.error),
+                Err(_) => Err(self.timed_out(request, limit, 1)),
+            }
+        };
+        self.closing.until_closed(bounded).await
     }
 
     async fn attempt(&self, request: &Request, made: u32) -> Result<Answer, Failed> {
@@ -418,10 +444,13 @@ impl Transport {
     /// Sends one request and reads the answer's head, following redirects of
     /// the same origin.
     async fn head(&self, request: &Request) -> Result<reqwest::Response, Failed> {
-        let client = self.client().map_err(Failed::before_sending)?;
+        let client = self
+            .pool
+            .client(&self.config)
+            .map_err(Failed::before_sending)?;
         let mut url = request.url.clone();
         for _ in 0..=redirect::MAX_REDIRECTS {
-            let response = self.send_once(client, request, &url).await?;
+            let response = self.send_once(&client, request, &url).await?;
             self.note_limits(response.headers());
             if !response.status().is_redirection() || response.status().as_u16() == 304 {
                 return Ok(response);
@@ -457,7 +486,7 @@ impl Transport {
         url: &Url,
     ) -> Result<reqwest::Response, Failed> {
         let headers = self.headers(request);
-        if self.pool.http1_only
+        if self.pool.is_for_upgrades()
             && let Some(tunnel) = Tunnel::needed(&self.config, url)
         {
             return tunnel
@@ -486,7 +515,7 @@ impl Transport {
             .get("x-rate-limit-max-concurrent")
             .and_then(|value| value.to_str().ok()?.trim().parse().ok());
         if let Some(limit) = limit {
-            self.pool.max_concurrent.store(limit, Ordering::Relaxed);
+            self.pool.saw_max_concurrent(limit);
         }
     }
 
@@ -638,14 +667,6 @@ impl Transport {
             None => service,
         }
     }
-
-    fn client(&self) -> Result<&reqwest::Client> {
-        if let Some(client) = self.pool.client.get() {
-            return Ok(client);
-        }
-        let built = build(&self.config, self.pool.http1_only)?;
-        Ok(self.pool.client.get_or_init(|| built))
-    }
 }
 
 /// A failed attempt: the error for the user, and how it failed for the
@@ -694,37 +715,6 @@ async fn while_moving<T>(
             Err(_) => {}
         }
     }
-}
-
-fn build(config: &ClientConfig, http1_only: bool) -> Result<reqwest::Client> {
-    let mut builder = reqwest::Client::builder()
-        .user_agent(OUR_NAME)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(config.connect_timeout)
-        .no_proxy();
-    #[cfg(feature = "http2")]
-    {
-        builder = builder
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .http2_keep_alive_while_idle(true);
-    }
-    if let Some(url) = &config.proxy {
-        let proxy = reqwest::Proxy::all(url.as_str())
-            .map_err(|error| tls::build_error(&error.without_url()))?
-            .no_proxy(
-                config
-                    .no_proxy
-                    .as_deref()
-                    .and_then(reqwest::NoProxy::from_string),
-            );
-        builder = builder.proxy(proxy);
-    }
-    if http1_only {
-        builder = builder.http1_only();
-    }
-    tls::configure(builder, config, http1_only)?
-        .build()
-        .map_err(|error| tls::build_error(&error.without_url()))
 }
 
 /// Headers that a stream is asked for with.
