@@ -1,188 +1,24 @@
-//! The HTTP client: one per configuration, built at the first request.
+//! Sends requests: authentication, redirects, retries and the deadline.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
-use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION,
-};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use url::Url;
 
 use super::closing::Closing;
+use super::failure::{Failed, cause};
+use super::jitter::jitter;
 use super::pool::Pool;
 use super::redirect;
+use super::request::{Body, Request};
+use super::response::{Answer, plain_headers};
 use super::retry::{self, Attempt, Decision, Effect, Failure};
 use super::tunnel::Tunnel;
-use super::upload::{Multipart, UploadProgress};
+use super::upload::UploadProgress;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
-
-/// What RFC 3986 leaves as it is within one segment of a path.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
-
-/// How requests name their client.
-pub(super) const OUR_NAME: &str = concat!("sessionwire/", env!("CARGO_PKG_VERSION"));
-
-/// One request, below the base URL.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    method: Method,
-    url: Url,
-    /// Method and path for errors and logs.
-    context: String,
-    body: Body,
-    headers: HeaderMap,
-    effect: Effect,
-    wait_for_limit: Option<Duration>,
-    /// Whether the `Authorization` header goes along.
-    authorized: bool,
-}
-
-/// What a request carries.
-#[derive(Debug, Clone)]
-enum Body {
-    None,
-    Json(Bytes),
-    Multipart(Multipart),
-}
-
-/// One segment of a path, or one value of a query, encoded.
-pub(super) fn percent_encode(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
-}
-
-impl Request {
-    /// A request whose path has these segments, each encoded on its own.
-    pub(crate) fn new(config: &ClientConfig, method: Method, segments: &[&str]) -> Self {
-        let mut url = config.base_url.clone();
-        let mut path = url.path().trim_end_matches('/').to_owned();
-        for segment in segments {
-            path.push('/');
-            path.extend(utf8_percent_encode(segment, SEGMENT));
-        }
-        url.set_path(&path);
-        let effect = match method {
-            Method::GET | Method::HEAD | Method::DELETE | Method::PUT => Effect::Repeatable,
-            _ => Effect::Once,
-        };
-        // Somebody may have passed the key where an id belongs.
-        let context = config.api_key.redact(&format!("{method} {}", url.path()));
-        Self {
-            method,
-            url,
-            context,
-            body: Body::None,
-            headers: HeaderMap::new(),
-            effect,
-            wait_for_limit: config.wait_for_limit,
-            authorized: true,
-        }
-    }
-
-    /// A request below `/sessions/{session_id}`. The id is one that was checked.
-    pub(crate) fn of_session(
-        config: &ClientConfig,
-        method: Method,
-        session_id: &str,
-        rest: &[&str],
-    ) -> Self {
-        let segments = [&["sessions", session_id], rest].concat();
-        Self::new(config, method, &segments)
-    }
-
-    pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
-        self.url.query_pairs_mut().append_pair(name, value);
-        self
-    }
-
-    pub(crate) fn json(mut self, body: &impl serde::Serialize) -> Result<Self> {
-        let body = serde_json::to_vec(body).map_err(|error| {
-            Error::invalid(format!("The request's body is not valid JSON: {error}"))
-        })?;
-        self.body = Body::Json(body.into());
-        Ok(self)
-    }
-
-    pub(crate) fn multipart(mut self, body: Multipart) -> Self {
-        self.body = Body::Multipart(body);
-        self
-    }
-
-    /// A query of these parameters, percent-encoded. The URL of a request is
-    /// shown nowhere, so that it may carry the key.
-    pub(crate) fn secret_query(mut self, parameters: &[(&str, &str)]) -> Self {
-        let pairs: Vec<String> = parameters
-            .iter()
-            .map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(value)))
-            .collect();
-        self.url.set_query(Some(&pairs.join("&")));
-        self
-    }
-
-    /// Leaves the `Authorization` header out.
-    pub(crate) fn without_authorization(mut self) -> Self {
-        self.authorized = false;
-        self
-    }
-
-    pub(crate) fn header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
-    }
-
-    /// Waits so long for the service's limits, whatever the client does.
-    pub(crate) fn wait_for_limit(mut self, wait: Duration) -> Self {
-        self.wait_for_limit = Some(wait);
-        self
-    }
-
-    /// Declares that sending this request twice is the same as once.
-    pub(crate) fn repeatable(mut self) -> Self {
-        self.effect = Effect::Repeatable;
-        self
-    }
-
-    /// What sending it again would do.
-    fn effect(&self) -> Effect {
-        match &self.body {
-            // What a reader gave once cannot be read again.
-            Body::Multipart(body) if !body.can_be_sent_again() => Effect::Once,
-            _ => self.effect,
-        }
-    }
-}
-
-/// A whole answer with a success status.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-impl Answer {
-    pub(crate) fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            Error::new(
-                ErrorKind::Connection,
-                format!(
-                    "The service's answer ({}) cannot be read: {error}",
-                    self.status
-                ),
-            )
-            .with_reason("bad_answer")
-        })
-    }
-}
 
 /// Sends requests with a client's configuration, until the client is closed.
 /// Copies made by [`with_config`](Self::with_config) share the connection pool.
@@ -669,23 +505,6 @@ impl Transport {
     }
 }
 
-/// A failed attempt: the error for the user, and how it failed for the
-/// decision about a retry.
-struct Failed {
-    failure: Failure,
-    error: Error,
-}
-
-impl Failed {
-    fn before_sending(error: Error) -> Self {
-        // Setting up again would fail again: not worth a retry.
-        Self {
-            failure: Failure::Status(0),
-            error,
-        }
-    }
-}
-
 /// Host and, where it is not the scheme's own, port of an address.
 fn place(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
@@ -717,62 +536,8 @@ async fn while_moving<T>(
     }
 }
 
-/// Headers that a stream is asked for with.
-pub(crate) fn stream_headers(request: Request) -> Request {
-    request
-        .header(ACCEPT, HeaderValue::from_static("text/event-stream"))
-        // Compressed streams arrive in bursts where a proxy does not flush.
-        .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
-        .header(
-            http::header::CACHE_CONTROL,
-            HeaderValue::from_static("no-cache"),
-        )
-}
-
-/// Why a request failed, in words.
-pub(super) fn cause(error: &reqwest::Error) -> String {
-    innermost(error).unwrap_or_else(|| "the request failed".to_owned())
-}
-
-/// The innermost cause of an error: the outer ones only say which part of the
-/// HTTP client noticed it, and may hold the URL.
-pub(super) fn innermost(error: &dyn std::error::Error) -> Option<String> {
-    let mut innermost = None;
-    let mut next = error.source();
-    while let Some(source) = next {
-        innermost = Some(source.to_string());
-        next = source.source();
-    }
-    innermost
-}
-
-/// Headers as plain texts, names in lower case.
-pub(crate) fn plain_headers(
-    headers: &HeaderMap,
-    clean: impl Fn(&str) -> String,
-) -> BTreeMap<String, String> {
-    headers
-        .iter()
-        .map(|(name, value)| {
-            (
-                name.as_str().to_owned(),
-                clean(&String::from_utf8_lossy(value.as_bytes())),
-            )
-        })
-        .collect()
-}
-
 fn seconds_since_1970() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_secs())
-}
-
-/// A number from 0 to 1. It only has to differ between clients and calls.
-pub(crate) fn jitter() -> f64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    static CALLS: AtomicU64 = AtomicU64::new(0);
-    let mut hasher = RandomState::new().build_hasher();
-    hasher.write_u64(CALLS.fetch_add(1, Ordering::Relaxed));
-    (hasher.finish() >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -2,10 +2,15 @@
 //! deadline, and errors without secrets.
 
 mod closing;
+mod encode;
+mod failure;
 mod http;
+mod jitter;
 mod pool;
 mod raw;
 mod redirect;
+mod request;
+mod response;
 pub mod retry;
 mod secret;
 mod tls;
@@ -18,4 +23,7 @@ pub(crate) use upload::{FilePart, Multipart};
 pub use upload::{UploadProgress, UploadSource, UploadWriter};
 
 pub(crate) use self::closing::Closing;
-pub(crate) use self::http::{Answer, Request, Transport, jitter, stream_headers};
+pub(crate) use self::http::Transport;
+pub(crate) use self::jitter::jitter;
+pub(crate) use self::request::{Request, stream_headers};
+pub(crate) use self::response::Answer;

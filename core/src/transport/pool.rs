@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::http::OUR_NAME;
 use super::tls;
 use crate::config::ClientConfig;
 use crate::error::{Error, Result};
+
+/// How requests name their client.
+pub(super) const OUR_NAME: &str = concat!("sessionwire/", env!("CARGO_PKG_VERSION"));
 
 /// What the copies of a transport share.
 #[derive(Debug, Default)]

@@ -6,7 +6,9 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::http::{Request, Transport, plain_headers};
+use super::http::Transport;
+use super::request::Request;
+use super::response::plain_headers;
 use crate::error::{Error, Result};
 
 /// Parameters of the escape hatch `request`.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 
-use super::http::percent_encode;
+use super::encode::percent_encode;
 
 /// An API key: usable, but shown nowhere.
 #[derive(Clone)]

@@ -10,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::BuilderVerifierExt;
 
+use super::failure::innermost;
 use crate::config::{ClientConfig, no_certificate};
 use crate::error::{Error, Result};
 
@@ -104,6 +105,6 @@ pub(super) fn build_error(error: &dyn std::error::Error) -> Error {
     Error::config(format!(
         "The HTTP client cannot be set up: {}. If this system has no CA certificates, install them \
          (package ca-certificates), set SSL_CERT_FILE, or pass `ca_file`",
-        super::http::innermost(error).unwrap_or_else(|| error.to_string())
+        innermost(error).unwrap_or_else(|| error.to_string())
     ))
 }

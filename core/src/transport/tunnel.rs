@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::http::OUR_NAME;
+use super::pool::OUR_NAME;
 use super::retry::Failure;
 use crate::config::ClientConfig;
 

@@ -1,0 +1,38 @@
+//! Why an attempt failed.
+
+use super::retry::Failure;
+use crate::error::Error;
+
+/// A failed attempt: the error for the user, and how it failed for the
+/// decision about a retry.
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    pub(super) error: Error,
+}
+
+impl Failed {
+    pub(super) fn before_sending(error: Error) -> Self {
+        // Setting up again would fail again: not worth a retry.
+        Self {
+            failure: Failure::Status(0),
+            error,
+        }
+    }
+}
+
+/// Why a request failed, in words.
+pub(super) fn cause(error: &reqwest::Error) -> String {
+    innermost(error).unwrap_or_else(|| "the request failed".to_owned())
+}
+
+/// The innermost cause of an error: the outer ones only say which part of the
+/// HTTP client noticed it, and may hold the URL.
+pub(super) fn innermost(error: &dyn std::error::Error) -> Option<String> {
+    let mut innermost = None;
+    let mut next = error.source();
+    while let Some(source) = next {
+        innermost = Some(source.to_string());
+        next = source.source();
+    }
+    innermost
+}

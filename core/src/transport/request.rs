@@ -1,0 +1,147 @@
+//! One request: where to, with what, and whether it may be repeated.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, HeaderMap, HeaderValue};
+use url::Url;
+
+use super::encode::percent_encode;
+use super::retry::Effect;
+use super::upload::Multipart;
+use crate::config::ClientConfig;
+use crate::error::{Error, Result};
+
+/// One request, below the base URL.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    /// Method and path for errors and logs.
+    pub(super) context: String,
+    pub(super) body: Body,
+    pub(super) headers: HeaderMap,
+    pub(super) effect: Effect,
+    pub(super) wait_for_limit: Option<Duration>,
+    /// Whether the `Authorization` header goes along.
+    pub(super) authorized: bool,
+}
+
+/// What a request carries.
+#[derive(Debug, Clone)]
+pub(super) enum Body {
+    None,
+    Json(Bytes),
+    Multipart(Multipart),
+}
+
+impl Request {
+    /// A request whose path has these segments, each encoded on its own.
+    pub(crate) fn new(config: &ClientConfig, method: Method, segments: &[&str]) -> Self {
+        let mut url = config.base_url.clone();
+        let mut path = url.path().trim_end_matches('/').to_owned();
+        for segment in segments {
+            path.push('/');
+            path.push_str(&percent_encode(segment));
+        }
+        url.set_path(&path);
+        let effect = match method {
+            Method::GET | Method::HEAD | Method::DELETE | Method::PUT => Effect::Repeatable,
+            _ => Effect::Once,
+        };
+        // Somebody may have passed the key where an id belongs.
+        let context = config.api_key.redact(&format!("{method} {}", url.path()));
+        Self {
+            method,
+            url,
+            context,
+            body: Body::None,
+            headers: HeaderMap::new(),
+            effect,
+            wait_for_limit: config.wait_for_limit,
+            authorized: true,
+        }
+    }
+
+    /// A request below `/sessions/{session_id}`. The id is one that was checked.
+    pub(crate) fn of_session(
+        config: &ClientConfig,
+        method: Method,
+        session_id: &str,
+        rest: &[&str],
+    ) -> Self {
+        let segments = [&["sessions", session_id], rest].concat();
+        Self::new(config, method, &segments)
+    }
+
+    pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
+        self.url.query_pairs_mut().append_pair(name, value);
+        self
+    }
+
+    pub(crate) fn json(mut self, body: &impl serde::Serialize) -> Result<Self> {
+        let body = serde_json::to_vec(body).map_err(|error| {
+            Error::invalid(format!("The request's body is not valid JSON: {error}"))
+        })?;
+        self.body = Body::Json(body.into());
+        Ok(self)
+    }
+
+    pub(crate) fn multipart(mut self, body: Multipart) -> Self {
+        self.body = Body::Multipart(body);
+        self
+    }
+
+    /// A query of these parameters, percent-encoded. The URL of a request is
+    /// shown nowhere, so that it may carry the key.
+    pub(crate) fn secret_query(mut self, parameters: &[(&str, &str)]) -> Self {
+        let pairs: Vec<String> = parameters
+            .iter()
+            .map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(value)))
+            .collect();
+        self.url.set_query(Some(&pairs.join("&")));
+        self
+    }
+
+    /// Leaves the `Authorization` header out.
+    pub(crate) fn without_authorization(mut self) -> Self {
+        self.authorized = false;
+        self
+    }
+
+    pub(crate) fn header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Waits so long for the service's limits, whatever the client does.
+    pub(crate) fn wait_for_limit(mut self, wait: Duration) -> Self {
+        self.wait_for_limit = Some(wait);
+        self
+    }
+
+    /// Declares that sending this request twice is the same as once.
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.effect = Effect::Repeatable;
+        self
+    }
+
+    /// What sending it again would do.
+    pub(super) fn effect(&self) -> Effect {
+        match &self.body {
+            // What a reader gave once cannot be read again.
+            Body::Multipart(body) if !body.can_be_sent_again() => Effect::Once,
+            _ => self.effect,
+        }
+    }
+}
+
+/// Headers that a stream is asked for with.
+pub(crate) fn stream_headers(request: Request) -> Request {
+    request
+        .header(ACCEPT, HeaderValue::from_static("text/event-stream"))
+        // Compressed streams arrive in bursts where a proxy does not flush.
+        .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
+}
