@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-RUST_SOURCES := $(shell find core emulator cli bindings-python bindings-node -name '*.rs' -o -name Cargo.toml -o -path '*/live/pages/*') Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find core emulator cli bindings-python bindings-node -name '*.rs' -o -name Cargo.toml -o -path '*/live_view/pages/*') Cargo.toml Cargo.lock
 TS_SOURCES := $(shell find bindings-node/ts bindings-node/tsconfig.json -type f)
 
 .PHONY: help

@@ -1,6 +1,6 @@
 //! One TCP connection: serving HTTP/1.1 on it, and breaking it on purpose.
 
-use crate::state::Server;
+use crate::workers::Workers;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use std::io;
@@ -106,13 +106,13 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// Accepts connections and serves them until the server stops.
-pub(crate) async fn accept(server: Arc<Server>, listener: TcpListener, router: axum::Router) {
+/// Accepts connections and serves them until the emulator stops.
+pub(crate) async fn accept(workers: Workers, listener: TcpListener, router: axum::Router) {
     loop {
         match listener.accept().await {
             Ok((socket, _)) => {
                 let router = router.clone();
-                server.spawn(serve(socket, router));
+                workers.spawn(serve(socket, router));
             }
             Err(error) => {
                 // Out of file descriptors, or a peer that left already: the listener itself is fine.

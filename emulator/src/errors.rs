@@ -1,6 +1,6 @@
 //! Errors as the wire shows them.
 
-use crate::browser::Trouble;
+use crate::browser::BrowserError;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -39,6 +39,10 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "Session not found")
     }
 
+    pub(crate) fn no_message() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Message not found")
+    }
+
     /// A conflict of pause or resume; `message` is there for readers that look for it.
     pub(crate) fn conflict(code: &str, message: &str) -> Self {
         Self::new(StatusCode::CONFLICT, code).with("message", message)
@@ -49,11 +53,11 @@ impl ApiError {
     }
 }
 
-impl From<Trouble> for ApiError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Closed => Self::no_session(),
-            Trouble::Unusable(text) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
+impl From<BrowserError> for ApiError {
+    fn from(error: BrowserError) -> Self {
+        match error {
+            BrowserError::Closed => Self::no_session(),
+            BrowserError::Unusable(text) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
         }
     }
 }
@@ -64,7 +68,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// An answer whose body is already JSON.
+/// A response whose body is already JSON.
 pub(crate) fn json_response(status: StatusCode, body: impl Into<Body>) -> Response {
     (
         status,

@@ -4,8 +4,8 @@
 //! in this machine's browser: a page's owner can let the page's own name point to 127.0.0.1 (DNS rebinding), and the
 //! browser then takes the emulator for the page's own site. Such a request names that host; it is refused.
 
-use crate::emulator::Options;
 use crate::errors::ApiError;
+use crate::options::Options;
 use crate::state::Server;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;

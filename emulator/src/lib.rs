@@ -53,33 +53,36 @@ mod emulator;
 mod errors;
 mod faults;
 mod fill;
-mod front;
 mod host;
-mod live;
+mod keys;
+mod live_link;
+mod live_view;
+mod middleware;
+mod options;
 mod page;
 mod raccoon;
-mod request_filter;
 mod requests;
 mod scenario;
 mod screenshot;
 mod state;
+mod sync;
+mod unknown_route;
 mod web;
-mod webhooks;
+mod workers;
 
-pub use agent::{
-    Agent, AgentCall, AgentFunction, AgentHandle, AgentJob, AgentJobs, AgentPage, AgentResult,
-    AgentTask, JobHandle, Saying, TaskOver,
+pub use agent::{AgentFunction, AgentJob, AgentJobs, AgentResult, JobHandle, Saying, TaskOver};
+pub use agi::{
+    Agent, AgentCall, AgentHandle, AgentPage, AgentTask, WebhookAttempt, WebhookOutcome,
 };
 pub use browser::Browser;
 pub use clock::Clock;
-pub use emulator::{Emulator, Options, Resume, StartError};
+pub use emulator::Emulator;
 pub use faults::{Endpoint, Fault, FaultError};
-pub use raccoon::{AgentFile, AgentTurn, TurnAgent, TurnCall, TurnHandle};
+pub use options::{Options, StartError};
+pub use raccoon::{AgentFile, AgentTurn, Resume, TurnAgent, TurnCall, TurnHandle};
 pub use regex_lite::Regex;
-pub use request_filter::RequestFilter;
-pub use requests::RecordedRequest;
+pub use requests::{RecordedRequest, RequestFilter};
 pub use scenario::{
     Branch, Match, RecordedEvent, RecordedMessage, Recording, SCENARIO_SCHEMA, Scenario,
     ScenarioError, ScriptedTask, ScriptedTurn, Step, Todo, TurnStep,
 };
-pub use webhooks::{WebhookAttempt, WebhookOutcome};

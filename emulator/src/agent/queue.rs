@@ -1,7 +1,7 @@
 //! Work taken by hand, for agents that cannot be called from here: functions of another language, in their own thread.
 
 use super::function::{AgentFunction, AgentResult, TaskOver};
-use super::own::AgentHandle;
+use crate::agi::AgentHandle;
 use crate::raccoon::TurnHandle;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ impl AgentJob {
     }
 }
 
-/// A call of an agent under way; its answer is JSON.
+/// A call of an agent under way; its reply is JSON.
 pub type Saying = Pin<Box<dyn Future<Output = Result<Value, TaskOver>> + Send>>;
 
 /// The handle on a job, of whichever kind it is.

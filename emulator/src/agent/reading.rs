@@ -43,7 +43,7 @@ fn summary(page: &Page) -> String {
 }
 
 /// `2 headings, 1 link, 1 form and 3 prices`
-pub(super) fn counts(content: &Content) -> String {
+pub(crate) fn counts(content: &Content) -> String {
     let count = |number: usize, name: &str| match number {
         1 => format!("1 {name}"),
         _ => format!("{number} {name}s"),
@@ -58,7 +58,7 @@ pub(super) fn counts(content: &Content) -> String {
 }
 
 /// `Blue mug EUR 12.50`
-pub(super) fn price(price: &Price) -> String {
+pub(crate) fn price(price: &Price) -> String {
     let amount = match price.currency.chars().next() {
         Some(sign) if sign.is_alphabetic() => format!("{} {}", price.currency, price.price),
         _ => format!("{}{}", price.currency, price.price),
@@ -71,7 +71,7 @@ pub(super) fn price(price: &Price) -> String {
 }
 
 /// The prices, links and headings of a result that the answer names, in words.
-pub(super) fn matching(result: &Value, answer: &str) -> Vec<String> {
+pub(crate) fn matching(result: &Value, answer: &str) -> Vec<String> {
     let wanted: Vec<String> = answer
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| word.chars().count() > 2)

@@ -47,7 +47,7 @@ fn addresses(text: &str) -> Vec<Url> {
 }
 
 /// Whether the text speaks of the page the browser shows.
-pub(super) fn means_this_page(task: &str) -> bool {
+pub(crate) fn means_this_page(task: &str) -> bool {
     let text = task.to_lowercase();
     [
         "this page",

@@ -1,7 +1,7 @@
 //! What one key owns.
 
 use super::session::Session;
-use crate::browser::Left;
+use crate::browser::SavedProfile;
 use crate::page::Page;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(crate) struct Snapshot {
     /// What the browser showed.
     pub(crate) page: Page,
-    pub(crate) browser: Left,
+    pub(crate) browser: SavedProfile,
 }
 
 /// The sessions and snapshots of one key.

@@ -1,23 +1,95 @@
 //! The endpoints, but for the stream.
 
-use super::account::Snapshot;
-use super::errors::{ApiError, json_response};
-use super::front::Call;
+use super::account::{Account, Snapshot};
+use super::call::Call;
 use super::models::{AGENTS, DESKTOP_AGENTS};
 use super::session::{Create, Session};
 use super::validate::{self, Fields, Restore, Save};
-use crate::state::{Server, lock};
-use crate::{live, screenshot as drawing, webhooks};
-use axum::http::StatusCode;
+use super::webhooks::WebhookEvent;
+use super::{stream, work};
+use crate::errors::{ApiError, json_response};
+use crate::faults::Endpoint;
+use crate::live_link::LiveLink;
+use crate::middleware::intercept;
+use crate::screenshot as drawing;
+use crate::state::Server;
+use crate::sync::lock;
+use crate::unknown_route::{no_method, no_route};
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use axum::routing::{delete as delete_route, get as get_route, post};
 use serde::Serialize;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-type Answer = Result<Response, ApiError>;
+/// All endpoints, behind the middleware.
+pub(crate) fn router(server: &Arc<Server>) -> Router {
+    let session = "/v1/sessions/{session_id}";
+    let below = |name: &str| format!("{session}/{name}");
+    Router::new()
+        .route(
+            "/v1/sessions",
+            post(create).get(list).merge(delete_route(delete_all)),
+        )
+        .route(session, get_route(get).merge(delete_route(delete)))
+        .route(&below("message"), post(message))
+        .route(&below("status"), get_route(status))
+        .route(&below("messages"), get_route(messages))
+        .route(&below("events"), get_route(stream::events))
+        .route(&below("pause"), post(pause))
+        .route(&below("resume"), post(resume))
+        .route(&below("cancel"), post(cancel))
+        .route(&below("navigate"), post(navigate))
+        .route(&below("screenshot"), get_route(screenshot))
+        .route("/v1/models", get_route(models))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(server.clone(), front))
+        .with_state(server.clone())
+}
 
-fn ok(body: &impl Serialize) -> Answer {
+async fn front(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>();
+    let endpoint = endpoint(request.method(), route.map(MatchedPath::as_str));
+    intercept(&server.requests, &server.faults, request, endpoint, next).await
+}
+
+fn endpoint(method: &Method, route: Option<&str>) -> Option<Endpoint> {
+    let below = route?.strip_prefix("/v1/")?;
+    Some(
+        match (
+            method.as_str(),
+            below
+                .strip_prefix("sessions/{session_id}/")
+                .unwrap_or(below),
+        ) {
+            ("POST", "sessions") => Endpoint::Create,
+            ("GET", "sessions") => Endpoint::List,
+            ("DELETE", "sessions") => Endpoint::DeleteAll,
+            ("GET", "sessions/{session_id}") => Endpoint::Get,
+            ("DELETE", "sessions/{session_id}") => Endpoint::Delete,
+            ("POST", "message") => Endpoint::Message,
+            ("GET", "status") => Endpoint::Status,
+            ("GET", "messages") => Endpoint::Messages,
+            ("GET", "events") => Endpoint::Events,
+            ("POST", "pause") => Endpoint::Pause,
+            ("POST", "resume") => Endpoint::Resume,
+            ("POST", "cancel") => Endpoint::Cancel,
+            ("POST", "navigate") => Endpoint::Navigate,
+            ("GET", "screenshot") => Endpoint::Screenshot,
+            ("GET", "models") => Endpoint::Models,
+            _ => return None,
+        },
+    )
+}
+
+type Reply = Result<Response, ApiError>;
+
+fn ok(body: &impl Serialize) -> Reply {
     match serde_json::to_vec(body) {
         Ok(body) => Ok(json_response(StatusCode::OK, body)),
         Err(error) => Err(ApiError::new(
@@ -27,16 +99,16 @@ fn ok(body: &impl Serialize) -> Answer {
     }
 }
 
-fn success(text: &str) -> Answer {
+fn success(text: &str) -> Reply {
     ok(&json!({ "success": true, "message": text }))
 }
 
-fn deleted(deleted: bool, text: &str) -> Answer {
+fn deleted(deleted: bool, text: &str) -> Reply {
     ok(&json!({ "success": true, "deleted": deleted, "message": text }))
 }
 
 /// `POST /sessions`
-pub(crate) async fn create(call: Call) -> Answer {
+pub(crate) async fn create(call: Call) -> Reply {
     let body = validate::create(&call.fields()?)?;
     let server = &call.server;
     let delay = Duration::from_secs_f64(server.options.init_delay);
@@ -61,25 +133,33 @@ pub(crate) async fn create(call: Call) -> Answer {
             extras: body.extras,
             live: live_link(server),
             page: snapshot.page,
-            left: snapshot.browser,
+            profile: snapshot.browser,
         };
-        let session = Session::new(create, !delay.is_zero(), clock, &server.browsers);
+        let session = Session::new(
+            create,
+            !delay.is_zero(),
+            clock,
+            &server.browsers,
+            &server.webhooks,
+        );
         let session = Arc::new(session);
         account.add(session.clone());
         Ok(session)
     })?;
-    webhooks::created(server, &session);
+    session.notify(&WebhookEvent::Created);
     // As it is now: on a fast clock the delay is over at once.
     let object = session.object();
     if !delay.is_zero() {
-        server.spawn(async move { session.initialized(delay, clock).await });
+        server
+            .workers
+            .spawn(async move { session.initialized(delay, clock).await });
     }
     ok(&object)
 }
 
 /// The session's page; without one the session works all the same.
-fn live_link(server: &Server) -> Option<live::Link> {
-    live::Link::new(&server.url)
+fn live_link(server: &Server) -> Option<LiveLink> {
+    LiveLink::new(&server.url)
         .inspect_err(|error| tracing::error!(%error, "a session has no live view"))
         .ok()
 }
@@ -92,7 +172,7 @@ fn no_snapshot(what: &str) -> ApiError {
 }
 
 /// `GET /sessions`
-pub(crate) async fn list(call: Call) -> Answer {
+pub(crate) async fn list(call: Call) -> Reply {
     let sessions = call.account(|account| account.list());
     ok(&sessions
         .iter()
@@ -101,12 +181,12 @@ pub(crate) async fn list(call: Call) -> Answer {
 }
 
 /// `GET /sessions/{session_id}`
-pub(crate) async fn get(call: Call) -> Answer {
+pub(crate) async fn get(call: Call) -> Reply {
     ok(&call.session()?.object())
 }
 
 /// `DELETE /sessions/{session_id}`
-pub(crate) async fn delete(call: Call) -> Answer {
+pub(crate) async fn delete(call: Call) -> Reply {
     let save = validate::delete(&call.query)?;
     if delete_session(&call.server, call.key(), call.session_id(), Some(save)).await {
         deleted(true, "Session deleted successfully")
@@ -122,29 +202,29 @@ pub(crate) async fn delete_session(
     session_id: &str,
     save: Option<Save>,
 ) -> bool {
-    let session = lock(&server.accounts)
+    let session = lock(&server.agi)
         .get_mut(key)
         .and_then(|account| account.remove(session_id));
     let Some(session) = session else {
         return false;
     };
     let Some(save) = save.filter(|save| save.snapshot) else {
-        end(server, &session);
+        session.delete();
         close_browser(server, session);
         return true;
     };
-    end(server, &session);
+    session.delete();
     let (owner, key) = (server.clone(), key.to_owned());
-    let saving = server.finish(async move {
+    let saving = server.workers.finish(async move {
         let mut page = session.page();
         let browser = session.browser.save(&mut page).await;
-        if !owner.stop.is_cancelled() {
-            let mut accounts = lock(&owner.accounts);
+        if !owner.workers.stop().is_cancelled() {
+            let mut accounts = lock(&owner.agi);
             let account = accounts.entry(key).or_default();
             account.save(&session, Snapshot { page, browser }, save.as_default);
         }
     });
-    // It goes on also when nobody waits for the answer any more.
+    // It goes on also when nobody waits for the response any more.
     if let Err(error) = saving.await {
         tracing::error!(%error, "saving a snapshot failed");
     }
@@ -152,35 +232,32 @@ pub(crate) async fn delete_session(
 }
 
 /// `DELETE /sessions`
-pub(crate) async fn delete_all(call: Call) -> Answer {
-    let sessions = call.account(super::account::Account::remove_all);
+pub(crate) async fn delete_all(call: Call) -> Reply {
+    let sessions = call.account(Account::remove_all);
     if sessions.is_empty() {
         return deleted(false, "No sessions to delete");
     }
     for session in sessions {
-        end(&call.server, &session);
+        session.delete();
         close_browser(&call.server, session);
     }
     deleted(true, "Sessions deleted successfully")
 }
 
-fn end(server: &Arc<Server>, session: &Arc<Session>) {
-    webhooks::deleted(server, session);
-    session.delete();
-}
-
 fn close_browser(server: &Server, session: Arc<Session>) {
-    server.finish(async move { session.browser.close().await });
+    server
+        .workers
+        .finish(async move { session.browser.close().await });
 }
 
 /// `POST /sessions/{session_id}/message`
-pub(crate) async fn message(call: Call) -> Answer {
+pub(crate) async fn message(call: Call) -> Reply {
     let session = call.session()?;
     let (text, start_url) = validate::message(&call.fields()?)?;
     if let Some(late) = call.late_status {
         session.report_late(late);
     }
-    session.message(&call.server, text, start_url)?;
+    work::deliver(&call.server, &session, text, start_url)?;
     success("Message sent successfully")
 }
 
@@ -190,12 +267,12 @@ pub(crate) fn read_message(body: &[u8]) -> Result<(String, Option<String>), ApiE
 }
 
 /// `GET /sessions/{session_id}/status`
-pub(crate) async fn status(call: Call) -> Answer {
+pub(crate) async fn status(call: Call) -> Reply {
     ok(&json!({ "status": call.session()?.reported(call.server.options.extended_status) }))
 }
 
 /// `GET /sessions/{session_id}/messages`
-pub(crate) async fn messages(call: Call) -> Answer {
+pub(crate) async fn messages(call: Call) -> Reply {
     let session = call.session()?;
     let (after, sanitize) = validate::messages(&call.query)?;
     Ok(json_response(
@@ -205,28 +282,28 @@ pub(crate) async fn messages(call: Call) -> Answer {
 }
 
 /// `POST /sessions/{session_id}/pause`
-pub(crate) async fn pause(call: Call) -> Answer {
-    call.session()?.pause(&call.server)?;
+pub(crate) async fn pause(call: Call) -> Reply {
+    call.session()?.pause()?;
     success("Session paused successfully")
 }
 
 /// `POST /sessions/{session_id}/resume`
-pub(crate) async fn resume(call: Call) -> Answer {
-    call.session()?.resume(&call.server)?;
+pub(crate) async fn resume(call: Call) -> Reply {
+    call.session()?.resume()?;
     success("Session resumed successfully")
 }
 
 /// `POST /sessions/{session_id}/cancel`
-pub(crate) async fn cancel(call: Call) -> Answer {
-    call.session()?.cancel(&call.server)?;
+pub(crate) async fn cancel(call: Call) -> Reply {
+    call.session()?.cancel()?;
     success("Session cancelled successfully")
 }
 
 /// `POST /sessions/{session_id}/navigate`
-pub(crate) async fn navigate(call: Call) -> Answer {
+pub(crate) async fn navigate(call: Call) -> Reply {
     let session = call.session()?;
     let url = validate::navigate(&call.fields()?)?;
-    let page = session.browser.open(&call.server.web, &url).await?;
+    let page = session.browser.open(&url).await?;
     let page = page.opened_by_user();
     let current_url = page.url.clone();
     if !session.show(page) {
@@ -236,14 +313,14 @@ pub(crate) async fn navigate(call: Call) -> Answer {
 }
 
 /// `GET /sessions/{session_id}/screenshot`
-pub(crate) async fn screenshot(call: Call) -> Answer {
+pub(crate) async fn screenshot(call: Call) -> Reply {
     let picture = call.session()?.picture().await?;
     let data = drawing::data_url(&picture.jpeg);
     ok(&json!({ "screenshot": data, "url": picture.url, "title": picture.title }))
 }
 
 /// `GET /models`
-pub(crate) async fn models(call: Call) -> Answer {
+pub(crate) async fn models(call: Call) -> Reply {
     let desktop = validate::models(&call.query)?;
     let wanted =
         |name: &&str| desktop.is_none_or(|desktop| DESKTOP_AGENTS.contains(name) == desktop);

@@ -1,23 +1,23 @@
-//! One session: its state machine, its log, its browser page.
+//! One session: what the requests do with it, and what streams and views read of it.
 
-use super::errors::ApiError;
-use super::log::{Draft, Entry, Kind, Log, done_text};
+use super::log::{Draft, Entry, Kind};
 use super::models::{ExecutionStatus, SessionObject, SessionStatus};
-use crate::browser::{Browsers, Left, Picture, SessionBrowser, Trouble};
-use crate::clock::{Clock, SessionTime, Timestamp, new_uuid};
+use super::state::{CurrentTask, Outcome, Phase, Question, State};
+use super::webhooks::{WebhookEvent, Webhooks};
+use crate::browser::{BrowserError, Browsers, Picture, SavedProfile, SessionBrowser};
+use crate::clock::{Clock, Timestamp, new_uuid};
+use crate::errors::ApiError;
 use crate::faults::LateStatus;
+use crate::live_link::LiveLink;
 use crate::page::Page;
-use crate::state::{Server, lock};
-use crate::{agent, live, webhooks};
+use crate::sync::lock;
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Waker};
+use std::task::Context;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 /// A session of one key.
 #[derive(Debug)]
@@ -27,12 +27,14 @@ pub(crate) struct Session {
     agent_name: String,
     created_at: Timestamp,
     webhook_url: Option<String>,
+    webhooks: Arc<Webhooks>,
     extras: Map<String, Value>,
-    live: Option<live::Link>,
+    live: Option<LiveLink>,
     pub(crate) browser: SessionBrowser,
+    pub(super) clock: Clock,
     state: Mutex<State>,
     /// Notified when an agent may go on: after an answer, a resume, the end of the initialization.
-    changed: Notify,
+    pub(super) changed: Notify,
 }
 
 /// What a session is created with.
@@ -41,68 +43,18 @@ pub(crate) struct Create {
     pub(crate) agent_name: String,
     pub(crate) webhook_url: Option<String>,
     pub(crate) extras: Map<String, Value>,
-    pub(crate) live: Option<live::Link>,
+    pub(crate) live: Option<LiveLink>,
     pub(crate) page: Page,
-    /// What the browser of a restored session left.
-    pub(crate) left: Left,
+    /// The browser profile of a restored session.
+    pub(crate) profile: SavedProfile,
 }
 
+/// A task that begins: its agent is still to be set to work.
 #[derive(Debug)]
-struct State {
-    time: SessionTime,
-    initializing: bool,
-    deleted: bool,
-    phase: Phase,
-    /// Counts the tasks; an agent whose number is not this one has lost its task.
-    tasks: u64,
-    /// The text of the newest task.
-    task_text: String,
-    log: Log,
-    page: Page,
-    /// Counts the pages shown.
-    pages: u64,
-    /// Counts the changes of anything that can be seen.
-    version: u64,
-    /// An execution status that is no longer true, and how many answers still report it.
-    late: Option<(ExecutionStatus, u32)>,
-    /// Streams that wait for the log to grow.
-    waiting: HashMap<u64, Waker>,
-}
-
-/// What the session's agent is doing.
-#[derive(Debug)]
-enum Phase {
-    Idle(Outcome),
-    Busy(Task),
-}
-
-/// How the last task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    None,
-    Done,
-    Error,
-    Cancelled,
-}
-
-/// The task in progress.
-#[derive(Debug)]
-struct Task {
-    paused: bool,
-    /// How often a request paused it.
-    pauses: u64,
-    question: Question,
-    updates: Vec<String>,
-    cancelled: CancellationToken,
-}
-
-/// Where the task stands with its question.
-#[derive(Debug, PartialEq, Eq)]
-enum Question {
-    None,
-    Open,
-    /// Answered; while the task is paused the agent does not take it yet.
-    Answered(String),
+pub(crate) struct StartedTask {
+    pub(super) number: u64,
+    pub(super) text: String,
+    pub(super) cancelled: CancellationToken,
 }
 
 /// What a stream gets from the log.
@@ -113,12 +65,12 @@ pub(crate) enum Read {
     /// None now; the waker is kept.
     Nothing,
     /// None ever: the session is deleted.
-    Gone,
+    Deleted,
 }
 
 /// What a live view shows of a session.
 #[derive(Debug)]
-pub(crate) struct Look {
+pub(crate) struct SessionView {
     pub(crate) version: u64,
     pub(crate) session_id: String,
     pub(crate) agent_name: String,
@@ -142,8 +94,8 @@ pub(crate) struct Look {
     pub(crate) next: usize,
 }
 
-/// The most entries in one look.
-const LOOK: usize = 300;
+/// The most entries in one view.
+const VIEW: usize = 300;
 
 /// A number that no other reader of a log has.
 pub(crate) fn new_reader() -> u64 {
@@ -164,121 +116,33 @@ pub(crate) struct Connected {
     pub(crate) now: Timestamp,
 }
 
-/// A task was cancelled or its session deleted: its agent has nothing more to say.
-#[derive(Debug)]
-pub(crate) struct Gone;
-
-impl State {
-    fn status(&self) -> SessionStatus {
-        match &self.phase {
-            _ if self.initializing => SessionStatus::Initializing,
-            Phase::Busy(task) if task.paused => SessionStatus::Paused,
-            Phase::Busy(_) => SessionStatus::Running,
-            Phase::Idle(Outcome::None | Outcome::Cancelled) => SessionStatus::Ready,
-            Phase::Idle(Outcome::Done) => SessionStatus::Completed,
-            Phase::Idle(Outcome::Error) => SessionStatus::Error,
-        }
-    }
-
-    fn execution(&self, extended: bool) -> ExecutionStatus {
-        match &self.phase {
-            Phase::Busy(task) if extended && task.paused => ExecutionStatus::Paused,
-            Phase::Busy(task) if task.waits() => ExecutionStatus::WaitingForInput,
-            Phase::Busy(_) => ExecutionStatus::Running,
-            Phase::Idle(Outcome::None | Outcome::Cancelled) if extended => ExecutionStatus::Ready,
-            Phase::Idle(Outcome::Error) => ExecutionStatus::Error,
-            Phase::Idle(_) => ExecutionStatus::Finished,
-        }
-    }
-
-    /// The execution status as an answer reports it.
-    fn reported(&mut self, extended: bool) -> ExecutionStatus {
-        match self.late.take() {
-            Some((status, answers)) => {
-                self.late = (answers > 1).then_some((status, answers - 1));
-                status
-            }
-            None => self.execution(extended),
-        }
-    }
-
-    fn append(&mut self, drafts: Vec<Draft>) -> Wake {
-        self.log.append(drafts, self.time.now());
-        self.wake()
-    }
-
-    fn wake(&mut self) -> Wake {
-        self.version += 1;
-        Wake(self.waiting.drain().map(|(_, waker)| waker).collect())
-    }
-
-    /// The task in progress, if it is still number `number`.
-    fn task(&mut self, number: u64) -> Result<&mut Task, Gone> {
-        match &mut self.phase {
-            Phase::Busy(task) if self.tasks == number && !self.deleted => Ok(task),
-            _ => Err(Gone),
-        }
-    }
-}
-
-impl Task {
-    /// An answer that came during a pause counts when the task goes on: until then the status is held.
-    fn waits(&self) -> bool {
-        match self.question {
-            Question::None => false,
-            Question::Open => true,
-            Question::Answered(_) => self.paused,
-        }
-    }
-}
-
-/// Streams to wake, once the state is unlocked.
-#[must_use]
-struct Wake(Vec<Waker>);
-
-impl Wake {
-    fn now(self) {
-        self.0.into_iter().for_each(Waker::wake);
-    }
-}
-
 impl Session {
     pub(crate) fn new(
         create: Create,
         initializing: bool,
         clock: Clock,
         browsers: &Arc<Browsers>,
+        webhooks: &Arc<Webhooks>,
     ) -> Self {
-        let time = SessionTime::new(clock);
+        let state = State::new(clock, create.page, initializing);
         let id = new_uuid();
         Self {
-            browser: SessionBrowser::new(browsers, &id, create.left),
+            browser: SessionBrowser::new(browsers, &id, create.profile),
             id,
             environment_id: new_uuid(),
             agent_name: create.agent_name,
-            created_at: time.now(),
+            created_at: state.time.now(),
             webhook_url: create.webhook_url,
+            webhooks: webhooks.clone(),
             extras: create.extras,
             live: create.live,
-            state: Mutex::new(State {
-                time,
-                initializing,
-                deleted: false,
-                phase: Phase::Idle(Outcome::None),
-                tasks: 0,
-                task_text: String::new(),
-                log: Log::default(),
-                page: create.page,
-                pages: 0,
-                version: 0,
-                late: None,
-                waiting: HashMap::new(),
-            }),
+            clock,
+            state: Mutex::new(state),
             changed: Notify::new(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
@@ -328,20 +192,23 @@ impl Session {
         self.lock().task_text.clone()
     }
 
-    pub(crate) fn webhook_url(&self) -> Option<&str> {
-        self.webhook_url.as_deref()
+    /// Tells the session's webhook, if it has one.
+    pub(crate) fn notify(&self, event: &WebhookEvent) {
+        if let Some(url) = &self.webhook_url {
+            self.webhooks.send(url, event, &self.object(), self.now());
+        }
     }
 
     pub(crate) fn execution(&self, extended: bool) -> ExecutionStatus {
         self.lock().execution(extended)
     }
 
-    /// The execution status as an answer reports it.
+    /// The execution status as a response reports it.
     pub(crate) fn reported(&self, extended: bool) -> ExecutionStatus {
         self.lock().reported(extended)
     }
 
-    /// The next answers report the execution status of now, whatever comes.
+    /// The next responses report the execution status of now, whatever comes.
     pub(crate) fn report_late(&self, late: LateStatus) {
         let mut state = self.lock();
         state.late = Some((state.execution(false), late.0));
@@ -376,7 +243,7 @@ impl Session {
     }
 
     /// The picture of what its browser shows.
-    pub(crate) async fn picture(&self) -> Result<Picture, Trouble> {
+    pub(crate) async fn picture(&self) -> Result<Picture, BrowserError> {
         let (page, number) = self.numbered_page();
         let picture = self.browser.picture(&page).await?;
         self.moved(number, &picture, false);
@@ -430,12 +297,7 @@ impl Session {
     }
 
     /// A message: a new task, the answer to the open question, or an update of the task in progress.
-    pub(crate) fn message(
-        self: &Arc<Self>,
-        server: &Arc<Server>,
-        text: String,
-        start_url: Option<String>,
-    ) -> Result<(), ApiError> {
+    pub(crate) fn message(&self, text: String) -> Result<Option<StartedTask>, ApiError> {
         let mut state = self.lock();
         if state.deleted {
             return Err(ApiError::no_session());
@@ -453,44 +315,32 @@ impl Session {
                 let cancelled = CancellationToken::new();
                 state.tasks += 1;
                 state.task_text.clone_from(&text);
-                state.phase = Phase::Busy(Task {
+                state.phase = Phase::Busy(CurrentTask {
                     paused: false,
                     pauses: 0,
                     question: Question::None,
                     updates: Vec::new(),
                     cancelled: cancelled.clone(),
                 });
-                Some((state.tasks, cancelled))
+                Some(StartedTask {
+                    number: state.tasks,
+                    text: text.clone(),
+                    cancelled,
+                })
             }
         };
         let wake = state.append(vec![Draft::User(text.clone())]);
         drop(state);
         wake.now();
         self.changed.notify_waiters();
-        if let Some((number, cancelled)) = started {
-            webhooks::task_started(server, self, &text);
-            let work = agent::work(
-                Turn {
-                    server: server.clone(),
-                    session: self.clone(),
-                    number,
-                },
-                text,
-                start_url,
-            );
-            server.spawn(async move {
-                tokio::select! {
-                    biased;
-                    () = cancelled.cancelled() => {}
-                    () = work => {}
-                }
-            });
+        if started.is_some() {
+            self.notify(&WebhookEvent::TaskStarted(text));
         }
-        Ok(())
+        Ok(started)
     }
 
-    pub(crate) fn pause(self: &Arc<Self>, server: &Arc<Server>) -> Result<(), ApiError> {
-        self.switch(server, |state| {
+    pub(crate) fn pause(&self) -> Result<(), ApiError> {
+        self.switch(|state| {
             let initializing = state.initializing;
             match &mut state.phase {
                 Phase::Busy(task) if task.paused => Err(ApiError::conflict(
@@ -510,8 +360,8 @@ impl Session {
         })
     }
 
-    pub(crate) fn resume(self: &Arc<Self>, server: &Arc<Server>) -> Result<(), ApiError> {
-        self.switch(server, |state| match &mut state.phase {
+    pub(crate) fn resume(&self) -> Result<(), ApiError> {
+        self.switch(|state| match &mut state.phase {
             Phase::Busy(task) if task.paused => {
                 task.paused = false;
                 Ok(Some(Draft::Resumed))
@@ -521,8 +371,8 @@ impl Session {
     }
 
     /// Ends the task in progress, if there is one.
-    pub(crate) fn cancel(self: &Arc<Self>, server: &Arc<Server>) -> Result<(), ApiError> {
-        self.switch(server, |state| {
+    pub(crate) fn cancel(&self) -> Result<(), ApiError> {
+        self.switch(|state| {
             let Phase::Busy(task) = &state.phase else {
                 return Ok(None);
             };
@@ -534,8 +384,7 @@ impl Session {
 
     /// Changes the status, if there is something to change, and says so in the log, to streams, agents and webhooks.
     fn switch(
-        self: &Arc<Self>,
-        server: &Arc<Server>,
+        &self,
         change: impl FnOnce(&mut State) -> Result<Option<Draft>, ApiError>,
     ) -> Result<(), ApiError> {
         let mut state = self.lock();
@@ -552,7 +401,7 @@ impl Session {
         wake.now();
         self.changed.notify_waiters();
         if old != new {
-            webhooks::status_changed(server, self, old, new);
+            self.notify(&WebhookEvent::StatusChanged { old, new });
         }
         Ok(())
     }
@@ -576,8 +425,9 @@ impl Session {
         self.changed.notify_waiters();
     }
 
-    /// Destroys the session: its task is cancelled, its streams end.
+    /// Destroys the session: its task is cancelled, its streams end. Its webhook is told the last status.
     pub(crate) fn delete(&self) {
+        self.notify(&WebhookEvent::Deleted);
         let mut state = self.lock();
         state.deleted = true;
         if let Phase::Busy(task) = &state.phase {
@@ -618,30 +468,30 @@ impl Session {
             return Read::Entries;
         }
         if state.deleted {
-            return Read::Gone;
+            return Read::Deleted;
         }
         state.waiting.insert(reader, cx.waker().clone());
         Read::Nothing
     }
 
     /// All that changed since `version`, with the entries from `cursor`; without a change, keeps the waker.
-    pub(crate) fn look(
+    pub(crate) fn view_since(
         &self,
         reader: u64,
         version: Option<u64>,
         cursor: usize,
         cx: &Context<'_>,
-    ) -> Option<Look> {
+    ) -> Option<SessionView> {
         let mut state = self.lock();
         if version == Some(state.version) {
             state.waiting.insert(reader, cx.waker().clone());
             return None;
         }
         let next = state.log.len();
-        let start = cursor.max(next.saturating_sub(LOOK));
+        let start = cursor.max(next.saturating_sub(VIEW));
         let asks = matches!(&state.phase, Phase::Busy(task) if task.question == Question::Open);
         let question = asks.then(|| state.log.newest(Kind::Question)).flatten();
-        Some(Look {
+        Some(SessionView {
             version: state.version,
             session_id: self.id.clone(),
             agent_name: self.agent_name.clone(),
@@ -663,252 +513,5 @@ impl Session {
     /// Forgets the waker of a stream that ended.
     pub(crate) fn forget(&self, reader: u64) {
         self.lock().waiting.remove(&reader);
-    }
-}
-
-/// An agent's hold on its task: all it says goes through here, and stops when the task is taken from it.
-#[derive(Clone)]
-pub(crate) struct Turn {
-    server: Arc<Server>,
-    session: Arc<Session>,
-    number: u64,
-}
-
-impl Turn {
-    pub(crate) fn server(&self) -> &Arc<Server> {
-        &self.server
-    }
-
-    pub(crate) fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// Opens an address in the session's browser; a browser that cannot be used ends the task.
-    pub(crate) async fn open(&self, url: &Url) -> Result<Page, Gone> {
-        let opened = self.session.browser.open(&self.server.web, url).await;
-        self.or_fail(opened).await
-    }
-
-    /// The page as the session's browser shows it now.
-    pub(crate) async fn reread(&self, page: Page) -> Result<Page, Gone> {
-        let read = self.session.browser.reread(&page).await;
-        let now = self.or_fail(read).await?;
-        Ok(now.unwrap_or(page))
-    }
-
-    async fn or_fail<T>(&self, result: Result<T, Trouble>) -> Result<T, Gone> {
-        match result {
-            Ok(value) => Ok(value),
-            Err(Trouble::Closed) => Err(Gone),
-            Err(Trouble::Unusable(text)) => {
-                self.fail(text, 500).await?;
-                Err(Gone)
-            }
-        }
-    }
-
-    /// Reports what the agent does, as soon as the session is neither paused nor initializing.
-    pub(crate) async fn say(&self, drafts: Vec<Draft>) -> Result<(), Gone> {
-        let mut drafts = Some(drafts);
-        self.when_running(|state| drafts.take().map(|drafts| state.append(drafts)))
-            .await
-            .map(Wake::now)
-    }
-
-    /// Waits until the session is neither paused nor initializing.
-    pub(crate) async fn ready(&self) -> Result<(), Gone> {
-        self.when_running(|_| Some(())).await
-    }
-
-    /// Whether the task is still this agent's.
-    pub(crate) fn is_mine(&self) -> bool {
-        self.session.lock().task(self.number).is_ok()
-    }
-
-    /// Waits until the task is no longer this agent's.
-    pub(crate) async fn lost(&self) {
-        loop {
-            // Made before the state is looked at, so that no change in between is missed.
-            let changed = self.session.changed.notified();
-            if !self.is_mine() {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    /// Asks, and waits for the answer.
-    pub(crate) async fn ask(&self, question: String) -> Result<String, Gone> {
-        self.pose(question).await?;
-        self.answer().await
-    }
-
-    /// Asks.
-    pub(crate) async fn pose(&self, question: String) -> Result<(), Gone> {
-        let number = self.number;
-        let mut draft = Some(Draft::Question(question.clone()));
-        self.when_running(|state| {
-            state.task(number).ok()?.question = Question::Open;
-            draft.take().map(|draft| state.append(vec![draft]))
-        })
-        .await?
-        .now();
-        webhooks::task_question(&self.server, &self.session, &question);
-        Ok(())
-    }
-
-    /// Waits for the answer to the question that was posed.
-    pub(crate) async fn answer(&self) -> Result<String, Gone> {
-        let number = self.number;
-        self.when_running(|state| {
-            let task = state.task(number).ok()?;
-            match std::mem::replace(&mut task.question, Question::None) {
-                Question::Answered(answer) => Some(answer),
-                other => {
-                    task.question = other;
-                    None
-                }
-            }
-        })
-        .await
-    }
-
-    /// Takes the question back; an answer that came already becomes a message.
-    pub(crate) fn withdraw_question(&self) {
-        let mut state = self.session.lock();
-        let Ok(task) = state.task(self.number) else {
-            return;
-        };
-        match std::mem::replace(&mut task.question, Question::None) {
-            Question::None => return,
-            Question::Open => {}
-            Question::Answered(answer) => task.updates.push(answer),
-        }
-        let wake = state.wake();
-        drop(state);
-        wake.now();
-        self.session.changed.notify_waiters();
-    }
-
-    /// Waits. On a fast clock the session's time jumps ahead, unless the task is paused: then once it goes on.
-    pub(crate) async fn sleep(&self, time: Duration) -> Result<(), Gone> {
-        match self.server.options.clock {
-            Clock::Real => tokio::time::sleep(time).await,
-            Clock::Fast => {
-                self.when_running(|state| {
-                    state.time.advance(time);
-                    Some(())
-                })
-                .await?;
-                // A long script must not keep its thread from the streams.
-                tokio::task::yield_now().await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Pauses the session, and waits until it is resumed.
-    pub(crate) async fn pause(&self) -> Result<(), Gone> {
-        let number = self.number;
-        let wake = self
-            .when_running(|state| {
-                state.task(number).ok()?.paused = true;
-                Some(state.append(vec![Draft::Paused]))
-            })
-            .await?;
-        wake.now();
-        webhooks::status_changed(
-            &self.server,
-            &self.session,
-            SessionStatus::Running,
-            SessionStatus::Paused,
-        );
-        self.ready().await
-    }
-
-    /// Waits until requests have paused and resumed the task more often than `seen`; returns how often.
-    pub(crate) async fn wait_for_pause(&self, seen: u64) -> Result<u64, Gone> {
-        let number = self.number;
-        self.when_running(|state| {
-            let pauses = state.task(number).ok()?.pauses;
-            (pauses > seen).then_some(pauses)
-        })
-        .await
-    }
-
-    /// Waits for a message that was not taken yet.
-    pub(crate) async fn wait_for_message(&self) -> Result<String, Gone> {
-        let number = self.number;
-        self.when_running(|state| {
-            let updates = &mut state.task(number).ok()?.updates;
-            (!updates.is_empty()).then(|| updates.remove(0))
-        })
-        .await
-    }
-
-    /// Ends the task with a result.
-    pub(crate) async fn done(&self, result: Value) -> Result<(), Gone> {
-        let text = done_text(&result).to_owned();
-        self.end(Draft::Done(result), Outcome::Done).await?;
-        webhooks::task_completed(&self.server, &self.session, &text);
-        Ok(())
-    }
-
-    /// Ends the task with a failure.
-    pub(crate) async fn fail(&self, text: String, status_code: u16) -> Result<(), Gone> {
-        self.end(
-            Draft::Error {
-                text: text.clone(),
-                status_code,
-            },
-            Outcome::Error,
-        )
-        .await?;
-        webhooks::task_error(&self.server, &self.session, &text);
-        Ok(())
-    }
-
-    async fn end(&self, draft: Draft, outcome: Outcome) -> Result<(), Gone> {
-        let mut draft = Some(draft);
-        self.when_running(|state| {
-            state.phase = Phase::Idle(outcome);
-            draft.take().map(|draft| state.append(vec![draft]))
-        })
-        .await?
-        .now();
-        self.session.changed.notify_waiters();
-        Ok(())
-    }
-
-    /// The messages that came since the last call, other than answers.
-    pub(crate) fn take_updates(&self) -> Vec<String> {
-        let mut state = self.session.lock();
-        state
-            .task(self.number)
-            .map(|task| std::mem::take(&mut task.updates))
-            .unwrap_or_default()
-    }
-
-    /// Waits until the task may go on and `act` has something to return.
-    async fn when_running<T>(
-        &self,
-        mut act: impl FnMut(&mut State) -> Option<T>,
-    ) -> Result<T, Gone> {
-        loop {
-            // Made before the state is looked at, so that no change in between is missed.
-            let changed = self.session.changed.notified();
-            {
-                let mut state = self.session.lock();
-                let held = state.initializing;
-                let task = state.task(self.number)?;
-                if !held
-                    && !task.paused
-                    && let Some(value) = act(&mut state)
-                {
-                    return Ok(value);
-                }
-            }
-            changed.await;
-        }
     }
 }

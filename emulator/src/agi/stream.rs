@@ -3,13 +3,13 @@
 //! A stream owns no queue. It reads the session's log by a cursor when its socket has room, so that a slow
 //! reader costs nothing but its place in the log. One event is one chunk of the body.
 
-use super::errors::ApiError;
-use super::front::Call;
+use super::call::Call;
 use super::log::{Entry, Kind, heartbeat};
 use super::session::{Read, Session, new_reader};
 use super::validate::{self, EventsQuery};
 use crate::clock::{Clock, Timestamp};
 use crate::connection::{Break, Connection};
+use crate::errors::ApiError;
 use crate::faults::{Stop, StreamFault};
 use crate::state::Server;
 use axum::body::Body;
@@ -275,7 +275,7 @@ impl EventStream {
         });
         match read {
             Read::Entries => Poll::Ready(()),
-            Read::Gone => {
+            Read::Deleted => {
                 self.finish();
                 Poll::Ready(())
             }

@@ -1,8 +1,8 @@
 //! Bodies and queries, checked.
 
-use super::errors::{ApiError, Problems};
 use super::log::{Kind, Kinds};
 use super::models::AGENTS;
+use crate::errors::{ApiError, Problems};
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
 use url::Url;

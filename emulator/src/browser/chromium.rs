@@ -4,7 +4,7 @@ use super::devtools::{DevTools, Failure};
 use super::folder::{Folder, Root, copy, owned_by_root};
 use super::profile::Profile;
 use super::tab::{Arrival, PAGE};
-use crate::state::lock;
+use crate::sync::lock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@
 //! other end goes away, however that happens.
 
 use super::tab::Tab;
-use crate::state::lock;
+use crate::sync::lock;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -100,8 +100,8 @@ impl DevTools {
             .as_mut()
             .ok_or_else(gone)?
             .insert(id, sender);
-        let message = message(id, session, method, parameters);
-        self.outbox.send(message).map_err(|_| gone())?;
+        let command = command(id, session, method, parameters);
+        self.outbox.send(command).map_err(|_| gone())?;
         // An answer that nobody waits for any more is dropped when it comes.
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
@@ -111,7 +111,7 @@ fn gone() -> Failure {
     Failure::Gone("Chromium ended unexpectedly".to_owned())
 }
 
-fn message(id: u64, session: Option<&str>, method: &str, parameters: Value) -> Vec<u8> {
+fn command(id: u64, session: Option<&str>, method: &str, parameters: Value) -> Vec<u8> {
     let mut message = json!({ "id": id, "method": method, "params": parameters });
     if let Some(session) = session {
         message["sessionId"] = session.into();
@@ -178,17 +178,12 @@ impl Shared {
         if method == "Page.javascriptDialogOpening" {
             // A dialog holds the page up until somebody answers it, and nobody is there.
             let stays = message["params"]["type"] == "beforeunload";
-            let answer = json!({ "accept": stays });
+            let accept = json!({ "accept": stays });
             let session = message["sessionId"].as_str();
             let id = self.ids.fetch_add(1, Ordering::Relaxed) + 1;
-            let answer = crate::browser::devtools::message(
-                id,
-                session,
-                "Page.handleJavaScriptDialog",
-                answer,
-            );
+            let command = command(id, session, "Page.handleJavaScriptDialog", accept);
             if let Some(outbox) = outbox.upgrade() {
-                drop(outbox.send(answer));
+                drop(outbox.send(command));
             }
             return;
         }

@@ -1,6 +1,6 @@
 //! The folders on disk: the emulator's own one, and in it those of the browsers and of the saved profiles.
 
-use crate::state::lock;
+use crate::sync::lock;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};

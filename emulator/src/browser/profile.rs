@@ -3,6 +3,7 @@
 use super::folder::Folder;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What a session's browser leaves behind for another. Dropping it removes its folder.
 #[derive(Debug)]
@@ -84,6 +85,10 @@ fn to_set(cookie: &Value) -> Value {
     }
     parameters.into()
 }
+
+/// What a browser leaves behind for a later session: its profile.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SavedProfile(pub(super) Option<Arc<Profile>>);
 
 #[cfg(test)]
 mod tests {

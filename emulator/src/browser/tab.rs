@@ -1,6 +1,6 @@
 //! What the browser tells of its tab: which document it shows, and how far that is.
 
-use crate::state::lock;
+use crate::sync::lock;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Mutex;

@@ -1,6 +1,6 @@
 //! A body that comes in pieces, slowly, or not to its end.
 
-use super::meaning::{BodyFault, Stop};
+use super::effect::{BodyFault, Stop};
 use crate::connection::{Break, Connection};
 use axum::body::Body;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::time::{Instant, Sleep};
 
-/// Wraps the body of an answer.
+/// Wraps the body of a response.
 pub(crate) struct FaultyBody {
     inner: Body,
     fault: BodyFault,

@@ -3,7 +3,7 @@
 //! The endpoint comes first, then `name=value` pairs, with the names and values of the JSON form. A value is JSON; what is
 //! none is a string up to the next blank. A name without a value is `true`.
 
-use super::{Fault, FaultError};
+use super::fault::{Fault, FaultError};
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
@@ -190,7 +190,7 @@ impl<'de> Deserialize<'de> for Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Endpoint;
+    use super::super::fault::Endpoint;
     use super::*;
     use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! From HTML to what is on the page.
 
+use super::model::{Block, Content, Field, Form, Link, Page, Price, Style};
 use super::price::{self, Found};
-use super::{Block, Content, Field, Form, Link, Page, Price, Style};
 use scraper::node::Element;
 use scraper::{Html, Node};
 use std::collections::HashSet;

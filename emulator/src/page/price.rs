@@ -1,6 +1,6 @@
 //! Prices in text: an amount beside a currency.
 
-use super::Price;
+use super::model::Price;
 
 /// Signs, words and codes, the longest first where one begins with another; with the name they are reported by.
 const CURRENCIES: [(&str, &str); 44] = [

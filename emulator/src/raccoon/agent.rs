@@ -1,23 +1,30 @@
 //! The built-in agent's way with a turn: it makes a plan, looks at the files, opens the page the prompt names, writes
 //! what it found into a file, and answers. It is a program, not an AI, and says so.
 
+use super::handle::WorkHandle;
 use super::log::Draft;
-use super::script::{completed, snapshot};
-use super::session::{Gone, Work};
-use super::upload::Upload;
+use super::owner::Upload;
 use super::validate::StartTurn;
-use crate::agent::{reading, task_text};
+use crate::agent::{Detached, reading, task_text};
 use crate::page::Page;
-use crate::state::lock;
+use crate::sync::lock;
+use crate::web::Web;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
 /// Works on a turn until it is done.
-pub(super) async fn work(work: &Work, request: &StartTurn) -> Result<(), Gone> {
-    let agent = Agent {
-        work,
+pub(super) async fn work(
+    handle: &WorkHandle,
+    step_delay: Duration,
+    web: &Web,
+    request: &StartTurn,
+) -> Result<(), Detached> {
+    let agent = BuiltInAgent {
+        handle,
+        step_delay,
+        web,
         request,
         todos: Vec::new(),
         thoughts: 0,
@@ -28,8 +35,11 @@ pub(super) async fn work(work: &Work, request: &StartTurn) -> Result<(), Gone> {
     agent.work().await
 }
 
-struct Agent<'a> {
-    work: &'a Work,
+struct BuiltInAgent<'a> {
+    handle: &'a WorkHandle,
+    /// The time between two steps.
+    step_delay: Duration,
+    web: &'a Web,
     request: &'a StartTurn,
     todos: Vec<Todo>,
     thoughts: u64,
@@ -55,8 +65,8 @@ enum Job {
     Answer,
 }
 
-impl Agent<'_> {
-    async fn work(mut self) -> Result<(), Gone> {
+impl BuiltInAgent<'_> {
+    async fn work(mut self) -> Result<(), Detached> {
         self.thought(&format!(
             "I am the local emulator's agent, a program and not an AI. The mode is {}.",
             self.request.mode
@@ -78,7 +88,7 @@ impl Agent<'_> {
             self.todos[index].status = "completed";
         }
         self.say_plan()?;
-        self.work.end(completed(), None)
+        self.handle.end(Draft::completed(), None)
     }
 
     fn make_plan(&mut self) {
@@ -111,7 +121,7 @@ impl Agent<'_> {
         todo("Answer".to_owned(), Job::Answer);
     }
 
-    async fn think(&mut self) -> Result<(), Gone> {
+    async fn think(&mut self) -> Result<(), Detached> {
         let found = task_text::result(&self.request.prompt);
         let list = |name: &str| found[name].as_array().cloned().unwrap_or_default();
         self.thought(&format!(
@@ -134,9 +144,9 @@ impl Agent<'_> {
         Ok(())
     }
 
-    async fn read(&mut self, key: &str) -> Result<(), Gone> {
+    async fn read(&mut self, key: &str) -> Result<(), Detached> {
         let block = self.start_tool("files").await?;
-        let file = lock(&self.work.session.owner.uploads).get(key).cloned();
+        let file = lock(&self.handle.session.owner.uploads).get(key).cloned();
         let (status, output) = match file {
             Some(file) => {
                 self.findings.push(about(&file));
@@ -156,9 +166,9 @@ impl Agent<'_> {
         self.end_tool(&block, status, output).await
     }
 
-    async fn open(&mut self, url: &Url) -> Result<(), Gone> {
+    async fn open(&mut self, url: &Url) -> Result<(), Detached> {
         let block = self.start_tool("browser").await?;
-        let page = Page::open(&self.work.server.web, url).await;
+        let page = Page::open(self.web, url).await;
         if let Some(problem) = page.problem {
             self.findings.push(problem.text.clone());
             let output = json!({ "url": page.url, "error": problem.text });
@@ -171,18 +181,18 @@ impl Agent<'_> {
         self.end_tool(&block, "success", found).await
     }
 
-    async fn write(&mut self, name: &'static str) -> Result<(), Gone> {
+    async fn write(&mut self, name: &'static str) -> Result<(), Detached> {
         let block = self.start_tool("editor").await?;
-        let session_id = &self.work.session.session_id;
-        let draft = snapshot(session_id, self.work.now(), &[name.to_owned()], &[]);
-        self.work.say(vec![draft])?;
+        let session_id = &self.handle.session.session_id;
+        let draft = Draft::snapshot(session_id, self.handle.now(), &[name.to_owned()], &[]);
+        self.handle.say(vec![draft])?;
         self.findings
             .push(format!("I wrote {name} in the sandbox."));
         self.end_tool(&block, "success", json!({ "written": name }))
             .await
     }
 
-    async fn answer(&mut self) -> Result<(), Gone> {
+    async fn answer(&mut self) -> Result<(), Detached> {
         if self.findings.is_empty() {
             self.findings.push(
                 "The prompt names no file, address, price or date: attach a file, or name a web address, and I \
@@ -191,57 +201,56 @@ impl Agent<'_> {
             );
         }
         let begin = format!("You asked: “{}”", self.request.prompt.trim());
-        self.work.say(vec![Draft::text("answer", &begin)])?;
+        self.handle.say(vec![Draft::text("answer", &begin)])?;
         for finding in std::mem::take(&mut self.findings) {
             self.pause().await?;
             let text = format!("\n{finding}");
-            self.work.say(vec![Draft::text("answer", &text)])?;
+            self.handle.say(vec![Draft::text("answer", &text)])?;
         }
         // What came while the pauses of this loop passed.
         for finding in std::mem::take(&mut self.findings) {
             let text = format!("\n{finding}");
-            self.work.say(vec![Draft::text("answer", &text)])?;
+            self.handle.say(vec![Draft::text("answer", &text)])?;
         }
         Ok(())
     }
 
-    async fn thought(&mut self, text: &str) -> Result<(), Gone> {
+    async fn thought(&mut self, text: &str) -> Result<(), Detached> {
         self.thoughts += 1;
         let block = self.thoughts.to_string();
-        self.work.say(vec![Draft::thought(&block, text, true)])?;
+        self.handle.say(vec![Draft::thought(&block, text, true)])?;
         self.pause().await
     }
 
-    async fn start_tool(&mut self, name: &str) -> Result<String, Gone> {
+    async fn start_tool(&mut self, name: &str) -> Result<String, Detached> {
         self.tools += 1;
         let block = format!("tool:{name}:run-{}", self.tools);
-        self.work.say(vec![Draft::tool_start(&block, name)])?;
+        self.handle.say(vec![Draft::tool_start(&block, name)])?;
         self.pause().await?;
         Ok(block)
     }
 
-    async fn end_tool(&mut self, block: &str, status: &str, output: Value) -> Result<(), Gone> {
-        self.work
+    async fn end_tool(&mut self, block: &str, status: &str, output: Value) -> Result<(), Detached> {
+        self.handle
             .say(vec![Draft::tool_result(block, status, output)])?;
         self.pause().await
     }
 
-    fn say_plan(&self) -> Result<(), Gone> {
+    fn say_plan(&self) -> Result<(), Detached> {
         let todos = self.todos.iter().enumerate().map(|(index, todo)| {
             json!({ "id": (index + 1).to_string(), "content": todo.content, "status": todo.status })
         });
-        self.work.say(vec![Draft::plan(todos.collect())])
+        self.handle.say(vec![Draft::plan(todos.collect())])
     }
 
     /// The time between two steps; messages that came in the meantime are acknowledged.
-    async fn pause(&mut self) -> Result<(), Gone> {
-        let delay = self.work.server.options.step_delay;
-        self.work.sleep(Duration::from_secs_f64(delay)).await;
-        for message in self.work.take_messages() {
+    async fn pause(&mut self) -> Result<(), Detached> {
+        self.handle.sleep(self.step_delay).await;
+        for message in self.handle.take_messages() {
             self.messages += 1;
             let block = format!("message-{}", self.messages);
             let text = format!("Noted: {message}");
-            self.work.say(vec![Draft::thought(&block, &text, true)])?;
+            self.handle.say(vec![Draft::thought(&block, &text, true)])?;
             self.findings.push(format!("You added: “{message}”"));
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The events of one turn, stored as they go over the wire.
 
 use crate::clock::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -86,6 +86,36 @@ impl Draft {
 
     pub(super) fn aborted(reason: &str) -> Self {
         Self::new("task.aborted", json!({ "reason": reason }))
+    }
+
+    /// A `sandbox.snapshot` event.
+    pub(super) fn snapshot(
+        session_id: &str,
+        at: Timestamp,
+        written: &[String],
+        deleted: &[String],
+    ) -> Self {
+        let file = |path: &String| {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let key = format!("{session_id}/{path}");
+            let file = json!({ "key": key, "name": name, "updatedAt": at.as_millis() });
+            (path.clone(), file)
+        };
+        let files: Map<String, Value> = written.iter().map(file).collect();
+        let payload = json!({ "sandbox_id": format!("sb_{session_id}"), "snapshot": files, "deleted": deleted });
+        Self::new("sandbox.snapshot", payload)
+    }
+
+    pub(super) fn completed() -> Self {
+        Self::new("task.completed", json!({}))
+    }
+
+    pub(super) fn failed(message: &str, code: Option<String>) -> Self {
+        let mut payload = json!({ "message": message });
+        if let Some(code) = code {
+            payload["code"] = code.into();
+        }
+        Self::new("task.error", payload)
     }
 
     /// How a turn ends with it.

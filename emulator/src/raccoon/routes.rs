@@ -1,40 +1,98 @@
 //! The endpoints, but for the upload and the WebSocket.
 
-use super::session::{self, NoTurn, Session};
+use super::call::Call;
+use super::session::{NoTurn, Session};
 use super::validate::{self, SortBy};
-use super::{Caller, RETRY_AFTER, no_message, no_session};
+use super::{stream, upload, work};
 use crate::clock::new_uuid;
 use crate::errors::{ApiError, json_response};
+use crate::faults::Endpoint;
+use crate::middleware::intercept;
+use crate::state::Server;
+use crate::unknown_route::no_method;
+use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery};
-use axum::http::{HeaderValue, StatusCode};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Path, RawQuery, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{delete as delete_route, get, post, put};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-type Answer = Result<Response, ApiError>;
+const MAX_CONCURRENT: HeaderName = HeaderName::from_static("x-rate-limit-max-concurrent");
+const RETRY_AFTER: HeaderName = HeaderName::from_static("x-rate-limit-retry-after");
 
-fn ok(body: &Value) -> Answer {
+/// All endpoints, behind the middleware.
+pub(crate) fn router(server: &Arc<Server>) -> Router {
+    let session = "/sessions/{session_id}";
+    let mut router = Router::new()
+        .route("/sessions/new", post(start_turn))
+        .route("/sessions", get(list))
+        .route(session, get(history).merge(delete_route(delete)))
+        .route("/sessions/{session_id}/title", put(rename))
+        .route(
+            "/media/upload",
+            put(upload::upload).layer(DefaultBodyLimit::disable()),
+        )
+        .route("/ws/sessions/{session_id}", get(stream::connect));
+    if server.options.abort_endpoint {
+        router = router.route("/message/{message_id}/abort", delete_route(abort));
+    }
+    router
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(server.clone(), front))
+        .with_state(server.clone())
+}
+
+async fn front(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>();
+    let endpoint = endpoint(request.method(), route.map(MatchedPath::as_str));
+    let limit = HeaderValue::from(server.options.max_turns);
+    let mut response = intercept(&server.requests, &server.faults, request, endpoint, next).await;
+    response
+        .headers_mut()
+        .entry(MAX_CONCURRENT)
+        .or_insert(limit);
+    response
+}
+
+fn endpoint(method: &Method, route: Option<&str>) -> Option<Endpoint> {
+    Some(match (method.as_str(), route?) {
+        ("POST", "/sessions/new") => Endpoint::StartTurn,
+        ("GET", "/sessions") => Endpoint::List,
+        ("GET", "/sessions/{session_id}") => Endpoint::Get,
+        ("DELETE", "/sessions/{session_id}") => Endpoint::Delete,
+        ("PUT", "/sessions/{session_id}/title") => Endpoint::Rename,
+        ("PUT", "/media/upload") => Endpoint::Upload,
+        ("GET", "/ws/sessions/{session_id}") => Endpoint::Socket,
+        ("DELETE", "/message/{message_id}/abort") => Endpoint::AbortTurn,
+        _ => return None,
+    })
+}
+
+type Reply = Result<Response, ApiError>;
+
+fn ok(body: &Value) -> Reply {
     Ok(json_response(StatusCode::OK, body.to_string()))
 }
 
-fn success(text: &str) -> Answer {
+fn success(text: &str) -> Reply {
     ok(&json!({ "success": true, "message": text }))
 }
 
-fn find(caller: &Caller, session_id: &str) -> Result<Arc<Session>, ApiError> {
-    caller
-        .account(|account| account.get(session_id))
-        .ok_or_else(no_session)
+fn find(call: &Call, session_id: &str) -> Result<Arc<Session>, ApiError> {
+    call.account(|account| account.get(session_id))
+        .ok_or_else(ApiError::no_session)
 }
 
 /// `POST /sessions/new`
-pub(super) async fn start_turn(caller: Caller, body: Bytes) -> Result<Response, Response> {
+pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Response> {
     let request = validate::start_turn(&body).map_err(IntoResponse::into_response)?;
-    let server = &caller.server;
+    let server = &call.server;
     let id = request.session_id.clone();
-    let begun = caller.account(|account| {
+    let begun = call.account(|account| {
         let known = account.get(&id);
         let is_new = known.is_none();
         let session = known.unwrap_or_else(|| {
@@ -50,7 +108,7 @@ pub(super) async fn start_turn(caller: Caller, body: Bytes) -> Result<Response, 
         }
         Ok((session, begun))
     });
-    let (session, begun) = match begun {
+    let (session, mut begun) = match begun {
         Ok(begun) => begun,
         Err(NoTurn::InProgress) => {
             return Err(ApiError::new(StatusCode::CONFLICT, "turn_in_progress").into_response());
@@ -58,11 +116,11 @@ pub(super) async fn start_turn(caller: Caller, body: Bytes) -> Result<Response, 
         Err(NoTurn::Full) => return Err(too_many(server.options.max_turns)),
     };
     let (status, message) = if begun.queue_position == 0 {
-        session::run(server, &session, begun.index);
         ("running", "The turn has started")
     } else {
         ("queued", "The turn waits for its place")
     };
+    work::start(server, session, &mut begun);
     let workflow = new_uuid();
     ok(&json!({
         "session_id": id,
@@ -86,9 +144,9 @@ fn too_many(most: usize) -> Response {
 }
 
 /// `GET /sessions`
-pub(super) async fn list(caller: Caller, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn list(call: Call, RawQuery(query): RawQuery) -> Reply {
     let query = validate::list(&query.unwrap_or_default())?;
-    let mut sessions: Vec<_> = caller.account(|account| {
+    let mut sessions: Vec<_> = call.account(|account| {
         let all = account.sessions();
         all.map(|session| (session.clone(), session.listed()))
             .filter(|(_, listed)| listed.title.to_lowercase().contains(&query.search))
@@ -126,36 +184,36 @@ pub(super) async fn list(caller: Caller, RawQuery(query): RawQuery) -> Answer {
 }
 
 /// `GET /sessions/{session_id}`
-pub(super) async fn history(caller: Caller, Path(session_id): Path<String>) -> Answer {
-    let body = find(&caller, &session_id)?.history();
+pub(super) async fn history(call: Call, Path(session_id): Path<String>) -> Reply {
+    let body = find(&call, &session_id)?.history();
     Ok(json_response(StatusCode::OK, body))
 }
 
 /// `PUT /sessions/{session_id}/title`
-pub(super) async fn rename(caller: Caller, Path(session_id): Path<String>, body: Bytes) -> Answer {
-    let session = find(&caller, &session_id)?;
+pub(super) async fn rename(call: Call, Path(session_id): Path<String>, body: Bytes) -> Reply {
+    let session = find(&call, &session_id)?;
     session.rename(&validate::title(&body)?);
     success("Title updated")
 }
 
 /// `DELETE /sessions/{session_id}`
-pub(super) async fn delete(caller: Caller, Path(session_id): Path<String>) -> Answer {
-    let session = caller
+pub(super) async fn delete(call: Call, Path(session_id): Path<String>) -> Reply {
+    let session = call
         .account(|account| account.remove(&session_id))
-        .ok_or_else(no_session)?;
-    session.delete(&caller.server);
+        .ok_or_else(ApiError::no_session)?;
+    session.delete();
     success("Session deleted")
 }
 
 /// `DELETE /message/{message_id}/abort`
-pub(super) async fn abort(caller: Caller, Path(message_id): Path<String>) -> Answer {
-    let turn = caller.account(|account| {
+pub(super) async fn abort(call: Call, Path(message_id): Path<String>) -> Reply {
+    let turn = call.account(|account| {
         account
             .sessions()
             .find_map(|session| Some((session.clone(), session.turn(&message_id)?)))
     });
-    let (session, index) = turn.ok_or_else(no_message)?;
-    match session.abort(&caller.server, index, "Stopped by the user") {
+    let (session, index) = turn.ok_or_else(ApiError::no_message)?;
+    match session.abort(index, "Stopped by the user") {
         Ok(()) => success("The turn was stopped"),
         Err(_) => success("The turn has ended already"),
     }

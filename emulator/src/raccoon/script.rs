@@ -1,12 +1,12 @@
 //! Plays a turn's script.
 
+use super::handle::WorkHandle;
 use super::log::Draft;
-use super::session::{Gone, Work};
 use super::validate::StartTurn;
-use crate::clock::Timestamp;
+use crate::agent::Detached;
 use crate::fill::{Filling, fill, fill_all};
 use crate::scenario::{Todo, TurnStep};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -15,9 +15,13 @@ use std::time::Duration;
 const BATCH: usize = 256;
 
 /// Plays the steps; completes the turn if they do not end it.
-pub(super) async fn play(work: &Work, request: &StartTurn, steps: &[TurnStep]) -> Result<(), Gone> {
+pub(super) async fn play(
+    handle: &WorkHandle,
+    request: &StartTurn,
+    steps: &[TurnStep],
+) -> Result<(), Detached> {
     let mut player = Player {
-        work,
+        handle,
         request,
         message: String::new(),
         thoughts: 0,
@@ -26,32 +30,9 @@ pub(super) async fn play(work: &Work, request: &StartTurn, steps: &[TurnStep]) -
     };
     if player.steps(steps, 0).await? == Flow::GoOn {
         player.flush().await?;
-        work.end(completed(), None)?;
+        handle.end(Draft::completed(), None)?;
     }
     Ok(())
-}
-
-pub(super) fn completed() -> Draft {
-    Draft::new("task.completed", json!({}))
-}
-
-/// A `sandbox.snapshot` event.
-pub(super) fn snapshot(
-    session_id: &str,
-    at: Timestamp,
-    written: &[String],
-    deleted: &[String],
-) -> Draft {
-    let file = |path: &String| {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let key = format!("{session_id}/{path}");
-        let file = json!({ "key": key, "name": name, "updatedAt": at.as_millis() });
-        (path.clone(), file)
-    };
-    let files: Map<String, Value> = written.iter().map(file).collect();
-    let payload =
-        json!({ "sandbox_id": format!("sb_{session_id}"), "snapshot": files, "deleted": deleted });
-    Draft::new("sandbox.snapshot", payload)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -61,7 +42,7 @@ enum Flow {
 }
 
 struct Player<'a> {
-    work: &'a Work,
+    handle: &'a WorkHandle,
     request: &'a StartTurn,
     message: String,
     /// Counts the thoughts that have a block of their own.
@@ -72,7 +53,7 @@ struct Player<'a> {
 }
 
 impl Player<'_> {
-    async fn steps(&mut self, steps: &[TurnStep], n: u64) -> Result<Flow, Gone> {
+    async fn steps(&mut self, steps: &[TurnStep], n: u64) -> Result<Flow, Detached> {
         for step in steps {
             if self.step(step, n).await? == Flow::Ended {
                 return Ok(Flow::Ended);
@@ -81,7 +62,7 @@ impl Player<'_> {
         Ok(Flow::GoOn)
     }
 
-    async fn step(&mut self, step: &TurnStep, n: u64) -> Result<Flow, Gone> {
+    async fn step(&mut self, step: &TurnStep, n: u64) -> Result<Flow, Detached> {
         match step {
             TurnStep::Thought {
                 text,
@@ -124,8 +105,8 @@ impl Player<'_> {
                     paths.iter().map(|path| self.fill(path, n)).collect()
                 };
                 let (written, deleted) = (fill(written), fill(deleted));
-                let session_id = &self.work.session.session_id;
-                let draft = snapshot(session_id, self.work.now(), &written, &deleted);
+                let session_id = &self.handle.session.session_id;
+                let draft = Draft::snapshot(session_id, self.handle.now(), &written, &deleted);
                 self.say(draft).await?;
             }
             TurnStep::Event {
@@ -151,11 +132,11 @@ impl Player<'_> {
             }
             TurnStep::WaitForMessage => {
                 self.flush().await?;
-                self.message = self.work.wait_for_message().await;
+                self.message = self.handle.wait_for_message().await;
             }
             TurnStep::WaitForSocket => {
                 self.flush().await?;
-                self.work.wait_for_socket().await;
+                self.handle.wait_for_socket().await;
             }
             TurnStep::WaitForStop => {
                 self.flush().await?;
@@ -164,18 +145,15 @@ impl Player<'_> {
             }
             TurnStep::Complete { content } => {
                 let content = content.as_ref().map(|text| self.fill(text, n));
-                return self.end(completed(), content).await;
+                return self.end(Draft::completed(), content).await;
             }
             TurnStep::Abort { reason } => {
                 let draft = Draft::aborted(&self.fill(reason, n));
                 return self.end(draft, None).await;
             }
             TurnStep::Error { text, code } => {
-                let mut payload = json!({ "message": self.fill(text, n) });
-                if let Some(code) = code {
-                    payload["code"] = code.as_str().into();
-                }
-                return self.end(Draft::new("task.error", payload), None).await;
+                let draft = Draft::failed(&self.fill(text, n), code.clone());
+                return self.end(draft, None).await;
             }
         }
         Ok(Flow::GoOn)
@@ -186,23 +164,23 @@ impl Player<'_> {
         &'a mut self,
         steps: &'a [TurnStep],
         n: u64,
-    ) -> Pin<Box<dyn Future<Output = Result<Flow, Gone>> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Flow, Detached>> + Send + 'a>> {
         Box::pin(self.steps(steps, n))
     }
 
-    async fn sleep(&mut self, seconds: f64) -> Result<(), Gone> {
+    async fn sleep(&mut self, seconds: f64) -> Result<(), Detached> {
         self.flush().await?;
-        self.work.sleep(Duration::from_secs_f64(seconds)).await;
+        self.handle.sleep(Duration::from_secs_f64(seconds)).await;
         Ok(())
     }
 
-    async fn end(&mut self, draft: Draft, content: Option<String>) -> Result<Flow, Gone> {
+    async fn end(&mut self, draft: Draft, content: Option<String>) -> Result<Flow, Detached> {
         self.flush().await?;
-        self.work.end(draft, content)?;
+        self.handle.end(draft, content)?;
         Ok(Flow::Ended)
     }
 
-    async fn say(&mut self, draft: Draft) -> Result<(), Gone> {
+    async fn say(&mut self, draft: Draft) -> Result<(), Detached> {
         self.pending.push(draft);
         if self.pending.len() >= BATCH {
             self.flush().await
@@ -211,9 +189,9 @@ impl Player<'_> {
         }
     }
 
-    async fn flush(&mut self) -> Result<(), Gone> {
+    async fn flush(&mut self) -> Result<(), Detached> {
         if !self.pending.is_empty() {
-            self.work.say(std::mem::take(&mut self.pending))?;
+            self.handle.say(std::mem::take(&mut self.pending))?;
             // A long script must not keep its thread from the sockets.
             tokio::task::yield_now().await;
         }

@@ -1,10 +1,13 @@
 //! `PUT /media/upload`: a file for the turns. It is counted, not kept: only its beginning is, for the agent to look at.
 
-use super::{Caller, validate};
+use super::call::Call;
+use super::owner::Upload;
+use super::validate;
 use crate::clock::Timestamp;
 use crate::errors::{ApiError, Problems, json_response};
-use crate::front::drain;
-use crate::state::{Server, lock};
+use crate::middleware::drain;
+use crate::state::Server;
+use crate::sync::lock;
 use axum::body::Body;
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::StatusCode;
@@ -15,24 +18,14 @@ use std::sync::Arc;
 /// How much of a file is kept.
 const BEGIN: usize = 64 * 1024;
 
-/// A file that was uploaded.
-#[derive(Debug)]
-pub(crate) struct Upload {
-    pub(super) name: String,
-    pub(super) content_type: String,
-    pub(super) size: u64,
-    /// Its first 64 KiB.
-    pub(super) begin: Vec<u8>,
-}
-
 pub(super) async fn upload(
     State(server): State<Arc<Server>>,
-    caller: Result<Caller, Response>,
+    call: Result<Call, Response>,
     request: Request,
 ) -> Result<Response, Response> {
-    // Whatever is wrong, the rest of the body is read, so that the sender gets to see the answer.
-    let caller = match caller {
-        Ok(caller) => caller,
+    // Whatever is wrong, the rest of the body is read, so that the sender gets to see the response.
+    let call = match call {
+        Ok(call) => call,
         Err(refusal) => {
             drain(request.into_body()).await;
             return Err(refusal);
@@ -105,27 +98,24 @@ pub(super) async fn upload(
         let detail = format!("The file is larger than {limit} bytes");
         return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, detail).into_response());
     }
-    keep(&caller, &key, file).map_err(IntoResponse::into_response)
+    keep(&call, &key, file).map_err(IntoResponse::into_response)
 }
 
-fn keep(caller: &Caller, key: &str, mut file: Upload) -> Result<Response, ApiError> {
+fn keep(call: &Call, key: &str, mut file: Upload) -> Result<Response, ApiError> {
     let key = validate::upload_key(key)?;
     if file.name.is_empty() {
         file.name = key.rsplit('/').next().unwrap_or_default().to_owned();
     }
-    let answer = json!({
+    let reply = json!({
         "key": key,
         "size": file.size,
         "contentType": file.content_type,
         "filename": file.name,
         "uploadedAt": Timestamp::now().to_string(),
     });
-    let uploads = caller.account(|account| account.owner.uploads.clone());
+    let uploads = call.account(|account| account.owner.uploads.clone());
     lock(&uploads).insert(key, Arc::new(file));
-    Ok(json_response(
-        StatusCode::OK,
-        Body::from(answer.to_string()),
-    ))
+    Ok(json_response(StatusCode::OK, Body::from(reply.to_string())))
 }
 
 async fn next(

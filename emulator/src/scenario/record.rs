@@ -1,7 +1,9 @@
 //! A session that was recorded, as a scenario that plays it again.
 
+use super::matches::{Match, fits};
+use super::model::{Branch, Scenario, ScriptedTask, Step};
 use super::scrub::{REDACTED, Scrubber};
-use super::{Branch, Match, Scenario, ScriptedTask, Step};
+use super::yaml;
 use crate::clock::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -252,7 +254,7 @@ impl Recorder<'_> {
             // An entry that also fits a later task must leave that one to its own entry.
             let once = texts[index + 1..].iter().any(|later| {
                 let later = later.as_deref().unwrap_or_default();
-                super::fits(matches[index].as_ref(), later)
+                fits(matches[index].as_ref(), later)
             });
             ScriptedTask {
                 matches: matches[index].clone(),
@@ -303,7 +305,7 @@ impl Scenario {
     /// The scenario as YAML, for a file; a wait is the `after` of its step.
     #[must_use]
     pub fn to_yaml(&self) -> String {
-        super::yaml::text(&self.document())
+        yaml::text(&self.document())
     }
 
     /// The scenario as JSON, for a file; a wait is the `after` of its step.

@@ -1,6 +1,6 @@
 //! Scripts for the turns of Raccoon.
 
-use super::Match;
+use super::matches::Match;
 use serde_json::{Map, Value};
 
 /// The steps for the turns whose prompt fits `match`.

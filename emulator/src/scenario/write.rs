@@ -1,6 +1,8 @@
 //! Writes scenarios as they are read.
 
-use super::{Branch, Match, Scenario, ScriptedTask, ScriptedTurn, Step, TurnStep};
+use super::matches::Match;
+use super::model::{Branch, Scenario, ScriptedTask, Step};
+use super::turn::{ScriptedTurn, TurnStep};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
@@ -145,4 +147,37 @@ fn turn_step(step: &TurnStep) -> Value {
         value[name] = block.as_str().into();
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_step_survives_a_round_trip() {
+        let all = json!({"tasks": [{"match": "x", "once": true, "steps": [
+            {"thought": "a"}, {"step": "b", "url": "http://h/", "action": "click"}, {"log": "c"}, {"question": "d"},
+            {"question": "e", "answers": [{"match": {"regex": "^no"}, "steps": [{"pause": true}]}, {"steps": []}]},
+            {"delay": 0.5}, {"repeat": 2, "steps": [{"thought": "{n}"}]}, {"navigate": "http://h/"},
+            {"pause": true}, {"wait_for_pause": true}, {"wait_for_message": true},
+            {"done": null}, {"error": "e", "status_code": 418}]}]});
+        let scenario: Scenario = serde_json::from_value(all.clone()).unwrap();
+        assert_eq!(scenario.tasks[0].steps.len(), 13);
+        assert_eq!(serde_json::to_value(&scenario).unwrap(), all);
+    }
+
+    #[test]
+    fn every_kind_of_turn_step_survives_a_round_trip() {
+        let all = json!({"tasks": [], "turns": [{"match": "x", "mode": "code", "once": true, "steps": [
+            {"thought": "a"}, {"thought": "b", "finalize": false, "block": "plan"}, {"text": "c"}, {"text": "d", "block": "e"},
+            {"tool": "browser", "output": [1], "status": "error", "takes": 0.5},
+            {"plan": [{"id": "1", "content": "f", "status": "active"}]}, {"snapshot": ["g"]},
+            {"snapshot": [], "deleted": ["h"]}, {"event": "task.phase", "payload": {"phase": "i"}, "block_id": "j"},
+            {"delay": 0.5}, {"repeat": 2, "steps": [{"text": "{n}"}]},
+            {"wait_for_message": true}, {"wait_for_socket": true}, {"wait_for_stop": true},
+            {"complete": true}, {"complete": "k"}, {"abort": "l"}, {"error": "m"}, {"error": "n", "code": "o"}]}]});
+        let scenario: Scenario = serde_json::from_value(all.clone()).unwrap();
+        assert_eq!(scenario.turns[0].steps.len(), 19);
+        assert_eq!(serde_json::to_value(&scenario).unwrap(), all);
+    }
 }

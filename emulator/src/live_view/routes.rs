@@ -1,17 +1,8 @@
-//! The live view: pages that show the sessions as they change, and let a person take part.
-//!
-//! A page is reached by a secret in its path instead of a key: every session has a secret of its own, and the index of
-//! all sessions another. Who has no secret sees nothing and drives nothing. The pages do what the API does through the
-//! same functions; what they ask for is neither recorded nor struck by faults.
+//! The pages, and what they call.
 
-mod feed;
-mod link;
-mod visitor;
-
-pub(crate) use link::Link;
-
+use super::feed;
+use super::visitor::{self, HTML, Place, Visitor};
 use crate::agi;
-use crate::agi::log::Entry;
 use crate::errors::ApiError;
 use crate::state::Server;
 use axum::Router;
@@ -23,9 +14,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
 use serde_json::json;
 use std::sync::Arc;
-use visitor::{Place, Visitor};
 
-const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The pages and what they call.
@@ -118,54 +107,41 @@ async fn picture(visitor: Visitor) -> Result<Response, ApiError> {
     Ok(([(header::CONTENT_TYPE, "image/jpeg")], picture.jpeg).into_response())
 }
 
-type Answer = Result<Response, ApiError>;
+type Reply = Result<Response, ApiError>;
 
-fn success() -> Answer {
+fn success() -> Reply {
     let body = json!({ "success": true }).to_string();
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// The answer to the open question, an update, or a new task.
-async fn message(State(server): State<Arc<Server>>, visitor: Visitor, body: Bytes) -> Answer {
+async fn message(State(server): State<Arc<Server>>, visitor: Visitor, body: Bytes) -> Reply {
     let (_, session) = visitor.session()?;
     let (text, start_url) = agi::read_message(&body)?;
-    session.message(&server, text, start_url)?;
+    agi::deliver(&server, &session, text, start_url)?;
     success()
 }
 
-async fn pause(State(server): State<Arc<Server>>, visitor: Visitor) -> Answer {
-    visitor.session()?.1.pause(&server)?;
+async fn pause(visitor: Visitor) -> Reply {
+    visitor.session()?.1.pause()?;
     success()
 }
 
-async fn resume(State(server): State<Arc<Server>>, visitor: Visitor) -> Answer {
-    visitor.session()?.1.resume(&server)?;
+async fn resume(visitor: Visitor) -> Reply {
+    visitor.session()?.1.resume()?;
     success()
 }
 
-async fn cancel(State(server): State<Arc<Server>>, visitor: Visitor) -> Answer {
-    visitor.session()?.1.cancel(&server)?;
+async fn cancel(visitor: Visitor) -> Reply {
+    visitor.session()?.1.cancel()?;
     success()
 }
 
-async fn delete(State(server): State<Arc<Server>>, visitor: Visitor) -> Answer {
+async fn delete(State(server): State<Arc<Server>>, visitor: Visitor) -> Reply {
     let (key, session) = visitor.session()?;
     if agi::delete_session(&server, &key, &session.id, None).await {
         success()
     } else {
         Err(ApiError::no_session())
     }
-}
-
-/// An entry of the log as the page's script reads it.
-fn write_entry(out: &mut Vec<u8>, entry: &Entry) {
-    let head =
-        json!({ "id": entry.id, "kind": entry.kind.event_name(), "at": entry.at.to_string() });
-    let head = head.to_string();
-    out.extend_from_slice(head.trim_end_matches('}').as_bytes());
-    out.extend_from_slice(b",\"content\":");
-    out.extend_from_slice(entry.content());
-    out.extend_from_slice(b",\"data\":");
-    out.extend_from_slice(entry.data().unwrap_or(b"null"));
-    out.push(b'}');
 }

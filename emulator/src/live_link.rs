@@ -1,19 +1,19 @@
-//! The address of a page, with the secret that opens it.
+//! The address of a page of the live view, with the secret that opens it.
 
 /// An address that cannot be guessed. Its `Debug` form hides the secret.
 #[derive(Clone)]
-pub(crate) struct Link {
+pub(crate) struct LiveLink {
     url: String,
     secret: (usize, usize),
 }
 
-impl std::fmt::Debug for Link {
+impl std::fmt::Debug for LiveLink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Link(***)")
+        f.write_str("LiveLink(***)")
     }
 }
 
-impl Link {
+impl LiveLink {
     /// A new page below `base`; fails when the system has no random numbers.
     pub(crate) fn new(base: &str) -> Result<Self, getrandom::Error> {
         let mut random = [0; 16];
@@ -51,8 +51,8 @@ mod tests {
     #[test]
     fn a_link_opens_with_its_own_secret_only() {
         let (one, other) = (
-            Link::new("http://h").unwrap(),
-            Link::new("http://h").unwrap(),
+            LiveLink::new("http://h").unwrap(),
+            LiveLink::new("http://h").unwrap(),
         );
         let secret = one.url().trim_start_matches("http://h/live/");
         let secret = secret.trim_end_matches('/');

@@ -1,11 +1,10 @@
-//! What stands in front of every endpoint of both services: recording, faults, keys.
+//! The middleware before every endpoint of both services: it captures the request and lets a fault act on it.
 
 use crate::connection::{Break, Connection};
 use crate::errors::ApiError;
-use crate::faults::{Answer, Endpoint, FaultyBody};
-use crate::request_filter::session_id;
-use crate::requests::{BODY, RecordedRequest};
-use crate::state::{Server, lock};
+use crate::faults::{CannedResponse, Endpoint, Faults, FaultyBody, Replacement};
+use crate::requests::{BODY, RecordedRequest, RequestLog, session_id};
+use crate::sync::lock;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -15,17 +14,17 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 /// Bodies above this are refused with 413, but for uploads.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Records the request, lets a fault strike it, passes it on, records the answer's status.
-pub(crate) async fn pass(
-    server: Arc<Server>,
+/// Captures the request, applies the fault that matches it, passes it on, and notes the status of the response.
+pub(crate) async fn intercept(
+    requests: &Arc<Mutex<RequestLog>>,
+    faults: &Mutex<Faults>,
     request: Request,
     endpoint: Option<Endpoint>,
     next: Next,
@@ -47,13 +46,13 @@ pub(crate) async fn pass(
         }
     };
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-    let record = RecordedRequest::new(parts.method.as_str(), path, query, &parts.headers, &known);
-    let session_id = session_id(path, &record.body);
-    let number = lock(&server.requests).push(record);
+    let captured = RecordedRequest::new(parts.method.as_str(), path, query, &parts.headers, &known);
+    let session_id = session_id(path, &captured.body);
+    let number = lock(requests).push(captured);
     let body = if streamed {
-        Body::new(Recorded {
+        Body::new(CapturedBody {
             body,
-            server: server.clone(),
+            requests: requests.clone(),
             number,
             begin: Vec::new(),
         })
@@ -61,73 +60,68 @@ pub(crate) async fn pass(
         body
     };
 
-    let strike = endpoint
-        .and_then(|endpoint| lock(&server.faults).strike(endpoint, session_id.as_deref()))
+    let effect = endpoint
+        .and_then(|endpoint| lock(faults).match_fault(endpoint, session_id.as_deref()))
         .unwrap_or_default();
     let connection = parts
         .extensions
         .get::<Connection>()
         .cloned()
         .unwrap_or_default();
-    if let Some(fault) = strike.stream {
+    if let Some(fault) = effect.stream {
         parts.extensions.insert(fault);
     }
-    if let Some(late) = strike.late_status {
+    if let Some(late) = effect.late_status {
         parts.extensions.insert(late);
     }
     let target = parts.uri.path_and_query().map(ToString::to_string);
 
-    let processed = match &strike.answer {
-        Some(answer) if !strike.after => {
-            if matches!(answer, Answer::Canned { .. } | Answer::Redirect { .. }) {
+    let processed = match &effect.replacement {
+        Some(replacement) if !effect.after => {
+            if matches!(
+                replacement,
+                Replacement::Canned(_) | Replacement::Redirect { .. }
+            ) {
                 drain(body).await;
             }
             None
         }
         _ => Some(next.run(Request::from_parts(parts, body)).await),
     };
-    if let Some(delay) = strike.delay {
+    if let Some(delay) = effect.delay {
         tokio::time::sleep(delay).await;
     }
-    let response = match (strike.answer, processed) {
+    let response = match (effect.replacement, processed) {
         (None, Some(response)) => response,
+        (Some(Replacement::Canned(canned)), _) => send(canned),
         (
-            Some(Answer::Canned {
-                status,
-                headers,
-                body,
-            }),
-            _,
-        ) => canned(status, &headers, body),
-        (
-            Some(Answer::Redirect {
-                status,
-                headers,
+            Some(Replacement::Redirect {
+                response,
                 target: to,
             }),
             _,
-        ) => redirect(status, &headers, &to, &target.unwrap_or_default()),
-        (Some(Answer::Reset), _) => {
+        ) => redirect(response, &to, &target.unwrap_or_default()),
+        (Some(Replacement::Reset), _) => {
             connection.break_now(Break::Reset);
             std::future::pending().await
         }
-        (Some(Answer::Hang) | None, _) => std::future::pending().await,
+        (Some(Replacement::Hang) | None, _) => std::future::pending().await,
     };
-    lock(&server.requests).answered(number, response.status().as_u16());
-    match strike.body {
+    lock(requests).answered(number, response.status().as_u16());
+    match effect.body {
         None => response,
         Some(fault) => response.map(|body| Body::new(FaultyBody::new(body, fault, connection))),
     }
 }
 
-/// Reads what is left of a body, so that the sender gets to see the answer instead of a broken pipe.
+/// Reads what is left of a body, so that the sender gets to see the response instead of a broken pipe.
 pub(crate) async fn drain(mut body: Body) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-/// The answer of a fault.
-fn canned(status: u16, headers: &BTreeMap<String, String>, body: Option<Value>) -> Response {
-    let (kind, text) = match body {
+/// The response of a fault.
+fn send(canned: CannedResponse) -> Response {
+    let (kind, text) = match canned.body {
         Some(Value::String(text)) => ("text/plain; charset=utf-8", text),
         Some(body) => ("application/json", body.to_string()),
         None => (
@@ -137,11 +131,11 @@ fn canned(status: u16, headers: &BTreeMap<String, String>, body: Option<Value>) 
     };
     let mut response = Response::new(Body::from(text));
     *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        StatusCode::from_u16(canned.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    for (name, value) in headers {
+    for (name, value) in &canned.headers {
         // Both were checked when the fault was injected.
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().insert(name, value);
@@ -151,23 +145,23 @@ fn canned(status: u16, headers: &BTreeMap<String, String>, body: Option<Value>) 
 }
 
 /// The redirect of a fault; `path` is the one that was asked for.
-fn redirect(status: u16, headers: &BTreeMap<String, String>, target: &str, path: &str) -> Response {
-    let mut response = canned(status, headers, Some(Value::String(String::new())));
+fn redirect(canned: CannedResponse, target: &str, path: &str) -> Response {
+    let mut response = send(canned);
     if let Ok(location) = HeaderValue::try_from(target.replace("{path}", path)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
 }
 
-/// The body of an upload, whose beginning is recorded as it passes.
-struct Recorded {
+/// The body of an upload, whose beginning is captured as it passes.
+struct CapturedBody {
     body: Body,
-    server: Arc<Server>,
+    requests: Arc<Mutex<RequestLog>>,
     number: u64,
     begin: Vec<u8>,
 }
 
-impl http_body::Body for Recorded {
+impl http_body::Body for CapturedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -195,37 +189,8 @@ impl http_body::Body for Recorded {
     }
 }
 
-impl Drop for Recorded {
+impl Drop for CapturedBody {
     fn drop(&mut self) {
-        lock(&self.server.requests).received(self.number, &self.begin);
+        lock(&self.requests).received(self.number, &self.begin);
     }
-}
-
-/// Whether requests with this key are served.
-pub(crate) fn check_key(server: &Server, key: &str) -> Result<(), ApiError> {
-    let is = |keys: &[String]| keys.iter().any(|known| known == key);
-    if is(&server.options.barred_keys) {
-        return Err(ApiError::forbidden());
-    }
-    let keys = server.options.api_keys.as_deref();
-    if key.is_empty() || keys.is_some_and(|keys| !is(keys)) {
-        return Err(ApiError::unauthorized());
-    }
-    Ok(())
-}
-
-/// The key in `Authorization: Bearer`, if requests with it are served.
-pub(crate) fn bearer(server: &Server, headers: &axum::http::HeaderMap) -> Result<String, ApiError> {
-    let value = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let (scheme, key) = value
-        .and_then(|value| value.split_once(' '))
-        .ok_or_else(ApiError::unauthorized)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(ApiError::unauthorized());
-    }
-    let key = key.trim();
-    check_key(server, key)?;
-    Ok(key.to_owned())
 }

@@ -1,18 +1,16 @@
-//! The WebSocket `/ws/sessions/{session_id}`: one turn's events, and what the client says to it.
+//! The event stream, the WebSocket `/ws/sessions/{session_id}`: one turn's events, and what the client says to it.
 //!
 //! A socket owns no queue. It reads the turn's log by a cursor when there is room to write, so that a slow reader costs
 //! nothing but its place in the log.
 
-use super::account;
+use super::call::account;
 use super::frames::ClientFrame;
 use super::log::{Entry, EntryId};
 use super::pieces::Pieces;
 use super::session::Session;
-use super::{no_message, no_session};
 use crate::connection::{Break, Connection};
 use crate::errors::ApiError;
 use crate::faults::{Stop, StreamFault};
-use crate::front::check_key;
 use crate::state::Server;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -49,16 +47,18 @@ pub(super) async fn connect(
     mut request: Request,
 ) -> Result<Response, ApiError> {
     let query = Query::parse(request.uri().query().unwrap_or_default());
-    check_key(&server, &query.token)?;
+    server.keys.check(&query.token)?;
     if query.message_id.is_empty() {
         return Err(ApiError::new(
             StatusCode::BAD_REQUEST,
             "`message_id` is missing: name the turn's agent_message_id",
         ));
     }
-    let session = account::of(&server, &query.token, |account| account.get(&session_id))
-        .ok_or_else(no_session)?;
-    let turn = session.turn(&query.message_id).ok_or_else(no_message)?;
+    let session = account(&server, &query.token, |account| account.get(&session_id))
+        .ok_or_else(ApiError::no_session)?;
+    let turn = session
+        .turn(&query.message_id)
+        .ok_or_else(ApiError::no_message)?;
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let (Some(accept), Some(upgrade)) = (accept(request.headers()), upgrade) else {
         return Err(ApiError::new(
@@ -78,7 +78,7 @@ pub(super) async fn connect(
         fault,
         sent: 0,
     };
-    server.spawn(async move {
+    server.workers.spawn(async move {
         match upgrade.await {
             Ok(upgraded) => socket.serve(upgraded).await,
             Err(error) => tracing::debug!(%error, "a connection ended in the handshake"),
@@ -93,7 +93,7 @@ pub(super) async fn connect(
     Ok(response)
 }
 
-/// The answer to the client's key, if it asks for a WebSocket.
+/// The response to the client's key, if it asks for a WebSocket.
 fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
     let has = |name, wanted: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
@@ -375,10 +375,7 @@ impl Reader {
 
     fn take(&self, text: &str) {
         let taken = match ClientFrame::parse(text) {
-            Ok(ClientFrame::Stop) => {
-                self.session
-                    .abort(&self.server, self.turn, "Stopped by the user")
-            }
+            Ok(ClientFrame::Stop) => self.session.abort(self.turn, "Stopped by the user"),
             Ok(ClientFrame::Message {
                 text,
                 files,

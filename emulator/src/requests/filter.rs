@@ -1,6 +1,6 @@
 //! Which of the received requests are meant.
 
-use crate::requests::RecordedRequest;
+use super::captured::RecordedRequest;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,13 +1,14 @@
 //! Webhooks: what a session tells the address it was created with.
 
-use crate::agi::SessionStatus;
-use crate::agi::session::Session;
+use super::models::{SessionObject, SessionStatus};
 use crate::clock::{Clock, Timestamp};
-use crate::state::{Server, lock};
+use crate::sync::lock;
+use crate::web::Web;
+use crate::workers::Workers;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -17,111 +18,127 @@ const WINDOW: Duration = Duration::from_secs(30);
 /// How many attempts are kept in the record.
 const KEPT: usize = 10_000;
 
-pub(crate) fn created(server: &Arc<Server>, session: &Session) {
-    send(server, session, "session.created", None, json!({}));
+/// What a session tells.
+#[derive(Debug)]
+pub(crate) enum WebhookEvent {
+    Created,
+    /// Told before the session is destroyed: it carries the last status.
+    Deleted,
+    StatusChanged {
+        old: SessionStatus,
+        new: SessionStatus,
+    },
+    /// The message that started the task.
+    TaskStarted(String),
+    /// The text of the result.
+    Completed(String),
+    Question(String),
+    /// The error.
+    Failed(String),
 }
 
-/// Told before the session is destroyed: it carries the last status.
-pub(crate) fn deleted(server: &Arc<Server>, session: &Session) {
-    send(server, session, "session.deleted", None, json!({}));
+impl WebhookEvent {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Created => "session.created",
+            Self::Deleted => "session.deleted",
+            Self::StatusChanged { .. } => "session.status_changed",
+            Self::TaskStarted(_) => "task.started",
+            Self::Completed(_) => "task.completed",
+            Self::Question(_) => "task.question",
+            Self::Failed(_) => "task.error",
+        }
+    }
+
+    /// The status that it reports in place of the session's own.
+    fn status(&self) -> Option<SessionStatus> {
+        match self {
+            Self::Created | Self::Deleted => None,
+            Self::StatusChanged { new, .. } => Some(*new),
+            Self::TaskStarted(_) => Some(SessionStatus::Running),
+            // The documented samples say `ready`, whatever the session's status is.
+            Self::Completed(_) | Self::Question(_) | Self::Failed(_) => Some(SessionStatus::Ready),
+        }
+    }
+
+    /// Its fields beside the session.
+    fn fields(&self) -> Value {
+        match self {
+            Self::Created | Self::Deleted => json!({}),
+            Self::StatusChanged { old, new } => json!({ "old_status": old, "new_status": new }),
+            Self::TaskStarted(message) => json!({ "message": message }),
+            Self::Completed(message) => {
+                json!({ "result": { "status": "success", "message": message } })
+            }
+            Self::Question(question) => json!({ "question": question, "context": {} }),
+            Self::Failed(error) => json!({ "error": error, "details": {} }),
+        }
+    }
 }
 
-pub(crate) fn status_changed(
-    server: &Arc<Server>,
-    session: &Session,
-    old: SessionStatus,
-    new: SessionStatus,
-) {
-    send(
-        server,
-        session,
-        "session.status_changed",
-        Some(new),
-        json!({ "old_status": old, "new_status": new }),
-    );
+/// Sends the events of the sessions, and keeps what came of it.
+#[derive(Debug)]
+pub(crate) struct Webhooks {
+    web: Arc<Web>,
+    workers: Workers,
+    clock: Clock,
+    /// Seconds before the second try.
+    backoff: f64,
+    /// Seconds that a receiver has for its response.
+    timeout: f64,
+    attempts: Mutex<Deliveries>,
 }
 
-pub(crate) fn task_started(server: &Arc<Server>, session: &Session, message: &str) {
-    send(
-        server,
-        session,
-        "task.started",
-        Some(SessionStatus::Running),
-        json!({ "message": message }),
-    );
+impl Webhooks {
+    pub(crate) fn new(
+        web: Arc<Web>,
+        workers: Workers,
+        clock: Clock,
+        backoff: f64,
+        timeout: f64,
+    ) -> Self {
+        Self {
+            web,
+            workers,
+            clock,
+            backoff,
+            timeout,
+            attempts: Mutex::default(),
+        }
+    }
+
+    /// The attempts to deliver, as they ended.
+    pub(crate) fn attempts(&self) -> Vec<WebhookAttempt> {
+        lock(&self.attempts).list()
+    }
+
+    /// Sends an event of a session in the background; `now` is the session's time.
+    pub(super) fn send(
+        self: &Arc<Self>,
+        url: &str,
+        event: &WebhookEvent,
+        session: &SessionObject,
+        now: Timestamp,
+    ) {
+        let delivery = Delivery {
+            webhooks: self.clone(),
+            url: url.to_owned(),
+            event: event.name(),
+            session_id: session.session_id.clone(),
+            begin: now,
+            body: body(session, now, event).to_string(),
+        };
+        self.workers.spawn(delivery.run());
+    }
 }
 
-// The documented samples of the next three say `ready`, whatever the session's status is.
-
-pub(crate) fn task_completed(server: &Arc<Server>, session: &Session, message: &str) {
-    let result = json!({ "status": "success", "message": message });
-    send(
-        server,
-        session,
-        "task.completed",
-        Some(SessionStatus::Ready),
-        json!({ "result": result }),
-    );
-}
-
-pub(crate) fn task_question(server: &Arc<Server>, session: &Session, question: &str) {
-    send(
-        server,
-        session,
-        "task.question",
-        Some(SessionStatus::Ready),
-        json!({ "question": question, "context": {} }),
-    );
-}
-
-pub(crate) fn task_error(server: &Arc<Server>, session: &Session, error: &str) {
-    send(
-        server,
-        session,
-        "task.error",
-        Some(SessionStatus::Ready),
-        json!({ "error": error, "details": {} }),
-    );
-}
-
-/// Sends an event in the background, if the session has a webhook.
-fn send(
-    server: &Arc<Server>,
-    session: &Session,
-    event: &'static str,
-    status: Option<SessionStatus>,
-    fields: Value,
-) {
-    let Some(url) = session.webhook_url() else {
-        return;
-    };
-    let begin = session.now();
-    let body = body(session, begin, event, status, fields);
-    let delivery = Delivery {
-        server: server.clone(),
-        url: url.to_owned(),
-        event,
-        session_id: session.id.clone(),
-        begin,
-        body: body.to_string(),
-    };
-    server.spawn(delivery.run());
-}
-
-fn body(
-    session: &Session,
-    now: Timestamp,
-    event: &str,
-    status: Option<SessionStatus>,
-    fields: Value,
-) -> Value {
-    let session = session.object();
+fn body(session: &SessionObject, now: Timestamp, event: &WebhookEvent) -> Value {
     let mut body = Map::new();
-    body.insert("event".to_owned(), event.into());
+    body.insert("event".to_owned(), event.name().into());
     body.insert("timestamp".to_owned(), now.to_string().into());
     let mut object = json!({
         "id": session.session_id,
-        "status": status.unwrap_or(session.status),
+        "status": event.status().unwrap_or(session.status),
         "agent_name": session.agent_name,
         "created_at": session.created_at.to_string(),
     });
@@ -129,7 +146,7 @@ fn body(
         object["vnc_url"] = url.as_str().into();
     }
     body.insert("session".to_owned(), object);
-    if let Value::Object(fields) = fields {
+    if let Value::Object(fields) = event.fields() {
         body.extend(fields);
     }
     Value::Object(body)
@@ -198,7 +215,7 @@ fn wait_after(attempt: u32, passed: Duration, backoff: Duration) -> Option<Durat
 
 /// An event on its way.
 struct Delivery {
-    server: Arc<Server>,
+    webhooks: Arc<Webhooks>,
     url: String,
     event: &'static str,
     session_id: String,
@@ -219,13 +236,13 @@ enum Failure {
 
 impl Delivery {
     async fn run(self) {
-        let options = &self.server.options;
-        let backoff = Duration::from_secs_f64(options.webhook_backoff);
+        let clock = self.webhooks.clock;
+        let backoff = Duration::from_secs_f64(self.webhooks.backoff);
         let begun = Instant::now();
         // On a fast clock: the waits so far, none of which takes real time.
         let mut skipped = Duration::ZERO;
         for attempt in 1..=ATTEMPTS {
-            let real = if options.clock == Clock::Fast {
+            let real = if clock == Clock::Fast {
                 Duration::ZERO
             } else {
                 begun.elapsed()
@@ -235,11 +252,11 @@ impl Delivery {
                 Ok(status) => return self.note(attempt, at, Ok(status), None),
                 Err(failure) => failure,
             };
-            let passed = match options.clock {
+            let passed = match clock {
                 Clock::Real => begun.elapsed(),
                 Clock::Fast => {
                     if matches!(failure, Failure::Unanswered { timeout: true, .. }) {
-                        skipped += Duration::from_secs_f64(options.webhook_timeout);
+                        skipped += Duration::from_secs_f64(self.webhooks.timeout);
                     }
                     skipped
                 }
@@ -248,7 +265,7 @@ impl Delivery {
                 .filter(|_| !matches!(failure, Failure::Unsent(_)));
             self.note(attempt, at, Err(failure), wait);
             let Some(wait) = wait else { return };
-            match options.clock {
+            match clock {
                 Clock::Real => tokio::time::sleep(wait).await,
                 Clock::Fast => skipped += wait,
             }
@@ -257,13 +274,13 @@ impl Delivery {
 
     async fn attempt(&self) -> Result<u16, Failure> {
         let client = self
-            .server
+            .webhooks
             .web
             .for_webhooks(&self.url)
             .map_err(Failure::Unsent)?;
         let request = client
             .post(&self.url)
-            .timeout(Duration::from_secs_f64(self.server.options.webhook_timeout))
+            .timeout(Duration::from_secs_f64(self.webhooks.timeout))
             .header("content-type", "application/json")
             .header("x-event-type", self.event)
             .header("user-agent", "AgencyAPI-Webhooks/1.0")
@@ -312,7 +329,7 @@ impl Delivery {
                         timeout: false,
                     } => (None, why),
                     Failure::Unanswered { .. } | Failure::Unsent(_) => {
-                        let limit = self.server.options.webhook_timeout;
+                        let limit = self.webhooks.timeout;
                         (None, format!("no answer within {limit} seconds"))
                     }
                 };
@@ -331,7 +348,7 @@ impl Delivery {
                 }
             }
         };
-        lock(&self.server.webhooks).push(WebhookAttempt {
+        lock(&self.webhooks.attempts).push(WebhookAttempt {
             event: self.event.to_owned(),
             session_id: self.session_id.clone(),
             attempt,

@@ -1,14 +1,17 @@
 //! Who asks for a page, and what the secret in the path opens.
 
-use crate::agi::session::Session;
+use crate::agi::Session;
 use crate::errors::ApiError;
-use crate::state::{Server, lock};
+use crate::state::Server;
+use crate::sync::lock;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// A request with a secret that opens something.
 pub(super) struct Visitor {
@@ -55,10 +58,10 @@ impl FromRequestParts<Arc<Server>> for Visitor {
 }
 
 fn find(server: &Server, secret: &str) -> Option<Place> {
-    if server.live.opens_with(secret) {
+    if server.live_link.opens_with(secret) {
         return Some(Place::Index);
     }
-    lock(&server.accounts).iter().find_map(|(key, account)| {
+    lock(&server.agi).iter().find_map(|(key, account)| {
         let session = account.find(|session| session.is_opened_by(secret))?;
         Some(Place::Session {
             key: key.clone(),
@@ -80,7 +83,7 @@ fn is_foreign(headers: &HeaderMap) -> bool {
 /// A wrong secret, or that of a session that is gone.
 fn not_found() -> Response {
     let page = include_str!("pages/gone.html");
-    let kind = [(header::CONTENT_TYPE, super::HTML)];
+    let kind = [(header::CONTENT_TYPE, HTML)];
     (StatusCode::NOT_FOUND, kind, page).into_response()
 }
 

@@ -1,9 +1,8 @@
 //! An agent of one's own: a function that works on the tasks in place of the built-in agent.
 
-use super::function::{AgentFunction, TaskOver, seconds};
-use super::navigate;
-use crate::agi::log::Draft;
-use crate::agi::session::{Gone, Turn};
+use super::handle::TaskHandle;
+use super::log::Draft;
+use crate::agent::{AgentFunction, Detached, TaskOver, seconds};
 use crate::page::Page;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
@@ -13,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// A function that works on the tasks which no scenario plays, for [`Options::agent`](crate::Options::agent) and
@@ -72,7 +72,9 @@ pub struct AgentPage {
 /// the agent's. What several calls at the same time report appears in the order of the calls.
 #[derive(Clone)]
 pub struct AgentHandle {
-    turn: Turn,
+    task: TaskHandle,
+    /// Cancelled when the emulator stops.
+    stop: CancellationToken,
     shared: Arc<Shared>,
 }
 
@@ -88,15 +90,16 @@ struct Shared {
 impl fmt::Debug for AgentHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AgentHandle")
-            .field("session_id", &self.turn.session().id)
+            .field("session_id", &self.task.session().id)
             .finish_non_exhaustive()
     }
 }
 
 impl AgentHandle {
-    fn new(turn: Turn) -> Self {
+    fn new(task: TaskHandle, stop: CancellationToken) -> Self {
         Self {
-            turn,
+            task,
+            stop,
             shared: Arc::default(),
         }
     }
@@ -132,13 +135,13 @@ impl AgentHandle {
     pub async fn ask(&self, question: impl Into<String>) -> Result<String, TaskOver> {
         let question = question.into();
         self.while_mine(async {
-            let _turn = self.shared.asking.lock().await;
-            let mut open = OpenQuestion(Some(&self.turn));
+            let _order = self.shared.asking.lock().await;
+            let mut open = OpenQuestion(Some(&self.task));
             {
-                let _turn = self.shared.reporting.lock().await;
-                self.turn.pose(question).await?;
+                let _order = self.shared.reporting.lock().await;
+                self.task.pose(question).await?;
             }
-            let answer = self.turn.answer().await?;
+            let answer = self.task.answer().await?;
             open.0 = None;
             Ok(answer)
         })
@@ -149,22 +152,23 @@ impl AgentHandle {
     /// [`AgentPage::problem`].
     pub async fn navigate(&self, url: impl AsRef<str>) -> Result<AgentPage, TaskOver> {
         self.while_mine(async {
-            let _turn = self.shared.reporting.lock().await;
-            navigate(&self.turn, url.as_ref()).await.map(AgentPage::of)
+            let _order = self.shared.reporting.lock().await;
+            let page = self.task.navigate(url.as_ref()).await?;
+            Ok(AgentPage::of(page))
         })
         .await
     }
 
     /// Waits so long; on a fast clock the time passes at once.
     pub async fn sleep(&self, time: Duration) -> Result<(), TaskOver> {
-        self.while_mine(self.turn.sleep(time)).await
+        self.while_mine(self.task.sleep(time)).await
     }
 
     /// Pauses the session as a `pause` request does, and waits until it is resumed.
     pub async fn pause(&self) -> Result<(), TaskOver> {
         self.while_mine(async {
-            let _turn = self.shared.reporting.lock().await;
-            self.turn.pause().await
+            let _order = self.shared.reporting.lock().await;
+            self.task.pause().await
         })
         .await
     }
@@ -173,19 +177,19 @@ impl AgentHandle {
     pub fn messages(&self) -> Result<Vec<String>, TaskOver> {
         match self.over() {
             Some(over) => Err(over),
-            None => Ok(self.turn.take_updates()),
+            None => Ok(self.task.take_updates()),
         }
     }
 
     /// Waits for a message of the user, other than an answer; one that came since the last look counts.
     pub async fn wait_for_message(&self) -> Result<String, TaskOver> {
-        self.while_mine(self.turn.wait_for_message()).await
+        self.while_mine(self.task.wait_for_message()).await
     }
 
     /// Ends the task with a result: a text or any JSON. Of an object the `summary` is the text.
     pub async fn done(&self, result: impl Into<Value>) -> Result<(), TaskOver> {
         let result = result.into();
-        self.end(self.turn.done(result)).await
+        self.end(self.task.done(result)).await
     }
 
     /// Ends the task as a failure, with the status code 500.
@@ -199,7 +203,7 @@ impl AgentHandle {
         error: impl Into<String>,
         status_code: u16,
     ) -> Result<(), TaskOver> {
-        self.end(self.turn.fail(error.into(), status_code)).await
+        self.end(self.task.fail(error.into(), status_code)).await
     }
 
     /// Whether the task is no longer the agent's, and why.
@@ -207,11 +211,11 @@ impl AgentHandle {
     pub fn over(&self) -> Option<TaskOver> {
         if self.shared.ended.load(Ordering::Acquire) {
             Some(TaskOver::Ended)
-        } else if self.turn.server().stop.is_cancelled() {
+        } else if self.stop.is_cancelled() {
             Some(TaskOver::Closed)
-        } else if self.turn.is_mine() {
+        } else if self.task.is_mine() {
             None
-        } else if self.turn.session().is_deleted() {
+        } else if self.task.session().is_deleted() {
             Some(TaskOver::Deleted)
         } else {
             Some(TaskOver::Cancelled)
@@ -220,15 +224,14 @@ impl AgentHandle {
 
     /// Waits until the task is no longer the agent's.
     pub async fn wait_until_over(&self) -> TaskOver {
-        let stop = self.turn.server().stop.clone();
         tokio::select! {
-            () = stop.cancelled() => {}
-            () = self.turn.lost() => {}
+            () = self.stop.cancelled() => {}
+            () = self.task.lost() => {}
         }
         self.over().unwrap_or(TaskOver::Closed)
     }
 
-    /// Carries out a call that came as data, and gives its answer as JSON.
+    /// Carries out a call that came as data, and gives its reply as JSON.
     pub async fn execute(&self, call: AgentCall) -> Result<Value, TaskOver> {
         match call {
             AgentCall::Think { text } => self.think(text).await.map(|()| Value::Null),
@@ -255,15 +258,15 @@ impl AgentHandle {
 
     async fn say(&self, draft: Draft) -> Result<(), TaskOver> {
         self.while_mine(async {
-            let _turn = self.shared.reporting.lock().await;
-            self.turn.say(vec![draft]).await
+            let _order = self.shared.reporting.lock().await;
+            self.task.say(vec![draft]).await
         })
         .await
     }
 
-    async fn end(&self, end: impl Future<Output = Result<(), Gone>>) -> Result<(), TaskOver> {
+    async fn end(&self, end: impl Future<Output = Result<(), Detached>>) -> Result<(), TaskOver> {
         self.while_mine(async {
-            let _turn = self.shared.reporting.lock().await;
+            let _order = self.shared.reporting.lock().await;
             end.await?;
             self.shared.ended.store(true, Ordering::Release);
             Ok(())
@@ -274,26 +277,26 @@ impl AgentHandle {
     /// Does `work` until the task is taken away or the emulator closed, and says why it was.
     async fn while_mine<T>(
         &self,
-        work: impl Future<Output = Result<T, Gone>>,
+        work: impl Future<Output = Result<T, Detached>>,
     ) -> Result<T, TaskOver> {
         let done = tokio::select! {
             biased;
-            () = self.turn.server().stop.cancelled() => return Err(TaskOver::Closed),
-            // The wait for another call's turn does not see that the task is gone.
-            () = self.turn.lost() => Err(Gone),
+            () = self.stop.cancelled() => return Err(TaskOver::Closed),
+            // The wait for another call does not see that the task is gone.
+            () = self.task.lost() => Err(Detached),
             done = work => done,
         };
-        done.map_err(|Gone| self.over().unwrap_or(TaskOver::Cancelled))
+        done.map_err(|Detached| self.over().unwrap_or(TaskOver::Cancelled))
     }
 }
 
 /// Withdraws the question if the wait for its answer is given up.
-struct OpenQuestion<'a>(Option<&'a Turn>);
+struct OpenQuestion<'a>(Option<&'a TaskHandle>);
 
 impl Drop for OpenQuestion<'_> {
     fn drop(&mut self) {
-        if let Some(turn) = self.0 {
-            turn.withdraw_question();
+        if let Some(task) = self.0 {
+            task.withdraw_question();
         }
     }
 }
@@ -367,15 +370,16 @@ fn address<'de, D: Deserializer<'de>>(source: D) -> Result<String, D::Error> {
 
 /// Lets the agent work on the task, and ends the task in its name if it does not.
 pub(super) async fn work(
-    turn: &Turn,
+    handle: &TaskHandle,
     agent: Agent,
+    stop: &CancellationToken,
     text: String,
     start_url: Option<String>,
-) -> Result<(), Gone> {
+) -> Result<(), Detached> {
     if let Some(url) = &start_url {
-        turn.session().show(Page::unopened(url));
+        handle.session().show(Page::unopened(url));
     }
-    let session = turn.session();
+    let session = handle.session();
     let task = AgentTask {
         text,
         start_url,
@@ -383,15 +387,17 @@ pub(super) async fn work(
         agent_name: session.agent_name().to_owned(),
         extra: session.extras().clone(),
     };
-    turn.ready().await?;
-    let handle = AgentHandle::new(turn.clone());
-    let failure = match agent.run(task, handle.clone()).await {
-        None => return Err(Gone),
-        Some(Ok(())) if handle.over().is_some() => return Ok(()),
-        Some(Ok(())) => return turn.done("Task completed".into()).await,
-        Some(Err(error)) if error.is::<TaskOver>() && handle.over().is_some() => return Ok(()),
+    handle.ready().await?;
+    let agent_handle = AgentHandle::new(handle.clone(), stop.clone());
+    let failure = match agent.run(task, agent_handle.clone()).await {
+        None => return Err(Detached),
+        Some(Ok(())) if agent_handle.over().is_some() => return Ok(()),
+        Some(Ok(())) => return handle.done("Task completed".into()).await,
+        Some(Err(error)) if error.is::<TaskOver>() && agent_handle.over().is_some() => {
+            return Ok(());
+        }
         Some(Err(error)) => error.to_string(),
     };
     tracing::error!(session_id = session.id, error = failure, "the agent failed");
-    turn.fail(failure, 500).await
+    handle.fail(failure, 500).await
 }

@@ -1,8 +1,8 @@
 //! Plays the script of a scenario.
 
-use super::navigate;
-use crate::agi::log::Draft;
-use crate::agi::session::{Gone, Turn};
+use super::handle::TaskHandle;
+use super::log::Draft;
+use crate::agent::Detached;
 use crate::fill::{Filling, fill, fill_all};
 use crate::scenario::{ScriptedTask, Step, branch};
 use std::future::Future;
@@ -13,9 +13,13 @@ use std::time::Duration;
 const BATCH: usize = 256;
 
 /// Plays the steps; ends the task even if they do not.
-pub(super) async fn play(turn: &Turn, task: &str, script: &ScriptedTask) -> Result<(), Gone> {
+pub(super) async fn play(
+    handle: &TaskHandle,
+    task: &str,
+    script: &ScriptedTask,
+) -> Result<(), Detached> {
     let mut player = Player {
-        turn,
+        handle,
         task,
         verbatim: script.verbatim,
         answer: String::new(),
@@ -25,7 +29,7 @@ pub(super) async fn play(turn: &Turn, task: &str, script: &ScriptedTask) -> Resu
     };
     if player.steps(&script.steps, 0).await? == Flow::GoOn {
         player.flush().await?;
-        turn.done("Task completed".into()).await?;
+        handle.done("Task completed".into()).await?;
     }
     Ok(())
 }
@@ -37,7 +41,7 @@ enum Flow {
 }
 
 struct Player<'a> {
-    turn: &'a Turn,
+    handle: &'a TaskHandle,
     task: &'a str,
     /// Nothing is put in.
     verbatim: bool,
@@ -50,7 +54,7 @@ struct Player<'a> {
 }
 
 impl Player<'_> {
-    async fn steps(&mut self, steps: &[Step], n: u64) -> Result<Flow, Gone> {
+    async fn steps(&mut self, steps: &[Step], n: u64) -> Result<Flow, Detached> {
         for step in steps {
             if self.step(step, n).await? == Flow::Ended {
                 return Ok(Flow::Ended);
@@ -59,7 +63,7 @@ impl Player<'_> {
         Ok(Flow::GoOn)
     }
 
-    async fn step(&mut self, step: &Step, n: u64) -> Result<Flow, Gone> {
+    async fn step(&mut self, step: &Step, n: u64) -> Result<Flow, Detached> {
         match step {
             Step::Thought(text) => self.say(Draft::Thought(self.fill(text, n))).await?,
             Step::Log(text) => self.say(Draft::Log(self.fill(text, n))).await?,
@@ -74,26 +78,26 @@ impl Player<'_> {
             }
             Step::Question { text, answers } => {
                 self.flush().await?;
-                self.answer = self.turn.ask(self.fill(text, n)).await?;
+                self.answer = self.handle.ask(self.fill(text, n)).await?;
                 if let Some(branch) = branch(answers, &self.answer) {
                     return self.nested(&branch.steps, n).await;
                 }
             }
             Step::Delay(seconds) => {
                 self.flush().await?;
-                self.turn.sleep(Duration::from_secs_f64(*seconds)).await?;
+                self.handle.sleep(Duration::from_secs_f64(*seconds)).await?;
             }
             Step::Pause => {
                 self.flush().await?;
-                self.turn.pause().await?;
+                self.handle.pause().await?;
             }
             Step::WaitForPause => {
                 self.flush().await?;
-                self.pauses = self.turn.wait_for_pause(self.pauses).await?;
+                self.pauses = self.handle.wait_for_pause(self.pauses).await?;
             }
             Step::WaitForMessage => {
                 self.flush().await?;
-                self.message = self.turn.wait_for_message().await?;
+                self.message = self.handle.wait_for_message().await?;
             }
             Step::Repeat { times, steps } => {
                 for n in 1..=*times {
@@ -104,7 +108,7 @@ impl Player<'_> {
             }
             Step::Navigate(url) => {
                 self.flush().await?;
-                navigate(self.turn, &self.fill(url, n)).await?;
+                self.handle.navigate(&self.fill(url, n)).await?;
             }
             Step::Done(result) => {
                 self.flush().await?;
@@ -113,12 +117,12 @@ impl Player<'_> {
                 } else {
                     fill_all(result, &self.filling(n))
                 };
-                self.turn.done(result).await?;
+                self.handle.done(result).await?;
                 return Ok(Flow::Ended);
             }
             Step::Error { text, status_code } => {
                 self.flush().await?;
-                self.turn.fail(self.fill(text, n), *status_code).await?;
+                self.handle.fail(self.fill(text, n), *status_code).await?;
                 return Ok(Flow::Ended);
             }
         }
@@ -130,11 +134,11 @@ impl Player<'_> {
         &'a mut self,
         steps: &'a [Step],
         n: u64,
-    ) -> Pin<Box<dyn Future<Output = Result<Flow, Gone>> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Flow, Detached>> + Send + 'a>> {
         Box::pin(self.steps(steps, n))
     }
 
-    async fn say(&mut self, draft: Draft) -> Result<(), Gone> {
+    async fn say(&mut self, draft: Draft) -> Result<(), Detached> {
         self.pending.push(draft);
         if self.pending.len() >= BATCH {
             self.flush().await
@@ -143,9 +147,9 @@ impl Player<'_> {
         }
     }
 
-    async fn flush(&mut self) -> Result<(), Gone> {
+    async fn flush(&mut self) -> Result<(), Detached> {
         if !self.pending.is_empty() {
-            self.turn.say(std::mem::take(&mut self.pending)).await?;
+            self.handle.say(std::mem::take(&mut self.pending)).await?;
             // A long script must not keep its thread from the streams.
             tokio::task::yield_now().await;
         }

@@ -1,12 +1,11 @@
 //! An agent of one's own for turns: a function that works on them in place of the built-in agent.
 
+use super::handle::WorkHandle;
 use super::log::Draft;
-use super::script::{completed, snapshot};
-use super::session::{Gone, Work};
 use super::validate::StartTurn;
-use crate::agent::{AgentFunction, TaskOver, seconds};
+use crate::agent::{AgentFunction, Detached, TaskOver, seconds};
 use crate::scenario::Todo;
-use crate::state::lock;
+use crate::sync::lock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -16,6 +15,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// A function that works on the turns which no scenario plays, for [`Options::turn_agent`](crate::Options::turn_agent) and
 /// [`Emulator::turn_agent`](crate::Emulator::turn_agent).
@@ -112,7 +112,9 @@ fn base64<S: Serializer>(bytes: &[u8], sink: S) -> Result<S::Ok, S::Error> {
 /// in the order of the calls.
 #[derive(Clone)]
 pub struct TurnHandle {
-    work: Work,
+    work: WorkHandle,
+    /// Cancelled when the emulator stops.
+    stop: CancellationToken,
     shared: Arc<Shared>,
 }
 
@@ -134,9 +136,10 @@ impl fmt::Debug for TurnHandle {
 }
 
 impl TurnHandle {
-    fn new(work: Work) -> Self {
+    fn new(work: WorkHandle, stop: CancellationToken) -> Self {
         Self {
             work,
+            stop,
             shared: Arc::default(),
         }
     }
@@ -208,8 +211,13 @@ impl TurnHandle {
     /// Reports files of the sandbox that were written and deleted, by their paths.
     pub async fn snapshot(&self, written: &[String], deleted: &[String]) -> Result<(), TaskOver> {
         let session_id = &self.work.session.session_id;
-        self.report(snapshot(session_id, self.work.now(), written, deleted))
-            .await
+        self.report(Draft::snapshot(
+            session_id,
+            self.work.now(),
+            written,
+            deleted,
+        ))
+        .await
     }
 
     /// Reports an event of any kind. One that ends a turn ends this one.
@@ -258,12 +266,12 @@ impl TurnHandle {
 
     /// Completes the turn.
     pub async fn done(&self) -> Result<(), TaskOver> {
-        self.end(completed(), None)
+        self.end(Draft::completed(), None)
     }
 
     /// Completes the turn; this is the content of the agent's message in the history, in place of what was said.
     pub async fn done_with(&self, content: impl Into<String>) -> Result<(), TaskOver> {
-        self.end(completed(), Some(content.into()))
+        self.end(Draft::completed(), Some(content.into()))
     }
 
     /// Ends the turn as aborted.
@@ -273,7 +281,7 @@ impl TurnHandle {
 
     /// Ends the turn as a failure.
     pub async fn fail(&self, error: impl Into<String>) -> Result<(), TaskOver> {
-        self.end(failure(&error.into(), None), None)
+        self.end(Draft::failed(&error.into(), None), None)
     }
 
     /// Ends the turn as a failure with this code.
@@ -282,7 +290,7 @@ impl TurnHandle {
         error: impl Into<String>,
         code: impl Into<String>,
     ) -> Result<(), TaskOver> {
-        self.end(failure(&error.into(), Some(code.into())), None)
+        self.end(Draft::failed(&error.into(), Some(code.into())), None)
     }
 
     /// Whether the turn is no longer the agent's, and why.
@@ -290,7 +298,7 @@ impl TurnHandle {
     pub fn over(&self) -> Option<TaskOver> {
         if *lock(&self.shared.ended) {
             Some(TaskOver::Ended)
-        } else if self.work.server.stop.is_cancelled() {
+        } else if self.stop.is_cancelled() {
             Some(TaskOver::Closed)
         } else if !self.work.has_ended() {
             None
@@ -304,13 +312,13 @@ impl TurnHandle {
     /// Waits until the turn is no longer the agent's.
     pub async fn wait_until_over(&self) -> TaskOver {
         tokio::select! {
-            () = self.work.server.stop.cancelled() => {}
+            () = self.stop.cancelled() => {}
             () = self.work.ended() => {}
         }
         self.over().unwrap_or(TaskOver::Closed)
     }
 
-    /// Carries out a call that came as data, and gives its answer as JSON.
+    /// Carries out a call that came as data, and gives its reply as JSON.
     pub async fn execute(&self, call: TurnCall) -> Result<Value, TaskOver> {
         let done = |()| Value::Null;
         match call {
@@ -347,9 +355,9 @@ impl TurnHandle {
             }
             TurnCall::Messages {} => self.messages().map(|messages| json!(messages)),
             TurnCall::WaitForMessage {} => self.wait_for_message().await.map(Value::String),
-            TurnCall::Done { content } => self.end(completed(), content).map(done),
+            TurnCall::Done { content } => self.end(Draft::completed(), content).map(done),
             TurnCall::Abort { reason } => self.abort(reason).await.map(done),
-            TurnCall::Fail { error, code } => self.end(failure(&error, code), None).map(done),
+            TurnCall::Fail { error, code } => self.end(Draft::failed(&error, code), None).map(done),
         }
     }
 
@@ -357,7 +365,7 @@ impl TurnHandle {
         self.check()?;
         self.work
             .say(vec![draft])
-            .map_err(|Gone| self.taken_away())?;
+            .map_err(|Detached| self.taken_away())?;
         // An agent that only talks must not keep its thread from the sockets.
         tokio::task::yield_now().await;
         Ok(())
@@ -370,7 +378,7 @@ impl TurnHandle {
         let done = self.work.end(draft, content);
         *ended |= done.is_ok();
         drop(ended);
-        done.map_err(|Gone| self.taken_away())
+        done.map_err(|Detached| self.taken_away())
     }
 
     fn check(&self) -> Result<(), TaskOver> {
@@ -390,14 +398,6 @@ impl TurnHandle {
             done = work => Ok(done),
         }
     }
-}
-
-fn failure(message: &str, code: Option<String>) -> Draft {
-    let mut payload = json!({ "message": message });
-    if let Some(code) = code {
-        payload["code"] = code.into();
-    }
-    Draft::new("task.error", payload)
 }
 
 /// A call of the [`TurnHandle`] as data, such as `{"op": "say", "text": "Here it is"}`.
@@ -484,24 +484,31 @@ fn todos<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<Todo>, D::Error> {
 }
 
 /// Lets the agent work on the turn, and ends the turn in its name if it does not.
-pub(super) async fn work(work: Work, agent: TurnAgent, request: StartTurn) -> Result<(), Gone> {
-    let handle = TurnHandle::new(work.clone());
+pub(super) async fn work(
+    work: WorkHandle,
+    agent: TurnAgent,
+    stop: CancellationToken,
+    request: StartTurn,
+) -> Result<(), Detached> {
+    let handle = TurnHandle::new(work.clone(), stop);
     let turn = AgentTurn::new(request, work.message_id());
     let result = tokio::select! {
         biased;
-        () = taken_away(&handle) => return Err(Gone),
-        result = agent.run(turn, handle.clone()) => result.ok_or(Gone)?,
+        () = taken_away(&handle) => return Err(Detached),
+        result = agent.run(turn, handle.clone()) => result.ok_or(Detached)?,
     };
     let over = handle.over().is_some();
     match result {
         Ok(()) if over => Ok(()),
-        Ok(()) => handle.end(completed(), None).map_err(|_| Gone),
+        Ok(()) => handle.end(Draft::completed(), None).map_err(|_| Detached),
         Err(error) if over && error.is::<TaskOver>() => Ok(()),
         Err(error) => {
             let text = error.to_string();
             let session_id = &work.session.session_id;
             tracing::error!(session_id, error = text, "the agent failed");
-            handle.end(failure(&text, None), None).map_err(|_| Gone)
+            handle
+                .end(Draft::failed(&text, None), None)
+                .map_err(|_| Detached)
         }
     }
 }

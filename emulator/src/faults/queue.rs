@@ -1,9 +1,9 @@
 //! The faults that wait for their requests.
 
-use super::meaning::Strike;
-use super::{Endpoint, Fault, FaultError};
+use super::effect::FaultEffect;
+use super::fault::{Endpoint, Fault, FaultError};
 
-/// They strike in the order in which they were injected.
+/// In the order in which they were injected.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Pending>);
 
@@ -11,13 +11,13 @@ pub(crate) struct Faults(Vec<Pending>);
 struct Pending {
     /// With what is left of `skip` and `times`.
     fault: Fault,
-    strike: Strike,
+    effect: FaultEffect,
 }
 
 impl Faults {
     pub(crate) fn add(&mut self, fault: Fault) -> Result<(), FaultError> {
-        let strike = fault.strike().map_err(FaultError)?;
-        self.0.push(Pending { fault, strike });
+        let effect = fault.effect().map_err(FaultError)?;
+        self.0.push(Pending { fault, effect });
         Ok(())
     }
 
@@ -29,12 +29,12 @@ impl Faults {
         self.0.iter().map(|pending| pending.fault.clone()).collect()
     }
 
-    /// The fault that strikes this request: the oldest one that matches and has nothing left to skip.
-    pub(crate) fn strike(
+    /// What happens to this request, by the oldest fault that matches it and has nothing left to skip.
+    pub(crate) fn match_fault(
         &mut self,
         endpoint: Endpoint,
         session_id: Option<&str>,
-    ) -> Option<Strike> {
+    ) -> Option<FaultEffect> {
         let index = self.0.iter_mut().position(|Pending { fault, .. }| {
             let matches = (fault.on == Endpoint::Any || fault.on == endpoint)
                 && (fault.session_id.is_none() || fault.session_id.as_deref() == session_id);
@@ -44,8 +44,8 @@ impl Faults {
             }
             matches && !passes
         })?;
-        let Pending { fault, strike } = self.0.get_mut(index)?;
-        let strike = strike.clone();
+        let Pending { fault, effect } = self.0.get_mut(index)?;
+        let effect = effect.clone();
         match fault.times {
             0 => {}
             1 => {
@@ -53,13 +53,13 @@ impl Faults {
             }
             _ => fault.times -= 1,
         }
-        Some(strike)
+        Some(effect)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Answer;
+    use super::super::effect::{CannedResponse, Replacement};
     use super::*;
 
     fn faults(texts: &[&str]) -> Faults {
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn skip_times_and_session_are_counted() {
         let mut faults = faults(&["get reset times=2 skip=1 session_id=a"]);
-        let mut hits = |session| faults.strike(Endpoint::Get, Some(session)).is_some();
+        let mut hits = |session| faults.match_fault(Endpoint::Get, Some(session)).is_some();
         assert!(!hits("b"));
         assert_eq!(
             [hits("a"), hits("a"), hits("a"), hits("a")],
@@ -82,15 +82,19 @@ mod tests {
     }
 
     #[test]
-    fn times_zero_is_for_ever_and_faults_strike_in_order() {
+    fn times_zero_is_for_ever_and_faults_match_in_order() {
         let mut faults = faults(&["list status=500", "* status=503 times=0"]);
-        let mut status = || match faults.strike(Endpoint::List, None).unwrap().answer {
-            Some(Answer::Canned { status, .. }) => status,
+        let mut status = || match faults
+            .match_fault(Endpoint::List, None)
+            .unwrap()
+            .replacement
+        {
+            Some(Replacement::Canned(CannedResponse { status, .. })) => status,
             other => panic!("{other:?}"),
         };
         assert_eq!([status(), status(), status()], [500, 503, 503]);
         faults.clear();
-        assert!(faults.strike(Endpoint::List, None).is_none());
+        assert!(faults.match_fault(Endpoint::List, None).is_none());
     }
 
     #[test]
@@ -105,7 +109,7 @@ mod tests {
             "list reset",
             "get hang times=0",
         ] {
-            faults.strike(Endpoint::List, None);
+            faults.match_fault(Endpoint::List, None);
             assert_eq!(texts(&faults)[0], left);
         }
     }

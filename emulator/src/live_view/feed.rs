@@ -3,9 +3,9 @@
 //! A page that cannot keep up is not told everything: it gets the newest entries and the number of those left out.
 
 use super::visitor::{Place, Visitor};
-use super::write_entry;
-use crate::agi::session::{Look, Session, new_reader};
-use crate::state::{Server, lock};
+use crate::agi::{Account, Entry, Session, SessionView, new_reader};
+use crate::state::Server;
+use crate::sync::lock;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
@@ -39,10 +39,14 @@ pub(super) async fn feed(State(server): State<Arc<Server>>, visitor: Visitor) ->
     match visitor.place {
         Place::Index => {
             let all = server.clone();
-            server.spawn(while_open(sender, async move { index(&all, &to).await }));
+            server
+                .workers
+                .spawn(while_open(sender, async move { index(&all, &to).await }));
         }
         Place::Session { session, .. } => {
-            server.spawn(while_open(sender, one(Watcher::new(session), to)));
+            server
+                .workers
+                .spawn(while_open(sender, one(Watcher::new(session), to)));
         }
     }
     let headers = [(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")];
@@ -60,8 +64,8 @@ async fn while_open(sender: mpsc::Sender<Bytes>, work: impl Future<Output = ()>)
 /// Tells about one session until it is deleted.
 async fn one(mut watcher: Watcher, to: mpsc::Sender<Bytes>) {
     loop {
-        let look = watcher.next().await;
-        if to.send(session_news(&look)).await.is_err() || look.status.is_none() {
+        let view = watcher.next().await;
+        if to.send(session_news(&view)).await.is_err() || view.status.is_none() {
             return;
         }
         tokio::time::sleep(PACE).await;
@@ -87,24 +91,24 @@ impl Watcher {
     }
 
     /// The next news; while there are none, looks what a Chromium shows.
-    async fn next(&mut self) -> Look {
+    async fn next(&mut self) -> SessionView {
         let looking = repaint(self.session.clone());
         tokio::select! {
             biased;
-            look = poll_fn(|cx| self.poll(cx)) => look,
+            view = poll_fn(|cx| self.poll(cx)) => view,
             never = looking => match never {},
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Look> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SessionView> {
         match self
             .session
-            .look(self.reader, self.version, self.cursor, cx)
+            .view_since(self.reader, self.version, self.cursor, cx)
         {
-            Some(look) => {
-                self.version = Some(look.version);
-                self.cursor = look.next;
-                Poll::Ready(look)
+            Some(view) => {
+                self.version = Some(view.version);
+                self.cursor = view.next;
+                Poll::Ready(view)
             }
             None => Poll::Pending,
         }
@@ -127,26 +131,26 @@ async fn repaint(session: Arc<Session>) -> Infallible {
     }
 }
 
-fn session_news(look: &Look) -> Bytes {
+fn session_news(view: &SessionView) -> Bytes {
     let mut out = b"data: {\"session\":".to_vec();
     let session = json!({
-        "session_id": look.session_id,
-        "agent_name": look.agent_name,
-        "created_at": look.created_at.to_string(),
-        "status": look.status.map_or_else(|| json!("terminated"), |status| json!(status)),
-        "execution": look.execution,
-        "task": look.task,
-        "url": look.url,
-        "title": look.title,
-        "browser": look.browser,
-        "picture": look.picture,
-        "skipped": look.skipped,
+        "session_id": view.session_id,
+        "agent_name": view.agent_name,
+        "created_at": view.created_at.to_string(),
+        "status": view.status.map_or_else(|| json!("terminated"), |status| json!(status)),
+        "execution": view.execution,
+        "task": view.task,
+        "url": view.url,
+        "title": view.title,
+        "browser": view.browser,
+        "picture": view.picture,
+        "skipped": view.skipped,
     });
     out.extend_from_slice(session.to_string().as_bytes());
     out.extend_from_slice(b",\"question\":");
-    out.extend_from_slice(look.question.as_deref().unwrap_or(b"null"));
+    out.extend_from_slice(view.question.as_deref().unwrap_or(b"null"));
     out.extend_from_slice(b",\"entries\":[");
-    for (place, entry) in look.entries.iter().enumerate() {
+    for (place, entry) in view.entries.iter().enumerate() {
         if place > 0 {
             out.push(b',');
         }
@@ -154,6 +158,19 @@ fn session_news(look: &Look) -> Bytes {
     }
     out.extend_from_slice(b"]}\n\n");
     out.into()
+}
+
+/// An entry of the log as the page's script reads it.
+fn write_entry(out: &mut Vec<u8>, entry: &Entry) {
+    let head =
+        json!({ "id": entry.id, "kind": entry.kind.event_name(), "at": entry.at.to_string() });
+    let head = head.to_string();
+    out.extend_from_slice(head.trim_end_matches('}').as_bytes());
+    out.extend_from_slice(b",\"content\":");
+    out.extend_from_slice(entry.content());
+    out.extend_from_slice(b",\"data\":");
+    out.extend_from_slice(entry.data().unwrap_or(b"null"));
+    out.push(b'}');
 }
 
 /// Tells about all sessions whenever something changed.
@@ -173,10 +190,7 @@ async fn index(server: &Server, to: &mpsc::Sender<Bytes>) {
 }
 
 fn index_news(server: &Server) -> String {
-    let mut sessions: Vec<_> = lock(&server.accounts)
-        .values()
-        .flat_map(crate::agi::account::Account::list)
-        .collect();
+    let mut sessions: Vec<_> = lock(&server.agi).values().flat_map(Account::list).collect();
     sessions.sort_by_key(|session| std::cmp::Reverse(session.created_at()));
     let rows: Vec<Value> = sessions
         .iter()

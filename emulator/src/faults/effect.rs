@@ -1,0 +1,110 @@
+//! What a fault does to a request.
+
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What happens to one request.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct FaultEffect {
+    pub(crate) replacement: Option<Replacement>,
+    /// The request is processed before the replacement is sent.
+    pub(crate) after: bool,
+    pub(crate) delay: Option<Duration>,
+    pub(crate) body: Option<BodyFault>,
+    pub(crate) late_status: Option<LateStatus>,
+    pub(crate) stream: Option<StreamFault>,
+}
+
+/// What comes in place of the response.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Replacement {
+    Canned(CannedResponse),
+    /// A redirect; `{path}` in the target is not filled in yet.
+    Redirect {
+        response: CannedResponse,
+        target: String,
+    },
+    /// The connection is reset.
+    Reset,
+    /// There is no response.
+    Hang,
+}
+
+/// A response that was written down.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CannedResponse {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Option<Value>,
+}
+
+/// How a body stops early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// RST.
+    Reset,
+    /// FIN in the middle of the body.
+    Close,
+    /// A proper end.
+    End,
+    /// It goes on without a byte.
+    Silence,
+}
+
+/// What a fault does to the bytes of a response.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct BodyFault {
+    pub(crate) split: Option<usize>,
+    pub(crate) split_delay: Option<Duration>,
+    pub(crate) stop: Option<(Stop, u64)>,
+}
+
+/// How many responses still report the status from before a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LateStatus(pub(crate) u32);
+
+/// What a fault does to the events of one stream.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct StreamFault {
+    pub(crate) stop: Option<(Stop, u64)>,
+    /// Events that are ready together are handed on as one.
+    pub(crate) merge: bool,
+    pub(crate) heartbeat_only: bool,
+    pub(crate) no_heartbeats: bool,
+    pub(crate) duplicate: bool,
+    pub(crate) reorder: Option<usize>,
+    pub(crate) omit_ids: bool,
+    pub(crate) drop_ids: Vec<u64>,
+    pub(crate) replay_done: bool,
+    /// The bytes to send, after that many events.
+    pub(crate) insert: Option<(Bytes, u64)>,
+    pub(crate) socket: SocketFault,
+}
+
+/// What a fault does to one WebSocket beyond that.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct SocketFault {
+    /// What happens to the bytes of its frames.
+    pub(crate) bytes: BodyFault,
+    pub(crate) close_code: Option<u16>,
+    pub(crate) close_reason: String,
+    /// The texts to send, after that many events.
+    pub(crate) insert: Option<(Vec<String>, u64)>,
+    pub(crate) fragment: Option<usize>,
+    pub(crate) no_ack: bool,
+    pub(crate) binary: bool,
+    pub(crate) ignore_frames: bool,
+}
+
+impl StreamFault {
+    /// Whether the events stay as they are.
+    pub(super) fn is_nothing(&self) -> bool {
+        let changed = Self {
+            merge: false,
+            ..self.clone()
+        };
+        changed == Self::default()
+    }
+}

@@ -1,0 +1,301 @@
+//! A fault: which requests it is for, and what happens to them, as plain data.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Which requests a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `POST /sessions`
+    Create,
+    /// `GET /sessions` of either service
+    List,
+    /// `GET /sessions/{session_id}` of either service
+    Get,
+    /// `DELETE /sessions/{session_id}` of either service
+    Delete,
+    /// `DELETE /sessions`
+    DeleteAll,
+    /// `POST /sessions/{session_id}/message`
+    Message,
+    /// `GET /sessions/{session_id}/status`
+    Status,
+    /// `GET /sessions/{session_id}/messages`
+    Messages,
+    /// `GET /sessions/{session_id}/events`
+    Events,
+    /// `POST /sessions/{session_id}/pause`
+    Pause,
+    /// `POST /sessions/{session_id}/resume`
+    Resume,
+    /// `POST /sessions/{session_id}/cancel`
+    Cancel,
+    /// `POST /sessions/{session_id}/navigate`
+    Navigate,
+    /// `GET /sessions/{session_id}/screenshot`
+    Screenshot,
+    /// `GET /models`
+    Models,
+    /// Raccoon: `POST /sessions/new`
+    StartTurn,
+    /// Raccoon: `PUT /sessions/{session_id}/title`
+    Rename,
+    /// Raccoon: `PUT /media/upload`
+    Upload,
+    /// Raccoon: the WebSocket `/ws/sessions/{session_id}`
+    Socket,
+    /// Raccoon: `DELETE /message/{message_id}/abort`
+    AbortTurn,
+    /// Every endpoint.
+    #[serde(rename = "*")]
+    Any,
+}
+
+impl Endpoint {
+    /// Where the answer of a limit says how long to wait; an endpoint of both services says it for both.
+    pub(super) fn wait_headers(self) -> &'static [&'static str] {
+        const AGI: &str = "Retry-After";
+        const RACCOON: &str = "X-Rate-Limit-Retry-After";
+        match self {
+            Self::StartTurn | Self::Rename | Self::Upload | Self::Socket | Self::AbortTurn => {
+                &[RACCOON]
+            }
+            Self::List | Self::Get | Self::Delete | Self::Any => &[AGI, RACCOON],
+            _ => &[AGI],
+        }
+    }
+}
+
+/// A failure to inject: where, how often, and what happens.
+///
+/// It is read from JSON or from a line of text, and prints as that line:
+///
+/// ```
+/// # use sessionwire_emulator::{Endpoint, Fault};
+/// let fault: Fault = "events cut_after=7 times=2".parse()?;
+/// assert_eq!(fault, Fault { cut_after: Some(7), times: 2, ..Fault::new(Endpoint::Events) });
+/// assert_eq!(fault.to_string(), "events cut_after=7 times=2");
+/// # Ok::<(), sessionwire_emulator::FaultError>(())
+/// ```
+///
+/// Actions combine where that has a meaning: `delay` with anything, `after` with what replaces the answer, those on the
+/// bytes of a body with an answer, those on a stream with one another (but only one end: `cut_after`, `close_after`,
+/// `end_after`, `silence_after`, or their forms in bytes).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub struct Fault {
+    /// The endpoint it strikes.
+    pub on: Endpoint,
+
+    /// Answers with this status. The request is not processed unless `after` is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Body of that answer: JSON, or a string that is sent as plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    /// The service's answer to a caller beyond a limit: 429 with `Retry-After`, or 503; both say `Rate limit exceeded`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u16>,
+    /// Seconds in the `Retry-After` of `limit` (Raccoon: `X-Rate-Limit-Retry-After`); with 429 the default is 1, with 503 there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// Redirects there: an address or a path; `{path}` in it stands for the path and the query of the request, so that
+    /// `{path}` alone is a loop. With `status` 301, 302, 303 or 308 instead of 307.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<String>,
+    /// Deletion: answers 200 with this as `deleted`, whatever is true. Nothing is deleted unless `after` is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<bool>,
+    /// Headers of the answer that replaces the real one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Resets the TCP connection instead of answering.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reset: bool,
+    /// Never answers; the connection stays open.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hang: bool,
+    /// Processes the request first: the caller cannot know whether it was.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub after: bool,
+    /// Seconds before the answer. On its own the request is processed at once and answered late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<f64>,
+
+    /// The body is written in pieces of that many bytes, each in a write of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<usize>,
+    /// Seconds between those pieces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_delay: Option<f64>,
+    /// Resets the connection after that many bytes of the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_after_bytes: Option<u64>,
+    /// Closes the connection after that many bytes, the body unfinished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_after_bytes: Option<u64>,
+    /// Ends the body properly after that many bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_after_bytes: Option<u64>,
+
+    /// Message: that many of the next answers of `/status` and `/messages` still report the status before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_status: Option<u32>,
+
+    /// Stream: resets the connection after that many events (heartbeats do not count).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_after: Option<u64>,
+    /// Stream: closes the connection after that many events, the chunked body unfinished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_after: Option<u64>,
+    /// Stream: ends the body properly after that many events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_after: Option<u64>,
+    /// Stream: says nothing more after that many events, not even heartbeats, and stays open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence_after: Option<u64>,
+    /// Stream: nothing is sent after the head, not even heartbeats.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub silence: bool,
+    /// Stream: no events, heartbeats only, until the session is deleted.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub heartbeat_only: bool,
+    /// Stream: events, but no heartbeats.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_heartbeats: bool,
+    /// Stream: each event comes twice.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub duplicate: bool,
+    /// Stream: events come in groups of that many, each group last to first. Questions, ends of tasks and events without
+    /// an id keep their place; a heartbeat brings out what is held back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reorder: Option<usize>,
+    /// Stream: events have no `id` line.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub omit_ids: bool,
+    /// Stream: the events with these ids are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drop_ids: Vec<u64>,
+    /// Stream: it begins with the last `done` or `error` so far, even where that is not asked for.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub replay_done: bool,
+    /// Stream: this text is sent between the events, byte for byte; an event ends with an empty line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insert: Option<String>,
+    /// Stream: an event of that many bytes is sent (after `insert`, if both are set).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oversize: Option<usize>,
+    /// Stream: `insert` and `oversize` come after that many events; default 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insert_after: Option<u64>,
+
+    /// WebSocket: the close code of `end_after`; 1000 when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_code: Option<u16>,
+    /// WebSocket: the reason beside `close_code`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_reason: Option<String>,
+    /// WebSocket: each message comes in fragments of that many bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fragment: Option<usize>,
+    /// WebSocket: there is no `ack`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_ack: bool,
+    /// WebSocket: events come as binary messages.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub binary: bool,
+    /// WebSocket: what the client sends has no effect.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ignore_frames: bool,
+
+    /// How many requests it strikes; 0: for ever.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub times: u64,
+    /// How many matching requests pass before the first one is struck.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skip: u64,
+    /// Strikes only requests for this session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+}
+
+fn once() -> u64 {
+    1
+}
+
+fn is_once(value: &u64) -> bool {
+    *value == 1
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Fault {
+    /// A fault that strikes one request, without an action yet.
+    #[must_use]
+    pub fn new(on: Endpoint) -> Self {
+        Self {
+            on,
+            status: None,
+            body: None,
+            limit: None,
+            retry_after: None,
+            redirect: None,
+            deleted: None,
+            headers: BTreeMap::new(),
+            reset: false,
+            hang: false,
+            after: false,
+            delay: None,
+            split: None,
+            split_delay: None,
+            cut_after_bytes: None,
+            close_after_bytes: None,
+            end_after_bytes: None,
+            late_status: None,
+            cut_after: None,
+            close_after: None,
+            end_after: None,
+            silence_after: None,
+            silence: false,
+            heartbeat_only: false,
+            no_heartbeats: false,
+            duplicate: false,
+            reorder: None,
+            omit_ids: false,
+            drop_ids: Vec::new(),
+            replay_done: false,
+            insert: None,
+            oversize: None,
+            insert_after: None,
+            close_code: None,
+            close_reason: None,
+            fragment: None,
+            no_ack: false,
+            binary: false,
+            ignore_frames: false,
+            times: 1,
+            skip: 0,
+            session_id: None,
+        }
+    }
+}
+
+/// Why a [`Fault`] is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultError(pub(super) String);
+
+impl std::fmt::Display for FaultError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FaultError {}

@@ -1,0 +1,131 @@
+//! From a fault to its effect: every action is checked for a meaning where it is injected.
+
+use super::effect::{FaultEffect, LateStatus, Replacement};
+use super::fault::{Endpoint, Fault, FaultError};
+use super::seconds::seconds;
+
+impl Fault {
+    /// Checks that every action has a meaning where it is injected.
+    ///
+    /// # Errors
+    /// When one has none; the text says what to use.
+    pub fn validate(&self) -> Result<(), FaultError> {
+        self.effect().map(drop).map_err(FaultError)
+    }
+
+    pub(super) fn effect(&self) -> Result<FaultEffect, String> {
+        let effect = FaultEffect {
+            stream: self.stream_fault()?,
+            replacement: self.replacement()?,
+            after: self.after,
+            delay: seconds("delay", self.delay)?,
+            body: self.body_fault()?.filter(|_| !self.is_open_socket()),
+            late_status: self.late_status()?,
+        };
+        if self.after && effect.replacement.is_none() {
+            return Err(
+                "`after` needs `status`, `limit`, `deleted`, `redirect`, `reset` or `hang`: it says when the request is processed"
+                    .to_owned(),
+            );
+        }
+        let has_stream = effect
+            .stream
+            .as_ref()
+            .is_some_and(|stream| !stream.is_nothing());
+        if effect.replacement.is_some() && has_stream {
+            return Err("a request that is refused has no stream: use either an answer (status, reset, ...) or the stream actions".to_owned());
+        }
+        if matches!(
+            effect.replacement,
+            Some(Replacement::Reset | Replacement::Hang)
+        ) && effect.body.is_some()
+        {
+            return Err(
+                "`reset` and `hang` give no answer: its body cannot be split or cut".to_owned(),
+            );
+        }
+        if effect.late_status.is_some() && effect.replacement.is_some() && !self.after {
+            return Err(
+                "`late_status` needs a message that is processed: add `after`, or leave the answer as it is".to_owned(),
+            );
+        }
+        if effect.replacement.is_none()
+            && effect.delay.is_none()
+            && effect.body.is_none()
+            && effect.late_status.is_none()
+            && !has_stream
+        {
+            return Err(
+                "a fault needs an action, such as status=503, or cut_after=7 on events".to_owned(),
+            );
+        }
+        Ok(effect)
+    }
+
+    fn late_status(&self) -> Result<Option<LateStatus>, String> {
+        match self.late_status {
+            None => Ok(None),
+            Some(_) if self.on != Endpoint::Message => {
+                Err("`late_status` follows a message: use it on message".to_owned())
+            }
+            Some(0) => Err("`late_status` is a number of answers, at least 1".to_owned()),
+            Some(answers) => Ok(Some(LateStatus(answers))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_without_meaning_is_refused_with_a_reason() {
+        for (text, reason) in [
+            ("create", "needs an action"),
+            ("create cut_after=1", "act on a stream"),
+            ("* silence", "act on a stream"),
+            ("list insert=x", "act on a stream"),
+            ("events cut_after=1 end_after=1", "exclude one another"),
+            ("events silence cut_after_bytes=1", "exclude one another"),
+            ("events status=503 cut_after=1", "has no stream"),
+            ("events split=0", "at least 1"),
+            ("events split_delay=1", "add that"),
+            ("events no_ack", "act on a WebSocket"),
+            ("upload duplicate", "act on a stream"),
+            ("socket reorder=2", "AGI's stream"),
+            ("socket fragment=0", "at least 1"),
+            ("socket close_code=1011", "add it"),
+            ("socket end_after=1 close_code=1005", "one of 1000"),
+            ("socket status=404 cut_after=1", "has no stream"),
+            ("socket oversize=3", "a number of bytes, from 37 to"),
+            ("events reorder=1", "at least 2"),
+            ("events insert_after=1", "add one of them"),
+            ("events oversize=3", "a number of bytes, from 30 to"),
+            ("list after", "`after` needs"),
+            ("list body=x", "add `status`"),
+            ("list redirect=/x body=x", "add `status`"),
+            ("list reset headers={\"a\":\"b\"}", "add `status`"),
+            ("list status=99", "from 200 to 599"),
+            ("list status=500 hang", "choose one"),
+            ("list limit=429 deleted=false", "choose one"),
+            ("list limit=500", "429 or 503"),
+            ("list retry_after=1", "belongs to `limit`"),
+            ("list redirect=elsewhere", "begins with `/`"),
+            ("list redirect=/x status=500", "301, 302"),
+            ("list deleted=false", "on delete or delete_all"),
+            ("list reset split=1", "give no answer"),
+            ("list delay=-1", "in seconds"),
+            ("list late_status=1", "use it on message"),
+            ("message late_status=0", "at least 1"),
+            ("message late_status=1 status=500", "add `after`"),
+            (
+                "list status=500 headers={\"a b\":\"c\"}",
+                "not a valid HTTP header",
+            ),
+        ] {
+            let fault: Fault = text.parse().unwrap();
+            let error = fault.validate().unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! How an emulator is set up.
+
+use crate::agi::Agent;
+use crate::browser::Browser;
+use crate::clock::Clock;
+use crate::faults::Fault;
+use crate::raccoon::{Resume, TurnAgent};
+use crate::scenario::Scenario;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How an emulator is set up. Every field has a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The address to bind; loopback by default, any other only with `allow_remote`.
+    pub host: String,
+    /// Lets other machines use the emulator: without encryption, and its agent opens any page it is asked for.
+    pub allow_remote: bool,
+    /// The port; 0: any free one.
+    pub port: u16,
+    /// The accepted keys; `None`: any non-empty key.
+    pub api_keys: Option<Vec<String>>,
+    /// Keys that are known but barred: they get 403.
+    pub barred_keys: Vec<String>,
+    /// Seconds between heartbeats on a stream.
+    pub heartbeat_interval: f64,
+    /// Seconds between the steps of the built-in agent.
+    pub step_delay: f64,
+    /// More live sessions per key than this: 503 `Rate limit exceeded`.
+    pub session_limit: Option<usize>,
+    /// Report the execution status as `ready` (never started, cancelled) and `paused` too.
+    pub extended_status: bool,
+    /// Skip the events up to `Last-Event-ID` when a stream is resumed.
+    pub honour_last_event_id: bool,
+    /// Seconds a new session stays `initializing`.
+    pub init_delay: f64,
+    /// Seconds before the second try of a webhook; doubled for the third.
+    pub webhook_backoff: f64,
+    /// Seconds that a webhook's receiver has for its answer.
+    pub webhook_timeout: f64,
+    /// What the agent does; `None`: the built-in agent works on every task.
+    pub scenario: Option<Scenario>,
+    /// The same, read from a file when the emulator starts: JSON or YAML.
+    pub scenario_file: Option<PathBuf>,
+    /// Works on the tasks that the scenario has no script for, in place of the built-in agent.
+    #[serde(skip)]
+    pub agent: Option<Agent>,
+    /// Raccoon: works on the turns that the scenario has no script for, in place of the built-in agent.
+    #[serde(skip)]
+    pub turn_agent: Option<TurnAgent>,
+    /// Faults from the start; their order counts.
+    pub faults: Vec<Fault>,
+    /// How time passes: for steps, delays, the initialization, heartbeats and timestamps.
+    pub clock: Clock,
+    /// What shows the pages: a Chromium for each session that opens one, or the built-in page view.
+    pub browser: Browser,
+    /// Chromium's program; `None`: the one that `SESSIONWIRE_CHROMIUM` names, else `chromium`, `chromium-browser` or
+    /// `google-chrome` on the path.
+    pub chromium: Option<PathBuf>,
+    /// Raccoon: how many turns of a key run at once.
+    pub max_turns: usize,
+    /// Raccoon: turns above `max_turns` wait in a queue instead of getting 429.
+    pub queue_turns: bool,
+    /// Raccoon: the largest upload, in bytes; above it: 413.
+    pub upload_limit: u64,
+    /// Raccoon: what a WebSocket makes of `last_stream_entry_id`.
+    pub resume: Resume,
+    /// Raccoon: the events on a WebSocket carry a `stream_entry_id`, as those in the history always do.
+    pub entry_ids: bool,
+    /// Raccoon: seconds between the pings on a WebSocket.
+    pub ping_interval: f64,
+    /// Raccoon: answer a message that is not understood with an error instead of ignoring it.
+    pub strict_frames: bool,
+    /// Raccoon: offer `DELETE /message/{message_id}/abort`, which an earlier revision had.
+    pub abort_endpoint: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            allow_remote: false,
+            port: 0,
+            api_keys: None,
+            barred_keys: Vec::new(),
+            heartbeat_interval: 30.0,
+            step_delay: 0.15,
+            session_limit: None,
+            extended_status: false,
+            honour_last_event_id: false,
+            init_delay: 0.0,
+            webhook_backoff: 1.0,
+            webhook_timeout: 10.0,
+            scenario: None,
+            scenario_file: None,
+            agent: None,
+            turn_agent: None,
+            faults: Vec::new(),
+            clock: Clock::Real,
+            browser: Browser::Auto,
+            chromium: None,
+            max_turns: 10,
+            queue_turns: false,
+            upload_limit: 25 * 1024 * 1024,
+            resume: Resume::Honoured,
+            entry_ids: true,
+            ping_interval: 20.0,
+            strict_frames: false,
+            abort_endpoint: false,
+        }
+    }
+}
+
+impl Options {
+    /// The scenario, from whichever field has it.
+    pub(crate) fn load_scenario(&self) -> Result<Scenario, StartError> {
+        match (&self.scenario, &self.scenario_file) {
+            (Some(_), Some(_)) => Err(StartError(
+                "scenario and scenario_file are both set; use one of them".to_owned(),
+            )),
+            (None, Some(path)) => {
+                Scenario::from_file(path).map_err(|error| StartError(error.to_string()))
+            }
+            (scenario, None) => Ok(scenario.clone().unwrap_or_default()),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        let bad = |what: String| Err(StartError(what));
+        for (name, value, least) in [
+            ("heartbeat_interval", self.heartbeat_interval, 0.001),
+            ("step_delay", self.step_delay, 0.0),
+            ("init_delay", self.init_delay, 0.0),
+            ("webhook_backoff", self.webhook_backoff, 0.0),
+            ("webhook_timeout", self.webhook_timeout, 0.001),
+            ("ping_interval", self.ping_interval, 0.001),
+        ] {
+            if !(least..=86_400.0).contains(&value) {
+                return bad(format!(
+                    "{name} is {value}; it is in seconds, from {least} to 86400"
+                ));
+            }
+        }
+        if self.max_turns == 0 {
+            return bad(
+                "max_turns is 0; it is how many turns may run at once, at least 1".to_owned(),
+            );
+        }
+        let keys = self
+            .api_keys
+            .as_deref()
+            .unwrap_or_default()
+            .iter()
+            .chain(&self.barred_keys);
+        if self.api_keys.as_ref().is_some_and(Vec::is_empty)
+            || keys.into_iter().any(|key| key.trim().is_empty())
+        {
+            return bad(
+                "api_keys holds no usable key; name at least one, or leave it out to accept any"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Why an emulator did not start.
+#[derive(Debug)]
+pub struct StartError(pub(crate) String);
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}

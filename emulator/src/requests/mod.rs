@@ -1,0 +1,11 @@
+//! The record of what the emulator received, and how to search it.
+
+mod captured;
+mod filter;
+mod log;
+
+pub(crate) use captured::BODY;
+pub use captured::RecordedRequest;
+pub use filter::RequestFilter;
+pub(crate) use filter::session_id;
+pub(crate) use log::RequestLog;
