@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use sessionwire::{Error, ErrorKind};
-use sessionwire_emulator::{self as emulator, JobHandle};
+use sessionwire_emulator::{self as emulator, JobHandle, TaskOver};
 
-use crate::ops::{Operation, Value};
+use crate::ops::{Operation, Reply};
 use crate::runtime::{Bound as Own, Runtime};
-use crate::{error, json};
+use crate::{error, json, params};
 
 /// The tasks or turns that wait for the function.
 #[pyclass(frozen, module = "sessionwire._native")]
@@ -34,7 +34,7 @@ impl AgentJobs {
         let jobs = self.own.get().ok_or_else(|| error::forked(py, "agent"))?;
         let jobs = jobs.clone();
         Ok(Operation::spawn(self.own.runtime(), async move {
-            Ok(Value::Job(jobs.next().await))
+            Ok(NextJob(jobs.next().await))
         }))
     }
 }
@@ -82,19 +82,19 @@ impl AgentJob {
     /// Starts a call of the agent: `{"op": ..., ...}`.
     fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
         let what = "The agent's call";
-        let call = json::params(params, ErrorKind::InvalidRequest, what)?;
+        let call = params::read(params, ErrorKind::InvalidRequest, what)?;
         let saying = self.job(py)?.handle.start(call).map_err(|why| {
             let why = Error::new(ErrorKind::InvalidRequest, format!("{what}: {why}"));
             error::to_py(py, &why)
         })?;
         Ok(Operation::spawn(self.own.runtime(), async move {
-            Ok(Value::Said(saying.await))
+            Ok(AgentReply(saying.await))
         }))
     }
 
     /// Why the job is no longer the agent's, or None.
     fn over(&self, py: Python<'_>) -> PyResult<Option<&'static str>> {
-        Ok(self.job(py)?.handle.over().map(emulator::TaskOver::reason))
+        Ok(self.job(py)?.handle.over().map(TaskOver::reason))
     }
 
     /// Waits until it is; the operation's value is the reason.
@@ -102,7 +102,7 @@ impl AgentJob {
         let handle = self.job(py)?.handle.clone();
         Ok(Operation::spawn(self.own.runtime(), async move {
             let over = handle.wait_until_over().await;
-            Ok(Value::Said(Ok(over.reason().into())))
+            Ok(AgentReply(Ok(over.reason().into())))
         }))
     }
 
@@ -117,6 +117,32 @@ impl AgentJob {
             .take();
         if let Some(job) = job {
             job.finish(error.map_or(Ok(()), |error| Err(error.into())));
+        }
+    }
+}
+
+/// A task or turn for the function, if there will be one.
+#[derive(Debug)]
+struct NextJob(Option<emulator::AgentJob>);
+
+impl Reply for NextJob {
+    fn into_py(self: Box<Self>, py: Python<'_>, runtime: &'static Runtime) -> PyResult<Py<PyAny>> {
+        match self.0 {
+            Some(job) => Ok(Py::new(py, AgentJob::new(runtime, job))?.into_any()),
+            None => Ok(py.None()),
+        }
+    }
+}
+
+/// What a call of the agent gives.
+#[derive(Debug)]
+struct AgentReply(Result<serde_json::Value, TaskOver>);
+
+impl Reply for AgentReply {
+    fn into_py(self: Box<Self>, py: Python<'_>, _: &'static Runtime) -> PyResult<Py<PyAny>> {
+        match self.0 {
+            Ok(value) => json::parse(py, value.to_string().as_bytes()).map(Bound::unbind),
+            Err(over) => Err(error::task_over(py, over)),
         }
     }
 }

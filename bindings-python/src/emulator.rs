@@ -9,9 +9,9 @@ use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator as emulator;
 
 use crate::agent::AgentJobs;
-use crate::ops::{Operation, Value};
+use crate::ops::Operation;
 use crate::runtime::{self, Bound as Own, Runtime};
-use crate::{error, json};
+use crate::{error, json, params};
 
 /// A local server that speaks the service's API; it runs once constructed.
 #[pyclass(frozen, module = "sessionwire._native")]
@@ -75,7 +75,7 @@ impl Emulator {
         turn_agent: bool,
     ) -> PyResult<Self> {
         let mut options: emulator::Options =
-            json::params(options, ErrorKind::Config, "The emulator's options")?;
+            params::read(options, ErrorKind::Config, "The emulator's options")?;
         let runtime = Runtime::current(py)?;
         let jobs = agent.then(|| {
             let (agent, jobs) = emulator::Agent::queue();
@@ -169,7 +169,7 @@ impl Emulator {
         filter: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let filter: emulator::RequestFilter =
-            json::params(filter, ErrorKind::InvalidRequest, "requests")?;
+            params::read(filter, ErrorKind::InvalidRequest, "requests")?;
         let requests = serde_json::to_string(&self.server(py)?.requests_matching(&filter))
             .map_err(|failure| config_error(py, failure.to_string()))?;
         json::parse(py, requests.as_bytes())
@@ -186,10 +186,10 @@ impl Emulator {
         self.server(py)?;
         let server = self.own.get().cloned();
         Ok(Operation::spawn(self.own.runtime(), async move {
-            Ok(Value::Flag(match server {
+            Ok(match server {
                 Some(server) => server.requests_changed(seen).await,
                 None => false,
-            }))
+            })
         }))
     }
 
@@ -201,7 +201,7 @@ impl Emulator {
 
     /// Injects a fault.
     fn fail(&self, py: Python<'_>, fault: &Bound<'_, PyAny>) -> PyResult<()> {
-        let fault: emulator::Fault = json::params(fault, ErrorKind::InvalidRequest, "fail")?;
+        let fault: emulator::Fault = params::read(fault, ErrorKind::InvalidRequest, "fail")?;
         self.server(py)?.fail(fault).map_err(|failure| {
             error::to_py(
                 py,
@@ -232,7 +232,7 @@ impl Emulator {
     /// Says what the agent does next.
     fn scenario(&self, py: Python<'_>, scenario: &Bound<'_, PyAny>) -> PyResult<()> {
         let scenario: emulator::Scenario =
-            json::params(scenario, ErrorKind::InvalidRequest, "scenario")?;
+            params::read(scenario, ErrorKind::InvalidRequest, "scenario")?;
         self.server(py)?.scenario(scenario);
         Ok(())
     }

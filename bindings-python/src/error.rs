@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyList};
 use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator::TaskOver;
 
-use crate::{event, json};
+use crate::{events, json};
 
 /// The exception of this error.
 pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
@@ -39,12 +39,12 @@ fn build<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
     let fields = json::parse(py, error.to_json().as_bytes())?.cast_into::<PyDict>()?;
     let question = error
         .question()
-        .map(|event| event::to_py(py, event.clone()))
+        .map(|event| events::to_py(py, event.clone()))
         .transpose()?;
     let events = error
         .events()
         .iter()
-        .map(|event| event::to_py(py, event.clone()))
+        .map(|event| events::to_py(py, event.clone()))
         .collect::<PyResult<Vec<_>>>()?;
     fields.set_item("question", question)?;
     fields.set_item("events", PyList::new(py, events)?)?;

@@ -4,11 +4,7 @@ use jiter::{PythonParse, StringCacheMode};
 use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
-use sessionwire::{Error, ErrorKind};
-
-use crate::error;
 
 /// JSON nested more deeply than this is refused.
 const DEEPEST: usize = 100;
@@ -24,24 +20,8 @@ pub(crate) fn parse<'py>(py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, Py
         .map_err(|error| jiter::map_json_error(json, &error))
 }
 
-/// Reads parameters that Python gave as a dict. `kind` is the error's kind,
-/// `what` the name of the call.
-pub(crate) fn params<T: DeserializeOwned>(
-    params: &Bound<'_, PyAny>,
-    kind: ErrorKind,
-    what: &str,
-) -> PyResult<T> {
-    let refuse =
-        |why: String| error::to_py(params.py(), &Error::new(kind, format!("{what}: {why}")));
-    let value = match value(params, 0) {
-        Ok(value) => value,
-        Err(Refusal::Python(error)) => return Err(error),
-        Err(Refusal::Input(why)) => return Err(refuse(why)),
-    };
-    serde_json::from_value(value).map_err(|error| refuse(error.to_string()))
-}
-
-enum Refusal {
+/// Why a Python value is no JSON.
+pub(crate) enum Refusal {
     Input(String),
     Python(PyErr),
 }
@@ -50,6 +30,11 @@ impl From<PyErr> for Refusal {
     fn from(error: PyErr) -> Self {
         Self::Python(error)
     }
+}
+
+/// A Python value as JSON.
+pub(crate) fn from_py(object: &Bound<'_, PyAny>) -> Result<Value, Refusal> {
+    value(object, 0)
 }
 
 fn value(object: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Refusal> {

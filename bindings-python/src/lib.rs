@@ -4,21 +4,22 @@
 //! No tokio thread ever holds a Python object or takes the GIL.
 
 mod agent;
+mod agi;
 mod bridge;
-mod client;
 mod emulator;
 mod error;
 mod event;
-mod fanout;
+mod events;
 mod json;
 mod log;
 mod ops;
+mod params;
+mod process;
 mod raccoon;
 mod runtime;
 mod service;
+mod signal;
 mod stream;
-mod task;
-mod turn;
 mod webhooks;
 
 use pyo3::prelude::*;
@@ -31,34 +32,40 @@ mod _native {
     #[pymodule_export]
     use super::agent::{AgentJob, AgentJobs};
     #[pymodule_export]
-    use super::bridge::Bridge;
+    use super::agi::client::Client;
     #[pymodule_export]
-    use super::client::Client;
+    use super::agi::events::{
+        DoneEvent, ErrorEvent, HeartbeatEvent, LogEvent, PausedEvent, QuestionEvent, ResumedEvent,
+        StepEvent, ThoughtEvent, UnknownEvent, UserEvent,
+    };
+    #[pymodule_export]
+    use super::agi::fanout::TaskRuns;
+    #[pymodule_export]
+    use super::agi::task::Task;
+    #[pymodule_export]
+    use super::bridge::Bridge;
     #[pymodule_export]
     use super::emulator::Emulator;
     #[pymodule_export]
-    use super::event::{
-        DoneEvent, ErrorEvent, Event, HeartbeatEvent, LogEvent, PausedEvent, QuestionEvent,
-        ResumedEvent, StepEvent, ThoughtEvent, UnknownEvent, UserEvent,
-    };
-    #[pymodule_export]
-    use super::fanout::TaskRuns;
+    use super::event::Event;
     #[pymodule_export]
     use super::ops::Operation;
     #[pymodule_export]
-    use super::raccoon::{RaccoonClient, Upload, check_raccoon, new_session_id};
+    use super::raccoon::client::{RaccoonClient, check_raccoon, new_session_id};
+    #[pymodule_export]
+    use super::raccoon::events::{
+        MessageReceivedEvent, PlanUpdateEvent, SandboxSnapshotEvent, TaskAbortedEvent,
+        TaskCompletedEvent, TaskErrorEvent, TextEvent, ToolResultEvent, ToolStartEvent, TurnEvent,
+        TurnThoughtEvent, UnknownTurnEvent,
+    };
+    #[pymodule_export]
+    use super::raccoon::turn::Turn;
+    #[pymodule_export]
+    use super::raccoon::upload::Upload;
     #[pymodule_export]
     use super::runtime::shut_down;
     #[pymodule_export]
     use super::stream::EventStream;
-    #[pymodule_export]
-    use super::task::Task;
-    #[pymodule_export]
-    use super::turn::{
-        MessageReceivedEvent, PlanUpdateEvent, SandboxSnapshotEvent, TaskAbortedEvent,
-        TaskCompletedEvent, TaskErrorEvent, TextEvent, ToolResultEvent, ToolStartEvent, Turn,
-        TurnEvent, TurnThoughtEvent, UnknownTurnEvent,
-    };
     #[pymodule_export]
     use super::webhooks::{Deduplicator, parse_webhook, verify_webhook, webhook_url};
     #[pymodule_export]
@@ -78,7 +85,7 @@ fn cli_main(py: Python<'_>, args: Vec<String>) -> i32 {
 /// Refuses input that a call would refuse: `{"check": ..., ...}`. Sends nothing.
 #[pyfunction]
 fn check(py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<()> {
-    let input: Check = json::params(params, ErrorKind::InvalidRequest, "The call")?;
+    let input: Check = params::read(params, ErrorKind::InvalidRequest, "The call")?;
     input.run().map_err(|failure| error::to_py(py, &failure))
 }
 
@@ -91,7 +98,7 @@ fn record_scenario<'py>(
     path: Option<std::path::PathBuf>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let recording: sessionwire_emulator::Recording =
-        json::params(recording, ErrorKind::InvalidRequest, "record")?;
+        params::read(recording, ErrorKind::InvalidRequest, "record")?;
     let scenario = sessionwire_emulator::Scenario::from_recording(&recording, &secrets);
     if let Some(path) = path {
         py.detach(|| scenario.write(path))?;

@@ -11,7 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use sessionwire::log;
 
-use crate::bridge::Signal;
+use crate::signal::Signal;
 
 /// Wakes a loop for no token that anybody waits for.
 const NO_TOKEN: u64 = 0;

@@ -1,38 +1,24 @@
 //! One operation: work on the runtime that Python waits for or awaits.
 
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
-use sessionwire::agi::{self, Output};
-use sessionwire::raccoon;
 use sessionwire::{Error, ErrorKind};
-use sessionwire_emulator::{self as emulator, TaskOver};
 use tokio::task::AbortHandle;
 
-use crate::agent::AgentJob;
-use crate::bridge::{Bridge, Signal};
+use crate::bridge::Bridge;
+use crate::error;
 use crate::runtime::{self, Bound as Own, Deadline, Runtime};
-use crate::task::Task;
-use crate::turn::Turn;
-use crate::{error, json};
+use crate::signal::Signal;
 
-/// What an operation gives.
-#[derive(Debug)]
-pub(crate) enum Value {
-    Output(Output),
-    Raccoon(raccoon::Output),
-    Turn(raccoon::Turn),
-    Task(agi::Task),
-    Flag(bool),
-    /// A task for the emulator's agent, if there will be one.
-    Job(Option<emulator::AgentJob>),
-    /// What a call of that agent gives.
-    Said(Result<serde_json::Value, TaskOver>),
-    /// Sessions that could not be deleted, and why.
-    Failures(Vec<(String, Error)>),
+/// What an operation gives. It is plain data until Python takes it.
+pub(crate) trait Reply: fmt::Debug + Send + 'static {
+    /// As Python sees it.
+    fn into_py(self: Box<Self>, py: Python<'_>, runtime: &'static Runtime) -> PyResult<Py<PyAny>>;
 }
 
 /// A request under way. `wait()` blocks for its value; an event loop calls
@@ -58,7 +44,7 @@ struct State {
 #[derive(Debug, Default)]
 struct Slot {
     done: bool,
-    result: Option<Result<Value, Error>>,
+    result: Option<Result<Box<dyn Reply>, Error>>,
     watcher: Option<(Arc<Signal>, u64)>,
     /// Goes on although its Operation is gone.
     detached: bool,
@@ -69,7 +55,7 @@ impl State {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn finish(&self, result: Result<Value, Error>) {
+    fn finish(&self, result: Result<Box<dyn Reply>, Error>) {
         let mut slot = self.lock();
         if slot.done {
             return;
@@ -111,15 +97,17 @@ impl Drop for Completion {
 
 impl Operation {
     /// Starts `work` on the runtime.
-    pub(crate) fn spawn<F>(runtime: &'static Runtime, work: F) -> Self
-    where
-        F: Future<Output = Result<Value, Error>> + Send + 'static,
-    {
+    pub(crate) fn spawn<R: Reply>(
+        runtime: &'static Runtime,
+        work: impl Future<Output = Result<R, Error>> + Send + 'static,
+    ) -> Self {
         let state = Arc::new(State::default());
         let completion = Completion(state.clone());
         let task = runtime.handle().spawn(async move {
             let result = work.await;
-            completion.0.finish(result);
+            completion
+                .0
+                .finish(result.map(|reply| Box::new(reply) as Box<dyn Reply>));
         });
         let running = Running {
             state,
@@ -130,19 +118,13 @@ impl Operation {
         }
     }
 
-    /// Starts a call of the core, which is made on the runtime; `value` is what
-    /// Python gets of it.
-    pub(crate) fn begin<T, W>(
-        runtime: &'static Runtime,
-        call: impl FnOnce() -> W,
-        value: impl FnOnce(T) -> Value + Send + 'static,
-    ) -> Self
+    /// Starts a call of the core, which is made on the runtime.
+    pub(crate) fn begin<R: Reply, W>(runtime: &'static Runtime, call: impl FnOnce() -> W) -> Self
     where
-        W: Future<Output = Result<T, Error>> + Send + 'static,
+        W: Future<Output = Result<R, Error>> + Send + 'static,
     {
         let _entered = runtime.handle().enter();
-        let work = call();
-        Self::spawn(runtime, async move { work.await.map(value) })
+        Self::spawn(runtime, call())
     }
 
     fn running(&self, py: Python<'_>) -> PyResult<&Running> {
@@ -185,7 +167,7 @@ impl Operation {
     fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let result = self.running(py)?.state.lock().result.take();
         match result {
-            Some(Ok(value)) => value_to_py(py, self.own.runtime(), value),
+            Some(Ok(reply)) => reply.into_py(py, self.own.runtime()),
             Some(Err(failure)) => Err(error::to_py(py, &failure)),
             None => Err(PyRuntimeError::new_err(
                 "the operation has no result to take",
@@ -219,36 +201,8 @@ impl Drop for Operation {
     }
 }
 
-fn value_to_py(py: Python<'_>, runtime: &'static Runtime, value: Value) -> PyResult<Py<PyAny>> {
-    match value {
-        Value::Output(output) => output_to_py(py, output),
-        Value::Raccoon(output) => Ok(json::parse(py, output.to_json().as_bytes())?.unbind()),
-        Value::Turn(turn) => Ok(Py::new(py, Turn::new(runtime, turn))?.into_any()),
-        Value::Flag(flag) => Ok(flag.into_pyobject(py)?.to_owned().into_any().unbind()),
-        Value::Job(None) => Ok(py.None()),
-        Value::Job(Some(job)) => Ok(Py::new(py, AgentJob::new(runtime, job))?.into_any()),
-        Value::Said(Ok(value)) => {
-            json::parse(py, value.to_string().as_bytes()).map(pyo3::Bound::unbind)
-        }
-        Value::Said(Err(over)) => Err(error::task_over(py, over)),
-        Value::Failures(failures) => {
-            let texts: Vec<_> = failures
-                .into_iter()
-                .map(|(session_id, why)| (session_id, why.to_string()))
-                .collect();
-            Ok(texts.into_pyobject(py)?.into_any().unbind())
-        }
-        Value::Task(task) => Ok(Py::new(py, Task::new(runtime, task))?.into_any()),
-    }
-}
-
-/// JSON values, and a pair of fields and image for a screenshot.
-fn output_to_py(py: Python<'_>, output: Output) -> PyResult<Py<PyAny>> {
-    let fields = json::parse(py, output.to_json().as_bytes())?;
-    match output.into_image() {
-        Some(image) => (fields, PyBytes::new(py, &image))
-            .into_pyobject(py)
-            .map(|pair| pair.into_any().unbind()),
-        None => Ok(fields.unbind()),
+impl Reply for bool {
+    fn into_py(self: Box<Self>, py: Python<'_>, _: &'static Runtime) -> PyResult<Py<PyAny>> {
+        (*self).into_py_any(py)
     }
 }

@@ -1,6 +1,6 @@
 //! One tokio runtime per process, and the way in and out of waiting for it.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
@@ -9,35 +9,13 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use tokio::runtime::Handle;
 
+use crate::log;
+use crate::process::{WAITING, process};
+
 /// How long a blocking wait goes without a look at the signals.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 /// Most time that the end of the process waits for the runtime.
 const LONGEST_SHUTDOWN: Duration = Duration::from_millis(200);
-
-/// Counts the forks that led to this process: cheaper to ask for than the
-/// process id, which every event would need.
-static FORKS: AtomicU32 = AtomicU32::new(0);
-
-/// Names this process among its ancestors.
-pub(crate) fn process() -> u32 {
-    #[cfg(unix)]
-    {
-        static HOOK: std::sync::Once = std::sync::Once::new();
-        HOOK.call_once(|| {
-            // SAFETY: the hook is a function of this library, which is never
-            // unloaded; it only stores to atomics, as a fork's child may.
-            unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
-        });
-    }
-    FORKS.load(Ordering::Relaxed)
-}
-
-/// Forgets the parent's threads.
-#[cfg(unix)]
-extern "C" fn after_fork_in_child() {
-    FORKS.fetch_add(1, Ordering::Relaxed);
-    WAITING.store(0, Ordering::SeqCst);
-}
 
 /// A runtime that belongs to one process. It is never freed: a child process
 /// must not touch its parent's, not even to drop it.
@@ -132,8 +110,6 @@ impl<T> Drop for Bound<T> {
     }
 }
 
-/// Threads that wait detached, or are on their way back.
-static WAITING: AtomicUsize = AtomicUsize::new(0);
 /// The thread that ends the interpreter, once it does.
 static CLOSING: OnceLock<ThreadId> = OnceLock::new();
 
@@ -142,7 +118,7 @@ static CLOSING: OnceLock<ThreadId> = OnceLock::new();
 pub(crate) fn wait(py: Python<'_>, mut ready: impl FnMut(Duration) -> bool + Send) -> PyResult<()> {
     loop {
         let is_ready = tick(py, || ready(TICK));
-        crate::log::replay(py);
+        log::replay(py);
         if is_ready {
             return Ok(());
         }
@@ -210,7 +186,7 @@ pub(crate) fn shut_down(py: Python<'_>) {
             std::thread::sleep(Duration::from_millis(1));
         }
     });
-    crate::log::replay(py);
+    log::replay(py);
 }
 
 /// The end of a wait, where it has one.

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use sessionwire::{ErrorKind, OptionChanges};
 
 use crate::runtime::{self, Bound as Own, Runtime};
-use crate::{error, json};
+use crate::{error, log, params};
 
 /// A client of the core, of either service.
 pub(crate) trait Core: Clone + Send + Sync + 'static {
@@ -35,7 +35,7 @@ pub(crate) struct PerRuntime<C: Core> {
 
 impl<C: Core> PerRuntime<C> {
     pub(crate) fn open(py: Python<'_>, options: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let options = json::params(options, ErrorKind::Config, "The client's options")?;
+        let options = params::read(options, ErrorKind::Config, "The client's options")?;
         let client = C::resolve(options)
             .and_then(C::open)
             .map_err(|failure| error::to_py(py, &failure))?;
@@ -57,7 +57,7 @@ impl<C: Core> PerRuntime<C> {
         py: Python<'_>,
         changes: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        let changes = json::params(changes, ErrorKind::Config, "with_options")?;
+        let changes = params::read(changes, ErrorKind::Config, "with_options")?;
         let (_, client) = self.live(py)?;
         let copy = client
             .with_options(changes)
@@ -76,7 +76,7 @@ impl<C: Core> PerRuntime<C> {
     /// The core client of the runtime in force: a new one after a fork, since
     /// connections belong to the process that opened them.
     pub(crate) fn live(&self, py: Python<'_>) -> PyResult<(&'static Runtime, C)> {
-        crate::log::refresh(py);
+        log::refresh(py);
         let runtime = Runtime::current(py)?;
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = live.get()
@@ -106,12 +106,4 @@ impl<C: Core> PerRuntime<C> {
             runtime::tick(py, || client.close());
         }
     }
-}
-
-/// The name of the call, for the text of an error.
-pub(crate) fn op_of(params: &Bound<'_, PyAny>) -> String {
-    params
-        .get_item("op")
-        .and_then(|op| op.extract())
-        .unwrap_or_else(|_| "The call".to_owned())
 }

@@ -9,7 +9,7 @@ use sessionwire::{Batch, EventQueue, agi};
 
 use crate::bridge::Bridge;
 use crate::runtime::{self, Bound as Own, Deadline, Runtime};
-use crate::{error, event};
+use crate::{error, events};
 
 /// Most events that one call hands over.
 const BATCH: usize = 512;
@@ -116,7 +116,7 @@ impl EventStream {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         match self.next_before(py, Deadline::after(None))? {
-            Now::Event(event) => event::to_py(py, event).map(Some),
+            Now::Event(event) => events::to_py(py, event).map(Some),
             Now::Nothing | Now::Ended => Ok(None),
         }
     }
@@ -159,7 +159,7 @@ impl EventStream {
     /// The next event; None at the end; False after `timeout` seconds.
     fn _next(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         match self.next_before(py, Deadline::after(timeout))? {
-            Now::Event(event) => event::to_py(py, event),
+            Now::Event(event) => events::to_py(py, event),
             Now::Nothing => false.into_py_any(py),
             Now::Ended => Ok(py.None()),
         }
@@ -171,10 +171,10 @@ impl EventStream {
         let reader = self.reader(py)?;
         let left = std::mem::take(&mut *reader.taken());
         if !left.is_empty() {
-            return event::batch_reversed(py, left.into_iter()).map(Some);
+            return events::batch_reversed(py, left.into_iter()).map(Some);
         }
         match reader.queue.try_take(BATCH) {
-            Batch::Events(events) => event::batch_reversed(py, events.into_iter()).map(Some),
+            Batch::Events(events) => events::batch_reversed(py, events.into_iter()).map(Some),
             Batch::Empty => Ok(None),
             Batch::Ended => Ok(Some(Vec::new())),
             Batch::Failed(failure) => Err(error::to_py(py, &failure)),

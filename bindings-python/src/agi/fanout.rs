@@ -5,9 +5,9 @@ use pyo3::types::PyDict;
 use sessionwire::Error;
 use sessionwire::agi::{FanOutItem, TaskOutcome, TaskOutcomes};
 
-use crate::ops::{Operation, Value};
+use crate::ops::Operation;
 use crate::runtime::{Bound as Own, Runtime};
-use crate::{error, event, json};
+use crate::{error, events, json};
 
 /// The tasks of one `run_tasks`. Dropping it ends them and deletes their
 /// sessions in the background.
@@ -36,7 +36,7 @@ impl TaskRuns {
         let ready = self.outcomes(py)?.ready();
         Ok(Operation::spawn(self.own.runtime(), async move {
             ready.await;
-            Ok(Value::Flag(true))
+            Ok(true)
         }))
     }
 
@@ -64,7 +64,7 @@ impl TaskRuns {
         let closed = self.outcomes(py)?.close();
         Ok(Operation::spawn(self.own.runtime(), async move {
             closed.await;
-            Ok(Value::Flag(true))
+            Ok(true)
         }))
     }
 }
@@ -97,7 +97,7 @@ fn item_to_py(py: Python<'_>, item: FanOutItem) -> PyResult<Py<PyDict>> {
         } => {
             fields.set_item("index", index)?;
             fields.set_item("number", number)?;
-            fields.set_item("question", event::to_py(py, question)?)?;
+            fields.set_item("question", events::to_py(py, question)?)?;
         }
         // A kind of item that this binding does not know yet is left out.
         _ => {}

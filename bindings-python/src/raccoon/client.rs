@@ -1,21 +1,17 @@
-//! The Raccoon client, and uploads.
+//! The client of Raccoon.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use sessionwire::raccoon::{
-    self, Attach, Check, RaccoonConfig, RaccoonOptions, StartTurn, UploadProgress, UploadSource,
-    UploadWriter,
-};
+use sessionwire::raccoon::{self, Attach, Check, RaccoonConfig, RaccoonOptions, StartTurn};
 use sessionwire::{ErrorKind, OptionChanges};
 
-use crate::ops::{Operation, Value};
+use super::upload::Upload;
+use crate::ops::{Operation, Reply};
 use crate::runtime::Runtime;
-use crate::service::{Core, PerRuntime, op_of};
-use crate::{error, json};
+use crate::service::{Core, PerRuntime};
+use crate::{error, json, params};
 
 impl Core for raccoon::Client {
     type Options = RaccoonOptions;
@@ -84,10 +80,10 @@ impl RaccoonClient {
     /// Starts a request: `{"op": ..., ...}`.
     fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
         let operation: raccoon::Operation =
-            json::params(params, ErrorKind::InvalidRequest, &op_of(params))?;
+            params::read(params, ErrorKind::InvalidRequest, &params::op_of(params))?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.execute(operation);
-        Ok(Operation::begin(runtime, call, Value::Raccoon))
+        Ok(Operation::begin(runtime, call))
     }
 
     /// Starts a turn; the operation's value is a Turn.
@@ -97,18 +93,18 @@ impl RaccoonClient {
         session_id: &str,
         params: &Bound<'_, PyAny>,
     ) -> PyResult<Operation> {
-        let start: StartTurn = json::params(params, ErrorKind::InvalidRequest, "start_turn")?;
+        let start: StartTurn = params::read(params, ErrorKind::InvalidRequest, "start_turn")?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.start_turn(session_id, start);
-        Ok(Operation::begin(runtime, call, Value::Turn))
+        Ok(Operation::begin(runtime, call))
     }
 
     /// Attaches to a turn; the operation's value is a Turn.
     fn attach(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
-        let attach: Attach = json::params(params, ErrorKind::InvalidRequest, "attach")?;
+        let attach: Attach = params::read(params, ErrorKind::InvalidRequest, "attach")?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.attach(attach);
-        Ok(Operation::begin(runtime, call, Value::Turn))
+        Ok(Operation::begin(runtime, call))
     }
 
     /// Starts an upload of a file, of bytes, or of what is written to it.
@@ -120,27 +116,9 @@ impl RaccoonClient {
         path: Option<PathBuf>,
         content: Option<Vec<u8>>,
     ) -> PyResult<Upload> {
-        let upload: raccoon::Upload = json::params(params, ErrorKind::InvalidRequest, "upload")?;
+        let upload: raccoon::Upload = params::read(params, ErrorKind::InvalidRequest, "upload")?;
         let (runtime, client) = self.core.live(py)?;
-        let (writer, source) = match (path, content) {
-            (Some(path), _) => (None, UploadSource::path(path)),
-            (None, Some(content)) => (None, UploadSource::bytes(content)),
-            (None, None) => {
-                let (writer, source) = UploadSource::channel();
-                (Some(Arc::new(writer)), source)
-            }
-        };
-        let progress = UploadProgress::new();
-        let call = || client.upload(upload, source, progress.clone());
-        let operation = Operation::begin(runtime, call, |file| {
-            Value::Raccoon(raccoon::Output::File(file))
-        });
-        Ok(Upload {
-            runtime,
-            operation: Py::new(py, operation)?,
-            writer: Mutex::new(writer),
-            progress,
-        })
+        Upload::start(py, runtime, &client, upload, path, content)
     }
 
     /// Ends every call, wait and stream of this client and its copies.
@@ -149,66 +127,16 @@ impl RaccoonClient {
     }
 }
 
-/// An upload under way.
-#[pyclass(frozen, module = "sessionwire._native")]
-pub(crate) struct Upload {
-    runtime: &'static Runtime,
-    operation: Py<Operation>,
-    writer: Mutex<Option<Arc<UploadWriter>>>,
-    progress: UploadProgress,
-}
-
-#[pymethods]
-impl Upload {
-    /// The operation whose value is the uploaded file.
-    #[getter]
-    fn operation(&self, py: Python<'_>) -> Py<Operation> {
-        self.operation.clone_ref(py)
-    }
-
-    /// How many bytes of the file were handed to the connection.
-    #[getter]
-    fn sent(&self) -> u64 {
-        self.progress.sent()
-    }
-
-    /// How many bytes the file has, where that is known.
-    #[getter]
-    fn total(&self) -> Option<u64> {
-        self.progress.total()
-    }
-
-    /// Hands on some bytes; False if the upload is over already.
-    fn write(&self, content: Vec<u8>) -> PyResult<Operation> {
-        let writer = self
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let writer =
-            writer.ok_or_else(|| PyRuntimeError::new_err("the upload takes no more bytes"))?;
-        Ok(Operation::spawn(self.runtime, async move {
-            Ok(Value::Flag(writer.send(content).await))
-        }))
-    }
-
-    /// Says that these were all; without it the upload is given up in the end.
-    fn finish(&self) {
-        let writer = self
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(writer) = writer.and_then(Arc::into_inner) {
-            writer.finish();
-        }
+impl Reply for raccoon::Output {
+    fn into_py(self: Box<Self>, py: Python<'_>, _: &'static Runtime) -> PyResult<Py<PyAny>> {
+        Ok(json::parse(py, self.to_json().as_bytes())?.unbind())
     }
 }
 
 /// Refuses input that a call would refuse: `{"check": ..., ...}`. Sends nothing.
 #[pyfunction]
 pub(crate) fn check_raccoon(py: Python<'_>, params: &Bound<'_, PyDict>) -> PyResult<()> {
-    let input: Check = json::params(params, ErrorKind::InvalidRequest, "The call")?;
+    let input: Check = params::read(params, ErrorKind::InvalidRequest, "The call")?;
     input.run().map_err(|failure| error::to_py(py, &failure))
 }
 

@@ -4,10 +4,10 @@ use pyo3::prelude::*;
 use sessionwire::ErrorKind;
 use sessionwire::agi::{self, TaskOperation};
 
-use crate::ops::{Operation, Value};
+use crate::ops::{Operation, Reply};
 use crate::runtime::{self, Bound as Own, Runtime};
 use crate::stream::EventStream;
-use crate::{error, event, json};
+use crate::{error, events, params};
 
 /// A task that runs in a session.
 #[pyclass(frozen, module = "sessionwire._native")]
@@ -41,7 +41,7 @@ impl Task {
     fn question(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let question = self.task(py)?.question();
         question
-            .map(|question| event::to_py(py, question))
+            .map(|question| events::to_py(py, question))
             .transpose()
     }
 
@@ -56,10 +56,10 @@ impl Task {
     /// Starts a request about the task.
     fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
         let operation: TaskOperation =
-            json::params(params, ErrorKind::InvalidRequest, "The task's call")?;
+            params::read(params, ErrorKind::InvalidRequest, "The task's call")?;
         let (runtime, task) = (Runtime::current(py)?, self.task(py)?);
         let call = || task.execute(operation);
-        Ok(Operation::begin(runtime, call, Value::Output))
+        Ok(Operation::begin(runtime, call))
     }
 
     /// Stops reading events; the task itself goes on.
@@ -67,5 +67,11 @@ impl Task {
         if let Some(task) = self.own.get() {
             runtime::tick(py, || task.close());
         }
+    }
+}
+
+impl Reply for agi::Task {
+    fn into_py(self: Box<Self>, py: Python<'_>, runtime: &'static Runtime) -> PyResult<Py<PyAny>> {
+        Ok(Py::new(py, Task::new(runtime, *self))?.into_any())
     }
 }

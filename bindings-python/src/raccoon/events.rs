@@ -1,102 +1,11 @@
-//! A turn on the runtime, and its events.
+//! The events of a turn: a class for each kind.
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyo3::{PyClass, intern};
-use sessionwire::ErrorKind;
-use sessionwire::raccoon::{self, EventType, TurnOperation};
+use sessionwire::raccoon::{self, EventType};
 
 use crate::event::{Event, object};
-use crate::ops::{Operation, Value};
-use crate::runtime::{self, Bound as Own, Runtime};
-use crate::stream::EventStream;
-use crate::{error, json};
-
-/// A turn that runs in a session.
-#[pyclass(frozen, module = "sessionwire._native")]
-#[derive(Debug)]
-pub(crate) struct Turn {
-    own: Own<raccoon::Turn>,
-    // A forked child may attach by them.
-    session_id: String,
-    message_id: String,
-}
-
-impl Turn {
-    pub(crate) fn new(runtime: &'static Runtime, turn: raccoon::Turn) -> Self {
-        Self {
-            session_id: turn.session_id().to_owned(),
-            message_id: turn.message_id().to_owned(),
-            own: Own::new(runtime, turn),
-        }
-    }
-
-    fn turn(&self, py: Python<'_>) -> PyResult<&raccoon::Turn> {
-        self.own.get().ok_or_else(|| error::forked(py, "turn"))
-    }
-}
-
-#[pymethods]
-impl Turn {
-    /// The session's id.
-    #[getter]
-    fn session_id(&self) -> &str {
-        &self.session_id
-    }
-
-    /// The id of the agent's message.
-    #[getter]
-    fn message_id(&self) -> &str {
-        &self.message_id
-    }
-
-    /// How many turns go before this one.
-    #[getter]
-    fn queue_position(&self, py: Python<'_>) -> PyResult<Option<u64>> {
-        Ok(self.turn(py)?.queue_position())
-    }
-
-    /// The turn as of the newest event received, as a dict.
-    fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        json::parse(py, self.turn(py)?.state().to_json().as_bytes())
-    }
-
-    /// The stream of this turn's events: one reader for the whole turn.
-    fn events(&self, py: Python<'_>) -> PyResult<EventStream> {
-        Ok(EventStream::new(
-            self.own.runtime(),
-            self.turn(py)?.queue().clone(),
-        ))
-    }
-
-    /// Starts a request about the turn.
-    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
-        let operation: TurnOperation =
-            json::params(params, ErrorKind::InvalidRequest, "The turn's call")?;
-        let (runtime, turn) = (Runtime::current(py)?, self.turn(py)?);
-        let call = || turn.execute(operation);
-        Ok(Operation::begin(runtime, call, Value::Raccoon))
-    }
-
-    /// The frame that a request about the turn is to send, as a dict.
-    fn frame<'py>(
-        &self,
-        py: Python<'py>,
-        params: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let operation = json::params(params, ErrorKind::InvalidRequest, "The turn's call")?;
-        let frame = self.turn(py)?.frame(operation);
-        let frame = frame.map_err(|refusal| error::to_py(py, &refusal))?;
-        json::parse(py, frame.to_string().as_bytes())
-    }
-
-    /// Stops reading events; the turn itself goes on.
-    fn close(&self, py: Python<'_>) {
-        if let Some(turn) = self.own.get() {
-            runtime::tick(py, || turn.close());
-        }
-    }
-}
 
 /// One event of a turn; every event class of turns has this one as its base.
 #[pyclass(frozen, extends = Event, subclass, module = "sessionwire")]

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use sessionwire::agi::{self, EventOptions, RunTasks, StartTask};
-use sessionwire::{ClientConfig, ClientOptions, ErrorKind, OptionChanges};
+use sessionwire::{ClientConfig, ClientOptions, Error, ErrorKind, OptionChanges};
 
-use crate::fanout::TaskRuns;
-use crate::ops::{Operation, Value};
-use crate::service::{Core, PerRuntime, op_of};
+use super::fanout::TaskRuns;
+use crate::ops::{Operation, Reply};
+use crate::runtime::Runtime;
+use crate::service::{Core, PerRuntime};
 use crate::stream::EventStream;
-use crate::{error, json};
+use crate::{error, json, params};
 
 impl Core for agi::Client {
     type Options = ClientOptions;
@@ -80,10 +82,10 @@ impl Client {
     /// Starts a request: `{"op": ..., ...}`.
     fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
         let operation: agi::Operation =
-            json::params(params, ErrorKind::InvalidRequest, &op_of(params))?;
+            params::read(params, ErrorKind::InvalidRequest, &params::op_of(params))?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.execute(operation);
-        Ok(Operation::begin(runtime, call, Value::Output))
+        Ok(Operation::begin(runtime, call))
     }
 
     /// Sends a task; the operation's value is a Task.
@@ -93,15 +95,15 @@ impl Client {
         session_id: &str,
         params: &Bound<'_, PyAny>,
     ) -> PyResult<Operation> {
-        let start: StartTask = json::params(params, ErrorKind::InvalidRequest, "start_task")?;
+        let start: StartTask = params::read(params, ErrorKind::InvalidRequest, "start_task")?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.start_task(session_id, start);
-        Ok(Operation::begin(runtime, call, Value::Task))
+        Ok(Operation::begin(runtime, call))
     }
 
     /// Starts many tasks, one session each.
     fn run_tasks(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<TaskRuns> {
-        let plan: RunTasks = json::params(params, ErrorKind::InvalidRequest, "run_tasks")?;
+        let plan: RunTasks = params::read(params, ErrorKind::InvalidRequest, "run_tasks")?;
         let (runtime, client) = self.core.live(py)?;
         let _entered = runtime.handle().enter();
         let outcomes = client
@@ -117,7 +119,7 @@ impl Client {
         session_id: &str,
         options: &Bound<'_, PyAny>,
     ) -> PyResult<EventStream> {
-        let options: EventOptions = json::params(options, ErrorKind::InvalidRequest, "events")?;
+        let options: EventOptions = params::read(options, ErrorKind::InvalidRequest, "events")?;
         let (runtime, client) = self.core.live(py)?;
         let _entered = runtime.handle().enter();
         let queue = client
@@ -133,12 +135,39 @@ impl Client {
         let (runtime, client) = self.core.usable()?;
         let limit = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         Some(Operation::spawn(runtime, async move {
-            Ok(Value::Failures(client.delete_created_sessions(limit).await))
+            Ok(Undeleted(client.delete_created_sessions(limit).await))
         }))
     }
 
     /// Ends every call, wait and stream of this client and its copies.
     fn close(&self, py: Python<'_>) {
         self.core.close(py);
+    }
+}
+
+/// JSON values, and a pair of fields and image for a screenshot.
+impl Reply for agi::Output {
+    fn into_py(self: Box<Self>, py: Python<'_>, _: &'static Runtime) -> PyResult<Py<PyAny>> {
+        let fields = json::parse(py, self.to_json().as_bytes())?;
+        match self.into_image() {
+            Some(image) => (fields, PyBytes::new(py, &image))
+                .into_pyobject(py)
+                .map(|pair| pair.into_any().unbind()),
+            None => Ok(fields.unbind()),
+        }
+    }
+}
+
+/// Sessions that could not be deleted, and why.
+#[derive(Debug)]
+struct Undeleted(Vec<(String, Error)>);
+
+impl Reply for Undeleted {
+    fn into_py(self: Box<Self>, py: Python<'_>, _: &'static Runtime) -> PyResult<Py<PyAny>> {
+        let failures = self.0.into_iter();
+        let texts: Vec<_> = failures
+            .map(|(session_id, why)| (session_id, why.to_string()))
+            .collect();
+        Ok(texts.into_pyobject(py)?.into_any().unbind())
     }
 }

@@ -1,0 +1,33 @@
+//! Parameters that Python gave as a dict.
+
+use pyo3::prelude::*;
+use serde::de::DeserializeOwned;
+use sessionwire::{Error, ErrorKind};
+
+use crate::json::Refusal;
+use crate::{error, json};
+
+/// Reads them. `kind` is the error's kind,
+/// `what` the name of the call.
+pub(crate) fn read<T: DeserializeOwned>(
+    params: &Bound<'_, PyAny>,
+    kind: ErrorKind,
+    what: &str,
+) -> PyResult<T> {
+    let refuse =
+        |why: String| error::to_py(params.py(), &Error::new(kind, format!("{what}: {why}")));
+    let value = match json::from_py(params) {
+        Ok(value) => value,
+        Err(Refusal::Python(error)) => return Err(error),
+        Err(Refusal::Input(why)) => return Err(refuse(why)),
+    };
+    serde_json::from_value(value).map_err(|error| refuse(error.to_string()))
+}
+
+/// The name of the call, for the text of an error.
+pub(crate) fn op_of(params: &Bound<'_, PyAny>) -> String {
+    params
+        .get_item("op")
+        .and_then(|op| op.extract())
+        .unwrap_or_else(|_| "The call".to_owned())
+}

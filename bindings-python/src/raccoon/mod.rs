@@ -1,0 +1,6 @@
+//! The classes of the Raccoon API.
+
+pub(crate) mod client;
+pub(crate) mod events;
+pub(crate) mod turn;
+pub(crate) mod upload;
