@@ -1,5 +1,5 @@
 //! Tasks and turns of an emulator whose agent is a Python function: they are
-//! taken from a queue, and what the function does is an operation like a client's
+//! taken from a queue, and what the function does is a call like a client's
 //! request.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,21 +8,21 @@ use pyo3::prelude::*;
 use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator::{self as emulator, JobHandle, TaskOver};
 
-use crate::ops::{Operation, Reply};
-use crate::runtime::{Bound as Own, Runtime};
+use crate::pending::{Pending, Reply};
+use crate::runtime::{Runtime, RuntimeBound};
 use crate::{error, json, params};
 
 /// The tasks or turns that wait for the function.
 #[pyclass(frozen, module = "sessionwire._native")]
 #[derive(Debug)]
 pub(crate) struct AgentJobs {
-    own: Own<Arc<emulator::AgentJobs>>,
+    bound: RuntimeBound<Arc<emulator::AgentJobs>>,
 }
 
 impl AgentJobs {
     pub(crate) fn new(runtime: &'static Runtime, jobs: emulator::AgentJobs) -> Self {
         Self {
-            own: Own::new(runtime, Arc::new(jobs)),
+            bound: RuntimeBound::new(runtime, Arc::new(jobs)),
         }
     }
 }
@@ -30,10 +30,10 @@ impl AgentJobs {
 #[pymethods]
 impl AgentJobs {
     /// Waits for one: an AgentJob, or None once none will come any more.
-    fn next(&self, py: Python<'_>) -> PyResult<Operation> {
-        let jobs = self.own.get().ok_or_else(|| error::forked(py, "agent"))?;
+    fn next(&self, py: Python<'_>) -> PyResult<Pending> {
+        let jobs = self.bound.get().ok_or_else(|| error::forked(py, "agent"))?;
         let jobs = jobs.clone();
-        Ok(Operation::spawn(self.own.runtime(), async move {
+        Ok(Pending::spawn(self.bound.runtime(), async move {
             Ok(NextJob(jobs.next().await))
         }))
     }
@@ -43,7 +43,7 @@ impl AgentJobs {
 #[pyclass(frozen, module = "sessionwire._native")]
 #[derive(Debug)]
 pub(crate) struct AgentJob {
-    own: Own<Job>,
+    bound: RuntimeBound<Job>,
 }
 
 #[derive(Debug)]
@@ -62,12 +62,12 @@ impl AgentJob {
             job: Mutex::new(Some(job)),
         };
         Self {
-            own: Own::new(runtime, job),
+            bound: RuntimeBound::new(runtime, job),
         }
     }
 
     fn job(&self, py: Python<'_>) -> PyResult<&Job> {
-        self.own.get().ok_or_else(|| error::forked(py, "agent"))
+        self.bound.get().ok_or_else(|| error::forked(py, "agent"))
     }
 }
 
@@ -80,15 +80,15 @@ impl AgentJob {
     }
 
     /// Starts a call of the agent: `{"op": ..., ...}`.
-    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
+    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
         let what = "The agent's call";
         let call = params::read(params, ErrorKind::InvalidRequest, what)?;
-        let saying = self.job(py)?.handle.start(call).map_err(|why| {
+        let reply = self.job(py)?.handle.start(call).map_err(|why| {
             let why = Error::new(ErrorKind::InvalidRequest, format!("{what}: {why}"));
             error::to_py(py, &why)
         })?;
-        Ok(Operation::spawn(self.own.runtime(), async move {
-            Ok(AgentReply(saying.await))
+        Ok(Pending::spawn(self.bound.runtime(), async move {
+            Ok(AgentReply(reply.await))
         }))
     }
 
@@ -97,10 +97,10 @@ impl AgentJob {
         Ok(self.job(py)?.handle.over().map(TaskOver::reason))
     }
 
-    /// Waits until it is; the operation's value is the reason.
-    fn wait_until_over(&self, py: Python<'_>) -> PyResult<Operation> {
+    /// Waits until it is; the call's value is the reason.
+    fn wait_until_over(&self, py: Python<'_>) -> PyResult<Pending> {
         let handle = self.job(py)?.handle.clone();
-        Ok(Operation::spawn(self.own.runtime(), async move {
+        Ok(Pending::spawn(self.bound.runtime(), async move {
             let over = handle.wait_until_over().await;
             Ok(AgentReply(Ok(over.reason().into())))
         }))
@@ -109,7 +109,7 @@ impl AgentJob {
     /// Says how the work went: well, or with this error.
     #[pyo3(signature = (error=None))]
     fn finish(&self, error: Option<String>) {
-        let Some(job) = self.own.get() else { return };
+        let Some(job) = self.bound.get() else { return };
         let job = job
             .job
             .lock()

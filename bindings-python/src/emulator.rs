@@ -9,15 +9,15 @@ use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator as emulator;
 
 use crate::agent::AgentJobs;
-use crate::ops::Operation;
-use crate::runtime::{self, Bound as Own, Runtime};
+use crate::pending::Pending;
+use crate::runtime::{self, Runtime, RuntimeBound};
 use crate::{error, json, params};
 
 /// A local server that speaks the service's API; it runs once constructed.
 #[pyclass(frozen, module = "sessionwire._native")]
 #[derive(Debug)]
 pub(crate) struct Emulator {
-    own: Own<Arc<emulator::Emulator>>,
+    bound: RuntimeBound<Arc<emulator::Emulator>>,
     /// The work of the agents that it was started with, until it is asked for.
     jobs: Mutex<Option<AgentJobs>>,
     turn_jobs: Mutex<Option<AgentJobs>>,
@@ -25,7 +25,7 @@ pub(crate) struct Emulator {
 
 impl Emulator {
     fn server(&self, py: Python<'_>) -> PyResult<&emulator::Emulator> {
-        self.own
+        self.bound
             .get()
             .map(Arc::as_ref)
             .ok_or_else(|| error::forked(py, "emulator"))
@@ -42,17 +42,17 @@ fn block_on<T: Send + 'static>(
     runtime
         .handle()
         .spawn(async move { sender.send(work.await) });
-    let mut answer = None;
-    let place = &mut answer;
+    let mut value = None;
+    let slot = &mut value;
     runtime::wait(py, move |limit| match receiver.recv_timeout(limit) {
-        Ok(value) => {
-            *place = Some(value);
+        Ok(done) => {
+            *slot = Some(done);
             true
         }
         Err(mpsc::RecvTimeoutError::Timeout) => false,
         Err(mpsc::RecvTimeoutError::Disconnected) => true,
     })?;
-    answer.ok_or_else(|| {
+    value.ok_or_else(|| {
         PyRuntimeError::new_err("the emulator stopped: a bug, or the interpreter ends")
     })
 }
@@ -90,7 +90,7 @@ impl Emulator {
         let started = block_on(py, runtime, emulator::Emulator::start(options))?;
         let server = started.map_err(|failure| config_error(py, failure.to_string()))?;
         Ok(Self {
-            own: Own::new(runtime, Arc::new(server)),
+            bound: RuntimeBound::new(runtime, Arc::new(server)),
             jobs: Mutex::new(jobs),
             turn_jobs: Mutex::new(turn_jobs),
         })
@@ -110,14 +110,14 @@ impl Emulator {
     fn agent(&self, py: Python<'_>, on: bool) -> PyResult<Option<AgentJobs>> {
         let (agent, jobs) = on.then(emulator::Agent::queue).unzip();
         self.server(py)?.agent(agent);
-        Ok(jobs.map(|jobs| AgentJobs::new(self.own.runtime(), jobs)))
+        Ok(jobs.map(|jobs| AgentJobs::new(self.bound.runtime(), jobs)))
     }
 
     /// The same for turns.
     fn turn_agent(&self, py: Python<'_>, on: bool) -> PyResult<Option<AgentJobs>> {
         let (agent, jobs) = on.then(emulator::TurnAgent::queue).unzip();
         self.server(py)?.turn_agent(agent);
-        Ok(jobs.map(|jobs| AgentJobs::new(self.own.runtime(), jobs)))
+        Ok(jobs.map(|jobs| AgentJobs::new(self.bound.runtime(), jobs)))
     }
 
     /// The address for `base_url`.
@@ -182,10 +182,10 @@ impl Emulator {
     }
 
     /// Waits for the next change; False once the emulator is closed.
-    fn requests_changed(&self, py: Python<'_>, seen: u64) -> PyResult<Operation> {
+    fn requests_changed(&self, py: Python<'_>, seen: u64) -> PyResult<Pending> {
         self.server(py)?;
-        let server = self.own.get().cloned();
-        Ok(Operation::spawn(self.own.runtime(), async move {
+        let server = self.bound.get().cloned();
+        Ok(Pending::spawn(self.bound.runtime(), async move {
             Ok(match server {
                 Some(server) => server.requests_changed(seen).await,
                 None => false,
@@ -251,8 +251,8 @@ impl Emulator {
 
     /// Ends every connection and stops. Can be called twice.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let runtime = self.own.runtime();
-        match self.own.get().cloned() {
+        let runtime = self.bound.runtime();
+        match self.bound.get().cloned() {
             Some(server) if runtime.is_usable() => {
                 block_on(py, runtime, async move { server.close().await })
             }

@@ -12,8 +12,9 @@ mod event;
 mod events;
 mod json;
 mod log;
-mod ops;
+
 mod params;
+mod pending;
 mod process;
 mod raccoon;
 mod runtime;
@@ -49,7 +50,7 @@ mod _native {
     #[pymodule_export]
     use super::event::Event;
     #[pymodule_export]
-    use super::ops::Operation;
+    use super::pending::Pending;
     #[pymodule_export]
     use super::raccoon::client::{RaccoonClient, check_raccoon, new_session_id};
     #[pymodule_export]

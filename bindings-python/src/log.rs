@@ -22,7 +22,7 @@ const WARNING: i32 = 30;
 /// The event loops to wake. Never waited for: see `log::take`.
 static LOOPS: Mutex<Vec<Weak<Signal>>> = Mutex::new(Vec::new());
 
-/// Looks whether the logger `sessionwire` wants DEBUG. A program that never
+/// Asks whether the logger `sessionwire` wants DEBUG. A program that never
 /// imported `logging` does not.
 pub(crate) fn refresh(py: Python<'_>) {
     log::set_enabled(is_wanted(py).unwrap_or(false));
@@ -72,13 +72,13 @@ fn wake_loops() {
 /// Hands the records over, if there are any.
 pub(crate) fn replay(py: Python<'_>) {
     if log::is_pending()
-        && let Err(failure) = hand_over(py)
+        && let Err(failure) = flush(py)
     {
         failure.write_unraisable(py, None);
     }
 }
 
-fn hand_over(py: Python<'_>) -> PyResult<()> {
+fn flush(py: Python<'_>) -> PyResult<()> {
     static REPLAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let replay = REPLAY.import(py, "sessionwire._log", "replay")?;
     let records: Vec<(i32, f64, String)> = log::take()

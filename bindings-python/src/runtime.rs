@@ -77,12 +77,12 @@ impl Runtime {
 /// A value that lives on a runtime: dropped only in the process that made it.
 /// A child forgets its copy, whose locks may be held by threads that it lacks.
 #[derive(Debug)]
-pub(crate) struct Bound<T> {
+pub(crate) struct RuntimeBound<T> {
     value: Option<T>,
     runtime: &'static Runtime,
 }
 
-impl<T> Bound<T> {
+impl<T> RuntimeBound<T> {
     pub(crate) fn new(runtime: &'static Runtime, value: T) -> Self {
         Self {
             value: Some(value),
@@ -102,7 +102,7 @@ impl<T> Bound<T> {
     }
 }
 
-impl<T> Drop for Bound<T> {
+impl<T> Drop for RuntimeBound<T> {
     fn drop(&mut self) {
         if !self.runtime.is_own_process() {
             std::mem::forget(self.value.take());
@@ -158,7 +158,7 @@ fn stay_out_if_closing() {
     }
 }
 
-/// Ends every operation and the runtime. Called once, at the interpreter's
+/// Ends every call and the runtime. Called once, at the interpreter's
 /// exit; takes at most 250 ms.
 #[pyfunction]
 pub(crate) fn shut_down(py: Python<'_>) {

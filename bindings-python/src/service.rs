@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 use sessionwire::{ErrorKind, OptionChanges};
 
-use crate::runtime::{self, Bound as Own, Runtime};
+use crate::runtime::{self, Runtime, RuntimeBound};
 use crate::{error, log, params};
 
 /// A client of the core, of either service.
@@ -30,7 +30,7 @@ pub(crate) struct PerRuntime<C: Core> {
     config: C::Config,
     closed: Arc<AtomicBool>,
     /// Locked only while attached and never across a detach (see `runtime`).
-    live: Mutex<Own<C>>,
+    live: Mutex<RuntimeBound<C>>,
 }
 
 impl<C: Core> PerRuntime<C> {
@@ -46,7 +46,7 @@ impl<C: Core> PerRuntime<C> {
         Ok(Self {
             config: client.config().clone(),
             closed,
-            live: Mutex::new(Own::new(Runtime::current(py)?, client)),
+            live: Mutex::new(RuntimeBound::new(Runtime::current(py)?, client)),
         })
     }
 
@@ -88,7 +88,7 @@ impl<C: Core> PerRuntime<C> {
         if self.closed() {
             client.close();
         }
-        *live = Own::new(runtime, client.clone());
+        *live = RuntimeBound::new(runtime, client.clone());
         Ok((runtime, client))
     }
 

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use sessionwire::{Batch, EventQueue, agi};
 
 use crate::bridge::Bridge;
-use crate::runtime::{self, Bound as Own, Deadline, Runtime};
+use crate::runtime::{self, Deadline, Runtime, RuntimeBound};
 use crate::{error, events};
 
 /// Most events that one call hands over.
@@ -21,7 +21,7 @@ const BATCH: usize = 512;
 #[pyclass(frozen, module = "sessionwire")]
 #[derive(Debug)]
 pub(crate) struct EventStream {
-    own: Own<Reader>,
+    bound: RuntimeBound<Reader>,
 }
 
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Drop for Reader {
 impl EventStream {
     pub(crate) fn new(runtime: &'static Runtime, queue: EventQueue) -> Self {
         Self {
-            own: Own::new(
+            bound: RuntimeBound::new(
                 runtime,
                 Reader {
                     queue,
@@ -79,7 +79,7 @@ impl EventStream {
     }
 
     fn reader(&self, py: Python<'_>) -> PyResult<&Reader> {
-        self.own
+        self.bound
             .get()
             .ok_or_else(|| error::forked(py, "event stream"))
     }
@@ -92,7 +92,7 @@ impl EventStream {
                 Now::Nothing => {}
                 now => return Ok(now),
             }
-            let runtime = self.own.runtime();
+            let runtime = self.bound.runtime();
             runtime::wait(py, |tick| {
                 reader.queue.wait_blocking(deadline.limit(tick))
                     || deadline.has_passed()
@@ -137,7 +137,7 @@ impl EventStream {
 
     /// Ends the stream and frees its socket. Can be called twice.
     fn close(&self, py: Python<'_>) {
-        if let Some(reader) = self.own.get() {
+        if let Some(reader) = self.bound.get() {
             reader.taken().clear();
             runtime::tick(py, || reader.queue.close());
         }
@@ -146,7 +146,9 @@ impl EventStream {
     /// Whether the stream was closed on this side.
     #[getter]
     fn closed(&self) -> bool {
-        self.own.get().is_none_or(|reader| reader.queue.is_closed())
+        self.bound
+            .get()
+            .is_none_or(|reader| reader.queue.is_closed())
     }
 
     fn __repr__(&self) -> String {

@@ -58,14 +58,14 @@ def _delete() -> None:
     until = monotonic() + LIMIT
     clients, _clients[:] = _clients[:], []
     begun = [client.delete_created_sessions(LIMIT) for client in clients]
-    for operation in begun:
-        if operation is None:
+    for pending in begun:
+        if pending is None:
             continue
         # The core keeps the limit; the rest is for a machine that is very busy.
-        if not operation.wait_for(max(0.0, until - monotonic()) + 0.5):
+        if not pending.wait_for(max(0.0, until - monotonic()) + 0.5):
             _report("Sessions", "no answer in time")
             continue
-        for session_id, why in operation.result():
+        for session_id, why in pending.result():
             _report(f"The session {session_id}", why)
 
 

@@ -24,7 +24,7 @@ def deadline(timeout: float | None) -> float | None:
     return monotonic() + timeout
 
 
-def left(until: float | None) -> float | None:
+def remaining(until: float | None) -> float | None:
     """The seconds until then; a trace of time where it has passed."""
     return None if until is None else max(0.001, until - monotonic())
 

@@ -138,46 +138,46 @@ def _trio() -> tuple[Any, Callable[[Any], _Bridge]]:
     )
 
 
-async def result(operation: _native.Operation) -> Any:
-    """Awaits an operation. Cancelling the awaiting task cancels it."""
+async def result(pending: _native.Pending) -> Any:
+    """Awaits a call. Cancelling the awaiting task cancels it."""
     bridge = _current()
     token, ready = bridge.expect()
     try:
-        if not operation.watch(bridge.native, token):
+        if not pending.watch(bridge.native, token):
             await ready
     except BaseException:
-        operation.cancel()
+        pending.cancel()
         raise
     finally:
         bridge.forget(token)
-    return operation.result()
+    return pending.result()
 
 
-async def within(operation: _native.Operation, seconds: float | None) -> bool:
-    """Awaits an operation for so many seconds; whether it is done."""
+async def within(pending: _native.Pending, seconds: float | None) -> bool:
+    """Awaits a call for so many seconds; whether it is done."""
     bridge = _current()
     token, ready = bridge.expect()
     try:
-        return operation.watch(bridge.native, token) or await bridge.limit(ready, seconds)
+        return pending.watch(bridge.native, token) or await bridge.limit(ready, seconds)
     except BaseException:
-        operation.cancel()
+        pending.cancel()
         raise
     finally:
         bridge.forget(token)
 
 
-async def finish(operation: _native.Operation) -> Any:
-    """Awaits an operation that goes on if the awaiting task is cancelled."""
-    operation.detach()
+async def finish(pending: _native.Pending) -> Any:
+    """Awaits a call that goes on if the awaiting task is cancelled."""
+    pending.detach()
     bridge = _current()
     token, ready = bridge.expect()
     try:
         with bridge.shield():
-            if not operation.watch(bridge.native, token):
+            if not pending.watch(bridge.native, token):
                 await ready
     finally:
         bridge.forget(token)
-    return operation.result()
+    return pending.result()
 
 
 async def call(function: Callable[..., Any], *args: object) -> Any:
@@ -234,8 +234,8 @@ class AsyncEventStream:
             while True:
                 batch = self._native._take()
                 if batch is None:
-                    left = None if until is None else until - monotonic()
-                    if not await self._readable(left):
+                    remaining = None if until is None else until - monotonic()
+                    if not await self._readable(remaining):
                         return False
                     self._credit = _FAIR
                 elif batch:

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     Maybe: TypeAlias = T
 
 
-def result(operation: _native.Operation) -> Any:
-    """Waits for an operation. Ctrl-C cancels it."""
-    return operation.wait()
+def result(pending: _native.Pending) -> Any:
+    """Waits for a call. Ctrl-C cancels it."""
+    return pending.wait()
 
 
 finish = result
 
 
-def within(operation: _native.Operation, seconds: float | None) -> bool:
-    """Waits for an operation for so many seconds; whether it is done."""
-    return operation.wait_for(seconds)
+def within(pending: _native.Pending, seconds: float | None) -> bool:
+    """Waits for a call for so many seconds; whether it is done."""
+    return pending.wait_for(seconds)
 
 
 def call(function: Callable[..., Any], *args: object) -> Any:

@@ -8,7 +8,7 @@ use sessionwire::agi::{self, EventOptions, RunTasks, StartTask};
 use sessionwire::{ClientConfig, ClientOptions, Error, ErrorKind, OptionChanges};
 
 use super::fanout::TaskRuns;
-use crate::ops::{Operation, Reply};
+use crate::pending::{Pending, Reply};
 use crate::runtime::Runtime;
 use crate::service::{Core, PerRuntime};
 use crate::stream::EventStream;
@@ -80,25 +80,25 @@ impl Client {
     }
 
     /// Starts a request: `{"op": ..., ...}`.
-    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
+    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
         let operation: agi::Operation =
             params::read(params, ErrorKind::InvalidRequest, &params::op_of(params))?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.execute(operation);
-        Ok(Operation::begin(runtime, call))
+        Ok(Pending::begin(runtime, call))
     }
 
-    /// Sends a task; the operation's value is a Task.
+    /// Sends a task; the call's value is a Task.
     fn start_task(
         &self,
         py: Python<'_>,
         session_id: &str,
         params: &Bound<'_, PyAny>,
-    ) -> PyResult<Operation> {
+    ) -> PyResult<Pending> {
         let start: StartTask = params::read(params, ErrorKind::InvalidRequest, "start_task")?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.start_task(session_id, start);
-        Ok(Operation::begin(runtime, call))
+        Ok(Pending::begin(runtime, call))
     }
 
     /// Starts many tasks, one session each.
@@ -129,12 +129,12 @@ impl Client {
     }
 
     /// Deletes the sessions that this process created with this client and its
-    /// copies, also once it is closed; the operation's value is a list of
+    /// copies, also once it is closed; the call's value is a list of
     /// (session id, why) of those that are left. None where there are none.
-    fn delete_created_sessions(&self, seconds: f64) -> Option<Operation> {
+    fn delete_created_sessions(&self, seconds: f64) -> Option<Pending> {
         let (runtime, client) = self.core.usable()?;
         let limit = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        Some(Operation::spawn(runtime, async move {
+        Some(Pending::spawn(runtime, async move {
             Ok(Undeleted(client.delete_created_sessions(limit).await))
         }))
     }

@@ -5,8 +5,8 @@ use pyo3::types::PyDict;
 use sessionwire::Error;
 use sessionwire::agi::{FanOutItem, TaskOutcome, TaskOutcomes};
 
-use crate::ops::Operation;
-use crate::runtime::{Bound as Own, Runtime};
+use crate::pending::Pending;
+use crate::runtime::{Runtime, RuntimeBound};
 use crate::{error, events, json};
 
 /// The tasks of one `run_tasks`. Dropping it ends them and deletes their
@@ -14,27 +14,27 @@ use crate::{error, events, json};
 #[pyclass(frozen, module = "sessionwire._native")]
 #[derive(Debug)]
 pub(crate) struct TaskRuns {
-    own: Own<TaskOutcomes>,
+    bound: RuntimeBound<TaskOutcomes>,
 }
 
 impl TaskRuns {
     pub(crate) fn new(runtime: &'static Runtime, outcomes: TaskOutcomes) -> Self {
         Self {
-            own: Own::new(runtime, outcomes),
+            bound: RuntimeBound::new(runtime, outcomes),
         }
     }
 
     fn outcomes(&self, py: Python<'_>) -> PyResult<&TaskOutcomes> {
-        self.own.get().ok_or_else(|| error::forked(py, "run"))
+        self.bound.get().ok_or_else(|| error::forked(py, "run"))
     }
 }
 
 #[pymethods]
 impl TaskRuns {
     /// Is done once there is something to take, or nothing will follow.
-    fn ready(&self, py: Python<'_>) -> PyResult<Operation> {
+    fn ready(&self, py: Python<'_>) -> PyResult<Pending> {
         let ready = self.outcomes(py)?.ready();
-        Ok(Operation::spawn(self.own.runtime(), async move {
+        Ok(Pending::spawn(self.bound.runtime(), async move {
             ready.await;
             Ok(true)
         }))
@@ -60,9 +60,9 @@ impl TaskRuns {
     }
 
     /// Ends what still runs; is done once the sessions are deleted.
-    fn close(&self, py: Python<'_>) -> PyResult<Operation> {
+    fn close(&self, py: Python<'_>) -> PyResult<Pending> {
         let closed = self.outcomes(py)?.close();
-        Ok(Operation::spawn(self.own.runtime(), async move {
+        Ok(Pending::spawn(self.bound.runtime(), async move {
             closed.await;
             Ok(true)
         }))

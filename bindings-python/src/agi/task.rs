@@ -4,8 +4,8 @@ use pyo3::prelude::*;
 use sessionwire::ErrorKind;
 use sessionwire::agi::{self, TaskOperation};
 
-use crate::ops::{Operation, Reply};
-use crate::runtime::{self, Bound as Own, Runtime};
+use crate::pending::{Pending, Reply};
+use crate::runtime::{self, Runtime, RuntimeBound};
 use crate::stream::EventStream;
 use crate::{error, events, params};
 
@@ -13,18 +13,18 @@ use crate::{error, events, params};
 #[pyclass(frozen, module = "sessionwire._native")]
 #[derive(Debug)]
 pub(crate) struct Task {
-    own: Own<agi::Task>,
+    bound: RuntimeBound<agi::Task>,
 }
 
 impl Task {
     pub(crate) fn new(runtime: &'static Runtime, task: agi::Task) -> Self {
         Self {
-            own: Own::new(runtime, task),
+            bound: RuntimeBound::new(runtime, task),
         }
     }
 
     fn task(&self, py: Python<'_>) -> PyResult<&agi::Task> {
-        self.own.get().ok_or_else(|| error::forked(py, "task"))
+        self.bound.get().ok_or_else(|| error::forked(py, "task"))
     }
 }
 
@@ -48,23 +48,23 @@ impl Task {
     /// The stream of this task's events: one reader for the whole task.
     fn events(&self, py: Python<'_>) -> PyResult<EventStream> {
         Ok(EventStream::new(
-            self.own.runtime(),
+            self.bound.runtime(),
             self.task(py)?.queue().clone(),
         ))
     }
 
     /// Starts a request about the task.
-    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
+    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
         let operation: TaskOperation =
             params::read(params, ErrorKind::InvalidRequest, "The task's call")?;
         let (runtime, task) = (Runtime::current(py)?, self.task(py)?);
         let call = || task.execute(operation);
-        Ok(Operation::begin(runtime, call))
+        Ok(Pending::begin(runtime, call))
     }
 
     /// Stops reading events; the task itself goes on.
     fn close(&self, py: Python<'_>) {
-        if let Some(task) = self.own.get() {
+        if let Some(task) = self.bound.get() {
             runtime::tick(py, || task.close());
         }
     }

@@ -8,7 +8,7 @@ use sessionwire::raccoon::{self, Attach, Check, RaccoonConfig, RaccoonOptions, S
 use sessionwire::{ErrorKind, OptionChanges};
 
 use super::upload::Upload;
-use crate::ops::{Operation, Reply};
+use crate::pending::{Pending, Reply};
 use crate::runtime::Runtime;
 use crate::service::{Core, PerRuntime};
 use crate::{error, json, params};
@@ -78,33 +78,33 @@ impl RaccoonClient {
     }
 
     /// Starts a request: `{"op": ..., ...}`.
-    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
+    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
         let operation: raccoon::Operation =
             params::read(params, ErrorKind::InvalidRequest, &params::op_of(params))?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.execute(operation);
-        Ok(Operation::begin(runtime, call))
+        Ok(Pending::begin(runtime, call))
     }
 
-    /// Starts a turn; the operation's value is a Turn.
+    /// Starts a turn; the call's value is a Turn.
     fn start_turn(
         &self,
         py: Python<'_>,
         session_id: &str,
         params: &Bound<'_, PyAny>,
-    ) -> PyResult<Operation> {
+    ) -> PyResult<Pending> {
         let start: StartTurn = params::read(params, ErrorKind::InvalidRequest, "start_turn")?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.start_turn(session_id, start);
-        Ok(Operation::begin(runtime, call))
+        Ok(Pending::begin(runtime, call))
     }
 
-    /// Attaches to a turn; the operation's value is a Turn.
-    fn attach(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
+    /// Attaches to a turn; the call's value is a Turn.
+    fn attach(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
         let attach: Attach = params::read(params, ErrorKind::InvalidRequest, "attach")?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.attach(attach);
-        Ok(Operation::begin(runtime, call))
+        Ok(Pending::begin(runtime, call))
     }
 
     /// Starts an upload of a file, of bytes, or of what is written to it.

@@ -4,8 +4,8 @@ use pyo3::prelude::*;
 use sessionwire::ErrorKind;
 use sessionwire::raccoon::{self, TurnOperation};
 
-use crate::ops::{Operation, Reply};
-use crate::runtime::{self, Bound as Own, Runtime};
+use crate::pending::{Pending, Reply};
+use crate::runtime::{self, Runtime, RuntimeBound};
 use crate::stream::EventStream;
 use crate::{error, json, params};
 
@@ -13,7 +13,7 @@ use crate::{error, json, params};
 #[pyclass(frozen, module = "sessionwire._native")]
 #[derive(Debug)]
 pub(crate) struct Turn {
-    own: Own<raccoon::Turn>,
+    bound: RuntimeBound<raccoon::Turn>,
     // A forked child may attach by them.
     session_id: String,
     message_id: String,
@@ -24,12 +24,12 @@ impl Turn {
         Self {
             session_id: turn.session_id().to_owned(),
             message_id: turn.message_id().to_owned(),
-            own: Own::new(runtime, turn),
+            bound: RuntimeBound::new(runtime, turn),
         }
     }
 
     fn turn(&self, py: Python<'_>) -> PyResult<&raccoon::Turn> {
-        self.own.get().ok_or_else(|| error::forked(py, "turn"))
+        self.bound.get().ok_or_else(|| error::forked(py, "turn"))
     }
 }
 
@@ -61,18 +61,18 @@ impl Turn {
     /// The stream of this turn's events: one reader for the whole turn.
     fn events(&self, py: Python<'_>) -> PyResult<EventStream> {
         Ok(EventStream::new(
-            self.own.runtime(),
+            self.bound.runtime(),
             self.turn(py)?.queue().clone(),
         ))
     }
 
     /// Starts a request about the turn.
-    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Operation> {
+    fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
         let operation: TurnOperation =
             params::read(params, ErrorKind::InvalidRequest, "The turn's call")?;
         let (runtime, turn) = (Runtime::current(py)?, self.turn(py)?);
         let call = || turn.execute(operation);
-        Ok(Operation::begin(runtime, call))
+        Ok(Pending::begin(runtime, call))
     }
 
     /// The frame that a request about the turn is to send, as a dict.
@@ -89,7 +89,7 @@ impl Turn {
 
     /// Stops reading events; the turn itself goes on.
     fn close(&self, py: Python<'_>) {
-        if let Some(turn) = self.own.get() {
+        if let Some(turn) = self.bound.get() {
             runtime::tick(py, || turn.close());
         }
     }

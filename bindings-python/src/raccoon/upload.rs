@@ -7,14 +7,14 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use sessionwire::raccoon::{self, UploadProgress, UploadSource, UploadWriter};
 
-use crate::ops::Operation;
+use crate::pending::Pending;
 use crate::runtime::Runtime;
 
 /// An upload under way.
 #[pyclass(frozen, module = "sessionwire._native")]
 pub(crate) struct Upload {
     runtime: &'static Runtime,
-    operation: Py<Operation>,
+    pending: Py<Pending>,
     writer: Mutex<Option<Arc<UploadWriter>>>,
     progress: UploadProgress,
 }
@@ -42,10 +42,10 @@ impl Upload {
             let file = client.upload(upload, source, progress.clone());
             async { file.await.map(raccoon::Output::File) }
         };
-        let operation = Operation::begin(runtime, call);
+        let pending = Pending::begin(runtime, call);
         Ok(Self {
             runtime,
-            operation: Py::new(py, operation)?,
+            pending: Py::new(py, pending)?,
             writer: Mutex::new(writer),
             progress,
         })
@@ -54,10 +54,10 @@ impl Upload {
 
 #[pymethods]
 impl Upload {
-    /// The operation whose value is the uploaded file.
+    /// The call whose value is the uploaded file.
     #[getter]
-    fn operation(&self, py: Python<'_>) -> Py<Operation> {
-        self.operation.clone_ref(py)
+    fn pending(&self, py: Python<'_>) -> Py<Pending> {
+        self.pending.clone_ref(py)
     }
 
     /// How many bytes of the file were handed to the connection.
@@ -73,7 +73,7 @@ impl Upload {
     }
 
     /// Hands on some bytes; False if the upload is over already.
-    fn write(&self, content: Vec<u8>) -> PyResult<Operation> {
+    fn write(&self, content: Vec<u8>) -> PyResult<Pending> {
         let writer = self
             .writer
             .lock()
@@ -81,7 +81,7 @@ impl Upload {
             .clone();
         let writer =
             writer.ok_or_else(|| PyRuntimeError::new_err("the upload takes no more bytes"))?;
-        Ok(Operation::spawn(self.runtime, async move {
+        Ok(Pending::spawn(self.runtime, async move {
             Ok(writer.send(content).await)
         }))
     }

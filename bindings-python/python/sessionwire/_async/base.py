@@ -105,11 +105,11 @@ class AsyncBaseClient:
             APIError: The service refused the request, or was not reached.
 
         Example:
-            >>> answer = await client.request("GET", "/sessions")
-            >>> answer.status_code
+            >>> response = await client.request("GET", "/sessions")
+            >>> response.status_code
             200
         """
-        answer = await self._call(
+        reply = await self._call(
             {
                 "op": "request",
                 "method": method,
@@ -119,7 +119,7 @@ class AsyncBaseClient:
                 "headers": dict(headers or {}),
             }
         )
-        return RawResponse(**answer)
+        return RawResponse(**reply)
 
     @property
     def base_url(self) -> str:
@@ -191,10 +191,10 @@ async def delete_on_exit(session: _Session, error: BaseException | None, **param
     params = {"op": "delete_session", "session_id": session.session_id, **params}
     try:
         # Goes on where the block was cancelled.
-        answer = DeleteResult(**await _wait.finish(session._client._native.start(params)))
+        reply = DeleteResult(**await _wait.finish(session._client._native.start(params)))
     except Exception as failure:
         report_failed_delete(session, str(failure), error)
         return False
-    if not answer.success:
-        report_failed_delete(session, answer.message, error)
-    return answer.success
+    if not reply.success:
+        report_failed_delete(session, reply.message, error)
+    return reply.success

@@ -331,9 +331,9 @@ class Emulator:
             changes = self._native.request_changes
             if found := self._matching(wanted):
                 return found[0]
-            left = until - monotonic()
+            remaining = until - monotonic()
             change = self._native.requests_changed(changes)
-            if left <= 0 or not change.wait_for(left):
+            if remaining <= 0 or not change.wait_for(remaining):
                 raise self._did_not_come(wanted, f"within {timeout:g} s")
             if not change.result():
                 raise self._did_not_come(wanted, "before the emulator was closed")
@@ -361,9 +361,9 @@ class Emulator:
             changes = self._native.request_changes
             if found := self._matching(wanted):
                 return found[0]
-            left = until - monotonic()
+            remaining = until - monotonic()
             change = self._native.requests_changed(changes)
-            if left <= 0 or not await within(change, left):
+            if remaining <= 0 or not await within(change, remaining):
                 raise self._did_not_come(wanted, f"within {timeout:g} s")
             if not change.result():
                 raise self._did_not_come(wanted, "before the emulator was closed")

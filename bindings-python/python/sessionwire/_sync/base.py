@@ -107,11 +107,11 @@ class BaseClient:
             APIError: The service refused the request, or was not reached.
 
         Example:
-            >>> answer = client.request("GET", "/sessions")
-            >>> answer.status_code
+            >>> response = client.request("GET", "/sessions")
+            >>> response.status_code
             200
         """
-        answer = self._call(
+        reply = self._call(
             {
                 "op": "request",
                 "method": method,
@@ -121,7 +121,7 @@ class BaseClient:
                 "headers": dict(headers or {}),
             }
         )
-        return RawResponse(**answer)
+        return RawResponse(**reply)
 
     @property
     def base_url(self) -> str:
@@ -193,10 +193,10 @@ def delete_on_exit(session: _Session, error: BaseException | None, **params: Any
     params = {"op": "delete_session", "session_id": session.session_id, **params}
     try:
         # Goes on where the block was cancelled.
-        answer = DeleteResult(**_wait.finish(session._client._native.start(params)))
+        reply = DeleteResult(**_wait.finish(session._client._native.start(params)))
     except Exception as failure:
         report_failed_delete(session, str(failure), error)
         return False
-    if not answer.success:
-        report_failed_delete(session, answer.message, error)
-    return answer.success
+    if not reply.success:
+        report_failed_delete(session, reply.message, error)
+    return reply.success

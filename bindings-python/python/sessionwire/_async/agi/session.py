@@ -7,7 +7,7 @@ from ... import _wait_async as _wait
 from ..._agi.models import Messages, Screenshot, SessionFields
 from ..._errors import InvalidRequestError, SessionwireError, TaskTimeout
 from ..._models import DeleteResult, SuccessResult
-from ..._reports import deadline, left, log_warning
+from ..._reports import deadline, log_warning, remaining
 from ..base import delete_on_exit
 from .task import AsyncTask
 
@@ -98,15 +98,15 @@ class AsyncSession(SessionFields):
         """
         while True:
             options = {"after_id": after_id, "sanitize": sanitize}
-            answer = Messages._of(
+            reply = Messages._of(
                 await self._call("next_messages", options=options, poll_interval=poll_interval)
             )
-            ended = not answer.messages
-            for message in answer.messages:
+            ended = not reply.messages
+            for message in reply.messages:
                 after_id = max(after_id, message.id)
                 ended = message.type in ("DONE", "ERROR")
                 yield message
-            if ended and answer.status in ("finished", "error"):
+            if ended and reply.status in ("finished", "error"):
                 return
 
     def events(
@@ -188,11 +188,11 @@ class AsyncSession(SessionFields):
         return _wait.Opening(self._start_task(params))
 
     async def _start_task(self, params: dict[str, Any], timeout: float | None = None) -> AsyncTask:
-        operation = self._client._native.start_task(self.session_id, params)
-        if not await _wait.within(operation, timeout):
-            operation.cancel()
+        pending = self._client._native.start_task(self.session_id, params)
+        if not await _wait.within(pending, timeout):
+            pending.cancel()
             raise _task_timeout(self.session_id, timeout)
-        return AsyncTask(operation.result())
+        return AsyncTask(pending.result())
 
     async def run_task(
         self,
@@ -228,7 +228,7 @@ class AsyncSession(SessionFields):
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
             await task._attend(on_question, on_event, until)
-            return await task.result(timeout=left(until))
+            return await task.result(timeout=remaining(until))
         except TaskTimeout as late:
             if cancel_on_timeout:
                 await task._cancel_quietly()
@@ -349,9 +349,9 @@ class AsyncSession(SessionFields):
                 needs a mode that saves one.
         """
         snapshot = snapshot_options(save_snapshot_mode, save_as_default)
-        answer = DeleteResult(**await self._call("delete_session", snapshot=snapshot))
-        self._deleted = answer.success
-        return answer
+        reply = DeleteResult(**await self._call("delete_session", snapshot=snapshot))
+        self._deleted = reply.success
+        return reply
 
     async def __aenter__(self) -> AsyncSession:
         return self

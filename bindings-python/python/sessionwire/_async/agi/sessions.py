@@ -148,10 +148,10 @@ class AsyncSessions:
                 needs a mode that saves one.
         """
         snapshot = snapshot_options(save_snapshot_mode, save_as_default)
-        answer = await self._call(
+        reply = await self._call(
             {"op": "delete_session", "session_id": session_id, "snapshot": snapshot}
         )
-        return DeleteResult(**answer)
+        return DeleteResult(**reply)
 
     async def cleanup(
         self,

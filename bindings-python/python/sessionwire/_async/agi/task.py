@@ -6,7 +6,7 @@ from ... import _wait_async as _wait
 from ..._agi.models import TaskResult
 from ..._errors import QuestionPending, SessionwireError
 from ..._models import SuccessResult
-from ..._reports import left, log_warning
+from ..._reports import log_warning, remaining
 from ..base import AsyncHandle
 
 TYPE_CHECKING = False
@@ -111,7 +111,7 @@ class AsyncTask(AsyncHandle):
         """Reads the events for the callbacks: to the end, to a question left open, or as
         long as there is time."""
         while True:
-            event = await self._events._next(left(until))
+            event = await self._events._next(remaining(until))
             if event is None or event is False:
                 return
             if on_event is not None:

@@ -92,7 +92,7 @@ class AsyncMedia:
                 if on_progress is not None:
                     await _wait.call(on_progress, upload.sent, None)
         except BaseException:
-            upload.operation.cancel()
+            upload.pending.cancel()
             raise
         upload.finish()
         return await self._finish(upload, on_progress)
@@ -103,12 +103,12 @@ class AsyncMedia:
         on_progress: Callable[[int, int | None], Maybe[object]] | None,
     ) -> UploadedFile:
         if on_progress is None:
-            return UploadedFile._of(await _wait.result(upload.operation))
+            return UploadedFile._of(await _wait.result(upload.pending))
         try:
-            while not await _wait.within(upload.operation, _PROGRESS):
+            while not await _wait.within(upload.pending, _PROGRESS):
                 await _wait.call(on_progress, upload.sent, upload.total)
         except BaseException:
-            upload.operation.cancel()
+            upload.pending.cancel()
             raise
         await _wait.call(on_progress, upload.sent, upload.total)
-        return UploadedFile._of(upload.operation.result())
+        return UploadedFile._of(upload.pending.result())

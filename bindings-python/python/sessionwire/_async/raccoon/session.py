@@ -5,7 +5,7 @@ from __future__ import annotations
 from ... import _wait_async as _wait
 from ..._errors import InvalidRequestError, TaskTimeout
 from ..._raccoon.models import UploadedFile
-from ..._reports import deadline, left
+from ..._reports import deadline, remaining
 from ..base import delete_on_exit
 from .media import AsyncMedia
 from .sessions import AsyncRaccoonSessions
@@ -72,11 +72,11 @@ class AsyncRaccoonSession:
         return _wait.Opening(self._start_turn(_turn_params(prompt, mode, options)))
 
     async def _start_turn(self, params: dict[str, Any], timeout: float | None = None) -> AsyncTurn:
-        operation = self._client._native.start_turn(self.session_id, params)
-        if not await _wait.within(operation, timeout):
-            operation.cancel()
+        pending = self._client._native.start_turn(self.session_id, params)
+        if not await _wait.within(pending, timeout):
+            pending.cancel()
             raise _turn_timeout(self.session_id, timeout)
-        return AsyncTurn(operation.result(), self._client._options["encode_frame"])
+        return AsyncTurn(pending.result(), self._client._options["encode_frame"])
 
     async def run_turn(
         self,
@@ -110,7 +110,7 @@ class AsyncRaccoonSession:
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
             await turn._attend(on_event, until)
-            return await turn.result(timeout=left(until))
+            return await turn.result(timeout=remaining(until))
         except TaskTimeout as late:
             if stop_on_timeout:
                 await turn._stop_quietly()
@@ -128,9 +128,9 @@ class AsyncRaccoonSession:
 
     async def delete(self) -> DeleteResult:
         """Deletes the session; one that is gone is no error."""
-        answer = await AsyncRaccoonSessions(self._client).delete(self.session_id)
+        reply = await AsyncRaccoonSessions(self._client).delete(self.session_id)
         self._delete_on_exit = False
-        return answer
+        return reply
 
     async def upload(
         self,

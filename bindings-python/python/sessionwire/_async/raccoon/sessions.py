@@ -45,7 +45,7 @@ class AsyncRaccoonSessions:
         page = None
         seen: set[str] = set()
         while True:
-            answer = await self._call(
+            reply = await self._call(
                 {
                     "op": "list_sessions",
                     "page": page,
@@ -55,12 +55,12 @@ class AsyncRaccoonSessions:
                     "sort_order": sort_order,
                 }
             )
-            new = [fields for fields in answer["sessions"] if fields["session_id"] not in seen]
+            new = [fields for fields in reply["sessions"] if fields["session_id"] not in seen]
             for fields in new:
                 seen.add(fields["session_id"])
                 yield SessionRecord._of(fields)
             # A service that ignores the page's number repeats the first one.
-            if answer["last"] or not new:
+            if reply["last"] or not new:
                 return
             page = (page or 1) + 1
 
@@ -70,8 +70,8 @@ class AsyncRaccoonSessions:
         Raises:
             NotFoundError: There is no such session, or it belongs to another key.
         """
-        answer = await self._call({"op": "get_session", "session_id": session_id})
-        return History._of(answer)
+        reply = await self._call({"op": "get_session", "session_id": session_id})
+        return History._of(reply)
 
     async def rename(self, session_id: str, title: str) -> SuccessResult:
         """Gives a session another title: 1 to 255 characters."""

@@ -6,7 +6,7 @@ from ... import _wait_async as _wait
 from ..._errors import InvalidRequestError, SessionwireError
 from ..._models import SuccessResult
 from ..._raccoon.models import ResumePoint, StopResult, TurnResult
-from ..._reports import left, log_warning
+from ..._reports import log_warning, remaining
 from ..base import AsyncHandle
 
 TYPE_CHECKING = False
@@ -129,13 +129,13 @@ class AsyncTurn(AsyncHandle):
             APIConnectionError: The socket broke; `maybe_delivered` says whether the
                 message may have arrived all the same.
         """
-        answer = await self._send(
+        reply = await self._send(
             "send_message",
             text=text,
             files=[file._fields() for file in files],
             references=[dict(reference) for reference in references],
         )
-        return SuccessResult(**answer)
+        return SuccessResult(**reply)
 
     async def stop(self, timeout: float = 10.0) -> StopResult:
         """Stops the turn and waits for its end; the session stays.
@@ -184,7 +184,7 @@ class AsyncTurn(AsyncHandle):
         self, on_event: Callable[[TurnEvent], Maybe[object]] | None, until: float | None
     ) -> None:
         """Reads the events for the callback: to the end, or as long as there is time."""
-        while event := await self._next(left(until)):
+        while event := await self._next(remaining(until)):
             if on_event is not None:
                 await _wait.call(on_event, event)
 

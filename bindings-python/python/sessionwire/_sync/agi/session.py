@@ -9,7 +9,7 @@ from ... import _wait_sync as _wait
 from ..._agi.models import Messages, Screenshot, SessionFields
 from ..._errors import InvalidRequestError, SessionwireError, TaskTimeout
 from ..._models import DeleteResult, SuccessResult
-from ..._reports import deadline, left, log_warning
+from ..._reports import deadline, log_warning, remaining
 from ..base import delete_on_exit
 from .task import Task
 
@@ -100,15 +100,15 @@ class Session(SessionFields):
         """
         while True:
             options = {"after_id": after_id, "sanitize": sanitize}
-            answer = Messages._of(
+            reply = Messages._of(
                 self._call("next_messages", options=options, poll_interval=poll_interval)
             )
-            ended = not answer.messages
-            for message in answer.messages:
+            ended = not reply.messages
+            for message in reply.messages:
                 after_id = max(after_id, message.id)
                 ended = message.type in ("DONE", "ERROR")
                 yield message
-            if ended and answer.status in ("finished", "error"):
+            if ended and reply.status in ("finished", "error"):
                 return
 
     def events(
@@ -190,11 +190,11 @@ class Session(SessionFields):
         return self._start_task(params)
 
     def _start_task(self, params: dict[str, Any], timeout: float | None = None) -> Task:
-        operation = self._client._native.start_task(self.session_id, params)
-        if not _wait.within(operation, timeout):
-            operation.cancel()
+        pending = self._client._native.start_task(self.session_id, params)
+        if not _wait.within(pending, timeout):
+            pending.cancel()
             raise _task_timeout(self.session_id, timeout)
-        return Task(operation.result())
+        return Task(pending.result())
 
     def run_task(
         self,
@@ -230,7 +230,7 @@ class Session(SessionFields):
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
             task._attend(on_question, on_event, until)
-            return task.result(timeout=left(until))
+            return task.result(timeout=remaining(until))
         except TaskTimeout as late:
             if cancel_on_timeout:
                 task._cancel_quietly()
@@ -351,9 +351,9 @@ class Session(SessionFields):
                 needs a mode that saves one.
         """
         snapshot = snapshot_options(save_snapshot_mode, save_as_default)
-        answer = DeleteResult(**self._call("delete_session", snapshot=snapshot))
-        self._deleted = answer.success
-        return answer
+        reply = DeleteResult(**self._call("delete_session", snapshot=snapshot))
+        self._deleted = reply.success
+        return reply
 
     def __enter__(self) -> Session:
         return self

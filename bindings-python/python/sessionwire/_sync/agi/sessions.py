@@ -149,10 +149,8 @@ class Sessions:
                 needs a mode that saves one.
         """
         snapshot = snapshot_options(save_snapshot_mode, save_as_default)
-        answer = self._call(
-            {"op": "delete_session", "session_id": session_id, "snapshot": snapshot}
-        )
-        return DeleteResult(**answer)
+        reply = self._call({"op": "delete_session", "session_id": session_id, "snapshot": snapshot})
+        return DeleteResult(**reply)
 
     def cleanup(
         self,

@@ -8,7 +8,7 @@ from ... import _wait_sync as _wait
 from ..._agi.models import TaskResult
 from ..._errors import QuestionPending, SessionwireError
 from ..._models import SuccessResult
-from ..._reports import left, log_warning
+from ..._reports import log_warning, remaining
 from ..base import Handle
 
 TYPE_CHECKING = False
@@ -113,7 +113,7 @@ class Task(Handle):
         """Reads the events for the callbacks: to the end, to a question left open, or as
         long as there is time."""
         while True:
-            event = self._events._next(left(until))
+            event = self._events._next(remaining(until))
             if event is None or event is False:
                 return
             if on_event is not None:

@@ -94,7 +94,7 @@ class Media:
                 if on_progress is not None:
                     _wait.call(on_progress, upload.sent, None)
         except BaseException:
-            upload.operation.cancel()
+            upload.pending.cancel()
             raise
         upload.finish()
         return self._finish(upload, on_progress)
@@ -105,12 +105,12 @@ class Media:
         on_progress: Callable[[int, int | None], Maybe[object]] | None,
     ) -> UploadedFile:
         if on_progress is None:
-            return UploadedFile._of(_wait.result(upload.operation))
+            return UploadedFile._of(_wait.result(upload.pending))
         try:
-            while not _wait.within(upload.operation, _PROGRESS):
+            while not _wait.within(upload.pending, _PROGRESS):
                 _wait.call(on_progress, upload.sent, upload.total)
         except BaseException:
-            upload.operation.cancel()
+            upload.pending.cancel()
             raise
         _wait.call(on_progress, upload.sent, upload.total)
-        return UploadedFile._of(upload.operation.result())
+        return UploadedFile._of(upload.pending.result())

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ... import _wait_sync as _wait
 from ..._errors import InvalidRequestError, TaskTimeout
 from ..._raccoon.models import UploadedFile
-from ..._reports import deadline, left
+from ..._reports import deadline, remaining
 from ..base import delete_on_exit
 from .media import Media
 from .sessions import RaccoonSessions
@@ -74,11 +74,11 @@ class RaccoonSession:
         return self._start_turn(_turn_params(prompt, mode, options))
 
     def _start_turn(self, params: dict[str, Any], timeout: float | None = None) -> Turn:
-        operation = self._client._native.start_turn(self.session_id, params)
-        if not _wait.within(operation, timeout):
-            operation.cancel()
+        pending = self._client._native.start_turn(self.session_id, params)
+        if not _wait.within(pending, timeout):
+            pending.cancel()
             raise _turn_timeout(self.session_id, timeout)
-        return Turn(operation.result(), self._client._options["encode_frame"])
+        return Turn(pending.result(), self._client._options["encode_frame"])
 
     def run_turn(
         self,
@@ -112,7 +112,7 @@ class RaccoonSession:
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
             turn._attend(on_event, until)
-            return turn.result(timeout=left(until))
+            return turn.result(timeout=remaining(until))
         except TaskTimeout as late:
             if stop_on_timeout:
                 turn._stop_quietly()
@@ -130,9 +130,9 @@ class RaccoonSession:
 
     def delete(self) -> DeleteResult:
         """Deletes the session; one that is gone is no error."""
-        answer = RaccoonSessions(self._client).delete(self.session_id)
+        reply = RaccoonSessions(self._client).delete(self.session_id)
         self._delete_on_exit = False
-        return answer
+        return reply
 
     def upload(
         self,

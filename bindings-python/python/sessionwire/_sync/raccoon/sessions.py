@@ -47,7 +47,7 @@ class RaccoonSessions:
         page = None
         seen: set[str] = set()
         while True:
-            answer = self._call(
+            reply = self._call(
                 {
                     "op": "list_sessions",
                     "page": page,
@@ -57,12 +57,12 @@ class RaccoonSessions:
                     "sort_order": sort_order,
                 }
             )
-            new = [fields for fields in answer["sessions"] if fields["session_id"] not in seen]
+            new = [fields for fields in reply["sessions"] if fields["session_id"] not in seen]
             for fields in new:
                 seen.add(fields["session_id"])
                 yield SessionRecord._of(fields)
             # A service that ignores the page's number repeats the first one.
-            if answer["last"] or not new:
+            if reply["last"] or not new:
                 return
             page = (page or 1) + 1
 
@@ -72,8 +72,8 @@ class RaccoonSessions:
         Raises:
             NotFoundError: There is no such session, or it belongs to another key.
         """
-        answer = self._call({"op": "get_session", "session_id": session_id})
-        return History._of(answer)
+        reply = self._call({"op": "get_session", "session_id": session_id})
+        return History._of(reply)
 
     def rename(self, session_id: str, title: str) -> SuccessResult:
         """Gives a session another title: 1 to 255 characters."""

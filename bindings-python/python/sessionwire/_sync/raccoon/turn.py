@@ -8,7 +8,7 @@ from ... import _wait_sync as _wait
 from ..._errors import InvalidRequestError, SessionwireError
 from ..._models import SuccessResult
 from ..._raccoon.models import ResumePoint, StopResult, TurnResult
-from ..._reports import left, log_warning
+from ..._reports import log_warning, remaining
 from ..base import Handle
 
 TYPE_CHECKING = False
@@ -131,13 +131,13 @@ class Turn(Handle):
             APIConnectionError: The socket broke; `maybe_delivered` says whether the
                 message may have arrived all the same.
         """
-        answer = self._send(
+        reply = self._send(
             "send_message",
             text=text,
             files=[file._fields() for file in files],
             references=[dict(reference) for reference in references],
         )
-        return SuccessResult(**answer)
+        return SuccessResult(**reply)
 
     def stop(self, timeout: float = 10.0) -> StopResult:
         """Stops the turn and waits for its end; the session stays.
@@ -186,7 +186,7 @@ class Turn(Handle):
         self, on_event: Callable[[TurnEvent], Maybe[object]] | None, until: float | None
     ) -> None:
         """Reads the events for the callback: to the end, or as long as there is time."""
-        while event := self._next(left(until)):
+        while event := self._next(remaining(until)):
             if on_event is not None:
                 _wait.call(on_event, event)
 

@@ -1,4 +1,4 @@
-//! One operation: work on the runtime that Python waits for or awaits.
+//! Work on the runtime that Python waits for or awaits.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,10 +12,10 @@ use tokio::task::AbortHandle;
 
 use crate::bridge::Bridge;
 use crate::error;
-use crate::runtime::{self, Bound as Own, Deadline, Runtime};
+use crate::runtime::{self, Deadline, Runtime, RuntimeBound};
 use crate::signal::Signal;
 
-/// What an operation gives. It is plain data until Python takes it.
+/// What a call gives. It is plain data until Python takes it.
 pub(crate) trait Reply: fmt::Debug + Send + 'static {
     /// As Python sees it.
     fn into_py(self: Box<Self>, py: Python<'_>, runtime: &'static Runtime) -> PyResult<Py<PyAny>>;
@@ -25,8 +25,8 @@ pub(crate) trait Reply: fmt::Debug + Send + 'static {
 /// `watch()`, and `result()` once it is done. Dropping it cancels it.
 #[pyclass(frozen, module = "sessionwire._native")]
 #[derive(Debug)]
-pub(crate) struct Operation {
-    own: Own<Running>,
+pub(crate) struct Pending {
+    bound: RuntimeBound<Running>,
 }
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ struct Slot {
     done: bool,
     result: Option<Result<Box<dyn Reply>, Error>>,
     watcher: Option<(Arc<Signal>, u64)>,
-    /// Goes on although its Operation is gone.
+    /// Goes on although its Pending is gone.
     detached: bool,
 }
 
@@ -80,7 +80,7 @@ impl State {
     }
 }
 
-/// Ends the operation on every way out of its task, so that nobody waits for
+/// Ends it on every way out of its task, so that nobody waits for
 /// one that was cancelled, panicked, or lost its runtime.
 struct Completion(Arc<State>);
 
@@ -95,7 +95,7 @@ impl Drop for Completion {
     }
 }
 
-impl Operation {
+impl Pending {
     /// Starts `work` on the runtime.
     pub(crate) fn spawn<R: Reply>(
         runtime: &'static Runtime,
@@ -114,7 +114,7 @@ impl Operation {
             abort: task.abort_handle(),
         };
         Self {
-            own: Own::new(runtime, running),
+            bound: RuntimeBound::new(runtime, running),
         }
     }
 
@@ -128,20 +128,22 @@ impl Operation {
     }
 
     fn running(&self, py: Python<'_>) -> PyResult<&Running> {
-        self.own.get().ok_or_else(|| error::forked(py, "operation"))
+        self.bound
+            .get()
+            .ok_or_else(|| error::forked(py, "operation"))
     }
 }
 
 #[pymethods]
-impl Operation {
-    /// Blocks until the operation is done; its value. Ctrl-C cancels it.
+impl Pending {
+    /// Blocks until it is done; its value. Ctrl-C cancels it.
     fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         self.wait_for(py, None)?;
         self.result(py)
     }
 
-    /// Blocks until the operation is done, or for so many seconds; whether it
-    /// is done. Ctrl-C cancels it.
+    /// Blocks until it is done, or for so many seconds; whether it is
+    /// done. Ctrl-C cancels it.
     #[pyo3(signature = (seconds=None))]
     fn wait_for(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<bool> {
         let running = self.running(py)?;
@@ -153,8 +155,8 @@ impl Operation {
         Ok(running.state.lock().done)
     }
 
-    /// Sends `token` through the bridge once the operation is done. True if it
-    /// is done already, and nothing will be sent.
+    /// Sends `token` through the bridge once it is done. True if it is done
+    /// already, and nothing will be sent.
     fn watch(&self, py: Python<'_>, bridge: &Bridge, token: u64) -> PyResult<bool> {
         let mut slot = self.running(py)?.state.lock();
         if !slot.done {
@@ -163,36 +165,34 @@ impl Operation {
         Ok(slot.done)
     }
 
-    /// The value of a finished operation, once; raises its error.
+    /// Its value once it is done; to be taken once; raises its error.
     fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let result = self.running(py)?.state.lock().result.take();
         match result {
-            Some(Ok(reply)) => reply.into_py(py, self.own.runtime()),
+            Some(Ok(reply)) => reply.into_py(py, self.bound.runtime()),
             Some(Err(failure)) => Err(error::to_py(py, &failure)),
-            None => Err(PyRuntimeError::new_err(
-                "the operation has no result to take",
-            )),
+            None => Err(PyRuntimeError::new_err("the call has no result to take")),
         }
     }
 
     /// Drops the request. Does nothing once it is done.
     fn cancel(&self) {
-        if let Some(running) = self.own.get() {
+        if let Some(running) = self.bound.get() {
             running.abort.abort();
         }
     }
 
-    /// Lets the operation go on although nobody waits for it any more.
+    /// Lets it go on although nobody waits for it any more.
     fn detach(&self) {
-        if let Some(running) = self.own.get() {
+        if let Some(running) = self.bound.get() {
             running.state.lock().detached = true;
         }
     }
 }
 
-impl Drop for Operation {
+impl Drop for Pending {
     fn drop(&mut self) {
-        if let Some(running) = self.own.get() {
+        if let Some(running) = self.bound.get() {
             let slot = running.state.lock();
             if !slot.done && !slot.detached {
                 running.abort.abort();
