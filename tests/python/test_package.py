@@ -9,6 +9,7 @@ import pickle
 import re
 import subprocess
 import sys
+from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,18 @@ with Agi(base_url={emulator.url!r}, api_key="key") as client:
 assert "asyncio" not in sys.modules
 """
     run("-c", program)
+
+
+def test_a_freezer_finds_every_module() -> None:
+    # PyInstaller and its like follow imports that are written out; the native half imports
+    # some modules by their name.
+    finder = ModuleFinder([str(PACKAGE.parent)])
+    finder.import_hook("sessionwire")
+    names = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        for path in PACKAGE.rglob("*.py")
+    }
+    assert names - finder.modules.keys() == {"sessionwire.__main__"}
 
 
 def test_names() -> None:

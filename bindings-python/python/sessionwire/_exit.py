@@ -70,11 +70,12 @@ def _delete() -> None:
 
 
 def _report(what: str, why: str) -> None:
-    import logging
     import warnings
 
+    from ._log import logger
+
     text = f"{what} could not be deleted at exit and may go on costing: {why}"
-    logging.getLogger("sessionwire").warning(text)
+    logger.warning(text)
     # Where warnings are errors, there is nobody left to catch this one.
     with contextlib.suppress(ResourceWarning):
         warnings.warn(text, ResourceWarning, stacklevel=1)

@@ -1,13 +1,17 @@
-"""The core's log records, for the logger `sessionwire`."""
+"""The logger `sessionwire`, and the core's records for it.
+
+Imported by who writes to it: `logging` takes long to import.
+"""
 
 from __future__ import annotations
 
 import logging
 
+logger = logging.getLogger("sessionwire")
+
 
 def replay(records: list[tuple[int, float, str]]) -> None:
     """Gives records of level, time and text to the logger, as if they were made just then."""
-    logger = logging.getLogger("sessionwire")
     for level, created, text in records:
         if not logger.isEnabledFor(level):
             continue

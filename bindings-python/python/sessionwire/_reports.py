@@ -48,6 +48,6 @@ def report_failed_delete(session: _Session, why: str, cause: BaseException | Non
 
 def log_warning(text: str) -> None:
     """Writes to the package's log."""
-    import logging
+    from ._log import logger
 
-    logging.getLogger("sessionwire").warning(text)
+    logger.warning(text)

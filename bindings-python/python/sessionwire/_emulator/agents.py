@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import atexit
 import inspect
-import logging
 import sys
 import threading
 
 from .. import _wait_sync
 from .._agi.models import AgentTask
 from .._errors import TaskOver
+from .._log import logger
 from .._raccoon.models import AgentTurn
 from .._sync.agi.agent import Agent
 from .._sync.raccoon.agent import TurnAgent
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     # What an agent works on.
     Kind = Literal["task", "turn"]
     Spawn = Callable[[Coroutine[Any, Any, None]], object]
-
-# Where the exceptions of agents are reported; Python shows them on stderr by default.
-_logger = logging.getLogger("sessionwire")
 
 # Event loops in threads of our own.
 _loops: set[Any] = set()
@@ -230,4 +227,5 @@ def _report(job: _native.AgentJob, error: BaseException) -> None:
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     session_id = job.task["session_id"]
     job.finish(text)
-    _logger.error("The agent failed in session %s", session_id, exc_info=error)
+    # Python shows it on stderr by default.
+    logger.error("The agent failed in session %s", session_id, exc_info=error)

@@ -187,7 +187,7 @@ class ResumePoint(Model):
         self.last_stream_entry_id: str | None = last_stream_entry_id
         self.last_event_id: int | None = last_event_id
 
-    def _place(self) -> dict[str, Any] | None:
+    def _position(self) -> dict[str, Any] | None:
         if self.last_stream_entry_id is None and self.last_event_id is None:
             return None
         return {

@@ -88,7 +88,7 @@ class AsyncSession(SessionFields):
         """Gives new messages by polling, until the task ends.
 
         Args:
-            poll_interval: Seconds between two looks.
+            poll_interval: Seconds between two polls.
             after_id: Only messages with a higher id.
             sanitize: Hides system entries and image payloads.
 
@@ -243,7 +243,7 @@ class AsyncSession(SessionFields):
 
         Args:
             timeout: Seconds. None: no limit.
-            poll_interval: Seconds between two looks.
+            poll_interval: Seconds between two polls.
 
         Returns:
             The final execution status: `finished`, `error` or `waiting_for_input`.

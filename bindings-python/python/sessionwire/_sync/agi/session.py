@@ -90,7 +90,7 @@ class Session(SessionFields):
         """Gives new messages by polling, until the task ends.
 
         Args:
-            poll_interval: Seconds between two looks.
+            poll_interval: Seconds between two polls.
             after_id: Only messages with a higher id.
             sanitize: Hides system entries and image payloads.
 
@@ -245,7 +245,7 @@ class Session(SessionFields):
 
         Args:
             timeout: Seconds. None: no limit.
-            poll_interval: Seconds between two looks.
+            poll_interval: Seconds between two polls.
 
         Returns:
             The final execution status: `finished`, `error` or `waiting_for_input`.

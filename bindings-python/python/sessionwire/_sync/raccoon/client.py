@@ -210,7 +210,7 @@ class Raccoon(BaseClient):
         params = {
             "session_id": session_id,
             "message_id": message_id,
-            "after": after._place() if isinstance(after, ResumePoint) else after,
+            "after": after._position() if isinstance(after, ResumePoint) else after,
             "events": {
                 "max_reconnects": max_reconnects,
                 "ping_interval": ping_interval,

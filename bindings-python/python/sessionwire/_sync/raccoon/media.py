@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # How much of a file object is read at once.
 _CHUNK = 256 * 1024
-# Seconds between two looks at the progress of an upload.
+# Seconds between two reports of the progress of an upload.
 _PROGRESS = 0.1
 
 
