@@ -248,7 +248,7 @@ pub fn record_scenario(
     secrets: Vec<String>,
     path: Option<String>,
 ) -> Either<String, ErrorInfo> {
-    let recording = match serde_json::from_str::<core::Recording>(&recording) {
+    let recording = match serde_json::from_str::<core::SessionRecording>(&recording) {
         Ok(recording) => recording,
         Err(error) => return Either::B(ErrorInfo::unreadable(&error)),
     };

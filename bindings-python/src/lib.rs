@@ -98,7 +98,7 @@ fn record_scenario<'py>(
     secrets: Vec<String>,
     path: Option<std::path::PathBuf>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let recording: sessionwire_emulator::Recording =
+    let recording: sessionwire_emulator::SessionRecording =
         params::read(recording, ErrorKind::InvalidRequest, "record")?;
     let scenario = sessionwire_emulator::Scenario::from_recording(&recording, &secrets);
     if let Some(path) = path {

@@ -161,7 +161,7 @@ Examples:
   sessionwire emulator --fault 'events cut_after=1 times=2' --fault 'create limit=429'
 
 A fault is an endpoint, then what happens there: `events cut_after=1`. With the same names it can be
-JSON: {\"on\": \"events\", \"cut_after\": 1}. It strikes one request, or as many as times=N says (0: for ever).
+JSON: {\"on\": \"events\", \"cut_after\": 1}. It acts on one request, or as many as times=N says (0: for ever).
 Endpoints: create, list, get, delete, delete_all, message, status, messages, events, pause, resume,
 cancel, navigate, screenshot, models; Raccoon's start_turn, rename, upload, socket, abort_turn; * (all).
 Actions: delay=S, status=N (headers={..} body=..), limit=429 or 503, redirect=URL, reset, hang, after,

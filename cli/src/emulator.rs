@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sessionwire_emulator::{Browser, Clock, Emulator, Fault, Options, RecordedRequest, Scenario};
+use sessionwire_emulator::{Browser, CapturedRequest, Clock, Emulator, Fault, Options, Scenario};
 
 use crate::args;
 use crate::failure::Failure;
@@ -173,7 +173,7 @@ impl RequestLog {
             .chain(self.seen..requests.len());
         for index in candidates {
             match requests.get(index) {
-                Some(RecordedRequest { status: None, .. }) => self.open.push(index),
+                Some(CapturedRequest { status: None, .. }) => self.open.push(index),
                 Some(request) => note(&line(request)),
                 None => {}
             }
@@ -187,8 +187,8 @@ impl RequestLog {
     }
 }
 
-fn line(request: &RecordedRequest) -> String {
-    let RecordedRequest {
+fn line(request: &CapturedRequest) -> String {
+    let CapturedRequest {
         method,
         path,
         query,

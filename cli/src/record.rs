@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sessionwire_emulator::{Recording, Scenario};
+use sessionwire_emulator::{Scenario, SessionRecording};
 
 use crate::args;
 use crate::client::connect;
@@ -24,7 +24,7 @@ pub(crate) async fn run(
     let secrets = args.secrets.as_deref().map(read_secrets).transpose()?;
     let client = connect(global)?;
     let recorded = client.record(&args.session.id, interrupt.wait()).await?;
-    let recording: Recording = serde_json::to_value(&recorded)
+    let recording: SessionRecording = serde_json::to_value(&recorded)
         .and_then(serde_json::from_value)
         .map_err(|error| {
             Failure::Local(format!(

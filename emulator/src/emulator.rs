@@ -6,7 +6,7 @@ use crate::faults::{Fault, FaultError};
 use crate::live_link::LiveLink;
 use crate::options::{Options, StartError};
 use crate::raccoon::TurnAgent;
-use crate::requests::{RecordedRequest, RequestFilter};
+use crate::requests::{CapturedRequest, RequestFilter};
 use crate::scenario::{Playing, Scenario, ScenarioError};
 use crate::state::Server;
 use crate::sync::lock;
@@ -160,23 +160,23 @@ impl Emulator {
 
     /// Everything it received, in order: the last 100,000 requests.
     #[must_use]
-    pub fn requests(&self) -> Vec<RecordedRequest> {
+    pub fn requests(&self) -> Vec<CapturedRequest> {
         self.requests_matching(&RequestFilter::default())
     }
 
     /// Those of the received requests that are meant, in order.
     #[must_use]
-    pub fn requests_matching(&self, filter: &RequestFilter) -> Vec<RecordedRequest> {
+    pub fn requests_matching(&self, filter: &RequestFilter) -> Vec<CapturedRequest> {
         lock(&self.server.requests).matching(filter)
     }
 
-    /// How often a request arrived or was answered since the start.
+    /// How often a request arrived or got its response since the start.
     #[must_use]
     pub fn request_changes(&self) -> u64 {
         *lock(&self.server.requests).changes().borrow()
     }
 
-    /// Waits until a request arrives or is answered, if `seen` is what `request_changes` said before the last look.
+    /// Waits until a request arrives or gets its response, if `seen` is what `request_changes` said before the last look.
     /// False once the emulator is closed: nothing comes any more.
     pub async fn requests_changed(&self, seen: u64) -> bool {
         let mut changes = lock(&self.server.requests).changes();

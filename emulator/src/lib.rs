@@ -70,7 +70,9 @@ mod unknown_route;
 mod web;
 mod workers;
 
-pub use agent::{AgentFunction, AgentJob, AgentJobs, AgentResult, JobHandle, Saying, TaskOver};
+pub use agent::{
+    AgentFunction, AgentJob, AgentJobs, AgentResult, JobHandle, PendingReply, TaskOver,
+};
 pub use agi::{
     Agent, AgentCall, AgentHandle, AgentPage, AgentTask, WebhookAttempt, WebhookOutcome,
 };
@@ -81,8 +83,8 @@ pub use faults::{Endpoint, Fault, FaultError};
 pub use options::{Options, StartError};
 pub use raccoon::{AgentFile, AgentTurn, Resume, TurnAgent, TurnCall, TurnHandle};
 pub use regex_lite::Regex;
-pub use requests::{RecordedRequest, RequestFilter};
+pub use requests::{CapturedRequest, RequestFilter};
 pub use scenario::{
-    Branch, Match, RecordedEvent, RecordedMessage, Recording, SCENARIO_SCHEMA, Scenario,
-    ScenarioError, ScriptedTask, ScriptedTurn, Step, Todo, TurnStep,
+    Branch, Match, RecordedEvent, RecordedMessage, SCENARIO_SCHEMA, Scenario, ScenarioError,
+    ScriptedTask, ScriptedTurn, SessionRecording, Step, Todo, TurnStep,
 };

@@ -3,7 +3,7 @@
 use crate::connection::{Break, Connection};
 use crate::errors::ApiError;
 use crate::faults::{CannedResponse, Endpoint, Faults, FaultyBody, Replacement};
-use crate::requests::{BODY, RecordedRequest, RequestLog, session_id};
+use crate::requests::{BODY, CapturedRequest, RequestLog, session_id};
 use crate::sync::lock;
 use axum::body::Body;
 use axum::extract::Request;
@@ -21,7 +21,7 @@ use std::task::{Context, Poll, ready};
 /// Bodies above this are refused with 413, but for uploads.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Captures the request, applies the fault that matches it, passes it on, and notes the status of the response.
+/// Captures the request, applies the fault that matches it, passes it on, and keeps the status of the response.
 pub(crate) async fn intercept(
     requests: &Arc<Mutex<RequestLog>>,
     faults: &Mutex<Faults>,
@@ -46,7 +46,7 @@ pub(crate) async fn intercept(
         }
     };
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-    let captured = RecordedRequest::new(parts.method.as_str(), path, query, &parts.headers, &known);
+    let captured = CapturedRequest::new(parts.method.as_str(), path, query, &parts.headers, &known);
     let session_id = session_id(path, &captured.body);
     let number = lock(requests).push(captured);
     let body = if streamed {
@@ -107,7 +107,7 @@ pub(crate) async fn intercept(
         }
         (Some(Replacement::Hang) | None, _) => std::future::pending().await,
     };
-    lock(requests).answered(number, response.status().as_u16());
+    lock(requests).responded(number, response.status().as_u16());
     match effect.body {
         None => response,
         Some(fault) => response.map(|body| Body::new(FaultyBody::new(body, fault, connection))),

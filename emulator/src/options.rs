@@ -37,7 +37,7 @@ pub struct Options {
     pub init_delay: f64,
     /// Seconds before the second try of a webhook; doubled for the third.
     pub webhook_backoff: f64,
-    /// Seconds that a webhook's receiver has for its answer.
+    /// Seconds that a webhook's receiver has for its response.
     pub webhook_timeout: f64,
     /// What the agent does; `None`: the built-in agent works on every task.
     pub scenario: Option<Scenario>,

@@ -89,7 +89,7 @@ export {
 export { Emulator, type EmulatorOptions, type WebhookAttempt } from "./emulator/emulator.js";
 export type { Fault } from "./emulator/faults.js";
 export type {
-  RecordedRequest,
+  CapturedRequest,
   RequestMatch,
   WaitForRequestOptions,
 } from "./emulator/requests.js";

@@ -39,7 +39,7 @@ from ._agi.models import (
     TaskOutcome,
     TaskResult,
 )
-from ._emulator.models import RecordedRequest, WebhookAttempt
+from ._emulator.models import CapturedRequest, WebhookAttempt
 from ._emulator.server import Emulator
 from ._errors import (
     APIConnectionError,
@@ -149,6 +149,7 @@ __all__ = [
     "AsyncTurnAgent",
     "AuthenticationError",
     "BadRequestError",
+    "CapturedRequest",
     "CleanupReport",
     "ConfigError",
     "ConflictError",
@@ -180,7 +181,6 @@ __all__ = [
     "RaccoonSessions",
     "RateLimitError",
     "RawResponse",
-    "RecordedRequest",
     "ResumePoint",
     "ResumedEvent",
     "SandboxSnapshotEvent",

@@ -118,19 +118,19 @@ fn a_fault_is_the_same_from_the_command_line_a_file_and_code() {
     for text in texts {
         server.fail(text.into());
     }
-    let wanted = struck(server.emulator.url(), texts.len() + 2);
+    let wanted = responses(server.emulator.url(), texts.len() + 2);
     assert!(
         wanted[2].contains("Rate limit") && wanted[3].contains("teapot"),
         "{wanted:?}"
     );
     for args in [&as_text[..], &as_json[..], &["--fault-file", &file]] {
         let (_running, url, _) = start(args);
-        assert_eq!(struck(&url, texts.len() + 2), wanted, "{args:?}");
+        assert_eq!(responses(&url, texts.len() + 2), wanted, "{args:?}");
     }
 }
 
 /// Asks for the list of sessions so often; what came back, but for the date.
-fn struck(url: &str, times: usize) -> Vec<String> {
+fn responses(url: &str, times: usize) -> Vec<String> {
     let address = url.trim_start_matches("http://");
     let ask = |_| {
         let mut socket = TcpStream::connect(address).unwrap();

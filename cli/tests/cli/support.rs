@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sessionwire_emulator::{Emulator, RecordedRequest};
+use sessionwire_emulator::{CapturedRequest, Emulator};
 use tokio::runtime::Runtime;
 
 /// No test takes that long unless something hangs.
@@ -132,7 +132,7 @@ impl Drop for Server {
     }
 }
 
-fn path(request: &RecordedRequest) -> String {
+fn path(request: &CapturedRequest) -> String {
     let parts: Vec<_> = request
         .path
         .split('/')

@@ -9,4 +9,4 @@ pub(crate) mod task_text;
 pub(crate) use detached::Detached;
 pub(crate) use function::seconds;
 pub use function::{AgentFunction, AgentResult, TaskOver};
-pub use queue::{AgentJob, AgentJobs, JobHandle, Saying};
+pub use queue::{AgentJob, AgentJobs, JobHandle, PendingReply};

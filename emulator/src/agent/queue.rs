@@ -39,7 +39,7 @@ impl AgentJob {
 }
 
 /// A call of an agent under way; its reply is JSON.
-pub type Saying = Pin<Box<dyn Future<Output = Result<Value, TaskOver>> + Send>>;
+pub type PendingReply = Pin<Box<dyn Future<Output = Result<Value, TaskOver>> + Send>>;
 
 /// The handle on a job, of whichever kind it is.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl JobHandle {
     ///
     /// # Errors
     /// When it is no call of this handle.
-    pub fn start(&self, call: Value) -> Result<Saying, serde_json::Error> {
+    pub fn start(&self, call: Value) -> Result<PendingReply, serde_json::Error> {
         Ok(match self.clone() {
             Self::Task(handle) => {
                 let call = serde_json::from_value(call)?;

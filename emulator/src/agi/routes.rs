@@ -87,9 +87,9 @@ fn endpoint(method: &Method, route: Option<&str>) -> Option<Endpoint> {
     )
 }
 
-type Reply = Result<Response, ApiError>;
+type ApiResult = Result<Response, ApiError>;
 
-fn ok(body: &impl Serialize) -> Reply {
+fn ok(body: &impl Serialize) -> ApiResult {
     match serde_json::to_vec(body) {
         Ok(body) => Ok(json_response(StatusCode::OK, body)),
         Err(error) => Err(ApiError::new(
@@ -99,16 +99,16 @@ fn ok(body: &impl Serialize) -> Reply {
     }
 }
 
-fn success(text: &str) -> Reply {
+fn success(text: &str) -> ApiResult {
     ok(&json!({ "success": true, "message": text }))
 }
 
-fn deleted(deleted: bool, text: &str) -> Reply {
+fn deleted(deleted: bool, text: &str) -> ApiResult {
     ok(&json!({ "success": true, "deleted": deleted, "message": text }))
 }
 
 /// `POST /sessions`
-pub(crate) async fn create(call: Call) -> Reply {
+pub(crate) async fn create(call: Call) -> ApiResult {
     let body = validate::create(&call.fields()?)?;
     let server = &call.server;
     let delay = Duration::from_secs_f64(server.options.init_delay);
@@ -172,7 +172,7 @@ fn no_snapshot(what: &str) -> ApiError {
 }
 
 /// `GET /sessions`
-pub(crate) async fn list(call: Call) -> Reply {
+pub(crate) async fn list(call: Call) -> ApiResult {
     let sessions = call.account(|account| account.list());
     ok(&sessions
         .iter()
@@ -181,12 +181,12 @@ pub(crate) async fn list(call: Call) -> Reply {
 }
 
 /// `GET /sessions/{session_id}`
-pub(crate) async fn get(call: Call) -> Reply {
+pub(crate) async fn get(call: Call) -> ApiResult {
     ok(&call.session()?.object())
 }
 
 /// `DELETE /sessions/{session_id}`
-pub(crate) async fn delete(call: Call) -> Reply {
+pub(crate) async fn delete(call: Call) -> ApiResult {
     let save = validate::delete(&call.query)?;
     if delete_session(&call.server, call.key(), call.session_id(), Some(save)).await {
         deleted(true, "Session deleted successfully")
@@ -232,7 +232,7 @@ pub(crate) async fn delete_session(
 }
 
 /// `DELETE /sessions`
-pub(crate) async fn delete_all(call: Call) -> Reply {
+pub(crate) async fn delete_all(call: Call) -> ApiResult {
     let sessions = call.account(Account::remove_all);
     if sessions.is_empty() {
         return deleted(false, "No sessions to delete");
@@ -251,7 +251,7 @@ fn close_browser(server: &Server, session: Arc<Session>) {
 }
 
 /// `POST /sessions/{session_id}/message`
-pub(crate) async fn message(call: Call) -> Reply {
+pub(crate) async fn message(call: Call) -> ApiResult {
     let session = call.session()?;
     let (text, start_url) = validate::message(&call.fields()?)?;
     if let Some(late) = call.late_status {
@@ -267,12 +267,12 @@ pub(crate) fn read_message(body: &[u8]) -> Result<(String, Option<String>), ApiE
 }
 
 /// `GET /sessions/{session_id}/status`
-pub(crate) async fn status(call: Call) -> Reply {
+pub(crate) async fn status(call: Call) -> ApiResult {
     ok(&json!({ "status": call.session()?.reported(call.server.options.extended_status) }))
 }
 
 /// `GET /sessions/{session_id}/messages`
-pub(crate) async fn messages(call: Call) -> Reply {
+pub(crate) async fn messages(call: Call) -> ApiResult {
     let session = call.session()?;
     let (after, sanitize) = validate::messages(&call.query)?;
     Ok(json_response(
@@ -282,25 +282,25 @@ pub(crate) async fn messages(call: Call) -> Reply {
 }
 
 /// `POST /sessions/{session_id}/pause`
-pub(crate) async fn pause(call: Call) -> Reply {
+pub(crate) async fn pause(call: Call) -> ApiResult {
     call.session()?.pause()?;
     success("Session paused successfully")
 }
 
 /// `POST /sessions/{session_id}/resume`
-pub(crate) async fn resume(call: Call) -> Reply {
+pub(crate) async fn resume(call: Call) -> ApiResult {
     call.session()?.resume()?;
     success("Session resumed successfully")
 }
 
 /// `POST /sessions/{session_id}/cancel`
-pub(crate) async fn cancel(call: Call) -> Reply {
+pub(crate) async fn cancel(call: Call) -> ApiResult {
     call.session()?.cancel()?;
     success("Session cancelled successfully")
 }
 
 /// `POST /sessions/{session_id}/navigate`
-pub(crate) async fn navigate(call: Call) -> Reply {
+pub(crate) async fn navigate(call: Call) -> ApiResult {
     let session = call.session()?;
     let url = validate::navigate(&call.fields()?)?;
     let page = session.browser.open(&url).await?;
@@ -313,14 +313,14 @@ pub(crate) async fn navigate(call: Call) -> Reply {
 }
 
 /// `GET /sessions/{session_id}/screenshot`
-pub(crate) async fn screenshot(call: Call) -> Reply {
+pub(crate) async fn screenshot(call: Call) -> ApiResult {
     let picture = call.session()?.picture().await?;
     let data = drawing::data_url(&picture.jpeg);
     ok(&json!({ "screenshot": data, "url": picture.url, "title": picture.title }))
 }
 
 /// `GET /models`
-pub(crate) async fn models(call: Call) -> Reply {
+pub(crate) async fn models(call: Call) -> ApiResult {
     let desktop = validate::models(&call.query)?;
     let wanted =
         |name: &&str| desktop.is_none_or(|desktop| DESKTOP_AGENTS.contains(name) == desktop);

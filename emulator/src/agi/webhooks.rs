@@ -15,7 +15,7 @@ use tokio::time::Instant;
 const ATTEMPTS: u32 = 3;
 /// No attempt starts later than this after the first.
 const WINDOW: Duration = Duration::from_secs(30);
-/// How many attempts are kept in the record.
+/// How many attempts are kept.
 const KEPT: usize = 10_000;
 
 /// What a session tells.
@@ -165,7 +165,7 @@ pub struct WebhookAttempt {
     pub at: String,
     /// What came of it.
     pub outcome: WebhookOutcome,
-    /// The status of the receiver's answer; `None` if there was no answer.
+    /// The status of the receiver's response; `None` if there was none.
     pub status: Option<u16>,
     /// Why it failed; `None` if it did not.
     pub error: Option<String>,
@@ -226,7 +226,7 @@ struct Delivery {
 
 /// Why an attempt failed.
 enum Failure {
-    /// The receiver answered otherwise.
+    /// The receiver responded with another status.
     Status(u16),
     /// Nothing came back.
     Unanswered { why: String, timeout: bool },
@@ -249,7 +249,7 @@ impl Delivery {
             };
             let at = self.begin.plus(real + skipped);
             let failure = match self.attempt().await {
-                Ok(status) => return self.note(attempt, at, Ok(status), None),
+                Ok(status) => return self.log_attempt(attempt, at, Ok(status), None),
                 Err(failure) => failure,
             };
             let passed = match clock {
@@ -263,7 +263,7 @@ impl Delivery {
             };
             let wait = wait_after(attempt, passed, backoff)
                 .filter(|_| !matches!(failure, Failure::Unsent(_)));
-            self.note(attempt, at, Err(failure), wait);
+            self.log_attempt(attempt, at, Err(failure), wait);
             let Some(wait) = wait else { return };
             match clock {
                 Clock::Real => tokio::time::sleep(wait).await,
@@ -295,8 +295,8 @@ impl Delivery {
         }
     }
 
-    /// Notes an attempt in the record and in the log, neither of which has the address: it may hold a secret.
-    fn note(
+    /// Keeps an attempt and logs it, both without the address: that may hold a secret.
+    fn log_attempt(
         &self,
         attempt: u32,
         at: Timestamp,

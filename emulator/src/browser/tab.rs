@@ -38,7 +38,7 @@ struct State {
     broken: bool,
 }
 
-/// The answer that a document came with.
+/// The response that a document came with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Response {
     document: String,
@@ -70,7 +70,7 @@ impl Tab {
         lock(&self.state).document.clone()
     }
 
-    /// The answer that the document came with.
+    /// The response that the document came with.
     pub(super) fn response(&self) -> Option<Response> {
         let state = lock(&self.state);
         let response = state.response.as_ref()?;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Which requests a fault strikes.
+/// Which requests a fault is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
@@ -54,7 +54,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Where the answer of a limit says how long to wait; an endpoint of both services says it for both.
+    /// Where the response of a limit says how long to wait; an endpoint of both services says it for both.
     pub(super) fn wait_headers(self) -> &'static [&'static str] {
         const AGI: &str = "Retry-After";
         const RACCOON: &str = "X-Rate-Limit-Retry-After";
@@ -80,22 +80,22 @@ impl Endpoint {
 /// # Ok::<(), sessionwire_emulator::FaultError>(())
 /// ```
 ///
-/// Actions combine where that has a meaning: `delay` with anything, `after` with what replaces the answer, those on the
-/// bytes of a body with an answer, those on a stream with one another (but only one end: `cut_after`, `close_after`,
+/// Actions combine where that has a meaning: `delay` with anything, `after` with what replaces the response, those on the
+/// bytes of a body with a response, those on a stream with one another (but only one end: `cut_after`, `close_after`,
 /// `end_after`, `silence_after`, or their forms in bytes).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct Fault {
-    /// The endpoint it strikes.
+    /// The endpoint that it is for.
     pub on: Endpoint,
 
     /// Answers with this status. The request is not processed unless `after` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Body of that answer: JSON, or a string that is sent as plain text.
+    /// Body of that response: JSON, or a string that is sent as plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
-    /// The service's answer to a caller beyond a limit: 429 with `Retry-After`, or 503; both say `Rate limit exceeded`.
+    /// The service's response to a caller beyond a limit: 429 with `Retry-After`, or 503; both say `Rate limit exceeded`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u16>,
     /// Seconds in the `Retry-After` of `limit` (Raccoon: `X-Rate-Limit-Retry-After`); with 429 the default is 1, with 503 there is none.
@@ -108,19 +108,19 @@ pub struct Fault {
     /// Deletion: answers 200 with this as `deleted`, whatever is true. Nothing is deleted unless `after` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<bool>,
-    /// Headers of the answer that replaces the real one.
+    /// Headers of the response that replaces the real one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// Resets the TCP connection instead of answering.
+    /// Resets the TCP connection instead of responding.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reset: bool,
-    /// Never answers; the connection stays open.
+    /// Never responds; the connection stays open.
     #[serde(default, skip_serializing_if = "is_false")]
     pub hang: bool,
     /// Processes the request first: the caller cannot know whether it was.
     #[serde(default, skip_serializing_if = "is_false")]
     pub after: bool,
-    /// Seconds before the answer. On its own the request is processed at once and answered late.
+    /// Seconds before the response. On its own the request is processed at once and only the response is late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<f64>,
 
@@ -140,7 +140,7 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_after_bytes: Option<u64>,
 
-    /// Message: that many of the next answers of `/status` and `/messages` still report the status before it.
+    /// Message: that many of the next responses of `/status` and `/messages` still report the status before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_status: Option<u32>,
 
@@ -210,13 +210,13 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "is_false")]
     pub ignore_frames: bool,
 
-    /// How many requests it strikes; 0: for ever.
+    /// How many requests it acts on; 0: all that match.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub times: u64,
-    /// How many matching requests pass before the first one is struck.
+    /// How many matching requests pass before the first one that it acts on.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skip: u64,
-    /// Strikes only requests for this session.
+    /// Only requests for this session match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
 }
@@ -238,7 +238,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Fault {
-    /// A fault that strikes one request, without an action yet.
+    /// A fault for one request, without an action yet.
     #[must_use]
     pub fn new(on: Endpoint) -> Self {
         Self {

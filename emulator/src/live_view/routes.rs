@@ -107,37 +107,37 @@ async fn picture(visitor: Visitor) -> Result<Response, ApiError> {
     Ok(([(header::CONTENT_TYPE, "image/jpeg")], picture.jpeg).into_response())
 }
 
-type Reply = Result<Response, ApiError>;
+type ApiResult = Result<Response, ApiError>;
 
-fn success() -> Reply {
+fn success() -> ApiResult {
     let body = json!({ "success": true }).to_string();
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// The answer to the open question, an update, or a new task.
-async fn message(State(server): State<Arc<Server>>, visitor: Visitor, body: Bytes) -> Reply {
+async fn message(State(server): State<Arc<Server>>, visitor: Visitor, body: Bytes) -> ApiResult {
     let (_, session) = visitor.session()?;
     let (text, start_url) = agi::read_message(&body)?;
     agi::deliver(&server, &session, text, start_url)?;
     success()
 }
 
-async fn pause(visitor: Visitor) -> Reply {
+async fn pause(visitor: Visitor) -> ApiResult {
     visitor.session()?.1.pause()?;
     success()
 }
 
-async fn resume(visitor: Visitor) -> Reply {
+async fn resume(visitor: Visitor) -> ApiResult {
     visitor.session()?.1.resume()?;
     success()
 }
 
-async fn cancel(visitor: Visitor) -> Reply {
+async fn cancel(visitor: Visitor) -> ApiResult {
     visitor.session()?.1.cancel()?;
     success()
 }
 
-async fn delete(State(server): State<Arc<Server>>, visitor: Visitor) -> Reply {
+async fn delete(State(server): State<Arc<Server>>, visitor: Visitor) -> ApiResult {
     let (key, session) = visitor.session()?;
     if agi::delete_session(&server, &key, &session.id, None).await {
         success()

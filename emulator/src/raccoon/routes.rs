@@ -72,13 +72,13 @@ fn endpoint(method: &Method, route: Option<&str>) -> Option<Endpoint> {
     })
 }
 
-type Reply = Result<Response, ApiError>;
+type ApiResult = Result<Response, ApiError>;
 
-fn ok(body: &Value) -> Reply {
+fn ok(body: &Value) -> ApiResult {
     Ok(json_response(StatusCode::OK, body.to_string()))
 }
 
-fn success(text: &str) -> Reply {
+fn success(text: &str) -> ApiResult {
     ok(&json!({ "success": true, "message": text }))
 }
 
@@ -144,7 +144,7 @@ fn too_many(most: usize) -> Response {
 }
 
 /// `GET /sessions`
-pub(super) async fn list(call: Call, RawQuery(query): RawQuery) -> Reply {
+pub(super) async fn list(call: Call, RawQuery(query): RawQuery) -> ApiResult {
     let query = validate::list(&query.unwrap_or_default())?;
     let mut sessions: Vec<_> = call.account(|account| {
         let all = account.sessions();
@@ -184,20 +184,20 @@ pub(super) async fn list(call: Call, RawQuery(query): RawQuery) -> Reply {
 }
 
 /// `GET /sessions/{session_id}`
-pub(super) async fn history(call: Call, Path(session_id): Path<String>) -> Reply {
+pub(super) async fn history(call: Call, Path(session_id): Path<String>) -> ApiResult {
     let body = find(&call, &session_id)?.history();
     Ok(json_response(StatusCode::OK, body))
 }
 
 /// `PUT /sessions/{session_id}/title`
-pub(super) async fn rename(call: Call, Path(session_id): Path<String>, body: Bytes) -> Reply {
+pub(super) async fn rename(call: Call, Path(session_id): Path<String>, body: Bytes) -> ApiResult {
     let session = find(&call, &session_id)?;
     session.rename(&validate::title(&body)?);
     success("Title updated")
 }
 
 /// `DELETE /sessions/{session_id}`
-pub(super) async fn delete(call: Call, Path(session_id): Path<String>) -> Reply {
+pub(super) async fn delete(call: Call, Path(session_id): Path<String>) -> ApiResult {
     let session = call
         .account(|account| account.remove(&session_id))
         .ok_or_else(ApiError::no_session)?;
@@ -206,7 +206,7 @@ pub(super) async fn delete(call: Call, Path(session_id): Path<String>) -> Reply 
 }
 
 /// `DELETE /message/{message_id}/abort`
-pub(super) async fn abort(call: Call, Path(message_id): Path<String>) -> Reply {
+pub(super) async fn abort(call: Call, Path(message_id): Path<String>) -> ApiResult {
     let turn = call.account(|account| {
         account
             .sessions()

@@ -10,9 +10,9 @@ pub(crate) const BODY: usize = 64 * 1024;
 /// Headers that some put a key in.
 const SECRET: [&str; 3] = ["x-api-key", "api-key", "x-auth-token"];
 
-/// A request the emulator received, and the status it answered with.
+/// A request that the emulator received, and the status of its response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RecordedRequest {
+pub struct CapturedRequest {
     /// The method, upper-case.
     pub method: String,
     /// The path as it was sent, such as `/v1/sessions`.
@@ -23,13 +23,13 @@ pub struct RecordedRequest {
     pub headers: BTreeMap<String, String>,
     /// The body as text, at most 64 KiB of it; of an upload once it was received.
     pub body: String,
-    /// The status of the answer; `None` while there is none, and after a reset or a hang.
+    /// The status of the response; `None` while there is none, and after a reset or a hang.
     pub status: Option<u16>,
     /// When it arrived, ISO 8601 in UTC.
     pub received_at: String,
 }
 
-impl RecordedRequest {
+impl CapturedRequest {
     pub(crate) fn new(
         method: &str,
         path: &str,
@@ -102,7 +102,7 @@ mod tests {
         headers.insert("authorization", "Bearer secret".parse().unwrap());
         headers.append("accept", "a".parse().unwrap());
         headers.append("accept", "b".parse().unwrap());
-        let request = RecordedRequest::new("GET", "/x", "", &headers, &vec![b'x'; BODY + 1]);
+        let request = CapturedRequest::new("GET", "/x", "", &headers, &vec![b'x'; BODY + 1]);
         assert_eq!(request.headers["authorization"], "Bearer ***");
         assert_eq!(request.headers["accept"], "a, b");
         assert_eq!(request.body.len(), BODY);
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn the_token_of_a_websocket_is_redacted() {
         let query = "token=secret&message_id=m&token=again";
-        let request = RecordedRequest::new("GET", "/ws/sessions/s", query, &HeaderMap::new(), b"");
+        let request = CapturedRequest::new("GET", "/ws/sessions/s", query, &HeaderMap::new(), b"");
         assert_eq!(request.query, "token=***&message_id=m&token=***");
     }
 }

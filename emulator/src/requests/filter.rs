@@ -1,6 +1,6 @@
 //! Which of the received requests are meant.
 
-use super::captured::RecordedRequest;
+use super::captured::CapturedRequest;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,14 +17,14 @@ pub struct RequestFilter {
     pub session_id: Option<String>,
     /// What the body, as JSON, holds at least: objects may have more members, everything else is equal.
     pub json: Option<Value>,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: Option<u16>,
 }
 
 impl RequestFilter {
     /// Whether the request is meant.
     #[must_use]
-    pub fn matches(&self, request: &RecordedRequest) -> bool {
+    pub fn matches(&self, request: &CapturedRequest) -> bool {
         let all = |wanted: Option<bool>| wanted.unwrap_or(true);
         all(self
             .method
@@ -138,10 +138,10 @@ mod tests {
     use axum::http::HeaderMap;
     use serde_json::json;
 
-    fn message() -> RecordedRequest {
+    fn message() -> CapturedRequest {
         let body = br#"{"message": "Book it", "start_url": null, "n": 2, "deep": {"a": [1, {"b": 2, "c": 3}]}}"#;
         let path = "/v1/sessions/a%2Fb/message";
-        RecordedRequest::new("POST", path, "", &HeaderMap::new(), body)
+        CapturedRequest::new("POST", path, "", &HeaderMap::new(), body)
     }
 
     fn fits(filter: Value) -> bool {

@@ -1,6 +1,6 @@
 //! The requests that the emulator received.
 
-use super::captured::RecordedRequest;
+use super::captured::CapturedRequest;
 use super::filter::RequestFilter;
 use std::collections::VecDeque;
 use tokio::sync::watch;
@@ -11,16 +11,16 @@ const KEPT: usize = 100_000;
 /// The last requests, in the order they arrived.
 #[derive(Debug, Default)]
 pub(crate) struct RequestLog {
-    kept: VecDeque<RecordedRequest>,
+    kept: VecDeque<CapturedRequest>,
     /// The number of the first kept request.
     first: u64,
-    /// How often a request arrived or was answered.
+    /// How often a request arrived or got its response.
     changes: watch::Sender<u64>,
 }
 
 impl RequestLog {
     /// Keeps a request; returns its number.
-    pub(crate) fn push(&mut self, request: RecordedRequest) -> u64 {
+    pub(crate) fn push(&mut self, request: CapturedRequest) -> u64 {
         if self.kept.len() == KEPT {
             self.kept.pop_front();
             self.first += 1;
@@ -30,15 +30,15 @@ impl RequestLog {
         self.first + self.kept.len() as u64 - 1
     }
 
-    /// Notes the answer to a request, if it is still kept.
-    pub(crate) fn answered(&mut self, number: u64, status: u16) {
+    /// Keeps the status of a response, if its request is still kept.
+    pub(crate) fn responded(&mut self, number: u64, status: u16) {
         if let Some(request) = self.find(number) {
             request.status = Some(status);
             self.changes.send_modify(|changes| *changes += 1);
         }
     }
 
-    /// Notes the body of a request that was received bit by bit.
+    /// Keeps the body of a request that was received bit by bit.
     pub(crate) fn received(&mut self, number: u64, body: &[u8]) {
         if let Some(request) = self.find(number) {
             request.body = String::from_utf8_lossy(body).into_owned();
@@ -46,7 +46,7 @@ impl RequestLog {
         }
     }
 
-    fn find(&mut self, number: u64) -> Option<&mut RecordedRequest> {
+    fn find(&mut self, number: u64) -> Option<&mut CapturedRequest> {
         let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
         self.kept.get_mut(index)
     }
@@ -55,7 +55,7 @@ impl RequestLog {
         self.changes.subscribe()
     }
 
-    pub(crate) fn matching(&self, filter: &RequestFilter) -> Vec<RecordedRequest> {
+    pub(crate) fn matching(&self, filter: &RequestFilter) -> Vec<CapturedRequest> {
         let kept = self.kept.iter();
         kept.filter(|request| filter.matches(request))
             .cloned()
@@ -74,15 +74,15 @@ mod tests {
     use axum::http::HeaderMap;
 
     #[test]
-    fn answers_find_their_request_after_clear() {
+    fn responses_find_their_request_after_clear() {
         let mut log = RequestLog::default();
-        let request = || RecordedRequest::new("GET", "/x", "", &HeaderMap::new(), b"");
+        let request = || CapturedRequest::new("GET", "/x", "", &HeaderMap::new(), b"");
         let old = log.push(request());
         log.clear();
         let new = log.push(request());
-        log.answered(old, 500);
+        log.responded(old, 500);
         assert_eq!(log.matching(&RequestFilter::default())[0].status, None);
-        log.answered(new, 200);
+        log.responded(new, 200);
         assert_eq!(log.matching(&RequestFilter::default())[0].status, Some(200));
     }
 }

@@ -5,7 +5,7 @@ mod filter;
 mod log;
 
 pub(crate) use captured::BODY;
-pub use captured::RecordedRequest;
+pub use captured::CapturedRequest;
 pub use filter::RequestFilter;
 pub(crate) use filter::session_id;
 pub(crate) use log::RequestLog;

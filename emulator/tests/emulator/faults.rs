@@ -289,8 +289,8 @@ async fn a_fault_without_a_meaning_is_refused() {
     assert!(error.to_string().contains("\"on\": \"events\""), "{error}");
 }
 
-/// What a stream brings when this strikes it.
-async fn struck(emulator: &Emulator, client: &Client, session: &str, text: &str) -> Stream {
+/// What a stream brings with this fault.
+async fn with_fault(emulator: &Emulator, client: &Client, session: &str, text: &str) -> Stream {
     emulator.fail(text.parse().unwrap()).unwrap();
     client.stream(session, "").await
 }
@@ -470,7 +470,7 @@ async fn a_stream_breaks_off_inside_an_event() {
     ] {
         for more in [0, 5] {
             let text = format!("events {action}_after_bytes={}", first + more);
-            let mut stream = struck(&emulator, &client, &session, &text).await;
+            let mut stream = with_fault(&emulator, &client, &session, &text).await;
             assert_eq!(
                 (ids(&stream.all().await), stream.end),
                 (vec![2], Some(end)),
@@ -481,7 +481,7 @@ async fn a_stream_breaks_off_inside_an_event() {
     }
     // In pieces, it comes to the same.
     let text = format!("events split=7 close_after_bytes={}", first + 5);
-    let mut stream = struck(&emulator, &client, &session, &text).await;
+    let mut stream = with_fault(&emulator, &client, &session, &text).await;
     assert_eq!(
         (ids(&stream.all().await), stream.end),
         (vec![2], Some(End::Unfinished))
@@ -494,7 +494,7 @@ async fn a_split_stream_can_be_slow_and_cut() {
     let (emulator, client, session) = finished().await;
     let begun = Instant::now();
     let text = "events split=40 split_delay=0.002 cut_after=3";
-    let mut stream = struck(&emulator, &client, &session, text).await;
+    let mut stream = with_fault(&emulator, &client, &session, text).await;
     assert_eq!(
         (ids(&stream.all().await), stream.end),
         (vec![2, 3, 4], Some(End::Reset))
@@ -512,7 +512,7 @@ async fn events_come_out_of_order() {
         (2, vec![3, 2, 5, 4, 7, 6, 9, 8, 10, 11]),
         (4, vec![5, 4, 3, 2, 9, 8, 7, 6, 10, 11]),
     ] {
-        let mut stream = struck(
+        let mut stream = with_fault(
             &emulator,
             &client,
             &session,
@@ -524,7 +524,7 @@ async fn events_come_out_of_order() {
             (order, Some(End::Proper))
         );
     }
-    let mut stream = struck(&emulator, &client, &session, "events reorder=3 cut_after=4").await;
+    let mut stream = with_fault(&emulator, &client, &session, "events reorder=3 cut_after=4").await;
     assert_eq!(
         (ids(&stream.all().await), stream.end),
         (vec![4, 3, 2, 7], Some(End::Reset))
@@ -542,7 +542,7 @@ async fn what_is_held_back_comes_before_a_question_and_with_a_heartbeat() {
     .await;
     let client = Client::new(&emulator);
     let session = client.session(json!({})).await;
-    let mut stream = struck(&emulator, &client, &session, "events reorder=2").await;
+    let mut stream = with_fault(&emulator, &client, &session, "events reorder=2").await;
     client.task(&session, "go").await;
     let mut order = Vec::new();
     for answer in [5, 8] {
@@ -576,7 +576,7 @@ async fn a_stream_falls_silent_after_so_many_events() {
     let session = client.session(json!({})).await;
     client.task(&session, "go").await;
     client.until_execution(&session, "finished").await;
-    let mut silent = struck(&emulator, &client, &session, "events silence_after=2").await;
+    let mut silent = with_fault(&emulator, &client, &session, "events silence_after=2").await;
     let mut other = client.stream(&session, "?include_history=false").await;
     assert_eq!(
         ids(&[silent.next().await.unwrap(), silent.next().await.unwrap()]),
@@ -603,8 +603,8 @@ async fn heartbeats_alone_or_none_at_all() {
     let session = client.session(json!({})).await;
     client.task(&session, "go").await;
     client.until_execution(&session, "waiting_for_input").await;
-    let mut beats = struck(&emulator, &client, &session, "events heartbeat_only").await;
-    let mut quiet = struck(&emulator, &client, &session, "events no_heartbeats").await;
+    let mut beats = with_fault(&emulator, &client, &session, "events heartbeat_only").await;
+    let mut quiet = with_fault(&emulator, &client, &session, "events no_heartbeats").await;
     assert_eq!(
         names(&[quiet.next().await.unwrap(), quiet.next().await.unwrap()]),
         ["thought", "question"]
@@ -703,7 +703,7 @@ async fn any_text_can_stand_between_the_events() {
     }
     // An event that is not finished.
     let text = r#"events insert="id: 9\nevent: tho" cut_after=2 insert_after=2"#;
-    let mut stream = struck(&emulator, &client, &session, text).await;
+    let mut stream = with_fault(&emulator, &client, &session, text).await;
     assert_eq!(
         (ids(&stream.all().await), stream.end),
         (vec![2, 3], Some(End::Reset))
@@ -714,7 +714,7 @@ async fn any_text_can_stand_between_the_events() {
 #[tokio::test]
 async fn an_event_can_be_as_large_as_one_likes() {
     let (emulator, client, session) = finished().await;
-    let mut stream = struck(
+    let mut stream = with_fault(
         &emulator,
         &client,
         &session,

@@ -17,17 +17,17 @@ async fn finished() -> (Emulator, Client, String) {
 }
 
 /// The frames after a fault.
-async fn struck(fault_: Value) -> Frames {
+async fn with_fault(fault_: Value) -> Frames {
     let (emulator, client, message) = finished().await;
     emulator.fail(fault(fault_)).unwrap();
-    let struck = client.frames(SESSION, &message, "").await;
+    let met = client.frames(SESSION, &message, "").await;
     let (frames, end) = client.frames(SESSION, &message, "").await;
     assert_eq!(
         (frames.len(), end),
         (11, Ended::Closed(1000, String::new())),
-        "it strikes once"
+        "it acts once"
     );
-    struck
+    met
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn sockets_are_cut_closed_or_ended_after_so_many_events() {
         ("end_after", Ended::Closed(1000, String::new())),
     ] {
         for count in [0, 1, 7] {
-            let (frames, ended) = struck(json!({"on": "socket", action: count})).await;
+            let (frames, ended) = with_fault(json!({"on": "socket", action: count})).await;
             assert_eq!(
                 event_ids(&frames),
                 (1..=count).collect::<Vec<_>>(),
@@ -54,7 +54,7 @@ async fn a_socket_ends_with_the_code_and_reason_of_the_fault() {
     for code in [1001, 1008, 1011, 1012, 1013, 4404] {
         let fault =
             json!({"on": "socket", "end_after": 2, "close_code": code, "close_reason": "Not now"});
-        let (frames, ended) = struck(fault).await;
+        let (frames, ended) = with_fault(fault).await;
         assert_eq!(event_ids(&frames), [1, 2]);
         assert_eq!(ended, Ended::Closed(code, "Not now".to_owned()));
     }
@@ -62,11 +62,11 @@ async fn a_socket_ends_with_the_code_and_reason_of_the_fault() {
 
 #[tokio::test]
 async fn a_socket_is_cut_after_so_many_bytes() {
-    let (frames, ended) = struck(json!({"on": "socket", "cut_after_bytes": 0})).await;
+    let (frames, ended) = with_fault(json!({"on": "socket", "cut_after_bytes": 0})).await;
     assert_eq!((frames.len(), ended), (0, Ended::Reset));
     let mut seen = Vec::new();
     for bytes in [1, 40, 300, 700] {
-        let (frames, ended) = struck(json!({"on": "socket", "cut_after_bytes": bytes})).await;
+        let (frames, ended) = with_fault(json!({"on": "socket", "cut_after_bytes": bytes})).await;
         assert_eq!(ended, Ended::Reset, "{bytes}");
         seen.push(frames.len());
     }
@@ -84,17 +84,17 @@ async fn bytes_and_fragments_do_not_change_what_is_read() {
         json!({"on": "socket", "fragment": 7}),
         json!({"on": "socket", "fragment": 1, "split": 3}),
     ] {
-        let (frames, _) = struck(fault.clone()).await;
+        let (frames, _) = with_fault(fault.clone()).await;
         assert_eq!(event_ids(&frames), (1..=10).collect::<Vec<_>>(), "{fault}");
     }
 }
 
 #[tokio::test]
 async fn events_come_twice_without_ids_or_not_at_all() {
-    let (frames, _) = struck(json!({"on": "socket", "duplicate": true, "drop_ids": [3]})).await;
+    let (frames, _) = with_fault(json!({"on": "socket", "duplicate": true, "drop_ids": [3]})).await;
     let expected = [1, 1, 2, 2, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10];
     assert_eq!(event_ids(&frames), expected);
-    let (frames, _) = struck(json!({"on": "socket", "omit_ids": true})).await;
+    let (frames, _) = with_fault(json!({"on": "socket", "omit_ids": true})).await;
     assert_eq!(event_ids(&frames), Vec::<u64>::new());
     assert_eq!(kinds(&frames)[1..3], ["message.received", "text"]);
     assert!(
@@ -107,7 +107,7 @@ async fn events_come_twice_without_ids_or_not_at_all() {
 #[tokio::test]
 async fn there_may_be_garbage_and_no_ack() {
     let fault = json!({"on": "socket", "no_ack": true, "insert": "{not JSON", "insert_after": 1});
-    let (frames, _) = struck(fault).await;
+    let (frames, _) = with_fault(fault).await;
     assert_eq!(frames.len(), 11);
     assert_eq!(frames[0]["event_id"], 1);
     assert_eq!(frames[1], json!({"unreadable": "{not JSON"}));

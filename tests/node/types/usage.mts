@@ -10,6 +10,7 @@ import {
   type AgiEvent,
   APIConnectionError,
   APIStatusError,
+  type CapturedRequest,
   type CreateSessionOptions,
   Emulator,
   type EventStream,
@@ -19,7 +20,6 @@ import {
   Raccoon,
   RateLimitError,
   type RawResponse,
-  type RecordedRequest,
   type RequestMatch,
   type Screenshot,
   Session,
@@ -190,9 +190,9 @@ export async function emulator(): Promise<void> {
   });
   const received: Date | undefined = emulator.requests()[0]?.receivedAt;
   const match: RequestMatch = { method: "POST", path: /message/, json: { message: "x" } };
-  const found: RecordedRequest[] = emulator.assertRequested(match, { times: 1 });
+  const found: CapturedRequest[] = emulator.assertRequested(match, { times: 1 });
   const request = await emulator.waitForRequest({ path: "/v1/**" }, { timeout: 100, signal });
-  same<typeof request, RecordedRequest>(true);
+  same<typeof request, CapturedRequest>(true);
   same<typeof request.status, number | null>(true);
   // @ts-expect-error a path is a text or a regular expression
   emulator.requests({ path: 5 });

@@ -14,12 +14,12 @@ from sessionwire import (
     AsyncSession,
     AsyncTask,
     AsyncTurnAgent,
+    CapturedRequest,
     DeleteResult,
     DoneEvent,
     Emulator,
     Message,
     QuestionEvent,
-    RecordedRequest,
     SuccessResult,
     TaskResult,
 )
@@ -70,7 +70,7 @@ async def tasks(session: AsyncSession) -> None:
 async def emulators() -> None:
     async with Emulator() as emulator, emulator.async_agi() as client:
         assert_type(emulator, Emulator)
-        assert_type(await emulator.async_wait_for_request("GET", timeout=1), RecordedRequest)
+        assert_type(await emulator.async_wait_for_request("GET", timeout=1), CapturedRequest)
         assert_type(client, AsyncAgi)
 
 

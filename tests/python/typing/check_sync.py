@@ -14,6 +14,7 @@ from sessionwire import (
     AgentTask,
     Agi,
     APIStatusError,
+    CapturedRequest,
     DeleteResult,
     DoneEvent,
     Emulator,
@@ -25,7 +26,6 @@ from sessionwire import (
     QuestionEvent,
     QuestionPending,
     RawResponse,
-    RecordedRequest,
     Screenshot,
     Session,
     SuccessResult,
@@ -157,12 +157,12 @@ def errors(session: Session) -> None:
 def emulators() -> None:
     with Emulator(scenario={"tasks": []}, port=0) as emulator, emulator.agi() as client:
         assert_type(client, Agi)
-        assert_type(emulator.requests(), list[RecordedRequest])
-        assert_type(emulator.requests("GET", re.compile("x"), json=[1]), list[RecordedRequest])
+        assert_type(emulator.requests(), list[CapturedRequest])
+        assert_type(emulator.requests("GET", re.compile("x"), json=[1]), list[CapturedRequest])
         assert_type(
-            emulator.assert_requested(path="/v1/**", times=1, session_id="s"), list[RecordedRequest]
+            emulator.assert_requested(path="/v1/**", times=1, session_id="s"), list[CapturedRequest]
         )
-        assert_type(emulator.wait_for_request("GET", timeout=1, status=200), RecordedRequest)
+        assert_type(emulator.wait_for_request("GET", timeout=1, status=200), CapturedRequest)
         emulator.requests(path=b"/v1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert_type(emulator.open_streams, int)
         emulator.fail(on="events", cut_after=7)

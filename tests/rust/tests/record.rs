@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use sessionwire::agi::{Client, Event, EventOptions, EventType, RunTask, Session};
-use sessionwire_emulator::{Emulator, Recording, Scenario};
+use sessionwire_emulator::{Emulator, Scenario, SessionRecording};
 use sessionwire_tests::{all, client, emulator_with, session};
 
 const KEY: &str = "sk-live-4711";
@@ -38,7 +38,7 @@ async fn what_was_recorded_is_played_again_without_the_key() {
     let (session, events) = played(&client(&first)).await;
     let recorded = serde_json::to_value(session.record().await.unwrap()).unwrap();
     assert!(!recorded.to_string().contains(KEY), "{recorded}");
-    let recording: Recording = serde_json::from_value(recorded).unwrap();
+    let recording: SessionRecording = serde_json::from_value(recorded).unwrap();
     let scenario = Scenario::from_recording(&recording, &[]);
     let second = emulator(serde_json::to_value(&scenario).unwrap()).await;
     let (session, again) = played(&client(&second)).await;
@@ -46,6 +46,6 @@ async fn what_was_recorded_is_played_again_without_the_key() {
     assert_eq!(again.to_string(), expected);
     // What was played is recorded as the same scenario.
     let recorded = serde_json::to_value(session.record().await.unwrap()).unwrap();
-    let recording: Recording = serde_json::from_value(recorded).unwrap();
+    let recording: SessionRecording = serde_json::from_value(recorded).unwrap();
     assert_eq!(Scenario::from_recording(&recording, &[]), scenario);
 }

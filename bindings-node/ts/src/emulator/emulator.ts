@@ -18,9 +18,9 @@ import {
 } from "./agent.js";
 import type { Fault } from "./faults.js";
 import {
+  CapturedRequest,
   described,
   filter,
-  RecordedRequest,
   type RequestMatch,
   timesText,
   type WaitForRequestOptions,
@@ -234,12 +234,12 @@ export class Emulator implements AsyncDisposable {
    * What it received, in order: everything, or the requests that are meant. Throws an
    * `InvalidRequestError` for a value of the wrong type.
    */
-  requests(match: RequestMatch = {}): RecordedRequest[] {
+  requests(match: RequestMatch = {}): CapturedRequest[] {
     const { path } = match;
     const answer = this.#native.requests(filter(match));
     if (typeof answer !== "string") throw errorFrom(answer);
     const found = JSON.parse(answer) as WireRequest[];
-    const requests = found.map((request) => new RecordedRequest(request));
+    const requests = found.map((request) => new CapturedRequest(request));
     return path instanceof RegExp
       ? requests.filter((request) => request.path.search(path) !== -1)
       : requests;
@@ -249,7 +249,7 @@ export class Emulator implements AsyncDisposable {
    * Asserts that a request came; gives those that did. Throws an `AssertionError` that shows what
    * came instead.
    */
-  assertRequested(match: RequestMatch, { times }: { times?: number } = {}): RecordedRequest[] {
+  assertRequested(match: RequestMatch, { times }: { times?: number } = {}): CapturedRequest[] {
     const found = this.requests(match);
     if (times === undefined ? found.length > 0 : found.length === times) return found;
     const often = times === undefined ? "at least once" : `exactly ${timesText(times)}`;
@@ -269,7 +269,7 @@ export class Emulator implements AsyncDisposable {
   async waitForRequest(
     match: RequestMatch,
     options: WaitForRequestOptions = {},
-  ): Promise<RecordedRequest> {
+  ): Promise<CapturedRequest> {
     const { timeout = 5000, signal } = options;
     const until = performance.now() + timeout;
     for (;;) {

@@ -29,7 +29,7 @@ export interface Fault {
     | "socket"
     | "abort_turn"
     | "*";
-  /** How many requests it strikes; 0: for ever. Default: 1. */
+  /** How many requests it acts on; 0: all that match. Default: 1. */
   times?: number;
   /** How many matching requests pass first. */
   skip?: number;

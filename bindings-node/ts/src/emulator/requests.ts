@@ -15,7 +15,7 @@ export interface RequestMatch {
   sessionId?: string | undefined;
   /** What the body holds at least: objects may have more members. */
   json?: unknown;
-  /** The status of the answer. */
+  /** The status of the response. */
   status?: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface WireRequest {
 }
 
 /** A request that the emulator received. */
-export class RecordedRequest {
+export class CapturedRequest {
   readonly method: string;
   /** Such as `/v1/sessions`. */
   readonly path: string;
@@ -48,7 +48,7 @@ export class RecordedRequest {
   readonly headers: Record<string, string>;
   /** The body as text. */
   readonly body: string;
-  /** The status of the answer; null while there is none. */
+  /** The status of the response; null while there is none. */
   readonly status: number | null;
   readonly receivedAt: Date;
 
@@ -100,7 +100,7 @@ export function timesText(count: number): string {
 const MOST_SHOWN = 50;
 
 /** The requests as a text, one a line; the last ones of many. */
-export function whatCame(requests: readonly RecordedRequest[]): string {
+export function whatCame(requests: readonly CapturedRequest[]): string {
   if (requests.length === 0) {
     return "The emulator received nothing: does the client use emulator.url?";
   }

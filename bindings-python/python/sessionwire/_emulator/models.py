@@ -8,10 +8,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["RecordedRequest", "WebhookAttempt"]
+__all__ = ["CapturedRequest", "WebhookAttempt"]
 
 
-class RecordedRequest(Model):
+class CapturedRequest(Model):
     """A request that the emulator received.
 
     Attributes:
@@ -20,7 +20,7 @@ class RecordedRequest(Model):
         query: As it was sent, without `?`; empty where there is none.
         headers: Names in lower case; `authorization` is hidden.
         body: The body as text.
-        status: The status of the answer; None while there is none.
+        status: The status of the response; None while there is none.
         received_at: When: ISO 8601 text, UTC.
     """
 

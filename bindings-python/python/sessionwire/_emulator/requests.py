@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     import re
     from typing import Any
 
-    from .models import RecordedRequest
+    from .models import CapturedRequest
 
     # What `emulator.requests` and its like take.
     Filter = dict[str, Any]
@@ -52,7 +52,7 @@ def times_in_words(count: int) -> str:
     return "1 time" if count == 1 else f"{count} times"
 
 
-def what_came(requests: list[RecordedRequest]) -> str:
+def what_came(requests: list[CapturedRequest]) -> str:
     """The requests as a text, one a line; the last ones of many."""
     if not requests:
         return "The emulator received nothing: does the client use emulator.url?"

@@ -9,7 +9,7 @@ from .. import _native
 from .._errors import ConfigError, InvalidRequestError
 from .._sync.agi.client import Agi
 from .._sync.raccoon.client import Raccoon
-from .models import RecordedRequest, WebhookAttempt
+from .models import CapturedRequest, WebhookAttempt
 from .requests import described, request_filter, times_in_words, what_came
 
 TYPE_CHECKING = False
@@ -236,7 +236,7 @@ class Emulator:
         session_id: str | None = None,
         json: Any = None,
         status: int | None = None,
-    ) -> list[RecordedRequest]:
+    ) -> list[CapturedRequest]:
         """Lists the requests it received, in order: all, or those that are meant.
 
         Args:
@@ -246,7 +246,7 @@ class Emulator:
                 occurs in it.
             session_id: The session that the path names.
             json: What the body holds at least: objects may have more members.
-            status: The status of the answer.
+            status: The status of the response.
 
         Raises:
             InvalidRequestError: A value of the wrong type.
@@ -256,11 +256,11 @@ class Emulator:
         """
         return self._matching(request_filter(method, path, session_id, json, status))
 
-    def _matching(self, wanted: Filter) -> list[RecordedRequest]:
+    def _matching(self, wanted: Filter) -> list[CapturedRequest]:
         path = wanted["path"]
         pattern: re.Pattern[str] | None = path if hasattr(path, "search") else None
         found = self._native.requests(wanted if pattern is None else {**wanted, "path": None})
-        requests = [RecordedRequest(**request) for request in found]
+        requests = [CapturedRequest(**request) for request in found]
         if pattern is None:
             return requests
         return [request for request in requests if pattern.search(request.path)]
@@ -274,7 +274,7 @@ class Emulator:
         session_id: str | None = None,
         json: Any = None,
         status: int | None = None,
-    ) -> list[RecordedRequest]:
+    ) -> list[CapturedRequest]:
         """Asserts that a request came; gives those that did.
 
         Args:
@@ -283,7 +283,7 @@ class Emulator:
             times: Exactly so often. Default: once or more.
             session_id: The session that the path names.
             json: What the body holds at least.
-            status: The status of the answer.
+            status: The status of the response.
 
         Raises:
             AssertionError: It did not come, or not so often; the text shows what came.
@@ -310,7 +310,7 @@ class Emulator:
         session_id: str | None = None,
         json: Any = None,
         status: int | None = None,
-    ) -> RecordedRequest:
+    ) -> CapturedRequest:
         """Waits until a request has come; gives the first. One that came before counts.
 
         Args:
@@ -319,7 +319,7 @@ class Emulator:
             timeout: So many seconds at most.
             session_id: The session that the path names.
             json: What the body holds at least.
-            status: The status of the answer. Without it the request may still be
+            status: The status of the response. Without it the request may still be
                 under way.
 
         Raises:
@@ -347,7 +347,7 @@ class Emulator:
         session_id: str | None = None,
         json: Any = None,
         status: int | None = None,
-    ) -> RecordedRequest:
+    ) -> CapturedRequest:
         """Waits until a request has come, as `wait_for_request` does, in asyncio or trio.
 
         Raises:

@@ -15,7 +15,7 @@ const LONGEST_DELAY: f64 = 86_400.0;
 /// What a session's stream and its `/messages` told. Fields that are not known are skipped.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct Recording {
+pub struct SessionRecording {
     /// The session object, for the address of its live view; null where it is not known.
     pub session: Value,
     /// The events in their order.
@@ -59,7 +59,7 @@ impl Scenario {
     /// Secrets are replaced by `[redacted]` wherever they are found: `secrets` and what the scrubber knows (see the
     /// README). The API key is not known here: redact it before, or name it in `secrets`.
     #[must_use]
-    pub fn from_recording(recording: &Recording, secrets: &[String]) -> Self {
+    pub fn from_recording(recording: &SessionRecording, secrets: &[String]) -> Self {
         let live = recording.session["vnc_url"].as_str().map(str::to_owned);
         let scrubber = Scrubber::new(secrets.iter().cloned().chain(live));
         let mut recorder = Recorder {
@@ -94,7 +94,7 @@ enum Item<'a> {
 }
 
 /// Events and the user's messages by their ids; an event without an id stays behind the one before it.
-fn in_order(recording: &Recording) -> Vec<Item<'_>> {
+fn in_order(recording: &SessionRecording) -> Vec<Item<'_>> {
     let mut last = 0;
     let events = recording.events.iter().map(|event| {
         last = event.id.unwrap_or(last);
@@ -365,7 +365,7 @@ mod tests {
     use serde_json::{Map, json};
 
     fn scenario(recording: Value, secrets: &[&str]) -> Scenario {
-        let recording: Recording = serde_json::from_value(recording).unwrap();
+        let recording: SessionRecording = serde_json::from_value(recording).unwrap();
         let secrets: Vec<_> = secrets.iter().map(|&secret| secret.to_owned()).collect();
         let scenario = Scenario::from_recording(&recording, &secrets);
         // Whatever is recorded can be read back.
