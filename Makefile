@@ -181,6 +181,11 @@ test-browser: dist/.built ## live view and real browser in headless Chromium; in
 test-packages: wheel npm-pack ## install the packed wheel and tarball into empty places, run the README's quickstarts
 	$(BIN)/python tests/packaging/run.py
 
+.PHONY: test-apps
+test-apps: | check-machine ## applications with a rustls or a reqwest of their own beside ours
+	@echo "== Applications with a TLS of their own"
+	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/rust-apps $(PYTHON) tests/rust-apps/run.py
+
 # --- long checks -----------------------------------------------------------
 
 TOOLS := $(CARGO_TARGET_DIR)/tools
@@ -219,7 +224,7 @@ deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the 
 	$(CARGO_DENY) --locked --manifest-path core/fuzz/Cargo.toml --config deny.toml check --hide-inclusion-graph bans licenses sources
 
 .PHONY: nightly
-nightly: deny fuzz chaos soak ## the long checks
+nightly: deny test-apps fuzz chaos soak ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000

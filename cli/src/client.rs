@@ -9,12 +9,14 @@ use crate::render::one_line;
 
 /// A client as the environment and the command line have it.
 pub(crate) fn connect(global: &Global) -> Result<Client, Error> {
-    client(ClientOptions {
-        base_url: global.base_url.clone(),
-        allow_insecure_http: global.allow_insecure_http,
-        max_retries: global.max_retries,
-        ..ClientOptions::default()
-    })
+    client(options(global))
+}
+
+pub(crate) fn options(global: &Global) -> ClientOptions {
+    let mut options = ClientOptions::new().allow_insecure_http(global.allow_insecure_http);
+    options.base_url.clone_from(&global.base_url);
+    options.max_retries = global.max_retries;
+    options
 }
 
 pub(crate) fn client(options: ClientOptions) -> Result<Client, Error> {

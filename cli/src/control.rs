@@ -1,7 +1,7 @@
 //! The requests of the API, one command each.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sessionwire::Batch;
@@ -18,6 +18,11 @@ use crate::output::Output;
 use crate::render::{Renderer, one_line};
 use crate::screenshot;
 
+/// A number that the command line has checked.
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
 pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> Result<(), Failure> {
     let client = connect(global)?;
     let json = global.json;
@@ -27,11 +32,8 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             types,
             no_history,
         } => {
-            let options = EventOptions {
-                event_types: types,
-                include_history: !no_history,
-                ..EventOptions::default()
-            };
+            let mut options = EventOptions::new().include_history(!no_history);
+            options.event_types = types;
             return events(
                 &client,
                 &session.id,
@@ -55,10 +57,8 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             snapshot: SnapshotOptions::default(),
         },
         Control::Sessions(Sessions::Cleanup { older_than, status }) => {
-            let mut options = CleanupOptions {
-                older_than,
-                ..CleanupOptions::default()
-            };
+            let mut options = CleanupOptions::new();
+            options.older_than = older_than.map(duration);
             if !status.is_empty() {
                 options.statuses = status;
             }
@@ -67,10 +67,7 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         Control::Sessions(Sessions::DeleteAll) => Operation::DeleteAllSessions,
         Control::Messages { session, after_id } => Operation::Messages {
             session_id: session.id,
-            options: ListMessages {
-                after_id,
-                ..ListMessages::default()
-            },
+            options: ListMessages::new().after_id(after_id),
         },
         Control::Status(Session { id }) => Operation::ExecutionStatus { session_id: id },
         Control::Pause(Session { id }) => Operation::Pause { session_id: id },

@@ -124,7 +124,7 @@ impl<'a> Renderer<'a> {
                 "data": result.data,
                 "session_id": result.session_id,
                 "message_id": result.message_id,
-                "duration": result.duration,
+                "duration": result.duration.as_secs_f64(),
                 "metadata": result.metadata,
             });
             return self.output.json(line.to_string()).await;

@@ -27,7 +27,7 @@ use crate::terminal::{self, note};
 /// How long a create that is under way may take once the command shall end.
 const CREATE_GRACE: Duration = Duration::from_secs(3);
 /// How long cancelling and deleting may take, each, in seconds.
-const CLEANUP: f64 = 10.0;
+const CLEANUP: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(
     args: Run,
@@ -70,12 +70,10 @@ fn connect(global: &Global, emulator: Option<&Emulator>) -> Result<Client, Failu
     let Some(emulator) = emulator else {
         return client::connect(global).map_err(hint_at_local);
     };
-    let options = ClientOptions {
-        base_url: Some(emulator.url().to_owned()),
-        api_key: Some(Secret::new(emulator.api_key())),
-        max_retries: global.max_retries,
-        ..ClientOptions::default()
-    };
+    let mut options = ClientOptions::new()
+        .base_url(emulator.url())
+        .api_key(Secret::new(emulator.api_key()));
+    options.max_retries = global.max_retries;
     Ok(client::client(options)?)
 }
 
@@ -99,10 +97,7 @@ async fn with_session(
     // Bad input costs no session.
     task_of(args).check()?;
     // Made first: nothing may fail between the create and the clean-up.
-    let cleaner = client.with_options(OptionChanges {
-        timeout: Some(CLEANUP),
-        ..OptionChanges::default()
-    })?;
+    let cleaner = client.with_options(OptionChanges::default().timeout(CLEANUP))?;
     let session_id = create(client, &args.agent, stop).await?;
     let renderer = Renderer::of_task(output, json, args.quiet);
     let result = tokio::select! {

@@ -7,10 +7,11 @@ use sessionwire::raccoon::{
     new_session_id,
 };
 use sessionwire::transport::Secret;
-use sessionwire::{ClientOptions, Error, ErrorKind};
+use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator::Emulator;
 
 use crate::args::{Global, Turn};
+use crate::client;
 use crate::emulator::start_local;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -56,15 +57,7 @@ pub(crate) async fn run(
 }
 
 fn connect(global: &Global, emulator: Option<&Emulator>) -> Result<Client, Failure> {
-    let mut options = RaccoonOptions {
-        client: ClientOptions {
-            base_url: global.base_url.clone(),
-            allow_insecure_http: global.allow_insecure_http,
-            max_retries: global.max_retries,
-            ..ClientOptions::default()
-        },
-        ..RaccoonOptions::default()
-    };
+    let mut options = RaccoonOptions::new().client(client::options(global));
     if let Some(emulator) = emulator {
         options.client.base_url = Some(emulator.raccoon_url().to_owned());
         options.client.api_key = Some(Secret::new(emulator.api_key()));
@@ -131,10 +124,9 @@ async fn take_turn(
 
 fn request_of(args: &Turn) -> StartTurn {
     let files = args.file.iter().cloned().map(TurnFile::Path);
-    StartTurn {
-        files: files.collect(),
-        ..StartTurn::new(&args.prompt).mode(&args.mode)
-    }
+    StartTurn::new(&args.prompt)
+        .mode(&args.mode)
+        .files(files.collect())
 }
 
 /// A start under way is not dropped when the command shall end: its turn would

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The answer of a delete (docs/spec/agi.md, section 4.4;
 /// docs/spec/raccoon.md, section 4.5).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DeleteResult {
     /// Whether the service carried the request out.
     #[serde(default = "yes", deserialize_with = "null_as_yes")]
@@ -20,6 +21,18 @@ pub struct DeleteResult {
 }
 
 impl DeleteResult {
+    /// An error where the service says that it did not carry the delete out.
+    pub(crate) fn confirmed(self) -> Result<Self> {
+        if self.success {
+            return Ok(self);
+        }
+        Err(Error::new(
+            ErrorKind::Status,
+            format!("The service did not delete it: {}", self.message),
+        )
+        .with_reason("not_deleted"))
+    }
+
     /// The outcome of a delete: what shall be gone and is not there is gone.
     pub(crate) fn or_gone(outcome: Result<Self>) -> Result<Self> {
         match outcome {
@@ -36,6 +49,7 @@ impl DeleteResult {
 /// The answer of a command such as pause (docs/spec/agi.md, sections 4.6 and 4.10;
 /// docs/spec/raccoon.md, section 4.4).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SuccessResult {
     /// Whether the service carried the request out.
     #[serde(default = "yes", deserialize_with = "null_as_yes")]

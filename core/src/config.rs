@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::setters::setters;
 use crate::transport::Secret;
 
 /// Which service a client speaks to: where its configuration comes from.
@@ -73,6 +74,7 @@ impl Service {
 /// default.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ClientOptions {
     /// The API key. Default: the environment variable `AGI_API_KEY`, or
     /// `RACCOON_API_KEY` for Raccoon.
@@ -83,19 +85,21 @@ pub struct ClientOptions {
     /// `https://api.agi.tech/v1`; for Raccoon `RACCOON_BASE_URL`, else
     /// `https://api.raccoonai.tech`.
     pub base_url: Option<String>,
-    /// Deadline of one call in seconds, over all its retries and waits.
-    /// Default: 60.
-    pub timeout: Option<f64>,
-    /// Limit for opening a connection, in seconds. Default: 10.
-    pub connect_timeout: Option<f64>,
+    /// Deadline of one call, over all its retries and waits. Default: 60 s.
+    #[serde(with = "crate::seconds::timeout")]
+    pub timeout: Option<Duration>,
+    /// Limit for opening a connection. Default: 10 s.
+    #[serde(with = "crate::seconds::connect_timeout")]
+    pub connect_timeout: Option<Duration>,
     /// How many times a failed request is tried again where that is safe.
     /// Default: 3; 0 turns retries off.
     pub max_retries: Option<u32>,
-    /// Seconds that a call may wait, within its deadline, for the service's
+    /// How long a call may wait, within its deadline, for the service's
     /// limits (429, or 503 with the limit text) to end. Default: a limit is
     /// tried again like any other failure, `max_retries` times; 0: it is an
     /// error at once.
-    pub wait_for_limit: Option<f64>,
+    #[serde(with = "crate::seconds::wait_for_limit")]
+    pub wait_for_limit: Option<Duration>,
     /// A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY` and
     /// `NO_PROXY`; loopback is never proxied unless this is set.
     pub proxy: Option<String>,
@@ -111,13 +115,16 @@ pub struct ClientOptions {
 /// What `with_options` may change on a copy of a client.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct OptionChanges {
-    /// New deadline of one call, in seconds.
-    pub timeout: Option<f64>,
+    /// New deadline of one call.
+    #[serde(with = "crate::seconds::timeout")]
+    pub timeout: Option<Duration>,
     /// New number of retries.
     pub max_retries: Option<u32>,
-    /// New wait for limits, in seconds.
-    pub wait_for_limit: Option<f64>,
+    /// New wait for limits.
+    #[serde(with = "crate::seconds::wait_for_limit")]
+    pub wait_for_limit: Option<Duration>,
     /// Headers to add or replace.
     pub headers: BTreeMap<String, String>,
 }
@@ -144,6 +151,54 @@ pub struct ClientConfig {
     pub(crate) ca_pem: Option<Vec<u8>>,
     pub(crate) headers: http::HeaderMap,
 }
+
+impl ClientOptions {
+    /// The defaults: everything comes from the environment.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a header to every request.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.insert(name.into(), value.into());
+        self
+    }
+}
+
+setters!(ClientOptions {
+    api_key?: into Secret,
+    base_url?: into String,
+    timeout?: Duration,
+    connect_timeout?: Duration,
+    max_retries?: u32,
+    wait_for_limit?: Duration,
+    proxy?: into String,
+    ca_file?: into String,
+    headers: BTreeMap<String, String>,
+    allow_insecure_http: bool,
+});
+
+impl OptionChanges {
+    /// No change.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds or replaces a header.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.insert(name.into(), value.into());
+        self
+    }
+}
+
+setters!(OptionChanges {
+    timeout?: Duration,
+    max_retries?: u32,
+    wait_for_limit?: Duration,
+    headers: BTreeMap<String, String>,
+});
 
 // A header may carry a token and an address a password: names and hosts are
 // shown, values and users are not.
@@ -207,16 +262,22 @@ pub(crate) fn without_user(address: &str) -> &str {
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Longest duration accepted, so that adding it to a clock cannot overflow.
-const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl ClientConfig {
     /// Completes the `options` of an AGI client from the process environment and
     /// checks them.
+    ///
+    /// # Errors
+    /// `Config`: a key is missing, or a value is of no use.
     pub fn resolve(options: ClientOptions) -> Result<Self> {
         Self::resolve_with(options, &environment)
     }
 
     /// The same with an environment of the caller's choice.
+    ///
+    /// # Errors
+    /// `Config`: a key is missing, or a value is of no use.
     pub fn resolve_with(options: ClientOptions, env: Lookup<'_>) -> Result<Self> {
         Self::resolve_for(Service::Agi, options, env)
     }
@@ -263,10 +324,16 @@ impl ClientConfig {
             api_key,
             key_from_env,
             base_url,
-            timeout: seconds("timeout", options.timeout.unwrap_or(60.0))?,
-            connect_timeout: seconds("connect_timeout", options.connect_timeout.unwrap_or(10.0))?,
+            timeout: positive(
+                "timeout",
+                options.timeout.unwrap_or(Duration::from_secs(60)),
+            )?,
+            connect_timeout: positive(
+                "connect_timeout",
+                options.connect_timeout.unwrap_or(Duration::from_secs(10)),
+            )?,
             max_retries: options.max_retries.unwrap_or(3),
-            wait_for_limit: options.wait_for_limit.map(limit_wait).transpose()?,
+            wait_for_limit: options.wait_for_limit.map(|wait| wait.min(LONGEST)),
             proxy,
             no_proxy,
             ca_pem: options.ca_file.as_deref().map(read_ca_file).transpose()?,
@@ -275,16 +342,19 @@ impl ClientConfig {
     }
 
     /// A copy with some values changed.
+    ///
+    /// # Errors
+    /// `Config` for a value of no use.
     pub fn changed(&self, changes: OptionChanges) -> Result<Self> {
         let mut config = self.clone();
         if let Some(timeout) = changes.timeout {
-            config.timeout = seconds("timeout", timeout)?;
+            config.timeout = positive("timeout", timeout)?;
         }
         if let Some(max_retries) = changes.max_retries {
             config.max_retries = max_retries;
         }
         if let Some(wait) = changes.wait_for_limit {
-            config.wait_for_limit = Some(limit_wait(wait)?);
+            config.wait_for_limit = Some(wait.min(LONGEST));
         }
         config.headers.extend(parse_headers(&changes.headers)?);
         Ok(config)
@@ -327,23 +397,14 @@ impl ClientConfig {
     }
 }
 
-/// A duration in seconds from a caller, checked.
-pub(crate) fn seconds(name: &str, value: f64) -> Result<Duration> {
-    if value > 0.0 && value.is_finite() {
-        Ok(Duration::from_secs_f64(value.min(LONGEST)))
-    } else {
-        Err(Error::config(format!(
-            "`{name}` must be a positive number of seconds, not {value}"
-        )))
+/// A duration from a caller, checked.
+fn positive(name: &str, value: Duration) -> Result<Duration> {
+    if value.is_zero() {
+        return Err(Error::config(format!(
+            "`{name}` must be a positive number of seconds, not 0"
+        )));
     }
-}
-
-/// A wait for limits in seconds from a caller, checked: it may be 0.
-fn limit_wait(value: f64) -> Result<Duration> {
-    if value == 0.0 {
-        return Ok(Duration::ZERO);
-    }
-    seconds("wait_for_limit", value)
+    Ok(value.min(LONGEST))
 }
 
 /// Another address of a service, and what was said about it.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -57,8 +58,12 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Every kind, for tables and tests.
-    pub const ALL: [Self; 19] = [
+    /// Every kind that this version knows.
+    pub const fn all() -> &'static [Self] {
+        &Self::ALL
+    }
+
+    const ALL: [Self; 19] = [
         Self::Config,
         Self::InvalidRequest,
         Self::Connection,
@@ -190,6 +195,8 @@ struct Fields {
     last_stream_entry_id: Option<String>,
     question: Option<Event>,
     events: Vec<Event>,
+    #[serde(skip)]
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -216,6 +223,7 @@ impl Error {
             last_stream_entry_id: None,
             question: None,
             events: Vec::new(),
+            source: None,
         }))
     }
 
@@ -275,6 +283,16 @@ impl Error {
 
     pub(crate) fn with_reason(mut self, reason: &str) -> Self {
         self.0.reason = Some(reason.to_owned());
+        self
+    }
+
+    /// Keeps the error of another crate that led to this one. It must hold no
+    /// secret: users print it.
+    pub(crate) fn with_source(
+        mut self,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        self.0.source = Some(Arc::new(source));
         self
     }
 
@@ -482,7 +500,12 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let source = self.0.source.as_deref()?;
+        Some(source)
+    }
+}
 
 /// Joins a message and an advice into sentences.
 fn sentence(message: &str, advice: &str) -> String {
@@ -803,9 +826,9 @@ mod tests {
     #[test]
     fn every_kind_has_a_name_of_its_own() {
         let names: std::collections::HashSet<_> =
-            ErrorKind::ALL.iter().map(|kind| kind.name()).collect();
-        assert_eq!(names.len(), ErrorKind::ALL.len());
-        for kind in ErrorKind::ALL {
+            ErrorKind::all().iter().map(|kind| kind.name()).collect();
+        assert_eq!(names.len(), ErrorKind::all().len());
+        for kind in ErrorKind::all() {
             assert_eq!(json!(kind), json!(kind.name()));
         }
     }

@@ -136,6 +136,7 @@ enum Shape {
 /// What a frame of a turn says besides its kind, its id and its payload
 /// (docs/spec/raccoon.md, section 5.3).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Frame {
     /// Which part of the agent's work the event belongs to, such as
     /// `text:answer`.

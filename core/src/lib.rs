@@ -14,8 +14,15 @@
 //! # }
 //! ```
 //!
-//! The pure parts ([`sse`], [`stream::resume`], [`transport::retry`], `webhooks`) do no I/O
-//! and can be tested and fuzzed from outside.
+//! [`sse`] and `webhooks` do no I/O. All else needs a running tokio runtime with I/O
+//! and time: a call or a stream outside of one panics, as tokio does.
+//!
+//! # Errors
+//!
+//! There is one [`Error`]; its [`kind`](Error::kind) says what happened. Every call may fail with `InvalidRequest` (refused
+//! here, nothing was sent), `Connection`, `Timeout`, or the kind of the HTTP status that the service answered, such as
+//! `Authentication` or `RateLimit`. Where a request may have had its effect all the same,
+//! [`maybe_delivered`](Error::maybe_delivered) is true.
 //!
 //! # Features
 //!
@@ -44,6 +51,7 @@
 //! of its own: a program that also makes a `reqwest::Client` installs one first.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::missing_errors_doc)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // What both services share also has parts that only Raccoon's calls use.
 #![cfg_attr(not(feature = "raccoon"), allow(dead_code, unused_imports))]
@@ -53,11 +61,16 @@ mod answers;
 mod config;
 mod error;
 mod event;
+#[doc(hidden)]
 pub mod log;
 #[cfg(feature = "raccoon")]
 pub mod raccoon;
+mod seconds;
+mod setters;
 pub mod sse;
+#[doc(hidden)]
 pub mod stream;
+#[doc(hidden)]
 pub mod transport;
 mod validate;
 #[cfg(feature = "webhooks")]
@@ -69,3 +82,8 @@ pub use config::{ClientConfig, ClientOptions, OptionChanges, Service};
 pub use error::{Error, ErrorKind, Result};
 pub use stream::{Batch, EventQueue, EventStream};
 pub use transport::Secret;
+
+/// The examples of the README compile.
+#[cfg(all(doctest, feature = "raccoon", feature = "webhooks"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-
-/// Longest duration accepted, so that adding it to a clock cannot overflow.
-const LONGEST: f64 = 1e9;
+use crate::seconds::{LONGEST, Seconds};
 
 /// Refuses an id that would name something else than one session.
 pub(crate) fn session_id(id: &str) -> Result<()> {
@@ -20,13 +18,20 @@ pub(crate) fn session_id(id: &str) -> Result<()> {
     }
 }
 
-/// A positive, finite number of seconds.
-pub(crate) fn duration(name: &str, seconds: f64) -> Result<Duration> {
-    if seconds > 0.0 && seconds.is_finite() {
-        Ok(Duration::from_secs_f64(seconds.min(LONGEST)))
-    } else {
-        Err(Error::invalid(format!(
-            "`{name}` must be a positive number of seconds, not {seconds}"
-        )))
+/// A duration that is not zero, and that a clock can be moved by.
+pub(crate) fn duration(name: &str, duration: Duration) -> Result<Duration> {
+    if duration.is_zero() {
+        return Err(Error::invalid(format!(
+            "`{name}` must be a positive number of seconds, not 0"
+        )));
     }
+    Ok(duration.min(LONGEST))
+}
+
+/// The same of a number of seconds.
+pub(crate) fn seconds(name: &str, number: f64) -> Result<Duration> {
+    duration(
+        name,
+        Duration::from_json(Some(number), name).map_err(Error::invalid)?,
+    )
 }

@@ -218,12 +218,18 @@ impl WebhookEvent {
 ///
 /// Unknown kinds and fields pass through. What is not a webhook, or lacks what
 /// its kind is documented to have, is an [`ErrorKind::Webhook`].
+///
+/// # Errors
+/// `Webhook` for a body that is no event.
 pub fn parse(body: impl AsRef<[u8]>) -> Result<WebhookEvent> {
     parse_with_event_type(body, None)
 }
 
 /// The same, with the value of the header `X-Event-Type` where the request has
 /// one: it must name the body's event.
+///
+/// # Errors
+/// `Webhook` for a body that is no event.
 pub fn parse_with_event_type(
     body: impl AsRef<[u8]>,
     event_type: Option<&str>,

@@ -8,11 +8,11 @@ use sessionwire_emulator::{Emulator, Options};
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let emulator = Emulator::start(Options::default()).await?;
-    let client = Client::new(ClientConfig::resolve(ClientOptions {
-        api_key: Some(Secret::new(emulator.api_key())),
-        base_url: Some(emulator.url().to_owned()),
-        ..ClientOptions::default()
-    })?)?;
+    let client = Client::new(ClientConfig::resolve(
+        ClientOptions::new()
+            .api_key(Secret::new(emulator.api_key()))
+            .base_url(emulator.url()),
+    )?)?;
     let session = client
         .sessions()
         .create(CreateSession::new("agi-0"))

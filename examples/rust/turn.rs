@@ -8,14 +8,13 @@ use sessionwire_emulator::{Emulator, Options};
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let emulator = Emulator::start(Options::default()).await?;
-    let client = Client::new(RaccoonConfig::resolve(RaccoonOptions {
-        client: ClientOptions {
-            api_key: Some(Secret::new(emulator.api_key())),
-            base_url: Some(emulator.raccoon_url().to_owned()),
-            ..ClientOptions::default()
-        },
-        ..RaccoonOptions::default()
-    })?)?;
+    let client = Client::new(RaccoonConfig::resolve(
+        RaccoonOptions::new().client(
+            ClientOptions::new()
+                .api_key(Secret::new(emulator.api_key()))
+                .base_url(emulator.raccoon_url()),
+        ),
+    )?)?;
     let notes = std::env::temp_dir().join(format!("sessionwire-notes-{}.txt", std::process::id()));
     std::fs::write(&notes, "Blue mug 12.50 EUR\nGreen mug 9.90 EUR\n")?;
     let session = client.session()?;

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::live::{Live, Scope};
 use super::models::{
     CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions, ExecutionStatus,
-    ListMessages, Message, Messages, Navigation, Operation, Output, SendMessage, SessionInfo,
-    SnapshotOptions, StartTask, SuccessResult, WaitOptions, is_terminal,
+    ListMessages, Message, Messages, Navigation, Operation, Output, RawRequest, RawResponse,
+    SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult, WaitOptions, is_terminal,
 };
 use super::screenshot::{self, Screenshot};
 use super::session::Sessions;
@@ -67,6 +67,9 @@ struct Known {
 
 impl Client {
     /// A client with this configuration. Sends nothing.
+    ///
+    /// # Errors
+    /// `Config` where the HTTP client cannot be set up.
     pub fn new(config: ClientConfig) -> Result<Self> {
         Ok(Self {
             transport: Transport::new(config),
@@ -75,6 +78,9 @@ impl Client {
     }
 
     /// A client configured by `AGI_API_KEY` and `AGI_BASE_URL`.
+    ///
+    /// # Errors
+    /// `Config` where the environment has no key, or holds a value of no use.
     pub fn from_env() -> Result<Self> {
         Self::new(ClientConfig::resolve(ClientOptions::default())?)
     }
@@ -86,6 +92,9 @@ impl Client {
 
     /// A copy with other timeouts, retries or headers that shares the
     /// connection pool.
+    ///
+    /// # Errors
+    /// `Config` for a value of no use.
     pub fn with_options(&self, changes: OptionChanges) -> Result<Self> {
         let config = self.config().changed(changes)?;
         Ok(Self {
@@ -99,7 +108,29 @@ impl Client {
         Sessions::new(self.clone())
     }
 
+    /// The names of the agents that a session may have; `filter` is a CDP type
+    /// or a text of the service's own (docs/spec/agi.md, section 14).
+    ///
+    /// # Errors
+    /// What the service answers; no service needs to offer it.
+    pub async fn models(&self, filter: Option<&str>) -> Result<Vec<String>> {
+        self.list_models(filter).await
+    }
+
+    /// Sends any request below the base URL, with the same key, retries and
+    /// errors as every call.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a method or path that no request can have; else what
+    /// the service answers.
+    pub async fn request(&self, request: RawRequest) -> Result<RawResponse> {
+        self.transport.raw(request).await
+    }
+
     /// Carries an operation out. Dropping the future drops the request.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub fn execute(
         &self,
         operation: Operation,
@@ -113,6 +144,9 @@ impl Client {
     /// Opens a session's event stream; it connects in the background and
     /// reports failures through the queue. Must be called inside a tokio
     /// runtime.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for options of no use; all else comes through the queue.
     pub fn events(&self, session_id: &str, options: EventOptions) -> Result<EventQueue> {
         validate::session_id(session_id)?;
         validate::event_options(&options)?;
@@ -123,6 +157,9 @@ impl Client {
     }
 
     /// Starts a task and gives a handle on it alone.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub fn start_task(
         &self,
         session_id: &str,
@@ -269,7 +306,9 @@ impl Client {
                 session_id,
                 options,
             } => Output::Status(self.wait(&session_id, &options).await?),
-            Operation::Models { filter } => Output::Models(self.models(filter.as_deref()).await?),
+            Operation::Models { filter } => {
+                Output::Models(self.list_models(filter.as_deref()).await?)
+            }
             Operation::Request(request) => Output::Raw(self.transport.raw(request).await?),
         })
     }
@@ -282,9 +321,9 @@ impl Client {
         if let Value::Object(fields) = &mut body {
             fields.extend(create.extra_body.clone());
         }
-        let mut request = self.request(Method::POST, &["sessions"]).json(&body)?;
+        let mut request = self.api(Method::POST, &["sessions"]).json(&body)?;
         if let Some(wait) = create.wait_for_limit {
-            request = request.wait_for_limit(validate::limit_wait(wait)?);
+            request = request.wait_for_limit(wait.min(crate::seconds::LONGEST));
         }
         let session: SessionInfo = self.transport.send(&request).await?.json()?;
         self.known().insert(
@@ -307,7 +346,7 @@ impl Client {
         }
         let answer = self
             .transport
-            .send(&self.request(Method::GET, &["sessions"]))
+            .send(&self.api(Method::GET, &["sessions"]))
             .await?;
         Ok(match answer.json()? {
             Answer::Bare(sessions) | Answer::Wrapped { sessions } => sessions,
@@ -343,7 +382,7 @@ impl Client {
     pub(super) async fn delete_all(&self) -> Result<DeleteResult> {
         let result = self
             .transport
-            .send(&self.request(Method::DELETE, &["sessions"]))
+            .send(&self.api(Method::DELETE, &["sessions"]))
             .await?
             .json()?;
         self.known().clear();
@@ -502,7 +541,7 @@ impl Client {
         options: &ListMessages,
         poll_interval: f64,
     ) -> Result<Messages> {
-        let interval = validate::duration("poll_interval", poll_interval)?;
+        let interval = validate::seconds("poll_interval", poll_interval)?;
         let mut quiet = 0;
         loop {
             let seen = self.messages(session_id, options).await?;
@@ -584,13 +623,18 @@ impl Client {
             return waiting.await;
         };
         let deadline = Instant::now() + validate::duration("timeout", timeout)?;
-        tokio::time::timeout_at(deadline, waiting).await.unwrap_or_else(|_| {
-            Err(Error::new(
-                ErrorKind::TaskTimeout,
-                format!("The task did not end within {timeout} s. It goes on: wait again, or cancel it"),
-            )
-            .with_session(session_id))
-        })
+        tokio::time::timeout_at(deadline, waiting)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::new(
+                    ErrorKind::TaskTimeout,
+                    format!(
+                        "The task did not end within {} s. It goes on: wait again, or cancel it",
+                        timeout.as_secs_f64()
+                    ),
+                )
+                .with_session(session_id))
+            })
     }
 
     async fn wait_for_end(&self, session_id: &str, interval: Duration) -> Result<ExecutionStatus> {
@@ -630,8 +674,8 @@ impl Client {
         Ok(first_outcome(&seen).is_some())
     }
 
-    async fn models(&self, filter: Option<&str>) -> Result<Vec<String>> {
-        let mut request = self.request(Method::GET, &["models"]);
+    async fn list_models(&self, filter: Option<&str>) -> Result<Vec<String>> {
+        let mut request = self.api(Method::GET, &["models"]);
         if let Some(filter) = filter {
             request = request.query("filter", filter);
         }
@@ -741,7 +785,7 @@ impl Client {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn request(&self, method: Method, segments: &[&str]) -> Request {
+    fn api(&self, method: Method, segments: &[&str]) -> Request {
         Request::new(self.config(), method, segments)
     }
 

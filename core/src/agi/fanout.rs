@@ -12,9 +12,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::client::Client;
-use super::models::{CreateSession, RunTasks, SessionInfo, TaskResult};
+use super::models::{CreateSession, DeleteResult, RunTasks, SessionInfo, TaskResult};
 use super::task::RunTask;
-use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::transport::{jitter, retry};
@@ -27,6 +26,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// What became of one task of [`Client::run_tasks`].
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TaskOutcome {
     /// The task's place among the tasks, from 0.
     pub index: usize,
@@ -236,7 +236,7 @@ impl FanOut {
     async fn create(&self) -> Result<SessionInfo> {
         let create = &self.plan.create;
         let wait = match create.wait_for_limit {
-            Some(seconds) => Some(validate::limit_wait(seconds)?),
+            Some(wait) => Some(wait.min(crate::seconds::LONGEST)),
             None => self.client.config().wait_for_limit(),
         };
         let client = self.client.outliving_close();
@@ -244,7 +244,7 @@ impl FanOut {
             return client.create(create).await;
         };
         let impatient = CreateSession {
-            wait_for_limit: Some(0.0),
+            wait_for_limit: Some(Duration::ZERO),
             ..create.clone()
         };
         let until = Instant::now() + wait;
@@ -275,15 +275,15 @@ impl FanOut {
             run = run.start_url(url);
         }
         if let Some(timeout) = self.plan.timeout {
-            run = run.timeout(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
+            run = run.timeout(timeout);
         }
         if !self.plan.asks {
             return run;
         }
         let fan_out = Arc::downgrade(self);
-        run.on_question_later(move |event| {
-            let reply = fan_out.upgrade().map(|it| it.ask(index, event.clone()));
-            Box::pin(async move { reply?.await.ok().flatten() })
+        run.on_question(move |event| {
+            let reply = fan_out.upgrade().map(|it| it.ask(index, event));
+            async move { reply?.await.ok().flatten() }
         })
     }
 
@@ -307,8 +307,7 @@ impl FanOut {
         let client = self.client.outliving_close();
         let deleting = client.delete(session_id, &self.plan.snapshot);
         let error = match tokio::time::timeout(LAST_DELETE, deleting).await {
-            Ok(Ok(_)) => return None,
-            Ok(Err(error)) => error,
+            Ok(deleted) => deleted.and_then(DeleteResult::confirmed).err()?,
             Err(_) => Error::new(ErrorKind::Timeout, "The delete took too long"),
         };
         tracing::warn!(%error, "a session could not be deleted; it may cost money until it expires");

@@ -583,7 +583,7 @@ impl Live {
             ErrorKind::Connection,
             format!(
                 "The event stream was silent for {} s",
-                self.options.idle_timeout
+                self.options.idle_timeout.as_secs_f64()
             ),
         )
         .with_reason("idle")

@@ -1,5 +1,6 @@
 //! The AGI Agent Sessions API: sessions with an agent and a real browser.
 
+mod answer;
 mod client;
 mod events;
 mod fanout;
@@ -13,6 +14,7 @@ mod time;
 pub(crate) mod validate;
 
 pub use crate::event::{Event, EventType};
+pub use answer::Answer;
 pub use client::Client;
 pub use fanout::{FanOutItem, TaskOutcome, TaskOutcomes};
 pub use models::{

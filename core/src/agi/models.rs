@@ -2,6 +2,8 @@
 //!
 //! The language bindings take their names from here.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -10,12 +12,14 @@ use super::screenshot::Screenshot;
 use super::validate;
 use crate::answers::{null_as_default, null_as_yes, to_json, yes};
 use crate::error::{Error, Result};
+use crate::setters::setters;
 
 pub use crate::answers::{DeleteResult, SuccessResult};
 pub use crate::transport::{RawRequest, RawResponse};
 
 /// A session as the service describes it (docs/spec/agi.md, section 4.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SessionInfo {
     /// The session's id: an opaque text.
     #[serde(alias = "sessionId")]
@@ -40,6 +44,7 @@ pub struct SessionInfo {
 
 /// A task's execution status (docs/spec/agi.md, section 5.2).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ExecutionStatus {
     /// `running`, `waiting_for_input`, `finished`, `error`; unknown values
     /// stay as they are.
@@ -59,6 +64,7 @@ pub(crate) fn is_terminal(status: &str) -> bool {
 
 /// One entry of a session's history (docs/spec/agi.md, section 6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Message {
     /// Increases within a session.
     pub id: i64,
@@ -101,6 +107,7 @@ impl Message {
 
 /// A session's messages and status at one moment (docs/spec/agi.md, section 4.8).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Messages {
     /// In the order of their ids.
     #[serde(deserialize_with = "null_as_default")]
@@ -115,6 +122,7 @@ pub struct Messages {
 
 /// Where the browser is after `navigate` (docs/spec/agi.md, section 4.13).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Navigation {
     /// The URL after redirects.
     pub current_url: String,
@@ -122,6 +130,7 @@ pub struct Navigation {
 
 /// What a task ended with.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct TaskResult {
     /// The result for a person: the text, or an object's `summary`.
     pub text: String,
@@ -131,8 +140,9 @@ pub struct TaskResult {
     pub message_id: Option<i64>,
     /// All messages of this task, in the order of their ids.
     pub messages: Vec<Message>,
-    /// Seconds from the start of the task to its end, measured here.
-    pub duration: f64,
+    /// From the start of the task to its end, measured here.
+    #[serde(with = "crate::seconds::duration")]
+    pub duration: Duration,
     /// The metadata of the `DONE` message.
     pub metadata: Map<String, Value>,
     /// The task's session.
@@ -150,6 +160,7 @@ impl TaskResult {
 /// sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CreateSession {
     /// The agent. Default: `agi-0`.
     pub agent_name: String,
@@ -184,10 +195,10 @@ pub struct CreateSession {
     /// Extra: `chrome-1` or `ubuntu-1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment_type: Option<String>,
-    /// Seconds that the call may wait for the service's limits, within its
-    /// deadline. Not sent. Default: the client's `wait_for_limit`.
-    #[serde(skip_serializing)]
-    pub wait_for_limit: Option<f64>,
+    /// How long the call may wait for the service's limits, within its deadline.
+    /// Not sent. Default: the client's `wait_for_limit`.
+    #[serde(skip_serializing, with = "crate::seconds::wait_for_limit")]
+    pub wait_for_limit: Option<Duration>,
     /// What [`Client::delete_created_sessions`](crate::agi::Client::delete_created_sessions)
     /// keeps of it. Not sent.
     #[serde(skip_serializing)]
@@ -223,11 +234,36 @@ impl CreateSession {
             extra_body: Map::new(),
         }
     }
+
+    /// Adds a field that this version does not know; it wins over the others.
+    #[must_use]
+    pub fn extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extra_body.insert(name.into(), value.into());
+        self
+    }
 }
+
+setters!(CreateSession {
+    agent_name: into String,
+    webhook_url?: into String,
+    restore_from_session_id?: into String,
+    restore_default_environment_from_user_id?: into String,
+    enable_memory_snapshot?: bool,
+    goal?: into String,
+    max_steps?: u32,
+    restore_from_environment_id?: into String,
+    agent_session_type?: into String,
+    cdp_url?: into String,
+    environment_type?: into String,
+    wait_for_limit?: Duration,
+    snapshot: SnapshotOptions,
+    extra_body: Map<String, Value>,
+});
 
 /// What a delete keeps of a session (docs/spec/agi.md, section 9).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct SnapshotOptions {
     /// `none`, `memory` or `filesystem`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -238,9 +274,22 @@ pub struct SnapshotOptions {
     pub save_as_default: Option<bool>,
 }
 
+impl SnapshotOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(SnapshotOptions {
+    save_snapshot_mode?: into String,
+    save_as_default?: bool,
+});
+
 /// Parameters of `send_message`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct SendMessage {
     /// 1 to 10,000 characters.
     pub message: String,
@@ -268,6 +317,7 @@ impl SendMessage {
 /// Parameters of `messages`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ListMessages {
     /// Only messages with a higher id. Default: 0.
     pub after_id: i64,
@@ -284,9 +334,22 @@ impl Default for ListMessages {
     }
 }
 
+impl ListMessages {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(ListMessages {
+    after_id: i64,
+    sanitize: bool,
+});
+
 /// Parameters of `events`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct EventOptions {
     /// Only events of these types; `None`: all but heartbeats.
     pub event_types: Option<Vec<String>>,
@@ -294,15 +357,17 @@ pub struct EventOptions {
     pub sanitize: bool,
     /// Starts with the session's stored events. Default: true.
     pub include_history: bool,
-    /// Seconds without a complete event after which the stream reconnects.
-    /// Default: 90.
-    pub idle_timeout: f64,
+    /// The time without a complete event after which the stream reconnects.
+    /// Default: 90 s.
+    #[serde(with = "crate::seconds::idle_timeout")]
+    pub idle_timeout: Duration,
     /// Failed attempts to connect in a row after which the stream falls back
     /// to polling the messages. Default: 5.
     pub max_reconnects: u32,
-    /// Seconds between two looks at the messages while the stream cannot be
-    /// opened. Default: 2.
-    pub poll_interval: f64,
+    /// The time between two looks at the messages while the stream cannot be
+    /// opened. Default: 2 s.
+    #[serde(with = "crate::seconds::poll_interval")]
+    pub poll_interval: Duration,
 }
 
 impl Default for EventOptions {
@@ -311,16 +376,39 @@ impl Default for EventOptions {
             event_types: None,
             sanitize: true,
             include_history: true,
-            idle_timeout: 90.0,
+            idle_timeout: Duration::from_secs(90),
             max_reconnects: 5,
-            poll_interval: 2.0,
+            poll_interval: Duration::from_secs(2),
         }
     }
 }
 
+impl EventOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only events of these types.
+    #[must_use]
+    pub fn event_types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
+        self.event_types = Some(types.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+setters!(EventOptions {
+    sanitize: bool,
+    include_history: bool,
+    idle_timeout: Duration,
+    max_reconnects: u32,
+    poll_interval: Duration,
+});
+
 /// Parameters of `run_tasks`: tasks for one session each.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct RunTasks {
     /// The tasks: 1 to 10,000 characters each.
     pub tasks: Vec<String>,
@@ -328,8 +416,9 @@ pub struct RunTasks {
     pub concurrency: usize,
     /// The page that each opens first.
     pub start_url: Option<String>,
-    /// Seconds for each task, once its session is there; `None`: no limit.
-    pub timeout: Option<f64>,
+    /// The time for each task, once its session is there; `None`: no limit.
+    #[serde(with = "crate::seconds::timeout")]
+    pub timeout: Option<Duration>,
     /// How the sessions are created. `wait_for_limit` counts for each task
     /// here, over any number of calls.
     pub create: CreateSession,
@@ -364,25 +453,33 @@ impl RunTasks {
         }
     }
 
-    /// Runs so many at once, at most.
-    pub fn concurrency(mut self, concurrency: usize) -> Self {
-        self.concurrency = concurrency;
-        self
-    }
-
     /// Refuses what the service would refuse. Sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
     pub fn check(&self) -> Result<()> {
         validate::run_tasks(self)
     }
 }
 
+setters!(RunTasks {
+    concurrency: usize,
+    start_url?: into String,
+    timeout?: Duration,
+    create: CreateSession,
+    snapshot: SnapshotOptions,
+    asks: bool,
+});
+
 /// Parameters of `cleanup`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CleanupOptions {
-    /// Seconds: only sessions that were created longer ago, by this machine's
-    /// clock. A session without a readable time is kept then.
-    pub older_than: Option<f64>,
+    /// Only sessions that were created longer ago, by this machine's clock. A
+    /// session without a readable time is kept then.
+    #[serde(with = "crate::seconds::older_than")]
+    pub older_than: Option<Duration>,
     /// Only sessions with one of these statuses. Default: `completed` and
     /// `error`.
     pub statuses: Vec<String>,
@@ -397,8 +494,27 @@ impl Default for CleanupOptions {
     }
 }
 
+impl CleanupOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only sessions with one of these statuses.
+    #[must_use]
+    pub fn statuses<T: Into<String>>(mut self, statuses: impl IntoIterator<Item = T>) -> Self {
+        self.statuses = statuses.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+setters!(CleanupOptions {
+    older_than?: Duration,
+});
+
 /// What `cleanup` did with one session that matched.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct CleanupReport {
     /// The session.
     pub session_id: String,
@@ -415,21 +531,36 @@ pub struct CleanupReport {
 /// Parameters of `wait`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct WaitOptions {
-    /// Seconds; `None`: no limit.
-    pub timeout: Option<f64>,
-    /// Seconds between two looks. Default: 2.
-    pub poll_interval: f64,
+    /// The most time to wait; `None`: no limit.
+    #[serde(with = "crate::seconds::timeout")]
+    pub timeout: Option<Duration>,
+    /// The time between two looks. Default: 2 s.
+    #[serde(with = "crate::seconds::poll_interval")]
+    pub poll_interval: Duration,
 }
 
 impl Default for WaitOptions {
     fn default() -> Self {
         Self {
             timeout: None,
-            poll_interval: 2.0,
+            poll_interval: Duration::from_secs(2),
         }
     }
 }
+
+impl WaitOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(WaitOptions {
+    timeout?: Duration,
+    poll_interval: Duration,
+});
 
 /// Every request that a client makes, as data: the one entry for the language
 /// bindings, which send `{"op": "create_session", "agent_name": "agi-0"}`.
@@ -645,6 +776,9 @@ pub enum Check {
 
 impl Check {
     /// Refuses what the call itself would refuse. Sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
     pub fn run(&self) -> Result<()> {
         match self {
             Self::SessionId { session_id } => validate::session_id(session_id),
@@ -658,6 +792,7 @@ impl Check {
 /// Parameters of `start_task`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct StartTask {
     /// The task: 1 to 10,000 characters.
     pub message: String,
@@ -672,6 +807,9 @@ pub struct StartTask {
 impl StartTask {
     /// Refuses what the service would refuse, without a request: for callers
     /// who create a session for this task first.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
     pub fn check(&self) -> Result<()> {
         validate::message(&self.message, self.start_url.as_deref())?;
         validate::event_options(&self.events)

@@ -62,6 +62,9 @@ impl Client {
     /// Records a session, history included, until its task ends or `stop` is
     /// ready. A session that is deleted in the meantime is recorded as far as
     /// it was seen.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn record(
         &self,
         session_id: &str,

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A picture of the session's browser.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Screenshot {
     /// The encoded image.
     #[serde(skip)]

@@ -27,6 +27,10 @@ impl Sessions {
     }
 
     /// Creates a session. It lives until it is deleted.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors). `RateLimit` where there are too many sessions, `maybe_delivered` where the
+    /// session may exist all the same.
     pub async fn create(&self, create: CreateSession) -> Result<Session> {
         let created = self.client.create(&create).await?;
         Ok(Session {
@@ -36,6 +40,9 @@ impl Sessions {
     }
 
     /// All sessions, in no promised order.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn list(&self) -> Result<Vec<Session>> {
         let sessions = self.client.list().await?;
         Ok(sessions
@@ -48,6 +55,9 @@ impl Sessions {
     }
 
     /// A session with its fields.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors), `NotFound` among them.
     pub async fn get(&self, session_id: &str) -> Result<Session> {
         let info = self.client.get(session_id).await?;
         Ok(Session {
@@ -57,6 +67,9 @@ impl Sessions {
     }
 
     /// A handle on a session, without a request: only the id is known.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for an id that no session can have.
     pub fn attach(&self, session_id: &str) -> Result<Session> {
         validate::session_id(session_id)?;
         let info = SessionInfo {
@@ -74,11 +87,17 @@ impl Sessions {
     }
 
     /// Deletes the sessions that match, and says what became of each.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors). What fails for one session is in its report.
     pub async fn cleanup(&self, options: CleanupOptions) -> Result<Vec<CleanupReport>> {
         self.client.cleanup(&options).await
     }
 
     /// Deletes a session. One that is gone is no error: `deleted` is false.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn delete(
         &self,
         session_id: &str,
@@ -88,6 +107,9 @@ impl Sessions {
     }
 
     /// Deletes every session of this key. Cannot be undone.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn delete_all(&self) -> Result<DeleteResult> {
         self.client.delete_all().await
     }
@@ -112,43 +134,67 @@ impl Session {
     }
 
     /// Reads the fields again.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn refresh(&mut self) -> Result<&SessionInfo> {
         self.info = self.client.get(self.id()).await?;
         Ok(&self.info)
     }
 
     /// Starts a task, answers a question, or adds to the running task.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors), with `maybe_delivered` where nobody knows whether the message arrived.
     pub async fn send_message(&self, message: SendMessage) -> Result<SuccessResult> {
         self.client.send_message(self.id(), &message).await
     }
 
     /// Asks for the execution status.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn execution_status(&self) -> Result<ExecutionStatus> {
         self.client.status(self.id()).await
     }
 
     /// Reads messages, in the order of their ids.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn messages(&self, options: ListMessages) -> Result<Messages> {
         self.client.messages(self.id(), &options).await
     }
 
     /// The session's events: each exactly once, in order, over any number of
     /// disconnects. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for options of no use; all else comes through the stream.
     pub fn events(&self, options: EventOptions) -> Result<EventStream> {
         self.client.events(self.id(), options).map(EventStream::new)
     }
 
     /// Starts a task and gives a handle on it alone.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn start_task(&self, start: StartTask) -> Result<Task> {
         self.client.start_task(self.id(), start).await
     }
 
     /// Runs a task to its end.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors), and those of [`Task::result`](super::Task::result).
     pub async fn run_task(&self, task: RunTask) -> Result<TaskResult> {
         task.run(&self.client, self.id()).await
     }
 
     /// Waits by polling until the task ends or asks a question.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors); `TaskTimeout` when the time is over.
     pub async fn wait(&self, options: WaitOptions) -> Result<ExecutionStatus> {
         self.client.wait(self.id(), &options).await
     }
@@ -156,47 +202,74 @@ impl Session {
     /// Records the session, history included, until its task ends: with
     /// `Scenario::from_recording` of the crate `sessionwire-emulator` the
     /// emulator plays it again.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn record(&self) -> Result<Recording> {
         self.client.record(self.id(), std::future::pending()).await
     }
 
     /// Pauses the task.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors); `Conflict` where it is paused already.
     pub async fn pause(&self) -> Result<SuccessResult> {
         self.client.command(self.id(), "pause").await
     }
 
     /// Goes on with the task.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors); `Conflict` where it is not paused.
     pub async fn resume(&self) -> Result<SuccessResult> {
         self.client.command(self.id(), "resume").await
     }
 
     /// Cancels the task; the session stays usable.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn cancel(&self) -> Result<SuccessResult> {
         self.client.command(self.id(), "cancel").await
     }
 
     /// Cancels the task; if that fails, deletes the session.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn stop(&self) -> Result<SuccessResult> {
         self.client.stop(self.id()).await
     }
 
     /// Opens a page and gives its URL after redirects.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn navigate(&self, url: &str) -> Result<String> {
         let navigation = self.client.navigate(self.id(), url).await?;
         Ok(navigation.current_url)
     }
 
     /// Takes a picture of the browser.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn screenshot(&self) -> Result<Screenshot> {
         self.client.screenshot(self.id()).await
     }
 
     /// Deletes the session.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn delete(&self) -> Result<DeleteResult> {
         self.delete_with(SnapshotOptions::default()).await
     }
 
     /// Deletes the session and keeps a snapshot.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn delete_with(&self, snapshot: SnapshotOptions) -> Result<DeleteResult> {
         self.client.delete(self.id(), &snapshot).await
     }
@@ -237,7 +310,7 @@ impl Drop for DeleteGuard {
 }
 
 fn report(deleted: Result<DeleteResult>) {
-    if let Err(error) = deleted {
+    if let Err(error) = deleted.and_then(DeleteResult::confirmed) {
         tracing::warn!(%error, "a session could not be deleted; it may cost money until it expires");
     }
 }

@@ -1,11 +1,11 @@
 //! One task: from the message that starts it to its `done` or `error`.
 
-use std::pin::Pin;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
+use super::answer::{Answer, Answering};
 use super::client::{Client, first_outcome};
 use super::live::Scope;
 use super::models::{
@@ -70,9 +70,10 @@ impl Task {
     }
 
     /// The task's events as a stream. Dropping it stops reading; the task goes
-    /// on.
+    /// on. A task has one: a second call gives a stream that only says so, with
+    /// an error.
     pub fn events(&self) -> EventStream {
-        EventStream::new(self.queue.clone())
+        EventStream::only(&self.queue, "task")
     }
 
     /// The queue behind [`events`](Self::events).
@@ -86,6 +87,10 @@ impl Task {
     }
 
     /// Answers the open question.
+    ///
+    /// # Errors
+    /// `InvalidRequest` where no question is open; else those of
+    /// [every call](crate#errors).
     pub async fn answer(&self, text: impl Into<String>) -> Result<SuccessResult> {
         let message = SendMessage::new(text);
         validate::text("text", &message.message)?;
@@ -110,6 +115,9 @@ impl Task {
     }
 
     /// Tells the agent more about the same task.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn send_message(&self, text: impl Into<String>) -> Result<SuccessResult> {
         let message = SendMessage::new(text);
         validate::text("text", &message.message)?;
@@ -117,16 +125,25 @@ impl Task {
     }
 
     /// Pauses the task.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn pause(&self) -> Result<SuccessResult> {
         self.client.command(self.session_id(), "pause").await
     }
 
     /// Goes on with the task.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn resume(&self) -> Result<SuccessResult> {
         self.client.command(self.session_id(), "resume").await
     }
 
     /// Cancels the task and ends every wait for it. The session stays usable.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn cancel(&self) -> Result<SuccessResult> {
         let cancelled = self.client.command(self.session_id(), "cancel").await?;
         self.progress.end(TaskEnd::Cancelled);
@@ -135,6 +152,9 @@ impl Task {
     }
 
     /// The execution status, asked from the service.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn status(&self) -> Result<ExecutionStatus> {
         self.client.status(self.session_id()).await
     }
@@ -169,6 +189,9 @@ impl Task {
     }
 
     /// Carries an operation out. Dropping the future drops the request.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub fn execute(
         &self,
         operation: TaskOperation,
@@ -188,7 +211,7 @@ impl Task {
             TaskOperation::Status => Output::Status(self.status().await?),
             TaskOperation::Result { timeout } => {
                 let timeout = timeout
-                    .map(|seconds| validate::duration("timeout", seconds))
+                    .map(|seconds| validate::seconds("timeout", seconds))
                     .transpose()?;
                 Output::TaskResult(Box::new(self.result(timeout).await?))
             }
@@ -289,7 +312,7 @@ impl Task {
             data: done.content,
             message_id: (done.id != 0).then_some(done.id),
             messages,
-            duration: duration.as_secs_f64(),
+            duration,
             metadata: done.metadata,
             session_id: self.session_id().to_owned(),
         }
@@ -457,8 +480,7 @@ impl Progress {
 }
 
 type EventHandler = Box<dyn FnMut(&Event) + Send>;
-type Answering = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
-type QuestionHandler = Box<dyn FnMut(&Event) -> Answering + Send>;
+type QuestionHandler = Box<dyn FnMut(Event) -> Answering + Send>;
 
 /// Parameters of `run_task`: a task, and who answers its questions.
 pub struct RunTask {
@@ -505,20 +527,22 @@ impl RunTask {
         self
     }
 
-    /// Called with each question; its text is the answer.
-    pub fn on_question(self, mut handler: impl FnMut(&Event) -> String + Send + 'static) -> Self {
-        self.on_question_later(move |question| {
-            let answer = handler(question);
-            Box::pin(std::future::ready(Some(answer)))
-        })
-    }
-
-    /// Called with each question; `None` leaves it open.
-    pub(super) fn on_question_later(
-        mut self,
-        handler: impl FnMut(&Event) -> Answering + Send + 'static,
-    ) -> Self {
-        self.on_question = Some(Box::new(handler));
+    /// Called with each question. What it gives is the answer: a text, `None` to
+    /// leave the question open, or a future of either.
+    ///
+    /// ```
+    /// use sessionwire::agi::RunTask;
+    ///
+    /// let task = RunTask::new("Book a table").on_question(|_| "for two");
+    /// let task = RunTask::new("Book a table").on_question(async |question| {
+    ///     question.text().contains("many").then(|| "two".to_owned())
+    /// });
+    /// ```
+    pub fn on_question<A, K>(mut self, mut handler: impl FnMut(Event) -> A + Send + 'static) -> Self
+    where
+        A: Answer<K>,
+    {
+        self.on_question = Some(Box::new(move |question| handler(question).later()));
         self
     }
 
@@ -553,7 +577,7 @@ impl RunTask {
             // One that is not open any more has its answer from elsewhere.
             if *event.event_type() == EventType::Question && task.question().is_some() {
                 let answer = match &mut self.on_question {
-                    Some(handler) => handler(&event).await,
+                    Some(handler) => handler(event.clone()).await,
                     None => None,
                 };
                 let Some(answer) = answer else { break };

@@ -9,7 +9,7 @@ use super::models::{
 };
 use crate::error::{Error, Result};
 
-pub(super) use crate::validate::{duration, session_id};
+pub(super) use crate::validate::{duration, seconds, session_id};
 
 const MAX_MESSAGE: usize = 10_000;
 const MAX_URL: usize = 2_000;
@@ -74,7 +74,6 @@ pub(super) fn create(create: &CreateSession) -> Result<()> {
             "`agent_name` is empty. Leave it out for agi-0, or name an agent such as agi-0-fast",
         ));
     }
-    create.wait_for_limit.map(limit_wait).transpose()?;
     create
         .webhook_url
         .as_deref()
@@ -125,8 +124,7 @@ pub(super) fn cleanup(options: &CleanupOptions) -> Result<Option<Duration>> {
         ));
     }
     match options.older_than {
-        Some(0.0) => Ok(Some(Duration::ZERO)),
-        age => age.map(|age| duration("older_than", age)).transpose(),
+        age => Ok(age.map(|age| age.min(crate::seconds::LONGEST))),
     }
 }
 
@@ -158,14 +156,6 @@ pub(super) fn event_options(options: &EventOptions) -> Result<()> {
         }),
         None => Ok(()),
     }
-}
-
-/// How long a call may wait for the service's limits; 0: not at all.
-pub(super) fn limit_wait(seconds: f64) -> Result<Duration> {
-    if seconds == 0.0 {
-        return Ok(Duration::ZERO);
-    }
-    duration("wait_for_limit", seconds)
 }
 
 #[cfg(test)]
@@ -329,12 +319,10 @@ mod tests {
         for bad in ["", "question,done", "a\nb", "a\rb"] {
             refused(event_options(&types(&["done", bad])), &["`event_types`"]);
         }
-        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let options = EventOptions {
-                idle_timeout: bad,
-                ..EventOptions::default()
-            };
-            refused(event_options(&options), &["`idle_timeout`", "positive"]);
-        }
+        let options = EventOptions {
+            idle_timeout: Duration::ZERO,
+            ..EventOptions::default()
+        };
+        refused(event_options(&options), &["`idle_timeout`", "positive"]);
     }
 }

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::config::{RaccoonConfig, RaccoonOptions};
 use super::models::{
-    Attach, DeleteResult, History, ListSessions, Operation, Output, PageInfo, SessionInfo,
-    SessionPage, StartTurn, SuccessResult, TurnFile, Upload, UploadedFile,
+    Attach, DeleteResult, History, ListSessions, Operation, Output, PageInfo, RawRequest,
+    RawResponse, SessionInfo, SessionPage, StartTurn, SuccessResult, TurnFile, Upload,
+    UploadedFile,
 };
 use super::places::{Place, Places};
 use super::sessions::{Media, Session, Sessions};
@@ -31,6 +32,9 @@ pub struct Client {
 
 impl Client {
     /// A client with this configuration. Sends nothing.
+    ///
+    /// # Errors
+    /// `Config` where the HTTP client cannot be set up.
     pub fn new(config: RaccoonConfig) -> Result<Self> {
         let rest = Transport::new(config.rest.clone());
         Ok(Self {
@@ -42,6 +46,9 @@ impl Client {
     }
 
     /// A client configured by `RACCOON_API_KEY` and `RACCOON_BASE_URL`.
+    ///
+    /// # Errors
+    /// `Config` where the environment has no key, or holds a value of no use.
     pub fn from_env() -> Result<Self> {
         Self::new(RaccoonConfig::resolve(RaccoonOptions::default())?)
     }
@@ -53,6 +60,9 @@ impl Client {
 
     /// A copy with other timeouts, retries or headers that shares the
     /// connection pools.
+    ///
+    /// # Errors
+    /// `Config` for a value of no use.
     pub fn with_options(&self, changes: OptionChanges) -> Result<Self> {
         let config = self.config.changed(changes)?;
         Ok(Self {
@@ -65,11 +75,17 @@ impl Client {
 
     /// A fresh session, named by a new UUID. Sends nothing: its first turn
     /// creates it.
+    ///
+    /// # Errors
+    /// `Config` where the system gives no random numbers.
     pub fn session(&self) -> Result<Session> {
         self.continue_session(&new_session_id()?)
     }
 
     /// A handle on an existing session. Sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for an id that no session can have.
     pub fn continue_session(&self, session_id: &str) -> Result<Session> {
         validate::session_id(session_id)?;
         Ok(Session::new(self.clone(), session_id.to_owned()))
@@ -93,7 +109,20 @@ impl Client {
             .or_else(|| self.sockets.max_concurrent())
     }
 
+    /// Sends any request below the base URL, with the same key, retries and
+    /// errors as every call.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a method or path that no request can have; else what
+    /// the service answers.
+    pub async fn request(&self, request: RawRequest) -> Result<RawResponse> {
+        self.rest.raw(request).await
+    }
+
     /// Carries an operation out. Dropping the future drops the request.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub fn execute(
         &self,
         operation: Operation,
@@ -105,6 +134,9 @@ impl Client {
 
     /// Starts a turn and gives a handle on it. Must be polled on a tokio
     /// runtime.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub fn start_turn(
         &self,
         session_id: &str,
@@ -117,6 +149,9 @@ impl Client {
 
     /// Gives a handle on a turn that was started before, or elsewhere. Must be
     /// polled on a tokio runtime.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub fn attach(&self, attach: Attach) -> impl Future<Output = Result<Turn>> + Send + 'static {
         let client = self.clone();
         Box::pin(Turn::attach(client, attach))
@@ -125,6 +160,9 @@ impl Client {
     /// Uploads a file. It is streamed: `progress` tells how far it is. Dropping
     /// the future cancels it. The client's `timeout` limits how long it may
     /// stand still, not how long it may take.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub fn upload(
         &self,
         upload: Upload,
@@ -168,7 +206,7 @@ impl Client {
         let wire = &self.config.wire;
         let page = list.page.map(|page| page.to_string());
         let limit = list.limit.map(|limit| limit.to_string());
-        let mut request = self.request(Method::GET, &["sessions"]);
+        let mut request = self.api(Method::GET, &["sessions"]);
         for (name, value) in [
             (&wire.page, &page),
             (&wire.limit, &limit),
@@ -217,9 +255,7 @@ impl Client {
         progress: UploadProgress,
     ) -> Result<UploadedFile> {
         let (body, sent) = media::form(upload, source, progress)?;
-        let request = self
-            .request(Method::PUT, &["media", "upload"])
-            .multipart(body);
+        let request = self.api(Method::PUT, &["media", "upload"]).multipart(body);
         let mut file: UploadedFile = self.rest.send(&request).await?.json()?;
         if file.name.is_empty() {
             file.name = sent.name;
@@ -293,9 +329,7 @@ impl Client {
             }
         }
         body.extend(start.extra.clone());
-        let request = self
-            .request(Method::POST, &["sessions", "new"])
-            .json(&body)?;
+        let request = self.api(Method::POST, &["sessions", "new"]).json(&body)?;
         let answer = self.rest.send(&request).await.map_err(Error::or_unknown);
         self.places.answered();
         let answer = answer?;
@@ -358,7 +392,7 @@ impl Client {
         self.sockets.config().api_key.redact(text)
     }
 
-    fn request(&self, method: Method, segments: &[&str]) -> Request {
+    fn api(&self, method: Method, segments: &[&str]) -> Request {
         Request::new(self.rest.config(), method, segments)
     }
 
@@ -414,6 +448,9 @@ impl Started {
 }
 
 /// A new UUID of version 4.
+///
+/// # Errors
+/// `Config` where the system gives no random numbers.
 pub fn new_session_id() -> Result<String> {
     let mut bytes = random_bytes()?;
     bytes[6] = bytes[6] & 0x0f | 0x40;

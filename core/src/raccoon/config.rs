@@ -11,10 +11,12 @@ use crate::config::{
     without_user,
 };
 use crate::error::{Error, Result};
+use crate::setters::setters;
 
 /// What a caller may set: a client's options, and what only Raccoon has. As
 /// JSON they are one flat object.
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct RaccoonOptions {
     /// The API key (default: `RACCOON_API_KEY`), the address (default:
     /// `RACCOON_BASE_URL`, else `https://api.raccoonai.tech`), limits and TLS.
@@ -32,6 +34,21 @@ pub struct RaccoonOptions {
     /// set. Default: false.
     pub respect_max_concurrent: bool,
 }
+
+impl RaccoonOptions {
+    /// The defaults: everything comes from the environment.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(RaccoonOptions {
+    client: ClientOptions,
+    websocket_url?: into String,
+    wire: WireNames,
+    encode_frame?: FrameEncoder,
+    respect_max_concurrent: bool,
+});
 
 impl fmt::Debug for RaccoonOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,11 +110,17 @@ pub struct RaccoonConfig {
 
 impl RaccoonConfig {
     /// Completes `options` from the process environment and checks them.
+    ///
+    /// # Errors
+    /// `Config`: a key is missing, or a value is of no use.
     pub fn resolve(options: RaccoonOptions) -> Result<Self> {
         Self::resolve_with(options, &environment)
     }
 
     /// The same with an environment of the caller's choice.
+    ///
+    /// # Errors
+    /// `Config`: a key is missing, or a value is of no use.
     pub fn resolve_with(options: RaccoonOptions, env: Lookup<'_>) -> Result<Self> {
         let proxy = options.client.proxy.clone();
         let allow_insecure_http = options.client.allow_insecure_http;
@@ -125,6 +148,9 @@ impl RaccoonConfig {
     }
 
     /// A copy with some values changed.
+    ///
+    /// # Errors
+    /// `Config` for a value of no use.
     pub fn changed(&self, changes: OptionChanges) -> Result<Self> {
         Ok(Self {
             rest: self.rest.changed(changes.clone())?,

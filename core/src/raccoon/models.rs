@@ -4,6 +4,7 @@
 //! and camelCase; here all is snake_case.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 use super::validate;
 use crate::answers::{null_as_default, to_json};
 use crate::error::Result;
+use crate::setters::setters;
 use crate::ws::KeepAlive;
 
 pub use crate::answers::{DeleteResult, SuccessResult};
@@ -19,6 +21,7 @@ pub use crate::transport::{RawRequest, RawResponse};
 
 /// A session as the service describes it (docs/spec/raccoon.md, sections 4.2 and 4.3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SessionInfo {
     /// The UUID that names the session.
     #[serde(alias = "sessionId")]
@@ -45,6 +48,7 @@ pub struct SessionInfo {
 
 /// One page of the list of sessions (docs/spec/raccoon.md, section 4.2).
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct SessionPage {
     /// The sessions of this page.
     pub sessions: Vec<SessionInfo>,
@@ -56,6 +60,7 @@ pub struct SessionPage {
 
 /// Where a page stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PageInfo {
     /// How many sessions there are.
     #[serde(default)]
@@ -90,6 +95,7 @@ impl<'de> Deserialize<'de> for Role {
 
 /// One entry of a session's history (docs/spec/raccoon.md, section 4.3).
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Message {
     /// The message's id.
     pub id: String,
@@ -170,6 +176,7 @@ impl PartialEq for Message {
 
 /// A session with every message of every turn (docs/spec/raccoon.md, section 4.3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct History {
     /// The session's record.
     pub session: SessionInfo,
@@ -181,6 +188,7 @@ pub struct History {
 /// A file that was uploaded, as a turn refers to it
 /// (docs/spec/raccoon.md, sections 4.1 and 4.6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct UploadedFile {
     /// Where the service keeps it.
     pub key: String,
@@ -228,6 +236,7 @@ impl From<&str> for TurnFile {
 /// Parameters of `upload`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Upload {
     /// The session that the file is for. It need not exist yet.
     pub session_id: String,
@@ -239,10 +248,27 @@ pub struct Upload {
     pub content_type: Option<String>,
 }
 
+impl Upload {
+    /// For this session; the rest is the service's and the file's.
+    pub fn new(session_id: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+            ..Self::default()
+        }
+    }
+}
+
+setters!(Upload {
+    key?: into String,
+    name?: into String,
+    content_type?: into String,
+});
+
 /// Parameters of `start_turn` (docs/spec/raccoon.md, section 4.1). Unset fields
 /// are not sent.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct StartTurn {
     /// What the agent shall do; not empty.
     pub prompt: String,
@@ -297,12 +323,6 @@ impl StartTurn {
         }
     }
 
-    /// In another mode.
-    pub fn mode(mut self, mode: impl Into<String>) -> Self {
-        self.mode = mode.into();
-        self
-    }
-
     /// With one more file: a path, or what `upload` gave.
     pub fn file(mut self, file: impl Into<TurnFile>) -> Self {
         self.files.push(file.into());
@@ -310,23 +330,41 @@ impl StartTurn {
     }
 
     /// Refuses what the service would refuse. Sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
     pub fn check(&self) -> Result<()> {
         validate::start_turn(self)
     }
 }
 
+setters!(StartTurn {
+    mode: into String,
+    files: Vec<TurnFile>,
+    sdk_version?: into String,
+    base_prompt?: into String,
+    references?: Vec<Value>,
+    history?: Vec<Value>,
+    continuation?: into String,
+    extra: Map<String, Value>,
+    events: TurnEventOptions,
+});
+
 /// How a turn's events are read (docs/spec/raccoon.md, sections 5.5 and 5.6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct TurnEventOptions {
     /// Failed attempts to connect in a row after which the history is read and,
     /// where that does not hold the turn's end, the stream fails. Default: 6.
     pub max_reconnects: u32,
-    /// Seconds between two pings. Default: 20.
-    pub ping_interval: f64,
-    /// Seconds without a frame or a pong after which the socket counts as dead;
-    /// after as many without an event the history is looked at. Default: 60.
-    pub idle_timeout: f64,
+    /// The time between two pings. Default: 20 s.
+    #[serde(with = "crate::seconds::ping_interval")]
+    pub ping_interval: Duration,
+    /// The time without a frame or a pong after which the socket counts as dead;
+    /// after as long without an event the history is looked at. Default: 60 s.
+    #[serde(with = "crate::seconds::idle_timeout")]
+    pub idle_timeout: Duration,
     /// Asks on the first connect for what happened before it. Default: true.
     pub replay: bool,
 }
@@ -335,12 +373,26 @@ impl Default for TurnEventOptions {
     fn default() -> Self {
         Self {
             max_reconnects: 6,
-            ping_interval: 20.0,
-            idle_timeout: 60.0,
+            ping_interval: Duration::from_secs(20),
+            idle_timeout: Duration::from_secs(60),
             replay: true,
         }
     }
 }
+
+impl TurnEventOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(TurnEventOptions {
+    max_reconnects: u32,
+    ping_interval: Duration,
+    idle_timeout: Duration,
+    replay: bool,
+});
 
 impl TurnEventOptions {
     pub(super) fn keep_alive(&self) -> Result<KeepAlive> {
@@ -354,6 +406,7 @@ impl TurnEventOptions {
 /// Parameters of `attach`: a turn that was started before, or elsewhere.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Attach {
     /// The turn's session.
     pub session_id: String,
@@ -390,6 +443,11 @@ impl Attach {
     }
 }
 
+setters!(Attach {
+    after?: After,
+    events: TurnEventOptions,
+});
+
 /// A place in a turn's stream.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
@@ -409,6 +467,7 @@ pub enum After {
 
 /// How far a turn's stream was read: attach there to go on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ResumePoint {
     /// The turn's session.
     pub session_id: String,
@@ -419,6 +478,23 @@ pub struct ResumePoint {
     /// The newest event.
     pub last_event_id: Option<i64>,
 }
+
+impl ResumePoint {
+    /// The start of a turn's stream.
+    pub fn new(session_id: impl Into<String>, message_id: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+            message_id: message_id.into(),
+            last_stream_entry_id: None,
+            last_event_id: None,
+        }
+    }
+}
+
+setters!(ResumePoint {
+    last_stream_entry_id?: into String,
+    last_event_id?: i64,
+});
 
 /// Where a turn is (docs/spec/raccoon.md, section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -441,8 +517,16 @@ pub enum TurnStatus {
     Unknown,
 }
 
+impl TurnStatus {
+    /// Whether the turn is over.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Aborted | Self::Failed)
+    }
+}
+
 /// A turn as of the newest event that was received.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct TurnState {
     /// The turn's session.
     pub session_id: String,
@@ -477,6 +561,7 @@ impl TurnState {
 
 /// What a turn ended with.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct TurnResult {
     /// The agent's answer: its texts, or else the message's content.
     pub text: String,
@@ -492,12 +577,14 @@ pub struct TurnResult {
     pub session_id: String,
     /// The turn's agent message.
     pub message_id: String,
-    /// Seconds from the start of the turn, or from `attach`, to its end.
-    pub duration: f64,
+    /// From the start of the turn, or from `attach`, to its end.
+    #[serde(with = "crate::seconds::duration")]
+    pub duration: Duration,
 }
 
 /// What became of a `stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StopResult {
     /// Whether the turn is over; false: the service did not confirm it in time.
     pub confirmed: bool,
@@ -508,6 +595,7 @@ pub struct StopResult {
 /// Parameters of `list` (docs/spec/raccoon.md, section 4.2). Unset fields are not sent.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ListSessions {
     /// Which page, from 1.
     pub page: Option<u64>,
@@ -521,9 +609,25 @@ pub struct ListSessions {
     pub sort_order: Option<String>,
 }
 
+impl ListSessions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(ListSessions {
+    page?: u64,
+    limit?: u64,
+    search?: into String,
+    sort_by?: into String,
+    sort_order?: into String,
+});
+
 /// More for the agent while a turn runs.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct TurnMessage {
     /// The text; not empty.
     pub text: String,
@@ -535,6 +639,22 @@ pub struct TurnMessage {
     /// are of another shape.
     pub frame: Option<Value>,
 }
+
+impl TurnMessage {
+    /// A text alone.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
+    }
+}
+
+setters!(TurnMessage {
+    files: Vec<UploadedFile>,
+    references: Vec<Value>,
+    frame?: into Value,
+});
 
 /// Every request that a client makes, as data: the one entry for the language
 /// bindings, which send `{"op": "get_session", "session_id": "..."}`.
@@ -639,6 +759,9 @@ pub enum Check {
 
 impl Check {
     /// Refuses what the call itself would refuse. Sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
     pub fn run(&self) -> Result<()> {
         match self {
             Self::SessionId { session_id } => validate::session_id(session_id),

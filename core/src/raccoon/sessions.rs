@@ -33,16 +33,25 @@ impl Sessions {
     }
 
     /// A session with its history.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors), `NotFound` among them.
     pub async fn get(&self, session_id: &str) -> Result<History> {
         self.client.get(session_id).await
     }
 
     /// Gives a session another title: 1 to 255 characters.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn rename(&self, session_id: &str, title: &str) -> Result<SuccessResult> {
         self.client.rename(session_id, title).await
     }
 
     /// Deletes a session. One that is gone is no error: `deleted` is false.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn delete(&self, session_id: &str) -> Result<DeleteResult> {
         self.client.delete(session_id).await
     }
@@ -60,6 +69,9 @@ pub struct SessionList {
 
 impl SessionList {
     /// The next session; `None` at the end.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors), once: then the list is over.
     pub async fn next(&mut self) -> Option<Result<SessionInfo>> {
         loop {
             if let Some(session) = self.read.next() {
@@ -97,6 +109,9 @@ impl Media {
     }
 
     /// Uploads a file; see [`Client::upload`].
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn upload(
         &self,
         upload: Upload,
@@ -126,31 +141,49 @@ impl Session {
     }
 
     /// Starts a turn and gives a handle on it.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn start_turn(&self, start: StartTurn) -> Result<Turn> {
         self.client.start_turn(&self.session_id, start).await
     }
 
     /// Runs a turn to its end.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors), and those of [`Turn::result`](super::Turn::result).
     pub async fn run_turn(&self, turn: impl Into<RunTurn>) -> Result<TurnResult> {
         turn.into().run(&self.client, &self.session_id).await
     }
 
     /// The session's record and all its messages.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn history(&self) -> Result<History> {
         self.client.sessions().get(&self.session_id).await
     }
 
     /// Gives the session another title: 1 to 255 characters.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn rename(&self, title: &str) -> Result<SuccessResult> {
         self.client.sessions().rename(&self.session_id, title).await
     }
 
     /// Deletes the session. One that is gone is no error: `deleted` is false.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn delete(&self) -> Result<DeleteResult> {
         self.client.sessions().delete(&self.session_id).await
     }
 
     /// Uploads a file for the session's turns.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub async fn upload(&self, source: UploadSource) -> Result<UploadedFile> {
         let upload = Upload {
             session_id: self.session_id.clone(),

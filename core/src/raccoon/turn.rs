@@ -111,10 +111,11 @@ impl Turn {
         &self.progress.started.agent_message_id
     }
 
-    /// The turn's events as a stream. Dropping it stops reading; the turn goes
+    /// The turn's events as a stream. A turn has one: a second call gives a
+    /// stream that only says so, with an error. Dropping it stops reading; the turn goes
     /// on.
     pub fn events(&self) -> EventStream {
-        EventStream::new(self.queue.clone())
+        EventStream::only(&self.queue, "turn")
     }
 
     /// The queue behind [`events`](Self::events).
@@ -142,6 +143,10 @@ impl Turn {
 
     /// Tells the agent more while it works. Sent once: where the socket breaks
     /// meanwhile, the error's `maybe_delivered` is true.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for an empty text and a turn that is over, `Timeout` where its
+    /// socket does not open in time.
     pub async fn send_message(&self, message: TurnMessage) -> Result<SuccessResult> {
         validate::message(&message.text)?;
         let limit = self.client.config().timeout();
@@ -161,6 +166,9 @@ impl Turn {
     }
 
     /// Stops the turn and waits for its end, at most so long. The session stays.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors). A stop that nobody confirms in time is none.
     pub async fn stop(&self, timeout: Duration) -> Result<StopResult> {
         self.stop_by(timeout, None).await
     }
@@ -173,13 +181,15 @@ impl Turn {
             }
             self.wait_for_end().await
         });
-        let confirmed = match within(until, stopping).await {
-            Some(Ok(end)) => end.status() != TurnStatus::Unknown,
-            Some(Err(error)) => return Err(error),
-            None => false,
+        // The history may know of an end that a closed stream did not bring.
+        let status = match within(until, stopping).await.transpose()? {
+            Some(end) => end.status(),
+            None => self.progress.lock().status(&self.progress.started),
         };
-        let status = self.progress.lock().status(&self.progress.started);
-        Ok(StopResult { confirmed, status })
+        Ok(StopResult {
+            confirmed: status.is_terminal(),
+            status,
+        })
     }
 
     /// Waits for the result. The events need not be read.
@@ -211,6 +221,9 @@ impl Turn {
     }
 
     /// Carries an operation out. Dropping the future drops the wait.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
     pub fn execute(
         &self,
         operation: TurnOperation,
@@ -225,12 +238,12 @@ impl Turn {
                 Output::Success(self.send_message(message).await?)
             }
             TurnOperation::Stop { timeout, frame } => {
-                let timeout = validate::duration("timeout", timeout)?;
+                let timeout = validate::seconds("timeout", timeout)?;
                 Output::Stop(self.stop_by(timeout, frame).await?)
             }
             TurnOperation::Result { timeout } => {
                 let timeout = timeout
-                    .map(|seconds| validate::duration("timeout", seconds))
+                    .map(|seconds| validate::seconds("timeout", seconds))
                     .transpose()?;
                 Output::TurnResult(Box::new(self.result(timeout).await?))
             }
@@ -361,7 +374,7 @@ impl Turn {
             files: work.files().clone(),
             session_id: self.session_id().to_owned(),
             message_id: self.message_id().to_owned(),
-            duration: duration.as_secs_f64(),
+            duration,
         })
     }
 

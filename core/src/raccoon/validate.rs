@@ -3,7 +3,7 @@
 use super::models::{ListSessions, StartTurn, TurnEventOptions};
 use crate::error::{Error, Result};
 
-pub(super) use crate::validate::duration;
+pub(super) use crate::validate::{duration, seconds};
 
 const MAX_TITLE: usize = 255;
 const MAX_PAGE: u64 = 100;

@@ -48,6 +48,7 @@ impl fmt::Debug for FrameEncoder {
 /// where it turns out to use another name, set it here; no release is needed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct WireNames {
     /// The fields of `POST /sessions/new` that all carry the prompt. Default:
     /// `prompt` and `task`, whichever the service reads.

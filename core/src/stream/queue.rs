@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 
 /// Most events that wait in a queue.
@@ -61,6 +61,8 @@ struct State {
     bytes: usize,
     end: Option<Result<()>>,
     closed: bool,
+    /// Whether a stream reads it.
+    claimed: bool,
     wakers: Vec<Waker>,
     callback: Option<Box<dyn FnOnce() + Send>>,
     on_close: Option<Box<dyn FnOnce() + Send>>,
@@ -199,7 +201,12 @@ impl Producer {
     /// Runs the stream's driver in the background, until it ends or the consumer
     /// closes the stream. Must be called inside a tokio runtime.
     pub(crate) fn drive(&self, driver: impl Future<Output = ()> + Send + 'static) {
-        let driver = tokio::spawn(driver).abort_handle();
+        let abandoned = Abandoned(self.0.clone());
+        let driver = tokio::spawn(async move {
+            driver.await;
+            drop(abandoned);
+        })
+        .abort_handle();
         self.set_on_close(move || driver.abort());
     }
 
@@ -241,6 +248,20 @@ impl Producer {
     /// Ends the stream from its own side. Only the first end counts.
     pub(crate) fn finish(&self, end: Result<()>) {
         self.0.finish(end);
+    }
+}
+
+/// Ends a stream whose driver is dropped before it ended the stream itself:
+/// nothing would ever come.
+struct Abandoned(Arc<Shared>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        let error = Error::new(
+            ErrorKind::Stream,
+            "The tokio runtime that read this stream was shut down. Keep it for as long as you read",
+        );
+        self.0.finish(Err(error.with_reason("runtime_gone")));
     }
 }
 
@@ -314,6 +335,15 @@ impl std::fmt::Debug for EventQueue {
 pub struct EventStream {
     queue: EventQueue,
     taken: VecDeque<Event>,
+    refused: Refused,
+}
+
+/// Whether another stream reads the queue: then this one says so, once.
+#[derive(Debug)]
+enum Refused {
+    No,
+    Untold(Box<Error>),
+    Told,
 }
 
 impl EventStream {
@@ -321,10 +351,26 @@ impl EventStream {
         Self {
             queue,
             taken: VecDeque::new(),
+            refused: Refused::No,
         }
     }
 
+    /// The one stream of a queue that outlives it; `of` says whose events it has.
+    pub(crate) fn only(queue: &EventQueue, of: &str) -> Self {
+        let mut stream = Self::new(queue.clone());
+        let claimed = std::mem::replace(&mut queue.shared().lock().claimed, true);
+        if claimed {
+            stream.refused = Refused::Untold(Box::new(Error::invalid(format!(
+                "The events of this {of} have a stream already. Call `events` once, and go on with that stream"
+            ))));
+        }
+        stream
+    }
+
     /// The next event; `None` at the end.
+    ///
+    /// # Errors
+    /// Why the stream ended for good, once: then it is over.
     pub async fn next(&mut self) -> Option<Result<Event>> {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
@@ -335,6 +381,11 @@ impl EventStream {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
+        match std::mem::replace(&mut self.refused, Refused::Told) {
+            Refused::No => self.refused = Refused::No,
+            Refused::Untold(error) => return Poll::Ready(Some(Err(*error))),
+            Refused::Told => return Poll::Ready(None),
+        }
         loop {
             if let Some(event) = self.taken.pop_front() {
                 return Poll::Ready(Some(Ok(event)));
@@ -363,7 +414,9 @@ impl futures_core::Stream for EventStream {
 
 impl Drop for EventStream {
     fn drop(&mut self) {
-        self.queue.close();
+        if matches!(self.refused, Refused::No) {
+            self.queue.close();
+        }
     }
 }
 

@@ -269,7 +269,7 @@ impl Transport {
         let body = response
             .bytes()
             .await
-            .map_err(|error| self.broken(request, &error))?;
+            .map_err(|error| self.broken(request, error))?;
         Ok(Answer {
             status,
             headers,
@@ -343,7 +343,7 @@ impl Transport {
         builder
             .send()
             .await
-            .map_err(|error| self.broken(request, &error))
+            .map_err(|error| self.broken(request, error))
     }
 
     fn note_limits(&self, headers: &HeaderMap) {
@@ -406,7 +406,7 @@ impl Transport {
         let body = response
             .bytes()
             .await
-            .map_err(|error| self.broken(request, &error))?;
+            .map_err(|error| self.broken(request, error))?;
         let body = key.redact(&String::from_utf8_lossy(&body));
         let error = if refused {
             Error::new(
@@ -433,13 +433,18 @@ impl Transport {
     }
 
     /// The failure of a request that got no whole answer.
-    fn broken(&self, request: &Request, error: &reqwest::Error) -> Failed {
+    fn broken(&self, request: &Request, error: reqwest::Error) -> Failed {
         let failure = if error.is_connect() {
             Failure::NotSent
         } else {
             Failure::Broken
         };
-        self.no_answer(request, failure, &cause(error))
+        let failed = self.no_answer(request, failure, &cause(&error));
+        Failed {
+            // A URL may hold the key.
+            error: failed.error.with_source(error.without_url()),
+            ..failed
+        }
     }
 
     fn no_answer(&self, request: &Request, failure: Failure, detail: &str) -> Failed {

@@ -10,10 +10,12 @@ use super::http::Transport;
 use super::request::Request;
 use super::response::plain_headers;
 use crate::error::{Error, Result};
+use crate::setters::setters;
 
 /// Parameters of the escape hatch `request`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct RawRequest {
     /// `GET`, `POST`, ...
     pub method: String,
@@ -30,8 +32,28 @@ pub struct RawRequest {
     pub headers: BTreeMap<String, String>,
 }
 
+impl RawRequest {
+    /// A request without a query, a body and headers of its own.
+    pub fn new(method: impl Into<String>, path: impl Into<String>) -> Self {
+        Self {
+            method: method.into(),
+            path: path.into(),
+            query: BTreeMap::new(),
+            body: None,
+            headers: BTreeMap::new(),
+        }
+    }
+}
+
+setters!(RawRequest {
+    query: BTreeMap<String, String>,
+    body?: into Value,
+    headers: BTreeMap<String, String>,
+});
+
 /// The answer of a [`RawRequest`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct RawResponse {
     /// The HTTP status.
     pub status_code: u16,

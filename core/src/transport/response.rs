@@ -26,6 +26,7 @@ impl Answer {
                 ),
             )
             .with_reason("bad_answer")
+            .with_source(error)
         })
     }
 }

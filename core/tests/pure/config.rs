@@ -1,6 +1,6 @@
 //! Configuration: what is refused, and with which words; what wins over what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -339,17 +339,6 @@ fn times_that_are_refused() {
         for good in [0.001, 1.0, 1e9, f64::MAX] {
             assert!(with(name, good).is_ok(), "{name} {good}");
         }
-        for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            let mut options = ClientOptions {
-                api_key: Some(Secret::new(KEY)),
-                ..ClientOptions::default()
-            };
-            match name {
-                "timeout" => options.timeout = Some(odd),
-                _ => options.connect_timeout = Some(odd),
-            }
-            refused(ClientConfig::resolve_with(options, &|_| None), &[name]);
-        }
     }
 }
 
@@ -403,28 +392,17 @@ fn a_copy_has_what_was_changed_and_keeps_the_rest() {
     let options =
         json!({"api_key": KEY, "timeout": 5, "headers": {"X-Team": "blue-team", "X-Old": "old"}});
     let config = resolve(options, &[]).unwrap();
-    let changes = OptionChanges {
-        timeout: Some(7.5),
-        ..OptionChanges::default()
-    };
+    let changes = OptionChanges::new().timeout(Duration::from_millis(7500));
     let copy = config.changed(changes).unwrap();
     assert_eq!(copy.timeout(), Duration::from_millis(7500));
     assert_eq!(config.timeout(), Duration::from_secs(5));
     assert_eq!(copy.base_url(), config.base_url());
 
-    let header = |name: &str, value: &str| OptionChanges {
-        headers: BTreeMap::from([(name.to_owned(), value.to_owned())]),
-        ..OptionChanges::default()
-    };
+    let header = |name: &str, value: &str| OptionChanges::new().header(name, value);
     assert!(config.changed(header("x-team", "red")).is_ok());
     refused(config.changed(header("bad name", "x")), &["`headers`"]);
-    for bad in [0.0, -1.0, f64::NAN] {
-        let changes = OptionChanges {
-            timeout: Some(bad),
-            ..OptionChanges::default()
-        };
-        refused(config.changed(changes), &["timeout"]);
-    }
+    let changes = OptionChanges::new().timeout(Duration::ZERO);
+    refused(config.changed(changes), &["timeout"]);
 }
 
 #[test]

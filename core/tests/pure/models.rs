@@ -164,7 +164,7 @@ fn operations_on_a_task_as_the_bindings_send_them() {
         assert!(serde_json::from_value::<TaskOperation>(json!({"op": name})).is_err());
     }
     let start: StartTask = parse(json!({"message": "x", "events": {"idle_timeout": 5.0}}));
-    assert_eq!(start.events.idle_timeout, 5.0);
+    assert_eq!(start.events.idle_timeout, std::time::Duration::from_secs(5));
     assert_eq!(
         start.events.max_reconnects,
         EventOptions::default().max_reconnects

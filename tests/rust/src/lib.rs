@@ -13,9 +13,10 @@ pub mod turns;
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sessionwire::agi::{Client, CreateSession, Event, Session};
-use sessionwire::{ClientConfig, ClientOptions, Error, EventStream};
+use sessionwire::{ClientConfig, ClientOptions, Error, ErrorKind, EventStream};
 use sessionwire_emulator::{Emulator, Options};
 
 /// An emulator whose agent does not dawdle.
@@ -43,9 +44,14 @@ pub fn client_with(emulator: &Emulator, mut options: Value) -> Client {
     build(options).expect("the options are right")
 }
 
+/// Parameters from JSON, as a binding reads them.
+pub fn read<T: DeserializeOwned>(value: Value, kind: ErrorKind) -> sessionwire::Result<T> {
+    serde_json::from_value(value).map_err(|error| Error::new(kind, error.to_string()))
+}
+
 /// A client from options alone, with an empty environment.
 pub fn build(options: Value) -> sessionwire::Result<Client> {
-    let options: ClientOptions = serde_json::from_value(options).expect("the options are known");
+    let options: ClientOptions = read(options, ErrorKind::Config)?;
     Client::new(ClientConfig::resolve_with(options, &|_| None)?)
 }
 

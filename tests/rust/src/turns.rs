@@ -22,7 +22,7 @@ pub fn client_with(emulator: &Emulator, options: Value) -> Client {
 
 /// A client from options alone, with an empty environment.
 pub fn build(options: Value) -> sessionwire::Result<Client> {
-    let options: RaccoonOptions = serde_json::from_value(options).expect("the options are known");
+    let options: RaccoonOptions = crate::read(options, sessionwire::ErrorKind::Config)?;
     Client::new(RaccoonConfig::resolve_with(options, &|_| None)?)
 }
 

@@ -1,6 +1,8 @@
 //! Many tasks at once, and the cleaning up of sessions.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+use std::time::Duration;
+
 use serde_json::json;
 use sessionwire::ErrorKind;
 use sessionwire::agi::{CleanupOptions, CreateSession, RunTask, RunTasks};
@@ -100,10 +102,7 @@ async fn cleanup_says_what_became_of_each() {
         let _ = session.run_task(RunTask::new(task)).await;
         ids.push(session.id().to_owned());
     }
-    let old = CleanupOptions {
-        older_than: Some(3600.0),
-        ..CleanupOptions::default()
-    };
+    let old = CleanupOptions::default().older_than(Duration::from_secs(3600));
     assert_eq!(client.sessions().cleanup(old).await.unwrap().len(), 0);
     fail(
         &emulator,

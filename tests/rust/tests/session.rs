@@ -1,6 +1,8 @@
 //! The endpoints, one by one, and what a client must never do.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+use std::time::Duration;
+
 use serde_json::json;
 use sessionwire::ErrorKind;
 use sessionwire::agi::{
@@ -68,16 +70,12 @@ async fn every_endpoint_answers() {
         panic!("models gives models");
     };
     assert!(models.contains(&"agi-0".to_owned()));
-    let snapshot = SnapshotOptions {
-        save_snapshot_mode: Some("filesystem".into()),
-        save_as_default: Some(true),
-    };
+    let snapshot = SnapshotOptions::default()
+        .save_snapshot_mode("filesystem")
+        .save_as_default(true);
     assert!(session.delete_with(snapshot).await.unwrap().deleted);
     assert!(!session.delete().await.unwrap().deleted);
-    let restored = CreateSession {
-        restore_from_session_id: Some(id),
-        ..CreateSession::default()
-    };
+    let restored = CreateSession::default().restore_from_session_id(id);
     client.sessions().create(restored).await.unwrap();
     assert!(client.sessions().delete_all().await.unwrap().deleted);
     assert_eq!(emulator.session_count(), 0);
@@ -111,13 +109,7 @@ async fn stop_deletes_where_cancel_fails() {
 async fn the_escape_hatch_uses_the_same_rules() {
     let emulator = emulator().await;
     let client = client(&emulator);
-    let request = RawRequest {
-        method: "get".into(),
-        path: "/sessions".into(),
-        query: Default::default(),
-        body: None,
-        headers: Default::default(),
-    };
+    let request = RawRequest::new("get", "/sessions");
     let Output::Raw(answer) = client
         .execute(Operation::Request(request.clone()))
         .await
@@ -126,10 +118,7 @@ async fn the_escape_hatch_uses_the_same_rules() {
         panic!("request gives a raw answer");
     };
     assert_eq!((answer.status_code, answer.body.as_str()), (200, "[]"));
-    let smuggled = RawRequest {
-        path: "/sessions/../../admin".into(),
-        ..request
-    };
+    let smuggled = RawRequest::new("get", "/sessions/../../admin");
     let error = client
         .execute(Operation::Request(smuggled))
         .await
@@ -304,10 +293,7 @@ async fn g04_a_silent_stream_reconnects() {
     let client = client(&emulator);
     let session = session(&client).await;
     session.send_message(SendMessage::new("go")).await.unwrap();
-    let options = EventOptions {
-        idle_timeout: 0.2,
-        ..EventOptions::default()
-    };
+    let options = EventOptions::default().idle_timeout(Duration::from_millis(200));
     let events = all(&mut session.events(options).unwrap()).await;
     assert_eq!(events.len(), 2);
     assert_eq!(count(&emulator, "GET", "/events"), 2);
@@ -370,29 +356,17 @@ async fn g08_bad_input_sends_nothing() {
         session.navigate("shop.example/cart").await.unwrap_err(),
         session.navigate("ftp://shop.example/").await.unwrap_err(),
         session
-            .messages(ListMessages {
-                after_id: -1,
-                sanitize: true,
-            })
+            .messages(ListMessages::default().after_id(-1).sanitize(true))
             .await
             .unwrap_err(),
         session.start_task(StartTask::new("")).await.unwrap_err(),
         session
-            .events(EventOptions {
-                idle_timeout: 0.0,
-                ..EventOptions::default()
-            })
+            .events(EventOptions::default().idle_timeout(Duration::ZERO))
             .unwrap_err(),
     ];
-    let only_default = SnapshotOptions {
-        save_snapshot_mode: None,
-        save_as_default: Some(true),
-    };
+    let only_default = SnapshotOptions::default().save_as_default(true);
     errors.push(session.delete_with(only_default).await.unwrap_err());
-    let webhook = CreateSession {
-        webhook_url: Some("ftp://x".into()),
-        ..CreateSession::default()
-    };
+    let webhook = CreateSession::default().webhook_url("ftp://x");
     errors.push(client.sessions().create(webhook).await.unwrap_err());
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
@@ -492,12 +466,11 @@ async fn an_absurd_wait_is_no_panic() {
     let emulator = emulator().await;
     let client = client(&emulator);
     let session = session(&client).await;
-    let run = RunTask::new("count").timeout(std::time::Duration::MAX);
+    let run = RunTask::new("count").timeout(Duration::MAX);
     session.run_task(run).await.unwrap();
-    let options = WaitOptions {
-        timeout: Some(1e300),
-        poll_interval: 1e300,
-    };
+    let options = WaitOptions::default()
+        .timeout(Duration::MAX)
+        .poll_interval(Duration::MAX);
     assert_eq!(session.wait(options).await.unwrap().status, "finished");
 }
 
@@ -522,13 +495,7 @@ async fn g03_a_patch_is_sent_once() {
     let options =
         json!({"base_url": format!("http://{address}"), "api_key": "some-key", "max_retries": 3});
     let client = build(options).unwrap();
-    let request = RawRequest {
-        method: "PATCH".into(),
-        path: "/sessions".into(),
-        query: Default::default(),
-        body: None,
-        headers: Default::default(),
-    };
+    let request = RawRequest::new("PATCH", "/sessions");
     let error = client
         .execute(Operation::Request(request))
         .await
@@ -575,7 +542,7 @@ async fn g05_what_cannot_be_deleted_at_the_end_is_told() {
     fail(&emulator, refused);
     let hangs = json!({"on": "delete", "hang": true, "session_id": second.id(), "times": 0});
     fail(&emulator, hangs);
-    let limit = std::time::Duration::from_millis(200);
+    let limit = Duration::from_millis(200);
     let mut failures = client.delete_created_sessions(limit).await;
     failures.sort_by_key(|(id, _)| id != first.id());
     assert_eq!(failures[0].0, first.id());
@@ -587,4 +554,4 @@ async fn g05_what_cannot_be_deleted_at_the_end_is_told() {
     assert_eq!(failures[1].1.kind(), sessionwire::ErrorKind::Timeout);
 }
 
-const LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(20);

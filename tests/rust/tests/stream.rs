@@ -1,6 +1,8 @@
 //! Event streams: filters, ends, limits and what they leave behind.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+use std::time::Duration;
+
 use serde_json::json;
 use sessionwire::ErrorKind;
 use sessionwire::agi::{Event, EventOptions, SendMessage, StartTask};
@@ -26,10 +28,7 @@ async fn only_the_wanted_types_come() {
     let client = client(&emulator);
     let session = session(&client).await;
     session.send_message(SendMessage::new("go")).await.unwrap();
-    let only_steps = EventOptions {
-        event_types: Some(vec!["step".into()]),
-        ..EventOptions::default()
-    };
+    let only_steps = EventOptions::default().event_types(["step"]);
     let events = all(&mut session.events(only_steps).unwrap()).await;
     assert_eq!(types(&events), ["step"]);
     let everything = all(&mut session.events(EventOptions::default()).unwrap()).await;
@@ -41,10 +40,7 @@ async fn heartbeats_come_when_asked_for() {
     let emulator = emulator_with(json!({"heartbeat_interval": 0.02})).await;
     let client = client(&emulator);
     let session = session(&client).await;
-    let options = EventOptions {
-        event_types: Some(vec!["heartbeat".into()]),
-        ..EventOptions::default()
-    };
+    let options = EventOptions::default().event_types(["heartbeat"]);
     let mut events = session.events(options).unwrap();
     for _ in 0..3 {
         let event = events.next().await.unwrap().unwrap();
@@ -73,10 +69,7 @@ async fn a_live_only_stream_skips_the_history() {
         .unwrap();
     let task = session.start_task(StartTask::new("new")).await.unwrap();
     task.result(None).await.unwrap_err();
-    let options = EventOptions {
-        include_history: false,
-        ..EventOptions::default()
-    };
+    let options = EventOptions::default().include_history(false);
     fail(&emulator, json!({"on": "events", "cut_after": 1}));
     let mut events = session.events(options).unwrap();
     until("the live stream", || emulator.open_streams() == 2).await;
@@ -163,10 +156,7 @@ async fn a_stream_that_cannot_be_opened_gives_up_with_the_cause() {
         &emulator,
         json!({"on": "messages", "status": 503, "headers": {"Retry-After": "0"}, "times": 0}),
     );
-    let options = EventOptions {
-        max_reconnects: 1,
-        ..EventOptions::default()
-    };
+    let options = EventOptions::default().max_reconnects(1);
     let error = session
         .events(options)
         .unwrap()
@@ -295,10 +285,7 @@ async fn g01_a_filtered_stream_fills_its_gaps_too() {
     fail(&emulator, json!({"on": "events", "cut_after": 1}));
     fail(&emulator, json!({"on": "events", "drop_ids": [4]}));
     session.send_message(SendMessage::new("go")).await.unwrap();
-    let logs = EventOptions {
-        event_types: Some(vec!["log".into()]),
-        ..EventOptions::default()
-    };
+    let logs = EventOptions::default().event_types(["log"]);
     let events = all(&mut session.events(logs).unwrap()).await;
     assert_eq!(ids(&events), [2, 4]);
 }
@@ -337,11 +324,9 @@ async fn g04_without_a_stream_the_messages_serve() {
     let client = client(&emulator);
     let session = session(&client).await;
     let mut start = StartTask::new("go");
-    start.events = EventOptions {
-        max_reconnects: 1,
-        poll_interval: 0.01,
-        ..EventOptions::default()
-    };
+    start.events = EventOptions::default()
+        .max_reconnects(1)
+        .poll_interval(Duration::from_millis(10));
     let task = session.start_task(start).await.unwrap();
     assert_eq!(ids(&all(&mut task.events()).await), [2, 3, 4]);
     assert_eq!(task.result(None).await.unwrap().text, "c");
@@ -361,11 +346,9 @@ async fn g04_polling_goes_back_to_the_stream() {
     let client = client(&emulator);
     let session = session(&client).await;
     session.send_message(SendMessage::new("go")).await.unwrap();
-    let options = EventOptions {
-        max_reconnects: 1,
-        poll_interval: 0.001,
-        ..EventOptions::default()
-    };
+    let options = EventOptions::default()
+        .max_reconnects(1)
+        .poll_interval(Duration::from_millis(1));
     let mut events = session.events(options).unwrap();
     until("the stream", || emulator.open_streams() == 1).await;
     session.send_message(SendMessage::new("yes")).await.unwrap();

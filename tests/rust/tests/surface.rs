@@ -17,10 +17,11 @@ use sessionwire::{ClientOptions, OptionChanges};
 const ADVICE: &str = "tests/contract/api-surface.json and the code differ; see CONTRIBUTING.md";
 
 /// The modules with public names, and what stands before those in the list.
-const MODULES: [(&str, &str, &str); 4] = [
+const MODULES: [(&str, &str, &str); 5] = [
     ("lib.rs", "", ""),
     ("agi/mod.rs", "agi", ""),
     ("raccoon/mod.rs", "raccoon", "raccoon."),
+    ("sse/mod.rs", "sse", "sse."),
     ("webhooks.rs", "webhooks.rs", "webhooks."),
 ];
 
@@ -195,6 +196,25 @@ fn the_public_names_are_those_of_the_list() {
     );
     let gone: Vec<_> = wanted.difference(&found).collect();
     assert!(gone.is_empty(), "{ADVICE}. These are not there: {gone:?}");
+}
+
+#[test]
+fn every_public_module_is_in_the_list() {
+    let text = read(&source().join("lib.rs"));
+    let lines: Vec<&str> = text.lines().collect();
+    let modules = lines.iter().enumerate().filter_map(|(at, line)| {
+        let name = line.strip_prefix("pub mod ")?.strip_suffix(';')?;
+        let hidden = at > 0 && lines[at - 1] == "#[doc(hidden)]";
+        (!hidden).then_some(name)
+    });
+    for name in modules {
+        assert!(
+            MODULES.iter().any(
+                |(root, ..)| *root == format!("{name}.rs") || *root == format!("{name}/mod.rs")
+            ),
+            "the public module {name} is not in MODULES, nor #[doc(hidden)]"
+        );
+    }
 }
 
 /// The parameters of an entry that Rust has, with their defaults.

@@ -283,10 +283,7 @@ async fn g02_the_first_result_stays_the_first_tasks() {
     let unread = session.start_task(StartTask::new("first")).await.unwrap();
     unread.close();
     session
-        .wait(WaitOptions {
-            poll_interval: 0.01,
-            ..WaitOptions::default()
-        })
+        .wait(WaitOptions::default().poll_interval(Duration::from_millis(10)))
         .await
         .unwrap();
     session.run_task(RunTask::new("second")).await.unwrap();

@@ -215,10 +215,7 @@ async fn a_turn_is_steered_and_stopped() {
     );
     let session = client(&emulator).session().unwrap();
     let turn = session.start_turn(StartTurn::new("steer")).await.unwrap();
-    let message = TurnMessage {
-        text: "more".to_owned(),
-        ..TurnMessage::default()
-    };
+    let message = TurnMessage::new("more");
     assert!(turn.send_message(message).await.unwrap().success);
     until("the message", || turn.state().text.ends_with("more")).await;
     let stopped = turn.stop(Duration::from_secs(10)).await.unwrap();
@@ -239,10 +236,7 @@ async fn a_turn_is_steered_and_stopped() {
     );
     let again = turn.stop(Duration::from_secs(10)).await.unwrap();
     assert!(again.confirmed);
-    let late = turn.send_message(TurnMessage {
-        text: "late".to_owned(),
-        ..TurnMessage::default()
-    });
+    let late = turn.send_message(TurnMessage::new("late"));
     assert_eq!(late.await.unwrap_err().kind(), ErrorKind::InvalidRequest);
 }
 
@@ -333,12 +327,9 @@ async fn g01_attach_goes_on_where_it_stopped() {
     assert_eq!(ids(&all(&mut again.events()).await), ids(&events));
     for (entry, event_id) in [(true, true), (true, false), (false, true)] {
         let frame = events[4].frame().unwrap();
-        let point = ResumePoint {
-            session_id: session.id().to_owned(),
-            message_id: turn.message_id().to_owned(),
-            last_stream_entry_id: frame.stream_entry_id.filter(|_| entry),
-            last_event_id: events[4].id().filter(|_| event_id),
-        };
+        let mut point = ResumePoint::new(session.id(), turn.message_id());
+        point.last_stream_entry_id = frame.stream_entry_id.filter(|_| entry);
+        point.last_event_id = events[4].id().filter(|_| event_id);
         let later = client.attach(Attach::resume(&point)).await.unwrap();
         assert_eq!(
             ids(&all(&mut later.events()).await),
@@ -351,12 +342,8 @@ async fn g01_attach_goes_on_where_it_stopped() {
             "the whole answer, also after a late start"
         );
     }
-    let whole_turn = ResumePoint {
-        session_id: session.id().to_owned(),
-        message_id: turn.message_id().to_owned(),
-        last_stream_entry_id: None,
-        last_event_id: events.last().and_then(|event| event.id()),
-    };
+    let mut whole_turn = ResumePoint::new(session.id(), turn.message_id());
+    whole_turn.last_event_id = events.last().and_then(|event| event.id());
     let over = client.attach(Attach::resume(&whole_turn)).await.unwrap();
     assert!(all(&mut over.events()).await.is_empty());
     assert_eq!(over.result(None).await.unwrap().text, whole.text);
@@ -410,10 +397,7 @@ async fn g06_a_message_of_one_who_stopped_waiting_is_not_sent() {
     fail(&emulator, json!({"on": "socket", "delay": 0.5}));
     let session = client(&emulator).session().unwrap();
     let turn = session.start_turn(StartTurn::new("talk")).await.unwrap();
-    let message = |text: &str| TurnMessage {
-        text: text.to_owned(),
-        ..TurnMessage::default()
-    };
+    let message = |text: &str| TurnMessage::new(text);
     let given_up = turn.send_message(message("first"));
     assert!(
         tokio::time::timeout(Duration::from_millis(50), given_up)
@@ -449,10 +433,7 @@ async fn g06_a_wait_that_is_dropped_loses_no_event() {
     assert!(upload.is_err());
     let file = session.upload(UploadSource::bytes("x")).await.unwrap();
     assert_eq!(file.size, 1);
-    let message = TurnMessage {
-        text: "go on".to_owned(),
-        ..TurnMessage::default()
-    };
+    let message = TurnMessage::new("go on");
     turn.send_message(message).await.unwrap();
     seen.extend(all(&mut events).await);
     assert_eq!(ids(&seen), [1, 2, 3, 4, 5]);
@@ -623,10 +604,7 @@ async fn sessions_are_listed_page_by_page_renamed_and_deleted() {
             .unwrap();
         made.push(session.id().to_owned());
     }
-    let list = ListSessions {
-        limit: Some(2),
-        ..ListSessions::default()
-    };
+    let list = ListSessions::default().limit(2);
     let mut found = Vec::new();
     let mut sessions = client.sessions().list(list);
     while let Some(session) = sessions.next().await {
@@ -658,10 +636,10 @@ async fn files_are_uploaded_from_a_path_from_bytes_and_from_a_reader() {
     let path = std::env::temp_dir().join(format!("sessionwire-{}.csv", session.id()));
     std::fs::write(&path, vec![b'x'; 300_000]).unwrap();
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-    let upload = |name: Option<&str>| Upload {
-        session_id: session.id().to_owned(),
-        name: name.map(str::to_owned),
-        ..Upload::default()
+    let upload = |name: Option<&str>| {
+        let mut upload = Upload::new(session.id());
+        upload.name = name.map(str::to_owned);
+        upload
     };
     let progress = UploadProgress::new();
     let file = client
@@ -724,10 +702,7 @@ async fn an_upload_that_is_given_up_ends() {
     let emulator = emulator().await;
     let client = client(&emulator);
     let session = client.session().unwrap();
-    let upload = Upload {
-        session_id: session.id().to_owned(),
-        ..Upload::default()
-    };
+    let upload = Upload::new(session.id());
     let (writer, source) = UploadSource::channel();
     let sending = tokio::spawn(client.upload(upload.clone(), source, UploadProgress::new()));
     assert!(writer.send(vec![1; 1000]).await);
@@ -765,11 +740,9 @@ async fn names_that_the_documentation_leaves_open_can_be_set() {
                "body": {"answer_id": "msg_a3", "asked_id": "msg_u2", "flow": "wf", "state": "queued", "before": 2}}),
     );
     let session = client.session().unwrap();
-    let start = StartTurn {
-        sdk_version: Some("fast".to_owned()),
-        base_prompt: Some("Be brief".to_owned()),
-        ..StartTurn::new("go")
-    };
+    let start = StartTurn::new("go")
+        .sdk_version("fast")
+        .base_prompt("Be brief");
     let turn = session.start_turn(start).await.unwrap();
     let body: Value = serde_json::from_str(&emulator.requests()[0].body).unwrap();
     assert_eq!(
@@ -786,12 +759,7 @@ async fn names_that_the_documentation_leaves_open_can_be_set() {
         ("msg_a3", Some("msg_u2"), Some("wf"))
     );
     let mut events = turn.events();
-    turn.send_message(TurnMessage {
-        text: "more".to_owned(),
-        ..TurnMessage::default()
-    })
-    .await
-    .unwrap();
+    turn.send_message(TurnMessage::new("more")).await.unwrap();
     let mut texts = Vec::new();
     while let Some(event) = events.next().await {
         texts.push(event.unwrap().text());
@@ -999,10 +967,7 @@ async fn frames_can_be_written_in_another_way() {
         .start_turn(StartTurn::new("go"))
         .await
         .unwrap();
-    let message = TurnMessage {
-        text: "more".to_owned(),
-        ..TurnMessage::default()
-    };
+    let message = TurnMessage::new("more");
     let operation = TurnOperation::SendMessage(message.clone());
     assert_eq!(
         turn.frame(operation).unwrap(),
@@ -1020,11 +985,9 @@ async fn frames_can_be_written_in_another_way() {
         .start_turn(StartTurn::new("go"))
         .await
         .unwrap();
-    turn.send_message(TurnMessage {
-        text: "unheard".to_owned(),
-        frame: Some(json!({"type": "message", "text": "by hand"})),
-        ..TurnMessage::default()
-    })
+    turn.send_message(
+        TurnMessage::new("unheard").frame(json!({"type": "message", "text": "by hand"})),
+    )
     .await
     .unwrap();
     let mut events = turn.events();

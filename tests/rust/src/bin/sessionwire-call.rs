@@ -78,11 +78,7 @@ async fn raccoon_call(
         }
         "get" => client.sessions().get(&arg("session_id")).await.map(drop),
         "upload" => {
-            let upload = Upload {
-                session_id: arg("session_id"),
-                name: Some("a.txt".to_owned()),
-                ..Upload::default()
-            };
+            let upload = Upload::new(arg("session_id")).name("a.txt");
             let bytes = UploadSource::bytes("hello");
             let sent = client.upload(upload, bytes, UploadProgress::new());
             sent.await.map(drop)

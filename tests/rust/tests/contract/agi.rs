@@ -1,14 +1,15 @@
 //! Calls, streams and answers of the AGI service.
 
 use serde_json::{Value, json};
-use sessionwire::Result;
 use sessionwire::agi::{
     Client, CreateSession, EventOptions, ListMessages, RunTask, SendMessage, Session,
     SnapshotOptions, StartTask,
 };
+use sessionwire::{ErrorKind as Kind, Result};
 use sessionwire_tests::raw::raw_stream;
 use sessionwire_tests::{
-    build, cases_of, check, client_with, emulator, emulator_with, fail, script, session, value,
+    build, cases_of, check, client_with, emulator, emulator_with, fail, read, script, session,
+    value,
 };
 
 fn text(args: &Value, name: &str) -> String {
@@ -17,10 +18,9 @@ fn text(args: &Value, name: &str) -> String {
 
 fn message(args: &Value) -> SendMessage {
     let start_url = args.get("start_url").map(|_| text(args, "start_url"));
-    SendMessage {
-        message: text(args, "message"),
-        start_url,
-    }
+    let mut message = SendMessage::new(text(args, "message"));
+    message.start_url = start_url;
+    message
 }
 
 /// What a call gives where no case looks at it.
@@ -46,7 +46,7 @@ async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> R
             json!(infos)
         }),
         "create" => {
-            let create: CreateSession = serde_json::from_value(options).unwrap();
+            let create: CreateSession = read(options, Kind::InvalidRequest)?;
             sessions.create(create).await.map(nothing)
         }
         "attach" => sessions.attach(&text(args, "session_id")).map(nothing),
@@ -287,7 +287,6 @@ pub(crate) async fn bad_input(case: Value) {
 }
 
 pub(crate) fn every_kind_of_error_has_a_case() {
-    use sessionwire::ErrorKind as Kind;
     let cases = cases_of("errors.json");
     let known = |kind: Kind| {
         cases
@@ -306,7 +305,7 @@ pub(crate) fn every_kind_of_error_has_a_case() {
         Kind::TaskTimeout,
         Kind::Webhook,
     ];
-    for kind in Kind::ALL {
+    for &kind in Kind::all() {
         assert!(
             known(kind) || others.contains(&kind),
             "errors.json has no case of {kind:?}"

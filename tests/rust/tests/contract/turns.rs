@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use sessionwire::raccoon::{Client, StartTurn, TurnResult, UploadProgress, UploadSource};
-use sessionwire::{Batch, Result};
+use sessionwire::{Batch, ErrorKind, Result};
 use sessionwire_tests::turns::{build, client_with, fail, kinds, script};
-use sessionwire_tests::{check, emulator, emulator_with, ids, value};
+use sessionwire_tests::{check, emulator, emulator_with, ids, read, value};
 
 pub(crate) async fn turn(case: Value) {
     let id = case["id"].as_str().unwrap();
@@ -120,11 +120,11 @@ async fn refused(emulator: &sessionwire_emulator::Emulator, case: &Value) -> Res
                 .filter_map(|name| fields.remove_entry(*name))
                 .collect();
             fields.insert("events".to_owned(), json!(events));
-            let start: StartTurn = serde_json::from_value(args).unwrap();
+            let start: StartTurn = read(args, ErrorKind::InvalidRequest)?;
             client.session()?.start_turn(start).await.map(drop)
         }
         "attach" => client
-            .attach(serde_json::from_value(args).unwrap())
+            .attach(read(args, ErrorKind::InvalidRequest)?)
             .await
             .map(drop),
         "list" => {
