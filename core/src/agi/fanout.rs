@@ -11,17 +11,20 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use super::api::Api;
 use super::client::Client;
 use super::models::{CreateSession, DeleteResult, RunTasks, SessionInfo, TaskResult};
-use super::task::RunTask;
+use super::run_task::RunTask;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::transport::{jitter, retry};
 
 /// How long the last delete of a session may take.
 const LAST_DELETE: Duration = Duration::from_secs(20);
+
 /// The first and the longest pause of our own choice while a limit holds.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// What became of one task of [`Client::run_tasks`].
@@ -63,7 +66,7 @@ pub enum FanOutItem {
 pub struct TaskOutcomes(Arc<FanOut>);
 
 struct FanOut {
-    client: Client,
+    api: Api,
     plan: RunTasks,
     started: AtomicUsize,
     state: Mutex<State>,
@@ -89,10 +92,10 @@ impl Client {
     /// nothing was sent.
     pub fn run_tasks(&self, plan: RunTasks) -> Result<TaskOutcomes> {
         plan.check()?;
-        self.closing().check()?;
+        self.api.closing().check()?;
         let count = plan.concurrency.min(plan.tasks.len());
         let fan_out = Arc::new(FanOut {
-            client: self.clone(),
+            api: self.api.clone(),
             plan,
             started: AtomicUsize::new(0),
             state: Mutex::default(),
@@ -226,7 +229,7 @@ impl FanOut {
         let result = tokio::select! {
             biased;
             error = self.stopped() => Err(error),
-            result = self.task(index, task).run(&self.client, &session.session_id) => result,
+            result = self.task(index, task).run(&self.api, &session.session_id) => result,
         };
         (result, self.delete(&session.session_id).await)
     }
@@ -237,11 +240,11 @@ impl FanOut {
         let create = &self.plan.create;
         let wait = match create.wait_for_limit {
             Some(wait) => Some(wait.min(crate::seconds::LONGEST)),
-            None => self.client.config().wait_for_limit(),
+            None => self.api.config().wait_for_limit(),
         };
-        let client = self.client.outliving_close();
+        let api = self.api.outliving_close();
         let Some(wait) = wait else {
-            return client.create(create).await;
+            return api.create(create).await;
         };
         let impatient = CreateSession {
             wait_for_limit: Some(Duration::ZERO),
@@ -250,7 +253,7 @@ impl FanOut {
         let until = Instant::now() + wait;
         let mut step = 0;
         loop {
-            let error = match client.create(&impatient).await {
+            let error = match api.create(&impatient).await {
                 Err(error) if error.kind() == ErrorKind::RateLimit => error,
                 done => return done,
             };
@@ -304,8 +307,8 @@ impl FanOut {
 
     /// Deletes a session also where the client is closed meanwhile.
     async fn delete(&self, session_id: &str) -> Option<Error> {
-        let client = self.client.outliving_close();
-        let deleting = client.delete(session_id, &self.plan.snapshot);
+        let api = self.api.outliving_close();
+        let deleting = api.delete(session_id, &self.plan.snapshot);
         let error = match tokio::time::timeout(LAST_DELETE, deleting).await {
             Ok(deleted) => deleted.and_then(DeleteResult::confirmed).err()?,
             Err(_) => Error::new(ErrorKind::Timeout, "The delete took too long"),
@@ -318,7 +321,7 @@ impl FanOut {
     async fn stopped(&self) -> Error {
         let mut stop = self.stop.subscribe();
         tokio::select! {
-            () = self.client.closing().closed() => Error::closed(),
+            () = self.api.closing().closed() => Error::closed(),
             _ = stop.wait_for(|stop| *stop) => {
                 Error::new(ErrorKind::Task, "The task was cancelled by this client")
                     .with_reason("cancelled")

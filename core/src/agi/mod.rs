@@ -1,12 +1,17 @@
 //! The AGI Agent Sessions API: sessions with an agent and a real browser.
 
 mod answer;
+mod api;
+mod cleanup;
 mod client;
+mod driver;
 mod events;
 mod fanout;
-mod live;
 mod models;
+mod polling;
+mod progress;
 mod recording;
+mod run_task;
 mod screenshot;
 mod session;
 mod task;
@@ -24,6 +29,7 @@ pub use models::{
     TaskOperation, TaskResult, WaitOptions,
 };
 pub use recording::Recording;
+pub use run_task::RunTask;
 pub use screenshot::Screenshot;
 pub use session::{Session, Sessions};
-pub use task::{RunTask, Task};
+pub use task::Task;

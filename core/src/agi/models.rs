@@ -452,14 +452,6 @@ impl RunTasks {
             ..Self::default()
         }
     }
-
-    /// Refuses what the service would refuse. Sends nothing.
-    ///
-    /// # Errors
-    /// `InvalidRequest` for what would be refused.
-    pub fn check(&self) -> Result<()> {
-        validate::run_tasks(self)
-    }
 }
 
 setters!(RunTasks {
@@ -805,16 +797,6 @@ pub struct StartTask {
 }
 
 impl StartTask {
-    /// Refuses what the service would refuse, without a request: for callers
-    /// who create a session for this task first.
-    ///
-    /// # Errors
-    /// `InvalidRequest` for what would be refused.
-    pub fn check(&self) -> Result<()> {
-        validate::message(&self.message, self.start_url.as_deref())?;
-        validate::event_options(&self.events)
-    }
-
     /// A task without a start page.
     pub fn new(message: impl Into<String>) -> Self {
         Self {

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::client::Client;
+use super::api::Api;
+use super::driver;
 use super::models::{EventOptions, ListMessages, Message, SessionInfo};
 use crate::error::{ErrorKind, Result};
 use crate::event::Event;
@@ -58,51 +59,44 @@ fn redacted(value: Value, key: &Secret) -> Value {
     }
 }
 
-impl Client {
-    /// Records a session, history included, until its task ends or `stop` is
-    /// ready. A session that is deleted in the meantime is recorded as far as
-    /// it was seen.
-    ///
-    /// # Errors
-    /// Those of [every call](crate#errors).
-    pub async fn record(
-        &self,
-        session_id: &str,
-        stop: impl Future<Output = ()>,
-    ) -> Result<Recording> {
-        let queue = self.events(session_id, EventOptions::default())?;
-        // While the session is certainly there: whoever runs the task may
-        // delete it at once when it ends.
-        let (mut session, mut messages) = self.look(session_id).await?;
-        let mut events = Vec::new();
-        let mut stop = std::pin::pin!(stop);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut stop => break,
-                () = queue.wait() => {}
-            }
-            match queue.try_take(512) {
-                Batch::Events(batch) => events.extend(batch),
-                Batch::Empty => {}
-                Batch::Ended => break,
-                Batch::Failed(error) => return Err(error),
-            }
+/// Records a session: see `Client::record`.
+pub(crate) async fn record(
+    api: &Api,
+    session_id: &str,
+    stop: impl Future<Output = ()>,
+) -> Result<Recording> {
+    let queue = driver::open(api, session_id, EventOptions::default())?;
+    // While the session is certainly there: whoever runs the task may
+    // delete it at once when it ends.
+    let (mut session, mut messages) = read(api, session_id).await?;
+    let mut events = Vec::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            () = queue.wait() => {}
         }
-        match self.look(session_id).await {
-            Ok(last) => (session, messages) = last,
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        match queue.try_take(512) {
+            Batch::Events(batch) => events.extend(batch),
+            Batch::Empty => {}
+            Batch::Ended => break,
+            Batch::Failed(error) => return Err(error),
         }
-        let key = &self.config().api_key;
-        Ok(Recording::new(session, &events, &messages, key))
     }
+    match read(api, session_id).await {
+        Ok(last) => (session, messages) = last,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let key = &api.config().api_key;
+    Ok(Recording::new(session, &events, &messages, key))
+}
 
-    async fn look(&self, session_id: &str) -> Result<(Option<SessionInfo>, Vec<Message>)> {
-        let messages = self.messages(session_id, &ListMessages::default()).await?;
-        let session = self.get(session_id).await?;
-        Ok((Some(session), messages.messages))
-    }
+async fn read(api: &Api, session_id: &str) -> Result<(Option<SessionInfo>, Vec<Message>)> {
+    let messages = api.messages(session_id, &ListMessages::default()).await?;
+    let session = api.get(session_id).await?;
+    Ok((Some(session), messages.messages))
 }
 
 #[cfg(test)]

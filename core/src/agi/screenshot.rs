@@ -82,6 +82,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Screenshot> {
 }
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+
 const JPEG: &[u8] = b"\xff\xd8\xff";
 
 fn sniff(image: &[u8]) -> Option<&'static str> {

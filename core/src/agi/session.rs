@@ -2,28 +2,30 @@
 
 use std::time::Duration;
 
-use super::client::Client;
+use super::api::Api;
 use super::models::{
     CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions, ExecutionStatus,
     ListMessages, Messages, SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult,
     TaskResult, WaitOptions,
 };
 use super::recording::Recording;
+use super::run_task::RunTask;
 use super::screenshot::Screenshot;
-use super::task::{RunTask, Task};
+use super::task::Task;
 use super::validate;
+use super::{driver, recording};
 use crate::error::Result;
 use crate::stream::EventStream;
 
 /// The sessions of a client's key.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    client: Client,
+    api: Api,
 }
 
 impl Sessions {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client }
+    pub(super) fn new(api: Api) -> Self {
+        Self { api }
     }
 
     /// Creates a session. It lives until it is deleted.
@@ -32,9 +34,9 @@ impl Sessions {
     /// Those of [every call](crate#errors). `RateLimit` where there are too many sessions, `maybe_delivered` where the
     /// session may exist all the same.
     pub async fn create(&self, create: CreateSession) -> Result<Session> {
-        let created = self.client.create(&create).await?;
+        let created = self.api.create(&create).await?;
         Ok(Session {
-            client: self.client.clone(),
+            api: self.api.clone(),
             info: created,
         })
     }
@@ -44,11 +46,11 @@ impl Sessions {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn list(&self) -> Result<Vec<Session>> {
-        let sessions = self.client.list().await?;
+        let sessions = self.api.list().await?;
         Ok(sessions
             .into_iter()
             .map(|info| Session {
-                client: self.client.clone(),
+                api: self.api.clone(),
                 info,
             })
             .collect())
@@ -59,9 +61,9 @@ impl Sessions {
     /// # Errors
     /// Those of [every call](crate#errors), `NotFound` among them.
     pub async fn get(&self, session_id: &str) -> Result<Session> {
-        let info = self.client.get(session_id).await?;
+        let info = self.api.get(session_id).await?;
         Ok(Session {
-            client: self.client.clone(),
+            api: self.api.clone(),
             info,
         })
     }
@@ -81,7 +83,7 @@ impl Sessions {
             extra: serde_json::Map::new(),
         };
         Ok(Session {
-            client: self.client.clone(),
+            api: self.api.clone(),
             info,
         })
     }
@@ -91,7 +93,7 @@ impl Sessions {
     /// # Errors
     /// Those of [every call](crate#errors). What fails for one session is in its report.
     pub async fn cleanup(&self, options: CleanupOptions) -> Result<Vec<CleanupReport>> {
-        self.client.cleanup(&options).await
+        self.api.cleanup(&options).await
     }
 
     /// Deletes a session. One that is gone is no error: `deleted` is false.
@@ -103,7 +105,7 @@ impl Sessions {
         session_id: &str,
         snapshot: SnapshotOptions,
     ) -> Result<DeleteResult> {
-        self.client.delete(session_id, &snapshot).await
+        self.api.delete(session_id, &snapshot).await
     }
 
     /// Deletes every session of this key. Cannot be undone.
@@ -111,14 +113,14 @@ impl Sessions {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn delete_all(&self) -> Result<DeleteResult> {
-        self.client.delete_all().await
+        self.api.delete_all().await
     }
 }
 
 /// One session: an agent and its browser.
 #[derive(Debug, Clone)]
 pub struct Session {
-    client: Client,
+    api: Api,
     info: SessionInfo,
 }
 
@@ -138,7 +140,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn refresh(&mut self) -> Result<&SessionInfo> {
-        self.info = self.client.get(self.id()).await?;
+        self.info = self.api.get(self.id()).await?;
         Ok(&self.info)
     }
 
@@ -147,7 +149,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors), with `maybe_delivered` where nobody knows whether the message arrived.
     pub async fn send_message(&self, message: SendMessage) -> Result<SuccessResult> {
-        self.client.send_message(self.id(), &message).await
+        self.api.send_message(self.id(), &message).await
     }
 
     /// Asks for the execution status.
@@ -155,7 +157,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn execution_status(&self) -> Result<ExecutionStatus> {
-        self.client.status(self.id()).await
+        self.api.status(self.id()).await
     }
 
     /// Reads messages, in the order of their ids.
@@ -163,7 +165,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn messages(&self, options: ListMessages) -> Result<Messages> {
-        self.client.messages(self.id(), &options).await
+        self.api.messages(self.id(), &options).await
     }
 
     /// The session's events: each exactly once, in order, over any number of
@@ -172,7 +174,7 @@ impl Session {
     /// # Errors
     /// `InvalidRequest` for options of no use; all else comes through the stream.
     pub fn events(&self, options: EventOptions) -> Result<EventStream> {
-        self.client.events(self.id(), options).map(EventStream::new)
+        driver::open(&self.api, self.id(), options).map(EventStream::new)
     }
 
     /// Starts a task and gives a handle on it alone.
@@ -180,7 +182,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn start_task(&self, start: StartTask) -> Result<Task> {
-        self.client.start_task(self.id(), start).await
+        Box::pin(Task::start(self.api.clone(), self.id().to_owned(), start)).await
     }
 
     /// Runs a task to its end.
@@ -188,7 +190,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors), and those of [`Task::result`](super::Task::result).
     pub async fn run_task(&self, task: RunTask) -> Result<TaskResult> {
-        task.run(&self.client, self.id()).await
+        task.run(&self.api, self.id()).await
     }
 
     /// Waits by polling until the task ends or asks a question.
@@ -196,7 +198,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors); `TaskTimeout` when the time is over.
     pub async fn wait(&self, options: WaitOptions) -> Result<ExecutionStatus> {
-        self.client.wait(self.id(), &options).await
+        self.api.wait(self.id(), &options).await
     }
 
     /// Records the session, history included, until its task ends: with
@@ -206,7 +208,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn record(&self) -> Result<Recording> {
-        self.client.record(self.id(), std::future::pending()).await
+        recording::record(&self.api, self.id(), std::future::pending()).await
     }
 
     /// Pauses the task.
@@ -214,7 +216,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors); `Conflict` where it is paused already.
     pub async fn pause(&self) -> Result<SuccessResult> {
-        self.client.command(self.id(), "pause").await
+        self.api.command(self.id(), "pause").await
     }
 
     /// Goes on with the task.
@@ -222,7 +224,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors); `Conflict` where it is not paused.
     pub async fn resume(&self) -> Result<SuccessResult> {
-        self.client.command(self.id(), "resume").await
+        self.api.command(self.id(), "resume").await
     }
 
     /// Cancels the task; the session stays usable.
@@ -230,7 +232,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn cancel(&self) -> Result<SuccessResult> {
-        self.client.command(self.id(), "cancel").await
+        self.api.command(self.id(), "cancel").await
     }
 
     /// Cancels the task; if that fails, deletes the session.
@@ -238,7 +240,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn stop(&self) -> Result<SuccessResult> {
-        self.client.stop(self.id()).await
+        self.api.stop(self.id()).await
     }
 
     /// Opens a page and gives its URL after redirects.
@@ -246,7 +248,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn navigate(&self, url: &str) -> Result<String> {
-        let navigation = self.client.navigate(self.id(), url).await?;
+        let navigation = self.api.navigate(self.id(), url).await?;
         Ok(navigation.current_url)
     }
 
@@ -255,7 +257,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn screenshot(&self) -> Result<Screenshot> {
-        self.client.screenshot(self.id()).await
+        self.api.screenshot(self.id()).await
     }
 
     /// Deletes the session.
@@ -271,7 +273,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn delete_with(&self, snapshot: SnapshotOptions) -> Result<DeleteResult> {
-        self.client.delete(self.id(), &snapshot).await
+        self.api.delete(self.id(), &snapshot).await
     }
 
     /// Runs `work` with this session and deletes it on every way out, also

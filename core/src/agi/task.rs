@@ -1,21 +1,22 @@
 //! One task: from the message that starts it to its `done` or `error`.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, Answering};
-use super::client::{Client, first_outcome};
-use super::live::Scope;
+use super::answer::Answer;
+use super::api::{Api, first_outcome};
+use super::driver::{self, Scope};
 use super::models::{
     EventOptions, ExecutionStatus, ListMessages, Message, Messages, Output, SendMessage, StartTask,
     SuccessResult, TaskOperation, TaskResult,
 };
+use super::progress::{Progress, TaskEnd};
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, EventType};
-use crate::stream::{EventQueue, EventStream, Record, Watched, queue, within};
+use crate::event::Event;
+use crate::stream::{EventQueue, EventStream, queue};
 
 /// A handle on one task. Clones share it.
 ///
@@ -23,26 +24,22 @@ use crate::stream::{EventQueue, EventStream, Record, Watched, queue, within};
 /// tasks before.
 #[derive(Clone)]
 pub struct Task {
-    client: Client,
+    api: Api,
     progress: Arc<Progress>,
     queue: EventQueue,
 }
 
 impl Task {
-    pub(super) async fn start(
-        client: Client,
-        session_id: String,
-        start: StartTask,
-    ) -> Result<Self> {
+    pub(super) async fn start(api: Api, session_id: String, start: StartTask) -> Result<Self> {
         validate::session_id(&session_id)?;
         start.check()?;
         let message = SendMessage {
             message: start.message,
             start_url: start.start_url,
         };
-        let baseline = client.baseline(&session_id).await?;
+        let baseline = api.baseline(&session_id).await?;
         let started = Instant::now();
-        client.send_message(&session_id, &message).await?;
+        api.send_message(&session_id, &message).await?;
         let progress = Arc::new(Progress::new(session_id, baseline, started));
         let (producer, queue) = queue();
         // The history covers what happens before the stream is open; older
@@ -51,14 +48,15 @@ impl Task {
             include_history: true,
             ..start.events
         };
-        client.spawn(
+        driver::spawn(
+            &api,
             &progress.session_id,
             options,
             Scope::Task(progress.clone()),
             producer,
         );
         Ok(Self {
-            client,
+            api,
             progress,
             queue,
         })
@@ -95,13 +93,13 @@ impl Task {
         let message = SendMessage::new(text);
         validate::text("text", &message.message)?;
         // A close ends the stream too, and with it what is known to be open.
-        self.client.closing().check()?;
+        self.api.closing().check()?;
         let Some(question) = self.progress.lock().question.take() else {
             return Err(Error::invalid(
                 "This task has no open question. To tell the agent something else, use `send_message`",
             ));
         };
-        let sent = self.client.send_message(self.session_id(), &message).await;
+        let sent = self.api.send_message(self.session_id(), &message).await;
         if sent.is_err() {
             let mut state = self.progress.lock();
             if state.question.is_none()
@@ -121,7 +119,7 @@ impl Task {
     pub async fn send_message(&self, text: impl Into<String>) -> Result<SuccessResult> {
         let message = SendMessage::new(text);
         validate::text("text", &message.message)?;
-        self.client.send_message(self.session_id(), &message).await
+        self.api.send_message(self.session_id(), &message).await
     }
 
     /// Pauses the task.
@@ -129,7 +127,7 @@ impl Task {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn pause(&self) -> Result<SuccessResult> {
-        self.client.command(self.session_id(), "pause").await
+        self.api.command(self.session_id(), "pause").await
     }
 
     /// Goes on with the task.
@@ -137,7 +135,7 @@ impl Task {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn resume(&self) -> Result<SuccessResult> {
-        self.client.command(self.session_id(), "resume").await
+        self.api.command(self.session_id(), "resume").await
     }
 
     /// Cancels the task and ends every wait for it. The session stays usable.
@@ -145,7 +143,7 @@ impl Task {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn cancel(&self) -> Result<SuccessResult> {
-        let cancelled = self.client.command(self.session_id(), "cancel").await?;
+        let cancelled = self.api.command(self.session_id(), "cancel").await?;
         self.progress.end(TaskEnd::Cancelled);
         self.queue.finish(Ok(()));
         Ok(cancelled)
@@ -156,7 +154,7 @@ impl Task {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn status(&self) -> Result<ExecutionStatus> {
-        self.client.status(self.session_id()).await
+        self.api.status(self.session_id()).await
     }
 
     /// Waits for the result. The events need not be read.
@@ -166,7 +164,7 @@ impl Task {
     /// while a question is open (answer it and call again), `TaskTimeout` when
     /// `timeout` passes; the task goes on then.
     pub async fn result(&self, timeout: Option<Duration>) -> Result<TaskResult> {
-        let waiting = self.client.closing().until_closed(self.wait_for_result());
+        let waiting = self.api.closing().until_closed(self.wait_for_result());
         let Some(timeout) = timeout else {
             return waiting.await;
         };
@@ -181,6 +179,11 @@ impl Task {
                     ),
                 ))
             })
+    }
+
+    /// The latest events, oldest first.
+    pub(super) fn recent(&self) -> Vec<Event> {
+        self.progress.recent()
     }
 
     /// Stops reading the task's events and frees the socket. The task goes on.
@@ -323,7 +326,7 @@ impl Task {
             after_id: self.progress.baseline,
             sanitize: true,
         };
-        self.client.messages(self.session_id(), &options).await
+        self.api.messages(self.session_id(), &options).await
     }
 
     fn pending(&self, question: Event) -> Error {
@@ -366,244 +369,4 @@ fn message_of(event: &Event) -> Message {
         metadata: Map::new(),
         extra: Map::new(),
     }
-}
-
-/// How a task ended.
-#[derive(Debug, Clone)]
-pub(super) enum TaskEnd {
-    Done(Event),
-    Failed(Event),
-    WithoutResult,
-    Cancelled,
-    Broken(Error),
-}
-
-impl TaskEnd {
-    fn of_event(event: &Event) -> Option<Self> {
-        match event.event_type() {
-            EventType::Done => Some(Self::Done(event.clone())),
-            EventType::Error => Some(Self::Failed(event.clone())),
-            _ => None,
-        }
-    }
-}
-
-/// What is known of a task: written by its stream, read by its handles.
-#[derive(Debug)]
-pub(super) struct Progress {
-    session_id: String,
-    baseline: i64,
-    state: Watched<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    question: Option<Event>,
-    /// The id of the newest question.
-    asked: Option<i64>,
-    record: Record<TaskEnd>,
-}
-
-impl Progress {
-    fn new(session_id: String, baseline: i64, started: Instant) -> Self {
-        Self {
-            session_id,
-            baseline,
-            state: Watched::new(State {
-                question: None,
-                asked: None,
-                record: Record::new(started),
-            }),
-        }
-    }
-
-    pub(super) fn baseline(&self) -> i64 {
-        self.baseline
-    }
-
-    /// Whether the agent was seen at work.
-    pub(super) fn has_started(&self) -> bool {
-        !self.lock().record.is_empty()
-    }
-
-    /// Notes an event of this task.
-    pub(super) fn saw(&self, event: &Event) {
-        let mut state = self.lock();
-        match event.event_type() {
-            EventType::Question => {
-                state.asked = event.id();
-                state.question = Some(event.clone());
-            }
-            // Neither says that the agent went on.
-            EventType::Log | EventType::Paused | EventType::Resumed | EventType::Other(_) => {}
-            _ => state.question = None,
-        }
-        if let Some(end) = TaskEnd::of_event(event) {
-            state.record.end_with(end);
-        }
-        state.record.saw(event);
-    }
-
-    /// Tells those who wait that something was noted.
-    pub(super) fn publish(&self) {
-        self.state.publish();
-    }
-
-    /// The stream ended: well, without a result (`true`), or with an error.
-    pub(super) fn stream_ended(&self, end: &Result<bool>) {
-        match end {
-            Ok(false) => self.publish(),
-            Ok(true) => self.end(TaskEnd::WithoutResult),
-            Err(error) => self.end(TaskEnd::Broken(error.clone())),
-        }
-    }
-
-    fn end(&self, end: TaskEnd) {
-        let mut state = self.lock();
-        state.record.end_with(end);
-        state.question = None;
-        drop(state);
-        self.publish();
-    }
-
-    fn duration(&self) -> Duration {
-        self.lock().record.duration()
-    }
-
-    fn recent(&self) -> Vec<Event> {
-        self.lock().record.recent()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-}
-
-type EventHandler = Box<dyn FnMut(&Event) + Send>;
-type QuestionHandler = Box<dyn FnMut(Event) -> Answering + Send>;
-
-/// Parameters of `run_task`: a task, and who answers its questions.
-pub struct RunTask {
-    start: StartTask,
-    timeout: Option<Duration>,
-    cancel_on_timeout: bool,
-    on_event: Option<EventHandler>,
-    on_question: Option<QuestionHandler>,
-}
-
-impl RunTask {
-    /// A task with neither handlers nor a timeout.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            start: StartTask::new(message),
-            timeout: None,
-            cancel_on_timeout: false,
-            on_event: None,
-            on_question: None,
-        }
-    }
-
-    /// The page to open first.
-    pub fn start_url(mut self, url: impl Into<String>) -> Self {
-        self.start = self.start.start_url(url);
-        self
-    }
-
-    /// The most time that the task may take, the start included.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Cancels the task when the timeout passes; otherwise it goes on.
-    pub fn cancel_on_timeout(mut self) -> Self {
-        self.cancel_on_timeout = true;
-        self
-    }
-
-    /// Called with each event.
-    pub fn on_event(mut self, handler: impl FnMut(&Event) + Send + 'static) -> Self {
-        self.on_event = Some(Box::new(handler));
-        self
-    }
-
-    /// Called with each question. What it gives is the answer: a text, `None` to
-    /// leave the question open, or a future of either.
-    ///
-    /// ```
-    /// use sessionwire::agi::RunTask;
-    ///
-    /// let task = RunTask::new("Book a table").on_question(|_| "for two");
-    /// let task = RunTask::new("Book a table").on_question(async |question| {
-    ///     question.text().contains("many").then(|| "two".to_owned())
-    /// });
-    /// ```
-    pub fn on_question<A, K>(mut self, mut handler: impl FnMut(Event) -> A + Send + 'static) -> Self
-    where
-        A: Answer<K>,
-    {
-        self.on_question = Some(Box::new(move |question| handler(question).later()));
-        self
-    }
-
-    /// Runs the task in a session.
-    pub(super) async fn run(mut self, client: &Client, session_id: &str) -> Result<TaskResult> {
-        let limit = self.timeout;
-        // A limit beyond what the clock can hold is none.
-        let until = limit.and_then(|limit| tokio::time::Instant::now().checked_add(limit));
-        let task = within(until, client.start_task(session_id, self.start.clone()))
-            .await
-            .unwrap_or_else(|| Err(timed_out(limit, session_id, Vec::new())))?;
-        match within(until, self.follow(&task)).await {
-            Some(result) => result,
-            None => {
-                if self.cancel_on_timeout {
-                    // The timeout is what the caller must hear of.
-                    let _ = task.cancel().await;
-                }
-                Err(timed_out(limit, session_id, task.progress.recent()))
-            }
-        }
-    }
-
-    async fn follow(&mut self, task: &Task) -> Result<TaskResult> {
-        // Read also where nobody looks: a full queue would hold the stream back.
-        let mut events = task.events();
-        while let Some(event) = events.next().await {
-            let event = event?;
-            if let Some(handler) = &mut self.on_event {
-                handler(&event);
-            }
-            // One that is not open any more has its answer from elsewhere.
-            if *event.event_type() == EventType::Question && task.question().is_some() {
-                let answer = match &mut self.on_question {
-                    Some(handler) => handler(event.clone()).await,
-                    None => None,
-                };
-                let Some(answer) = answer else { break };
-                task.answer(answer).await?;
-            }
-        }
-        task.result(None).await
-    }
-}
-
-impl std::fmt::Debug for RunTask {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunTask")
-            .field("start", &self.start)
-            .finish_non_exhaustive()
-    }
-}
-
-fn timed_out(limit: Option<Duration>, session_id: &str, events: Vec<Event>) -> Error {
-    Error::new(
-        ErrorKind::TaskTimeout,
-        format!(
-            "The task did not end within {} s. Unless it was cancelled it goes on in its session",
-            limit.unwrap_or_default().as_secs_f64()
-        ),
-    )
-    .with_session(session_id)
-    .with_events(events)
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use url::Url;
 
 use super::models::{
-    CleanupOptions, CreateSession, EventOptions, ListMessages, RunTasks, SnapshotOptions,
+    CleanupOptions, CreateSession, EventOptions, ListMessages, RunTasks, SnapshotOptions, StartTask,
 };
 use crate::error::{Error, Result};
 
 pub(super) use crate::validate::{duration, seconds, session_id};
 
 const MAX_MESSAGE: usize = 10_000;
+
 const MAX_URL: usize = 2_000;
 
 pub(super) fn message(message: &str, start_url: Option<&str>) -> Result<()> {
@@ -155,6 +156,28 @@ pub(super) fn event_options(options: &EventOptions) -> Result<()> {
             }
         }),
         None => Ok(()),
+    }
+}
+
+impl RunTasks {
+    /// Refuses what the service would refuse. Sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
+    pub fn check(&self) -> Result<()> {
+        run_tasks(self)
+    }
+}
+
+impl StartTask {
+    /// Refuses what the service would refuse, without a request: for callers
+    /// who create a session for this task first.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
+    pub fn check(&self) -> Result<()> {
+        message(&self.message, self.start_url.as_deref())?;
+        event_options(&self.events)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::random_bytes;
+use super::ids::random_bytes;
 use super::models::{Upload, UploadedFile};
 use super::validate;
 use super::wire_names::WireNames;

@@ -1,30 +1,37 @@
 //! The Raccoon AI Agents API: sessions with a sandbox, worked on turn by turn.
 
+mod api;
 mod assembly;
 mod client;
 mod close;
 mod config;
+mod driver;
 mod events;
-mod live;
+mod frame;
+mod ids;
 mod media;
 mod models;
-mod places;
-mod sessions;
+mod progress;
+mod run_turn;
+mod session;
 mod turn;
+mod turn_limiter;
 mod validate;
 mod wire_names;
 
 pub use crate::event::{Event, EventType, Frame};
 pub use crate::transport::{UploadProgress, UploadSource, UploadWriter};
 pub use assembly::Assembly;
-pub use client::{Client, new_session_id};
+pub use client::Client;
 pub use config::{RaccoonConfig, RaccoonOptions};
+pub use ids::new_session_id;
 pub use models::{
     After, Attach, Check, DeleteResult, History, ListSessions, Message, Operation, Output,
     PageInfo, RawRequest, RawResponse, ResumePoint, Role, SessionInfo, SessionPage, StartTurn,
     StopResult, SuccessResult, TurnEventOptions, TurnFile, TurnMessage, TurnOperation, TurnResult,
     TurnState, TurnStatus, Upload, UploadedFile,
 };
-pub use sessions::{Media, Session, SessionList, Sessions};
-pub use turn::{RunTurn, Turn};
+pub use run_turn::RunTurn;
+pub use session::{Media, Session, SessionList, Sessions};
+pub use turn::Turn;
 pub use wire_names::{FrameEncoder, WireNames};

@@ -328,14 +328,6 @@ impl StartTurn {
         self.files.push(file.into());
         self
     }
-
-    /// Refuses what the service would refuse. Sends nothing.
-    ///
-    /// # Errors
-    /// `InvalidRequest` for what would be refused.
-    pub fn check(&self) -> Result<()> {
-        validate::start_turn(self)
-    }
 }
 
 setters!(StartTurn {

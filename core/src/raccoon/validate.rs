@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 pub(super) use crate::validate::{duration, seconds};
 
 const MAX_TITLE: usize = 255;
+
 const MAX_PAGE: u64 = 100;
 
 /// A session is named by a UUID, which its user makes
@@ -122,6 +123,16 @@ pub(super) fn content_type(content_type: &str) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+impl StartTurn {
+    /// Refuses what the service would refuse. Sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
+    pub fn check(&self) -> Result<()> {
+        start_turn(self)
+    }
 }
 
 #[cfg(test)]

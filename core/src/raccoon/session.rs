@@ -2,30 +2,31 @@
 
 use std::collections::HashSet;
 
-use super::client::Client;
+use super::api::Api;
 use super::models::{
     DeleteResult, History, ListSessions, SessionInfo, StartTurn, SuccessResult, TurnResult, Upload,
     UploadedFile,
 };
-use super::turn::{RunTurn, Turn};
+use super::run_turn::RunTurn;
+use super::turn::Turn;
 use crate::error::Result;
 use crate::transport::{UploadProgress, UploadSource};
 
 /// The sessions of a client's key.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    client: Client,
+    api: Api,
 }
 
 impl Sessions {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client }
+    pub(super) fn new(api: Api) -> Self {
+        Self { api }
     }
 
     /// Lists the sessions; the next page is read when it is needed.
     pub fn list(&self, list: ListSessions) -> SessionList {
         SessionList {
-            client: self.client.clone(),
+            api: self.api.clone(),
             next: Some(list),
             read: Vec::new().into_iter(),
             seen: HashSet::new(),
@@ -37,7 +38,7 @@ impl Sessions {
     /// # Errors
     /// Those of [every call](crate#errors), `NotFound` among them.
     pub async fn get(&self, session_id: &str) -> Result<History> {
-        self.client.get(session_id).await
+        self.api.get(session_id).await
     }
 
     /// Gives a session another title: 1 to 255 characters.
@@ -45,7 +46,7 @@ impl Sessions {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn rename(&self, session_id: &str, title: &str) -> Result<SuccessResult> {
-        self.client.rename(session_id, title).await
+        self.api.rename(session_id, title).await
     }
 
     /// Deletes a session. One that is gone is no error: `deleted` is false.
@@ -53,14 +54,14 @@ impl Sessions {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn delete(&self, session_id: &str) -> Result<DeleteResult> {
-        self.client.delete(session_id).await
+        self.api.delete(session_id).await
     }
 }
 
 /// The sessions of a list, page by page.
 #[derive(Debug)]
 pub struct SessionList {
-    client: Client,
+    api: Api,
     /// The page to read next.
     next: Option<ListSessions>,
     read: std::vec::IntoIter<SessionInfo>,
@@ -78,8 +79,8 @@ impl SessionList {
                 return Some(Ok(session));
             }
             let page = self.next.take()?;
-            let client = self.client.clone();
-            let answer = match client.list(&page).await {
+            let api = self.api.clone();
+            let answer = match api.list(&page).await {
                 Ok(answer) => answer,
                 Err(error) => return Some(Err(error)),
             };
@@ -100,15 +101,15 @@ impl SessionList {
 /// Files for turns.
 #[derive(Debug, Clone)]
 pub struct Media {
-    client: Client,
+    api: Api,
 }
 
 impl Media {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client }
+    pub(super) fn new(api: Api) -> Self {
+        Self { api }
     }
 
-    /// Uploads a file; see [`Client::upload`].
+    /// Uploads a file; see [`Client::upload`](super::Client::upload).
     ///
     /// # Errors
     /// Those of [every call](crate#errors).
@@ -118,7 +119,7 @@ impl Media {
         source: UploadSource,
         progress: UploadProgress,
     ) -> Result<UploadedFile> {
-        self.client.upload(upload, source, progress).await
+        self.api.send_file(&upload, source, progress).await
     }
 }
 
@@ -126,13 +127,13 @@ impl Media {
 /// creates it; it stays until it is deleted.
 #[derive(Debug, Clone)]
 pub struct Session {
-    client: Client,
+    api: Api,
     session_id: String,
 }
 
 impl Session {
-    pub(super) fn new(client: Client, session_id: String) -> Self {
-        Self { client, session_id }
+    pub(super) fn new(api: Api, session_id: String) -> Self {
+        Self { api, session_id }
     }
 
     /// The UUID that names the session.
@@ -145,7 +146,12 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn start_turn(&self, start: StartTurn) -> Result<Turn> {
-        self.client.start_turn(&self.session_id, start).await
+        Box::pin(Turn::start(
+            self.api.clone(),
+            self.session_id.clone(),
+            start,
+        ))
+        .await
     }
 
     /// Runs a turn to its end.
@@ -153,7 +159,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors), and those of [`Turn::result`](super::Turn::result).
     pub async fn run_turn(&self, turn: impl Into<RunTurn>) -> Result<TurnResult> {
-        turn.into().run(&self.client, &self.session_id).await
+        turn.into().run(&self.api, &self.session_id).await
     }
 
     /// The session's record and all its messages.
@@ -161,7 +167,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn history(&self) -> Result<History> {
-        self.client.sessions().get(&self.session_id).await
+        Sessions::new(self.api.clone()).get(&self.session_id).await
     }
 
     /// Gives the session another title: 1 to 255 characters.
@@ -169,7 +175,9 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn rename(&self, title: &str) -> Result<SuccessResult> {
-        self.client.sessions().rename(&self.session_id, title).await
+        Sessions::new(self.api.clone())
+            .rename(&self.session_id, title)
+            .await
     }
 
     /// Deletes the session. One that is gone is no error: `deleted` is false.
@@ -177,7 +185,9 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn delete(&self) -> Result<DeleteResult> {
-        self.client.sessions().delete(&self.session_id).await
+        Sessions::new(self.api.clone())
+            .delete(&self.session_id)
+            .await
     }
 
     /// Uploads a file for the session's turns.
@@ -189,8 +199,8 @@ impl Session {
             session_id: self.session_id.clone(),
             ..Upload::default()
         };
-        self.client
-            .upload(upload, source, UploadProgress::new())
+        self.api
+            .send_file(&upload, source, UploadProgress::new())
             .await
     }
 }

@@ -1,13 +1,12 @@
-//! The places that a client's turns run in: as many as the service allows at
-//! once (docs/spec/raccoon.md, section 6).
+//! Permits for a client's turns: as many as the service allows at once (docs/spec/raccoon.md, section 6).
 
 use std::sync::Arc;
 
 use crate::stream::Watched;
 
-/// The places of one client and its copies.
+/// The permits of one client and its copies.
 #[derive(Debug, Default)]
-pub(super) struct Places(Watched<State>);
+pub(super) struct TurnLimiter(Watched<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -16,10 +15,10 @@ struct State {
     answered: bool,
 }
 
-impl Places {
-    /// Waits for a free place, by the limit that the service named last. While
+impl TurnLimiter {
+    /// Waits for a permit, by the limit that the service named last. While
     /// it has answered nothing, one turn goes first.
-    pub(super) async fn take(self: &Arc<Self>, limit: impl Fn() -> Option<u32>) -> Place {
+    pub(super) async fn acquire(self: &Arc<Self>, limit: impl Fn() -> Option<u32>) -> Permit {
         loop {
             let change = self.0.change();
             {
@@ -31,7 +30,7 @@ impl Places {
                 };
                 if state.taken < most {
                     state.taken += 1;
-                    return Place(self.clone());
+                    return Permit(self.clone());
                 }
             }
             change.wait().await;
@@ -50,15 +49,15 @@ impl Places {
     }
 }
 
-/// A place that is taken until this is dropped.
+/// A permit, held until this is dropped.
 #[derive(Debug)]
-pub(super) struct Place(Arc<Places>);
+pub(super) struct Permit(Arc<TurnLimiter>);
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let places = &self.0.0;
-        places.lock().taken -= 1;
-        places.publish();
+        let limiter = &self.0.0;
+        limiter.lock().taken -= 1;
+        limiter.publish();
     }
 }
 
@@ -70,32 +69,32 @@ mod tests {
     use std::sync::Mutex;
     use std::task::{Context, Poll, Waker};
 
-    /// Whether a place is to be had now.
-    fn free(places: &Arc<Places>, limit: Option<u32>) -> Option<Place> {
-        let mut taking = pin!(places.take(|| limit));
+    /// Whether a permit is to be had now.
+    fn free(limiter: &Arc<TurnLimiter>, limit: Option<u32>) -> Option<Permit> {
+        let mut taking = pin!(limiter.acquire(|| limit));
         match taking
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()))
         {
-            Poll::Ready(place) => Some(place),
+            Poll::Ready(permit) => Some(permit),
             Poll::Pending => None,
         }
     }
 
     #[test]
     fn one_goes_first_until_the_limit_is_known() {
-        let places = Arc::new(Places::default());
-        let first = free(&places, None).expect("the first");
-        assert!(free(&places, None).is_none(), "nobody knows the limit");
-        places.answered();
-        let second = free(&places, None).expect("there is no limit");
-        assert!(free(&places, Some(2)).is_none());
-        assert_eq!(places.taken(), 2);
+        let limiter = Arc::new(TurnLimiter::default());
+        let first = free(&limiter, None).expect("the first");
+        assert!(free(&limiter, None).is_none(), "nobody knows the limit");
+        limiter.answered();
+        let second = free(&limiter, None).expect("there is no limit");
+        assert!(free(&limiter, Some(2)).is_none());
+        assert_eq!(limiter.taken(), 2);
         drop(first);
-        let third = free(&places, Some(2)).expect("a place was given back");
-        assert!(free(&places, Some(1)).is_none(), "the limit went down");
+        let third = free(&limiter, Some(2)).expect("a permit was given back");
+        assert!(free(&limiter, Some(1)).is_none(), "the limit went down");
         drop((second, third));
-        let alone = free(&places, Some(0));
+        let alone = free(&limiter, Some(0));
         assert!(
             alone.is_some(),
             "a limit of 0 would stop everything for ever"
@@ -104,25 +103,25 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_hears_of_a_place_and_of_a_limit() {
-        let places = Arc::new(Places::default());
-        let first = places.take(|| None).await;
+        let limiter = Arc::new(TurnLimiter::default());
+        let first = limiter.acquire(|| None).await;
         let waiting = tokio::spawn({
-            let places = places.clone();
-            async move { places.take(|| Some(1)).await }
+            let limiter = limiter.clone();
+            async move { limiter.acquire(|| Some(1)).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         drop(first);
-        let second = waiting.await.expect("a place");
+        let second = waiting.await.expect("a permit");
         let limit = Arc::new(Mutex::new(Some(1)));
         let waiting = tokio::spawn({
-            let (places, limit) = (places.clone(), limit.clone());
-            async move { places.take(|| *limit.lock().expect("a lock")).await }
+            let (limiter, limit) = (limiter.clone(), limit.clone());
+            async move { limiter.acquire(|| *limit.lock().expect("a lock")).await }
         });
         tokio::task::yield_now().await;
         *limit.lock().expect("a lock") = Some(2);
-        places.answered();
-        drop((second, waiting.await.expect("a place")));
-        assert_eq!(places.taken(), 0);
+        limiter.answered();
+        drop((second, waiting.await.expect("a permit")));
+        assert_eq!(limiter.taken(), 0);
     }
 }

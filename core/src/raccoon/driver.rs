@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::client::Client;
+use super::api::Api;
 use super::close::{AfterClose, after_close};
 use super::events::{EntryId, Incoming};
 use super::models::{Message, TurnEventOptions};
-use super::turn::{Progress, TurnEnd, events_of};
+use super::progress::{Progress, TurnEnd, events_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::stream::Producer;
@@ -22,6 +22,7 @@ use crate::ws::{self, Socket};
 
 /// Most frames that are read before the events go to the queue.
 const FRAMES_PER_BATCH: usize = 256;
+
 /// The first wait before a reconnect that follows another failure.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
@@ -33,8 +34,8 @@ pub(super) struct Command {
 }
 
 /// A turn's stream and its position.
-pub(super) struct Live {
-    client: Client,
+pub(super) struct Driver {
+    api: Api,
     turn: Arc<Progress>,
     options: TurnEventOptions,
     queue: Producer,
@@ -74,9 +75,9 @@ impl Lost {
     }
 }
 
-impl Live {
+impl Driver {
     pub(super) fn new(
-        client: Client,
+        api: Api,
         turn: Arc<Progress>,
         options: TurnEventOptions,
         queue: Producer,
@@ -84,7 +85,7 @@ impl Live {
     ) -> Self {
         let resume = Resume::new(turn.baseline);
         Self {
-            client,
+            api,
             turn,
             options,
             queue,
@@ -98,7 +99,7 @@ impl Live {
 
     /// Runs the stream to its end and reports it to the queue.
     pub(super) async fn run(mut self) {
-        let closing = self.client.closing().clone();
+        let closing = self.api.closing().clone();
         let end = closing.until_closed(self.drive()).await;
         let end = end.map(drop).map_err(|error| self.turn.name(error));
         if let Err(error) = &end {
@@ -249,7 +250,7 @@ impl Live {
                 ),
             )),
             ws::Lost::Closed(close) => {
-                let close = close.map(|(code, reason)| (code, self.client.redact(&reason)));
+                let close = close.map(|(code, reason)| (code, self.api.redact(&reason)));
                 let error = Error::new(
                     ErrorKind::Connection,
                     match &close {
@@ -296,7 +297,7 @@ impl Live {
             }
             match self.resume.admit(&event) {
                 Step::Drop => return Ok(None),
-                Step::LookUp { .. } => match self.turn.message(&self.client).await {
+                Step::LookUp { .. } => match self.turn.message(&self.api).await {
                     Ok(message) => self.looked_up(message.as_ref(), upcoming - 1),
                     Err(error) if error.is_final() => return Err(error),
                     Err(error) => return Ok(Some(Lost::broken(error))),
@@ -363,7 +364,7 @@ impl Live {
     /// Delivers what the history holds beyond the stream; says whether the turn
     /// is over.
     async fn look(&mut self) -> Result<Option<End>> {
-        let Some(message) = self.turn.message(&self.client).await? else {
+        let Some(message) = self.turn.message(&self.api).await? else {
             return Ok(None);
         };
         self.looked_up(Some(&message), self.resume.high());
@@ -382,7 +383,7 @@ impl Live {
     async fn open(&mut self) -> Result<Socket> {
         let keep_alive = self.options.keep_alive()?;
         let after = self.place().await;
-        self.client
+        self.api
             .open_socket(
                 &self.turn.session_id,
                 &self.turn.started.agent_message_id,
@@ -404,7 +405,7 @@ impl Live {
             return (self.options.replay || !first).then(|| EntryId::BEGINNING.to_owned());
         }
         let high = self.resume.high();
-        let message = self.turn.message(&self.client).await.ok().flatten();
+        let message = self.turn.message(&self.api).await.ok().flatten();
         let known = message
             .iter()
             .flat_map(events_of)

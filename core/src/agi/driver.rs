@@ -8,19 +8,20 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-use super::client::Client;
+use super::api::Api;
 use super::models::{EventOptions, ListMessages, Messages, is_terminal};
-use super::task::Progress;
+use super::progress::Progress;
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventType};
 use crate::sse::Decoder;
-use crate::stream::Producer;
 use crate::stream::resume::{Backoff, Resume, Step};
+use crate::stream::{EventQueue, Producer, queue};
 use crate::transport::jitter;
 
 /// Most chunks that are decoded before the events go to the queue.
 const CHUNKS_PER_BATCH: usize = 64;
+
 /// How often a finished status must be seen without a result to be believed:
 /// the service may lag behind a message it just took.
 const QUIET_LOOKS: u32 = 3;
@@ -36,9 +37,37 @@ pub(super) enum Scope {
     Task(Arc<Progress>),
 }
 
+/// Opens a session's event stream. Must be called inside a tokio runtime.
+pub(super) fn open(api: &Api, session_id: &str, options: EventOptions) -> Result<EventQueue> {
+    validate::session_id(session_id)?;
+    validate::event_options(&options)?;
+    api.closing().check()?;
+    let (producer, queue) = queue();
+    spawn(api, session_id, options, Scope::Session, producer);
+    Ok(queue)
+}
+
+/// Runs a stream in the background, as long as its queue is read.
+pub(super) fn spawn(
+    api: &Api,
+    session_id: &str,
+    options: EventOptions,
+    scope: Scope,
+    queue: Producer,
+) {
+    let driver = Driver::new(
+        api.clone(),
+        session_id.to_owned(),
+        options,
+        scope,
+        queue.clone(),
+    );
+    queue.drive(driver.run());
+}
+
 /// One stream and its position.
-pub(super) struct Live {
-    client: Client,
+struct Driver {
+    api: Api,
     session_id: String,
     options: EventOptions,
     scope: Scope,
@@ -98,9 +127,9 @@ enum Lost {
     Broken(Error),
 }
 
-impl Live {
-    pub(super) fn new(
-        client: Client,
+impl Driver {
+    fn new(
+        api: Api,
         session_id: String,
         options: EventOptions,
         scope: Scope,
@@ -112,7 +141,7 @@ impl Live {
         };
         let resume = position(baseline, &options);
         Self {
-            client,
+            api,
             session_id,
             options,
             scope,
@@ -129,8 +158,8 @@ impl Live {
     }
 
     /// Runs the stream to its end and reports it to the queue.
-    pub(super) async fn run(mut self) {
-        let closing = self.client.closing().clone();
+    async fn run(mut self) {
+        let closing = self.api.closing().clone();
         let end = closing.until_closed(self.drive()).await;
         let end = match end {
             Ok(End::Stream | End::Consumer | End::Connection(_)) => Ok(false),
@@ -447,7 +476,7 @@ impl Live {
     }
 
     async fn push(&mut self, mut ready: Vec<Event>) -> Result<Option<End>> {
-        self.client.saw_id(&self.session_id, self.resume.high());
+        self.api.saw_id(&self.session_id, self.resume.high());
         if let Scope::Task(progress) = &self.scope {
             progress.publish();
         }
@@ -515,22 +544,22 @@ impl Live {
             after_id,
             sanitize: self.options.sanitize,
         };
-        self.client.messages(&self.session_id, &options).await
+        self.api.messages(&self.session_id, &options).await
     }
 
     async fn open(&self) -> Result<reqwest::Response> {
         // Only the first connection of a live-only stream goes without.
         let with_history = self.options.include_history || self.reconnecting();
-        let mut request =
-            self.client
-                .events_request(&self.session_id, &self.options, with_history)?;
+        let mut request = self
+            .api
+            .events_request(&self.session_id, &self.options, with_history)?;
         if self.reconnecting() {
             // Not documented, so nothing depends on it: a service that honours
             // it saves the replay.
             let position = HeaderValue::from(self.resume.high());
             request = request.header(HeaderName::from_static("last-event-id"), position);
         }
-        let response = self.client.open(&request).await?;
+        let response = self.api.open(&request).await?;
         let is_stream = response
             .headers()
             .get(CONTENT_TYPE)
@@ -560,7 +589,7 @@ impl Live {
         match error.status_code() {
             Some(404) => {
                 // A gateway may lose the stream's route alone: ask the session.
-                match self.client.status(&self.session_id).await {
+                match self.api.status(&self.session_id).await {
                     Err(status) if status.status_code() == Some(404) && self.reconnecting() => {
                         Err(Error::new(
                             ErrorKind::Stream,

@@ -1,0 +1,459 @@
+//! Every request of the AGI API, and what is known of its sessions.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::Method;
+use serde_json::Value;
+
+use super::models::{
+    CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Message, Messages,
+    Navigation, RawRequest, RawResponse, SendMessage, SessionInfo, SnapshotOptions, SuccessResult,
+};
+use super::screenshot::{self, Screenshot};
+use super::validate;
+use crate::config::ClientConfig;
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::{Closing, Request, Transport, stream_headers};
+
+/// How long a look for a message may take after an ambiguous failure.
+const LOOK_FOR_MESSAGE: Duration = Duration::from_secs(10);
+
+/// What the handles of a client share: its connections, and what it knows of
+/// the sessions' messages.
+#[derive(Clone)]
+pub(crate) struct Api {
+    transport: Transport,
+    known: Arc<Mutex<HashMap<String, Known>>>,
+}
+
+/// What this client knows of a session's message ids.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// The highest id seen.
+    pub(super) high: i64,
+    /// Created here, and nothing was sent since: there are no messages.
+    pub(super) fresh: bool,
+    /// `high` at the time of the last message sent.
+    pub(super) sent_after: Option<i64>,
+    /// Texts sent whose entries in the history were not read yet. Such an entry
+    /// may be above `high`, and must not be taken for another message's.
+    pub(super) unread: Vec<String>,
+    /// Created by this client, and not deleted since: what a delete keeps.
+    pub(super) created: Option<SnapshotOptions>,
+}
+
+impl Api {
+    pub(super) fn new(config: ClientConfig) -> Self {
+        Self {
+            transport: Transport::new(config),
+            known: Arc::default(),
+        }
+    }
+
+    pub(super) fn config(&self) -> &ClientConfig {
+        self.transport.config()
+    }
+
+    /// A copy with another configuration that shares everything else.
+    pub(super) fn with_config(&self, config: ClientConfig) -> Self {
+        Self {
+            transport: self.transport.with_config(config),
+            known: self.known.clone(),
+        }
+    }
+
+    /// Sends any request below the base URL.
+    pub(crate) async fn raw(&self, request: RawRequest) -> Result<RawResponse> {
+        self.transport.raw(request).await
+    }
+
+    /// Ends every request and wait, and closes the connections.
+    pub(super) fn close(&self) {
+        self.transport.close();
+    }
+
+    /// Requests end at a close by themselves; other waits ask this.
+    pub(super) fn closing(&self) -> &Closing {
+        self.transport.closing()
+    }
+
+    /// A copy whose requests a close does not end: for sessions that would go
+    /// on costing. Use it for one request, and let it go.
+    pub(super) fn outliving_close(&self) -> Self {
+        Self {
+            transport: self.transport.outliving_close(),
+            known: self.known.clone(),
+        }
+    }
+
+    pub(super) async fn create(&self, create: &CreateSession) -> Result<SessionInfo> {
+        validate::create(create)?;
+        let mut body = serde_json::to_value(create).map_err(|error| {
+            Error::invalid(format!("The parameters of `create` are not valid: {error}"))
+        })?;
+        if let Value::Object(fields) = &mut body {
+            fields.extend(create.extra_body.clone());
+        }
+        let mut request = self.api(Method::POST, &["sessions"]).json(&body)?;
+        if let Some(wait) = create.wait_for_limit {
+            request = request.wait_for_limit(wait.min(crate::seconds::LONGEST));
+        }
+        let session: SessionInfo = self.transport.send(&request).await?.json()?;
+        self.known().insert(
+            session.session_id.clone(),
+            Known {
+                fresh: true,
+                created: Some(create.snapshot.clone()),
+                ..Known::default()
+            },
+        );
+        Ok(session)
+    }
+
+    pub(super) async fn list(&self) -> Result<Vec<SessionInfo>> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Answer {
+            Bare(Vec<SessionInfo>),
+            Wrapped { sessions: Vec<SessionInfo> },
+        }
+        let answer = self
+            .transport
+            .send(&self.api(Method::GET, &["sessions"]))
+            .await?;
+        Ok(match answer.json()? {
+            Answer::Bare(sessions) | Answer::Wrapped { sessions } => sessions,
+        })
+    }
+
+    pub(super) async fn get(&self, session_id: &str) -> Result<SessionInfo> {
+        let request = self.of_session(Method::GET, session_id, &[])?;
+        self.transport.send(&request).await?.json()
+    }
+
+    pub(super) async fn delete(
+        &self,
+        session_id: &str,
+        snapshot: &SnapshotOptions,
+    ) -> Result<DeleteResult> {
+        validate::snapshot(snapshot)?;
+        let mut request = self.of_session(Method::DELETE, session_id, &[])?;
+        if let Some(mode) = &snapshot.save_snapshot_mode {
+            request = request.query("save_snapshot_mode", mode);
+        }
+        if let Some(default) = snapshot.save_as_default {
+            request = request.query("save_as_default", bool_text(default));
+        }
+        let answer = self.transport.send(&request).await;
+        let result = DeleteResult::or_gone(answer.and_then(|answer| answer.json()))?;
+        if result.success {
+            self.known().remove(session_id);
+        }
+        Ok(result)
+    }
+
+    pub(super) async fn delete_all(&self) -> Result<DeleteResult> {
+        let result = self
+            .transport
+            .send(&self.api(Method::DELETE, &["sessions"]))
+            .await?
+            .json()?;
+        self.known().clear();
+        Ok(result)
+    }
+
+    /// Sends a message once. After an ambiguous failure it is looked up in the
+    /// history, never sent again.
+    pub(super) async fn send_message(
+        &self,
+        session_id: &str,
+        message: &SendMessage,
+    ) -> Result<SuccessResult> {
+        validate::message(&message.message, message.start_url.as_deref())?;
+        let request = self
+            .of_session(Method::POST, session_id, &["message"])?
+            .json(message)?;
+        let before = self.known_of(session_id);
+        let sent_after = before.as_ref().map(|before| before.high);
+        let sent = match self.transport.send(&request).await {
+            Ok(answer) => answer.json(),
+            Err(error) if error.maybe_delivered() => match before {
+                Some(before) if self.was_delivered(session_id, &before, message).await => Ok(
+                    SuccessResult::new("Message found in the history after its answer was lost"),
+                ),
+                _ => Err(error.or_unknown()),
+            },
+            Err(error) => Err(error),
+        };
+        if let Some(known) = self.known().get_mut(session_id) {
+            known.fresh = false;
+            known.sent_after = sent_after;
+            if sent.is_ok() {
+                known.unread.push(message.message.clone());
+            }
+        }
+        sent
+    }
+
+    /// Whether the history shows this message: a user's entry with its text
+    /// above the highest id known before, and one more of them than earlier
+    /// messages account for.
+    async fn was_delivered(&self, session_id: &str, before: &Known, message: &SendMessage) -> bool {
+        let options = ListMessages {
+            after_id: before.high,
+            sanitize: true,
+        };
+        let Ok(request) = self.messages_request(session_id, &options) else {
+            return false;
+        };
+        let Ok(answer) = self.transport.send_within(&request, LOOK_FOR_MESSAGE).await else {
+            return false;
+        };
+        let Ok(seen) = answer.json::<Messages>() else {
+            return false;
+        };
+        let same = |found: &&Message| {
+            found.id > before.high
+                && found.message_type == "USER"
+                && found.content.as_str() == Some(&message.message)
+        };
+        let earlier = before
+            .unread
+            .iter()
+            .filter(|text| **text == message.message);
+        seen.messages.iter().filter(same).count() > earlier.count()
+    }
+
+    pub(super) async fn status(&self, session_id: &str) -> Result<ExecutionStatus> {
+        let request = self.of_session(Method::GET, session_id, &["status"])?;
+        self.transport.send(&request).await?.json()
+    }
+
+    pub(super) async fn messages(
+        &self,
+        session_id: &str,
+        options: &ListMessages,
+    ) -> Result<Messages> {
+        validate::list_messages(options)?;
+        let request = self.messages_request(session_id, options)?;
+        let unread = self
+            .known_of(session_id)
+            .map_or(0, |known| known.unread.len());
+        let mut seen: Messages = self.transport.send(&request).await?.json()?;
+        seen.messages
+            .retain(|message| message.id > options.after_id);
+        seen.messages.sort_by_key(|message| message.id);
+        if let Some(newest) = seen.messages.last() {
+            self.saw_id(session_id, newest.id);
+            if let Some(known) = self.known().get_mut(session_id) {
+                // Sent before this answer, so not above its newest id.
+                known.unread.drain(..unread.min(known.unread.len()));
+            }
+        }
+        Ok(seen)
+    }
+
+    fn messages_request(&self, session_id: &str, options: &ListMessages) -> Result<Request> {
+        let mut request = self.of_session(Method::GET, session_id, &["messages"])?;
+        if options.after_id > 0 {
+            request = request.query("after_id", &options.after_id.to_string());
+        }
+        if !options.sanitize {
+            request = request.query("sanitize", "false");
+        }
+        Ok(request)
+    }
+
+    /// Pause, resume or cancel. One that meets its own success on a retry has
+    /// succeeded.
+    pub(super) async fn command(&self, session_id: &str, name: &str) -> Result<SuccessResult> {
+        let request = self
+            .of_session(Method::POST, session_id, &[name])?
+            .repeatable();
+        let answer = self.transport.send(&request).await;
+        if let (Ok(_), "cancel", Some(known)) = (&answer, name, self.known().get_mut(session_id)) {
+            // No result will come: a wait need not look for one.
+            known.sent_after = None;
+        }
+        match answer {
+            Ok(answer) if answer.body.is_empty() => Ok(SuccessResult::new("")),
+            Ok(answer) => answer.json(),
+            Err(error)
+                if error.attempts() > 1
+                    && matches!(
+                        (name, error.code()),
+                        ("pause", Some("already_paused")) | ("resume", Some("not_paused"))
+                    ) =>
+            {
+                Ok(SuccessResult::new(error.message()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn stop(&self, session_id: &str) -> Result<SuccessResult> {
+        match self.command(session_id, "cancel").await {
+            Ok(done) if done.success => Ok(done),
+            Err(error) if error.kind() == ErrorKind::InvalidRequest => Err(error),
+            _ => {
+                let gone = self.delete(session_id, &SnapshotOptions::default()).await?;
+                Ok(SuccessResult {
+                    success: gone.success,
+                    message: gone.message,
+                })
+            }
+        }
+    }
+
+    pub(super) async fn navigate(&self, session_id: &str, url: &str) -> Result<Navigation> {
+        validate::web_url("url", url)?;
+        let request = self
+            .of_session(Method::POST, session_id, &["navigate"])?
+            .json(&serde_json::json!({ "url": url }))?;
+        self.transport.send(&request).await?.json()
+    }
+
+    pub(super) async fn screenshot(&self, session_id: &str) -> Result<Screenshot> {
+        let request = self.of_session(Method::GET, session_id, &["screenshot"])?;
+        screenshot::parse(&self.transport.send(&request).await?.body)
+    }
+
+    pub(crate) async fn list_models(&self, filter: Option<&str>) -> Result<Vec<String>> {
+        let mut request = self.api(Method::GET, &["models"]);
+        if let Some(filter) = filter {
+            request = request.query("filter", filter);
+        }
+        let answer: Value = self.transport.send(&request).await?.json()?;
+        let list = answer
+            .get("models")
+            .unwrap_or(&answer)
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        Ok(list
+            .iter()
+            .filter_map(|model| {
+                model
+                    .as_str()
+                    .or_else(|| {
+                        model
+                            .get("id")
+                            .or_else(|| model.get("name"))
+                            .and_then(Value::as_str)
+                    })
+                    .map(str::to_owned)
+            })
+            .collect())
+    }
+
+    pub(super) fn events_request(
+        &self,
+        session_id: &str,
+        options: &EventOptions,
+        include_history: bool,
+    ) -> Result<Request> {
+        let mut request = stream_headers(self.of_session(Method::GET, session_id, &["events"])?);
+        if let Some(types) = &options.event_types {
+            // The stream needs these to know its end and that it is alive.
+            let mut names: Vec<&str> = types.iter().map(String::as_str).collect();
+            for needed in ["question", "done", "error", "heartbeat"] {
+                if !names.contains(&needed) {
+                    names.push(needed);
+                }
+            }
+            request = request.query("event_types", &names.join(","));
+        }
+        if !options.sanitize {
+            request = request.query("sanitize", "false");
+        }
+        if !include_history {
+            request = request.query("include_history", "false");
+        }
+        Ok(request)
+    }
+
+    pub(super) async fn open(&self, request: &Request) -> Result<reqwest::Response> {
+        self.transport.open(request).await
+    }
+
+    /// The highest message id before a new task (docs/spec/agi.md, section 12).
+    pub(super) async fn baseline(&self, session_id: &str) -> Result<i64> {
+        let known = self.known_of(session_id).unwrap_or_default();
+        if known.fresh {
+            return Ok(0);
+        }
+        let options = ListMessages {
+            after_id: known.high,
+            sanitize: true,
+        };
+        let seen = self.messages(session_id, &options).await?;
+        let newest = seen
+            .messages
+            .last()
+            .map_or(known.high, |message| message.id);
+        // Known from now on, so that a message sent next can be looked up.
+        let mut known = self.known();
+        let known = known.entry(session_id.to_owned()).or_default();
+        known.high = known.high.max(newest);
+        Ok(newest)
+    }
+
+    /// Notes that a session has a message with this id.
+    pub(super) fn saw_id(&self, session_id: &str, id: i64) {
+        if id <= 0 {
+            return;
+        }
+        let mut known = self.known();
+        match known.get_mut(session_id) {
+            Some(known) => known.high = known.high.max(id),
+            None => {
+                known.insert(
+                    session_id.to_owned(),
+                    Known {
+                        high: id,
+                        ..Known::default()
+                    },
+                );
+            }
+        }
+    }
+
+    pub(super) fn known_of(&self, session_id: &str) -> Option<Known> {
+        self.known().get(session_id).cloned()
+    }
+
+    pub(super) fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn api(&self, method: Method, segments: &[&str]) -> Request {
+        Request::new(self.config(), method, segments)
+    }
+
+    /// A request below `/sessions/{session_id}`.
+    fn of_session(&self, method: Method, session_id: &str, rest: &[&str]) -> Result<Request> {
+        validate::session_id(session_id)?;
+        Ok(Request::of_session(self.config(), method, session_id, rest))
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api")
+            .field("base_url", &self.config().base_url())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The message that ends the first task among these.
+pub(super) fn first_outcome(seen: &Messages) -> Option<&Message> {
+    seen.messages
+        .iter()
+        .find(|message| matches!(message.message_type.as_str(), "DONE" | "ERROR"))
+}
+
+fn bool_text(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}

@@ -1,0 +1,106 @@
+//! Deletes many sessions: those that match, or those that were created here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::api::Api;
+use super::models::{CleanupOptions, CleanupReport, SessionInfo, SnapshotOptions};
+use super::time::seconds_since_1970;
+use super::validate;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How many sessions `cleanup` deletes at once.
+const CLEANUP_AT_ONCE: usize = 8;
+
+/// How many sessions are deleted at the same time at a program's end.
+const DELETES_AT_ONCE: usize = 32;
+
+impl Api {
+    /// Deletes the sessions that match, a few at once. Each delete is a call of
+    /// its own.
+    pub(crate) async fn cleanup(&self, options: &CleanupOptions) -> Result<Vec<CleanupReport>> {
+        let older_than = validate::cleanup(options)?;
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs_f64();
+        let matches = |session: &SessionInfo| {
+            let created = session.created_at.as_deref().and_then(seconds_since_1970);
+            let old = older_than
+                .is_none_or(|age| created.is_some_and(|created| now - created > age.as_secs_f64()));
+            old && options.statuses.contains(&session.status)
+        };
+        let sessions = self.list().await?.into_iter().filter(matches);
+        let places = Arc::new(Semaphore::new(CLEANUP_AT_ONCE));
+        let mut deletes = JoinSet::new();
+        for (index, session) in sessions.enumerate() {
+            let (client, places) = (self.clone(), places.clone());
+            deletes.spawn(async move {
+                let _place = places.acquire().await;
+                (index, client.clean(session).await)
+            });
+        }
+        let deleted = async { Ok(deletes.join_all().await) };
+        let mut reports = self.closing().until_closed(deleted).await?;
+        reports.sort_by_key(|(index, _)| *index);
+        Ok(reports.into_iter().map(|(_, report)| report).collect())
+    }
+
+    async fn clean(&self, session: SessionInfo) -> CleanupReport {
+        let deleted = self
+            .delete(&session.session_id, &SnapshotOptions::default())
+            .await;
+        CleanupReport {
+            session_id: session.session_id,
+            status: session.status,
+            created_at: session.created_at,
+            deleted: deleted.as_ref().is_ok_and(|answer| answer.deleted),
+            error: deleted.err(),
+        }
+    }
+
+    /// Deletes every session that was created with this client and not deleted
+    /// since, also after a close. Which are left, and why.
+    pub(super) async fn delete_created_sessions(&self, limit: Duration) -> Vec<(String, Error)> {
+        let client = self.outliving_close();
+        let mut left: HashMap<String, SnapshotOptions> = client
+            .known()
+            .iter()
+            .filter_map(|(id, known)| Some((id.clone(), known.created.clone()?)))
+            .collect();
+        let places = Arc::new(Semaphore::new(DELETES_AT_ONCE));
+        let mut deletes = JoinSet::new();
+        for (id, snapshot) in left.clone() {
+            let (client, places) = (client.clone(), places.clone());
+            deletes.spawn(async move {
+                let _place = places.acquire_owned().await;
+                let deleted = client.delete(&id, &snapshot).await;
+                (id, deleted)
+            });
+        }
+        let mut failures = Vec::new();
+        let all = async {
+            while let Some(done) = deletes.join_next().await {
+                let Ok((id, deleted)) = done else { continue };
+                left.remove(&id);
+                match deleted {
+                    Ok(result) if result.success => {}
+                    Ok(result) => {
+                        failures.push((id, Error::new(ErrorKind::Status, result.message)));
+                    }
+                    Err(error) => failures.push((id, error)),
+                }
+            }
+        };
+        let _ = tokio::time::timeout(limit, all).await;
+        failures.extend(left.into_keys().map(|id| {
+            let why = format!("no answer within {} s", limit.as_secs_f64());
+            (id, Error::new(ErrorKind::Timeout, why).without_advice())
+        }));
+        failures
+    }
+}

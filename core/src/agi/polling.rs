@@ -1,0 +1,101 @@
+//! Waits by polling: for new messages, and for the end of a task.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::api::{Api, first_outcome};
+use super::models::{ExecutionStatus, ListMessages, Messages, WaitOptions, is_terminal};
+use super::validate;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How often a finished status must be seen without a result to be believed.
+const QUIET_LOOKS: u32 = 3;
+
+impl Api {
+    /// Polls until there is a new message or the task has ended.
+    pub(crate) async fn next_messages(
+        &self,
+        session_id: &str,
+        options: &ListMessages,
+        poll_interval: f64,
+    ) -> Result<Messages> {
+        let interval = validate::seconds("poll_interval", poll_interval)?;
+        let mut quiet = 0;
+        loop {
+            let seen = self.messages(session_id, options).await?;
+            quiet = if is_terminal(&seen.status) {
+                quiet + 1
+            } else {
+                0
+            };
+            if !seen.messages.is_empty() || quiet >= QUIET_LOOKS {
+                return Ok(seen);
+            }
+            self.closing().sleep(interval).await?;
+        }
+    }
+
+    /// Polls until the task ends or asks.
+    pub(crate) async fn wait(
+        &self,
+        session_id: &str,
+        options: &WaitOptions,
+    ) -> Result<ExecutionStatus> {
+        let interval = validate::duration("poll_interval", options.poll_interval)?;
+        let waiting = self.wait_for_end(session_id, interval);
+        let Some(timeout) = options.timeout else {
+            return waiting.await;
+        };
+        let deadline = Instant::now() + validate::duration("timeout", timeout)?;
+        tokio::time::timeout_at(deadline, waiting)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::new(
+                    ErrorKind::TaskTimeout,
+                    format!(
+                        "The task did not end within {} s. It goes on: wait again, or cancel it",
+                        timeout.as_secs_f64()
+                    ),
+                )
+                .with_session(session_id))
+            })
+    }
+
+    async fn wait_for_end(&self, session_id: &str, interval: Duration) -> Result<ExecutionStatus> {
+        let mut quiet = 0;
+        loop {
+            let status = self.status(session_id).await?;
+            if status.status == "waiting_for_input" {
+                return Ok(status);
+            }
+            if status.is_terminal() {
+                quiet += 1;
+                if quiet >= QUIET_LOOKS || self.has_ended(session_id).await? {
+                    return Ok(status);
+                }
+            } else {
+                quiet = 0;
+            }
+            self.closing().sleep(interval).await?;
+        }
+    }
+
+    /// Whether a finished status is about the last message sent: right after
+    /// one, the service may still report the end of the task before.
+    async fn has_ended(&self, session_id: &str) -> Result<bool> {
+        let Some(after_id) = self.known_of(session_id).and_then(|known| known.sent_after) else {
+            return Ok(true);
+        };
+        let seen = self
+            .messages(
+                session_id,
+                &ListMessages {
+                    after_id,
+                    sanitize: true,
+                },
+            )
+            .await?;
+        Ok(first_outcome(&seen).is_some())
+    }
+}

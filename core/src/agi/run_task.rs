@@ -1,0 +1,144 @@
+//! Runs a task to its end: who watches it, and who answers its questions.
+
+use std::time::Duration;
+
+use super::answer::{Answer, Answering};
+use super::api::Api;
+use super::models::{StartTask, TaskResult};
+use super::task::Task;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, EventType};
+use crate::stream::within;
+
+type EventHandler = Box<dyn FnMut(&Event) + Send>;
+
+type QuestionHandler = Box<dyn FnMut(Event) -> Answering + Send>;
+
+/// Parameters of `run_task`: a task, and who answers its questions.
+pub struct RunTask {
+    start: StartTask,
+    timeout: Option<Duration>,
+    cancel_on_timeout: bool,
+    on_event: Option<EventHandler>,
+    on_question: Option<QuestionHandler>,
+}
+
+impl RunTask {
+    /// A task with neither handlers nor a timeout.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            start: StartTask::new(message),
+            timeout: None,
+            cancel_on_timeout: false,
+            on_event: None,
+            on_question: None,
+        }
+    }
+
+    /// The page to open first.
+    pub fn start_url(mut self, url: impl Into<String>) -> Self {
+        self.start = self.start.start_url(url);
+        self
+    }
+
+    /// The most time that the task may take, the start included.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Cancels the task when the timeout passes; otherwise it goes on.
+    pub fn cancel_on_timeout(mut self) -> Self {
+        self.cancel_on_timeout = true;
+        self
+    }
+
+    /// Called with each event.
+    pub fn on_event(mut self, handler: impl FnMut(&Event) + Send + 'static) -> Self {
+        self.on_event = Some(Box::new(handler));
+        self
+    }
+
+    /// Called with each question. What it gives is the answer: a text, `None` to
+    /// leave the question open, or a future of either.
+    ///
+    /// ```
+    /// use sessionwire::agi::RunTask;
+    ///
+    /// let task = RunTask::new("Book a table").on_question(|_| "for two");
+    /// let task = RunTask::new("Book a table").on_question(async |question| {
+    ///     question.text().contains("many").then(|| "two".to_owned())
+    /// });
+    /// ```
+    pub fn on_question<A, K>(mut self, mut handler: impl FnMut(Event) -> A + Send + 'static) -> Self
+    where
+        A: Answer<K>,
+    {
+        self.on_question = Some(Box::new(move |question| handler(question).later()));
+        self
+    }
+
+    /// Runs the task in a session.
+    pub(super) async fn run(mut self, api: &Api, session_id: &str) -> Result<TaskResult> {
+        let limit = self.timeout;
+        // A limit beyond what the clock can hold is none.
+        let until = limit.and_then(|limit| tokio::time::Instant::now().checked_add(limit));
+        let task = within(
+            until,
+            Task::start(api.clone(), session_id.to_owned(), self.start.clone()),
+        )
+        .await
+        .unwrap_or_else(|| Err(timed_out(limit, session_id, Vec::new())))?;
+        match within(until, self.follow(&task)).await {
+            Some(result) => result,
+            None => {
+                if self.cancel_on_timeout {
+                    // The timeout is what the caller must hear of.
+                    let _ = task.cancel().await;
+                }
+                Err(timed_out(limit, session_id, task.recent()))
+            }
+        }
+    }
+
+    async fn follow(&mut self, task: &Task) -> Result<TaskResult> {
+        // Read also where nobody looks: a full queue would hold the stream back.
+        let mut events = task.events();
+        while let Some(event) = events.next().await {
+            let event = event?;
+            if let Some(handler) = &mut self.on_event {
+                handler(&event);
+            }
+            // One that is not open any more has its answer from elsewhere.
+            if *event.event_type() == EventType::Question && task.question().is_some() {
+                let answer = match &mut self.on_question {
+                    Some(handler) => handler(event.clone()).await,
+                    None => None,
+                };
+                let Some(answer) = answer else { break };
+                task.answer(answer).await?;
+            }
+        }
+        task.result(None).await
+    }
+}
+
+impl std::fmt::Debug for RunTask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunTask")
+            .field("start", &self.start)
+            .finish_non_exhaustive()
+    }
+}
+
+fn timed_out(limit: Option<Duration>, session_id: &str, events: Vec<Event>) -> Error {
+    Error::new(
+        ErrorKind::TaskTimeout,
+        format!(
+            "The task did not end within {} s. Unless it was cancelled it goes on in its session",
+            limit.unwrap_or_default().as_secs_f64()
+        ),
+    )
+    .with_session(session_id)
+    .with_events(events)
+}

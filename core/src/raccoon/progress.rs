@@ -1,0 +1,266 @@
+//! What is known of a turn: written by its stream, read by its handles.
+
+use std::sync::MutexGuard;
+use std::time::Instant;
+
+use super::api::{Api, Started};
+use super::assembly::Assembly;
+use super::events::is_later;
+use super::models::{After, Message, ResumePoint, TurnState, TurnStatus};
+use crate::error::{Error, Result};
+use crate::event::{Event, EventType};
+use crate::stream::{Record, Watched};
+
+/// What is known of a turn: written by its stream, read by its handles.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) session_id: String,
+    pub(super) started: Started,
+    /// Everything up to this event is left out.
+    pub(super) baseline: i64,
+    pub(super) state: Watched<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) record: Record<TurnEnd>,
+    pub(super) assembly: Assembly,
+    resume_from: Option<String>,
+    /// The newest stream entry seen.
+    last_entry: Option<String>,
+    /// The newest event.
+    last_event: Option<i64>,
+    /// Whether that event named its stream entry.
+    entry_is_of_event: bool,
+}
+
+/// Below every event id: not even the first one is taken for old.
+const BEFORE_ALL: i64 = -1;
+
+impl Progress {
+    pub(super) fn new(session_id: String, started: Started, begun: Instant) -> Self {
+        Self {
+            session_id,
+            started,
+            baseline: BEFORE_ALL,
+            state: Watched::new(State {
+                record: Record::new(begun),
+                assembly: Assembly::new(),
+                resume_from: None,
+                last_entry: None,
+                last_event: None,
+                entry_is_of_event: true,
+            }),
+        }
+    }
+
+    /// Takes what the history tells up to this place as known.
+    pub(super) fn skip(&mut self, after: &After, message: Option<&Message>) {
+        let (entry, event_id) = match after {
+            After::Entry(entry) => (Some(entry.clone()), None),
+            After::Point {
+                last_stream_entry_id,
+                last_event_id,
+            } => (last_stream_entry_id.clone(), *last_event_id),
+        };
+        let mut baseline = event_id.unwrap_or(BEFORE_ALL);
+        let state = self.state.get_mut();
+        for event in message.into_iter().flat_map(events_of) {
+            let place = event.frame().and_then(|frame| frame.stream_entry_id);
+            let known = match (event.id(), event_id, &place, &entry) {
+                (Some(id), Some(last), _, _) => id <= last,
+                (_, _, Some(place), Some(last)) => !is_later(place, last),
+                _ => false,
+            };
+            if known {
+                baseline = baseline.max(event.id().unwrap_or(BEFORE_ALL));
+                state.assembly.add(&event);
+                state.last_entry = place.or(state.last_entry.take());
+            }
+        }
+        state.last_entry = entry.or(state.last_entry.take());
+        state.last_event = (baseline > BEFORE_ALL).then_some(baseline);
+        state.entry_is_of_event = state.last_entry.is_some();
+        self.baseline = baseline;
+    }
+
+    /// Notes an event of this turn.
+    pub(super) fn saw(&self, event: &Event) {
+        let entry = event.frame().and_then(|frame| frame.stream_entry_id);
+        let mut state = self.lock();
+        state.assembly.add(event);
+        if let Some(id) = event.id() {
+            state.last_event = state.last_event.max(Some(id));
+            state.entry_is_of_event = entry.is_some();
+        }
+        if let Some(entry) = entry
+            && state
+                .last_entry
+                .as_deref()
+                .is_none_or(|last| is_later(&entry, last))
+        {
+            state.last_entry = Some(entry);
+        }
+        if let Some(end) = TurnEnd::of_event(event) {
+            state.record.end_with(end);
+        }
+        state.record.saw(event);
+    }
+
+    /// A connection stands, and goes on from there.
+    pub(super) fn resumes_from(&self, resume_from: String) {
+        self.lock().resume_from = Some(resume_from);
+    }
+
+    /// The stream entry to go on from: none where nothing was seen, or where
+    /// the newest event did not name its own.
+    pub(super) fn entry(&self) -> Option<String> {
+        let state = self.lock();
+        state.last_entry.clone().filter(|_| state.entry_is_of_event)
+    }
+
+    /// Whether any event was seen.
+    pub(super) fn has_events(&self) -> bool {
+        self.lock().last_event.is_some()
+    }
+
+    /// Tells those who wait that something was noted.
+    pub(super) fn publish(&self) {
+        self.state.publish();
+    }
+
+    /// Notes how the turn ended. Only the first end counts.
+    pub(super) fn end_with(&self, end: TurnEnd) {
+        self.lock().record.end_with(end);
+        self.publish();
+    }
+
+    /// An error about this turn: it says where to attach.
+    pub(super) fn name(&self, error: Error) -> Error {
+        let state = self.lock();
+        let error = error
+            .with_session(&self.session_id)
+            .with_turn(&self.started.agent_message_id, state.last_entry.as_deref());
+        match state.last_event {
+            Some(id) => error.with_last_event_id(id),
+            None => error,
+        }
+    }
+
+    /// The turn's agent message in the history, if it is there.
+    pub(super) async fn message(&self, api: &Api) -> Result<Option<Message>> {
+        let history = api.get(&self.session_id).await?;
+        Ok(history
+            .messages
+            .into_iter()
+            .find(|message| message.id == self.started.agent_message_id))
+    }
+
+    pub(super) fn end(&self) -> Option<TurnEnd> {
+        self.lock().record.end()
+    }
+
+    pub(super) fn recent(&self) -> Vec<Event> {
+        self.lock().record.recent()
+    }
+
+    pub(super) fn snapshot(&self) -> TurnState {
+        let state = self.lock();
+        TurnState {
+            session_id: self.session_id.clone(),
+            message_id: self.started.agent_message_id.clone(),
+            user_message_id: self.started.user_message_id.clone(),
+            workflow_id: self.started.workflow_id.clone(),
+            status: state.status(&self.started),
+            queue_position: state.queue_position(&self.started),
+            resume_from: state.resume_from.clone(),
+            text: state.assembly.text(),
+            plan: state.assembly.plan().to_vec(),
+            files: state.assembly.files().clone(),
+            resume_point: self.resume_point(&state),
+        }
+    }
+
+    pub(super) fn resume_point(&self, state: &State) -> ResumePoint {
+        ResumePoint {
+            session_id: self.session_id.clone(),
+            message_id: self.started.agent_message_id.clone(),
+            last_stream_entry_id: state.last_entry.clone(),
+            last_event_id: state.last_event,
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+}
+
+impl State {
+    pub(super) fn status(&self, started: &Started) -> TurnStatus {
+        if let Some(end) = self.record.end() {
+            return end.status();
+        }
+        let queued = started.status.as_deref() == Some("queued")
+            || started.queue_position.is_some_and(|position| position > 0);
+        match started.status.as_deref() {
+            _ if !self.record.is_empty() => TurnStatus::Running,
+            _ if queued => TurnStatus::Queued,
+            Some("running") => TurnStatus::Running,
+            _ => TurnStatus::Submitted,
+        }
+    }
+
+    pub(super) fn queue_position(&self, started: &Started) -> Option<u64> {
+        if self.record.is_empty() && self.record.end().is_none() {
+            started.queue_position
+        } else {
+            Some(0)
+        }
+    }
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone)]
+pub(super) enum TurnEnd {
+    Completed,
+    Aborted(Option<String>),
+    Failed(Event),
+    Broken(Error),
+}
+
+impl TurnEnd {
+    pub(super) fn of_event(event: &Event) -> Option<Self> {
+        match event.event_type() {
+            EventType::TaskCompleted => Some(Self::Completed),
+            EventType::TaskAborted => Some(Self::Aborted(
+                Some(event.text()).filter(|why| !why.is_empty()),
+            )),
+            EventType::TaskError => Some(Self::Failed(event.clone())),
+            _ => None,
+        }
+    }
+
+    /// The end that the history tells of.
+    pub(super) fn of_message(message: &Message) -> Option<Self> {
+        events_of(message)
+            .find_map(|event| Self::of_event(&event))
+            .or_else(|| message.aborted.then_some(Self::Aborted(None)))
+    }
+
+    pub(super) fn status(&self) -> TurnStatus {
+        match self {
+            Self::Completed => TurnStatus::Completed,
+            Self::Aborted(_) => TurnStatus::Aborted,
+            Self::Failed(_) => TurnStatus::Failed,
+            Self::Broken(_) => TurnStatus::Unknown,
+        }
+    }
+}
+
+/// The events that the history holds of a turn, as it orders them.
+pub(super) fn events_of(message: &Message) -> impl Iterator<Item = Event> + '_ {
+    message
+        .events
+        .iter()
+        .map(|frame| Event::from_frame(frame.get()))
+}
