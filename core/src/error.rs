@@ -111,7 +111,7 @@ impl ErrorKind {
     }
 
     /// The kind of an HTTP status that is not a success. The body's text can
-    /// overrule it: see [`Error::from_answer`].
+    /// overrule it: see [`Error::from_response`].
     pub(crate) const fn of_status(status: u16) -> Self {
         match status {
             400 => Self::BadRequest,
@@ -246,7 +246,7 @@ impl Error {
 
     /// The error of an HTTP answer that is not a success. `context` names the
     /// request, such as `GET /v1/sessions`. The caller has redacted the key.
-    pub(crate) fn from_answer(
+    pub(crate) fn from_response(
         status: u16,
         headers: BTreeMap<String, String>,
         body: String,
@@ -613,7 +613,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: impl Into<String>) -> Error {
-        Error::from_answer(
+        Error::from_response(
             status,
             BTreeMap::new(),
             body.into(),
@@ -817,7 +817,7 @@ mod tests {
             ("retry-after".to_owned(), "2".to_owned()),
         ]);
         let wait = Some(Duration::from_millis(2500));
-        let error = Error::from_answer(429, headers.clone(), "{}".to_owned(), wait, "GET /v1/x");
+        let error = Error::from_response(429, headers.clone(), "{}".to_owned(), wait, "GET /v1/x");
         assert_eq!(error.request_id(), Some("req-7"));
         assert_eq!(error.retry_after(), wait);
         assert_eq!(error.headers(), &headers);
@@ -860,7 +860,7 @@ mod tests {
     fn the_debug_text_has_neither_body_nor_headers() {
         let headers = BTreeMap::from([("x-echo".to_owned(), "header-text".to_owned())]);
         let body = r#"{"detail": "why", "echo": "body-text"}"#.to_owned();
-        let error = Error::from_answer(401, headers, body, None, "GET /v1/x");
+        let error = Error::from_response(401, headers, body, None, "GET /v1/x");
         let shown = format!("{error:?} {error:#?}");
         assert!(shown.contains("AuthenticationError") && shown.contains("401"));
         assert!(!shown.contains("header-text") && !shown.contains("body-text"));

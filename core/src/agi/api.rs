@@ -17,20 +17,20 @@ use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Closing, Request, Transport, stream_headers};
 
-/// How long a look for a message may take after an ambiguous failure.
-const LOOK_FOR_MESSAGE: Duration = Duration::from_secs(10);
+/// How long finding a message may take after an ambiguous failure.
+const FIND_MESSAGE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the handles of a client share: its connections, and what it knows of
 /// the sessions' messages.
 #[derive(Clone)]
 pub(crate) struct Api {
     transport: Transport,
-    known: Arc<Mutex<HashMap<String, Known>>>,
+    cache: Arc<Mutex<HashMap<String, SessionCache>>>,
 }
 
-/// What this client knows of a session's message ids.
+/// What this client knows of one session.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Known {
+pub(super) struct SessionCache {
     /// The highest id seen.
     pub(super) high: i64,
     /// Created here, and nothing was sent since: there are no messages.
@@ -48,7 +48,7 @@ impl Api {
     pub(super) fn new(config: ClientConfig) -> Self {
         Self {
             transport: Transport::new(config),
-            known: Arc::default(),
+            cache: Arc::default(),
         }
     }
 
@@ -60,7 +60,7 @@ impl Api {
     pub(super) fn with_config(&self, config: ClientConfig) -> Self {
         Self {
             transport: self.transport.with_config(config),
-            known: self.known.clone(),
+            cache: self.cache.clone(),
         }
     }
 
@@ -84,7 +84,7 @@ impl Api {
     pub(super) fn outliving_close(&self) -> Self {
         Self {
             transport: self.transport.outliving_close(),
-            known: self.known.clone(),
+            cache: self.cache.clone(),
         }
     }
 
@@ -101,12 +101,12 @@ impl Api {
             request = request.wait_for_limit(wait.min(crate::seconds::LONGEST));
         }
         let session: SessionInfo = self.transport.send(&request).await?.json()?;
-        self.known().insert(
+        self.cache().insert(
             session.session_id.clone(),
-            Known {
+            SessionCache {
                 fresh: true,
                 created: Some(create.snapshot.clone()),
-                ..Known::default()
+                ..SessionCache::default()
             },
         );
         Ok(session)
@@ -115,7 +115,7 @@ impl Api {
     pub(super) async fn list(&self) -> Result<Vec<SessionInfo>> {
         #[derive(serde::Deserialize)]
         #[serde(untagged)]
-        enum Answer {
+        enum Listed {
             Bare(Vec<SessionInfo>),
             Wrapped { sessions: Vec<SessionInfo> },
         }
@@ -124,7 +124,7 @@ impl Api {
             .send(&self.api(Method::GET, &["sessions"]))
             .await?;
         Ok(match answer.json()? {
-            Answer::Bare(sessions) | Answer::Wrapped { sessions } => sessions,
+            Listed::Bare(sessions) | Listed::Wrapped { sessions } => sessions,
         })
     }
 
@@ -149,7 +149,7 @@ impl Api {
         let answer = self.transport.send(&request).await;
         let result = DeleteResult::or_gone(answer.and_then(|answer| answer.json()))?;
         if result.success {
-            self.known().remove(session_id);
+            self.cache().remove(session_id);
         }
         Ok(result)
     }
@@ -160,7 +160,7 @@ impl Api {
             .send(&self.api(Method::DELETE, &["sessions"]))
             .await?
             .json()?;
-        self.known().clear();
+        self.cache().clear();
         Ok(result)
     }
 
@@ -175,7 +175,7 @@ impl Api {
         let request = self
             .of_session(Method::POST, session_id, &["message"])?
             .json(message)?;
-        let before = self.known_of(session_id);
+        let before = self.cached(session_id);
         let sent_after = before.as_ref().map(|before| before.high);
         let sent = match self.transport.send(&request).await {
             Ok(answer) => answer.json(),
@@ -187,7 +187,7 @@ impl Api {
             },
             Err(error) => Err(error),
         };
-        if let Some(known) = self.known().get_mut(session_id) {
+        if let Some(known) = self.cache().get_mut(session_id) {
             known.fresh = false;
             known.sent_after = sent_after;
             if sent.is_ok() {
@@ -200,7 +200,12 @@ impl Api {
     /// Whether the history shows this message: a user's entry with its text
     /// above the highest id known before, and one more of them than earlier
     /// messages account for.
-    async fn was_delivered(&self, session_id: &str, before: &Known, message: &SendMessage) -> bool {
+    async fn was_delivered(
+        &self,
+        session_id: &str,
+        before: &SessionCache,
+        message: &SendMessage,
+    ) -> bool {
         let options = ListMessages {
             after_id: before.high,
             sanitize: true,
@@ -208,7 +213,11 @@ impl Api {
         let Ok(request) = self.messages_request(session_id, &options) else {
             return false;
         };
-        let Ok(answer) = self.transport.send_within(&request, LOOK_FOR_MESSAGE).await else {
+        let Ok(answer) = self
+            .transport
+            .send_within(&request, FIND_MESSAGE_LIMIT)
+            .await
+        else {
             return false;
         };
         let Ok(seen) = answer.json::<Messages>() else {
@@ -239,7 +248,7 @@ impl Api {
         validate::list_messages(options)?;
         let request = self.messages_request(session_id, options)?;
         let unread = self
-            .known_of(session_id)
+            .cached(session_id)
             .map_or(0, |known| known.unread.len());
         let mut seen: Messages = self.transport.send(&request).await?.json()?;
         seen.messages
@@ -247,7 +256,7 @@ impl Api {
         seen.messages.sort_by_key(|message| message.id);
         if let Some(newest) = seen.messages.last() {
             self.saw_id(session_id, newest.id);
-            if let Some(known) = self.known().get_mut(session_id) {
+            if let Some(known) = self.cache().get_mut(session_id) {
                 // Sent before this answer, so not above its newest id.
                 known.unread.drain(..unread.min(known.unread.len()));
             }
@@ -273,7 +282,7 @@ impl Api {
             .of_session(Method::POST, session_id, &[name])?
             .repeatable();
         let answer = self.transport.send(&request).await;
-        if let (Ok(_), "cancel", Some(known)) = (&answer, name, self.known().get_mut(session_id)) {
+        if let (Ok(_), "cancel", Some(known)) = (&answer, name, self.cache().get_mut(session_id)) {
             // No result will come: a wait need not look for one.
             known.sent_after = None;
         }
@@ -380,7 +389,7 @@ impl Api {
 
     /// The highest message id before a new task (docs/spec/agi.md, section 12).
     pub(super) async fn baseline(&self, session_id: &str) -> Result<i64> {
-        let known = self.known_of(session_id).unwrap_or_default();
+        let known = self.cached(session_id).unwrap_or_default();
         if known.fresh {
             return Ok(0);
         }
@@ -393,8 +402,8 @@ impl Api {
             .messages
             .last()
             .map_or(known.high, |message| message.id);
-        // Known from now on, so that a message sent next can be looked up.
-        let mut known = self.known();
+        // SessionCache from now on, so that a message sent next can be looked up.
+        let mut known = self.cache();
         let known = known.entry(session_id.to_owned()).or_default();
         known.high = known.high.max(newest);
         Ok(newest)
@@ -405,27 +414,27 @@ impl Api {
         if id <= 0 {
             return;
         }
-        let mut known = self.known();
+        let mut known = self.cache();
         match known.get_mut(session_id) {
             Some(known) => known.high = known.high.max(id),
             None => {
                 known.insert(
                     session_id.to_owned(),
-                    Known {
+                    SessionCache {
                         high: id,
-                        ..Known::default()
+                        ..SessionCache::default()
                     },
                 );
             }
         }
     }
 
-    pub(super) fn known_of(&self, session_id: &str) -> Option<Known> {
-        self.known().get(session_id).cloned()
+    pub(super) fn cached(&self, session_id: &str) -> Option<SessionCache> {
+        self.cache().get(session_id).cloned()
     }
 
-    pub(super) fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn cache(&self) -> MutexGuard<'_, HashMap<String, SessionCache>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn api(&self, method: Method, segments: &[&str]) -> Request {

@@ -35,12 +35,12 @@ impl Api {
             old && options.statuses.contains(&session.status)
         };
         let sessions = self.list().await?.into_iter().filter(matches);
-        let places = Arc::new(Semaphore::new(CLEANUP_AT_ONCE));
+        let permits = Arc::new(Semaphore::new(CLEANUP_AT_ONCE));
         let mut deletes = JoinSet::new();
         for (index, session) in sessions.enumerate() {
-            let (client, places) = (self.clone(), places.clone());
+            let (client, permits) = (self.clone(), permits.clone());
             deletes.spawn(async move {
-                let _place = places.acquire().await;
+                let _permit = permits.acquire().await;
                 (index, client.clean(session).await)
             });
         }
@@ -68,16 +68,16 @@ impl Api {
     pub(super) async fn delete_created_sessions(&self, limit: Duration) -> Vec<(String, Error)> {
         let client = self.outliving_close();
         let mut left: HashMap<String, SnapshotOptions> = client
-            .known()
+            .cache()
             .iter()
             .filter_map(|(id, known)| Some((id.clone(), known.created.clone()?)))
             .collect();
-        let places = Arc::new(Semaphore::new(DELETES_AT_ONCE));
+        let permits = Arc::new(Semaphore::new(DELETES_AT_ONCE));
         let mut deletes = JoinSet::new();
         for (id, snapshot) in left.clone() {
-            let (client, places) = (client.clone(), places.clone());
+            let (client, permits) = (client.clone(), permits.clone());
             deletes.spawn(async move {
-                let _place = places.acquire_owned().await;
+                let _permit = permits.acquire_owned().await;
                 let deleted = client.delete(&id, &snapshot).await;
                 (id, deleted)
             });

@@ -24,7 +24,7 @@ const CHUNKS_PER_BATCH: usize = 64;
 
 /// How often a finished status must be seen without a result to be believed:
 /// the service may lag behind a message it just took.
-const QUIET_LOOKS: u32 = 3;
+const IDLE_POLLS: u32 = 3;
 
 /// How often the messages are read before the stream is tried again.
 const POLLS_PER_TRY: u32 = 15;
@@ -80,11 +80,11 @@ struct Driver {
     /// Something new was delivered since the last connection was opened.
     progress: bool,
     /// Connections in a row that brought nothing new.
-    fruitless: u32,
+    empty_connections: u32,
     /// The wait before a reconnect that the server asked for last.
     server_retry: Option<Duration>,
-    /// Looks at the status in a row that saw a finished task without result.
-    quiet: u32,
+    /// Polls in a row that saw a finished task without result.
+    idle_polls: u32,
 }
 
 /// How a connection, or the whole stream, came to its end.
@@ -99,8 +99,8 @@ enum End {
     Connection(Lost),
 }
 
-/// What a look at the messages said.
-enum Look {
+/// What the messages said.
+enum Poll {
     /// The stream is over.
     End(End),
     /// There may be more.
@@ -151,9 +151,9 @@ impl Driver {
             batch: Vec::new(),
             at_terminal: false,
             progress: false,
-            fruitless: 0,
+            empty_connections: 0,
             server_retry: None,
-            quiet: 0,
+            idle_polls: 0,
         }
     }
 
@@ -186,7 +186,7 @@ impl Driver {
                 End::Connection(lost) => lost,
                 end => return Ok(end),
             };
-            if let Some(end) = self.settle(&lost).await? {
+            if let Some(end) = self.after_disconnect(&lost).await? {
                 return Ok(end);
             }
             if self.progress {
@@ -200,9 +200,9 @@ impl Driver {
                     Polled::Failed => return Err(self.given_up(lost)),
                 }
             };
-            if self.quiet > 0 {
+            if self.idle_polls > 0 {
                 // No task was seen to start: the service may need a moment.
-                wait = wait.max(self.quiet_wait());
+                wait = wait.max(self.idle_wait());
             }
             let reason = match &lost {
                 Lost::Closed => "the server ended it",
@@ -215,46 +215,50 @@ impl Driver {
 
     /// After a lost connection: is the stream over, and did the messages bring
     /// what the stream did not?
-    async fn settle(&mut self, lost: &Lost) -> Result<Option<End>> {
+    async fn after_disconnect(&mut self, lost: &Lost) -> Result<Option<End>> {
         let clean = matches!(lost, Lost::Closed);
-        self.fruitless = if self.progress { 0 } else { self.fruitless + 1 };
+        self.empty_connections = if self.progress {
+            0
+        } else {
+            self.empty_connections + 1
+        };
         // The history on the stream is richer than the messages: these serve
         // where the server says that it has no more to replay, or where the
         // stream fails twice.
-        let try_again = self.progress || (!clean && self.fruitless < 2);
+        let try_again = self.progress || (!clean && self.empty_connections < 2);
         if try_again && !self.at_terminal {
             return Ok(None);
         }
         // An error here is a failed attempt like any other.
-        match self.look().await? {
-            Look::End(end) => Ok(Some(end)),
-            Look::Open | Look::Unread => Ok(None),
+        match self.poll_messages().await? {
+            Poll::End(end) => Ok(Some(end)),
+            Poll::Open | Poll::Unread => Ok(None),
         }
     }
 
     /// Reads the messages beyond the stream, delivers them, and says whether
     /// the stream is over.
-    async fn look(&mut self) -> Result<Look> {
+    async fn poll_messages(&mut self) -> Result<Poll> {
         let session_scope = matches!(self.scope, Scope::Session);
         let Ok(seen) = self.messages(self.resume.high()).await else {
-            return Ok(Look::Unread);
+            return Ok(Poll::Unread);
         };
         let finished = is_terminal(&seen.status);
         if let Some(end) = self.deliver_messages(seen).await? {
-            return Ok(Look::End(end));
+            return Ok(Poll::End(end));
         }
         if !finished {
-            self.quiet = 0;
-            return Ok(Look::Open);
+            self.idle_polls = 0;
+            return Ok(Poll::Open);
         }
         if session_scope && self.at_terminal {
-            return Ok(Look::End(End::Stream));
+            return Ok(Poll::End(End::Stream));
         }
-        self.quiet += 1;
-        Ok(match (self.quiet < QUIET_LOOKS, session_scope) {
-            (true, _) => Look::Open,
-            (false, true) => Look::End(End::Stream),
-            (false, false) => Look::End(End::WithoutResult),
+        self.idle_polls += 1;
+        Ok(match (self.idle_polls < IDLE_POLLS, session_scope) {
+            (true, _) => Poll::Open,
+            (false, true) => Poll::End(End::Stream),
+            (false, false) => Poll::End(End::WithoutResult),
         })
     }
 
@@ -264,11 +268,11 @@ impl Driver {
         tracing::debug!(session = %self.session_id, "polling the messages instead of the event stream");
         let interval = validate::duration("poll_interval", self.options.poll_interval)?;
         for _ in 0..POLLS_PER_TRY {
-            match self.look().await? {
-                Look::End(end) => return Ok(Polled::End(end)),
-                Look::Open => {}
+            match self.poll_messages().await? {
+                Poll::End(end) => return Ok(Polled::End(end)),
+                Poll::Open => {}
                 // The transport tried it several times: all is lost.
-                Look::Unread => return Ok(Polled::Failed),
+                Poll::Unread => return Ok(Polled::Failed),
             }
             tokio::time::sleep(interval).await;
         }
@@ -285,7 +289,7 @@ impl Driver {
         self.decoder = Decoder::new();
         let idle = validate::duration("idle_timeout", self.options.idle_timeout)?;
         let mut silent_after = Instant::now() + idle;
-        let mut look_after = silent_after;
+        let mut check_at = silent_after;
         loop {
             let chunk = match tokio::time::timeout_at(silent_after, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
@@ -295,7 +299,7 @@ impl Driver {
             };
             let (events, end) = self.decode_ready(chunk, &mut response).await;
             let heartbeats = self.heartbeats_arrived();
-            if let Some(end) = self.hand_over().await? {
+            if let Some(end) = self.flush().await? {
                 return Ok(end);
             }
             if let Some(lost) = end {
@@ -306,11 +310,11 @@ impl Driver {
                 silent_after = Instant::now() + idle;
             }
             if events > heartbeats {
-                look_after = silent_after;
-            } else if Instant::now() >= look_after {
+                check_at = silent_after;
+            } else if Instant::now() >= check_at {
                 // Alive, but is it speaking? The messages tell.
-                look_after = silent_after;
-                if let Some(end) = self.look_beside().await? {
+                check_at = silent_after;
+                if let Some(end) = self.check_messages().await? {
                     return Ok(end);
                 }
             }
@@ -319,7 +323,7 @@ impl Driver {
 
     /// Delivers what the messages hold beyond a stream that brings heartbeats
     /// only, and says whether the task is over.
-    async fn look_beside(&mut self) -> Result<Option<End>> {
+    async fn check_messages(&mut self) -> Result<Option<End>> {
         let Ok(seen) = self.messages(self.resume.high()).await else {
             return Ok(None);
         };
@@ -330,8 +334,8 @@ impl Driver {
         if !finished || matches!(self.scope, Scope::Session) {
             return Ok(None);
         }
-        self.quiet += 1;
-        Ok((self.quiet >= QUIET_LOOKS).then_some(End::WithoutResult))
+        self.idle_polls += 1;
+        Ok((self.idle_polls >= IDLE_POLLS).then_some(End::WithoutResult))
     }
 
     /// Decodes a chunk and those that are there already into the batch. Gives
@@ -343,12 +347,12 @@ impl Driver {
     ) -> (usize, Option<Result<Lost>>) {
         let mut events = 0;
         let mut chunk = first;
-        for left in (0..CHUNKS_PER_BATCH).rev() {
+        for remaining in (0..CHUNKS_PER_BATCH).rev() {
             match self.decode(&chunk) {
                 Ok(count) => events += count,
                 Err(error) => return (events, Some(Err(error))),
             }
-            if left == 0 {
+            if remaining == 0 {
                 break;
             }
             chunk = match more(response).await {
@@ -389,12 +393,12 @@ impl Driver {
     }
 
     /// Gives the batch to the consumer, less what it has or does not want.
-    async fn hand_over(&mut self) -> Result<Option<End>> {
+    async fn flush(&mut self) -> Result<Option<End>> {
         let arrived = in_order(std::mem::take(&mut self.batch));
         let mut ready = Vec::with_capacity(arrived.len());
         let mut outcome = Ok(None);
         for event in arrived {
-            outcome = self.sort(event, &mut ready).await;
+            outcome = self.admit(event, &mut ready).await;
             if self.task_is_over() || !matches!(outcome, Ok(None)) {
                 break;
             }
@@ -406,7 +410,7 @@ impl Driver {
 
     /// Puts an event that the consumer shall have into `ready`, after those
     /// that are missing before it. Says so where these cannot be read now.
-    async fn sort(&mut self, event: Event, ready: &mut Vec<Event>) -> Result<Option<Lost>> {
+    async fn admit(&mut self, event: Event, ready: &mut Vec<Event>) -> Result<Option<Lost>> {
         if *event.event_type() == EventType::Heartbeat {
             if self.wanted(&event) {
                 ready.push(event);
@@ -415,7 +419,7 @@ impl Driver {
         }
         let upcoming = event.id().unwrap_or(0);
         loop {
-            self.take_found_before(upcoming, ready);
+            self.record_found_before(upcoming, ready);
             if self.task_is_over() {
                 return Ok(None);
             }
@@ -444,7 +448,7 @@ impl Driver {
                     }
                 }
                 Step::Deliver => {
-                    self.take(event, ready);
+                    self.record(event, ready);
                     return Ok(None);
                 }
             }
@@ -452,20 +456,20 @@ impl Driver {
     }
 
     /// Takes what a look-up found below this id, up to the end of the task.
-    fn take_found_before(&mut self, id: i64, ready: &mut Vec<Event>) {
+    fn record_found_before(&mut self, id: i64, ready: &mut Vec<Event>) {
         while !self.task_is_over() {
             let Some(found) = self.resume.next_found_before(id) else {
                 return;
             };
-            self.take(found, ready);
+            self.record(found, ready);
         }
     }
 
     /// Notes a new event and keeps it for the consumer if it asked for its
     /// type.
-    fn take(&mut self, event: Event, ready: &mut Vec<Event>) {
+    fn record(&mut self, event: Event, ready: &mut Vec<Event>) {
         self.progress = true;
-        self.quiet = 0;
+        self.idle_polls = 0;
         self.at_terminal = event.is_terminal();
         if let Scope::Task(progress) = &self.scope {
             progress.saw(&event);
@@ -535,7 +539,7 @@ impl Driver {
         let events = seen.messages.iter().filter_map(Event::from_message);
         self.resume.looked_up(events, newest);
         let mut ready = Vec::new();
-        self.take_found_before(i64::MAX, &mut ready);
+        self.record_found_before(i64::MAX, &mut ready);
         self.push(ready).await
     }
 
@@ -637,7 +641,7 @@ impl Driver {
     }
 
     /// The wait before the next look at a task that shows nothing.
-    fn quiet_wait(&self) -> Duration {
+    fn idle_wait(&self) -> Duration {
         match &self.scope {
             Scope::Task(progress) if !progress.has_started() => Duration::from_secs(2),
             _ => Duration::from_millis(250),
@@ -660,12 +664,12 @@ fn in_order(events: Vec<Event>) -> Vec<Event> {
     if events.iter().filter_map(Event::id).is_sorted() {
         return events;
     }
-    let places: Vec<bool> = events.iter().map(|event| event.id().is_some()).collect();
+    let numbered_at: Vec<bool> = events.iter().map(|event| event.id().is_some()).collect();
     let (mut numbered, rest): (Vec<_>, Vec<_>) =
         events.into_iter().partition(|event| event.id().is_some());
     numbered.sort_by_key(Event::id);
     let (mut numbered, mut rest) = (numbered.into_iter(), rest.into_iter());
-    places
+    numbered_at
         .into_iter()
         .filter_map(|has_id| if has_id { numbered.next() } else { rest.next() })
         .collect()

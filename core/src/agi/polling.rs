@@ -10,7 +10,7 @@ use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often a finished status must be seen without a result to be believed.
-const QUIET_LOOKS: u32 = 3;
+const IDLE_POLLS: u32 = 3;
 
 impl Api {
     /// Polls until there is a new message or the task has ended.
@@ -21,15 +21,15 @@ impl Api {
         poll_interval: f64,
     ) -> Result<Messages> {
         let interval = validate::seconds("poll_interval", poll_interval)?;
-        let mut quiet = 0;
+        let mut idle_polls = 0;
         loop {
             let seen = self.messages(session_id, options).await?;
-            quiet = if is_terminal(&seen.status) {
-                quiet + 1
+            idle_polls = if is_terminal(&seen.status) {
+                idle_polls + 1
             } else {
                 0
             };
-            if !seen.messages.is_empty() || quiet >= QUIET_LOOKS {
+            if !seen.messages.is_empty() || idle_polls >= IDLE_POLLS {
                 return Ok(seen);
             }
             self.closing().sleep(interval).await?;
@@ -63,19 +63,19 @@ impl Api {
     }
 
     async fn wait_for_end(&self, session_id: &str, interval: Duration) -> Result<ExecutionStatus> {
-        let mut quiet = 0;
+        let mut idle_polls = 0;
         loop {
             let status = self.status(session_id).await?;
             if status.status == "waiting_for_input" {
                 return Ok(status);
             }
             if status.is_terminal() {
-                quiet += 1;
-                if quiet >= QUIET_LOOKS || self.has_ended(session_id).await? {
+                idle_polls += 1;
+                if idle_polls >= IDLE_POLLS || self.has_ended(session_id).await? {
                     return Ok(status);
                 }
             } else {
-                quiet = 0;
+                idle_polls = 0;
             }
             self.closing().sleep(interval).await?;
         }
@@ -84,7 +84,7 @@ impl Api {
     /// Whether a finished status is about the last message sent: right after
     /// one, the service may still report the end of the task before.
     async fn has_ended(&self, session_id: &str) -> Result<bool> {
-        let Some(after_id) = self.known_of(session_id).and_then(|known| known.sent_after) else {
+        let Some(after_id) = self.cached(session_id).and_then(|known| known.sent_after) else {
             return Ok(true);
         };
         let seen = self

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::event::{Event, EventType};
-use crate::stream::{Record, Watched};
+use crate::stream::{TaskLog, Watched};
 
 /// How a task ended.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub(super) struct State {
     pub(super) question: Option<Event>,
     /// The id of the newest question.
     pub(super) asked: Option<i64>,
-    pub(super) record: Record<TaskEnd>,
+    pub(super) log: TaskLog<TaskEnd>,
 }
 
 impl Progress {
@@ -51,7 +51,7 @@ impl Progress {
             state: Watched::new(State {
                 question: None,
                 asked: None,
-                record: Record::new(started),
+                log: TaskLog::new(started),
             }),
         }
     }
@@ -62,7 +62,7 @@ impl Progress {
 
     /// Whether the agent was seen at work.
     pub(super) fn has_started(&self) -> bool {
-        !self.lock().record.is_empty()
+        !self.lock().log.is_empty()
     }
 
     /// Notes an event of this task.
@@ -78,9 +78,9 @@ impl Progress {
             _ => state.question = None,
         }
         if let Some(end) = TaskEnd::of_event(event) {
-            state.record.end_with(end);
+            state.log.end_with(end);
         }
-        state.record.saw(event);
+        state.log.saw(event);
     }
 
     /// Tells those who wait that something was noted.
@@ -99,18 +99,18 @@ impl Progress {
 
     pub(super) fn end(&self, end: TaskEnd) {
         let mut state = self.lock();
-        state.record.end_with(end);
+        state.log.end_with(end);
         state.question = None;
         drop(state);
         self.publish();
     }
 
     pub(super) fn duration(&self) -> Duration {
-        self.lock().record.duration()
+        self.lock().log.duration()
     }
 
     pub(super) fn recent(&self) -> Vec<Event> {
-        self.lock().record.recent()
+        self.lock().log.recent()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use super::answer::Answer;
 use super::api::{Api, first_outcome};
 use super::driver::{self, Scope};
 use super::models::{
@@ -102,9 +101,7 @@ impl Task {
         let sent = self.api.send_message(self.session_id(), &message).await;
         if sent.is_err() {
             let mut state = self.progress.lock();
-            if state.question.is_none()
-                && state.record.end().is_none()
-                && state.asked == question.id()
+            if state.question.is_none() && state.log.end().is_none() && state.asked == question.id()
             {
                 state.question = Some(question);
             }
@@ -226,7 +223,7 @@ impl Task {
             let change = self.progress.state.change();
             let (end, question) = {
                 let state = self.progress.lock();
-                (state.record.end(), state.question.clone())
+                (state.log.end(), state.question.clone())
             };
             match (end, question) {
                 (Some(end), _) => return self.conclude(end).await,
@@ -238,8 +235,8 @@ impl Task {
                 }
                 (None, None) => {}
             }
-            if change.or_time_to_look(&self.queue).await
-                && let Some(end) = self.look_at_messages().await?
+            if change.or_time_to_poll(&self.queue).await
+                && let Some(end) = self.poll_messages().await?
             {
                 return self.conclude(end).await;
             }
@@ -247,7 +244,7 @@ impl Task {
     }
 
     /// How the task ended or what it asks, by its messages.
-    async fn look_at_messages(&self) -> Result<Option<TaskEnd>> {
+    async fn poll_messages(&self) -> Result<Option<TaskEnd>> {
         let seen = self.messages().await?;
         if let Some(outcome) = first_outcome(&seen).and_then(Event::from_message) {
             return Ok(TaskEnd::of_event(&outcome));

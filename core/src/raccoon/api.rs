@@ -14,7 +14,7 @@ use super::turn_limiter::{Permit, TurnLimiter};
 use super::wire_names::WireNames;
 use super::{media, validate};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{Answer, Closing, Request, Transport, UploadProgress, UploadSource};
+use crate::transport::{Closing, Request, Response, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
 
 /// What the handles of a client share: its configuration and connections.
@@ -319,10 +319,10 @@ impl Started {
     }
 }
 
-/// A command's answer, also where it has no body or an unknown one: its success
+/// A command's response, also where it has no body or an unknown one: its success
 /// is in the status (docs/spec/raccoon.md, sections 4.4 and 4.5).
-fn success(answer: &Answer) -> SuccessResult {
-    answer.json().unwrap_or_else(|_| SuccessResult::new(""))
+fn success(response: &Response) -> SuccessResult {
+    response.json().unwrap_or_else(|_| SuccessResult::new(""))
 }
 
 /// Reads a list in one of the forms that it may have: bare, or in a field

@@ -41,7 +41,7 @@ pub(super) struct Driver {
     queue: Producer,
     commands: mpsc::Receiver<Command>,
     resume: Resume,
-    /// Events that arrived and were not sorted yet.
+    /// Events that arrived and were not admitted yet.
     batch: Vec<Event>,
     /// The turn's end was seen.
     over: bool,
@@ -118,7 +118,7 @@ impl Driver {
                 end => return Ok(end),
             };
             if lost.cleanly
-                && let Some(end) = self.look().await.unwrap_or_default()
+                && let Some(end) = self.poll_messages().await.unwrap_or_default()
             {
                 return Ok(end);
             }
@@ -133,7 +133,7 @@ impl Driver {
                     tokio::time::sleep(wait).await;
                 }
                 _ => {
-                    return match self.look().await {
+                    return match self.poll_messages().await {
                         Ok(Some(end)) => Ok(end),
                         _ => Err(self.given_up(lost.error)),
                     };
@@ -160,8 +160,8 @@ impl Driver {
     }
 
     async fn read(&mut self, socket: &mut Socket) -> Result<End> {
-        let quiet = self.options.keep_alive()?.idle_timeout;
-        let mut look_at = Instant::now() + quiet;
+        let idle_timeout = self.options.keep_alive()?.idle_timeout;
+        let mut check_at = Instant::now() + idle_timeout;
         loop {
             let first = tokio::select! {
                 biased;
@@ -172,24 +172,24 @@ impl Driver {
                     continue;
                 }
                 incoming = socket.next() => incoming,
-                () = tokio::time::sleep_until(look_at) => {
+                () = tokio::time::sleep_until(check_at) => {
                     // The socket lives, but says nothing.
-                    if let Some(end) = self.look().await.unwrap_or_default() {
+                    if let Some(end) = self.poll_messages().await.unwrap_or_default() {
                         return Ok(end);
                     }
-                    look_at = Instant::now() + quiet;
+                    check_at = Instant::now() + idle_timeout;
                     continue;
                 }
             };
             let lost = self.take_ready(first, socket);
             if !self.batch.is_empty() {
-                let end = self.hand_over(Some(&mut *socket)).await?;
+                let end = self.flush(Some(&mut *socket)).await?;
                 if let Some(end) = end {
                     return Ok(end);
                 }
                 // Also where the consumer was slow: nobody was reading then.
-                socket.rested();
-                look_at = Instant::now() + quiet;
+                socket.mark_alive();
+                check_at = Instant::now() + idle_timeout;
             }
             if let Some(lost) = lost {
                 return self.lost(lost);
@@ -205,7 +205,7 @@ impl Driver {
         socket: &mut Socket,
     ) -> Option<ws::Lost> {
         let mut frame = first;
-        for left in (0..FRAMES_PER_BATCH).rev() {
+        for remaining in (0..FRAMES_PER_BATCH).rev() {
             match frame {
                 Ok(ws::Incoming::Text(text)) => self.take_frame(&text),
                 Ok(ws::Incoming::Binary(bytes)) => {
@@ -218,7 +218,7 @@ impl Driver {
                 }
                 Err(lost) => return Some(lost),
             }
-            if left == 0 {
+            if remaining == 0 {
                 break;
             }
             frame = socket.try_next()?;
@@ -271,12 +271,12 @@ impl Driver {
     }
 
     /// Gives the batch to the consumer, less what it has.
-    async fn hand_over(&mut self, socket: Option<&mut Socket>) -> Result<Option<End>> {
+    async fn flush(&mut self, socket: Option<&mut Socket>) -> Result<Option<End>> {
         let arrived = std::mem::take(&mut self.batch);
         let mut ready = Vec::with_capacity(arrived.len());
         let mut outcome = Ok(None);
         for event in arrived {
-            outcome = self.sort(event, &mut ready).await;
+            outcome = self.admit(event, &mut ready).await;
             if self.over || !matches!(outcome, Ok(None)) {
                 break;
             }
@@ -288,10 +288,10 @@ impl Driver {
 
     /// Puts an event that the consumer shall have into `ready`, after those
     /// that are missing before it. Says so where these cannot be read now.
-    async fn sort(&mut self, event: Event, ready: &mut Vec<Event>) -> Result<Option<End>> {
+    async fn admit(&mut self, event: Event, ready: &mut Vec<Event>) -> Result<Option<End>> {
         let upcoming = event.id().unwrap_or(i64::MIN);
         loop {
-            self.take_found_before(upcoming, ready);
+            self.record_found_before(upcoming, ready);
             if self.over {
                 return Ok(None);
             }
@@ -303,7 +303,7 @@ impl Driver {
                     Err(error) => return Ok(Some(Lost::broken(error))),
                 },
                 Step::Deliver => {
-                    self.take(event, ready);
+                    self.record(event, ready);
                     return Ok(None);
                 }
             }
@@ -318,17 +318,17 @@ impl Driver {
     }
 
     /// Takes what a look-up found below this id, up to the end of the turn.
-    fn take_found_before(&mut self, id: i64, ready: &mut Vec<Event>) {
+    fn record_found_before(&mut self, id: i64, ready: &mut Vec<Event>) {
         while !self.over {
             let Some(found) = self.resume.next_found_before(id) else {
                 return;
             };
-            self.take(found, ready);
+            self.record(found, ready);
         }
     }
 
     /// Notes a new event and keeps it for the consumer.
-    fn take(&mut self, event: Event, ready: &mut Vec<Event>) {
+    fn record(&mut self, event: Event, ready: &mut Vec<Event>) {
         self.progress = true;
         self.over = event.is_terminal();
         self.turn.saw(&event);
@@ -363,13 +363,13 @@ impl Driver {
 
     /// Delivers what the history holds beyond the stream; says whether the turn
     /// is over.
-    async fn look(&mut self) -> Result<Option<End>> {
+    async fn poll_messages(&mut self) -> Result<Option<End>> {
         let Some(message) = self.turn.message(&self.api).await? else {
             return Ok(None);
         };
         self.looked_up(Some(&message), self.resume.high());
         let mut ready = Vec::new();
-        self.take_found_before(i64::MAX, &mut ready);
+        self.record_found_before(i64::MAX, &mut ready);
         if let Some(end) = self.push(ready, None).await {
             return Ok(Some(end));
         }
@@ -382,7 +382,7 @@ impl Driver {
 
     async fn open(&mut self) -> Result<Socket> {
         let keep_alive = self.options.keep_alive()?;
-        let after = self.place().await;
+        let after = self.resume_entry().await;
         self.api
             .open_socket(
                 &self.turn.session_id,
@@ -396,7 +396,7 @@ impl Driver {
     /// Where the next connection shall go on: after the newest entry. Where the
     /// live frames name none, the history does; otherwise from the beginning,
     /// and what was seen is dropped.
-    async fn place(&mut self) -> Option<String> {
+    async fn resume_entry(&mut self) -> Option<String> {
         if let Some(entry) = self.turn.entry() {
             return Some(entry);
         }
@@ -420,7 +420,7 @@ impl Driver {
     /// Whether an attempt that failed may be repeated.
     async fn failed_to_open(&mut self, error: Error) -> Result<End> {
         if error.status_code() == Some(404)
-            && let Some(end) = self.look().await.unwrap_or_default()
+            && let Some(end) = self.poll_messages().await.unwrap_or_default()
         {
             // The socket of a turn that is over may be gone.
             return Ok(end);

@@ -9,7 +9,7 @@ use super::events::is_later;
 use super::models::{After, Message, ResumePoint, TurnState, TurnStatus};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventType};
-use crate::stream::{Record, Watched};
+use crate::stream::{TaskLog, Watched};
 
 /// What is known of a turn: written by its stream, read by its handles.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Progress {
 
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) record: Record<TurnEnd>,
+    pub(super) log: TaskLog<TurnEnd>,
     pub(super) assembly: Assembly,
     resume_from: Option<String>,
     /// The newest stream entry seen.
@@ -44,7 +44,7 @@ impl Progress {
             started,
             baseline: BEFORE_ALL,
             state: Watched::new(State {
-                record: Record::new(begun),
+                log: TaskLog::new(begun),
                 assembly: Assembly::new(),
                 resume_from: None,
                 last_entry: None,
@@ -102,9 +102,9 @@ impl Progress {
             state.last_entry = Some(entry);
         }
         if let Some(end) = TurnEnd::of_event(event) {
-            state.record.end_with(end);
+            state.log.end_with(end);
         }
-        state.record.saw(event);
+        state.log.saw(event);
     }
 
     /// A connection stands, and goes on from there.
@@ -131,7 +131,7 @@ impl Progress {
 
     /// Notes how the turn ended. Only the first end counts.
     pub(super) fn end_with(&self, end: TurnEnd) {
-        self.lock().record.end_with(end);
+        self.lock().log.end_with(end);
         self.publish();
     }
 
@@ -157,11 +157,11 @@ impl Progress {
     }
 
     pub(super) fn end(&self) -> Option<TurnEnd> {
-        self.lock().record.end()
+        self.lock().log.end()
     }
 
     pub(super) fn recent(&self) -> Vec<Event> {
-        self.lock().record.recent()
+        self.lock().log.recent()
     }
 
     pub(super) fn snapshot(&self) -> TurnState {
@@ -197,13 +197,13 @@ impl Progress {
 
 impl State {
     pub(super) fn status(&self, started: &Started) -> TurnStatus {
-        if let Some(end) = self.record.end() {
+        if let Some(end) = self.log.end() {
             return end.status();
         }
         let queued = started.status.as_deref() == Some("queued")
             || started.queue_position.is_some_and(|position| position > 0);
         match started.status.as_deref() {
-            _ if !self.record.is_empty() => TurnStatus::Running,
+            _ if !self.log.is_empty() => TurnStatus::Running,
             _ if queued => TurnStatus::Queued,
             Some("running") => TurnStatus::Running,
             _ => TurnStatus::Submitted,
@@ -211,7 +211,7 @@ impl State {
     }
 
     pub(super) fn queue_position(&self, started: &Started) -> Option<u64> {
-        if self.record.is_empty() && self.record.end().is_none() {
+        if self.log.is_empty() && self.log.end().is_none() {
             started.queue_position
         } else {
             Some(0)

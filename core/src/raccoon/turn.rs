@@ -318,7 +318,7 @@ impl Turn {
             if let Some(end) = self.progress.end() {
                 return Ok(end);
             }
-            if change.or_time_to_look(&self.queue).await
+            if change.or_time_to_poll(&self.queue).await
                 && let Some(message) = self.message().await?
                 && let Some(end) = TurnEnd::of_message(&message)
             {
@@ -340,8 +340,8 @@ impl Turn {
         };
         let (duration, ended, mut work) = {
             let state = self.progress.lock();
-            let ended = state.record.end().is_some();
-            (state.record.duration(), ended, state.assembly.clone())
+            let ended = state.log.end().is_some();
+            (state.log.duration(), ended, state.assembly.clone())
         };
         let mut text = work.text();
         if !ended || text.is_empty() {

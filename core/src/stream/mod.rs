@@ -1,13 +1,13 @@
 //! The lossless stream: what every provider's event stream is made of.
 
 mod queue;
-mod record;
 pub mod resume;
+mod task_log;
 mod watched;
 
 pub use queue::{Batch, EventQueue, EventStream};
 pub(crate) use queue::{Producer, queue};
-pub(crate) use record::Record;
+pub(crate) use task_log::TaskLog;
 pub(crate) use watched::Watched;
 
 /// The output, or `None` when the time is over first.

@@ -9,8 +9,8 @@ use tokio::sync::futures::Notified;
 
 use super::EventQueue;
 
-/// How often something is looked at whose events nobody reads.
-const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+/// How often the service is asked about what nobody reads.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A state that one side writes, a stream for example, and others wait on.
 #[derive(Debug, Default)]
@@ -60,8 +60,8 @@ impl Change<'_> {
 
     /// Waits for it. Says whether it is time to ask the service instead: with a
     /// full or closed queue the stream does not go on by itself.
-    pub(crate) async fn or_time_to_look(self, queue: &EventQueue) -> bool {
-        let late = tokio::time::timeout(LOOK_INTERVAL, self.0).await.is_err();
+    pub(crate) async fn or_time_to_poll(self, queue: &EventQueue) -> bool {
+        let late = tokio::time::timeout(POLL_INTERVAL, self.0).await.is_err();
         late && (queue.is_full() || queue.is_closed())
     }
 }

@@ -13,7 +13,7 @@ use super::jitter::jitter;
 use super::pool::Pool;
 use super::redirect;
 use super::request::{Body, Request};
-use super::response::{Answer, plain_headers};
+use super::response::{Response, plain_headers};
 use super::retry::{self, Attempt, Decision, Effect, Failure};
 use super::tunnel::Tunnel;
 use super::upload::UploadProgress;
@@ -88,18 +88,18 @@ impl Transport {
 
     /// Sends a request until it succeeds, fails for good, or the deadline of
     /// the call passes.
-    pub(crate) async fn send(&self, request: &Request) -> Result<Answer> {
+    pub(crate) async fn send(&self, request: &Request) -> Result<Response> {
         self.send_within(request, self.config.timeout).await
     }
 
     /// The same with another deadline.
-    pub(crate) async fn send_within(&self, request: &Request, limit: Duration) -> Result<Answer> {
+    pub(crate) async fn send_within(&self, request: &Request, limit: Duration) -> Result<Response> {
         self.closing
             .until_closed(self.retried(request, limit))
             .await
     }
 
-    async fn retried(&self, request: &Request, limit: Duration) -> Result<Answer> {
+    async fn retried(&self, request: &Request, limit: Duration) -> Result<Response> {
         let mut deadline = Instant::now() + limit;
         let (mut made, mut limits) = (0, 0);
         // From the first limit on that the caller waits for.
@@ -117,7 +117,7 @@ impl Transport {
                 _ => tokio::time::timeout(until(deadline), attempt).await.ok(),
             };
             let failed = match finished {
-                Some(Ok(answer)) => return Ok(answer),
+                Some(Ok(response)) => return Ok(response),
                 Some(Err(failed)) => failed,
                 None => return Err(self.timed_out(request, limit, made)),
             };
@@ -159,7 +159,7 @@ impl Transport {
         }
     }
 
-    /// Opens a stream: one attempt, the answer's head within the call's
+    /// Opens a stream: one attempt, the response's head within the call's
     /// deadline, no deadline for the body.
     pub(crate) async fn open(&self, request: &Request) -> Result<reqwest::Response> {
         let started = Instant::now();
@@ -167,7 +167,7 @@ impl Transport {
             let response = self.head(request).await?;
             let opened = self.check(request, response).await;
             let status = opened.as_ref().map(|response| response.status().as_u16());
-            self.note(request, 1, started, status);
+            self.log_attempt(request, 1, started, status);
             opened
         };
         self.once(request, opened).await
@@ -215,16 +215,16 @@ impl Transport {
         self.closing.until_closed(bounded).await
     }
 
-    async fn attempt(&self, request: &Request, made: u32) -> Result<Answer, Failed> {
+    async fn attempt(&self, request: &Request, made: u32) -> Result<Response, Failed> {
         let started = Instant::now();
-        let answer = self.answer(request).await;
-        let status = answer.as_ref().map(|answer| answer.status);
-        self.note(request, made, started, status);
-        answer
+        let response = self.exchange(request).await;
+        let status = response.as_ref().map(|response| response.status);
+        self.log_attempt(request, made, started, status);
+        response
     }
 
     /// Logs one attempt: with its status, or with why there is none.
-    fn note(
+    fn log_attempt(
         &self,
         request: &Request,
         attempt: u32,
@@ -234,7 +234,7 @@ impl Transport {
         let error = status.err().map(|failed| &failed.error);
         tracing::debug!(
             method = %request.method,
-            url = %self.shown(&request.url),
+            url = %self.log_url(&request.url),
             status = status.ok().or_else(|| error.and_then(Error::status_code)),
             duration = ?started.elapsed(),
             attempt,
@@ -245,7 +245,7 @@ impl Transport {
 
     /// An address for the log: without the key, and without the values of query
     /// parameters that may be another secret.
-    fn shown(&self, url: &Url) -> String {
+    fn log_url(&self, url: &Url) -> String {
         const SECRETS: [&str; 5] = ["key", "token", "secret", "password", "auth"];
         let mut shown = url.clone();
         shown.set_query(None);
@@ -261,7 +261,7 @@ impl Transport {
         self.config.api_key.redact(shown.as_str())
     }
 
-    async fn answer(&self, request: &Request) -> Result<Answer, Failed> {
+    async fn exchange(&self, request: &Request) -> Result<Response, Failed> {
         let response = self.head(request).await?;
         let response = self.check(request, response).await?;
         let status = response.status().as_u16();
@@ -270,14 +270,14 @@ impl Transport {
             .bytes()
             .await
             .map_err(|error| self.broken(request, error))?;
-        Ok(Answer {
+        Ok(Response {
             status,
             headers,
             body,
         })
     }
 
-    /// Sends one request and reads the answer's head, following redirects of
+    /// Sends one request and reads the response's head, following redirects of
     /// the same origin.
     async fn head(&self, request: &Request) -> Result<reqwest::Response, Failed> {
         let client = self
@@ -287,7 +287,7 @@ impl Transport {
         let mut url = request.url.clone();
         for _ in 0..=redirect::MAX_REDIRECTS {
             let response = self.send_once(&client, request, &url).await?;
-            self.note_limits(response.headers());
+            self.record_limits(response.headers());
             if !response.status().is_redirection() || response.status().as_u16() == 304 {
                 return Ok(response);
             }
@@ -328,7 +328,7 @@ impl Transport {
             return tunnel
                 .get(url, headers, self.config.connect_timeout)
                 .await
-                .map_err(|broken| self.no_answer(request, broken.failure, &broken.detail));
+                .map_err(|broken| self.no_response(request, broken.failure, &broken.detail));
         }
         let mut builder = client
             .request(request.method.clone(), url.clone())
@@ -346,7 +346,7 @@ impl Transport {
             .map_err(|error| self.broken(request, error))
     }
 
-    fn note_limits(&self, headers: &HeaderMap) {
+    fn record_limits(&self, headers: &HeaderMap) {
         let limit = headers
             .get("x-rate-limit-max-concurrent")
             .and_then(|value| value.to_str().ok()?.trim().parse().ok());
@@ -381,7 +381,7 @@ impl Transport {
         headers
     }
 
-    /// Turns an answer that is no success into an error.
+    /// Turns a response that is no success into an error.
     async fn check(
         &self,
         request: &Request,
@@ -420,7 +420,7 @@ impl Transport {
             .with_reason("redirect_refused")
             .with_status(status)
         } else {
-            Error::from_answer(status, headers, body, retry_after, &request.context)
+            Error::from_response(status, headers, body, retry_after, &request.context)
         };
         let failure = match error.kind() {
             ErrorKind::RateLimit => Failure::Limited,
@@ -432,14 +432,14 @@ impl Transport {
         })
     }
 
-    /// The failure of a request that got no whole answer.
+    /// The failure of a request that got no whole response.
     fn broken(&self, request: &Request, error: reqwest::Error) -> Failed {
         let failure = if error.is_connect() {
             Failure::NotSent
         } else {
             Failure::Broken
         };
-        let failed = self.no_answer(request, failure, &cause(&error));
+        let failed = self.no_response(request, failure, &cause(&error));
         Failed {
             // A URL may hold the key.
             error: failed.error.with_source(error.without_url()),
@@ -447,11 +447,11 @@ impl Transport {
         }
     }
 
-    fn no_answer(&self, request: &Request, failure: Failure, detail: &str) -> Failed {
-        let place = self.way();
+    fn no_response(&self, request: &Request, failure: Failure, detail: &str) -> Failed {
+        let route = self.route();
         let what = match failure {
-            Failure::NotSent => format!("No connection to {place}"),
-            _ => format!("The connection to {place} broke during {}", request.context),
+            Failure::NotSent => format!("No connection to {route}"),
+            _ => format!("The connection to {route} broke during {}", request.context),
         };
         let mut detail = self.config.api_key.redact(detail);
         if detail.contains("peer certificate") {
@@ -496,14 +496,14 @@ impl Transport {
     }
 
     /// Where requests go, and through what.
-    fn way(&self) -> String {
-        let service = place(&self.config.base_url);
+    fn route(&self) -> String {
+        let service = address(&self.config.base_url);
         match &self.config.proxy {
             Some(proxy) => {
                 // `NO_PROXY` may have made an exception.
                 let unless = self.config.no_proxy.as_ref();
                 let unless = unless.map_or("", |_| ", unless NO_PROXY names the host");
-                format!("{service} (through the proxy {}{unless})", place(proxy))
+                format!("{service} (through the proxy {}{unless})", address(proxy))
             }
             None => service,
         }
@@ -511,7 +511,7 @@ impl Transport {
 }
 
 /// Host and, where it is not the scheme's own, port of an address.
-fn place(url: &Url) -> String {
+fn address(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
         Some(port) => format!("{host}:{port}"),

@@ -1,4 +1,4 @@
-//! One request in, one answer out: authentication, redirects, retries, the
+//! One request in, one response out: authentication, redirects, retries, the
 //! deadline, and errors without secrets.
 
 mod closing;
@@ -26,4 +26,4 @@ pub(crate) use self::closing::Closing;
 pub(crate) use self::http::Transport;
 pub(crate) use self::jitter::jitter;
 pub(crate) use self::request::{Request, stream_headers};
-pub(crate) use self::response::Answer;
+pub(crate) use self::response::Response;

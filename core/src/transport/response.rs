@@ -7,15 +7,15 @@ use reqwest::header::HeaderMap;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// A whole answer with a success status.
+/// A whole response with a success status.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|error| {
             Error::new(

@@ -244,7 +244,7 @@ impl Multipart {
             head: Some(self.head.clone()),
             file,
             tail: Some(self.tail.clone()),
-            left: length.map(|length| length + around),
+            remaining: length.map(|length| length + around),
             progress: self.progress.clone(),
         }))
     }
@@ -340,14 +340,14 @@ struct Streaming {
     file: Reading,
     tail: Option<Bytes>,
     /// Bytes to come, where that is known.
-    left: Option<u64>,
+    remaining: Option<u64>,
     progress: UploadProgress,
 }
 
 impl Streaming {
     fn frame(&mut self, bytes: Bytes) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if let Some(left) = &mut self.left {
-            *left = left.saturating_sub(bytes.len() as u64);
+        if let Some(remaining) = &mut self.remaining {
+            *remaining = remaining.saturating_sub(bytes.len() as u64);
         }
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
@@ -383,7 +383,7 @@ impl http_body::Body for Streaming {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.left
+        self.remaining
             .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

@@ -150,7 +150,7 @@ impl Socket {
     }
 
     /// Counts the socket as alive: nobody was reading for a while.
-    pub(crate) fn rested(&mut self) {
+    pub(crate) fn mark_alive(&mut self) {
         self.heard_at = Instant::now();
     }
 

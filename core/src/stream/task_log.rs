@@ -8,15 +8,15 @@ use crate::event::Event;
 /// How many of the latest events an error carries.
 const REMEMBERED: usize = 256;
 
-/// The record of one task or turn; `E` says how it ended.
+/// The log of one task or turn; `E` says how it ended.
 #[derive(Debug)]
-pub(crate) struct Record<E> {
+pub(crate) struct TaskLog<E> {
     started: Instant,
     end: Option<(E, Instant)>,
     recent: VecDeque<Event>,
 }
 
-impl<E: Clone> Record<E> {
+impl<E: Clone> TaskLog<E> {
     pub(crate) fn new(started: Instant) -> Self {
         Self {
             started,
