@@ -1,0 +1,158 @@
+// What a closed client still does: nothing. Its calls say so, its connections are gone.
+
+import assert from "node:assert/strict";
+import { fstatSync, readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Emulator } from "sessionwire";
+import { all, cases, check, failure, script, until, using } from "./helpers.mjs";
+
+/** What every case of a file expects. */
+function expected(file) {
+  return JSON.parse(readFileSync(new URL(`../contract/${file}`, import.meta.url), "utf8")).expect;
+}
+
+/** Makes a case's call. */
+async function call(name, client, session, task) {
+  const { sessions } = client;
+  const calls = {
+    "client.models": () => client.models(),
+    "client.request": () => client.request("GET", "/models"),
+    "client.run_tasks": () => all(client.runTasks(["go"])),
+    "sessions.create": () => sessions.create(),
+    "sessions.list": () => sessions.list(),
+    "sessions.get": () => sessions.get(session.sessionId),
+    "sessions.delete": () => sessions.delete(session.sessionId),
+    "sessions.delete_all": () => sessions.deleteAll(),
+    "sessions.cleanup": () => sessions.cleanup(),
+    "session.refresh": () => session.refresh(),
+    "session.send_message": () => session.sendMessage("hello"),
+    "session.execution_status": () => session.executionStatus(),
+    "session.messages": () => session.messages(),
+    "session.events": () => all(session.events()),
+    "session.start_task": () => session.startTask("go"),
+    "session.run_task": () => session.runTask("go"),
+    "session.wait": () => session.wait(),
+    "session.record": () => session.record(),
+    "session.pause": () => session.pause(),
+    "session.resume": () => session.resume(),
+    "session.cancel": () => session.cancel(),
+    "session.stop": () => session.stop(),
+    "session.navigate": () => session.navigate("http://127.0.0.1:9/"),
+    "session.screenshot": () => session.screenshot(),
+    "session.delete": () => session.delete(),
+    "task.answer": () => task.answer("this one"),
+    "task.send_message": () => task.sendMessage("hello"),
+    "task.pause": () => task.pause(),
+    "task.resume": () => task.resume(),
+    "task.cancel": () => task.cancel(),
+    "task.status": () => task.status(),
+    "task.result": () => task.result(),
+  };
+  return calls[name]();
+}
+
+/** The same for Raccoon. */
+async function turnCall(name, client, session, turn) {
+  const { sessions } = client;
+  const { sessionId } = session;
+  const calls = {
+    "client.request": () => client.request("GET", "/sessions"),
+    "client.attach": () => client.attach(sessionId, turn.messageId, { after: turn.resumePoint }),
+    "sessions.list": () => all(sessions.list()),
+    "sessions.get": () => sessions.get(sessionId),
+    "sessions.rename": () => sessions.rename(sessionId, "title"),
+    "sessions.delete": () => sessions.delete(sessionId),
+    "media.upload": () => client.media.upload(Buffer.from("x"), { sessionId }),
+    "session.start_turn": () => session.startTurn("go"),
+    "session.run_turn": () => session.runTurn("go"),
+    "session.history": () => session.history(),
+    "session.rename": () => session.rename("title"),
+    "session.delete": () => session.delete(),
+    "session.upload": () => session.upload(Buffer.from("x")),
+    "turn.send_message": () => turn.sendMessage("hello"),
+    "turn.stop": () => turn.stop(),
+    "turn.result": () => turn.result(),
+  };
+  return calls[name]();
+}
+
+for (const { id, call: name } of cases("closed.json")) {
+  test(id, async () =>
+    using(
+      await Emulator.start({ stepDelay: 0, scenario: script({ question: "Which?" }) }),
+      async (emulator) => {
+        const client = emulator.agi();
+        const session = await client.sessions.create();
+        const task = await session.startTask("go");
+        await until(() => task.question !== null);
+        await client.close();
+        emulator.clearRequests();
+        check(await failure(() => call(name, client, session, task)), expected("closed.json"));
+        assert.deepEqual(emulator.requests(), []);
+      },
+    ),
+  );
+}
+
+for (const { id, call: name } of cases("closed_turns.json")) {
+  test(id, async () =>
+    using(
+      await Emulator.start({ scenario: { turns: [{ steps: [{ wait_for_stop: true }] }] } }),
+      async (emulator) => {
+        const client = emulator.raccoon();
+        const session = client.session();
+        const turn = await session.startTurn("go");
+        await until(() => emulator.openStreams === 1);
+        await client.close();
+        emulator.clearRequests();
+        const error = await failure(() => turnCall(name, client, session, turn));
+        check(error, expected("closed_turns.json"));
+        assert.deepEqual(emulator.requests(), []);
+      },
+    ),
+  );
+}
+
+/** How many sockets this process has open. */
+function sockets() {
+  const open = readdirSync("/dev/fd").filter((number) => {
+    try {
+      return fstatSync(Number(number)).isSocket();
+    } catch {
+      return false; // The one that the list itself was read with.
+    }
+  });
+  return open.length;
+}
+
+test("g05 closed clients leave no socket", async () =>
+  using(await Emulator.start(), async (emulator) => {
+    const before = sockets();
+    const clients = Array.from({ length: 50 }, () => emulator.agi());
+    const raccoons = Array.from({ length: 50 }, () => emulator.raccoon());
+    await Promise.all([
+      ...clients.map((client) => client.sessions.list()),
+      ...raccoons.map((client) => all(client.sessions.list())),
+    ]);
+    assert.ok(sockets() >= before + 200, "each has one, and the emulator has its other end");
+    // Copies share the connections: closing one closes them.
+    for (const client of clients) await client.withOptions({ timeout: 5000 }).close();
+    for (const client of raccoons) await client.close();
+    await until(() => sockets() <= before, "every socket is closed");
+    await assert.rejects(clients[0].sessions.list(), /client is closed/);
+  }));
+
+test("g05 a close during calls leaves no socket", async () =>
+  using(await Emulator.start(), async (emulator) => {
+    const before = sockets();
+    emulator.fail({ on: "list", hang: true, times: 0 });
+    const client = emulator.agi();
+    const events = (await client.sessions.create()).events();
+    const reading = events.next();
+    const listing = Array.from({ length: 8 }, () => client.sessions.list());
+    const ended = Promise.allSettled([reading, ...listing]);
+    await until(() => emulator.requests({ method: "GET" }).length === 9);
+    await client.close();
+    for (const { reason } of await ended) assert.equal(reason?.reason, "client_closed");
+    await until(() => sockets() <= before, "every socket is closed");
+  }));
