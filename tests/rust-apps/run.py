@@ -7,6 +7,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 HERE = Path(__file__).parent
 CERTIFICATES = HERE.parent / "certificates"
@@ -17,7 +18,7 @@ WANTED = ["/v1/sessions", "/own", "/v1/sessions"]
 class Service(BaseHTTPRequestHandler):
     """Answers everything with an empty list, and notes what it was asked for."""
 
-    seen: list[str] = []
+    seen: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self.seen.append(self.path)
@@ -45,8 +46,14 @@ def serve() -> int:
 def main() -> int:
     """Runs every application; 1 where one fails."""
     authority = str(CERTIFICATES / "ca.pem")
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    runtime = environment | {"TLS_PORT": str(serve()), "TLS_CA_FILE": authority, "SSL_CERT_FILE": authority}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
+    }
+    runtime = environment | {
+        "TLS_PORT": str(serve()),
+        "TLS_CA_FILE": authority,
+        "SSL_CERT_FILE": authority,
+    }
     failed = []
     for name in APPLICATIONS:
         cargo = ["--quiet", "--locked", "--manifest-path", str(HERE / name / "Cargo.toml")]
