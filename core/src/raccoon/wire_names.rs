@@ -17,10 +17,8 @@ use crate::error::{Error, Result};
 /// use sessionwire::raccoon::{FrameEncoder, RaccoonOptions};
 /// use serde_json::json;
 ///
-/// let options = RaccoonOptions {
-///     encode_frame: Some(FrameEncoder::new(|frame| json!({ "action": frame["type"], "body": frame }))),
-///     ..RaccoonOptions::default()
-/// };
+/// let encoder = FrameEncoder::new(|frame| json!({ "action": frame["type"], "body": frame }));
+/// let options = RaccoonOptions::new().encode_frame(encoder);
 /// # let _ = options;
 /// ```
 #[derive(Clone)]
