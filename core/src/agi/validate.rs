@@ -124,9 +124,9 @@ pub(super) fn cleanup(options: &CleanupOptions) -> Result<Option<Duration>> {
             "`statuses` is empty, so nothing would match. Name some, such as completed and error",
         ));
     }
-    match options.older_than {
-        age => Ok(age.map(|age| age.min(crate::seconds::LONGEST))),
-    }
+    Ok(options
+        .older_than
+        .map(|age| age.min(crate::seconds::LONGEST)))
 }
 
 pub(super) fn list_messages(options: &ListMessages) -> Result<()> {

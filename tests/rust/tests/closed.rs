@@ -206,7 +206,7 @@ async fn g05_closed_clients_leave_no_connection() {
 async fn g05_a_close_during_a_request_leaves_no_connection() {
     let emulator = emulator().await;
     fail(&emulator, json!({"on": "list", "hang": true}));
-    let (url, open) = relay(&emulator.url()).await;
+    let (url, open) = relay(emulator.url()).await;
     let client = build(json!({"base_url": url, "api_key": emulator.api_key()})).unwrap();
     let sessions = client.sessions();
     let session = sessions.create(CreateSession::default()).await.unwrap();
