@@ -1,13 +1,19 @@
 //! Many events as one JSON text, so that JavaScript parses once.
 //!
-//! The text is one flat array, five entries for each event:
-//! `[data, type, id, start, length, ...]`. `start` and `length` say where in
-//! the text the data lies, in UTF-16 units, so that the original characters
-//! can be cut out. Data that is no JSON is carried as a JSON string with
-//! `start` -1: nothing that a server sends can forge the array's structure.
+//! The text is one flat array, six entries for each event:
+//! `[data, type, id, start, length, text, ...]`. `start` and `length` say where
+//! in the text the data lies, in UTF-16 units, so that the original characters
+//! can be cut out. Data that is no JSON is carried as a JSON string with `start`
+//! -1; data that only the core reads is carried as strict JSON, with the original
+//! as `start`: nothing that a server sends can forge the array's structure.
+//! `text` is the event's text, or the place of its field among the
+//! [`TEXT_FIELDS`](sessionwire::meaning::TEXT_FIELDS) of the data.
 
-use serde::de::IgnoredAny;
+use std::borrow::Cow;
+
+use napi_derive::napi;
 use sessionwire::agi::{Event, EventType};
+use sessionwire::meaning::{TEXT_FIELDS, Text};
 
 /// Most bytes of a batch that holds more than one event. A kept event keeps
 /// its batch alive for the sake of its original text, so a batch is small.
@@ -35,6 +41,30 @@ pub fn glue(events: &[Event]) -> Vec<String> {
     texts
 }
 
+/// One event of a session by its parts, as a batch.
+#[napi(catch_unwind)]
+pub fn one_event(event_type: String, id: Option<i64>, raw: String) -> String {
+    batch_of(&Event::new(EventType::from_name(&event_type), id, raw))
+}
+
+/// One event of a turn by its frame, as a batch.
+#[napi(catch_unwind)]
+pub fn one_turn_event(frame: String) -> String {
+    batch_of(&Event::from_frame(frame))
+}
+
+/// The fields that an event's text may be in.
+#[napi(catch_unwind)]
+pub fn text_fields() -> Vec<&'static str> {
+    TEXT_FIELDS.to_vec()
+}
+
+fn batch_of(event: &Event) -> String {
+    let mut batch = Batch::default();
+    batch.push(event);
+    batch.finish()
+}
+
 #[derive(Default)]
 struct Batch {
     text: String,
@@ -55,12 +85,20 @@ impl Batch {
         let raw = event.raw();
         self.text.push(if self.text.is_empty() { '[' } else { ',' });
         let start = self.units();
-        let place = if serde_json::from_str::<IgnoredAny>(raw).is_ok() {
-            self.text.push_str(raw);
-            Some((start, self.units() - start))
-        } else {
-            push_string(&mut self.text, raw);
-            None
+        let (plain, event_text) = event.plain_and_text();
+        let place = match plain {
+            Some(Cow::Borrowed(same)) => {
+                self.text.push_str(same);
+                Some((start, self.units() - start))
+            }
+            Some(Cow::Owned(ref strict)) => {
+                self.text.push_str(strict);
+                None
+            }
+            None => {
+                push_string(&mut self.text, raw);
+                None
+            }
         };
         self.text.push(',');
         push_type(&mut self.text, event.event_type());
@@ -69,14 +107,23 @@ impl Batch {
             Some(id) => push_number(&mut self.text, id),
             None => self.text.push_str("null"),
         }
+        self.text.push(',');
         match place {
             Some((start, length)) => {
-                self.text.push(',');
                 push_number(&mut self.text, start);
                 self.text.push(',');
                 push_number(&mut self.text, length);
             }
-            None => self.text.push_str(",-1,0"),
+            None if plain.is_none() => self.text.push_str("-1,0"),
+            None => {
+                push_string(&mut self.text, raw);
+                self.text.push_str(",0");
+            }
+        }
+        self.text.push(',');
+        match event_text {
+            Text::Field(at, _) => push_number(&mut self.text, at),
+            Text::Own(text) => push_string(&mut self.text, &text),
         }
     }
 
@@ -132,7 +179,7 @@ mod tests {
 
     fn rows(text: &str) -> Vec<Vec<Value>> {
         let flat: Vec<Value> = serde_json::from_str(text).unwrap();
-        flat.chunks(5).map(<[Value]>::to_vec).collect()
+        flat.chunks(6).map(<[Value]>::to_vec).collect()
     }
 
     #[test]
@@ -170,7 +217,6 @@ mod tests {
             "not json",
             "\"open",
             "{\"a\":1}}",
-            "NaN",
             "// {}",
         ] {
             let texts = glue(&[event("log", None, raw), event("done", Some(2), "{}")]);
@@ -178,9 +224,38 @@ mod tests {
             assert_eq!(rows.len(), 2, "{raw}");
             assert_eq!(
                 rows[0],
-                [json!(raw), json!("log"), Value::Null, json!(-1), json!(0)]
+                [
+                    json!(raw),
+                    json!("log"),
+                    Value::Null,
+                    json!(-1),
+                    json!(0),
+                    json!(raw)
+                ]
             );
             assert_eq!(rows[1][1], "done");
+        }
+    }
+
+    #[test]
+    fn what_only_the_core_reads_is_carried_as_strict_json() {
+        for (raw, data, text) in [
+            (
+                r#"{"text": "7 \ud83d"}"#,
+                json!({"text": "7 \u{fffd}"}),
+                json!(0),
+            ),
+            (r#"[NaN, "done", 9]"#, json!(["NaN", "done", 9]), json!("")),
+            (
+                "\u{feff}{\"thought\": \"x\"}",
+                json!({"thought": "x"}),
+                json!(1),
+            ),
+        ] {
+            let texts = glue(&[event("log", Some(1), raw)]);
+            let row = &rows(&texts[0])[0];
+            let wanted = [data, json!("log"), json!(1), json!(raw), json!(0), text];
+            assert_eq!(row[..], wanted, "{raw}");
         }
     }
 

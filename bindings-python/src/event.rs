@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyInt, PyString};
 use pyo3::{IntoPyObjectExt as _, PyClass, intern};
-use sessionwire::agi::{self, EventType};
+use sessionwire::agi;
 
 use crate::json;
 
@@ -32,7 +32,7 @@ impl Event {
 
     fn parsed<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
         let data = self.data.get_or_try_init(py, || {
-            match json::parse(py, self.event.raw_data().as_bytes()) {
+            match json::parse_wire(py, self.event.raw_data()) {
                 Ok(data) => Ok(data.unbind()),
                 Err(_) => self.event.raw_data().into_py_any(py),
             }
@@ -85,26 +85,8 @@ impl Event {
 
     /// The text for a person; empty where there is none.
     #[getter]
-    pub(crate) fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        if let Ok(text) = self.parsed(py)?.cast::<PyString>() {
-            return Ok(text.clone());
-        }
-        if *self.event.event_type() == EventType::TaskError {
-            return Ok(PyString::new(py, &self.event.text()));
-        }
-        for name in [
-            intern!(py, "text"),
-            intern!(py, "thought"),
-            intern!(py, "error"),
-            intern!(py, "message"),
-            intern!(py, "reason"),
-            intern!(py, "tool_name"),
-        ] {
-            if let Some(text) = self.text_field(py, name)? {
-                return Ok(text);
-            }
-        }
-        Ok(intern!(py, "").clone())
+    pub(crate) fn text(&self) -> String {
+        self.event.text()
     }
 
     /// The id of the message that the event stands for: the data's

@@ -5,6 +5,7 @@ use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use serde_json::{Map, Number, Value};
+use sessionwire::meaning;
 
 /// JSON nested more deeply than this is refused.
 const DEEPEST: usize = 100;
@@ -13,11 +14,29 @@ const DEEPEST: usize = 100;
 pub(crate) fn parse<'py>(py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let parser = PythonParse {
         cache_mode: StringCacheMode::Keys,
+        // The core reads what JSON does not have: one rule for every language.
+        allow_inf_nan: false,
         ..PythonParse::default()
     };
     parser
         .python_parse(py, json)
         .map_err(|error| jiter::map_json_error(json, &error))
+}
+
+/// Parses JSON that came over the wire, by the core's rules; ValueError where it
+/// is none.
+pub(crate) fn parse_wire<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+    let read = || parse(py, text.as_bytes());
+    if !meaning::may_be_odd(text)
+        && let Ok(value) = read()
+    {
+        return Ok(value);
+    }
+    match meaning::plain(text) {
+        Some(plain) => parse(py, plain.as_bytes()),
+        // It says best what is wrong.
+        None => read(),
+    }
 }
 
 /// Why a Python value is no JSON.

@@ -23,9 +23,11 @@ mod signal;
 mod stream;
 mod webhooks;
 
+use std::borrow::Cow;
+
 use pyo3::prelude::*;
-use sessionwire::ErrorKind;
 use sessionwire::agi::Check;
+use sessionwire::{ErrorKind, meaning};
 
 /// The native half of sessionwire.
 #[pymodule]
@@ -70,7 +72,7 @@ mod _native {
     #[pymodule_export]
     use super::webhooks::{Deduplicator, parse_webhook, verify_webhook, webhook_url};
     #[pymodule_export]
-    use super::{check, cli_main, parse_json, record_scenario};
+    use super::{check, cli_main, find_json, parse_json, parse_time, record_scenario};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
@@ -110,5 +112,17 @@ fn record_scenario<'py>(
 /// Parses a JSON text; raises ValueError where it is none.
 #[pyfunction]
 fn parse_json<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-    json::parse(py, text.as_bytes())
+    json::parse_wire(py, text)
+}
+
+/// The JSON that a text holds, whatever is around it; None where it holds none.
+#[pyfunction]
+fn find_json(py: Python<'_>, text: &str) -> Option<String> {
+    py.detach(|| meaning::find_json(text).map(Cow::into_owned))
+}
+
+/// Microseconds since 1970 of a service's timestamp; None if it cannot be read.
+#[pyfunction]
+fn parse_time(text: &str) -> Option<i64> {
+    meaning::moment(text).map(meaning::Moment::microseconds)
 }

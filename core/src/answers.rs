@@ -1,8 +1,11 @@
 //! What both services answer, and how their JSON is read with tolerance.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::meaning;
 
 /// The answer of a delete (docs/spec/agi.md, section 4.4;
 /// docs/spec/raccoon.md, section 4.5).
@@ -10,13 +13,13 @@ use crate::error::{Error, ErrorKind, Result};
 #[non_exhaustive]
 pub struct DeleteResult {
     /// Whether the service carried the request out.
-    #[serde(default = "yes", deserialize_with = "null_as_yes")]
+    #[serde(default = "yes", deserialize_with = "success")]
     pub success: bool,
     /// Whether anything was deleted; false for a session that was gone.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "flag")]
     pub deleted: bool,
     /// The service's words.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "words")]
     pub message: String,
 }
 
@@ -52,10 +55,10 @@ impl DeleteResult {
 #[non_exhaustive]
 pub struct SuccessResult {
     /// Whether the service carried the request out.
-    #[serde(default = "yes", deserialize_with = "null_as_yes")]
+    #[serde(default = "yes", deserialize_with = "success")]
     pub success: bool,
     /// The service's words.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "words")]
     pub message: String,
 }
 
@@ -78,10 +81,34 @@ pub(crate) fn yes() -> bool {
     true
 }
 
-pub(crate) fn null_as_yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or(true))
+/// Whether the service carried a request out. It is documented as a boolean;
+/// any other value counts as what it would in JavaScript or Python, but for
+/// texts that say no.
+fn success<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Null => true,
+        Value::Bool(flag) => flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !matches!(&*text.to_ascii_lowercase(), "" | "0" | "false" | "no"),
+        Value::Array(_) | Value::Object(_) => false,
+    })
 }
 
+/// A flag that is false unless the service says otherwise.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value == Value::Bool(true) || value.as_str() == Some("true"))
+}
+
+/// The service's words; empty where they are no text.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
+        _ => String::new(),
+    })
+}
+
+#[cfg(feature = "raccoon")]
 pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -89,3 +116,56 @@ where
 {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
+
+/// The JSON that a result's text holds.
+pub(crate) fn json_in(text: &str, session_id: &str) -> crate::Result<Value> {
+    let found = meaning::find_json(text).and_then(|found| meaning::value(&found));
+    found.ok_or_else(|| {
+        let why = "The result holds no JSON. Read `text`, or ask for JSON in the task";
+        Error::new(ErrorKind::Task, why)
+            .with_reason("no_json")
+            .with_session(session_id)
+    })
+}
+
+/// A result's JSON as a type of the caller's.
+pub(crate) fn fitted<T: DeserializeOwned>(json: Value, session_id: &str) -> crate::Result<T> {
+    serde_json::from_value(json).map_err(|error| {
+        let why = format!("The result does not fit: {error}. Read its text, or ask for this shape");
+        Error::new(ErrorKind::Task, why)
+            .with_source(error)
+            .with_reason("unexpected_shape")
+            .with_session(session_id)
+    })
+}
+
+/// The entries of a list that can be read: one that cannot must not take the
+/// others along.
+pub(crate) fn readable<T: DeserializeOwned>(entries: Vec<Value>) -> Vec<T> {
+    entries
+        .into_iter()
+        .filter(|entry| !entry.is_null())
+        .filter_map(|entry| {
+            serde_json::from_value(entry)
+                .inspect_err(|error| tracing::warn!(%error, "an entry of a list cannot be read"))
+                .ok()
+        })
+        .collect()
+}
+
+/// Serialises fields, and `extra` beside them. A field that came with another
+/// type than documented is in `extra`, and stands for itself.
+macro_rules! with_extra {
+    ($serializer:expr, $extra:expr, { $($name:literal: $value:expr,)* }) => {{
+        use serde::ser::SerializeMap as _;
+        let mut map = $serializer.serialize_map(None)?;
+        $(if !$extra.contains_key($name) {
+            map.serialize_entry($name, &$value)?;
+        })*
+        for (name, value) in &$extra {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }};
+}
+pub(crate) use with_extra;

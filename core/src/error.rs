@@ -253,7 +253,7 @@ impl Error {
         retry_after: Option<Duration>,
         context: &str,
     ) -> Self {
-        let json: Option<serde_json::Value> = serde_json::from_str(&body).ok();
+        let json = crate::meaning::value(&body);
         let message = answer_message(json.as_ref(), &body, status);
         let pause_code = pause_conflict(status, &body);
         let limited = status == 503 && body.contains("Rate limit exceeded");

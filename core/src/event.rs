@@ -8,8 +8,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer};
+
+use crate::meaning;
 
 /// The type of an event: of an AGI session (docs/spec/agi.md, section 7), or the `kind`
 /// of a Raccoon turn's (docs/spec/raccoon.md, section 5.3).
@@ -172,17 +173,25 @@ impl Event {
     /// data.
     pub fn from_frame(frame: impl Into<Box<str>>) -> Self {
         let raw = frame.into();
-        let (event_type, id, payload) = match object::<Envelope<'_>>(&raw) {
-            None => (EventType::from_name("message"), None, 0..raw.len()),
-            Some(envelope) => {
-                let name = string(envelope.kind).or_else(|| string(envelope.name));
-                let name = name.as_deref().unwrap_or("message");
-                let id = envelope.event_id.and_then(|id| id.get().parse().ok());
-                let payload = envelope
-                    .payload
-                    .map_or(0..0, |part| place(&raw, part.get()));
-                (EventType::from_name(name), id, payload)
-            }
+        let mut parts = Parts::default();
+        let read = meaning::each_member(&raw, |name, value| match &*name.read() {
+            "kind" => parts.kind = Some(value),
+            "type" => parts.name = Some(value),
+            "event_id" => parts.event_id = Some(value),
+            "payload" => parts.payload = Some(value),
+            _ => {}
+        });
+        let start = raw.trim_start_matches('\u{feff}').trim_start();
+        let is_object = read.is_some() && start.starts_with('{');
+        let (event_type, id, payload) = if !is_object {
+            (EventType::from_name("message"), None, 0..raw.len())
+        } else {
+            let name = parts.kind.and_then(meaning::unquoted);
+            let name = name.or_else(|| parts.name.and_then(meaning::unquoted));
+            let name = name.as_deref().unwrap_or("message");
+            let id = parts.event_id.and_then(|id| id.parse().ok());
+            let payload = parts.payload.map_or(0..0, |part| place(&raw, part));
+            (EventType::from_name(name), id, payload)
         };
         Self {
             event_type,
@@ -202,15 +211,20 @@ impl Event {
         let Shape::Frame(_) = self.shape else {
             return None;
         };
-        Some(match object::<Envelope<'_>>(&self.raw) {
-            None => Frame::default(),
-            Some(envelope) => Frame {
-                block_id: string(envelope.block_id).map(Cow::into_owned),
-                message_id: string(envelope.message_id).map(Cow::into_owned),
-                timestamp: envelope.timestamp.and_then(|time| time.get().parse().ok()),
-                stream_entry_id: string(envelope.stream_entry_id).map(Cow::into_owned),
-            },
-        })
+        let mut frame = Frame::default();
+        let string = |value| meaning::unquoted(value).map(Cow::into_owned);
+        meaning::each_member(&self.raw, |name, value| match &*name.read() {
+            "block_id" => frame.block_id = string(value),
+            "message_id" => frame.message_id = string(value),
+            "stream_entry_id" => frame.stream_entry_id = string(value),
+            "timestamp" => {
+                frame.timestamp = meaning::value(value)
+                    .as_ref()
+                    .and_then(meaning::milliseconds);
+            }
+            _ => {}
+        });
+        Some(frame)
     }
 
     /// The type.
@@ -244,58 +258,40 @@ impl Event {
     }
 
     /// The data as JSON, or as a JSON string of the raw text where it is none.
+    ///
+    /// What JSON does not have is read all the same: half of a surrogate pair is
+    /// U+FFFD; a number that 64 bits cannot hold, `NaN` and infinities are
+    /// strings of their text, and so is what is nested more than 100 levels deep.
     pub fn data(&self) -> serde_json::Value {
         let data = self.raw_data();
-        serde_json::from_str(data).unwrap_or_else(|_| serde_json::Value::String(data.to_owned()))
+        meaning::value(data).unwrap_or_else(|| serde_json::Value::String(data.to_owned()))
     }
 
     /// The text for a person: the data's `text`, `thought`, `error`, `message`,
-    /// `reason` or `tool_name`, the first that is a text; the raw text where the
-    /// data is no JSON; else empty. A failed turn's says what failed.
+    /// `reason` or `tool_name`, the first that is a text (of an `error` that is
+    /// an object its `message`); the raw text where the data is no JSON; else
+    /// empty. A failed turn's says what failed.
     pub fn text(&self) -> String {
-        #[derive(Deserialize)]
-        struct Texts<'a> {
-            #[serde(borrow, default)]
-            text: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            thought: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            error: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            message: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            reason: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            tool_name: Option<&'a RawValue>,
-        }
-        if self.event_type == EventType::TaskError {
-            return failure(&self.data());
-        }
-        let data = self.raw_data();
-        match object::<Texts<'_>>(data) {
-            Some(texts) => [
-                texts.text,
-                texts.thought,
-                texts.error,
-                texts.message,
-                texts.reason,
-                texts.tool_name,
-            ]
-            .into_iter()
-            .find_map(string)
-            .map(Cow::into_owned)
-            .unwrap_or_default(),
-            None => match serde_json::from_str::<serde_json::Value>(data) {
-                Ok(serde_json::Value::String(text)) => text,
-                Ok(_) => String::new(),
-                Err(_) => data.to_owned(),
-            },
+        self.text_place().read()
+    }
+
+    fn text_place(&self) -> meaning::Text<'_> {
+        meaning::text_of(self.raw_data(), self.event_type == EventType::TaskError)
+    }
+
+    /// [`Self::raw`] as strict JSON, where it is JSON, and where the text is: for
+    /// language bindings, in one go.
+    #[doc(hidden)]
+    pub fn plain_and_text(&self) -> (Option<Cow<'_, str>>, meaning::Text<'_>) {
+        match self.shape {
+            Shape::Data => meaning::plain_and_text(&self.raw),
+            Shape::Frame(_) => (meaning::plain(&self.raw), self.text_place()),
         }
     }
 
     /// Whether the data is JSON.
     pub fn is_json(&self) -> bool {
-        serde_json::from_str::<serde::de::IgnoredAny>(self.raw_data()).is_ok()
+        meaning::is_json(self.raw_data())
     }
 
     /// Whether a task or turn ends with this event.
@@ -344,69 +340,27 @@ impl Serialize for Event {
 }
 
 fn message_id(raw: &str) -> Option<i64> {
-    #[derive(Deserialize)]
-    struct Data {
-        message_id: Option<i64>,
-    }
-    object::<Data>(raw)?.message_id
+    let mut id = None;
+    meaning::each_member(raw, |name, value| {
+        if name.read() == "message_id" {
+            id = value.parse().ok();
+        }
+    })?;
+    id
 }
 
-/// Reads a JSON object; nothing else. (An array would do for serde, its items
-/// taken as the fields.)
-fn object<'a, T: Deserialize<'a>>(raw: &'a str) -> Option<T> {
-    if !raw.trim_start().starts_with('{') {
-        return None;
-    }
-    serde_json::from_str(raw).ok()
-}
-
-/// The parts of a frame, each as it came: a part of another type than expected
-/// must not take the others along.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "type")]
-    name: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    event_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    block_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    message_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    timestamp: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    stream_entry_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    payload: Option<&'a RawValue>,
-}
-
-/// The string that this JSON is, if it is one.
-fn string(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    serde_json::from_str(value?.get()).ok()
+/// The parts of a frame that name its event, each as it came: a part of another
+/// type than expected must not take the others along.
+#[derive(Default)]
+struct Parts<'a> {
+    kind: Option<&'a str>,
+    name: Option<&'a str>,
+    event_id: Option<&'a str>,
+    payload: Option<&'a str>,
 }
 
 /// Where a part of a text is in it.
 fn place(whole: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr() as usize - whole.as_ptr() as usize;
     start..start + part.len()
-}
-
-/// What a failed turn says of its failure (docs/spec/raccoon.md, section 5.3).
-fn failure(payload: &serde_json::Value) -> String {
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
-    let error = payload.get("error");
-    [
-        payload.get("message").and_then(text),
-        error.and_then(text),
-        error.and_then(|error| error.get("message")).and_then(text),
-        payload.get("reason").and_then(text),
-        payload.get("code").and_then(text),
-        text(payload),
-    ]
-    .into_iter()
-    .flatten()
-    .find(|text| !text.trim().is_empty())
-    .unwrap_or_else(|| payload.to_string())
 }

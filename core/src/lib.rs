@@ -63,6 +63,8 @@ mod error;
 mod event;
 #[doc(hidden)]
 pub mod log;
+#[doc(hidden)]
+pub mod meaning;
 #[cfg(feature = "raccoon")]
 pub mod raccoon;
 mod seconds;

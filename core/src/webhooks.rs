@@ -51,6 +51,7 @@ use url::Url;
 
 use crate::agi::validate;
 use crate::error::{Error, ErrorKind, Result};
+use crate::meaning;
 
 /// Largest body that [`parse`] reads, in bytes.
 pub const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -249,7 +250,9 @@ pub fn parse_with_event_type(
             "The body is empty. Pass the request's raw body, before anything else reads it",
         ));
     }
-    let mut fields = Fields::read(text)?;
+    // The key is made of the body as it came.
+    let plain = meaning::plain(text);
+    let mut fields = Fields::read(plain.as_deref().unwrap_or(text))?;
     let name: String = fields.needed("event")?;
     if let Some(header) = event_type.filter(|header| header.trim() != name) {
         return Err(refused(format!(
@@ -431,10 +434,7 @@ impl<'a> Fields<'a> {
         let mut rest = Map::new();
         for name in order {
             if let Some(raw) = self.fields.remove(&name) {
-                // A number that no program can hold stays readable as text.
-                let value = serde_json::from_str(raw.get())
-                    .unwrap_or_else(|_| Value::String(raw.get().to_owned()));
-                rest.insert(name, value);
+                rest.insert(name, serde_json::from_str(raw.get()).unwrap_or_default());
             }
         }
         rest

@@ -41,7 +41,7 @@ def test_json_in_whatever_wrapping(data: Any, expected: Any) -> None:
 def test_no_json(text: str) -> None:
     with pytest.raises(TaskError, match="no JSON.*ask for JSON") as caught:
         TaskResult("", text, session_id="s").json()
-    assert (caught.value.reason, caught.value.session_id) == ("not_json", "s")
+    assert (caught.value.reason, caught.value.session_id) == ("no_json", "s")
 
 
 class Offer(pydantic.BaseModel):
@@ -136,7 +136,7 @@ def test_g09_odd_times_stay_readable() -> None:
     message = Message._of({"id": 1, "type": "NEW", "timestamp": "yesterday", "odd": [1]})
     assert (message.timestamp, message.extra) == (None, {"timestamp": "yesterday", "odd": [1]})
     assert message.text == ""
-    assert Message(1, "DONE", {"ä": 1}).text == '{"ä": 1}'
+    assert Message(1, "DONE", {"ä": 1}).text == '{"ä":1}'
 
 
 def test_records_are_values() -> None:

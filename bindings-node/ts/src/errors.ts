@@ -5,7 +5,7 @@
 import type { AgiEvent, QuestionEvent } from "./agi/events.js";
 import { eventFromParts } from "./agi/events.js";
 import type { ErrorInfo } from "./native.js";
-import { type TurnEvent, turnEventFromParts } from "./raccoon/events.js";
+import { type TurnEvent, turnEventFromFrame } from "./raccoon/events.js";
 
 /** What an error may know besides its text. */
 export interface ErrorFields {
@@ -321,7 +321,7 @@ export function errorFrom(info: ErrorInfo): SessionwireError {
     question: wire.question === null ? null : (event(wire.question) as QuestionEvent),
     // A turn has an agent message, a task has none.
     events: wire.events.map((item) =>
-      wire.message_id === null ? event(item) : turnEventFromParts(item.type, item.id, item.raw),
+      wire.message_id === null ? event(item) : turnEventFromFrame(item.raw),
     ),
     messageId: wire.message_id,
     lastStreamEntryId: wire.last_stream_entry_id,

@@ -182,6 +182,11 @@ export interface Native {
   takeLog(): string;
   checkRaccoon(params: string): ErrorInfo | null;
   newSessionId(): string | ErrorInfo;
+  oneEvent(type: string, id: number | undefined, raw: string): string;
+  oneTurnEvent(frame: string): string;
+  textFields(): string[];
+  findJson(text: string): string | null;
+  parseTime(text: string): number | null;
   parseWebhook(body: string | Uint8Array, eventType?: string): string | ErrorInfo;
   webhookUrl(base: string, secret: string): string | ErrorInfo;
   verifyWebhook(urlOrToken: string, secret: string): boolean;

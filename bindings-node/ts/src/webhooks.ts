@@ -29,10 +29,11 @@
  * order, and their `session.status` may be stale: ask for the status before you act on it.
  */
 
-import { parseTime, type SessionStatus } from "./agi/models.js";
+import type { SessionStatus } from "./agi/models.js";
 import { errorFrom, InvalidRequestError, WebhookError } from "./errors.js";
 import { type ErrorInfo, type NativeDeduplicator, native } from "./native.js";
 import { count, text } from "./shared/calls.js";
+import { parseTime } from "./shared/models.js";
 
 /** The session as the service describes it in a webhook. */
 export interface WebhookSession {

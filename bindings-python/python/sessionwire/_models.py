@@ -5,7 +5,10 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+    D = TypeVar("D")
 
 __all__ = ["DeleteResult", "RawResponse", "SuccessResult"]
 
@@ -99,13 +102,25 @@ def parse_time(text: object) -> datetime | None:
     """A time of the service: ISO 8601, UTC where it names no zone; None if it cannot be read."""
     if not isinstance(text, str):
         return None
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, timedelta
 
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+    from . import _native
+
+    microseconds = _native.parse_time(text)
+    if microseconds is None:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+
+
+def take(fields: dict[str, Any], name: str, kind: type[T], default: D) -> T | D:
+    """Takes a field. One of another type than documented stays: it is the object's `extra`."""
+    value = fields.get(name)
+    if value is None:
+        fields.pop(name, None)
+    elif isinstance(value, kind):
+        del fields[name]
+        return value
+    return default
 
 
 for _name in __all__:

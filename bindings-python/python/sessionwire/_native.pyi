@@ -46,8 +46,10 @@ __all__ = [
     "check",
     "check_raccoon",
     "cli_main",
+    "find_json",
     "new_session_id",
     "parse_json",
+    "parse_time",
     "parse_webhook",
     "record_scenario",
     "shut_down",
@@ -70,6 +72,12 @@ def record_scenario(
 
 def parse_json(text: str) -> Any:
     """Parses a JSON text; raises ValueError where it is none."""
+
+def find_json(text: str) -> str | None:
+    """The JSON that a text holds, whatever is around it; None where it holds none."""
+
+def parse_time(text: str) -> int | None:
+    """Microseconds since 1970 of a service's timestamp; None if it cannot be read."""
 
 def parse_webhook(body: bytes, event_type: str | None = None) -> dict[str, Any]:
     """Reads a webhook's body; its fields as a dict."""

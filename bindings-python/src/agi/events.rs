@@ -71,7 +71,7 @@ event_class!(ErrorEvent, Error, "error", "The task failed.", {
         let (py, event) = (slf.py(), slf.as_super().get());
         match event.text_field(py, intern!(py, "error"))? {
             Some(text) => Ok(text),
-            None => event.text(py),
+            None => Ok(PyString::new(py, &event.text())),
         }
     }
 

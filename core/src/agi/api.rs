@@ -13,6 +13,7 @@ use super::models::{
 };
 use super::screenshot::{self, Screenshot};
 use super::validate;
+use crate::answers::readable;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Closing, Request, Transport, stream_headers};
@@ -113,19 +114,22 @@ impl Api {
     }
 
     pub(super) async fn list(&self) -> Result<Vec<SessionInfo>> {
-        #[derive(serde::Deserialize)]
-        #[serde(untagged)]
-        enum Listed {
-            Bare(Vec<SessionInfo>),
-            Wrapped { sessions: Vec<SessionInfo> },
-        }
         let answer = self
             .transport
             .send(&self.api(Method::GET, &["sessions"]))
             .await?;
-        Ok(match answer.json()? {
-            Listed::Bare(sessions) | Listed::Wrapped { sessions } => sessions,
-        })
+        let sessions = match answer.json()? {
+            Value::Object(mut fields) => fields.remove("sessions").unwrap_or_default(),
+            bare => bare,
+        };
+        let Value::Array(sessions) = sessions else {
+            return Err(Error::new(
+                ErrorKind::Connection,
+                "The service's answer is no list of sessions",
+            )
+            .with_reason("bad_answer"));
+        };
+        Ok(readable(sessions))
     }
 
     pub(super) async fn get(&self, session_id: &str) -> Result<SessionInfo> {
@@ -251,8 +255,9 @@ impl Api {
             .cached(session_id)
             .map_or(0, |known| known.unread.len());
         let mut seen: Messages = self.transport.send(&request).await?.json()?;
+        // One whose id cannot be read has 0.
         seen.messages
-            .retain(|message| message.id > options.after_id);
+            .retain(|message| message.id > options.after_id || message.id == 0);
         seen.messages.sort_by_key(|message| message.id);
         if let Some(newest) = seen.messages.last() {
             self.saw_id(session_id, newest.id);
@@ -460,6 +465,8 @@ impl std::fmt::Debug for Api {
 pub(super) fn first_outcome(seen: &Messages) -> Option<&Message> {
     seen.messages
         .iter()
+        // Whose it is, only an id says.
+        .filter(|message| message.id > 0)
         .find(|message| matches!(message.message_type.as_str(), "DONE" | "ERROR"))
 }
 

@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 
 use super::api::Api;
 use super::models::{CleanupOptions, CleanupReport, SessionInfo, SnapshotOptions};
-use super::time::seconds_since_1970;
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
+use crate::meaning;
 
 /// How many sessions `cleanup` deletes at once.
 const CLEANUP_AT_ONCE: usize = 8;
@@ -29,7 +29,11 @@ impl Api {
             .unwrap_or_default()
             .as_secs_f64();
         let matches = |session: &SessionInfo| {
-            let created = session.created_at.as_deref().and_then(seconds_since_1970);
+            let created = session
+                .created_at
+                .as_deref()
+                .and_then(meaning::moment)
+                .map(meaning::Moment::seconds);
             let old = older_than
                 .is_none_or(|age| created.is_some_and(|created| now - created > age.as_secs_f64()));
             old && options.statuses.contains(&session.status)

@@ -150,7 +150,7 @@ impl Client {
                 session_id,
                 options,
                 poll_interval,
-            } => Output::Messages(
+            } => Output::NextMessages(
                 self.api
                     .next_messages(&session_id, &options, poll_interval)
                     .await?,

@@ -15,7 +15,7 @@ mod run_task;
 mod screenshot;
 mod session;
 mod task;
-mod time;
+mod times;
 pub(crate) mod validate;
 
 pub use crate::event::{Event, EventType};
@@ -24,9 +24,9 @@ pub use client::Client;
 pub use fanout::{FanOutItem, TaskOutcome, TaskOutcomes};
 pub use models::{
     Check, CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions,
-    ExecutionStatus, ListMessages, Message, Messages, Navigation, Operation, Output, RawRequest,
-    RawResponse, RunTasks, SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult,
-    TaskOperation, TaskResult, WaitOptions,
+    ExecutionStatus, ListMessages, Message, Messages, Navigation, NextMessages, Operation, Output,
+    RawRequest, RawResponse, RunTasks, SendMessage, SessionInfo, SnapshotOptions, StartTask,
+    SuccessResult, TaskOperation, TaskResult, WaitOptions,
 };
 pub use recording::Recording;
 pub use run_task::RunTask;

@@ -4,42 +4,69 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::recording::Recording;
 use super::screenshot::Screenshot;
 use super::validate;
-use crate::answers::{null_as_default, null_as_yes, to_json, yes};
+use crate::answers::{fitted, json_in, readable, to_json, with_extra};
 use crate::error::{Error, Result};
+use crate::meaning::Fields;
 use crate::setters::setters;
 
 pub use crate::answers::{DeleteResult, SuccessResult};
 pub use crate::transport::{RawRequest, RawResponse};
 
 /// A session as the service describes it (docs/spec/agi.md, section 4.1).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// The session's id: an opaque text.
-    #[serde(alias = "sessionId")]
     pub session_id: String,
     /// The agent that works in it.
-    #[serde(alias = "agentName", default, deserialize_with = "null_as_default")]
     pub agent_name: String,
     /// The life-cycle status as last read: `ready`, `running`, ... Unknown
     /// values stay as they are.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub status: String,
     /// When it was created: ISO 8601 text as it came.
-    #[serde(alias = "createdAt", default)]
     pub created_at: Option<String>,
     /// The live view, where the service gives one.
-    #[serde(alias = "vncUrl", default)]
     pub vnc_url: Option<String>,
-    /// Every other field.
-    #[serde(flatten)]
+    /// Every other field, and those above that came with another type.
     pub extra: Map<String, Value>,
+}
+
+impl<'de> Deserialize<'de> for SessionInfo {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = Fields::new(Map::deserialize(deserializer)?);
+        let session_id = fields.id(&["session_id", "sessionId"]);
+        Ok(Self {
+            session_id: session_id
+                .filter(|id| !id.is_empty())
+                .ok_or_else(|| D::Error::custom("the session has no `session_id`"))?,
+            agent_name: fields
+                .text(&["agent_name", "agentName"])
+                .unwrap_or_default(),
+            status: fields.text(&["status"]).unwrap_or_default(),
+            created_at: fields.text(&["created_at", "createdAt"]),
+            vnc_url: fields.text(&["vnc_url", "vncUrl"]),
+            extra: fields.rest(),
+        })
+    }
+}
+
+impl Serialize for SessionInfo {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        with_extra!(serializer, self.extra, {
+            "session_id": self.session_id,
+            "agent_name": self.agent_name,
+            "status": self.status,
+            "created_at": self.created_at,
+            "vnc_url": self.vnc_url,
+        })
+    }
 }
 
 /// A task's execution status (docs/spec/agi.md, section 5.2).
@@ -63,27 +90,49 @@ pub(crate) fn is_terminal(status: &str) -> bool {
 }
 
 /// One entry of a session's history (docs/spec/agi.md, section 6).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Message {
-    /// Increases within a session.
+    /// Increases within a session; 0 where the service sent none that can be
+    /// read.
     pub id: i64,
     /// `THOUGHT`, `QUESTION`, `USER`, `DONE`, `ERROR`, `LOG`; unknown values
     /// stay as they are.
-    #[serde(rename = "type")]
     pub message_type: String,
     /// A text, or any JSON.
-    #[serde(default)]
     pub content: Value,
     /// ISO 8601 text as it came.
-    #[serde(default)]
     pub timestamp: Option<String>,
     /// What the service adds.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub metadata: Map<String, Value>,
-    /// Every other field.
-    #[serde(flatten)]
+    /// Every other field, and those above that came with another type.
     pub extra: Map<String, Value>,
+}
+
+impl<'de> Deserialize<'de> for Message {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = Fields::new(Map::deserialize(deserializer)?);
+        Ok(Self {
+            id: fields.whole_number(&["id"]).unwrap_or_default(),
+            message_type: fields.text(&["type"]).unwrap_or_default(),
+            content: fields.any("content").unwrap_or_default(),
+            timestamp: fields.text(&["timestamp"]),
+            metadata: fields.object(&["metadata"]).unwrap_or_default(),
+            extra: fields.rest(),
+        })
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        with_extra!(serializer, self.extra, {
+            "id": self.id,
+            "type": self.message_type,
+            "content": self.content,
+            "timestamp": self.timestamp,
+            "metadata": self.metadata,
+        })
+    }
 }
 
 impl Message {
@@ -106,18 +155,43 @@ impl Message {
 }
 
 /// A session's messages and status at one moment (docs/spec/agi.md, section 4.8).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Messages {
     /// In the order of their ids.
-    #[serde(deserialize_with = "null_as_default")]
     pub messages: Vec<Message>,
     /// The execution status.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub status: String,
     /// Whether an agent is connected; true where the service does not say.
-    #[serde(default = "yes", deserialize_with = "null_as_yes")]
     pub has_agent: bool,
+}
+
+impl<'de> Deserialize<'de> for Messages {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = Fields::new(Map::deserialize(deserializer)?);
+        let messages = match fields.any("messages") {
+            Some(Value::Array(entries)) => readable(entries),
+            Some(Value::Null) => Vec::new(),
+            Some(_) => return Err(D::Error::custom("`messages` is no list")),
+            None => return Err(D::Error::missing_field("messages")),
+        };
+        Ok(Self {
+            messages,
+            status: fields.text(&["status"]).unwrap_or_default(),
+            has_agent: fields.flag(&["has_agent"]).unwrap_or(true),
+        })
+    }
+}
+
+/// The messages that came since the last look, and whether more may come.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct NextMessages {
+    /// The new messages, and the status.
+    #[serde(flatten)]
+    pub messages: Messages,
+    /// Whether the task is over: following ends here.
+    pub over: bool,
 }
 
 /// Where the browser is after `navigate` (docs/spec/agi.md, section 4.13).
@@ -153,6 +227,34 @@ impl TaskResult {
     /// The result as JSON, for language bindings.
     pub fn to_json(&self) -> String {
         to_json(self)
+    }
+
+    /// The result as a value of your own: `data`, or what a text holds, whatever
+    /// is around it. Of a text it is all of it, else the first code fence that is
+    /// JSON, else the longest object or list in it.
+    ///
+    /// ```
+    /// # fn example(result: &sessionwire::agi::TaskResult) -> sessionwire::Result<()> {
+    /// #[derive(serde::Deserialize)]
+    /// struct Offer {
+    ///     price: f64,
+    /// }
+    /// let offers: Vec<Offer> = result.json()?;
+    /// # let _ = offers.first().map(|offer| offer.price);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Task`](crate::ErrorKind::Task): there is no JSON (its `reason` is `no_json`), or it
+    /// does not fit (`unexpected_shape`).
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        let json = match &self.data {
+            Value::String(text) => json_in(text, &self.session_id)?,
+            data => data.clone(),
+        };
+        fitted(json, &self.session_id)
     }
 }
 
@@ -685,8 +787,10 @@ pub enum Output {
     Success(SuccessResult),
     /// Of `execution_status` and `wait`.
     Status(ExecutionStatus),
-    /// Of `messages` and `next_messages`.
+    /// Of `messages`.
     Messages(Messages),
+    /// Of `next_messages`.
+    NextMessages(NextMessages),
     /// Of `record`.
     Recording(Box<Recording>),
     /// Of `navigate`.

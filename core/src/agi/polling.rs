@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::api::{Api, first_outcome};
-use super::models::{ExecutionStatus, ListMessages, Messages, WaitOptions, is_terminal};
+use super::models::{ExecutionStatus, ListMessages, NextMessages, WaitOptions, is_terminal};
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
+use crate::meaning;
 
 /// How often a finished status must be seen without a result to be believed.
 const IDLE_POLLS: u32 = 3;
@@ -19,18 +20,26 @@ impl Api {
         session_id: &str,
         options: &ListMessages,
         poll_interval: f64,
-    ) -> Result<Messages> {
+    ) -> Result<NextMessages> {
         let interval = validate::seconds("poll_interval", poll_interval)?;
         let mut idle_polls = 0;
         loop {
-            let seen = self.messages(session_id, options).await?;
+            let mut seen = self.messages(session_id, options).await?;
+            // One without an id that can be read would come again and again.
+            seen.messages
+                .retain(|message| message.id > options.after_id);
             idle_polls = if is_terminal(&seen.status) {
                 idle_polls + 1
             } else {
                 0
             };
             if !seen.messages.is_empty() || idle_polls >= IDLE_POLLS {
-                return Ok(seen);
+                let types = seen.messages.iter();
+                let types = types.map(|message| message.message_type.as_str());
+                return Ok(NextMessages {
+                    over: meaning::is_over(&seen.status, types),
+                    messages: seen,
+                });
             }
             self.closing().sleep(interval).await?;
         }

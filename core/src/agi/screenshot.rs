@@ -6,8 +6,10 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::meaning;
 
 /// A picture of the session's browser.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,13 +38,12 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Reads the answer of `GET .../screenshot`.
 pub(crate) fn parse(body: &[u8]) -> Result<Screenshot> {
     #[derive(Deserialize)]
-    struct Answer<'a> {
-        #[serde(borrow)]
-        screenshot: std::borrow::Cow<'a, str>,
+    struct Answer {
+        screenshot: String,
         #[serde(default)]
-        url: Option<String>,
+        url: Value,
         #[serde(default)]
-        title: Option<String>,
+        title: Value,
     }
     let bad = |why: &str| {
         Error::new(
@@ -52,8 +53,10 @@ pub(crate) fn parse(body: &[u8]) -> Result<Screenshot> {
         .with_reason("bad_answer")
         .without_advice()
     };
-    let answer: Answer<'_> =
-        serde_json::from_slice(body).map_err(|error| bad(&error.to_string()))?;
+    let answer: Answer = meaning::from_bytes(body)
+        .and_then(serde_json::from_value)
+        .map_err(|error| bad(&error.to_string()))?;
+    let words = |value: Value| value.as_str().unwrap_or_default().to_owned();
     let (head, text) = match answer.screenshot.split_once(',') {
         Some((head, text)) if head.starts_with("data:") => (Some(head), text),
         _ => (None, answer.screenshot.as_ref()),
@@ -76,8 +79,8 @@ pub(crate) fn parse(body: &[u8]) -> Result<Screenshot> {
         mime_type,
         width,
         height,
-        url: answer.url.unwrap_or_default(),
-        title: answer.title.unwrap_or_default(),
+        url: words(answer.url),
+        title: words(answer.title),
     })
 }
 

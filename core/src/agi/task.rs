@@ -269,7 +269,7 @@ impl Task {
             TaskEnd::Done(event) => {
                 // The stream proves the end; the history has the whole content.
                 let seen = self.messages().await.ok();
-                Ok(self.build_result(&event, seen, duration))
+                self.build_result(&event, seen, duration)
             }
             TaskEnd::Failed(event) => {
                 let text = event.text();
@@ -295,7 +295,7 @@ impl Task {
         event: &Event,
         seen: Option<Messages>,
         duration: Duration,
-    ) -> TaskResult {
+    ) -> Result<TaskResult> {
         let mut messages = seen.map(|seen| seen.messages).unwrap_or_default();
         if let Some(id) = event.id() {
             // What comes after belongs to a later task.
@@ -304,10 +304,13 @@ impl Task {
         let done = messages
             .iter()
             .rev()
-            .find(|message| message.message_type == "DONE")
+            .find(|message| message.message_type == "DONE" && message.id > 0)
             .cloned();
-        let done = done.unwrap_or_else(|| message_of(event));
-        TaskResult {
+        let done = match done {
+            Some(done) => done,
+            None => message_of(event).ok_or_else(|| self.unreadable(event))?,
+        };
+        Ok(TaskResult {
             text: done.done_text(),
             data: done.content,
             message_id: (done.id != 0).then_some(done.id),
@@ -315,7 +318,20 @@ impl Task {
             duration,
             metadata: done.metadata,
             session_id: self.session_id().to_owned(),
-        }
+        })
+    }
+
+    /// The end that came without a result that can be read.
+    fn unreadable(&self, event: &Event) -> Error {
+        let begin: String = event.raw().chars().take(200).collect();
+        self.failure(
+            ErrorKind::Task,
+            format!(
+                "The task is done, but its result cannot be read: {begin}. Read `raw` of the last event, or the session's \
+                 messages"
+            ),
+        )
+        .with_reason("unreadable_result")
     }
 
     async fn messages(&self) -> Result<Messages> {
@@ -352,10 +368,15 @@ impl std::fmt::Debug for Task {
     }
 }
 
-/// The `DONE` message that a `done` event stands for.
-fn message_of(event: &Event) -> Message {
+/// The `DONE` message that a `done` event stands for. `None` where its data
+/// begins as JSON and is none: what it says nobody knows.
+fn message_of(event: &Event) -> Option<Message> {
     let data = event.data();
-    Message {
+    let begins_as_json = event.raw().trim_start().starts_with(['{', '[', '"']);
+    if begins_as_json && !event.is_json() {
+        return None;
+    }
+    Some(Message {
         id: event.id().unwrap_or(0),
         message_type: "DONE".to_owned(),
         content: match data.get("result") {
@@ -365,5 +386,5 @@ fn message_of(event: &Event) -> Message {
         timestamp: None,
         metadata: Map::new(),
         extra: Map::new(),
-    }
+    })
 }

@@ -13,7 +13,9 @@ use super::models::{
 use super::turn_limiter::{Permit, TurnLimiter};
 use super::wire_names::WireNames;
 use super::{media, validate};
+use crate::answers::readable;
 use crate::error::{Error, ErrorKind, Result};
+use crate::meaning;
 use crate::transport::{Closing, Request, Response, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
 
@@ -96,7 +98,7 @@ impl Api {
 
     pub(super) async fn get(&self, session_id: &str) -> Result<History> {
         let request = self.of_session(Method::GET, session_id, &[])?;
-        self.rest.send(&request).await?.json()
+        self.rest.send(&request).await?.json_text()
     }
 
     pub(super) async fn rename(&self, session_id: &str, title: &str) -> Result<SuccessResult> {
@@ -128,7 +130,8 @@ impl Api {
     ) -> Result<UploadedFile> {
         let (body, sent) = media::form(upload, source, progress)?;
         let request = self.api(Method::PUT, &["media", "upload"]).multipart(body);
-        let mut file: UploadedFile = self.rest.send(&request).await?.json()?;
+        let answer: Map<String, Value> = self.rest.send(&request).await?.json()?;
+        let mut file = UploadedFile::read(answer)?;
         if file.name.is_empty() {
             file.name = sent.name;
         }
@@ -300,7 +303,11 @@ pub(super) struct Started {
 
 impl Started {
     fn read(answer: &Map<String, Value>, wire: &WireNames) -> Result<Self> {
-        let text = |name: &String| answer.get(name)?.as_str().map(str::to_owned);
+        let text = |name: &String| match answer.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
         let Some(agent_message_id) = wire.agent_message_id.iter().find_map(text) else {
             let names = wire.agent_message_id.join("` or `");
             return Err(Error::new(
@@ -314,7 +321,10 @@ impl Started {
             user_message_id: text(&wire.user_message_id),
             workflow_id: text(&wire.workflow_id),
             status: text(&wire.turn_status),
-            queue_position: answer.get(&wire.queue_position).and_then(Value::as_u64),
+            queue_position: answer
+                .get(&wire.queue_position)
+                .and_then(meaning::whole_number)
+                .and_then(|position| position.try_into().ok()),
         })
     }
 }
@@ -336,17 +346,21 @@ fn page_of(answer: Value, wire: &WireNames) -> Result<SessionPage> {
         }
         bare => (bare, Value::Null),
     };
-    let sessions: Vec<SessionInfo> = serde_json::from_value(sessions).map_err(|error| {
-        Error::new(
+    let Value::Array(sessions) = sessions else {
+        return Err(Error::new(
             ErrorKind::Connection,
             format!(
-                "The service's list cannot be read: {error}. It should be in the field `{}`",
+                "The service's answer holds no list of sessions. It should be in the field `{}`",
                 wire.sessions.join("` or `")
             ),
         )
-        .with_reason("bad_answer")
-    })?;
-    let number = |name: &String| meta.get(name).and_then(Value::as_u64);
+        .with_reason("bad_answer"));
+    };
+    let sessions: Vec<SessionInfo> = readable(sessions);
+    let number = |name: &String| {
+        let number = meta.get(name).and_then(meaning::whole_number)?;
+        number.try_into().ok()
+    };
     let page = meta.is_object().then(|| PageInfo {
         total_count: number(&wire.total_count),
         total_pages: number(&wire.total_pages),

@@ -14,6 +14,7 @@ use super::models::{Message, TurnEventOptions};
 use super::progress::{Progress, TurnEnd, events_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::meaning;
 use crate::stream::Producer;
 use crate::stream::resume::{Backoff, Resume, Step};
 use crate::transport::jitter;
@@ -211,7 +212,7 @@ impl Driver {
                 Ok(ws::Incoming::Binary(bytes)) => {
                     // Not documented: JSON is taken, anything else is not.
                     if let Ok(text) = std::str::from_utf8(&bytes)
-                        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+                        && meaning::is_json(text)
                     {
                         self.take_frame(text);
                     }

@@ -1,8 +1,9 @@
 //! The frames of a turn's socket, and the places in its stream.
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::event::Event;
+use crate::meaning;
 
 /// What a text of the service's is.
 #[derive(Debug)]
@@ -18,23 +19,16 @@ pub(super) enum Incoming {
 
 impl Incoming {
     pub(super) fn read(text: &str) -> Self {
-        #[derive(Deserialize)]
-        struct Ack {
-            #[serde(rename = "type")]
-            name: String,
-            kind: Option<serde_json::Value>,
-            #[serde(default)]
-            resume_from: Option<String>,
-        }
         // Every frame is looked at: most need no second parser.
         if text.len() < 1024
             && text.contains("\"ack\"")
-            && let Ok(ack) = serde_json::from_str::<Ack>(text)
-            && ack.name == "ack"
-            && ack.kind.is_none()
+            && let Some(Value::Object(frame)) = meaning::value(text)
+            && frame.get("type").and_then(Value::as_str) == Some("ack")
+            && frame.get("kind").is_none_or(Value::is_null)
         {
+            let from = frame.get("resume_from").and_then(Value::as_str);
             return Self::Ack {
-                resume_from: ack.resume_from.unwrap_or_default(),
+                resume_from: from.unwrap_or_default().to_owned(),
             };
         }
         Self::Event(Event::from_frame(text))

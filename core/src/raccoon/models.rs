@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::validate;
-use crate::answers::{null_as_default, to_json};
-use crate::error::Result;
+use crate::answers::{fitted, json_in, null_as_default, to_json, with_extra};
+use crate::error::{Error, ErrorKind, Result};
+use crate::meaning::Fields;
 use crate::setters::setters;
 use crate::ws::KeepAlive;
 
@@ -20,30 +22,57 @@ pub use crate::answers::{DeleteResult, SuccessResult};
 pub use crate::transport::{RawRequest, RawResponse};
 
 /// A session as the service describes it (docs/spec/raccoon.md, sections 4.2 and 4.3).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// The UUID that names the session.
-    #[serde(alias = "sessionId")]
     pub session_id: String,
     /// The service's own key of the record; of no use elsewhere.
-    #[serde(default)]
     pub id: Option<String>,
     /// Its title; empty where it has none.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub title: String,
     /// Milliseconds since 1970.
-    #[serde(alias = "createdAt", default)]
     pub created_at: Option<i64>,
     /// Milliseconds since 1970.
-    #[serde(alias = "updatedAt", default)]
     pub updated_at: Option<i64>,
     /// The sandbox's files, by path.
-    #[serde(alias = "fileSnapshot", default, deserialize_with = "null_as_default")]
     pub files: Map<String, Value>,
-    /// Every other field, named as on the wire.
-    #[serde(flatten)]
+    /// Every other field, named as on the wire, and those above that came with
+    /// another type.
     pub extra: Map<String, Value>,
+}
+
+impl<'de> Deserialize<'de> for SessionInfo {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = Fields::new(Map::deserialize(deserializer)?);
+        let session_id = fields.id(&["session_id", "sessionId"]);
+        Ok(Self {
+            session_id: session_id
+                .filter(|id| !id.is_empty())
+                .ok_or_else(|| D::Error::custom("the session has no `sessionId`"))?,
+            id: fields.id(&["id"]),
+            title: fields.text(&["title"]).unwrap_or_default(),
+            created_at: fields.milliseconds(&["created_at", "createdAt"]),
+            updated_at: fields.milliseconds(&["updated_at", "updatedAt"]),
+            files: fields
+                .object(&["files", "fileSnapshot"])
+                .unwrap_or_default(),
+            extra: fields.rest(),
+        })
+    }
+}
+
+impl Serialize for SessionInfo {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        with_extra!(serializer, self.extra, {
+            "session_id": self.session_id,
+            "id": self.id,
+            "title": self.title,
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+            "files": self.files,
+        })
+    }
 }
 
 /// One page of the list of sessions (docs/spec/raccoon.md, section 4.2).
@@ -83,16 +112,6 @@ pub enum Role {
     Agent,
 }
 
-impl<'de> Deserialize<'de> for Role {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Which word stands for the agent is not documented.
-        Ok(match Option::<String>::deserialize(deserializer)? {
-            Some(word) if word == "user" => Self::User,
-            _ => Self::Agent,
-        })
-    }
-}
-
 /// One entry of a session's history (docs/spec/raccoon.md, section 4.3).
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -118,42 +137,53 @@ pub struct Message {
 }
 
 impl<'de> Deserialize<'de> for Message {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // By hand, because a flattened rest would not leave the frames as they
-        // came. A field of another type than expected counts as missing.
-        let mut fields = BTreeMap::<String, Box<RawValue>>::deserialize(deserializer)?;
-        let message = Self {
-            id: take(&mut fields, &["id"]),
-            role: take::<Option<Role>>(&mut fields, &["type"]).unwrap_or(Role::Agent),
-            content: take(&mut fields, &["content"]),
-            created_at: take(&mut fields, &["createdAt", "created_at"]),
-            mode: take(&mut fields, &["inputMode", "mode"]),
-            aborted: take(&mut fields, &["aborted"]),
-            files: take(&mut fields, &["files"]),
-            events: take(&mut fields, &["events"]),
-            extra: Map::new(),
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The events keep their text, which a value would not.
+        let mut parts = Parts::deserialize(deserializer)?;
+        let events = parts.0.remove("events");
+        let mut fields = Fields::new(
+            parts
+                .0
+                .into_iter()
+                .map(|(name, value)| (name, value_of(&value)))
+                .collect(),
+        );
+        // Which word stands for the agent is not documented.
+        let role = match fields.text(&["type"]) {
+            Some(word) if word == "user" => Role::User,
+            _ => Role::Agent,
         };
-        let extra = fields.into_iter().map(|(name, value)| {
-            let value = serde_json::from_str(value.get()).unwrap_or_default();
-            (name, value)
-        });
         Ok(Self {
-            extra: extra.collect(),
-            ..message
+            id: fields.id(&["id"]).unwrap_or_default(),
+            role,
+            content: fields.text(&["content"]).unwrap_or_default(),
+            created_at: fields.milliseconds(&["createdAt", "created_at"]),
+            mode: fields.text(&["inputMode", "mode"]),
+            aborted: fields.flag(&["aborted"]).unwrap_or_default(),
+            files: fields.list(&["files"]).unwrap_or_default(),
+            events: events.map(entries_of).unwrap_or_default(),
+            extra: fields.rest(),
         })
     }
 }
 
-/// Takes a field by one of its names.
-fn take<T: Default + serde::de::DeserializeOwned>(
-    fields: &mut BTreeMap<String, Box<RawValue>>,
-    names: &[&str],
-) -> T {
-    names
-        .iter()
-        .find_map(|name| fields.remove(*name))
-        .and_then(|value| serde_json::from_str(value.get()).ok())
-        .unwrap_or_default()
+/// An object's members, each as it came.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Parts(BTreeMap<String, Box<RawValue>>);
+
+fn value_of(raw: &RawValue) -> Value {
+    // It was read as strict JSON before.
+    serde_json::from_str(raw.get()).unwrap_or_default()
+}
+
+/// The entries of a list, without those that are null; none where it is no list.
+fn entries_of(raw: Box<RawValue>) -> Vec<Box<RawValue>> {
+    let entries: Vec<Box<RawValue>> = serde_json::from_str(raw.get()).unwrap_or_default();
+    entries
+        .into_iter()
+        .filter(|entry| entry.get() != "null")
+        .collect()
 }
 
 impl PartialEq for Message {
@@ -175,14 +205,30 @@ impl PartialEq for Message {
 }
 
 /// A session with every message of every turn (docs/spec/raccoon.md, section 4.3).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct History {
     /// The session's record.
     pub session: SessionInfo,
     /// The messages as the service orders them.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub messages: Vec<Message>,
+}
+
+impl<'de> Deserialize<'de> for History {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut parts = Parts::deserialize(deserializer)?;
+        let session = parts.0.remove("session");
+        let session = session.ok_or_else(|| D::Error::missing_field("session"))?;
+        let messages = parts.0.remove("messages").map(entries_of);
+        let messages = messages.unwrap_or_default();
+        Ok(Self {
+            session: serde_json::from_str(session.get()).map_err(D::Error::custom)?,
+            messages: messages
+                .iter()
+                .filter_map(|message| serde_json::from_str(message.get()).ok())
+                .collect(),
+        })
+    }
 }
 
 /// A file that was uploaded, as a turn refers to it
@@ -209,6 +255,28 @@ pub struct UploadedFile {
     /// When it was uploaded: ISO 8601 text as it came.
     #[serde(alias = "uploadedAt", default, skip_serializing_if = "Option::is_none")]
     pub uploaded_at: Option<String>,
+}
+
+impl UploadedFile {
+    /// Reads the service's answer to an upload.
+    pub(super) fn read(answer: Map<String, Value>) -> Result<Self> {
+        let mut fields = Fields::new(answer);
+        let key = fields.text(&["key"]).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Connection,
+                "The service's answer names no file: it has no `key`",
+            )
+            .with_reason("bad_answer")
+        })?;
+        let size = fields.whole_number(&["size"]).unwrap_or_default();
+        Ok(Self {
+            key,
+            name: fields.text(&["filename", "name"]).unwrap_or_default(),
+            content_type: fields.text(&["contentType", "type"]).unwrap_or_default(),
+            size: size.try_into().unwrap_or_default(),
+            uploaded_at: fields.text(&["uploadedAt", "uploaded_at"]),
+        })
+    }
 }
 
 /// A file for a turn.
@@ -572,6 +640,19 @@ pub struct TurnResult {
     /// From the start of the turn, or from `attach`, to its end.
     #[serde(with = "crate::seconds::duration")]
     pub duration: Duration,
+}
+
+impl TurnResult {
+    /// The text as a value of your own: all of it, else the first code fence that
+    /// is JSON, else the longest object or list in it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Task`]: there is no JSON (its `reason` is `no_json`), or it
+    /// does not fit (`unexpected_shape`).
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        fitted(json_in(&self.text, &self.session_id)?, &self.session_id)
+    }
 }
 
 /// What became of a `stop`.

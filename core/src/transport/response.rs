@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
+use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::meaning;
 
 /// A whole response with a success status.
 #[derive(Debug)]
@@ -16,18 +18,27 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    pub(crate) fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            Error::new(
-                ErrorKind::Connection,
-                format!(
-                    "The service's answer ({}) cannot be read: {error}",
-                    self.status
-                ),
-            )
-            .with_reason("bad_answer")
-            .with_source(error)
-        })
+    /// The response's JSON, read with tolerance.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        let read = meaning::from_bytes(&self.body).and_then(serde_json::from_value::<T>);
+        read.map_err(|error| self.unreadable(error))
+    }
+
+    /// The same for what keeps parts of the text as they came.
+    pub(crate) fn json_text<T: DeserializeOwned>(&self) -> Result<T> {
+        meaning::from_bytes(&self.body).map_err(|error| self.unreadable(error))
+    }
+
+    fn unreadable(&self, error: serde_json::Error) -> Error {
+        Error::new(
+            ErrorKind::Connection,
+            format!(
+                "The service's answer ({}) cannot be read: {error}",
+                self.status
+            ),
+        )
+        .with_reason("bad_answer")
+        .with_source(error)
     }
 }
 

@@ -4,6 +4,8 @@ use std::path::Path;
 
 #[path = "../../fuzz/checks/decoder.rs"]
 mod decoder;
+#[path = "../../fuzz/checks/json.rs"]
+mod json;
 #[path = "../../fuzz/checks/resume.rs"]
 mod resume;
 #[path = "../../fuzz/checks/retry.rs"]
@@ -29,6 +31,11 @@ fn every_seed(target: &str, check: fn(&[u8])) {
 #[test]
 fn the_decoders_seeds() {
     every_seed("decoder", decoder::check);
+}
+
+#[test]
+fn the_json_readers_seeds() {
+    every_seed("json", json::check);
 }
 
 #[test]

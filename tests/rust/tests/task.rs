@@ -340,3 +340,21 @@ async fn an_empty_text_is_refused_by_the_name_of_its_parameter() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn a_result_that_does_not_fit_says_so() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"done": "Price: {\"price\": \"none\"}"}]}]),
+    );
+    let session = session(&client(&emulator)).await;
+    let result = session.run_task(RunTask::new("go")).await.unwrap();
+    #[derive(Debug, serde::Deserialize)]
+    struct Offer {
+        price: String,
+    }
+    assert_eq!(result.json::<Offer>().unwrap().price, "none");
+    let error = result.json::<Vec<u8>>().unwrap_err();
+    assert_eq!(error.reason(), Some("unexpected_shape"));
+}

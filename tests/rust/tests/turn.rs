@@ -1001,3 +1001,19 @@ async fn frames_can_be_written_in_another_way() {
     let bad = turn.frame(TurnOperation::SendMessage(TurnMessage::default()));
     assert_eq!(bad.unwrap_err().kind(), ErrorKind::InvalidRequest);
 }
+
+#[tokio::test]
+async fn a_turns_text_is_read_as_json() {
+    let emulator = emulator().await;
+    let text = "Prices [1]: {\"prices\": [41.5, 12]}";
+    script(
+        &emulator,
+        json!([{"steps": [{"text": text}, {"complete": true}]}]),
+    );
+    let session = client(&emulator).session().unwrap();
+    let result = session.run_turn(RunTurn::new("go")).await.unwrap();
+    let found: Value = result.json().unwrap();
+    assert_eq!(found, json!({"prices": [41.5, 12]}));
+    let error = result.json::<Vec<u8>>().unwrap_err();
+    assert_eq!(error.reason(), Some("unexpected_shape"));
+}

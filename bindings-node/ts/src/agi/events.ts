@@ -3,7 +3,8 @@
  */
 
 import { inspect } from "node:util";
-import { FIELDS, isObject, NOT_JSON, parsed } from "../stream/batch.js";
+import { native } from "../native.js";
+import { FIELDS, isObject, onlyEvent, originalOf, textOf } from "../stream/batch.js";
 
 /** What every event has. */
 export interface EventBase<Type extends string, Data> {
@@ -96,16 +97,18 @@ class EventRecord {
   readonly id: number | null;
   readonly data: unknown;
   readonly #batch: string;
-  readonly #start: number;
+  readonly #start: number | string;
   readonly #length: number;
+  readonly #text: number | string;
 
   constructor(
     type: string,
     id: number | null,
     data: unknown,
     batch: string,
-    start: number,
+    start: number | string,
     length: number,
+    text: number | string,
   ) {
     this.type = type;
     this.id = id;
@@ -113,21 +116,15 @@ class EventRecord {
     this.#batch = batch;
     this.#start = start;
     this.#length = length;
+    this.#text = text;
   }
 
   get raw(): string {
-    if (this.#start === NOT_JSON) return this.data as string;
-    return this.#batch.slice(this.#start, this.#start + this.#length);
+    return originalOf(this.data, this.#batch, this.#start, this.#length);
   }
 
   get text(): string {
-    if (typeof this.data === "string") return this.data;
-    if (!isObject(this.data)) return "";
-    for (const name of ["text", "error", "message"]) {
-      const value = this.data[name];
-      if (typeof value === "string") return value;
-    }
-    return "";
+    return textOf(this.data, this.#text);
   }
 
   get messageId(): number | null {
@@ -152,8 +149,9 @@ export function agiEventAt(rows: readonly unknown[], at: number, batch: string):
     rows[first + 2] as number | null,
     rows[first],
     batch,
-    rows[first + 3] as number,
+    rows[first + 3] as number | string,
     rows[first + 4] as number,
+    rows[first + 5] as number | string,
   ) as unknown as AgiEvent;
 }
 
@@ -162,6 +160,5 @@ export function agiEventAt(rows: readonly unknown[], at: number, batch: string):
  * @internal
  */
 export function eventFromParts(type: string, id: number | null, raw: string): AgiEvent {
-  const { data, start } = parsed(raw);
-  return new EventRecord(type, id, data, raw, start, raw.length) as unknown as AgiEvent;
+  return onlyEvent(native.oneEvent(type, id ?? undefined, raw), agiEventAt);
 }

@@ -3,6 +3,8 @@
  */
 
 import { TaskError } from "../errors.js";
+import { native } from "../native.js";
+import { parseTime, take } from "../shared/models.js";
 
 /** The life-cycle status of a session. Values that this version does not know stay as they are. */
 export type SessionStatus =
@@ -88,13 +90,14 @@ export class TaskResult {
   }
 
   /**
-   * The result as JSON: `data` itself, or what a text holds, in a code fence or among prose too.
+   * The result as JSON: `data` itself, or what a text holds: all of it, else the first code fence
+   * that is JSON, else the longest object or list in it.
    * Throws a `TaskError` with reason `no_json` if there is none.
    */
   json(): unknown {
     if (typeof this.data !== "string") return this.data;
-    const found = findJson(this.data);
-    if (found !== undefined) return found.value;
+    const found = native.findJson(this.data);
+    if (found !== null) return JSON.parse(found);
     throw new TaskError("The result holds no JSON. Read `text`, or ask for JSON in the task.", {
       reason: "no_json",
       sessionId: this.sessionId,
@@ -106,51 +109,6 @@ export class TaskResult {
     const value = this.json();
     return typeof validator === "function" ? validator(value) : validator.parse(value);
   }
-}
-
-function tryJson(text: string): { value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
-    return undefined;
-  }
-}
-
-/** The JSON in a text: all of it, else the first code fence that holds some, else the first object or list. */
-function findJson(text: string): { value: unknown } | undefined {
-  const whole = tryJson(text);
-  if (whole !== undefined) return whole;
-  for (const fence of text.matchAll(/```[^\n`]*\n([\s\S]*?)```/g)) {
-    const inside = tryJson(fence[1] ?? "");
-    if (inside !== undefined) return inside;
-  }
-  for (let at = 0; at < text.length; at += 1) {
-    if (text[at] !== "{" && text[at] !== "[") continue;
-    const end = endOfValue(text, at);
-    if (end === undefined) continue;
-    const value = tryJson(text.slice(at, end));
-    if (value !== undefined) return value;
-  }
-  return undefined;
-}
-
-/** Where the object or list that starts at `start` ends. */
-function endOfValue(text: string, start: number): number | undefined {
-  let depth = 0;
-  let inString = false;
-  for (let at = start; at < text.length; at += 1) {
-    const char = text[at];
-    if (inString) {
-      if (char === "\\") at += 1;
-      else if (char === '"') inString = false;
-    } else if (char === '"') inString = true;
-    else if (char === "{" || char === "[") depth += 1;
-    else if (char === "}" || char === "]") {
-      depth -= 1;
-      if (depth === 0) return at + 1;
-    }
-  }
-  return undefined;
 }
 
 /** @internal */
@@ -181,6 +139,12 @@ export interface WireMessages {
 }
 
 /** @internal */
+export interface WireNextMessages extends WireMessages {
+  /** Whether the task is over. */
+  over: boolean;
+}
+
+/** @internal */
 export interface WireTaskResult {
   text: string;
   data: unknown;
@@ -193,7 +157,11 @@ export interface WireTaskResult {
 
 /** @internal */
 export function messageFrom(wire: WireMessage): Message {
-  const { id, type, content, timestamp, metadata, ...extra } = wire;
+  const { content, ...extra } = wire as Record<string, unknown>;
+  const id = take(extra, "id", "number", 0);
+  const type = take(extra, "type", "string", "");
+  const metadata = take(extra, "metadata", "object", {});
+  const timestamp = take<string | null>(extra, "timestamp", "string", null);
   const time = parseTime(timestamp);
   if (time === null && timestamp) extra.timestamp = timestamp;
   return { id, type, content, text: contentText(content), timestamp: time, metadata, extra };
@@ -211,22 +179,4 @@ export function messagesFrom(wire: WireMessages): Messages {
     status: wire.status,
     hasAgent: wire.has_agent,
   };
-}
-
-const TIME =
-  /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*([Zz]|[+-]\d\d(?::?\d\d)?)?$/;
-
-/**
- * An ISO 8601 text; UTC where it names no offset. Null if it cannot be read.
- * @internal
- */
-export function parseTime(text: string | null | undefined): Date | null {
-  const parts = TIME.exec(text ?? "");
-  if (parts === null) return null;
-  const [, date, time, fraction = "", zone = "Z"] = parts;
-  const offset = /^[+-]/.test(zone)
-    ? zone.replace(/^(...):?(\d\d)?$/, (_, h, m) => `${h}:${m ?? "00"}`)
-    : "Z";
-  const value = new Date(`${date}T${time}.${fraction.slice(0, 3).padEnd(3, "0")}${offset}`);
-  return Number.isNaN(value.getTime()) ? null : value;
 }

@@ -16,7 +16,7 @@ import {
   seconds,
   text,
 } from "../shared/calls.js";
-import type { DeleteResult, SuccessResult } from "../shared/models.js";
+import { type DeleteResult, parseTime, type SuccessResult, take } from "../shared/models.js";
 import { warn } from "../shared/warn.js";
 import { EventStream } from "../stream/stream.js";
 import { agiEventAt } from "./events.js";
@@ -26,10 +26,10 @@ import {
   type Messages,
   messageFrom,
   messagesFrom,
-  parseTime,
   type SessionStatus,
   type TaskResult,
   type WireMessages,
+  type WireNextMessages,
   type WireSession,
 } from "./models.js";
 import { Screenshot } from "./screenshot.js";
@@ -114,12 +114,12 @@ export class Session implements AsyncDisposable {
 
   /** The agent that works in it; empty until it was read (see `attach`). */
   get agentName(): string {
-    return this.#info.agent_name;
+    return this.#text("agent_name") ?? "";
   }
 
   /** The life-cycle status as last read; empty until it was read. */
   get status(): SessionStatus {
-    return this.#info.status;
+    return this.#text("status") ?? "";
   }
 
   /** Null where it is not known or cannot be read (see `extra.created_at`). */
@@ -129,20 +129,21 @@ export class Session implements AsyncDisposable {
 
   /** The live view, or null. */
   get vncUrl(): string | null {
-    return this.#info.vnc_url;
+    return this.#text("vnc_url");
+  }
+
+  #text(name: string): string | null {
+    const value = this.#info[name];
+    return typeof value === "string" ? value : null;
   }
 
   /** Every other field, as it came: `agent_url`, `environment_id`, `goal`, ... */
   get extra(): Record<string, unknown> {
-    const {
-      session_id: _,
-      agent_name: __,
-      status: ___,
-      created_at,
-      vnc_url: ____,
-      ...extra
-    } = this.#info;
-    if (created_at && parseTime(created_at) === null) extra.created_at = created_at;
+    const { created_at, ...extra } = this.#info as Record<string, unknown>;
+    for (const name of ["session_id", "agent_name", "status", "vnc_url"]) {
+      take(extra, name, "string", null);
+    }
+    if (created_at && this.createdAt === null) extra.created_at = created_at;
     return extra;
   }
 
@@ -185,7 +186,7 @@ export class Session implements AsyncDisposable {
     const poll_interval = seconds("pollInterval", pollInterval);
     let after_id = count("afterId", options.afterId);
     for (;;) {
-      const wire = await this.#execute<WireMessages>(
+      const wire = await this.#execute<WireNextMessages>(
         { op: "next_messages", options: { after_id, sanitize }, poll_interval },
         options,
       );
@@ -193,10 +194,7 @@ export class Session implements AsyncDisposable {
         after_id = message.id;
         yield messageFrom(message);
       }
-      const over = wire.status === "finished" || wire.status === "error";
-      // A status may lag behind a message that was just sent: only an outcome, or silence, is an end.
-      const { messages } = wire;
-      if (over && (messages.length === 0 || messages.some(isOutcome))) return;
+      if (wire.over) return;
     }
   }
 
@@ -354,10 +352,6 @@ export class Session implements AsyncDisposable {
   #execute<T>(operation: object, options: CallOptions): Promise<T> {
     return execute<T>(this.#native, { ...operation, session_id: this.sessionId }, options.signal);
   }
-}
-
-function isOutcome(message: { type: string }): boolean {
-  return message.type === "DONE" || message.type === "ERROR";
 }
 
 function eventOptions(options: EventsOptions): object {

@@ -5,8 +5,8 @@
 import { errorFrom, InvalidRequestError, type SessionwireError } from "../errors.js";
 import type { NativeClient } from "../native.js";
 import { type CallOptions, check, count, execute, secondsOrNone, text } from "../shared/calls.js";
-import type { DeleteResult } from "../shared/models.js";
-import { parseTime, type SessionStatus, type WireSession } from "./models.js";
+import { type DeleteResult, parseTime } from "../shared/models.js";
+import type { SessionStatus, WireSession } from "./models.js";
 import { type DeleteOptions, Session, type SnapshotOptions, snapshotOptions } from "./session.js";
 
 /** Parameters of `create`. What is not set is not sent. */

@@ -3,7 +3,9 @@
  */
 
 import { inspect } from "node:util";
-import { FIELDS, isObject, NOT_JSON, parsed } from "../stream/batch.js";
+import { native } from "../native.js";
+import { timeOf } from "../shared/models.js";
+import { FIELDS, isObject, onlyEvent, originalOf, textOf } from "../stream/batch.js";
 
 /** What every event of a turn has. */
 export interface TurnEventBase<Kind extends string, Data> {
@@ -13,7 +15,7 @@ export interface TurnEventBase<Kind extends string, Data> {
   readonly kind: Kind;
   /** The event's number within its turn; null where it has none. */
   readonly id: number | null;
-  /** The payload. Of a frame that is no JSON object it is the raw text. */
+  /** The payload. Of a frame that is no JSON object it is all of it. */
   readonly data: Data;
   /** The text for a person; empty if there is none. */
   readonly text: string;
@@ -152,16 +154,18 @@ class TurnEventRecord {
   readonly id: number | null;
   readonly #frame: unknown;
   readonly #batch: string;
-  readonly #start: number;
+  readonly #start: number | string;
   readonly #length: number;
+  readonly #text: number | string;
 
   constructor(
     type: string,
     id: number | null,
     frame: unknown,
     batch: string,
-    start: number,
+    start: number | string,
     length: number,
+    text: number | string,
   ) {
     this.type = type;
     this.id = id;
@@ -169,6 +173,7 @@ class TurnEventRecord {
     this.#batch = batch;
     this.#start = start;
     this.#length = length;
+    this.#text = text;
   }
 
   get kind(): string {
@@ -177,25 +182,16 @@ class TurnEventRecord {
 
   get data(): unknown {
     const frame = this.#frame;
-    if (!isObject(frame)) return this.raw;
+    if (!isObject(frame)) return frame;
     return "payload" in frame ? frame.payload : {};
   }
 
   get raw(): string {
-    if (this.#start === NOT_JSON) return this.#frame as string;
-    return this.#batch.slice(this.#start, this.#start + this.#length);
+    return originalOf(this.#frame, this.#batch, this.#start, this.#length);
   }
 
   get text(): string {
-    const { data } = this;
-    if (typeof data === "string") return data;
-    if (!isObject(data)) return "";
-    const nested = isObject(data.error) ? data.error.message : undefined;
-    const { text, thought, error, message, reason, tool_name } = data;
-    for (const value of [text, thought, error, nested, message, reason, tool_name]) {
-      if (typeof value === "string") return value;
-    }
-    return "";
+    return textOf(this.data, this.#text);
   }
 
   get blockId(): string | null {
@@ -211,8 +207,7 @@ class TurnEventRecord {
   }
 
   get timestamp(): Date | null {
-    const time = isObject(this.#frame) ? this.#frame.timestamp : undefined;
-    return typeof time === "number" ? new Date(time) : null;
+    return isObject(this.#frame) ? timeOf(this.#frame.timestamp) : null;
   }
 
   #word(name: string): string | null {
@@ -237,16 +232,16 @@ export function turnEventAt(rows: readonly unknown[], at: number, batch: string)
     rows[first + 2] as number | null,
     rows[first],
     batch,
-    rows[first + 3] as number,
+    rows[first + 3] as number | string,
     rows[first + 4] as number,
+    rows[first + 5] as number | string,
   ) as unknown as TurnEvent;
 }
 
 /**
- * One event from its parts.
+ * One event from its frame.
  * @internal
  */
-export function turnEventFromParts(type: string, id: number | null, raw: string): TurnEvent {
-  const { data, start } = parsed(raw);
-  return new TurnEventRecord(type, id, data, raw, start, raw.length) as unknown as TurnEvent;
+export function turnEventFromFrame(raw: string): TurnEvent {
+  return onlyEvent(native.oneTurnEvent(raw), turnEventAt);
 }

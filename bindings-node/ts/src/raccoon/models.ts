@@ -2,7 +2,8 @@
  * What Raccoon answers, in JavaScript's names and types.
  */
 
-import { type SandboxFile, type TodoItem, type TurnEvent, turnEventFromParts } from "./events.js";
+import { take, timeOf } from "../shared/models.js";
+import { type SandboxFile, type TodoItem, type TurnEvent, turnEventFromFrame } from "./events.js";
 
 /** Where a turn is. Values that this version does not know stay as they are. */
 export type TurnStatus =
@@ -148,29 +149,18 @@ export interface WireTurnState {
   files: Record<string, SandboxFile>;
 }
 
-function time(milliseconds: number | null): Date | null {
-  return milliseconds === null ? null : new Date(milliseconds);
-}
-
 /** @internal */
 export function sessionInfoFrom(wire: WireSessionInfo): SessionRecord {
-  const { session_id, id, title, created_at, updated_at, files, ...extra } = wire;
+  const extra: Record<string, unknown> = { ...wire };
   return {
-    sessionId: session_id,
-    id,
-    title,
-    createdAt: time(created_at),
-    updatedAt: time(updated_at),
-    files,
+    sessionId: take(extra, "session_id", "string", ""),
+    id: take<string | null>(extra, "id", "string", null),
+    title: take(extra, "title", "string", ""),
+    createdAt: timeOf(take<number | null>(extra, "created_at", "number", null)),
+    updatedAt: timeOf(take<number | null>(extra, "updated_at", "number", null)),
+    files: take(extra, "files", "object", {}),
     extra,
   };
-}
-
-function eventFrom(frame: Record<string, unknown>): TurnEvent {
-  const { kind, type, event_id } = frame;
-  const name = typeof kind === "string" ? kind : typeof type === "string" ? type : "message";
-  const id = Number.isSafeInteger(event_id) ? (event_id as number) : null;
-  return turnEventFromParts(name, id, JSON.stringify(frame));
 }
 
 /** @internal */
@@ -179,8 +169,8 @@ export function historyFrom(wire: WireHistory): History {
     session: sessionInfoFrom(wire.session),
     messages: wire.messages.map(({ created_at, events, ...message }) => ({
       ...message,
-      createdAt: time(created_at),
-      events: events.map(eventFrom),
+      createdAt: timeOf(created_at),
+      events: events.map((frame) => turnEventFromFrame(JSON.stringify(frame))),
     })),
   };
 }

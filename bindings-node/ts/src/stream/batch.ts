@@ -2,11 +2,38 @@
  * Events as they come from the native half: many in one text.
  */
 
-/** `start` of an event whose data is no JSON: its data is the raw text. */
-export const NOT_JSON = -1;
+import { native } from "../native.js";
 
-/** Entries of one event in a batch: data, type, id, start, length. */
-export const FIELDS = 5;
+/** `start` of an event whose data is no JSON: its data is the raw text. */
+const NOT_JSON = -1;
+
+/** Entries of one event in a batch: data, type, id, start, length, text. */
+export const FIELDS = 6;
+
+/** The fields that an event's text may be in. */
+const TEXT_FIELDS = native.textFields();
+
+/** The original of an event: where it starts in the batch, or the text itself. */
+export function originalOf(
+  data: unknown,
+  batch: string,
+  start: number | string,
+  length: number,
+): string {
+  if (typeof start === "string") return start;
+  return start === NOT_JSON ? (data as string) : batch.slice(start, start + length);
+}
+
+/** The text of an event: the text itself, or the place of its field in the data. */
+export function textOf(data: unknown, text: number | string): string {
+  if (typeof text === "string") return text;
+  return (data as Record<string, string>)[TEXT_FIELDS[text] as string] as string;
+}
+
+/** The one event that the native half made. */
+export function onlyEvent<Event>(batch: string, make: EventMaker<Event>): Event {
+  return make(JSON.parse(batch), 0, batch);
+}
 
 /** Makes event number `at` of a batch from its rows and its text. */
 export type EventMaker<Event> = (rows: readonly unknown[], at: number, batch: string) => Event;
@@ -33,15 +60,6 @@ export class Batch<Event> {
     const at = this.#at;
     this.#at = at + 1;
     return this.#make(this.#rows, at, this.#text);
-  }
-}
-
-/** What a text holds, and its `start`. */
-export function parsed(raw: string): { data: unknown; start: number } {
-  try {
-    return { data: JSON.parse(raw), start: 0 };
-  } catch {
-    return { data: raw, start: NOT_JSON };
   }
 }
 

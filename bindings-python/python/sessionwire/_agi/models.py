@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._models import Model, parse_time
+from .._models import Model, parse_time, take
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ class Message(Model):
     @classmethod
     def _of(cls, fields: dict[str, Any]) -> Message:
         extra = dict(fields)
-        raw = extra.pop("timestamp", None)
+        raw = take(extra, "timestamp", str, None)
         timestamp = parse_time(raw)
         message = cls(
-            extra.pop("id"),
-            extra.pop("type"),
+            take(extra, "id", int, 0),
+            take(extra, "type", str, ""),
             extra.pop("content", None),
             timestamp,
-            extra.pop("metadata", None),
+            take(extra, "metadata", dict, None),
         )
         if timestamp is None and raw is not None:
             extra["timestamp"] = raw
@@ -84,7 +84,7 @@ class Message(Model):
             return ""
         import json
 
-        return json.dumps(self.content, ensure_ascii=False)
+        return json.dumps(self.content, ensure_ascii=False, separators=(",", ":"))
 
 
 class Messages(Model):
@@ -196,11 +196,11 @@ class TaskResult(Model):
     def json(self) -> Any:
         """The result as JSON.
 
-        A text may wrap its JSON in a code fence or in prose; the largest JSON
-        object or array in it is taken.
+        Of a text it is all of it, else the first code fence that is JSON, else the
+        longest object or array in it.
 
         Raises:
-            TaskError: The text holds no JSON (`reason` is `not_json`).
+            TaskError: The text holds no JSON (`reason` is `no_json`).
         """
         from .parse import find_json
 
@@ -212,7 +212,7 @@ class TaskResult(Model):
 
         Raises:
             TaskError: The text holds no JSON, or a dataclass does not fit it
-                (`reason` is `not_json` or `unexpected_shape`). pydantic and
+                (`reason` is `no_json` or `unexpected_shape`). pydantic and
                 msgspec raise their own validation errors.
         """
         from .parse import build, find_json
@@ -346,12 +346,13 @@ class SessionFields:
 
     def _update(self, info: Mapping[str, Any]) -> None:
         self._info = dict(info)
-        created_at = parse_time(self._info.get("created_at"))
-        known = set(KNOWN_FIELDS)
-        if created_at is None and self._info.get("created_at") is not None:
-            known.remove("created_at")
-        self._created_at = created_at
-        self._extra = {name: value for name, value in self._info.items() if name not in known}
+        self._extra = dict(info)
+        for name in KNOWN_FIELDS:
+            take(self._extra, name, str, None)
+        raw = self._info.get("created_at")
+        self._created_at = parse_time(raw)
+        if self._created_at is None and raw is not None:
+            self._extra["created_at"] = raw
 
     @property
     def session_id(self) -> str:
@@ -378,36 +379,39 @@ class SessionFields:
     @property
     def vnc_url(self) -> str | None:
         """The live view, where the service gives one."""
-        return self._info.get("vnc_url")
+        return self._known("vnc_url")
 
     @property
     def agent_url(self) -> str | None:
         """The agent's own address, where the service gives one."""
-        return self._info.get("agent_url")
+        return self._known("agent_url")
 
     @property
     def environment_id(self) -> str | None:
         """The environment's id, where the service gives one."""
-        return self._info.get("environment_id")
+        return self._known("environment_id")
 
     @property
     def goal(self) -> str | None:
         """The session's goal, where the service gives one."""
-        return self._info.get("goal")
+        return self._known("goal")
 
     @property
     def agent_session_type(self) -> str | None:
         """`managed-cdp`, `external-cdp` or `desktop`, where the service says so."""
-        return self._info.get("agent_session_type")
+        return self._known("agent_session_type")
 
     @property
     def extra(self) -> dict[str, Any]:
         """Every field that has no attribute of its own."""
         return self._extra
 
-    def _text(self, name: str) -> str:
+    def _known(self, name: str) -> str | None:
         value = self._info.get(name)
-        return value if isinstance(value, str) else ""
+        return value if isinstance(value, str) else None
+
+    def _text(self, name: str) -> str:
+        return self._known(name) or ""
 
     def __repr__(self) -> str:
         fields = f"session_id={self.session_id!r}"

@@ -3,61 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
 import sys
 import types
 import typing
 from typing import Any, TypeVar
 
+from .. import _native
 from .._errors import TaskError
 
 T = TypeVar("T")
-
-_OPENING = re.compile(r"[\[{]")
-_TRIES = 1000
-_FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)```", re.DOTALL)
 
 
 def find_json(data: Any, session_id: str) -> Any:
     """The JSON that a result holds, whatever is around it."""
     if not isinstance(data, str):
         return data
-    for text in (data, *_FENCE.findall(data)):
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-    found = _largest_value(data)
+    found = _native.find_json(data)
     if found is None:
         raise _task_error(
             "The task's result holds no JSON. Read `text`, or ask for JSON in the task.",
-            "not_json",
+            "no_json",
             session_id,
         )
-    return found
-
-
-def _largest_value(text: str) -> Any:
-    """The longest object or array that starts anywhere in the text."""
-    decoder = json.JSONDecoder()
-    best: Any = None
-    longest = 0
-    position = 0
-    # A text of brackets alone must not take for ever.
-    for _ in range(_TRIES):
-        match = _OPENING.search(text, position)
-        if match is None:
-            break
-        try:
-            value, end = decoder.raw_decode(text, match.start())
-        except (ValueError, RecursionError):
-            position = match.start() + 1
-            continue
-        if end - match.start() > longest:
-            best, longest = value, end - match.start()
-        position = end
-    return best
+    return _native.parse_json(found)
 
 
 def build(value: Any, model: type[T], session_id: str) -> T:

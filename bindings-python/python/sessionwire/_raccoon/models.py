@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._models import Model
+from .._models import Model, take
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,9 +53,17 @@ class SessionRecord(Model):
 
     @classmethod
     def _of(cls, fields: dict[str, Any]) -> SessionRecord:
-        known = {name: fields[name] for name in cls.__slots__[:-1] if name in fields}
-        extra = {name: value for name, value in fields.items() if name not in known}
-        return cls(**known, extra=extra)
+        extra = dict(fields)
+        if extra.get("id") is None:
+            extra.pop("id", None)
+        return cls(
+            take(extra, "session_id", str, ""),
+            take(extra, "title", str, ""),
+            take(extra, "created_at", int, None),
+            take(extra, "updated_at", int, None),
+            take(extra, "files", dict, None),
+            extra,
+        )
 
 
 class HistoryMessage(Model):

@@ -99,6 +99,7 @@ fn the_pure_parts_of_the_core_do_no_io() {
         "webhooks.rs",
         "answers.rs",
         "event.rs",
+        "meaning",
         "validate.rs",
         "agi/models.rs",
         "agi/events.rs",

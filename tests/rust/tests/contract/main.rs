@@ -4,6 +4,7 @@
 
 mod agi;
 mod limits;
+mod meaning;
 mod origins;
 mod pure;
 mod turns;
@@ -39,14 +40,19 @@ const DRIVERS: &[Driver] = drivers! {
     "answers.json".cases => agi::answer,
     "bad_input.json".cases => agi::bad_input,
     "errors.json".cases => agi::error,
+    "event_text.json".cases => meaning::event_text,
     "events.json".cases => agi::event,
     "limits.json".cases => limits::limit,
     "origins.json".cases => origins::g07_g08_where_a_key_goes,
     "requests.json".cases => agi::request,
+    "result_json.json".cases => meaning::result_json,
     "retry.json".decisions => pure::decision,
     "retry.json".headers => pure::retry_after,
+    "rude_json.json".cases => meaning::rude_json,
     "sse".cases => pure::frames,
     "streams.json".cases => agi::stream,
+    "times.json".cases => meaning::time,
+    "turn_events.json".cases => meaning::turn_events,
     "turn_input.json".cases => turns::g08_bad_input_sends_nothing,
     "turns.json".cases => turns::turn,
     "webhooks.json".cases => webhooks::webhook,

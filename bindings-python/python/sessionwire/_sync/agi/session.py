@@ -100,15 +100,11 @@ class Session(SessionFields):
         """
         while True:
             options = {"after_id": after_id, "sanitize": sanitize}
-            reply = Messages._of(
-                self._call("next_messages", options=options, poll_interval=poll_interval)
-            )
-            ended = not reply.messages
-            for message in reply.messages:
+            reply = self._call("next_messages", options=options, poll_interval=poll_interval)
+            for message in Messages._of(reply).messages:
                 after_id = max(after_id, message.id)
-                ended = message.type in ("DONE", "ERROR")
                 yield message
-            if ended and reply.status in ("finished", "error"):
+            if reply["over"]:
                 return
 
     def events(

@@ -1,0 +1,22 @@
+//! What the values of the wire mean: one rule for every language. Pure.
+//!
+//! For the bindings, which call it; Rust's own types use it inside. Not part of
+//! the public interface.
+
+mod ending;
+mod find;
+mod json;
+mod read;
+mod text;
+mod time;
+
+pub use ending::is_over;
+pub use find::find_json;
+pub use json::{DEEPEST, may_be_odd, plain};
+pub use text::{TEXT_FIELDS, Text};
+pub use time::{Moment, moment};
+
+pub(crate) use json::{each_member, from_bytes, is_json, unquoted, value};
+pub(crate) use read::{Fields, whole_number};
+pub(crate) use text::{plain_and_text, text_of};
+pub(crate) use time::milliseconds;

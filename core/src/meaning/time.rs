@@ -1,0 +1,184 @@
+//! The services' timestamps (docs/spec/agi.md, section 1; docs/spec/raccoon.md, section 2).
+
+/// A point in time, by the service's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// Whole seconds since 1970.
+    seconds: i64,
+    nanoseconds: u32,
+}
+
+impl Moment {
+    /// Whole microseconds since 1970.
+    pub fn microseconds(self) -> i64 {
+        self.seconds * 1_000_000 + i64::from(self.nanoseconds / 1_000)
+    }
+
+    /// Whole milliseconds since 1970.
+    pub fn milliseconds(self) -> i64 {
+        self.seconds * 1_000 + i64::from(self.nanoseconds / 1_000_000)
+    }
+
+    /// Seconds since 1970.
+    pub(crate) fn seconds(self) -> f64 {
+        self.seconds as f64 + f64::from(self.nanoseconds) / 1e9
+    }
+
+    /// Whole seconds since 1970, and the nanoseconds after them.
+    pub(crate) fn parts(self) -> (i64, u32) {
+        (self.seconds, self.nanoseconds)
+    }
+}
+
+/// Reads ISO 8601 text: a date, extended (`2026-01-02`) or basic (`20260102`),
+/// alone (its first moment) or with a time after `T` or a space. The time is
+/// `09:15`, `09:15:27` or the same without colons, with any number of
+/// fractional digits after a full stop or a comma, and `Z`, `+02`, `+0200` or
+/// `+02:00`; UTC where it names none. The years 1 to 9999.
+pub fn moment(text: &str) -> Option<Moment> {
+    let mut text = Reader(text.trim().as_bytes());
+    let days = text.date()?;
+    let (mut seconds, mut nanoseconds, mut offset) = (0, 0, 0);
+    if !text.is_empty() {
+        text.one_of(b"Tt ")?;
+        (seconds, nanoseconds) = text.clock()?;
+        offset = text.offset()?;
+    }
+    text.is_empty().then_some(())?;
+    let seconds = days * 86_400 + seconds - offset;
+    // An offset may lead out of the years that every language has.
+    (FIRST..=LAST).contains(&seconds).then_some(Moment {
+        seconds,
+        nanoseconds,
+    })
+}
+
+/// The first and the last second of the years 1 to 9999.
+const FIRST: i64 = -62_135_596_800;
+const LAST: i64 = 253_402_300_799;
+
+/// Milliseconds since 1970: a number of them, or ISO 8601 text.
+pub(crate) fn milliseconds(value: &serde_json::Value) -> Option<i64> {
+    match value {
+        serde_json::Value::Number(number) => number.as_i64().or_else(|| {
+            let number = number.as_f64()?;
+            (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+        }),
+        serde_json::Value::String(text) => moment(text).map(Moment::milliseconds),
+        _ => None,
+    }
+}
+
+/// What is left of a text.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Days since 1970.
+    fn date(&mut self) -> Option<i64> {
+        let year = self.number(4)?;
+        let extended = self.one_of(b"-").is_some();
+        let month = self.number(2)?;
+        if extended {
+            self.one_of(b"-")?;
+        }
+        let day = self.number(2)?;
+        let fits = year >= 1 && (1..=12).contains(&month);
+        (fits && (1..=days_in(year, month)).contains(&day))
+            .then(|| days_since_1970(year, month, day))
+    }
+
+    /// Seconds and nanoseconds of the day.
+    fn clock(&mut self) -> Option<(i64, u32)> {
+        let hour = self.number(2)?;
+        let extended = self.one_of(b":").is_some();
+        let minute = self.number(2)?;
+        let more = if extended {
+            self.one_of(b":").is_some()
+        } else {
+            self.0.first().is_some_and(u8::is_ascii_digit)
+        };
+        let (mut second, mut nanoseconds) = (0, 0);
+        if more {
+            second = self.number(2)?;
+            if self.one_of(b".,").is_some() {
+                nanoseconds = self.fraction()?;
+            }
+        }
+        // A leap second is the next minute's first.
+        let fits = hour < 24 && minute < 60 && second <= 60;
+        fits.then_some((hour * 3600 + minute * 60 + second, nanoseconds))
+    }
+
+    /// Nanoseconds; further digits are of no use.
+    fn fraction(&mut self) -> Option<u32> {
+        let count = self
+            .0
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let (digits, rest) = self.0.split_at(count);
+        self.0 = rest;
+        let at = |place: usize| digits.get(place).map_or(0, |digit| u32::from(digit - b'0'));
+        (count > 0).then(|| (0..9).fold(0, |sum, place| sum * 10 + at(place)))
+    }
+
+    /// Seconds east of UTC.
+    fn offset(&mut self) -> Option<i64> {
+        while self.one_of(b" ").is_some() {}
+        if self.is_empty() || self.one_of(b"Zz").is_some() {
+            return Some(0);
+        }
+        let sign = if self.one_of(b"+-")? == b'-' { -1 } else { 1 };
+        let hours = self.number(2)?;
+        let colon = self.one_of(b":").is_some();
+        let minutes = if colon || !self.is_empty() {
+            self.number(2)?
+        } else {
+            0
+        };
+        (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+    }
+
+    /// A number of so many digits.
+    fn number(&mut self, digits: usize) -> Option<i64> {
+        let (number, rest) = self.0.split_at_checked(digits)?;
+        self.0 = rest;
+        number.iter().try_fold(0, |sum, digit| {
+            digit
+                .is_ascii_digit()
+                .then(|| sum * 10 + i64::from(digit - b'0'))
+        })
+    }
+
+    fn one_of(&mut self, bytes: &[u8]) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        bytes.contains(first).then(|| {
+            self.0 = rest;
+            *first
+        })
+    }
+}
+
+fn days_in(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    // Years that begin in March have the leap day at their end.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let leap_days = year / 4 - year / 100 + year / 400;
+    year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
+}
