@@ -115,7 +115,7 @@ fmt: setup ## format everything
 	npm run --silent format
 
 .PHONY: lint
-lint: lint-rust lint-features lint-python lint-node ## formatters, linters, type checkers
+lint: lint-rust lint-features lint-generated lint-python lint-node ## formatters, linters, type checkers
 
 .PHONY: lint-rust
 lint-rust: | check-machine
@@ -133,6 +133,21 @@ lint-features: | check-machine ## the core and its pages with every feature, wit
 		cargo clippy --quiet --locked -p sessionwire $$features -- -D warnings && \
 		RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps -p sessionwire $$features || { echo "It fails with $$features" >&2; exit 1; }; \
 	done
+
+# What is written by hand, and its copy.
+SCHEMA := emulator/scenario.schema.json
+SCHEMA_COPY := bindings-python/python/sessionwire/scenario.schema.json
+
+.PHONY: generate
+generate: $(VENV)/.installed ## write what is generated: Python's blocking twin, the copy of the scenario's schema
+	$(BIN)/python bindings-python/generate_sync.py
+	cp $(SCHEMA) $(SCHEMA_COPY)
+
+.PHONY: lint-generated
+lint-generated: $(VENV)/.installed
+	@echo "== Generated files"
+	@$(BIN)/python bindings-python/generate_sync.py --check
+	@cmp --quiet $(SCHEMA) $(SCHEMA_COPY) || { echo "$(SCHEMA_COPY) is out of date: run make generate" >&2; exit 1; }
 
 .PHONY: lint-python
 lint-python: $(VENV)/.built

@@ -17,9 +17,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent / "python" / "sessionwire"
 SOURCE, TARGET = PACKAGE / "_async", PACKAGE / "_sync"
 
-HEADER = '''"""Generated from `_async/{name}` by `bindings-python/generate_sync.py`: change that
-file, and run the script.
-"""
+HEADER = '''"""Generated from `_async/{name}` by `make generate`: change that file, and run it."""
 '''
 
 RULES: list[tuple[str, str]] = [
@@ -66,7 +64,7 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         for path in stale:
             name = path.relative_to(PACKAGE)
-            print(f"{name} is out of date: run {Path(__file__).name}", file=sys.stderr)
+            print(f"{name} is out of date: run make generate", file=sys.stderr)
         return 1 if stale else 0
     for path in stale:
         if path in made:

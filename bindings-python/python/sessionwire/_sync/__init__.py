@@ -1,6 +1,4 @@
-"""Generated from `_async/__init__.py` by `bindings-python/generate_sync.py`: change that
-file, and run the script.
-"""
+"""Generated from `_async/__init__.py` by `make generate`: change that file, and run it."""
 
 from .agi.agent import Agent
 from .agi.client import Agi

@@ -1,3 +1,1 @@
-"""Generated from `_async/agi/__init__.py` by `bindings-python/generate_sync.py`: change that
-file, and run the script.
-"""
+"""Generated from `_async/agi/__init__.py` by `make generate`: change that file, and run it."""

@@ -1,6 +1,4 @@
-"""Generated from `_async/agi/fanout.py` by `bindings-python/generate_sync.py`: change that
-file, and run the script.
-"""
+"""Generated from `_async/agi/fanout.py` by `make generate`: change that file, and run it."""
 
 from __future__ import annotations
 
