@@ -129,7 +129,7 @@ impl Turn {
 
     /// How far the stream was received. An [`Attach::resume`] goes on there;
     /// for the place after an event that you handled last, take its id and its
-    /// [`frame`](Event::frame).
+    /// [`frame`](crate::raccoon::Event::frame).
     pub fn resume_point(&self) -> ResumePoint {
         let state = self.progress.lock();
         self.progress.resume_point(&state)

@@ -3,7 +3,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::tls;
 use crate::config::ClientConfig;
@@ -106,7 +105,7 @@ fn build(config: &ClientConfig, http1_only: bool) -> Result<reqwest::Client> {
     #[cfg(feature = "http2")]
     {
         builder = builder
-            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_interval(std::time::Duration::from_secs(20))
             .http2_keep_alive_while_idle(true);
     }
     if let Some(url) = &config.proxy {
