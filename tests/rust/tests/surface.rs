@@ -134,7 +134,8 @@ fn opened(line: &str) -> Option<&str> {
         .or_else(|| line.strip_prefix("pub struct "))?;
     let rest = rest.strip_suffix(" {")?;
     // `impl Trait for Type` is not about names of ours.
-    (!rest.contains(' ')).then_some(rest)
+    let name = rest.split('<').next()?;
+    (!rest.contains(' ')).then_some(name)
 }
 
 fn member(line: &str) -> Option<&str> {
