@@ -500,6 +500,7 @@ impl Edits {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
 

@@ -161,7 +161,7 @@ impl<'de> Deserialize<'de> for Message {
             mode: fields.text(&["inputMode", "mode"]),
             aborted: fields.flag(&["aborted"]).unwrap_or_default(),
             files: fields.list(&["files"]).unwrap_or_default(),
-            events: events.map(entries_of).unwrap_or_default(),
+            events: events.map(|raw| entries_of(&raw)).unwrap_or_default(),
             extra: fields.rest(),
         })
     }
@@ -178,7 +178,7 @@ fn value_of(raw: &RawValue) -> Value {
 }
 
 /// The entries of a list, without those that are null; none where it is no list.
-fn entries_of(raw: Box<RawValue>) -> Vec<Box<RawValue>> {
+fn entries_of(raw: &RawValue) -> Vec<Box<RawValue>> {
     let entries: Vec<Box<RawValue>> = serde_json::from_str(raw.get()).unwrap_or_default();
     entries
         .into_iter()
@@ -219,7 +219,7 @@ impl<'de> Deserialize<'de> for History {
         let mut parts = Parts::deserialize(deserializer)?;
         let session = parts.0.remove("session");
         let session = session.ok_or_else(|| D::Error::missing_field("session"))?;
-        let messages = parts.0.remove("messages").map(entries_of);
+        let messages = parts.0.remove("messages").map(|raw| entries_of(&raw));
         let messages = messages.unwrap_or_default();
         Ok(Self {
             session: serde_json::from_str(session.get()).map_err(D::Error::custom)?,
