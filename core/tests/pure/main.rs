@@ -11,4 +11,3 @@ mod resume;
 mod retry;
 mod sse;
 mod sse_properties;
-mod strict;
