@@ -20,6 +20,7 @@ pub struct RaccoonClient {
 
 /// A turn to start, and where.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct StartParams {
     session_id: String,
     turn: StartTurn,

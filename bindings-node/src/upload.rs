@@ -15,6 +15,7 @@ use crate::answer::ErrorInfo;
 
 /// What is uploaded, and where from: a path, else bytes, else a channel.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UploadParams {
     pub upload: raccoon::Upload,
     path: Option<String>,

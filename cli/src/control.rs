@@ -48,7 +48,7 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         } => {
             return picture(&client, &session.id, file, json, output).await;
         }
-        Control::Sessions(Sessions::List) => Operation::ListSessions,
+        Control::Sessions(Sessions::List) => Operation::ListSessions {},
         Control::Sessions(Sessions::Get(Session { id })) => {
             Operation::GetSession { session_id: id }
         }
@@ -64,7 +64,7 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             }
             Operation::Cleanup(options)
         }
-        Control::Sessions(Sessions::DeleteAll) => Operation::DeleteAllSessions,
+        Control::Sessions(Sessions::DeleteAll) => Operation::DeleteAllSessions {},
         Control::Messages { session, after_id } => Operation::Messages {
             session_id: session.id,
             options: ListMessages::new().after_id(after_id),

@@ -1,6 +1,10 @@
 //! What both services answer, and how their JSON is read with tolerance.
 
-use serde::de::DeserializeOwned;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -169,3 +173,44 @@ macro_rules! with_extra {
     }};
 }
 pub(crate) use with_extra;
+
+/// A parameter with two forms.
+pub(crate) enum TextOrObject<T> {
+    Text(String),
+    Object(T),
+}
+
+/// Reads a text or an object. An error in the object says what is wrong with it;
+/// that of an untagged enum would not.
+pub(crate) fn text_or_object<'de, D, T>(
+    deserializer: D,
+    expected: &'static str,
+) -> Result<TextOrObject<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Either<T>(&'static str, PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
+        type Value = TextOrObject<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(TextOrObject::Text(text.to_owned()))
+        }
+
+        fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+            Ok(TextOrObject::Text(text))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map)).map(TextOrObject::Object)
+        }
+    }
+
+    deserializer.deserialize_any(Either(expected, PhantomData))
+}

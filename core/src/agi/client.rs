@@ -125,7 +125,7 @@ impl Client {
     async fn run(&self, operation: Operation) -> Result<Output> {
         Ok(match operation {
             Operation::CreateSession(create) => Output::Session(self.api.create(&create).await?),
-            Operation::ListSessions => Output::Sessions(self.api.list().await?),
+            Operation::ListSessions {} => Output::Sessions(self.api.list().await?),
             Operation::GetSession { session_id } => {
                 Output::Session(self.api.get(&session_id).await?)
             }
@@ -133,7 +133,7 @@ impl Client {
                 session_id,
                 snapshot,
             } => Output::Delete(self.api.delete(&session_id, &snapshot).await?),
-            Operation::DeleteAllSessions => Output::Delete(self.api.delete_all().await?),
+            Operation::DeleteAllSessions {} => Output::Delete(self.api.delete_all().await?),
             Operation::Cleanup(options) => Output::Cleanup(self.api.cleanup(&options).await?),
             Operation::SendMessage {
                 session_id,

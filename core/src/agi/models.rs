@@ -659,13 +659,13 @@ setters!(WaitOptions {
 /// Every request that a client makes, as data: the one entry for the language
 /// bindings, which send `{"op": "create_session", "agent_name": "agi-0"}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Operation {
     /// Creates a session.
     CreateSession(CreateSession),
     /// Lists the sessions.
-    ListSessions,
+    ListSessions {},
     /// Reads a session's fields.
     GetSession {
         /// Which session.
@@ -680,7 +680,7 @@ pub enum Operation {
         snapshot: SnapshotOptions,
     },
     /// Deletes all sessions of this key.
-    DeleteAllSessions,
+    DeleteAllSessions {},
     /// Deletes the sessions that match.
     Cleanup(CleanupOptions),
     /// Sends a task, an answer or an update.
@@ -822,7 +822,7 @@ impl Output {
 
 /// Every request about one task, as data (see [`Operation`]).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum TaskOperation {
     /// Answers the open question.
@@ -836,13 +836,13 @@ pub enum TaskOperation {
         text: String,
     },
     /// Pauses the task.
-    Pause,
+    Pause {},
     /// Goes on.
-    Resume,
+    Resume {},
     /// Cancels the task and ends every wait for it.
-    Cancel,
+    Cancel {},
     /// Asks for the execution status.
-    Status,
+    Status {},
     /// Waits for the result.
     Result {
         /// Seconds; `None`: no limit.
@@ -854,7 +854,7 @@ pub enum TaskOperation {
 /// Input to be checked before it is used: by callers who keep it for later, or
 /// who do something else first (see [`Operation`] for the form).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "check", rename_all = "snake_case")]
+#[serde(tag = "check", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Check {
     /// The id of a session.

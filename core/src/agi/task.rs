@@ -205,10 +205,10 @@ impl Task {
         Ok(match operation {
             TaskOperation::Answer { text } => Output::Success(self.answer(text).await?),
             TaskOperation::SendMessage { text } => Output::Success(self.send_message(text).await?),
-            TaskOperation::Pause => Output::Success(self.pause().await?),
-            TaskOperation::Resume => Output::Success(self.resume().await?),
-            TaskOperation::Cancel => Output::Success(self.cancel().await?),
-            TaskOperation::Status => Output::Status(self.status().await?),
+            TaskOperation::Pause {} => Output::Success(self.pause().await?),
+            TaskOperation::Resume {} => Output::Success(self.resume().await?),
+            TaskOperation::Cancel {} => Output::Success(self.cancel().await?),
+            TaskOperation::Status {} => Output::Status(self.status().await?),
             TaskOperation::Result { timeout } => {
                 let timeout = timeout
                     .map(|seconds| validate::seconds("timeout", seconds))

@@ -12,7 +12,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::validate;
-use crate::answers::{fitted, json_in, null_as_default, to_json, with_extra};
+use crate::answers::{
+    TextOrObject, fitted, json_in, null_as_default, text_or_object, to_json, with_extra,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning::Fields;
 use crate::setters::setters;
@@ -161,7 +163,7 @@ impl<'de> Deserialize<'de> for Message {
             mode: fields.text(&["inputMode", "mode"]),
             aborted: fields.flag(&["aborted"]).unwrap_or_default(),
             files: fields.list(&["files"]).unwrap_or_default(),
-            events: events.as_deref().map(entries_of).unwrap_or_default(),
+            events: events.map(|raw| entries_of(&raw)).unwrap_or_default(),
             extra: fields.rest(),
         })
     }
@@ -219,8 +221,7 @@ impl<'de> Deserialize<'de> for History {
         let mut parts = Parts::deserialize(deserializer)?;
         let session = parts.0.remove("session");
         let session = session.ok_or_else(|| D::Error::missing_field("session"))?;
-        let messages = parts.0.remove("messages");
-        let messages = messages.as_deref().map(entries_of);
+        let messages = parts.0.remove("messages").map(|raw| entries_of(&raw));
         let messages = messages.unwrap_or_default();
         Ok(Self {
             session: serde_json::from_str(session.get()).map_err(D::Error::custom)?,
@@ -280,14 +281,55 @@ impl UploadedFile {
     }
 }
 
+/// A file that was uploaded, as a caller names it. The service may add fields;
+/// a caller may not.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenFile {
+    key: String,
+    #[serde(default)]
+    name: String,
+    #[serde(rename = "type", default)]
+    content_type: String,
+    #[serde(default)]
+    size: u64,
+    #[serde(default)]
+    uploaded_at: Option<String>,
+}
+
+impl From<GivenFile> for UploadedFile {
+    fn from(given: GivenFile) -> Self {
+        Self {
+            key: given.key,
+            name: given.name,
+            content_type: given.content_type,
+            size: given.size,
+            uploaded_at: given.uploaded_at,
+        }
+    }
+}
+
+fn given_files<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<UploadedFile>, D::Error> {
+    let given = Vec::<GivenFile>::deserialize(deserializer)?;
+    Ok(given.into_iter().map(Into::into).collect())
+}
+
 /// A file for a turn.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TurnFile {
     /// One that was uploaded.
     Uploaded(UploadedFile),
     /// One of this machine, uploaded when the turn starts.
     Path(std::path::PathBuf),
+}
+
+impl<'de> Deserialize<'de> for TurnFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match text_or_object(deserializer, "a path, or a file that was uploaded")? {
+            TextOrObject::Text(path) => Ok(Self::Path(path.into())),
+            TextOrObject::Object(file) => Ok(Self::Uploaded(GivenFile::into(file))),
+        }
+    }
 }
 
 impl From<UploadedFile> for TurnFile {
@@ -510,20 +552,39 @@ setters!(Attach {
 });
 
 /// A place in a turn's stream.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum After {
     /// After this stream entry.
     Entry(String),
     /// After this stream entry, or this event.
     Point {
         /// The `stream_entry_id` of the last event that is known.
-        #[serde(default)]
         last_stream_entry_id: Option<String>,
         /// The `event_id` of the last event that is known.
-        #[serde(default)]
         last_event_id: Option<i64>,
     },
+}
+
+impl<'de> Deserialize<'de> for After {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match text_or_object(deserializer, "the id of a stream entry, or a resume point")? {
+            TextOrObject::Text(entry) => Ok(Self::Entry(entry)),
+            TextOrObject::Object(GivenPoint {
+                last_stream_entry_id,
+                last_event_id,
+            }) => Ok(Self::Point {
+                last_stream_entry_id,
+                last_event_id,
+            }),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct GivenPoint {
+    last_stream_entry_id: Option<String>,
+    last_event_id: Option<i64>,
 }
 
 /// How far a turn's stream was read: attach there to go on.
@@ -706,6 +767,7 @@ pub struct TurnMessage {
     /// The text; not empty.
     pub text: String,
     /// Files that were uploaded.
+    #[serde(deserialize_with = "given_files")]
     pub files: Vec<UploadedFile>,
     /// Objects to refer to.
     pub references: Vec<Value>,
@@ -733,7 +795,7 @@ setters!(TurnMessage {
 /// Every request that a client makes, as data: the one entry for the language
 /// bindings, which send `{"op": "get_session", "session_id": "..."}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Operation {
     /// Lists one page of the sessions.
@@ -791,7 +853,7 @@ impl Output {
 
 /// Every request about one turn, as data (see [`Operation`]).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum TurnOperation {
     /// Tells the agent more.
@@ -819,7 +881,7 @@ fn ten_seconds() -> f64 {
 
 /// Input to be checked before it is used (see [`Operation`] for the form).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "check", rename_all = "snake_case")]
+#[serde(tag = "check", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Check {
     /// The id of a session.

@@ -11,3 +11,4 @@ mod resume;
 mod retry;
 mod sse;
 mod sse_properties;
+mod strict;
