@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod agi;
+mod closed;
 mod limits;
 mod meaning;
 mod origins;
@@ -39,6 +40,8 @@ macro_rules! drivers {
 const DRIVERS: &[Driver] = drivers! {
     "answers.json".cases => agi::answer,
     "bad_input.json".cases => agi::bad_input,
+    "closed.json".cases => closed::g04_a_closed_client_sends_nothing,
+    "closed_turns.json".cases => closed::g04_a_closed_client_sends_nothing_about_turns,
     "errors.json".cases => agi::error,
     "event_text.json".cases => meaning::event_text,
     "events.json".cases => agi::event,
