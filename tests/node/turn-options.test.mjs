@@ -51,8 +51,11 @@ test("names of the wire can be set", async () => {
     // What the service calls otherwise: the first turn's messages are these.
     const body = { answer_id: "msg_a3", before: 2 };
     emulator.fail({ on: "start_turn", status: 200, body, after: true });
+    // The first event ends the queueing: none comes before this is looked at.
+    emulator.fail({ on: "socket", status: 503, times: 0 });
     const turn = await client.session().startTurn("go", { sdkVersion: "fast" });
     assert.deepEqual([turn.messageId, turn.queuePosition], ["msg_a3", 2]);
+    emulator.clearFaults();
     const [request] = emulator.requests({ method: "POST", path: "/sessions/new" });
     const sent = JSON.parse(request.body);
     assert.deepEqual([sent.task, sent.ace_version, "prompt" in sent], ["go", "fast", false]);

@@ -41,8 +41,11 @@ def test_names_of_the_wire_can_be_set() -> None:
         # What the service calls otherwise: the first turn's messages are these.
         answer = {"answer_id": "msg_a3", "before": 2}
         emulator.fail(on="start_turn", status=200, body=answer, after=True)
+        # The first event ends the queueing: none comes before this is looked at.
+        emulator.fail(on="socket", status=503, times=0)
         turn = client.session().start_turn("go", sdk_version="fast")
         assert (turn.message_id, turn.queue_position) == ("msg_a3", 2)
+        emulator.clear_faults()
         [request] = emulator.requests("POST", "/sessions/new")
         body = json.loads(request.body)
         assert (body["task"], body["ace_version"], "prompt" in body) == ("go", "fast", False)
