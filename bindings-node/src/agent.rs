@@ -1,6 +1,6 @@
 //! Tasks and turns of an emulator whose agent is a JavaScript function.
 //!
-//! Everything crosses as items of one queue: tasks, answers to the agent's
+//! Everything crosses as items of one queue: tasks, replies to the agent's
 //! calls, and the news that a task is over. A weak thread-safe function wakes
 //! the main loop, which takes what is there; it does not keep the process
 //! alive, as the emulator does not either.
@@ -18,7 +18,7 @@ use sessionwire_emulator as core;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::answer::ErrorInfo;
+use crate::reply::ErrorInfo;
 
 /// Wakes the main loop.
 pub type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
@@ -166,7 +166,7 @@ pub struct AgentJob {
 
 #[napi]
 impl AgentJob {
-    /// Starts a call of the agent, given as JSON; its answer is an item with this number.
+    /// Starts a call of the agent, given as JSON; its reply is an item with this number.
     #[napi(catch_unwind)]
     pub fn start(&self, id: u32, call: String) -> Option<ErrorInfo> {
         let call = serde_json::from_str(&call).and_then(|call| self.handle.start(call));
@@ -192,7 +192,7 @@ impl AgentJob {
         None
     }
 
-    /// Gives a call up: no answer will come. One that is over is no error.
+    /// Gives a call up: no reply will come. One that is over is no error.
     #[napi(catch_unwind)]
     pub fn cancel(&self, id: u32) {
         if let Some(call) = lock(&self.shared.calls).remove(&id) {

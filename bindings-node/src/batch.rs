@@ -6,7 +6,7 @@
 //! can be cut out. Data that is no JSON is carried as a JSON string with `start`
 //! -1; data that only the core reads is carried as strict JSON, with the original
 //! as `start`: nothing that a server sends can forge the array's structure.
-//! `text` is the event's text, or the place of its field among the
+//! `text` is the event's text, or the index of its field among the
 //! [`TEXT_FIELDS`](sessionwire::meaning::TEXT_FIELDS) of the data.
 
 use std::borrow::Cow;
@@ -86,7 +86,7 @@ impl Batch {
         self.text.push(if self.text.is_empty() { '[' } else { ',' });
         let start = self.units();
         let (plain, event_text) = event.plain_and_text();
-        let place = match plain {
+        let index = match plain {
             Some(Cow::Borrowed(same)) => {
                 self.text.push_str(same);
                 Some((start, self.units() - start))
@@ -108,7 +108,7 @@ impl Batch {
             None => self.text.push_str("null"),
         }
         self.text.push(',');
-        match place {
+        match index {
             Some((start, length)) => {
                 push_number(&mut self.text, start);
                 self.text.push(',');

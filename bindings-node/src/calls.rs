@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{PromiseRaw, ToNapiValue};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use crate::answer::{Outcome, read};
+use crate::reply::{Outcome, read};
 
 /// Calls in flight by the number that JavaScript gave them. Clones share it.
 #[derive(Clone, Default)]

@@ -9,9 +9,9 @@ use napi_derive::napi;
 use sessionwire::agi;
 use sessionwire::{ClientConfig, Error};
 
-use crate::answer::{Answer, ErrorInfo, Handle, answer, either, handle, read, read_options};
 use crate::calls::Calls;
 use crate::fanout::TaskRuns;
+use crate::reply::{ErrorInfo, Handle, Reply, either, handle, read, read_options, reply};
 use crate::stream::EventStream;
 use crate::task::Task;
 
@@ -65,9 +65,9 @@ impl Client {
         env: &'env Env,
         id: u32,
         operation: String,
-    ) -> napi::Result<PromiseRaw<'env, Answer>> {
+    ) -> napi::Result<PromiseRaw<'env, Reply>> {
         let begin = |operation| self.inner.execute(operation);
-        self.calls.start(env, id, &operation, begin, answer)
+        self.calls.start(env, id, &operation, begin, reply)
     }
 
     /// Cancels a call of this client.
@@ -146,8 +146,8 @@ impl Deletion {
     /// pairs of id and reason.
     #[napi(catch_unwind)]
     pub fn wait(&self) -> String {
-        let left = self.until.saturating_duration_since(Instant::now());
-        let failures = self.receiver.recv_timeout(left).unwrap_or_default();
+        let remaining = self.until.saturating_duration_since(Instant::now());
+        let failures = self.receiver.recv_timeout(remaining).unwrap_or_default();
         let pairs: Vec<_> = failures
             .iter()
             .map(|(session_id, why)| (session_id, why.to_string()))

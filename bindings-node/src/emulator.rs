@@ -9,7 +9,7 @@ use napi_derive::napi;
 use sessionwire_emulator as core;
 
 use crate::agent::{self, AgentPort};
-use crate::answer::ErrorInfo;
+use crate::reply::ErrorInfo;
 
 /// A running emulator. When JavaScript drops it, it stops.
 #[napi]
@@ -141,7 +141,7 @@ impl Emulator {
         }
     }
 
-    /// How often a request arrived or was answered.
+    /// How often a request arrived or got its response.
     #[napi(getter, catch_unwind)]
     #[allow(clippy::cast_precision_loss)] // Nobody counts to 2^53.
     pub fn request_changes(&self) -> f64 {

@@ -10,7 +10,7 @@ use sessionwire::agi::{FanOutItem, TaskOutcome, TaskOutcomes};
 /// question.
 #[napi(object)]
 pub struct RunItem {
-    /// The task's place among the tasks.
+    /// The task's index among the tasks.
     pub index: u32,
     /// The result as JSON.
     pub result: Option<String>,

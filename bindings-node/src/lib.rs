@@ -11,7 +11,6 @@
 #![cfg_attr(test, allow(dead_code, clippy::unwrap_used, clippy::expect_used))]
 
 mod agent;
-mod answer;
 mod batch;
 mod calls;
 mod cli;
@@ -21,6 +20,7 @@ mod fanout;
 mod log;
 mod meaning;
 mod raccoon;
+mod reply;
 mod stream;
 mod task;
 mod turn;
@@ -29,7 +29,7 @@ mod webhooks;
 
 use napi::bindgen_prelude::create_custom_tokio_runtime;
 
-/// One worker: a connection's task and the stream that reads from it hand over
+/// One worker: a connection's task and the stream that reads from it pass on
 /// every chunk, which costs half of what it costs across two.
 #[napi_derive::module_init]
 fn init() {

@@ -6,8 +6,8 @@ use napi_derive::napi;
 use serde::Deserialize;
 use sessionwire::raccoon::{self, RaccoonConfig, StartTurn};
 
-use crate::answer::{Answer, ErrorInfo, Handle, either, handle, read, read_options, turn_answer};
 use crate::calls::Calls;
+use crate::reply::{ErrorInfo, Handle, Reply, either, handle, read, read_options, turn_reply};
 use crate::turn::Turn;
 use crate::upload::{Upload, UploadChannel, UploadParams};
 
@@ -72,9 +72,9 @@ impl RaccoonClient {
         env: &'env Env,
         id: u32,
         operation: String,
-    ) -> napi::Result<PromiseRaw<'env, Answer>> {
+    ) -> napi::Result<PromiseRaw<'env, Reply>> {
         let begin = |operation| self.inner.execute(operation);
-        self.calls.start(env, id, &operation, begin, turn_answer)
+        self.calls.start(env, id, &operation, begin, turn_reply)
     }
 
     /// Starts a turn: `{"session_id": ..., "turn": {...}}`. `id` is for `cancel`.

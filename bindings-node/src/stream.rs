@@ -1,4 +1,4 @@
-//! A stream of events, handed over in batches.
+//! A stream of events, delivered in batches.
 //!
 //! JavaScript takes what the core's queue holds as one text, made on its own
 //! thread: while that thread works on a batch, the next one gathers in the
@@ -12,8 +12,8 @@ use napi::{Env, check_status, sys};
 use napi_derive::napi;
 use sessionwire::{Batch, EventQueue};
 
-use crate::answer::ErrorInfo;
 use crate::batch::glue;
+use crate::reply::ErrorInfo;
 
 /// Most events of one batch.
 const MAX_EVENTS: usize = 512;

@@ -5,8 +5,8 @@ use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
 use sessionwire::agi;
 
-use crate::answer::{Answer, answer};
 use crate::calls::Calls;
+use crate::reply::{Reply, reply};
 use crate::stream::EventStream;
 
 /// One task of a session. When JavaScript drops it, its socket is freed.
@@ -50,9 +50,9 @@ impl Task {
         env: &'env Env,
         id: u32,
         operation: String,
-    ) -> napi::Result<PromiseRaw<'env, Answer>> {
+    ) -> napi::Result<PromiseRaw<'env, Reply>> {
         let begin = |operation| self.inner.execute(operation);
-        self.calls.start(env, id, &operation, begin, answer)
+        self.calls.start(env, id, &operation, begin, reply)
     }
 
     /// Cancels a call of this task object; the task itself goes on.

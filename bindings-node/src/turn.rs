@@ -5,8 +5,8 @@ use napi::bindgen_prelude::{Either, PromiseRaw};
 use napi_derive::napi;
 use sessionwire::raccoon;
 
-use crate::answer::{Answer, ErrorInfo, either, read, turn_answer};
 use crate::calls::Calls;
+use crate::reply::{ErrorInfo, Reply, either, read, turn_reply};
 use crate::stream::EventStream;
 
 /// One turn of a session. When JavaScript drops it, its socket is freed.
@@ -52,9 +52,9 @@ impl Turn {
         env: &'env Env,
         id: u32,
         operation: String,
-    ) -> napi::Result<PromiseRaw<'env, Answer>> {
+    ) -> napi::Result<PromiseRaw<'env, Reply>> {
         let begin = |operation| self.inner.execute(operation);
-        self.calls.start(env, id, &operation, begin, turn_answer)
+        self.calls.start(env, id, &operation, begin, turn_reply)
     }
 
     /// The frame that an operation is to send, as JSON.

@@ -11,7 +11,7 @@ use sessionwire::raccoon::{self, UploadProgress, UploadSource, UploadWriter, Upl
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::answer::ErrorInfo;
+use crate::reply::ErrorInfo;
 
 /// What is uploaded, and where from: a path, else bytes, else a channel.
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
 use sessionwire::webhooks;
 
-use crate::answer::ErrorInfo;
+use crate::reply::ErrorInfo;
 
 /// Reads a webhook's body; its fields as JSON.
 #[napi(catch_unwind)]

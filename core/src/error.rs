@@ -244,7 +244,7 @@ impl Error {
         .without_advice()
     }
 
-    /// The error of an HTTP answer that is not a success. `context` names the
+    /// The error of an HTTP response that is not a success. `context` names the
     /// request, such as `GET /v1/sessions`. The caller has redacted the key.
     pub(crate) fn from_response(
         status: u16,
@@ -403,12 +403,12 @@ impl Error {
         self.0.code.as_deref()
     }
 
-    /// The answer's raw body.
+    /// The response's raw body.
     pub fn body(&self) -> Option<&str> {
         self.0.body.as_deref()
     }
 
-    /// The answer's headers, names in lower case.
+    /// The response's headers, names in lower case.
     pub fn headers(&self) -> &BTreeMap<String, String> {
         &self.0.headers
     }

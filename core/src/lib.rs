@@ -57,7 +57,6 @@
 #![cfg_attr(not(feature = "raccoon"), allow(dead_code, unused_imports))]
 
 pub mod agi;
-mod answers;
 mod config;
 mod error;
 mod event;
@@ -67,6 +66,7 @@ pub mod log;
 pub mod meaning;
 #[cfg(feature = "raccoon")]
 pub mod raccoon;
+mod responses;
 mod seconds;
 mod setters;
 pub mod sse;

@@ -17,7 +17,7 @@ export interface Picture {
 }
 
 /** What a call gives; null when it was cancelled. */
-export type Answer = string | ErrorInfo | Picture | null;
+export type Reply = string | ErrorInfo | Picture | null;
 
 /** How a stream ended. */
 export interface StreamEnd {
@@ -25,7 +25,7 @@ export interface StreamEnd {
 }
 
 export interface NativeCalls {
-  execute(id: number, operation: string): Promise<Answer>;
+  execute(id: number, operation: string): Promise<Reply>;
   cancel(id: number): void;
 }
 
@@ -213,9 +213,9 @@ function load(): Native {
   // one this is.
   for (const build of BUILDS.filter((name) => `${name}-`.startsWith(`${machine}-`))) {
     const bundled = join(__dirname, "..", "native", `sessionwire.${build}.node`);
-    for (const place of [bundled, `sessionwire-${build}`]) {
+    for (const file of [bundled, `sessionwire-${build}`]) {
       try {
-        return require(place) as Native;
+        return require(file) as Native;
       } catch (error) {
         failures.push(`  ${place}: ${(error as Error).message.split("\n", 1)[0]}`);
       }

@@ -35,7 +35,7 @@ export interface TestHooks {
 const VARIABLES = ["AGI_BASE_URL", "AGI_API_KEY", "RACCOON_BASE_URL", "RACCOON_API_KEY"] as const;
 
 /** A running emulator, and what `process.env` held before it was there. */
-class Place {
+class TestRun {
   readonly #before: readonly (string | undefined)[];
 
   private constructor(
@@ -49,8 +49,8 @@ class Place {
     process.env.RACCOON_API_KEY = emulator.apiKey;
   }
 
-  static async open({ strictCleanup = false, ...options }: TestEmulatorOptions): Promise<Place> {
-    return new Place(await Emulator.start({ stepDelay: 5, ...options }), strictCleanup);
+  static async open({ strictCleanup = false, ...options }: TestEmulatorOptions): Promise<TestRun> {
+    return new TestRun(await Emulator.start({ stepDelay: 5, ...options }), strictCleanup);
   }
 
   /** Closes the emulator and restores the variables. */
@@ -65,10 +65,10 @@ class Place {
 
   /** Throws if sessions were left behind and that is an error. */
   check(): void {
-    const left = this.emulator.sessionCount;
-    if (!this.strict || left === 0) return;
+    const remaining = this.emulator.sessionCount;
+    if (!this.strict || remaining === 0) return;
     throw new Error(
-      `The test left ${left} session${left === 1 ? "" : "s"} behind. Create sessions with ` +
+      `The test left ${remaining} session${remaining === 1 ? "" : "s"} behind. Create sessions with ` +
         "`await using session = await client.sessions.create()`, or delete them.",
     );
   }
@@ -83,13 +83,13 @@ export async function withEmulator<T>(
   options: TestEmulatorOptions,
   work: (emulator: Emulator) => T | Promise<T>,
 ): Promise<T> {
-  const place = await Place.open(options);
+  const run = await TestRun.open(options);
   try {
-    const value = await work(place.emulator);
-    place.check();
+    const value = await work(run.emulator);
+    run.check();
     return value;
   } finally {
-    await place.close();
+    await run.close();
   }
 }
 
@@ -101,19 +101,19 @@ export async function withEmulator<T>(
  * `withEmulator`, and say `emulator.agi()`.
  */
 export function useEmulator(hooks: TestHooks, options: TestEmulatorOptions = {}): Emulator {
-  let place: Place | undefined;
+  let run: TestRun | undefined;
   hooks.beforeEach(async () => {
-    if (place !== undefined) {
+    if (run !== undefined) {
       throw new Error(
         "The emulator of another test is still there. In tests that run at the same time say " +
           "withEmulator; else look for the afterEach hook that failed.",
       );
     }
-    place = await Place.open(options);
+    run = await TestRun.open(options);
   });
   hooks.afterEach(async () => {
-    const ended = place;
-    place = undefined;
+    const ended = run;
+    run = undefined;
     try {
       ended?.check();
     } finally {
@@ -121,18 +121,18 @@ export function useEmulator(hooks: TestHooks, options: TestEmulatorOptions = {})
     }
   });
   const current = (): Emulator => {
-    if (place !== undefined) return place.emulator;
+    if (run !== undefined) return run.emulator;
     throw new Error("There is an emulator only while a test runs: use it inside of test()");
   };
-  const shown = () => (place === undefined ? "Emulator (no test runs)" : inspect(place.emulator));
+  const describe = () => (run === undefined ? "Emulator (no test runs)" : inspect(run.emulator));
   const stand = Object.create(Emulator.prototype, {
-    [inspect.custom]: { value: shown, configurable: true },
+    [inspect.custom]: { value: describe, configurable: true },
   }) as Emulator;
   return new Proxy(stand, {
     get: (_, name) => {
-      if (name === inspect.custom) return shown;
+      if (name === inspect.custom) return describe;
       // What looks at a value without using it: `await`, printing, comparing.
-      if (place === undefined && (typeof name === "symbol" || name === "then")) return undefined;
+      if (run === undefined && (typeof name === "symbol" || name === "then")) return undefined;
       const emulator = current();
       const value: unknown = Reflect.get(emulator, name, emulator);
       return typeof value === "function" ? value.bind(emulator) : value;

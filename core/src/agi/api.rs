@@ -13,9 +13,9 @@ use super::models::{
 };
 use super::screenshot::{self, Screenshot};
 use super::validate;
-use crate::answers::readable;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
+use crate::responses::readable;
 use crate::transport::{Closing, Request, Transport, stream_headers};
 
 /// How long finding a message may take after an ambiguous failure.

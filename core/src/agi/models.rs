@@ -1,4 +1,4 @@
-//! What the service answers, and what a caller may ask: one struct each.
+//! The service's responses, and what a caller may ask: one struct each.
 //!
 //! The language bindings take their names from here.
 
@@ -11,12 +11,12 @@ use serde_json::{Map, Value};
 use super::recording::Recording;
 use super::screenshot::Screenshot;
 use super::validate;
-use crate::answers::{fitted, json_in, readable, to_json, with_extra};
 use crate::error::{Error, Result};
 use crate::meaning::Fields;
+use crate::responses::{fitted, json_in, readable, to_json, with_extra};
 use crate::setters::setters;
 
-pub use crate::answers::{DeleteResult, SuccessResult};
+pub use crate::responses::{DeleteResult, SuccessResult};
 pub use crate::transport::{RawRequest, RawResponse};
 
 /// A session as the service describes it (docs/spec/agi.md, section 4.1).

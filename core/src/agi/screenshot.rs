@@ -35,7 +35,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Reads the answer of `GET .../screenshot`.
+/// Reads the response to `GET .../screenshot`.
 pub(crate) fn parse(body: &[u8]) -> Result<Screenshot> {
     #[derive(Deserialize)]
     struct Answer {

@@ -13,9 +13,9 @@ use super::models::{
 use super::turn_limiter::{Permit, TurnLimiter};
 use super::wire_names::WireNames;
 use super::{media, validate};
-use crate::answers::readable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning;
+use crate::responses::readable;
 use crate::transport::{Closing, Request, Response, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
 
@@ -291,7 +291,7 @@ impl std::fmt::Debug for Api {
     }
 }
 
-/// The answer to the start of a turn (docs/spec/raccoon.md, section 4.1).
+/// The response to the start of a turn (docs/spec/raccoon.md, section 4.1).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Started {
     pub(super) agent_message_id: String,

@@ -1,4 +1,4 @@
-//! What the service answers, and what a caller may ask: one struct each.
+//! The service's responses, and what a caller may ask: one struct each.
 //!
 //! The language bindings take their names from here. The wire mixes snake_case
 //! and camelCase; here all is snake_case.
@@ -12,15 +12,15 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::validate;
-use crate::answers::{
-    TextOrObject, fitted, json_in, null_as_default, text_or_object, to_json, with_extra,
-};
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning::Fields;
+use crate::responses::{
+    TextOrObject, fitted, json_in, null_as_default, text_or_object, to_json, with_extra,
+};
 use crate::setters::setters;
 use crate::ws::KeepAlive;
 
-pub use crate::answers::{DeleteResult, SuccessResult};
+pub use crate::responses::{DeleteResult, SuccessResult};
 pub use crate::transport::{RawRequest, RawResponse};
 
 /// A session as the service describes it (docs/spec/raccoon.md, sections 4.2 and 4.3).
@@ -260,7 +260,7 @@ pub struct UploadedFile {
 }
 
 impl UploadedFile {
-    /// Reads the service's answer to an upload.
+    /// Reads the service's response to an upload.
     pub(super) fn read(answer: Map<String, Value>) -> Result<Self> {
         let mut fields = Fields::new(answer);
         let key = fields.text(&["key"]).ok_or_else(|| {

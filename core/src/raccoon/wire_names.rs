@@ -69,7 +69,7 @@ pub struct WireNames {
     pub file_type: String,
     /// Its size in bytes. Default: `size`.
     pub file_size: String,
-    /// Fields of the answer to a new turn: those that may name its agent
+    /// Fields of the response to a new turn: those that may name its agent
     /// message. Default: `agent_message_id` and `assistant_message_id`.
     pub agent_message_id: Vec<String>,
     /// The message of the prompt. Default: `user_message_id`.
@@ -90,7 +90,7 @@ pub struct WireNames {
     pub sort_by: String,
     /// Query parameter of the direction. Default: `sort_order`.
     pub sort_order: String,
-    /// Fields of the list's answer: those that may hold the sessions. Default:
+    /// Fields of the list's response: those that may hold the sessions. Default:
     /// `sessions`, `chats` and `data`.
     pub sessions: Vec<String>,
     /// What says where the page stands. Default: `meta`.

@@ -162,8 +162,8 @@ impl Resume {
         Step::Deliver
     }
 
-    /// Takes the answer of a look-up: events by their ids. `up_to` is the
-    /// highest id that the answer speaks of; the id before the event that
+    /// Takes the reply to a look-up: events by their ids. `up_to` is the
+    /// highest id that the reply speaks of; the id before the event that
     /// asked counts as looked up in any case.
     pub fn looked_up(&mut self, events: impl IntoIterator<Item = Event>, up_to: i64) {
         self.looked_up_to = self.looked_up_to.max(up_to);

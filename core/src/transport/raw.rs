@@ -51,7 +51,7 @@ setters!(RawRequest {
     headers: BTreeMap<String, String>,
 });
 
-/// The answer of a [`RawRequest`].
+/// The response to a [`RawRequest`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RawResponse {

@@ -28,7 +28,7 @@ pub(super) struct Tunnel {
     target: String,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 pub(super) struct Broken {
     pub(super) failure: Failure,
     pub(super) detail: String,
@@ -55,7 +55,7 @@ impl Tunnel {
         })
     }
 
-    /// Sends a GET and reads the answer's head; `limit` is for the tunnel.
+    /// Sends a GET and reads the response's head; `limit` is for the tunnel.
     pub(super) async fn get(
         &self,
         url: &Url,
@@ -131,7 +131,7 @@ async fn exchange(
     let (mut sender, connection) = http1::handshake(connection)
         .await
         .map_err(|error| cause(&error))?;
-    // It ends with the answer, or with whoever takes it over.
+    // It ends with the response, or with whoever takes it over.
     tokio::spawn(connection.with_upgrades());
     sender
         .send_request(request)

@@ -79,7 +79,7 @@ export class Agi implements AsyncDisposable {
         startUrl,
         onQuestion,
         onEvent,
-        timeout: limit.left(),
+        timeout: limit.remaining(),
         cancelOnTimeout,
         signal,
       });

@@ -1,5 +1,5 @@
 /**
- * What the service answers, in JavaScript's names and types.
+ * The service's responses, in JavaScript's names and types.
  */
 
 import { TaskError } from "../errors.js";

@@ -166,8 +166,8 @@ export class Session implements AsyncDisposable {
 
   /** Asks for the task's execution status. */
   async executionStatus(options: CallOptions = {}): Promise<ExecutionStatus> {
-    const answer = await this.#execute<{ status: string }>({ op: "execution_status" }, options);
-    return answer.status;
+    const reply = await this.#execute<{ status: string }>({ op: "execution_status" }, options);
+    return reply.status;
   }
 
   /** Reads the messages. */
@@ -234,11 +234,11 @@ export class Session implements AsyncDisposable {
   async wait(options: WaitOptions = {}): Promise<ExecutionStatus> {
     const timeout = seconds("timeout", options.timeout);
     const poll_interval = seconds("pollInterval", options.pollInterval);
-    const answer = await this.#execute<{ status: string }>(
+    const reply = await this.#execute<{ status: string }>(
       { op: "wait", options: { timeout, poll_interval } },
       options,
     );
-    return answer.status;
+    return reply.status;
   }
 
   /**
@@ -308,11 +308,11 @@ export class Session implements AsyncDisposable {
 
   /** Opens a page; gives the URL after redirects. */
   async navigate(url: string, options: CallOptions = {}): Promise<string> {
-    const answer = await this.#execute<{ current_url: string }>(
+    const reply = await this.#execute<{ current_url: string }>(
       { op: "navigate", url: text("url", url) },
       options,
     );
-    return answer.current_url;
+    return reply.current_url;
   }
 
   /** Takes a picture of the browser. */

@@ -175,14 +175,16 @@ export async function runTask(
       // `result` then knows what to say about it.
       if (error !== limit.expired) throw error;
     });
-    return await task.result({ timeout: limit.left(), signal: options.signal }).catch((error) => {
-      if (!(error instanceof TaskTimeout)) throw error;
-      // The time that was left is nothing that the caller knows.
-      throw new TaskTimeout(
-        `The task did not end within ${options.timeout} ms. Unless it was cancelled it goes on in its session: raise \`timeout\`, or wait for it there.`,
-        { sessionId: session.sessionId, events: error.events },
-      );
-    });
+    return await task
+      .result({ timeout: limit.remaining(), signal: options.signal })
+      .catch((error) => {
+        if (!(error instanceof TaskTimeout)) throw error;
+        // The time that remained is nothing that the caller knows.
+        throw new TaskTimeout(
+          `The task did not end within ${options.timeout} ms. Unless it was cancelled it goes on in its session: raise \`timeout\`, or wait for it there.`,
+          { sessionId: session.sessionId, events: error.events },
+        );
+      });
   } catch (error) {
     open = error instanceof QuestionPending;
     const timedOut = error === limit.expired || error instanceof TaskTimeout;
@@ -199,7 +201,7 @@ export async function runTask(
   }
 }
 
-/** Hands the events to the callbacks until the task ends or has a question that nobody answers. */
+/** Gives the events to the callbacks until the task ends or has a question that nobody answers. */
 async function follow(task: Task, options: RunTaskOptions, signal: AbortSignal): Promise<void> {
   const { onEvent, onQuestion } = options;
   const events = task[Symbol.asyncIterator]();

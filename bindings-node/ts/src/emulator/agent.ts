@@ -108,10 +108,10 @@ export type TurnAgentFunction = (
 interface Call {
   resolve(value: unknown): void;
   reject(error: unknown): void;
-  answer?: Promise<unknown>;
+  reply?: Promise<unknown>;
 }
 
-/** An item that the native half hands over. */
+/** An item of the native queue. */
 type Item =
   | { job: number; task: WireTask }
   | { call: number; value?: unknown; reason?: TaskOverReason; text: string }
@@ -207,7 +207,7 @@ export class AgentPump {
     for (const item of items) {
       if ("job" in item) void this.#work(item.job, item.task);
       else if ("over" in item) this.#over(item.over, item);
-      else if ("call" in item) this.#answer(item);
+      else if ("call" in item) this.#reply(item);
       else this.#ended = true;
     }
     // The native half holds on to this object as long as this one holds on to it.
@@ -236,7 +236,7 @@ export class AgentPump {
     if (refused !== null) return Promise.reject(errorFrom(refused));
     const call: Call = { resolve: ignore, reject: ignore };
     this.#calls.set(id, call);
-    call.answer = new Promise((resolve, reject) => {
+    call.reply = new Promise((resolve, reject) => {
       const onAbort = () => {
         this.#calls.delete(id);
         job.cancel(id);
@@ -252,16 +252,16 @@ export class AgentPump {
       call.reject = settle(reject);
       signal?.addEventListener("abort", onAbort, { once: true });
     });
-    return call.answer;
+    return call.reply;
   }
 
-  #answer(item: Extract<Item, { call: number }>): void {
+  #reply(item: Extract<Item, { call: number }>): void {
     const call = this.#calls.get(item.call);
     this.#calls.delete(item.call);
     if (item.reason === undefined) call?.resolve(item.value);
     else {
       // A call that nobody awaits must not end the process because its task is over.
-      call?.answer?.catch(ignore);
+      call?.reply?.catch(ignore);
       call?.reject(new TaskOver(`${item.text}.`, item.reason));
     }
   }

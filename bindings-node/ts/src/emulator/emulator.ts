@@ -80,7 +80,7 @@ export interface EmulatorOptions {
   browser?: "auto" | "builtin" | "chromium" | undefined;
   /** Raccoon: how many turns of a key run at once. Default: 10. */
   maxTurns?: number | undefined;
-  /** Raccoon: more turns wait for their place instead of getting 429. */
+  /** Raccoon: more turns wait for a permit instead of getting 429. */
   queueTurns?: boolean | undefined;
   /** Raccoon: the largest upload, in bytes. Default: 25 MiB. */
   uploadLimit?: number | undefined;
@@ -236,9 +236,9 @@ export class Emulator implements AsyncDisposable {
    */
   requests(match: RequestMatch = {}): CapturedRequest[] {
     const { path } = match;
-    const answer = this.#native.requests(filter(match));
-    if (typeof answer !== "string") throw errorFrom(answer);
-    const found = JSON.parse(answer) as WireRequest[];
+    const reply = this.#native.requests(filter(match));
+    if (typeof reply !== "string") throw errorFrom(reply);
+    const found = JSON.parse(reply) as WireRequest[];
     const requests = found.map((request) => new CapturedRequest(request));
     return path instanceof RegExp
       ? requests.filter((request) => request.path.search(path) !== -1)
@@ -277,9 +277,9 @@ export class Emulator implements AsyncDisposable {
       const changes = this.#native.requestChanges;
       const [found] = this.requests(match);
       if (found !== undefined) return found;
-      const left = until - performance.now();
-      if (!(left > 0)) throw this.#didNotCome(match, `within ${timeout} ms`);
-      const change = this.#native.requestsChanged(changes, Math.ceil(Math.min(left, TICK)));
+      const remaining = until - performance.now();
+      if (!(remaining > 0)) throw this.#didNotCome(match, `within ${timeout} ms`);
+      const change = this.#native.requestsChanged(changes, Math.ceil(Math.min(remaining, TICK)));
       if (!(await orAbort(change, signal))) {
         throw this.#didNotCome(match, "before the emulator was closed");
       }

@@ -36,27 +36,27 @@ export interface Fault {
   /** Only requests for this session. */
   session_id?: string;
 
-  /** Answers with this status instead. */
+  /** Responds with this status instead. */
   status?: number;
   /** JSON, or a text. */
   body?: unknown;
-  /** The service's answer beyond a limit. */
+  /** The service's response beyond a limit. */
   limit?: 429 | 503;
   /** Seconds, for `limit`; with 429 the default is 1. */
   retry_after?: number;
   /** Redirects there; `{path}` stands for what was asked for. */
   redirect?: string;
-  /** Deletion: answers so, whatever is true. */
+  /** Deletion: responds so, whatever is true. */
   deleted?: boolean;
-  /** Headers of that answer. */
+  /** Headers of that response. */
   headers?: Record<string, string>;
-  /** Resets the connection instead of answering. */
+  /** Resets the connection instead of responding. */
   reset?: boolean;
-  /** Never answers. */
+  /** Never responds. */
   hang?: boolean;
   /** Carries the request out first. */
   after?: boolean;
-  /** Seconds before the answer. */
+  /** Seconds before the response. */
   delay?: number;
 
   /** The body comes in pieces of that many bytes. */
@@ -70,7 +70,7 @@ export interface Fault {
   /** Ends the body properly after that many bytes. */
   end_after_bytes?: number;
 
-  /** Message: that many answers still report the status before it. */
+  /** Message: that many responses still report the status before it. */
   late_status?: number;
 
   /** Stream: resets the connection after that many events. */

@@ -105,10 +105,10 @@ export function whatCame(requests: readonly CapturedRequest[]): string {
     return "The emulator received nothing: does the client use emulator.url?";
   }
   const lines = ["The emulator received:"];
-  const shown = requests.slice(-MOST_SHOWN);
-  const leftOut = requests.length - shown.length;
-  if (leftOut > 0) lines.push(`  ... ${leftOut} earlier`);
-  for (const { method, path, query, status, body } of shown) {
+  const listed = requests.slice(-MOST_SHOWN);
+  const omitted = requests.length - listed.length;
+  if (omitted > 0) lines.push(`  ... ${omitted} earlier`);
+  for (const { method, path, query, status, body } of listed) {
     const where = query === "" ? path : `${path}?${query}`;
     const start = body.length > 200 ? `${body.slice(0, 200)}...` : body;
     lines.push(`  ${method} ${where} -> ${status ?? "no answer yet"} ${start}`.trimEnd());

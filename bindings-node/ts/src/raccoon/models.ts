@@ -1,5 +1,5 @@
 /**
- * What Raccoon answers, in JavaScript's names and types.
+ * Raccoon's responses, in JavaScript's names and types.
  */
 
 import { take, timeOf } from "../shared/models.js";

@@ -364,7 +364,7 @@ export async function runTurn(
       // `result` then knows what came so far.
       if (error !== limit.expired) throw error;
     });
-    return await turn.result({ timeout: limit.left(), signal }).catch((error) => {
+    return await turn.result({ timeout: limit.remaining(), signal }).catch((error) => {
       throw error instanceof TaskTimeout ? late(turn?.messageId, error.events) : error;
     });
   } catch (error) {

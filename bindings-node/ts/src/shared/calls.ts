@@ -38,10 +38,10 @@ export async function cancellable<T extends {}>(
   const onAbort = () => target.cancel(id);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    const answer = await start(id);
-    // An answer that came before the abort counts: a created session must not be lost.
-    if (answer === null) throw signal.reason;
-    return answer;
+    const reply = await start(id);
+    // A reply that came before the abort counts: a created session must not be lost.
+    if (reply === null) throw signal.reason;
+    return reply;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
@@ -75,8 +75,8 @@ export async function execute<T>(
   operation: object,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  const answer = await executeRaw(target, operation, signal);
-  return JSON.parse(answer as string) as T;
+  const reply = await executeRaw(target, operation, signal);
+  return JSON.parse(reply as string) as T;
 }
 
 /** @internal */
@@ -86,11 +86,11 @@ export async function executeRaw(
   signal: AbortSignal | undefined,
 ): Promise<string | Picture> {
   const text = JSON.stringify(operation);
-  const answer = await cancellable<string | Picture | ErrorInfo>(target, signal, (id) =>
+  const reply = await cancellable<string | Picture | ErrorInfo>(target, signal, (id) =>
     target.execute(id, text),
   );
-  if (typeof answer === "string" || "image" in answer) return answer;
-  throw errorFrom(answer);
+  if (typeof reply === "string" || "image" in reply) return reply;
+  throw errorFrom(reply);
 }
 
 /**

@@ -22,7 +22,7 @@ export class Handle<Native extends NativeHandle, Event> {
 
   async execute<T>(operation: object, options: CallOptions): Promise<T> {
     const result = await execute<T>(this.native, operation, options.signal);
-    // An unreachable native half frees its socket; this one is reachable until it has its answer.
+    // An unreachable native half frees its socket; this one is reachable until it has its reply.
     void this.native;
     return result;
   }
@@ -44,7 +44,7 @@ export class Handle<Native extends NativeHandle, Event> {
 
   async next(): Promise<IteratorResult<Event, undefined>> {
     const step = await this.stream.next();
-    // As in `execute`: reachable until it has its answer.
+    // As in `execute`: reachable until it has its reply.
     void this.native;
     return step;
   }

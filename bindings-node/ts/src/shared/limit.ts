@@ -47,8 +47,8 @@ export class Limit {
     return this.#controller.signal;
   }
 
-  /** Milliseconds left, at least a moment; undefined: no limit. */
-  left(): number | undefined {
+  /** Milliseconds that remain, at least a moment; undefined: no limit. */
+  remaining(): number | undefined {
     if (this.#end === undefined) return undefined;
     return Math.max(this.#end - performance.now(), 1);
   }

@@ -21,17 +21,17 @@ let watching = false;
  * same, to stderr.
  */
 export function setLogger(next: Logger | null): void {
-  if (watching) hand();
+  if (watching) flush();
   logger = next;
   if (next !== null && !watching) {
     watching = true;
     // For good: a wake-up may be under way at any time.
-    native.watchLog(hand);
-    process.on("exit", hand);
+    native.watchLog(flush);
+    process.on("exit", flush);
   }
 }
 
-function hand(): void {
+function flush(): void {
   const to = logger;
   const records = JSON.parse(native.takeLog()) as [number, boolean, string][];
   if (to === null) return;

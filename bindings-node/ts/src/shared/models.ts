@@ -1,11 +1,11 @@
 /**
- * What both services answer, in JavaScript's names.
+ * The responses of both services, in JavaScript's names.
  */
 
 import { native } from "../native.js";
 import { isObject } from "../stream/batch.js";
 
-/** The answer of a delete. */
+/** The response to a delete. */
 export interface DeleteResult {
   success: boolean;
   /** False for a session that was gone already. */
@@ -13,13 +13,13 @@ export interface DeleteResult {
   message: string;
 }
 
-/** The answer of a command such as `pause`. */
+/** The response to a command such as `pause`. */
 export interface SuccessResult {
   success: boolean;
   message: string;
 }
 
-/** The answer of `client.request`. */
+/** The response to `client.request`. */
 export interface RawResponse {
   statusCode: number;
   /** Names in lower case. */

@@ -97,7 +97,7 @@ fn the_pure_parts_of_the_core_do_no_io() {
         "transport/redirect.rs",
         "transport/secret.rs",
         "webhooks.rs",
-        "answers.rs",
+        "responses.rs",
         "event.rs",
         "meaning",
         "validate.rs",

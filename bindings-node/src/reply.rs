@@ -22,7 +22,7 @@ pub struct Picture {
 }
 
 /// What a call gives: JSON, an error, a picture, or null when it was cancelled.
-pub type Answer = Either4<String, ErrorInfo, Picture, Null>;
+pub type Reply = Either4<String, ErrorInfo, Picture, Null>;
 
 /// A handle, an error, or null when the call was cancelled.
 pub type Handle<T> = Either3<T, ErrorInfo, Null>;
@@ -82,7 +82,7 @@ pub fn either<T>(result: Result<T, ErrorInfo>) -> Either<T, ErrorInfo> {
 /// What became of a call; `None`: it was cancelled.
 pub type Outcome<T> = Result<Option<T>, ErrorInfo>;
 
-/// The answer of a call that gives a handle, which `make` wraps.
+/// The reply of a call that gives a handle, which `make` wraps.
 pub fn handle<T, H>(outcome: Outcome<T>, make: impl FnOnce(T) -> H) -> Handle<H> {
     match outcome {
         Ok(Some(value)) => Handle::A(make(value)),
@@ -91,28 +91,28 @@ pub fn handle<T, H>(outcome: Outcome<T>, make: impl FnOnce(T) -> H) -> Handle<H>
     }
 }
 
-/// The answer of a call of Raccoon.
-pub fn turn_answer(outcome: Outcome<raccoon::Output>) -> Answer {
+/// The reply of a call of Raccoon.
+pub fn turn_reply(outcome: Outcome<raccoon::Output>) -> Reply {
     match outcome {
-        Ok(Some(output)) => Answer::A(output.to_json()),
-        Err(error) => Answer::B(error),
-        Ok(None) => Answer::D(Null),
+        Ok(Some(output)) => Reply::A(output.to_json()),
+        Err(error) => Reply::B(error),
+        Ok(None) => Reply::D(Null),
     }
 }
 
-/// The answer of a call of AGI.
-pub fn answer(outcome: Outcome<agi::Output>) -> Answer {
+/// The reply of a call of AGI.
+pub fn reply(outcome: Outcome<agi::Output>) -> Reply {
     match outcome {
         Ok(Some(output @ agi::Output::Screenshot(_))) => {
             let json = output.to_json();
             let image = output.into_image().map(Vec::from).unwrap_or_default();
-            Answer::C(Picture {
+            Reply::C(Picture {
                 json,
                 image: image.into(),
             })
         }
-        Ok(Some(output)) => Answer::A(output.to_json()),
-        Err(error) => Answer::B(error),
-        Ok(None) => Answer::D(Null),
+        Ok(Some(output)) => Reply::A(output.to_json()),
+        Err(error) => Reply::B(error),
+        Ok(None) => Reply::D(Null),
     }
 }

@@ -1,4 +1,4 @@
-//! What both services answer, and how their JSON is read with tolerance.
+//! The responses of both services, and how their JSON is read with tolerance.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning;
 
-/// The answer of a delete (docs/spec/agi.md, section 4.4;
+/// The response to a delete (docs/spec/agi.md, section 4.4;
 /// docs/spec/raccoon.md, section 4.5).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -53,7 +53,7 @@ impl DeleteResult {
     }
 }
 
-/// The answer of a command such as pause (docs/spec/agi.md, sections 4.6 and 4.10;
+/// The response to a command such as pause (docs/spec/agi.md, sections 4.6 and 4.10;
 /// docs/spec/raccoon.md, section 4.4).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
