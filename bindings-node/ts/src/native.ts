@@ -217,7 +217,7 @@ function load(): Native {
       try {
         return require(file) as Native;
       } catch (error) {
-        failures.push(`  ${place}: ${(error as Error).message.split("\n", 1)[0]}`);
+        failures.push(`  ${file}: ${(error as Error).message.split("\n", 1)[0]}`);
       }
     }
   }
