@@ -15,6 +15,7 @@ use crate::transport::Secret;
 
 /// Which service a client speaks to: where its configuration comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Service {
     /// The AGI Agent Sessions API: `AGI_API_KEY`, `AGI_BASE_URL`.
     Agi,

@@ -14,8 +14,12 @@
 //! # }
 //! ```
 //!
-//! [`sse`] and `webhooks` do no I/O. All else needs a running tokio runtime with I/O
-//! and time: a call or a stream outside of one panics, as tokio does.
+//! [`sse`] and `webhooks` do no I/O. All else needs a running tokio runtime with I/O and time.
+//!
+//! # Panics
+//!
+//! A call or a stream outside of a tokio runtime panics, as tokio does. Making a client, its
+//! sessions and its options needs none.
 //!
 //! # Errors
 //!

@@ -1,7 +1,8 @@
 //! Builder methods for structs that may grow: one per field, named after it.
 
 /// Methods that set fields and give the struct back: `name: Type`, `name?: Type`
-/// for a field that may be unset, and `into Type` for what becomes the type.
+/// for a field that may be unset, `into Type` for what becomes the type, and `each
+/// Type` for a list of what becomes the type.
 macro_rules! setters {
     ($owner:ty { $($fields:tt)* }) => {
         impl $owner {
@@ -22,6 +23,10 @@ macro_rules! setter {
     };
     ($name:ident?: $type:ty, $($rest:tt)*) => {
         $crate::setters::setter!(@ $name, $name: $type, Some($name));
+        $crate::setters::setter!($($rest)*);
+    };
+    ($name:ident: each $type:ty, $($rest:tt)*) => {
+        $crate::setters::setter!(@ $name, $name: impl IntoIterator<Item: Into<$type>>, $name.into_iter().map(Into::into).collect());
         $crate::setters::setter!($($rest)*);
     };
     ($name:ident: $type:ty, $($rest:tt)*) => {

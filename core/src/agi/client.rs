@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 use crate::stream::EventQueue;
 
 /// A client of the AGI Agent Sessions API. Clones share everything.
+///
+/// # Panics
+/// Every async call, where no tokio runtime polls it.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) api: Api,
@@ -93,11 +96,13 @@ impl Client {
     }
 
     /// Opens a session's event stream; it connects in the background and
-    /// reports failures through the queue. Must be called inside a tokio
-    /// runtime.
+    /// reports failures through the queue.
     ///
     /// # Errors
     /// `InvalidRequest` for options of no use; all else comes through the queue.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub fn events(&self, session_id: &str, options: EventOptions) -> Result<EventQueue> {
         driver::open(&self.api, session_id, options)
     }

@@ -84,12 +84,14 @@ struct State {
 
 impl Client {
     /// Runs tasks, each in a session of its own that is deleted when it is
-    /// over, at most `concurrency` at once. One failure stops nothing. Must be
-    /// called inside a tokio runtime.
+    /// over, at most `concurrency` at once. One failure stops nothing.
     ///
     /// # Errors
     /// A task or parameter that the service would refuse, or a closed client;
     /// nothing was sent.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub fn run_tasks(&self, plan: RunTasks) -> Result<TaskOutcomes> {
         plan.check()?;
         self.api.closing().check()?;

@@ -18,6 +18,9 @@ use crate::error::Result;
 use crate::stream::EventStream;
 
 /// The sessions of a client's key.
+///
+/// # Panics
+/// Every async call, where no tokio runtime polls it.
 #[derive(Debug, Clone)]
 pub struct Sessions {
     api: Api,
@@ -118,6 +121,9 @@ impl Sessions {
 }
 
 /// One session: an agent and its browser.
+///
+/// # Panics
+/// Every async call, where no tokio runtime polls it.
 #[derive(Debug, Clone)]
 pub struct Session {
     api: Api,
@@ -169,10 +175,13 @@ impl Session {
     }
 
     /// The session's events: each exactly once, in order, over any number of
-    /// disconnects. Must be called inside a tokio runtime.
+    /// disconnects.
     ///
     /// # Errors
     /// `InvalidRequest` for options of no use; all else comes through the stream.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub fn events(&self, options: EventOptions) -> Result<EventStream> {
         driver::open(&self.api, self.id(), options).map(EventStream::new)
     }

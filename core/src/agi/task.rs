@@ -21,6 +21,9 @@ use crate::stream::{EventQueue, EventStream, queue};
 ///
 /// Its events and its result are this task's alone, also in a session that ran
 /// tasks before.
+///
+/// # Panics
+/// Every async call, where no tokio runtime polls it.
 #[derive(Clone)]
 pub struct Task {
     api: Api,

@@ -403,13 +403,11 @@ mod tests {
             let page = page_of(answer.clone(), &WireNames::default()).expect("a list");
             assert_eq!((page.sessions.len(), page.last), (count, last), "{answer}");
         }
-        let own = WireNames {
-            sessions: vec!["items".to_owned()],
-            meta: "paging".to_owned(),
-            current_page: "at".to_owned(),
-            total_pages: "of".to_owned(),
-            ..WireNames::default()
-        };
+        let own = WireNames::new()
+            .sessions(["items"])
+            .meta("paging")
+            .current_page("at")
+            .total_pages("of");
         let answer = json!({"items": [session], "paging": {"at": 1, "of": 2}});
         let page = page_of(answer, &own).expect("a list");
         assert_eq!((page.sessions.len(), page.last), (1, false));

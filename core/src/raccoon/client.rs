@@ -14,6 +14,9 @@ use crate::error::Result;
 use crate::transport::{UploadProgress, UploadSource};
 
 /// A client of the Raccoon AI Agents API. Clones share everything.
+///
+/// # Panics
+/// Every async call, where no tokio runtime polls it.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) api: Api,
@@ -112,8 +115,7 @@ impl Client {
         Box::pin(async move { client.run(operation).await })
     }
 
-    /// Starts a turn and gives a handle on it. Must be polled on a tokio
-    /// runtime.
+    /// Starts a turn and gives a handle on it.
     ///
     /// # Errors
     /// Those of [every call](crate#errors).
@@ -127,8 +129,7 @@ impl Client {
         Box::pin(Turn::start(api, session_id, start))
     }
 
-    /// Gives a handle on a turn that was started before, or elsewhere. Must be
-    /// polled on a tokio runtime.
+    /// Gives a handle on a turn that was started before, or elsewhere.
     ///
     /// # Errors
     /// Those of [every call](crate#errors).

@@ -107,6 +107,7 @@ pub struct PageInfo {
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Role {
     /// The user: a turn's prompt.
     User,
@@ -316,6 +317,7 @@ fn given_files<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Uploade
 
 /// A file for a turn.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum TurnFile {
     /// One that was uploaded.
     Uploaded(UploadedFile),
@@ -553,6 +555,7 @@ setters!(Attach {
 
 /// A place in a turn's stream.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum After {
     /// After this stream entry.
     Entry(String),

@@ -13,6 +13,9 @@ use crate::error::Result;
 use crate::transport::{UploadProgress, UploadSource};
 
 /// The sessions of a client's key.
+///
+/// # Panics
+/// Every async call, where no tokio runtime polls it.
 #[derive(Debug, Clone)]
 pub struct Sessions {
     api: Api,
@@ -59,6 +62,9 @@ impl Sessions {
 }
 
 /// The sessions of a list, page by page.
+///
+/// # Panics
+/// Every async call, where no tokio runtime polls it.
 #[derive(Debug)]
 pub struct SessionList {
     api: Api,
@@ -99,6 +105,9 @@ impl SessionList {
 }
 
 /// Files for turns.
+///
+/// # Panics
+/// Every async call, where no tokio runtime polls it.
 #[derive(Debug, Clone)]
 pub struct Media {
     api: Api,
@@ -125,6 +134,9 @@ impl Media {
 
 /// One session: a sandbox, its files and its conversation. The first turn
 /// creates it; it stays until it is deleted.
+///
+/// # Panics
+/// Every async call, where no tokio runtime polls it.
 #[derive(Debug, Clone)]
 pub struct Session {
     api: Api,

@@ -24,6 +24,9 @@ use crate::stream::{EventQueue, EventStream, queue, within};
 const COMMANDS_AHEAD: usize = 16;
 
 /// A handle on one turn. Clones share it.
+///
+/// # Panics
+/// Every async call, where no tokio runtime polls it.
 #[derive(Clone)]
 pub struct Turn {
     api: Api,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::setters::setters;
 
 /// Writes the frames that a client sends on a turn's socket in its own way, for
 /// a service whose frames are of another shape than assumed
@@ -44,6 +45,16 @@ impl fmt::Debug for FrameEncoder {
 /// Names that are assumed, or known from an older revision only: those with the
 /// marks `[L]`, `[B]` and `[A]` in docs/spec/raccoon.md. The service is a beta:
 /// where it turns out to use another name, set it here; no release is needed.
+///
+/// ```
+/// use sessionwire::raccoon::{RaccoonOptions, WireNames};
+///
+/// let names = WireNames::new()
+///     .prompt(["task"])
+///     .base_prompt("instructions");
+/// let options = RaccoonOptions::new().wire(names);
+/// # let _ = options;
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -159,6 +170,11 @@ impl Default for WireNames {
 }
 
 impl WireNames {
+    /// The names that are assumed.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// Refuses a name that is missing or empty.
     pub(super) fn check(&self) -> Result<()> {
         let refuse = |what: String| {
@@ -183,3 +199,38 @@ impl WireNames {
         Ok(())
     }
 }
+
+setters!(WireNames {
+    prompt: each String,
+    sdk_version: into String,
+    base_prompt: into String,
+    references: into String,
+    history: into String,
+    continuation: into String,
+    file_key: into String,
+    file_name: into String,
+    file_type: into String,
+    file_size: into String,
+    agent_message_id: each String,
+    user_message_id: into String,
+    workflow_id: into String,
+    turn_status: into String,
+    queue_position: into String,
+    page: into String,
+    limit: into String,
+    search: into String,
+    sort_by: into String,
+    sort_order: into String,
+    sessions: each String,
+    meta: into String,
+    total_count: into String,
+    total_pages: into String,
+    current_page: into String,
+    title: into String,
+    frame_type: into String,
+    message_frame: into String,
+    message_text: into String,
+    message_files: into String,
+    message_references: into String,
+    stop_frame: into String,
+});

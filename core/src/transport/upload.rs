@@ -64,7 +64,10 @@ impl UploadSource {
         (writer, Self(Source::Channel(Arc::new(channel))))
     }
 
-    /// What a reader gives, to its end. Must be called inside a tokio runtime.
+    /// What a reader gives, to its end.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub fn reader(reader: impl AsyncRead + Send + Unpin + 'static) -> Self {
         let (writer, source) = Self::channel();
         if let Some(chunks) = writer.into_sender() {

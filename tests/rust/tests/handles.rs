@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use sessionwire::ErrorKind;
-use sessionwire::agi::{EventOptions, RawRequest, RunTask, RunTasks, StartTask};
-use sessionwire::raccoon::{StartTurn, TurnStatus};
+use sessionwire::agi::{EventOptions, ListMessages, RawRequest, RunTask, RunTasks, StartTask};
+use sessionwire::raccoon::{StartTurn, TurnStatus, UploadSource};
 use sessionwire_tests::{all, build, client, emulator, fail, ids, script, session, turns, until};
 
 #[tokio::test]
@@ -172,4 +172,30 @@ async fn every_call_is_a_method() {
     let of_turns = turns::client(&emulator);
     let request = sessionwire::raccoon::RawRequest::new("GET", "/sessions");
     assert_eq!(of_turns.request(request).await.unwrap().status_code, 200);
+}
+
+/// What the pages say under "Panics": as tokio itself does, and nothing else.
+#[test]
+fn a_call_without_a_runtime_panics_and_says_why() {
+    let client = build(json!({"base_url": "http://127.0.0.1:9", "api_key": "k"})).unwrap();
+    let session = client.sessions().attach("s1").unwrap();
+    let calls: [Box<dyn Fn()>; 4] = [
+        Box::new(|| drop(session.events(EventOptions::default()))),
+        Box::new(|| drop(client.run_tasks(RunTasks::new(["go"])))),
+        Box::new(|| drop(UploadSource::reader(tokio::io::empty()))),
+        Box::new(|| {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let mut call = std::pin::pin!(session.messages(ListMessages::default()));
+            assert!(call.as_mut().poll(&mut context).is_ready());
+        }),
+    ];
+    for call in calls {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).unwrap_err();
+        let why = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let why = why.or_else(|| panic.downcast_ref::<String>().cloned());
+        assert!(
+            why.as_deref().unwrap_or_default().contains("runtime"),
+            "{why:?}"
+        );
+    }
 }
