@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import atexit as _atexit
 
+from . import _hints as _hints
 from . import _native
 from ._agi.events import (
     DoneEvent,
@@ -223,6 +224,7 @@ __all__ = [
 ]
 
 _atexit.register(_native.shut_down)
+_hints.on_demand()
 
 
 def __getattr__(name: str) -> object:
@@ -233,6 +235,7 @@ def __getattr__(name: str) -> object:
         for found in _async.__all__:
             globals()[found] = getattr(_async, found)
         globals()["AsyncEventStream"] = _wait_async.AsyncEventStream
+        _hints.on_demand()
         return globals()[name]
     if name == "webhooks":
         from importlib import import_module

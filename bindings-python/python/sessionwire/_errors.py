@@ -226,7 +226,10 @@ class QuestionPending(SessionwireError):
     """
 
     question: QuestionEvent
-    task: Any = None
+    if TYPE_CHECKING:
+        task: Any = None
+    else:
+        task = None
     session_id: str | None = None
 
     _fields = (*SessionwireError._fields, "question", "session_id")

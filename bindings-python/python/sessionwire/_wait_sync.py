@@ -8,14 +8,14 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeAlias, TypeVar
+    from typing import Annotated, Any, TypeAlias, TypeVar
 
     from . import _native
     from ._native import EventStream as EventStream
 
     T = TypeVar("T")
-    # What a callback may give.
-    Maybe: TypeAlias = T
+    # What a callback may give. `T` alone could not be subscripted at run time.
+    Maybe: TypeAlias = Annotated[T, "now"]
 
 
 def result(pending: _native.Pending) -> Any:

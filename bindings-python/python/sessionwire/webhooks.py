@@ -26,16 +26,14 @@ Receivers for FastAPI and Flask are among the examples.
 
 from __future__ import annotations
 
+from collections.abc import Iterable  # noqa: TC003 - annotations are read at run time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from datetime import datetime  # noqa: TC003
+from typing import Any, Literal, Protocol, TypeAlias
 
 from . import _native
 from ._errors import InvalidRequestError, WebhookError
 from ._models import parse_time
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
 
 __all__ = [
     "Deduplicator",

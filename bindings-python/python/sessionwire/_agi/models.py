@@ -339,7 +339,8 @@ class SessionFields:
 
     __slots__ = ("_created_at", "_extra", "_info")
 
-    _info: dict[str, Any]
+    if TYPE_CHECKING:
+        _info: dict[str, Any]
 
     def __init__(self, info: Mapping[str, Any]) -> None:
         self._update(info)

@@ -29,8 +29,9 @@ class BaseClient:
     # Not generic: `typing` would be imported for it.
     __slots__ = ("__weakref__", "_native", "_options")
 
-    _native: Any
-    _options: dict[str, Any]
+    if TYPE_CHECKING:
+        _native: Any
+        _options: dict[str, Any]
 
     def _make(self, options: dict[str, Any]) -> Any:
         """Makes the native client of the service; the options are a copy."""
@@ -158,7 +159,8 @@ class Handle:
 
     __slots__ = ("__weakref__", "_events", "_native")
 
-    _native: Any
+    if TYPE_CHECKING:
+        _native: Any
 
     def __init__(self, native: Any) -> None:
         self._native = native

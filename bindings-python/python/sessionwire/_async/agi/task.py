@@ -27,7 +27,8 @@ class AsyncTask(AsyncHandle):
 
     __slots__ = ()
 
-    _native: NativeTask
+    if TYPE_CHECKING:
+        _native: NativeTask
 
     @property
     def question(self) -> QuestionEvent | None:

@@ -69,7 +69,9 @@ class AsyncRaccoon(AsyncBaseClient):
 
     __slots__ = ("media", "sessions")
 
-    _native: NativeClient
+    if TYPE_CHECKING:
+        _native: NativeClient
+
     #: The sessions of this key: list, get, rename, delete.
     sessions: AsyncRaccoonSessions
     #: Files for turns: upload.

@@ -64,7 +64,9 @@ class Agi(BaseClient):
 
     __slots__ = ("sessions",)
 
-    _native: NativeClient
+    if TYPE_CHECKING:
+        _native: NativeClient
+
     #: The sessions of this key: create, list, get, attach, delete, delete_all.
     sessions: Sessions
 

@@ -69,7 +69,9 @@ class Raccoon(BaseClient):
 
     __slots__ = ("media", "sessions")
 
-    _native: NativeClient
+    if TYPE_CHECKING:
+        _native: NativeClient
+
     #: The sessions of this key: list, get, rename, delete.
     sessions: RaccoonSessions
     #: Files for turns: upload.

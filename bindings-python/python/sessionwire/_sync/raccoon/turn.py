@@ -29,7 +29,8 @@ class Turn(Handle):
 
     __slots__ = ("_after", "_encode_frame", "_last")
 
-    _native: NativeTurn
+    if TYPE_CHECKING:
+        _native: NativeTurn
 
     def __init__(
         self,
