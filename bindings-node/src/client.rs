@@ -1,5 +1,6 @@
 //! The client.
 
+use std::pin::Pin;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -11,9 +12,9 @@ use sessionwire::{ClientConfig, Error};
 
 use crate::calls::Calls;
 use crate::fanout::TaskRuns;
-use crate::reply::{ErrorInfo, Handle, Reply, either, handle, read, read_options, reply};
+use crate::reply::{ErrorInfo, Reply, either, read, read_options, reply};
 use crate::stream::EventStream;
-use crate::task::Task;
+use crate::task::{Started, started};
 
 /// A client of the AGI service.
 #[napi]
@@ -86,17 +87,22 @@ impl Client {
     }
 
     /// Starts a task. `id` is for `cancel`.
-    #[napi(catch_unwind, ts_return_type = "Promise<Task | ErrorInfo | null>")]
+    #[napi(catch_unwind, ts_return_type = "Promise<Task | TaskFailure | null>")]
     pub fn start_task<'env>(
         &self,
         env: &'env Env,
         id: u32,
         session_id: String,
         start: String,
-    ) -> napi::Result<PromiseRaw<'env, Handle<Task>>> {
-        let begin = |start| self.inner.start_task(&session_id, start);
-        let finish = |outcome| handle(outcome, Task::new);
-        self.calls.start(env, id, &start, begin, finish)
+    ) -> napi::Result<PromiseRaw<'env, Started>> {
+        let client = self.inner.clone();
+        // As a value, so that the error comes with the task that it is about.
+        let begin = move |start| {
+            let starting: Pin<Box<dyn Future<Output = _> + Send>> =
+                Box::pin(client.start_task(&session_id, start));
+            async move { Ok(starting.await) }
+        };
+        self.calls.start(env, id, &start, begin, started)
     }
 
     /// Runs many tasks, each in a session of its own.

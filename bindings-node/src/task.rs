@@ -1,12 +1,12 @@
 //! A task.
 
 use napi::Env;
-use napi::bindgen_prelude::PromiseRaw;
+use napi::bindgen_prelude::{Either3, Null, PromiseRaw};
 use napi_derive::napi;
-use sessionwire::agi;
+use sessionwire::{Error, agi};
 
 use crate::calls::Calls;
-use crate::reply::{Reply, reply};
+use crate::reply::{ErrorInfo, Outcome, Reply, reply};
 use crate::stream::EventStream;
 
 /// One task of a session. When JavaScript drops it, its socket is freed.
@@ -72,6 +72,48 @@ impl Task {
     pub fn close(&self) {
         self.inner.close();
     }
+}
+
+/// Why a task did not start.
+#[napi]
+pub struct TaskFailure {
+    error: String,
+    task: Option<agi::Task>,
+}
+
+#[napi]
+impl TaskFailure {
+    /// The error's fields as one JSON object.
+    #[napi(getter, catch_unwind)]
+    pub fn error(&self) -> String {
+        self.error.clone()
+    }
+
+    /// The task that is in its way, if it is this client's.
+    #[napi(catch_unwind)]
+    pub fn task(&mut self) -> Option<Task> {
+        self.task.take().map(Task::new)
+    }
+}
+
+/// A task, why there is none, or null when the start was cancelled.
+pub type Started = Either3<Task, TaskFailure, Null>;
+
+/// What JavaScript gets of a start.
+pub fn started(outcome: Outcome<Result<agi::Task, Error>>) -> Started {
+    let (error, task) = match outcome {
+        Ok(Some(Ok(task))) => return Either3::A(Task::new(task)),
+        Ok(Some(Err(error))) => {
+            let task = error.task();
+            (ErrorInfo::from(error), task)
+        }
+        Ok(None) => return Either3::C(Null),
+        Err(unreadable) => (unreadable, None),
+    };
+    Either3::B(TaskFailure {
+        error: error.error,
+        task,
+    })
 }
 
 impl Drop for Task {

@@ -4,6 +4,7 @@
 //! language binding can build its own exception from the same data. The kinds
 //! and their public names are those of `tests/contract/errors.json`.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +34,8 @@ pub enum ErrorKind {
     PermissionDenied,
     /// HTTP 404.
     NotFound,
-    /// HTTP 409, or a body that says `already_paused` or `not_paused`.
+    /// HTTP 409, or a body that says `already_paused` or `not_paused`; a task that was refused
+    /// here, because the session's last one has not ended (`code` is `task_in_progress`).
     Conflict,
     /// HTTP 422.
     UnprocessableEntity,
@@ -195,6 +197,9 @@ struct Fields {
     last_stream_entry_id: Option<String>,
     question: Option<Event>,
     events: Vec<Event>,
+    /// A handle on what the error is about, of a type of its own service.
+    #[serde(skip)]
+    handle: Option<Arc<dyn Any + Send + Sync>>,
     #[serde(skip)]
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -223,6 +228,7 @@ impl Error {
             last_stream_entry_id: None,
             question: None,
             events: Vec::new(),
+            handle: None,
             source: None,
         }))
     }
@@ -294,6 +300,32 @@ impl Error {
     ) -> Self {
         self.0.source = Some(Arc::new(source));
         self
+    }
+
+    pub(crate) fn with_code(mut self, code: &str) -> Self {
+        self.0.code = Some(code.to_owned());
+        self
+    }
+
+    /// With other words on what to do next.
+    pub(crate) fn with_advice(mut self, advice: &str) -> Self {
+        self.0.text = sentence(&self.0.lead, advice);
+        self
+    }
+
+    pub(crate) fn with_handle(mut self, handle: impl Any + Send + Sync) -> Self {
+        self.0.handle = Some(Arc::new(handle));
+        self
+    }
+
+    pub(crate) fn without_handle(mut self) -> Self {
+        self.0.handle = None;
+        self
+    }
+
+    /// The handle that it carries, if it is of this type.
+    pub(crate) fn handle<T: Any>(&self) -> Option<&T> {
+        self.0.handle.as_ref()?.downcast_ref()
     }
 
     pub(crate) fn with_status(mut self, status: u16) -> Self {
@@ -398,7 +430,8 @@ impl Error {
         self.0.status_code
     }
 
-    /// A machine-readable word of the service, such as `already_paused`.
+    /// A machine-readable word: the service's, such as `already_paused`, or ours:
+    /// `task_in_progress`.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
@@ -457,7 +490,8 @@ impl Error {
         self.0.last_stream_entry_id.as_deref()
     }
 
-    /// The open question of a [`ErrorKind::QuestionPending`].
+    /// The open question of a [`ErrorKind::QuestionPending`], or of the task that is
+    /// in progress.
     pub fn question(&self) -> Option<&Event> {
         self.0.question.as_ref()
     }

@@ -135,8 +135,22 @@ export class AuthenticationError extends APIStatusError {}
 export class PermissionDeniedError extends APIStatusError {}
 /** 404 */
 export class NotFoundError extends APIStatusError {}
-/** 409; `code` is `already_paused` or `not_paused` where the service says so. */
-export class ConflictError extends APIStatusError {}
+/**
+ * The session's state forbids it: 409, with the `code` `already_paused` or `not_paused` where the
+ * service says so. Or a task that was not sent, because the session's last one has not ended: the
+ * `code` is `task_in_progress`, and `statusCode` 0, since no answer came.
+ */
+export class ConflictError extends APIStatusError {
+  /** The open question of the task in progress, or null. */
+  readonly question: QuestionEvent | null;
+
+  constructor(message: string, fields: ErrorFields = {}) {
+    super(message, fields);
+    this.question = fields.question ?? null;
+    // Declared beside `Task`, and not enumerable: see QuestionPending.
+    Object.defineProperty(this, "task", { value: null, configurable: true, writable: true });
+  }
+}
 /** 422 */
 export class UnprocessableEntityError extends APIStatusError {}
 /** 429, and the other answers with which the service limits. */

@@ -71,6 +71,7 @@ export {
   Sessions,
 } from "./agi/sessions.js";
 export {
+  type IfBusy,
   type RunTaskOptions,
   type StartTaskOptions,
   Task,

@@ -76,10 +76,19 @@ export interface NativeService<Client> extends NativeCalls {
   close(): void;
 }
 
+/** Why a task did not start; the task that is in its way, if it is this client's. */
+export interface NativeTaskFailure extends ErrorInfo {
+  task(): NativeTask | null;
+}
+
 export interface NativeClient extends NativeService<NativeClient> {
   deleteCreatedSessions(milliseconds: number): NativeDeletion;
   events(sessionId: string, options: string): NativeStream | ErrorInfo;
-  startTask(id: number, sessionId: string, start: string): Promise<NativeTask | ErrorInfo | null>;
+  startTask(
+    id: number,
+    sessionId: string,
+    start: string,
+  ): Promise<NativeTask | NativeTaskFailure | null>;
   runTasks(plan: string): NativeTaskRuns | ErrorInfo;
 }
 

@@ -150,7 +150,24 @@ class NotFoundError(APIStatusError):
 
 
 class ConflictError(APIStatusError):
-    """The session's state forbids it; `code` is `already_paused` or `not_paused`."""
+    """The session's state forbids it.
+
+    Attributes:
+        code: `already_paused` or `not_paused`, as the service says it; `task_in_progress` for a
+            task that was not sent, because the session's last one has not ended (no answer:
+            `status_code` is 0).
+        question: The open question of the task in progress, or None.
+        task: The task in progress as a `Task` (or `AsyncTask`), if this client started it: answer
+            it, wait for its result, or cancel it. None in a copy that was pickled.
+    """
+
+    question: QuestionEvent | None = None
+    task: Any = None
+
+    _fields = (*APIStatusError._fields, "question")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return without_task(self)
 
 
 class UnprocessableEntityError(APIStatusError):
@@ -235,8 +252,7 @@ class QuestionPending(SessionwireError):
     _fields = (*SessionwireError._fields, "question", "session_id")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {name: value for name, value in self.__dict__.items() if name != "task"}
-        return (type(self), self.args, {**state, "task": None})
+        return without_task(self)
 
 
 class TaskTimeout(SessionwireError, TimeoutError):
@@ -271,6 +287,12 @@ class TaskOver(SessionwireError):
 
 class WebhookError(SessionwireError):
     """A webhook's payload was not understood, or its proof was refused."""
+
+
+def without_task(error: SessionwireError) -> tuple[Any, ...]:
+    """What pickle keeps of an error with a task, which belongs to its process."""
+    state = {name: value for name, value in error.__dict__.items() if name != "task"}
+    return (type(error), error.args, state)
 
 
 def from_native(fields: dict[str, Any]) -> SessionwireError:

@@ -8,6 +8,7 @@ use sessionwire::agi::{self, EventOptions, RunTasks, StartTask};
 use sessionwire::{ClientConfig, ClientOptions, Error, ErrorKind, OptionChanges};
 
 use super::fanout::TaskRuns;
+use super::task::Started;
 use crate::pending::{Pending, Reply};
 use crate::runtime::Runtime;
 use crate::service::{Core, PerRuntime};
@@ -97,7 +98,10 @@ impl Client {
     ) -> PyResult<Pending> {
         let start: StartTask = params::read(params, ErrorKind::InvalidRequest, "start_task")?;
         let (runtime, client) = self.core.live(py)?;
-        let call = || client.start_task(session_id, start);
+        let call = || {
+            let starting = client.start_task(session_id, start);
+            async move { Ok(Started(starting.await)) }
+        };
         Ok(Pending::begin(runtime, call))
     }
 

@@ -70,8 +70,21 @@ impl Task {
     }
 }
 
-impl Reply for agi::Task {
+/// What a start gives: a task, or an error that may carry the one in its way.
+#[derive(Debug)]
+pub(crate) struct Started(pub(crate) sessionwire::Result<agi::Task>);
+
+impl Reply for Started {
     fn into_py(self: Box<Self>, py: Python<'_>, runtime: &'static Runtime) -> PyResult<Py<PyAny>> {
-        Ok(Py::new(py, Task::new(runtime, *self))?.into_any())
+        let failure = match self.0 {
+            Ok(task) => return Ok(Py::new(py, Task::new(runtime, task))?.into_any()),
+            Err(failure) => failure,
+        };
+        let exception = error::to_py(py, &failure);
+        if let Some(task) = failure.task() {
+            let task = Py::new(py, Task::new(runtime, task))?;
+            exception.value(py).setattr("task", task)?;
+        }
+        Err(exception)
     }
 }

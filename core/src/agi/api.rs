@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::Value;
 
+use super::claim::{Claim, LastTask, is_outcome};
 use super::models::{
     CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Message, Messages,
     Navigation, RawRequest, RawResponse, SendMessage, SessionInfo, SnapshotOptions, SuccessResult,
@@ -34,15 +35,38 @@ pub(crate) struct Api {
 pub(super) struct SessionCache {
     /// The highest id seen.
     pub(super) high: i64,
-    /// Created here, and nothing was sent since: there are no messages.
-    pub(super) fresh: bool,
-    /// `high` at the time of the last message sent.
+    /// Whether the history up to `high` was read, or there is none.
+    pub(super) read: bool,
+    /// When it was created here, if nothing was sent since.
+    pub(super) fresh: Option<Instant>,
+    /// `high` at the time of the last message sent, until the end of its task is
+    /// seen.
     pub(super) sent_after: Option<i64>,
     /// Texts sent whose entries in the history were not read yet. Such an entry
     /// may be above `high`, and must not be taken for another message's.
     pub(super) unread: Vec<String>,
     /// Created by this client, and not deleted since: what a delete keeps.
     pub(super) created: Option<SnapshotOptions>,
+    /// The last task.
+    pub(super) last: LastTask,
+    /// Held by the one who starts a task.
+    start: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl SessionCache {
+    /// Notes the ends of tasks among these messages.
+    fn saw_outcomes(&mut self, seen: &Messages) {
+        let outcomes = seen.messages.iter().filter(|message| is_outcome(message));
+        let newest = outcomes.map(|message| message.id).max();
+        if self.sent_after < newest {
+            self.sent_after = None;
+        }
+        if let LastTask::Open(claim) = &self.last
+            && Some(claim.baseline) < newest
+        {
+            self.last = LastTask::Over;
+        }
+    }
 }
 
 impl Api {
@@ -105,7 +129,8 @@ impl Api {
         self.cache().insert(
             session.session_id.clone(),
             SessionCache {
-                fresh: true,
+                fresh: Some(Instant::now()),
+                read: true,
                 created: Some(create.snapshot.clone()),
                 ..SessionCache::default()
             },
@@ -180,22 +205,32 @@ impl Api {
             .of_session(Method::POST, session_id, &["message"])?
             .json(message)?;
         let before = self.cached(session_id);
-        let sent_after = before.as_ref().map(|before| before.high);
+        if let Some(known) = self.cache().get_mut(session_id) {
+            // Before it is sent: nobody may be there any more when it was.
+            known.fresh = None;
+            known.sent_after = Some(known.high);
+        }
         let sent = match self.transport.send(&request).await {
             Ok(answer) => answer.json(),
-            Err(error) if error.maybe_delivered() => match before {
-                Some(before) if self.was_delivered(session_id, &before, message).await => Ok(
-                    SuccessResult::new("Message found in the history after its answer was lost"),
-                ),
+            Err(error) if error.maybe_delivered() => match &before {
+                Some(before)
+                    if before.read && self.was_delivered(session_id, before, message).await =>
+                {
+                    Ok(SuccessResult::new(
+                        "Message found in the history after its answer was lost",
+                    ))
+                }
                 _ => Err(error.or_unknown()),
             },
             Err(error) => Err(error),
         };
         if let Some(known) = self.cache().get_mut(session_id) {
-            known.fresh = false;
-            known.sent_after = sent_after;
-            if sent.is_ok() {
-                known.unread.push(message.message.clone());
+            match &sent {
+                Ok(_) => known.unread.push(message.message.clone()),
+                Err(error) if !error.maybe_delivered() => {
+                    known.sent_after = before.and_then(|before| before.sent_after);
+                }
+                Err(_) => {}
             }
         }
         sent
@@ -264,6 +299,7 @@ impl Api {
             if let Some(known) = self.cache().get_mut(session_id) {
                 // Sent before this answer, so not above its newest id.
                 known.unread.drain(..unread.min(known.unread.len()));
+                known.saw_outcomes(&seen);
             }
         }
         Ok(seen)
@@ -290,6 +326,7 @@ impl Api {
         if let (Ok(_), "cancel", Some(known)) = (&answer, name, self.cache().get_mut(session_id)) {
             // No result will come: a wait need not look for one.
             known.sent_after = None;
+            known.last = LastTask::Cancelled;
         }
         match answer {
             Ok(answer) if answer.body.is_empty() => Ok(SuccessResult::new("")),
@@ -392,26 +429,41 @@ impl Api {
         self.transport.open(request).await
     }
 
-    /// The highest message id before a new task (docs/spec/agi.md, section 12).
-    pub(super) async fn baseline(&self, session_id: &str) -> Result<i64> {
-        let known = self.cached(session_id).unwrap_or_default();
-        if known.fresh {
-            return Ok(0);
-        }
-        let options = ListMessages {
-            after_id: known.high,
-            sanitize: true,
-        };
-        let seen = self.messages(session_id, &options).await?;
-        let newest = seen
-            .messages
-            .last()
-            .map_or(known.high, |message| message.id);
-        // SessionCache from now on, so that a message sent next can be looked up.
+    /// Notes the newest message id of a session; gives the highest that is known.
+    /// A message that is sent next can be looked up from now on.
+    pub(super) fn knows(&self, session_id: &str, newest: i64) -> i64 {
         let mut known = self.cache();
         let known = known.entry(session_id.to_owned()).or_default();
         known.high = known.high.max(newest);
-        Ok(newest)
+        known.read = true;
+        known.high
+    }
+
+    /// What a session's next start of a task has to hold.
+    pub(super) fn start_lock(&self, session_id: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut known = self.cache();
+        known
+            .entry(session_id.to_owned())
+            .or_default()
+            .start
+            .clone()
+    }
+
+    /// Notes that a task is about to be sent.
+    pub(super) fn task_begins(&self, session_id: &str, claim: Claim) {
+        if let Some(known) = self.cache().get_mut(session_id) {
+            known.last = LastTask::Open(claim);
+        }
+    }
+
+    /// Notes that the task with this baseline is over, or never began.
+    pub(super) fn task_is_over(&self, session_id: &str, baseline: i64) {
+        if let Some(known) = self.cache().get_mut(session_id)
+            && matches!(&known.last, LastTask::Open(claim) if claim.baseline == baseline)
+        {
+            known.last = LastTask::Over;
+            known.sent_after = None;
+        }
     }
 
     /// Notes that a session has a message with this id.
@@ -421,12 +473,16 @@ impl Api {
         }
         let mut known = self.cache();
         match known.get_mut(session_id) {
-            Some(known) => known.high = known.high.max(id),
+            Some(known) => {
+                known.high = known.high.max(id);
+                known.read = true;
+            }
             None => {
                 known.insert(
                     session_id.to_owned(),
                     SessionCache {
                         high: id,
+                        read: true,
                         ..SessionCache::default()
                     },
                 );
@@ -467,7 +523,7 @@ pub(super) fn first_outcome(seen: &Messages) -> Option<&Message> {
         .iter()
         // Whose it is, only an id says.
         .filter(|message| message.id > 0)
-        .find(|message| matches!(message.message_type.as_str(), "DONE" | "ERROR"))
+        .find(|message| is_outcome(message))
 }
 
 fn bool_text(value: bool) -> &'static str {

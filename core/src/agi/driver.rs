@@ -44,10 +44,12 @@ pub(super) fn open(api: &Api, session_id: &str, options: EventOptions) -> Result
     api.closing().check()?;
     let (producer, queue) = queue();
     spawn(api, session_id, options, Scope::Session, producer);
+    queue.want();
     Ok(queue)
 }
 
-/// Runs a stream in the background, as long as its queue is read.
+/// Runs a stream in the background, from the first look for an event on, as long
+/// as its queue is there.
 pub(super) fn spawn(
     api: &Api,
     session_id: &str,
@@ -62,7 +64,11 @@ pub(super) fn spawn(
         scope,
         queue.clone(),
     );
-    queue.drive(driver.run());
+    let waiting = queue.clone();
+    queue.drive(async move {
+        waiting.wanted().await;
+        driver.run().await;
+    });
 }
 
 /// One stream and its position.
@@ -168,6 +174,9 @@ impl Driver {
         };
         if let Scope::Task(progress) = &self.scope {
             progress.stream_ended(&end);
+            if matches!(end, Ok(true)) {
+                self.api.task_is_over(&self.session_id, progress.baseline());
+            }
         }
         self.queue.finish(end.map(|_| ()));
     }
@@ -482,6 +491,9 @@ impl Driver {
     async fn push(&mut self, mut ready: Vec<Event>) -> Result<Option<End>> {
         self.api.saw_id(&self.session_id, self.resume.high());
         if let Scope::Task(progress) = &self.scope {
+            if self.at_terminal {
+                self.api.task_is_over(&self.session_id, progress.baseline());
+            }
             progress.publish();
         }
         if !ready.is_empty() && !self.queue.push_batch(&mut ready).await {

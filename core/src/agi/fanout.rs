@@ -233,6 +233,8 @@ impl FanOut {
             error = self.stopped() => Err(error),
             result = self.task(index, task).run(&self.api, &session.session_id) => result,
         };
+        // The session is gone for any handle on its task.
+        let result = result.map_err(Error::without_handle);
         (result, self.delete(&session.session_id).await)
     }
 

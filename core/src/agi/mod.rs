@@ -2,6 +2,8 @@
 
 mod answer;
 mod api;
+mod busy;
+mod claim;
 mod cleanup;
 mod client;
 mod driver;
@@ -24,9 +26,9 @@ pub use client::Client;
 pub use fanout::{FanOutItem, TaskOutcome, TaskOutcomes};
 pub use models::{
     Check, CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions,
-    ExecutionStatus, ListMessages, Message, Messages, Navigation, NextMessages, Operation, Output,
-    RawRequest, RawResponse, RunTasks, SendMessage, SessionInfo, SnapshotOptions, StartTask,
-    SuccessResult, TaskOperation, TaskResult, WaitOptions,
+    ExecutionStatus, IfBusy, ListMessages, Message, Messages, Navigation, NextMessages, Operation,
+    Output, RawRequest, RawResponse, RunTasks, SendMessage, SessionInfo, SnapshotOptions,
+    StartTask, SuccessResult, TaskOperation, TaskResult, WaitOptions,
 };
 pub use recording::Recording;
 pub use run_task::RunTask;

@@ -885,6 +885,34 @@ impl Check {
     }
 }
 
+/// What `start_task` and `run_task` do in a session whose last task has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum IfBusy {
+    /// Refuse: `Conflict`, whose `code` is `task_in_progress`.
+    #[default]
+    Error,
+    /// Wait until that task has ended, however long it takes; while it asks, until
+    /// somebody answers it.
+    Wait,
+    /// Cancel that task.
+    Cancel,
+}
+
+impl<'de> Deserialize<'de> for IfBusy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        match value.as_str() {
+            Some("error") => Ok(Self::Error),
+            Some("wait") => Ok(Self::Wait),
+            Some("cancel") => Ok(Self::Cancel),
+            _ => Err(D::Error::custom(format!(
+                "`if_busy` is {value}; it can be \"error\", \"wait\" or \"cancel\""
+            ))),
+        }
+    }
+}
+
 /// Parameters of `start_task`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -898,6 +926,9 @@ pub struct StartTask {
     /// How the task's events are read.
     #[serde(default)]
     pub events: EventOptions,
+    /// What to do where the session's last task has not ended. Default: refuse.
+    #[serde(default)]
+    pub if_busy: IfBusy,
 }
 
 impl StartTask {
@@ -907,7 +938,15 @@ impl StartTask {
             message: message.into(),
             start_url: None,
             events: EventOptions::default(),
+            if_busy: IfBusy::Error,
         }
+    }
+
+    /// What to do where the session's last task has not ended.
+    #[must_use]
+    pub fn if_busy(mut self, if_busy: IfBusy) -> Self {
+        self.if_busy = if_busy;
+        self
     }
 
     /// With the page to open first.

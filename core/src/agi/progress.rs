@@ -40,6 +40,8 @@ pub(super) struct State {
     pub(super) question: Option<Event>,
     /// The id of the newest question.
     pub(super) asked: Option<i64>,
+    /// The id of the newest question that has its answer from here.
+    pub(super) answered: Option<i64>,
     pub(super) log: TaskLog<TaskEnd>,
 }
 
@@ -51,6 +53,7 @@ impl Progress {
             state: Watched::new(State {
                 question: None,
                 asked: None,
+                answered: None,
                 log: TaskLog::new(started),
             }),
         }
@@ -69,6 +72,8 @@ impl Progress {
     pub(super) fn saw(&self, event: &Event) {
         let mut state = self.lock();
         match event.event_type() {
+            // A replay may show one that has its answer.
+            EventType::Question if event.id().is_some() && event.id() == state.answered => {}
             EventType::Question => {
                 state.asked = event.id();
                 state.question = Some(event.clone());
@@ -103,6 +108,17 @@ impl Progress {
         state.question = None;
         drop(state);
         self.publish();
+    }
+
+    /// Resolves once an end is known.
+    pub(super) async fn ended(&self) {
+        loop {
+            let change = self.state.change();
+            if self.lock().log.end().is_some() {
+                return;
+            }
+            change.wait().await;
+        }
     }
 
     pub(super) fn duration(&self) -> Duration {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, Answering};
 use super::api::Api;
-use super::models::{StartTask, TaskResult};
+use super::models::{IfBusy, StartTask, TaskResult};
 use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventType};
@@ -41,7 +41,13 @@ impl RunTask {
         self
     }
 
-    /// The most time that the task may take, the start included.
+    /// What to do where the session's last task has not ended. Default: refuse.
+    pub fn if_busy(mut self, if_busy: IfBusy) -> Self {
+        self.start = self.start.if_busy(if_busy);
+        self
+    }
+
+    /// The most time that the task may take, the start and a wait for another task included.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

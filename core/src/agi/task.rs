@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::api::{Api, first_outcome};
+use super::busy::Busy;
+use super::claim::{Claim, LastTask};
 use super::driver::{self, Scope};
 use super::models::{
     EventOptions, ExecutionStatus, ListMessages, Message, Messages, Output, SendMessage, StartTask,
@@ -39,29 +41,49 @@ impl Task {
             message: start.message,
             start_url: start.start_url,
         };
-        let baseline = api.baseline(&session_id).await?;
-        let started = Instant::now();
-        api.send_message(&session_id, &message).await?;
-        let progress = Arc::new(Progress::new(session_id, baseline, started));
+        let vacancy = match api.vacancy(&session_id, start.if_busy).await? {
+            Ok(vacancy) => vacancy,
+            Err(busy) => return Err(in_progress(&api, &session_id, busy)),
+        };
+        let (baseline, started) = (vacancy.baseline, Instant::now());
+        let task = Self::follow(&api, &session_id, baseline, started, start.events);
+        // Said before it is sent: this call may be dropped while nobody knows.
+        let claim = Claim::new(&task.progress, started, &task.queue);
+        api.task_begins(&session_id, claim);
+        if let Err(error) = api.send_message(&session_id, &message).await {
+            if !error.maybe_delivered() {
+                api.task_is_over(&session_id, baseline);
+            }
+            return Err(error);
+        }
+        task.queue.want();
+        Ok(task)
+    }
+
+    /// A handle on the task that began after this message. Its events are read once
+    /// somebody wants them.
+    fn follow(
+        api: &Api,
+        session_id: &str,
+        baseline: i64,
+        started: Instant,
+        events: EventOptions,
+    ) -> Self {
+        let progress = Arc::new(Progress::new(session_id.to_owned(), baseline, started));
         let (producer, queue) = queue();
         // The history covers what happens before the stream is open; older
         // tasks are told apart by the baseline.
         let options = EventOptions {
             include_history: true,
-            ..start.events
+            ..events
         };
-        driver::spawn(
-            &api,
-            &progress.session_id,
-            options,
-            Scope::Task(progress.clone()),
-            producer,
-        );
-        Ok(Self {
-            api,
+        let scope = Scope::Task(progress.clone());
+        driver::spawn(api, session_id, options, scope, producer);
+        Self {
+            api: api.clone(),
             progress,
             queue,
-        })
+        }
     }
 
     /// The task's session.
@@ -102,13 +124,16 @@ impl Task {
             ));
         };
         let sent = self.api.send_message(self.session_id(), &message).await;
-        if sent.is_err() {
-            let mut state = self.progress.lock();
-            if state.question.is_none() && state.log.end().is_none() && state.asked == question.id()
-            {
-                state.question = Some(question);
-            }
+        let mut state = self.progress.lock();
+        if sent.is_ok() {
+            state.answered = question.id();
+        } else if state.question.is_none()
+            && state.log.end().is_none()
+            && state.asked == question.id()
+        {
+            state.question = Some(question);
         }
+        drop(state);
         sent
     }
 
@@ -143,9 +168,14 @@ impl Task {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn cancel(&self) -> Result<SuccessResult> {
+        let last = self.api.cached(self.session_id());
         let cancelled = self.api.command(self.session_id(), "cancel").await?;
         self.progress.end(TaskEnd::Cancelled);
         self.queue.finish(Ok(()));
+        // The handle that it was started with, where this is another one.
+        if let Some(LastTask::Open(claim)) = last.map(|known| known.last) {
+            claim.cancelled();
+        }
         Ok(cancelled)
     }
 
@@ -222,6 +252,7 @@ impl Task {
     }
 
     async fn wait_for_result(&self) -> Result<TaskResult> {
+        self.queue.want();
         loop {
             let change = self.progress.state.change();
             let (end, question) = {
@@ -354,12 +385,60 @@ impl Task {
             ),
         )
         .with_question(question)
+        .with_handle(self.clone())
     }
 
     fn failure(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         Error::new(kind, message)
             .with_session(self.session_id())
             .with_events(self.progress.recent())
+    }
+}
+
+impl Error {
+    /// A handle on the task that the error is about, where it can still be used: the
+    /// one that waits for an answer (`QuestionPending`), or the one that runs in a session
+    /// that was to start another (`Conflict`), if this client started it.
+    pub fn task(&self) -> Option<Task> {
+        self.handle::<Task>().cloned()
+    }
+}
+
+/// Nothing was sent: the session has a task that has not ended.
+fn in_progress(api: &Api, session_id: &str, busy: Busy) -> Error {
+    let question = busy.question;
+    let asks = question.as_ref().map(|question| question.text());
+    let what = match &asks {
+        Some(asks) => format!(
+            "The session's last task has not ended: it waits for an answer to \"{asks}\". Nothing was sent"
+        ),
+        None => "The session's last task has not ended. Nothing was sent".to_owned(),
+    };
+    let own = busy.claim.is_some();
+    let first = match (asks.is_some(), own) {
+        (true, true) => "Answer it with `answer` of this error's `task`",
+        (true, false) => "Answer it with `send_message` of the session",
+        (false, true) => "Wait for it with `result` of this error's `task`",
+        (false, false) => "Wait for it with `wait` of the session",
+    };
+    let advice = format!(
+        "{first}, cancel it with `cancel`, or pass `if_busy`: \"wait\" lets it end first, \"cancel\" gives it up."
+    );
+    let mut error = Error::new(ErrorKind::Conflict, what)
+        .with_code("task_in_progress")
+        .with_session(session_id)
+        .with_advice(&advice);
+    if let Some(claim) = busy.claim {
+        let (baseline, started) = (claim.baseline, claim.started);
+        let task = Task::follow(api, session_id, baseline, started, EventOptions::default());
+        if let Some(question) = &question {
+            task.progress.saw(question);
+        }
+        error = error.with_handle(task);
+    }
+    match question {
+        Some(question) => error.with_question(question),
+        None => error,
     }
 }
 

@@ -6,7 +6,7 @@ mod task_log;
 mod watched;
 
 pub use queue::{Batch, EventQueue, EventStream};
-pub(crate) use queue::{Producer, queue};
+pub(crate) use queue::{Producer, WeakQueue, queue};
 pub(crate) use task_log::TaskLog;
 pub(crate) use watched::Watched;
 

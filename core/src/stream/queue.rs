@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -24,11 +24,28 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 #[derive(Clone)]
 pub struct EventQueue(Arc<Consumer>);
 
+/// An [`EventQueue`] that does not keep the stream open.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakQueue(Weak<Consumer>);
+
+impl WeakQueue {
+    /// The queue, as long as somebody else has it.
+    pub(crate) fn upgrade(&self) -> Option<EventQueue> {
+        self.0.upgrade().map(EventQueue)
+    }
+}
+
 /// The stream's side of an [`EventQueue`].
 pub(crate) struct Producer(Arc<Shared>);
 
 /// All handles of the consumer together.
 struct Consumer(Arc<Shared>);
+
+impl std::fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Consumer")
+    }
+}
 
 impl Drop for Consumer {
     fn drop(&mut self) {
@@ -53,6 +70,7 @@ struct Shared {
     state: Mutex<State>,
     readable: Condvar,
     writable: Notify,
+    wanted: Notify,
 }
 
 #[derive(Default)]
@@ -63,6 +81,8 @@ struct State {
     closed: bool,
     /// Whether a stream reads it.
     claimed: bool,
+    /// Whether anybody looked for an event.
+    wanted: bool,
     wakers: Vec<Waker>,
     callback: Option<Box<dyn FnOnce() + Send>>,
     on_close: Option<Box<dyn FnOnce() + Send>>,
@@ -84,6 +104,7 @@ pub(crate) fn queue() -> (Producer, EventQueue) {
         state: Mutex::default(),
         readable: Condvar::new(),
         writable: Notify::new(),
+        wanted: Notify::new(),
     });
     (
         Producer(shared.clone()),
@@ -95,7 +116,7 @@ impl EventQueue {
     /// Takes up to `max` events without waiting.
     pub fn try_take(&self, max: usize) -> Batch {
         let shared = self.shared();
-        let mut state = shared.lock();
+        let mut state = shared.lock_to_read();
         if state.closed {
             return Batch::Ended;
         }
@@ -131,7 +152,7 @@ impl EventQueue {
         // A limit beyond what the clock can say is none.
         let until = Instant::now().checked_add(limit);
         let shared = self.shared();
-        let mut state = shared.lock();
+        let mut state = shared.lock_to_read();
         while !state.readable() {
             let left = until.map_or(Duration::MAX, |until| {
                 until.saturating_duration_since(Instant::now())
@@ -152,7 +173,7 @@ impl EventQueue {
     /// and on this thread, or later on the stream's thread. A callback that
     /// still waits is replaced.
     pub fn on_ready(&self, callback: impl FnOnce() + Send + 'static) {
-        let mut state = self.shared().lock();
+        let mut state = self.shared().lock_to_read();
         if state.readable() {
             drop(state);
             callback();
@@ -182,6 +203,16 @@ impl EventQueue {
         self.len() == 0
     }
 
+    /// Lets a stream begin that waits for its first reader.
+    pub(crate) fn want(&self) {
+        drop(self.shared().lock_to_read());
+    }
+
+    /// The same queue, without keeping the stream open.
+    pub(crate) fn downgrade(&self) -> WeakQueue {
+        WeakQueue(Arc::downgrade(&self.0))
+    }
+
     /// Whether the stream waits for the consumer.
     pub(crate) fn is_full(&self) -> bool {
         self.shared().lock().full()
@@ -208,6 +239,11 @@ impl Producer {
         })
         .abort_handle();
         self.set_on_close(move || driver.abort());
+    }
+
+    /// Resolves once the consumer looks for an event. For the driver alone.
+    pub(crate) async fn wanted(&self) {
+        self.0.wanted.notified().await;
     }
 
     /// Runs `callback` when the consumer closes the stream.
@@ -306,7 +342,7 @@ impl Shared {
     }
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
+        let mut state = self.lock_to_read();
         if state.readable() {
             return Poll::Ready(());
         }
@@ -318,6 +354,15 @@ impl Shared {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_to_read(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if !state.wanted {
+            state.wanted = true;
+            self.wanted.notify_one();
+        }
+        state
     }
 }
 

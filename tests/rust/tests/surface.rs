@@ -285,7 +285,9 @@ fn the_parameters_are_those_of_the_list() {
         "{ADVICE}: Sessions.create"
     );
     // How its events are read is a part of its own.
-    let start: BTreeSet<String> = ["message", "start_url", "events"].map(str::to_owned).into();
+    let start: BTreeSet<String> = ["message", "start_url", "events", "if_busy"]
+        .map(str::to_owned)
+        .into();
     assert_eq!(fields::<StartTask>(), start);
 }
 

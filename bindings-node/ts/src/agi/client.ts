@@ -32,7 +32,10 @@ export interface AgiOptions extends ServiceOptions {
   deleteSessionsOnExit?: boolean | undefined;
 }
 
-export interface ClientRunTaskOptions extends CreateSessionOptions, RunTaskOptions {}
+/** Without `ifBusy`: its session is new, so that no other task can be in the way. */
+export interface ClientRunTaskOptions
+  extends CreateSessionOptions,
+    Omit<RunTaskOptions, "ifBusy"> {}
 
 export interface ModelsOptions extends CallOptions {
   /** `cdp` or `desktop`. */

@@ -4,7 +4,7 @@
 
 import { inspect } from "node:util";
 import type { Scenario } from "../emulator/scenario.js";
-import { errorFrom, orThrow } from "../errors.js";
+import { type ConflictError, errorFrom, orThrow } from "../errors.js";
 import { type NativeClient, native, type Picture } from "../native.js";
 import {
   type CallOptions,
@@ -208,23 +208,34 @@ export class Session implements AsyncDisposable {
     return new EventStream(stream, agiEventAt, options.signal);
   }
 
-  /** Starts a task: 1 to 10,000 characters. The signal also ends the reading of its events. */
+  /**
+   * Starts a task: 1 to 10,000 characters. The signal also ends the reading of its events. Rejects
+   * with `ConflictError` where the session's last task has not ended, unless `ifBusy` says otherwise.
+   */
   async startTask(message: string, options: StartTaskOptions = {}): Promise<Task> {
     const start = JSON.stringify({
       message: text("message", message),
       start_url: options.startUrl,
       events: eventOptions(options),
+      if_busy: options.ifBusy,
     });
     const { signal } = options;
     const task = await cancellable(this.#native, signal, (id) =>
       this.#native.startTask(id, this.sessionId, start),
     );
-    return new Task(orThrow(task), signal);
+    if ("error" in task) {
+      const error = errorFrom(task);
+      const running = task.task();
+      if (running !== null) (error as ConflictError).task = new Task(running, undefined);
+      throw error;
+    }
+    return new Task(task, signal);
   }
 
   /**
    * Runs a task to its end and gives its result. Rejects with `TaskError` if it failed, with
-   * `QuestionPending` if it asks and there is no `onQuestion`, with `TaskTimeout` after `timeout`.
+   * `QuestionPending` if it asks and there is no `onQuestion`, with `TaskTimeout` after `timeout`, with
+   * `ConflictError` where the session's last task has not ended (see `ifBusy`).
    */
   runTask(message: string, options: RunTaskOptions = {}): Promise<TaskResult> {
     return runTask(this, message, options);

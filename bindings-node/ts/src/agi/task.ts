@@ -12,8 +12,17 @@ import type { ResultOptions } from "../shared/options.js";
 import { type AgiEvent, agiEventAt, eventFromParts, type QuestionEvent } from "./events.js";
 import { type ExecutionStatus, TaskResult, type WireTaskResult } from "./models.js";
 
-/** How the events of a task are read. */
+/** What a start does in a session whose last task has not ended. */
+export type IfBusy = "error" | "wait" | "cancel";
+
+/** How a task is started, and its events are read. */
 export interface StartTaskOptions extends CallOptions {
+  /**
+   * What to do where the session's last task has not ended: throw a `ConflictError` whose `code` is
+   * `task_in_progress`, wait for its end (for as long as it takes, also for an answer to its
+   * question), or cancel it. Default: `error`.
+   */
+  ifBusy?: IfBusy | undefined;
   /** The page to open first; at most 2,000 characters. */
   startUrl?: string | undefined;
   /** Only events of these types; default: all but heartbeats. */
@@ -31,6 +40,8 @@ export interface StartTaskOptions extends CallOptions {
 
 /** How a task is run. */
 export interface RunTaskOptions extends CallOptions {
+  /** What to do where the session's last task has not ended, as for `startTask`. Default: `error`. */
+  ifBusy?: IfBusy | undefined;
   /** The page to open first; at most 2,000 characters. */
   startUrl?: string | undefined;
   /** Gives the answer to a question. Without it a question ends the call with `QuestionPending`. */
@@ -145,6 +156,10 @@ declare module "../errors.js" {
     /** The task, still answerable; null where its session is gone. */
     task: Task | null;
   }
+  interface ConflictError {
+    /** The task in progress, if this client started it: answer it, wait for it, or cancel it. */
+    task: Task | null;
+  }
 }
 
 /** What `runTask` needs of a session. */
@@ -169,7 +184,8 @@ export async function runTask(
   let task: Task | undefined;
   let open = false;
   try {
-    task = await session.startTask(message, { startUrl: options.startUrl, signal: limit.signal });
+    const { startUrl, ifBusy } = options;
+    task = await session.startTask(message, { startUrl, ifBusy, signal: limit.signal });
     // Read also where nobody looks: a full queue would hold the stream back.
     await follow(task, options, limit.signal).catch((error) => {
       // `result` then knows what to say about it.

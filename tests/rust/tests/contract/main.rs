@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod agi;
+mod busy;
 mod closed;
 mod limits;
 mod meaning;
@@ -40,6 +41,7 @@ macro_rules! drivers {
 const DRIVERS: &[Driver] = drivers! {
     "answers.json".cases => agi::answer,
     "bad_input.json".cases => agi::bad_input,
+    "busy.json".cases => busy::g02_a_session_takes_one_task_at_a_time,
     "closed.json".cases => closed::g04_a_closed_client_sends_nothing,
     "closed_turns.json".cases => closed::g04_a_closed_client_sends_nothing_about_turns,
     "errors.json".cases => agi::error,

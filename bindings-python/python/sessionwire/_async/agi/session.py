@@ -5,7 +5,7 @@ from __future__ import annotations
 from ... import _native
 from ... import _wait_async as _wait
 from ..._agi.models import Messages, Screenshot, SessionFields
-from ..._errors import InvalidRequestError, SessionwireError, TaskTimeout
+from ..._errors import ConflictError, InvalidRequestError, SessionwireError, TaskTimeout
 from ..._models import DeleteResult, SuccessResult
 from ..._reports import deadline, log_warning, remaining
 from ..base import delete_on_exit
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-    from typing import Any
+    from typing import Any, Literal
 
     from ..._agi.events import Event, QuestionEvent
     from ..._agi.models import Message, TaskResult
@@ -150,6 +150,7 @@ class AsyncSession(SessionFields):
         sanitize: bool = True,
         idle_timeout: float = 90.0,
         max_reconnects: int = 5,
+        if_busy: Literal["error", "wait", "cancel"] = "error",
     ) -> Opening[AsyncTask]:
         """Sends a task and gives a handle on it alone.
 
@@ -161,8 +162,13 @@ class AsyncSession(SessionFields):
                 event stream reconnects.
             max_reconnects: Failed attempts in a row after which it reads the
                 messages instead, until the stream can be opened again.
+            if_busy: What to do where the session's last task has not ended: raise, wait for
+                its end (for as long as it takes, also for an answer to its question), or
+                cancel it.
 
         Raises:
+            ConflictError: The session's last task has not ended (`code` is
+                `task_in_progress`); nothing was sent.
             InvalidRequestError: The message is empty or too long.
             APIError: The service refused the request, or was not reached.
 
@@ -180,6 +186,7 @@ class AsyncSession(SessionFields):
                 "idle_timeout": idle_timeout,
                 "max_reconnects": max_reconnects,
             },
+            "if_busy": if_busy,
         }
         return _wait.Opening(self._start_task(params))
 
@@ -188,7 +195,12 @@ class AsyncSession(SessionFields):
         if not await _wait.within(pending, timeout):
             pending.cancel()
             raise _task_timeout(self.session_id, timeout)
-        return AsyncTask(pending.result())
+        try:
+            return AsyncTask(pending.result())
+        except ConflictError as busy:
+            if busy.task is not None:
+                busy.task = AsyncTask(busy.task)
+            raise
 
     async def run_task(
         self,
@@ -199,6 +211,7 @@ class AsyncSession(SessionFields):
         on_event: Callable[[Event], Maybe[object]] | None = None,
         timeout: float | None = None,
         cancel_on_timeout: bool = False,
+        if_busy: Literal["error", "wait", "cancel"] = "error",
     ) -> TaskResult:
         """Runs a task to its end.
 
@@ -209,6 +222,8 @@ class AsyncSession(SessionFields):
             on_event: Sees every event of the task, questions among them.
             timeout: Seconds for everything. None: no limit.
             cancel_on_timeout: Cancels the task when the time is over.
+            if_busy: What to do where the session's last task has not ended: raise, wait for
+                its end (also for an answer to its question), or cancel it.
 
         Raises:
             TaskError: The agent failed, or left no result.
@@ -216,11 +231,15 @@ class AsyncSession(SessionFields):
                 `task` can still be answered.
             TaskTimeout: The task took longer than `timeout`. It goes on, unless
                 `cancel_on_timeout` is set.
+            ConflictError: The session's last task has not ended (`code` is
+                `task_in_progress`); nothing was sent. The error has its `task` and
+                `question`.
             InvalidRequestError: The message is empty or too long, for example.
             APIError: The service refused a request, or was not reached.
         """
         until = deadline(timeout)
-        task = await self._start_task({"message": message, "start_url": start_url}, timeout)
+        params = {"message": message, "start_url": start_url, "if_busy": if_busy}
+        task = await self._start_task(params, timeout)
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
             await task._attend(on_question, on_event, until)
