@@ -168,6 +168,6 @@ impl Deletion {
 #[napi(catch_unwind)]
 pub fn check(params: String) -> Option<ErrorInfo> {
     read(&params)
-        .and_then(|input: agi::Check| Ok(input.run()?))
+        .and_then(|input: sessionwire::seam::agi::Check| Ok(input.run()?))
         .err()
 }

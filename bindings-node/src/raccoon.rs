@@ -141,7 +141,7 @@ impl RaccoonClient {
 #[napi(catch_unwind)]
 pub fn check_raccoon(params: String) -> Option<ErrorInfo> {
     read(&params)
-        .and_then(|input: raccoon::Check| Ok(input.run()?))
+        .and_then(|input: sessionwire::seam::raccoon::Check| Ok(input.run()?))
         .err()
 }
 

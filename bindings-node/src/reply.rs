@@ -3,7 +3,7 @@
 use napi::bindgen_prelude::{Buffer, Either, Either3, Either4, Null};
 use napi_derive::napi;
 use serde::de::DeserializeOwned;
-use sessionwire::{Error, ErrorKind, agi, raccoon};
+use sessionwire::{Error, ErrorKind, seam};
 
 /// An error as data.
 #[napi(object)]
@@ -92,7 +92,7 @@ pub fn handle<T, H>(outcome: Outcome<T>, make: impl FnOnce(T) -> H) -> Handle<H>
 }
 
 /// The reply of a call of Raccoon.
-pub fn turn_reply(outcome: Outcome<raccoon::Output>) -> Reply {
+pub fn turn_reply(outcome: Outcome<seam::raccoon::Output>) -> Reply {
     match outcome {
         Ok(Some(output)) => Reply::A(output.to_json()),
         Err(error) => Reply::B(error),
@@ -101,9 +101,9 @@ pub fn turn_reply(outcome: Outcome<raccoon::Output>) -> Reply {
 }
 
 /// The reply of a call of AGI.
-pub fn reply(outcome: Outcome<agi::Output>) -> Reply {
+pub fn reply(outcome: Outcome<seam::agi::Output>) -> Reply {
     match outcome {
-        Ok(Some(output @ agi::Output::Screenshot(_))) => {
+        Ok(Some(output @ seam::agi::Output::Screenshot(_))) => {
             let json = output.to_json();
             let image = output.into_image().map(Vec::from).unwrap_or_default();
             Reply::C(Picture {

@@ -26,7 +26,7 @@ mod webhooks;
 use std::borrow::Cow;
 
 use pyo3::prelude::*;
-use sessionwire::agi::Check;
+use sessionwire::seam::agi::Check;
 use sessionwire::{ErrorKind, meaning};
 
 /// The native half of sessionwire.

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sessionwire::Batch;
 use sessionwire::agi::{
-    CleanupOptions, CleanupReport, Client, EventOptions, ListMessages, Messages, Operation,
-    Output as Reply, Screenshot, SessionInfo, SnapshotOptions,
+    CleanupOptions, CleanupReport, Client, DeleteResult, EventOptions, ListMessages, Messages,
+    Screenshot, Session, SessionInfo, SnapshotOptions, SuccessResult,
 };
 
-use crate::args::{Control, Global, Session, Sessions};
-use crate::client::{connect, unexpected};
+use crate::args::{Control, Global, Session as Id, Sessions};
+use crate::client::connect;
 use crate::failure::Failure;
 use crate::files::check_target;
 use crate::output::Output;
@@ -26,7 +26,8 @@ fn duration(seconds: f64) -> Duration {
 pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> Result<(), Failure> {
     let client = connect(global)?;
     let json = global.json;
-    let operation = match command {
+    let sessions = client.sessions();
+    let reply = match command {
         Control::Events {
             session,
             types,
@@ -34,66 +35,97 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         } => {
             let mut options = EventOptions::new().include_history(!no_history);
             options.event_types = types;
-            return events(
-                &client,
-                &session.id,
-                options,
-                Renderer::of_events(output, json),
-            )
-            .await;
+            let renderer = Renderer::of_events(output, json);
+            return events(&client, &session.id, options, renderer).await;
         }
         Control::Screenshot {
             session,
             output: file,
-        } => {
-            return picture(&client, &session.id, file, json, output).await;
-        }
-        Control::Sessions(Sessions::List) => Operation::ListSessions {},
-        Control::Sessions(Sessions::Get(Session { id })) => {
-            Operation::GetSession { session_id: id }
-        }
-        Control::Sessions(Sessions::Delete(Session { id })) => Operation::DeleteSession {
-            session_id: id,
-            snapshot: SnapshotOptions::default(),
-        },
+        } => return picture(&client, &session.id, file, json, output).await,
         Control::Sessions(Sessions::Cleanup { older_than, status }) => {
             let mut options = CleanupOptions::new();
             options.older_than = older_than.map(duration);
             if !status.is_empty() {
                 options.statuses = status;
             }
-            Operation::Cleanup(options)
+            let reports = sessions.cleanup(options).await?;
+            show(
+                &Reply::of(&json!(reports), reports.iter().map(cleaned)),
+                global,
+                output,
+            )
+            .await?;
+            // Every session was tried; the exit status tells of the first that stayed.
+            return match reports.into_iter().find_map(|report| report.error) {
+                Some(error) => Err(error.into()),
+                None => Ok(()),
+            };
         }
-        Control::Sessions(Sessions::DeleteAll) => Operation::DeleteAllSessions {},
-        Control::Messages { session, after_id } => Operation::Messages {
-            session_id: session.id,
-            options: ListMessages::new().after_id(after_id),
-        },
-        Control::Status(Session { id }) => Operation::ExecutionStatus { session_id: id },
-        Control::Pause(Session { id }) => Operation::Pause { session_id: id },
-        Control::Resume(Session { id }) => Operation::Resume { session_id: id },
-        Control::Cancel(Session { id }) => Operation::Cancel { session_id: id },
-        Control::Navigate { session, url } => Operation::Navigate {
-            session_id: session.id,
-            url,
-        },
+        Control::Sessions(Sessions::List) => {
+            let found = sessions.list().await?;
+            let infos: Vec<_> = found.iter().map(Session::info).collect();
+            Reply::of(&json!(infos), table(&infos))
+        }
+        Control::Sessions(Sessions::Get(Id { id })) => {
+            let session = sessions.get(&id).await?;
+            Reply::of(&json!(session.info()), fields(session.info()))
+        }
+        Control::Sessions(Sessions::Delete(Id { id })) => {
+            deleted(&sessions.delete(&id, SnapshotOptions::default()).await?)
+        }
+        Control::Sessions(Sessions::DeleteAll) => deleted(&sessions.delete_all().await?),
+        Control::Messages { session, after_id } => {
+            let options = ListMessages::new().after_id(after_id);
+            let messages = sessions.attach(&session.id)?.messages(options).await?;
+            Reply::of(&json!(messages), message_lines(&messages))
+        }
+        Control::Status(Id { id }) => {
+            let status = sessions.attach(&id)?.execution_status().await?;
+            Reply::of(&json!(status), [one_line(&status.status)])
+        }
+        Control::Pause(Id { id }) => done(&sessions.attach(&id)?.pause().await?),
+        Control::Resume(Id { id }) => done(&sessions.attach(&id)?.resume().await?),
+        Control::Cancel(Id { id }) => done(&sessions.attach(&id)?.cancel().await?),
+        Control::Navigate { session, url } => {
+            let current_url = sessions.attach(&session.id)?.navigate(&url).await?;
+            let line = one_line(&current_url);
+            Reply::of(&json!({ "current_url": current_url }), [line])
+        }
     };
-    let reply = client.execute(operation).await?;
-    if json {
-        output.json(reply.to_json()).await?;
-    } else {
-        for line in describe(&reply)? {
-            output.line(line).await?;
+    show(&reply, global, output).await
+}
+
+/// A reply for a program, and for a person.
+struct Reply {
+    json: String,
+    lines: Vec<String>,
+}
+
+impl Reply {
+    fn of(reply: &Value, lines: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            json: reply.to_string(),
+            lines: lines.into_iter().collect(),
         }
     }
-    match reply {
-        // Every session was tried; the exit status tells of the first that stayed.
-        Reply::Cleanup(reports) => match reports.into_iter().find_map(|report| report.error) {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        },
-        _ => Ok(()),
+}
+
+fn deleted(reply: &DeleteResult) -> Reply {
+    Reply::of(&json!(reply), [outcome(reply.success, &reply.message)])
+}
+
+fn done(reply: &SuccessResult) -> Reply {
+    Reply::of(&json!(reply), [outcome(reply.success, &reply.message)])
+}
+
+async fn show(reply: &Reply, global: &Global, output: &Output) -> Result<(), Failure> {
+    if global.json {
+        return output.json(reply.json.clone()).await;
     }
+    for line in &reply.lines {
+        output.line(line.clone()).await?;
+    }
+    Ok(())
 }
 
 async fn events(
@@ -167,21 +199,6 @@ async fn picture(
     output.line(line).await
 }
 
-/// A reply for a person.
-fn describe(reply: &Reply) -> Result<Vec<String>, Failure> {
-    Ok(match reply {
-        Reply::Session(session) => fields(session),
-        Reply::Sessions(sessions) => table(sessions),
-        Reply::Cleanup(reports) => reports.iter().map(cleaned).collect(),
-        Reply::Delete(reply) => vec![outcome(reply.success, &reply.message)],
-        Reply::Success(reply) => vec![outcome(reply.success, &reply.message)],
-        Reply::Status(reply) => vec![one_line(&reply.status)],
-        Reply::Navigation(reply) => vec![one_line(&reply.current_url)],
-        Reply::Messages(messages) => message_lines(messages),
-        other => return Err(unexpected(other)),
-    })
-}
-
 /// What the service says of a command, or a word where it says nothing.
 fn outcome(success: bool, message: &str) -> String {
     match (one_line(message), success) {
@@ -228,8 +245,8 @@ fn fields(session: &SessionInfo) -> Vec<String> {
         .collect()
 }
 
-fn table(sessions: &[SessionInfo]) -> Vec<String> {
-    let row = |session: &SessionInfo| {
+fn table(sessions: &[&SessionInfo]) -> Vec<String> {
+    let row = |session: &&SessionInfo| {
         [
             &session.session_id,
             &session.status,

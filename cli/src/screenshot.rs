@@ -2,22 +2,13 @@
 
 use std::path::Path;
 
-use sessionwire::agi::{Client, Operation, Output as Reply, Screenshot};
+use sessionwire::agi::{Client, Screenshot};
 
-use crate::client::unexpected;
 use crate::failure::Failure;
 
 /// Takes a picture of the session's browser.
 pub(crate) async fn take(client: &Client, session_id: &str) -> Result<Screenshot, Failure> {
-    match client
-        .execute(Operation::Screenshot {
-            session_id: session_id.to_owned(),
-        })
-        .await?
-    {
-        Reply::Screenshot(screenshot) => Ok(screenshot),
-        other => Err(unexpected(&other)),
-    }
+    Ok(client.sessions().attach(session_id)?.screenshot().await?)
 }
 
 /// Writes the image into a file.

@@ -4,15 +4,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sessionwire::agi::{
-    Client, CreateSession, Event, EventType, Operation, Output as Reply, SnapshotOptions,
-    StartTask, Task, TaskOperation, TaskResult,
+    Client, CreateSession, Event, EventType, SnapshotOptions, StartTask, Task, TaskResult,
 };
 use sessionwire::transport::Secret;
 use sessionwire::{ClientOptions, Error, ErrorKind, OptionChanges};
 use sessionwire_emulator::Emulator;
 
 use crate::args::{Global, Run};
-use crate::client::{self, unexpected};
+use crate::client;
 use crate::emulator::start_local;
 use crate::failure::Failure;
 use crate::files::check_target;
@@ -129,12 +128,13 @@ async fn with_session(
 /// A create under way is not dropped when the command shall end: its session
 /// would stay behind, unknown.
 async fn create(client: &Client, agent: &str, stop: &Stop<'_>) -> Result<String, Failure> {
-    let create = client.execute(Operation::CreateSession(CreateSession::new(agent)));
+    let sessions = client.sessions();
+    let create = sessions.create(CreateSession::new(agent));
     tokio::pin!(create);
-    let reply = tokio::select! {
-        reply = &mut create => reply?,
+    let created = tokio::select! {
+        created = &mut create => created?,
         failure = stop.wait() => match tokio::time::timeout(CREATE_GRACE, create).await {
-            Ok(reply) => reply?,
+            Ok(created) => created?,
             Err(_) => {
                 note(
                     "warning: a session was being created and may be left behind. Look for it with \
@@ -144,16 +144,11 @@ async fn create(client: &Client, agent: &str, stop: &Stop<'_>) -> Result<String,
             }
         },
     };
-    match reply {
-        Reply::Session(session) => Ok(session.session_id),
-        other => Err(unexpected(&other)),
-    }
+    Ok(created.id().to_owned())
 }
 
 async fn cancel(client: &Client, session_id: &str) {
-    let cancel = client.execute(Operation::Cancel {
-        session_id: session_id.to_owned(),
-    });
+    let cancel = async { client.sessions().attach(session_id)?.cancel().await };
     match cancel.await {
         Ok(_) => {}
         // Gone, and its task with it.
@@ -165,12 +160,12 @@ async fn cancel(client: &Client, session_id: &str) {
 }
 
 async fn delete(client: &Client, session_id: &str) {
-    let delete = client.execute(Operation::DeleteSession {
-        session_id: session_id.to_owned(),
-        snapshot: SnapshotOptions::default(),
-    });
-    let problem = match delete.await {
-        Ok(Reply::Delete(reply)) if !reply.success => {
+    let sessions = client.sessions();
+    let problem = match sessions
+        .delete(session_id, SnapshotOptions::default())
+        .await
+    {
+        Ok(reply) if !reply.success => {
             format!("the service says \"{}\".", reply.message)
         }
         Ok(_) => return,
@@ -246,20 +241,17 @@ async fn follow(
         let Some(answer) = answer else { continue };
         if question.take().is_some_and(|asked| is_open(&task, &asked)) {
             renderer.answer(&answer, started.elapsed()).await?;
-            task.execute(TaskOperation::Answer { text: answer.text })
-                .await?;
+            task.answer(answer.text).await?;
         } else {
             note("The agent went on without this answer.");
         }
     }
-    match task.execute(TaskOperation::Result { timeout: None }).await {
-        Ok(Reply::TaskResult(result)) => Ok(*result),
-        Ok(other) => Err(unexpected(&other)),
-        Err(error) => Err(match error.question() {
+    task.result(None)
+        .await
+        .map_err(|error| match error.question() {
             question @ Some(_) => unanswered(question),
             None => error.into(),
-        }),
-    }
+        })
 }
 
 fn is_open(task: &Task, question: &Event) -> bool {

@@ -71,6 +71,8 @@ pub mod meaning;
 #[cfg(feature = "raccoon")]
 pub mod raccoon;
 mod responses;
+#[doc(hidden)]
+pub mod seam;
 mod seconds;
 mod setters;
 pub mod sse;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sessionwire::agi::{self, EventOptions, RunTasks, StartTask};
+use sessionwire::seam::agi::{Operation, Output};
 use sessionwire::{ClientConfig, ClientOptions, Error, ErrorKind, OptionChanges};
 
 use super::fanout::TaskRuns;
@@ -82,7 +83,7 @@ impl Client {
 
     /// Starts a request: `{"op": ..., ...}`.
     fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
-        let operation: agi::Operation =
+        let operation: Operation =
             params::read(params, ErrorKind::InvalidRequest, &params::op_of(params))?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.execute(operation);
@@ -150,7 +151,7 @@ impl Client {
 }
 
 /// JSON values, and a pair of fields and image for a screenshot.
-impl Reply for agi::Output {
+impl Reply for Output {
     fn into_py(self: Box<Self>, py: Python<'_>, _: &'static Runtime) -> PyResult<Py<PyAny>> {
         let fields = json::parse(py, self.to_json().as_bytes())?;
         match self.into_image() {

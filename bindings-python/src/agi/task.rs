@@ -2,7 +2,8 @@
 
 use pyo3::prelude::*;
 use sessionwire::ErrorKind;
-use sessionwire::agi::{self, TaskOperation};
+use sessionwire::agi;
+use sessionwire::seam::agi::TaskOperation;
 
 use crate::pending::{Pending, Reply};
 use crate::runtime::{self, Runtime, RuntimeBound};

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use sessionwire::raccoon::{self, Attach, Check, RaccoonConfig, RaccoonOptions, StartTurn};
+use sessionwire::raccoon::{self, Attach, RaccoonConfig, RaccoonOptions, StartTurn};
+use sessionwire::seam::raccoon::{Check, Operation, Output};
 use sessionwire::{ErrorKind, OptionChanges};
 
 use super::upload::Upload;
@@ -79,7 +80,7 @@ impl RaccoonClient {
 
     /// Starts a request: `{"op": ..., ...}`.
     fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
-        let operation: raccoon::Operation =
+        let operation: Operation =
             params::read(params, ErrorKind::InvalidRequest, &params::op_of(params))?;
         let (runtime, client) = self.core.live(py)?;
         let call = || client.execute(operation);
@@ -127,7 +128,7 @@ impl RaccoonClient {
     }
 }
 
-impl Reply for raccoon::Output {
+impl Reply for Output {
     fn into_py(self: Box<Self>, py: Python<'_>, _: &'static Runtime) -> PyResult<Py<PyAny>> {
         Ok(json::parse(py, self.to_json().as_bytes())?.unbind())
     }

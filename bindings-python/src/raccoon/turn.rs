@@ -2,7 +2,8 @@
 
 use pyo3::prelude::*;
 use sessionwire::ErrorKind;
-use sessionwire::raccoon::{self, TurnOperation};
+use sessionwire::raccoon;
+use sessionwire::seam::raccoon::TurnOperation;
 
 use crate::pending::{Pending, Reply};
 use crate::runtime::{self, Runtime, RuntimeBound};

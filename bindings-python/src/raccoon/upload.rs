@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use sessionwire::raccoon::{self, UploadProgress, UploadSource, UploadWriter};
+use sessionwire::seam::raccoon::Output;
 
 use crate::pending::Pending;
 use crate::runtime::Runtime;
@@ -40,7 +41,7 @@ impl Upload {
         let progress = UploadProgress::new();
         let call = || {
             let file = client.upload(upload, source, progress.clone());
-            async { file.await.map(raccoon::Output::File) }
+            async { file.await.map(Output::File) }
         };
         let pending = Pending::begin(runtime, call);
         Ok(Self {

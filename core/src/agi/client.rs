@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::api::Api;
 use super::driver;
-use super::models::{EventOptions, Operation, Output, RawRequest, RawResponse, StartTask};
+use super::models::{EventOptions, RawRequest, RawResponse, StartTask};
 use super::recording::{self, Recording};
 use super::session::Sessions;
 use super::task::Task;
@@ -81,20 +81,6 @@ impl Client {
         self.api.raw(request).await
     }
 
-    /// Carries an operation out. Dropping the future drops the request.
-    ///
-    /// # Errors
-    /// Those of [every call](crate#errors).
-    pub fn execute(
-        &self,
-        operation: Operation,
-    ) -> impl Future<Output = Result<Output>> + Send + 'static {
-        let client = self.clone();
-        // On the heap at once: it is large, and a binding moves it through many
-        // frames on a thread whose stack the language limits.
-        Box::pin(async move { client.run(operation).await })
-    }
-
     /// Opens a session's event stream; it connects in the background and
     /// reports failures through the queue.
     ///
@@ -125,69 +111,6 @@ impl Client {
     /// once, and closes their connections. Can be called twice.
     pub fn close(&self) {
         self.api.close();
-    }
-
-    async fn run(&self, operation: Operation) -> Result<Output> {
-        Ok(match operation {
-            Operation::CreateSession(create) => Output::Session(self.api.create(&create).await?),
-            Operation::ListSessions {} => Output::Sessions(self.api.list().await?),
-            Operation::GetSession { session_id } => {
-                Output::Session(self.api.get(&session_id).await?)
-            }
-            Operation::DeleteSession {
-                session_id,
-                snapshot,
-            } => Output::Delete(self.api.delete(&session_id, &snapshot).await?),
-            Operation::DeleteAllSessions {} => Output::Delete(self.api.delete_all().await?),
-            Operation::Cleanup(options) => Output::Cleanup(self.api.cleanup(&options).await?),
-            Operation::SendMessage {
-                session_id,
-                message,
-            } => Output::Success(self.api.send_message(&session_id, &message).await?),
-            Operation::ExecutionStatus { session_id } => {
-                Output::Status(self.api.status(&session_id).await?)
-            }
-            Operation::Messages {
-                session_id,
-                options,
-            } => Output::Messages(self.api.messages(&session_id, &options).await?),
-            Operation::NextMessages {
-                session_id,
-                options,
-                poll_interval,
-            } => Output::NextMessages(
-                self.api
-                    .next_messages(&session_id, &options, poll_interval)
-                    .await?,
-            ),
-            Operation::Record { session_id } => Output::Recording(Box::new(
-                self.record(&session_id, std::future::pending()).await?,
-            )),
-            Operation::Pause { session_id } => {
-                Output::Success(self.api.command(&session_id, "pause").await?)
-            }
-            Operation::Resume { session_id } => {
-                Output::Success(self.api.command(&session_id, "resume").await?)
-            }
-            Operation::Cancel { session_id } => {
-                Output::Success(self.api.command(&session_id, "cancel").await?)
-            }
-            Operation::Stop { session_id } => Output::Success(self.api.stop(&session_id).await?),
-            Operation::Navigate { session_id, url } => {
-                Output::Navigation(self.api.navigate(&session_id, &url).await?)
-            }
-            Operation::Screenshot { session_id } => {
-                Output::Screenshot(self.api.screenshot(&session_id).await?)
-            }
-            Operation::Wait {
-                session_id,
-                options,
-            } => Output::Status(self.api.wait(&session_id, &options).await?),
-            Operation::Models { filter } => {
-                Output::Models(self.api.list_models(filter.as_deref()).await?)
-            }
-            Operation::Request(request) => Output::Raw(self.api.raw(request).await?),
-        })
     }
 
     /// Deletes every session that this client or a copy of it created and did

@@ -25,10 +25,10 @@ pub use answer::Answer;
 pub use client::Client;
 pub use fanout::{FanOutItem, TaskOutcome, TaskOutcomes};
 pub use models::{
-    Check, CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions,
-    ExecutionStatus, IfBusy, ListMessages, Message, Messages, Navigation, NextMessages, Operation,
-    Output, RawRequest, RawResponse, RunTasks, SendMessage, SessionInfo, SnapshotOptions,
-    StartTask, SuccessResult, TaskOperation, TaskResult, WaitOptions,
+    CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions, ExecutionStatus,
+    IfBusy, ListMessages, Message, Messages, Navigation, NextMessages, RawRequest, RawResponse,
+    RunTasks, SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult, TaskResult,
+    WaitOptions,
 };
 pub use recording::Recording;
 pub use run_task::RunTask;

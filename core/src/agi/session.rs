@@ -141,6 +141,10 @@ impl Session {
         &self.info
     }
 
+    pub(crate) fn into_info(self) -> SessionInfo {
+        self.info
+    }
+
     /// Reads the fields again.
     ///
     /// # Errors

@@ -10,8 +10,8 @@ use super::busy::Busy;
 use super::claim::{Claim, LastTask};
 use super::driver::{self, Scope};
 use super::models::{
-    EventOptions, ExecutionStatus, ListMessages, Message, Messages, Output, SendMessage, StartTask,
-    SuccessResult, TaskOperation, TaskResult,
+    EventOptions, ExecutionStatus, ListMessages, Message, Messages, SendMessage, StartTask,
+    SuccessResult, TaskResult,
 };
 use super::progress::{Progress, TaskEnd};
 use super::validate;
@@ -219,36 +219,6 @@ impl Task {
     /// Stops reading the task's events and frees the socket. The task goes on.
     pub fn close(&self) {
         self.queue.close();
-    }
-
-    /// Carries an operation out. Dropping the future drops the request.
-    ///
-    /// # Errors
-    /// Those of [every call](crate#errors).
-    pub fn execute(
-        &self,
-        operation: TaskOperation,
-    ) -> impl Future<Output = Result<Output>> + Send + 'static {
-        let task = self.clone();
-        // On the heap at once: see `Client::execute`.
-        Box::pin(async move { task.run(operation).await })
-    }
-
-    async fn run(&self, operation: TaskOperation) -> Result<Output> {
-        Ok(match operation {
-            TaskOperation::Answer { text } => Output::Success(self.answer(text).await?),
-            TaskOperation::SendMessage { text } => Output::Success(self.send_message(text).await?),
-            TaskOperation::Pause {} => Output::Success(self.pause().await?),
-            TaskOperation::Resume {} => Output::Success(self.resume().await?),
-            TaskOperation::Cancel {} => Output::Success(self.cancel().await?),
-            TaskOperation::Status {} => Output::Status(self.status().await?),
-            TaskOperation::Result { timeout } => {
-                let timeout = timeout
-                    .map(|seconds| validate::seconds("timeout", seconds))
-                    .transpose()?;
-                Output::TaskResult(Box::new(self.result(timeout).await?))
-            }
-        })
     }
 
     async fn wait_for_result(&self) -> Result<TaskResult> {

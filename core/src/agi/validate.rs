@@ -159,6 +159,12 @@ pub(super) fn event_options(options: &EventOptions) -> Result<()> {
     }
 }
 
+impl SnapshotOptions {
+    pub(crate) fn check(&self) -> Result<()> {
+        snapshot(self)
+    }
+}
+
 impl RunTasks {
     /// Refuses what the service would refuse. Sends nothing.
     ///

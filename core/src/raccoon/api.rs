@@ -75,7 +75,7 @@ impl Api {
         self.rest.closing()
     }
 
-    pub(super) async fn list(&self, list: &ListSessions) -> Result<SessionPage> {
+    pub(crate) async fn list(&self, list: &ListSessions) -> Result<SessionPage> {
         validate::list_sessions(list)?;
         let wire = &self.config.wire;
         let page = list.page.map(|page| page.to_string());

@@ -3,9 +3,7 @@
 use super::api::Api;
 use super::config::{RaccoonConfig, RaccoonOptions};
 use super::ids::new_session_id;
-use super::models::{
-    Attach, Operation, Output, RawRequest, RawResponse, StartTurn, Upload, UploadedFile,
-};
+use super::models::{Attach, RawRequest, RawResponse, StartTurn, Upload, UploadedFile};
 use super::session::{Media, Session, Sessions};
 use super::turn::Turn;
 use super::validate;
@@ -102,19 +100,6 @@ impl Client {
         self.api.raw(request).await
     }
 
-    /// Carries an operation out. Dropping the future drops the request.
-    ///
-    /// # Errors
-    /// Those of [every call](crate#errors).
-    pub fn execute(
-        &self,
-        operation: Operation,
-    ) -> impl Future<Output = Result<Output>> + Send + 'static {
-        let client = self.clone();
-        // On the heap at once: see `agi::Client::execute`.
-        Box::pin(async move { client.run(operation).await })
-    }
-
     /// Starts a turn and gives a handle on it.
     ///
     /// # Errors
@@ -158,22 +143,6 @@ impl Client {
     /// once, and closes their connections. Can be called twice.
     pub fn close(&self) {
         self.api.close();
-    }
-
-    async fn run(&self, operation: Operation) -> Result<Output> {
-        Ok(match operation {
-            Operation::ListSessions(list) => Output::Sessions(self.api.list(&list).await?),
-            Operation::GetSession { session_id } => {
-                Output::History(Box::new(self.api.get(&session_id).await?))
-            }
-            Operation::RenameSession { session_id, title } => {
-                Output::Success(self.api.rename(&session_id, &title).await?)
-            }
-            Operation::DeleteSession { session_id } => {
-                Output::Delete(self.api.delete(&session_id).await?)
-            }
-            Operation::Request(request) => Output::Raw(self.api.raw(request).await?),
-        })
     }
 }
 

@@ -26,10 +26,10 @@ pub use client::Client;
 pub use config::{RaccoonConfig, RaccoonOptions};
 pub use ids::new_session_id;
 pub use models::{
-    After, Attach, Check, DeleteResult, History, ListSessions, Message, Operation, Output,
-    PageInfo, RawRequest, RawResponse, ResumePoint, Role, SessionInfo, SessionPage, StartTurn,
-    StopResult, SuccessResult, TurnEventOptions, TurnFile, TurnMessage, TurnOperation, TurnResult,
-    TurnState, TurnStatus, Upload, UploadedFile,
+    After, Attach, DeleteResult, History, ListSessions, Message, PageInfo, RawRequest, RawResponse,
+    ResumePoint, Role, SessionInfo, SessionPage, StartTurn, StopResult, SuccessResult,
+    TurnEventOptions, TurnFile, TurnMessage, TurnResult, TurnState, TurnStatus, Upload,
+    UploadedFile,
 };
 pub use run_turn::RunTurn;
 pub use session::{Media, Session, SessionList, Sessions};

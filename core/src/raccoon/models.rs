@@ -11,14 +11,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning::Fields;
 use crate::responses::{
     TextOrObject, fitted, json_in, null_as_default, text_or_object, to_json, with_extra,
 };
 use crate::setters::setters;
-use crate::ws::KeepAlive;
 
 pub use crate::responses::{DeleteResult, SuccessResult};
 pub use crate::transport::{RawRequest, RawResponse};
@@ -499,15 +497,6 @@ setters!(TurnEventOptions {
     replay: bool,
 });
 
-impl TurnEventOptions {
-    pub(super) fn keep_alive(&self) -> Result<KeepAlive> {
-        Ok(KeepAlive {
-            ping_interval: validate::duration("ping_interval", self.ping_interval)?,
-            idle_timeout: validate::duration("idle_timeout", self.idle_timeout)?,
-        })
-    }
-}
-
 /// Parameters of `attach`: a turn that was started before, or elsewhere.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -794,117 +783,3 @@ setters!(TurnMessage {
     references: Vec<Value>,
     frame?: into Value,
 });
-
-/// Every request that a client makes, as data: the one entry for the language
-/// bindings, which send `{"op": "get_session", "session_id": "..."}`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum Operation {
-    /// Lists one page of the sessions.
-    ListSessions(ListSessions),
-    /// Reads a session with its history.
-    GetSession {
-        /// Which session.
-        session_id: String,
-    },
-    /// Gives a session another title.
-    RenameSession {
-        /// Which session.
-        session_id: String,
-        /// 1 to 255 characters.
-        title: String,
-    },
-    /// Deletes a session; one that is gone is no error.
-    DeleteSession {
-        /// Which session.
-        session_id: String,
-    },
-    /// Any other request.
-    Request(RawRequest),
-}
-
-/// What an [`Operation`] or a [`TurnOperation`] gives.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-#[non_exhaustive]
-pub enum Output {
-    /// Of `list_sessions`.
-    Sessions(SessionPage),
-    /// Of `get_session`.
-    History(Box<History>),
-    /// Of `delete_session`.
-    Delete(DeleteResult),
-    /// Of `rename_session` and `send_message`.
-    Success(SuccessResult),
-    /// Of an upload.
-    File(UploadedFile),
-    /// Of a turn's `stop`.
-    Stop(StopResult),
-    /// Of a turn's `result`.
-    TurnResult(Box<TurnResult>),
-    /// Of `request`.
-    Raw(RawResponse),
-}
-
-impl Output {
-    /// The output as JSON, for language bindings.
-    pub fn to_json(&self) -> String {
-        to_json(self)
-    }
-}
-
-/// Every request about one turn, as data (see [`Operation`]).
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum TurnOperation {
-    /// Tells the agent more.
-    SendMessage(TurnMessage),
-    /// Stops the turn and waits for its end.
-    Stop {
-        /// Seconds to wait. Default: 10.
-        #[serde(default = "ten_seconds")]
-        timeout: f64,
-        /// The frame to send instead of the usual one.
-        #[serde(default)]
-        frame: Option<Value>,
-    },
-    /// Waits for the result.
-    Result {
-        /// Seconds; `None`: no limit.
-        #[serde(default)]
-        timeout: Option<f64>,
-    },
-}
-
-fn ten_seconds() -> f64 {
-    10.0
-}
-
-/// Input to be checked before it is used (see [`Operation`] for the form).
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "check", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum Check {
-    /// The id of a session.
-    SessionId {
-        /// A UUID.
-        session_id: String,
-    },
-    /// A turn.
-    Turn(Box<StartTurn>),
-}
-
-impl Check {
-    /// Refuses what the call itself would refuse. Sends nothing.
-    ///
-    /// # Errors
-    /// `InvalidRequest` for what would be refused.
-    pub fn run(&self) -> Result<()> {
-        match self {
-            Self::SessionId { session_id } => validate::session_id(session_id),
-            Self::Turn(turn) => turn.check(),
-        }
-    }
-}

@@ -11,8 +11,8 @@ use super::assembly::Assembly;
 use super::driver::{Command, Driver};
 use super::frame::Frame;
 use super::models::{
-    Attach, Message, Output, ResumePoint, StartTurn, StopResult, SuccessResult, TurnEventOptions,
-    TurnMessage, TurnOperation, TurnResult, TurnState, TurnStatus,
+    Attach, Message, ResumePoint, StartTurn, StopResult, SuccessResult, TurnEventOptions,
+    TurnMessage, TurnResult, TurnState, TurnStatus,
 };
 use super::progress::{Progress, TurnEnd, events_of};
 use super::turn_limiter::Permit;
@@ -170,7 +170,11 @@ impl Turn {
         self.stop_by(timeout, None).await
     }
 
-    async fn stop_by(&self, timeout: Duration, frame: Option<Value>) -> Result<StopResult> {
+    pub(crate) async fn stop_by(
+        &self,
+        timeout: Duration,
+        frame: Option<Value>,
+    ) -> Result<StopResult> {
         let until = tokio::time::Instant::now().checked_add(timeout);
         let stopping = self.api.closing().until_closed(async {
             if self.progress.end().is_none() {
@@ -217,51 +221,15 @@ impl Turn {
         self.queue.close();
     }
 
-    /// Carries an operation out. Dropping the future drops the wait.
-    ///
-    /// # Errors
-    /// Those of [every call](crate#errors).
-    pub fn execute(
-        &self,
-        operation: TurnOperation,
-    ) -> impl Future<Output = Result<Output>> + Send + 'static {
-        let turn = self.clone();
-        Box::pin(async move { turn.run(operation).await })
+    /// The frame that [`send_message`](Self::send_message) sends.
+    pub(crate) fn message_frame(&self, message: TurnMessage) -> Result<Value> {
+        validate::message(&message.text)?;
+        Ok(Frame::Message(message).encode(self.api.config()))
     }
 
-    async fn run(&self, operation: TurnOperation) -> Result<Output> {
-        Ok(match operation {
-            TurnOperation::SendMessage(message) => {
-                Output::Success(self.send_message(message).await?)
-            }
-            TurnOperation::Stop { timeout, frame } => {
-                let timeout = validate::seconds("timeout", timeout)?;
-                Output::Stop(self.stop_by(timeout, frame).await?)
-            }
-            TurnOperation::Result { timeout } => {
-                let timeout = timeout
-                    .map(|seconds| validate::seconds("timeout", seconds))
-                    .transpose()?;
-                Output::TurnResult(Box::new(self.result(timeout).await?))
-            }
-        })
-    }
-
-    /// The frame that an operation is to send, for language bindings whose users
-    /// write it in their own way; null for one that sends none.
-    ///
-    /// # Errors
-    /// Bad input, as the operation itself would refuse it.
-    pub fn frame(&self, operation: TurnOperation) -> Result<Value> {
-        let frame = match operation {
-            TurnOperation::SendMessage(message) => {
-                validate::message(&message.text)?;
-                Frame::Message(message)
-            }
-            TurnOperation::Stop { frame, .. } => Frame::Stop(frame),
-            TurnOperation::Result { .. } => return Ok(Value::Null),
-        };
-        Ok(frame.encode(self.api.config()))
+    /// The frame that [`stop_by`](Self::stop_by) sends.
+    pub(crate) fn stop_frame(&self, frame: Option<Value>) -> Value {
+        Frame::Stop(frame).encode(self.api.config())
     }
 
     /// Hands a frame to the socket, once that is open.

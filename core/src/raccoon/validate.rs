@@ -2,8 +2,9 @@
 
 use super::models::{ListSessions, StartTurn, TurnEventOptions};
 use crate::error::{Error, Result};
+use crate::ws::KeepAlive;
 
-pub(super) use crate::validate::{duration, seconds};
+use crate::validate::duration;
 
 const MAX_TITLE: usize = 255;
 
@@ -123,6 +124,15 @@ pub(super) fn content_type(content_type: &str) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+impl TurnEventOptions {
+    pub(super) fn keep_alive(&self) -> Result<KeepAlive> {
+        Ok(KeepAlive {
+            ping_interval: duration("ping_interval", self.ping_interval)?,
+            idle_timeout: duration("idle_timeout", self.idle_timeout)?,
+        })
+    }
 }
 
 impl StartTurn {

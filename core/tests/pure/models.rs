@@ -4,9 +4,10 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sessionwire::agi::{
-    CreateSession, DeleteResult, EventOptions, ExecutionStatus, Messages, Operation, SessionInfo,
-    StartTask, SuccessResult, TaskOperation,
+    CreateSession, DeleteResult, EventOptions, ExecutionStatus, Messages, SessionInfo, StartTask,
+    SuccessResult,
 };
+use sessionwire::seam::agi::{Operation, TaskOperation};
 
 fn parse<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}"))

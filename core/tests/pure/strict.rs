@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sessionwire::agi::{self, Operation, TaskOperation};
-use sessionwire::raccoon::{self, After, Attach, StartTurn, TurnFile};
+use sessionwire::raccoon::{After, Attach, StartTurn, TurnFile};
+use sessionwire::seam::{
+    self,
+    agi::{Operation, TaskOperation},
+};
 
 fn parse<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}"))
@@ -110,7 +113,7 @@ fn an_unknown_field_of_an_agi_operation_is_an_error() {
         json!({"op": "status"}),
         json!({"op": "result", "timeout": null}),
     ]);
-    strict::<agi::Check>(&[
+    strict::<seam::agi::Check>(&[
         json!({"check": "session_id", "session_id": "s"}),
         json!({"check": "snapshot"}),
         json!({"check": "task", "message": "x", "events": {}}),
@@ -122,14 +125,14 @@ fn an_unknown_field_of_an_agi_operation_is_an_error() {
 fn an_unknown_field_of_a_raccoon_operation_is_an_error() {
     let file =
         json!({"key": "k", "name": "n", "type": "text/plain", "size": 1, "uploaded_at": null});
-    strict::<raccoon::Operation>(&[
+    strict::<seam::raccoon::Operation>(&[
         json!({"op": "list_sessions"}),
         json!({"op": "get_session", "session_id": "s"}),
         json!({"op": "rename_session", "session_id": "s", "title": "t"}),
         json!({"op": "delete_session", "session_id": "s"}),
         json!({"op": "request", "method": "GET", "path": "/x"}),
     ]);
-    strict::<raccoon::TurnOperation>(&[
+    strict::<seam::raccoon::TurnOperation>(&[
         json!({"op": "send_message", "text": "x", "files": [file], "references": [{"x": 1}], "frame": {"x": 1}}),
         json!({"op": "stop", "frame": {"x": 1}}),
         json!({"op": "result"}),
@@ -139,7 +142,7 @@ fn an_unknown_field_of_a_raccoon_operation_is_an_error() {
     strict::<StartTurn>(std::slice::from_ref(&turn));
     let mut check = turn;
     check["check"] = json!("turn");
-    strict::<raccoon::Check>(&[json!({"check": "session_id", "session_id": "s"}), check]);
+    strict::<seam::raccoon::Check>(&[json!({"check": "session_id", "session_id": "s"}), check]);
     strict::<Attach>(&[
         json!({"session_id": "s", "message_id": "m", "after": {"last_event_id": 1}, "events": {}}),
     ]);

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 use sessionwire::ErrorKind;
 use sessionwire::agi::{
-    CreateSession, EventOptions, ListMessages, Operation, Output, RawRequest, RunTask, SendMessage,
-    SnapshotOptions, StartTask, WaitOptions,
+    CreateSession, EventOptions, ListMessages, RawRequest, RunTask, SendMessage, SnapshotOptions,
+    StartTask, WaitOptions,
 };
+use sessionwire::seam::agi::{Operation, Output};
 use sessionwire_tests::{
     all, build, client, client_with, count, emulator, emulator_with, fail, script, session,
 };

@@ -317,9 +317,9 @@ async fn a_call_is_small_to_move() {
     let starting = client.start_task(session.id(), start);
     assert!(size_of_val(&starting) <= 64);
     let task = starting.await.unwrap();
-    let status = task.execute(sessionwire::agi::TaskOperation::Status {});
+    let status = task.execute(sessionwire::seam::agi::TaskOperation::Status {});
     assert!(size_of_val(&status) <= 64);
-    assert!(size_of_val(&client.execute(sessionwire::agi::Operation::ListSessions {})) <= 64);
+    assert!(size_of_val(&client.execute(sessionwire::seam::agi::Operation::ListSessions {})) <= 64);
 }
 
 #[tokio::test]

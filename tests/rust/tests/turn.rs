@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sessionwire::raccoon::{
     Attach, Client, FrameEncoder, ListSessions, RaccoonConfig, RaccoonOptions, ResumePoint,
-    RunTurn, StartTurn, TurnMessage, TurnOperation, TurnStatus, Upload, UploadProgress,
-    UploadSource,
+    RunTurn, StartTurn, TurnMessage, TurnStatus, Upload, UploadProgress, UploadSource,
 };
+use sessionwire::seam::raccoon::TurnOperation;
 use sessionwire::{Batch, ErrorKind, EventStream};
 use sessionwire_tests::turns::{client, client_with, fail, kinds, script};
 use sessionwire_tests::{all, emulator, emulator_with, ids, until};

@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sessionwire::Result;
 use sessionwire::agi::{
-    Client, CreateSession, EventOptions, ListMessages, Operation, RunTask, RunTasks, SendMessage,
-    Session, SnapshotOptions, StartTask, Task, WaitOptions,
+    Client, CreateSession, EventOptions, ListMessages, RunTask, RunTasks, SendMessage, Session,
+    SnapshotOptions, StartTask, Task, WaitOptions,
 };
 use sessionwire::raccoon::{
     self, Attach, ListSessions, RunTurn, StartTurn, Turn, TurnMessage, Upload, UploadProgress,
     UploadSource,
 };
+use sessionwire::seam::{self, agi::Operation};
 use sessionwire_tests::{check, client, contract, emulator, script, session, turns, until};
 
 pub(crate) async fn g04_a_closed_client_sends_nothing(case: Value) {
@@ -120,7 +121,7 @@ async fn turn_call(
     match name {
         "client.request" => {
             let request = json!({"op": "request", "method": "GET", "path": "/sessions"});
-            let operation: raccoon::Operation = serde_json::from_value(request).unwrap();
+            let operation: seam::raccoon::Operation = serde_json::from_value(request).unwrap();
             client.execute(operation).await.map(drop)
         }
         "client.attach" => client

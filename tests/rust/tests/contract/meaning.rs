@@ -5,10 +5,10 @@ use std::time::UNIX_EPOCH;
 use serde_json::{Map, Value, json};
 use sessionwire::Result;
 use sessionwire::agi::{
-    Client, CreateSession, EventOptions, ListMessages, Operation, Output, RunTask, SessionInfo,
-    SnapshotOptions,
+    Client, CreateSession, EventOptions, ListMessages, RunTask, SessionInfo, SnapshotOptions,
 };
 use sessionwire::raccoon::{self, ListSessions, StartTurn};
+use sessionwire::seam::agi::{Operation, Output};
 use sessionwire::webhooks::{self, Kind};
 use sessionwire_emulator::Emulator;
 use sessionwire_tests::raw::raw_stream;

@@ -1,0 +1,361 @@
+//! The operations of AGI.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::agi::{
+    CleanupOptions, CleanupReport, Client, CreateSession, DeleteResult, ExecutionStatus,
+    ListMessages, Messages, Navigation, NextMessages, RawRequest, RawResponse, Recording, RunTasks,
+    Screenshot, SendMessage, Session, SessionInfo, SnapshotOptions, StartTask, SuccessResult, Task,
+    TaskResult, WaitOptions,
+};
+use crate::error::Result;
+use crate::responses::to_json;
+use crate::validate;
+
+/// Every request that a client makes, as data: the one entry for the language
+/// bindings, which send `{"op": "create_session", "agent_name": "agi-0"}`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Creates a session.
+    CreateSession(CreateSession),
+    /// Lists the sessions.
+    ListSessions {},
+    /// Reads a session's fields.
+    GetSession {
+        /// Which session.
+        session_id: String,
+    },
+    /// Deletes a session; one that is gone is no error.
+    DeleteSession {
+        /// Which session.
+        session_id: String,
+        /// What to keep.
+        #[serde(default)]
+        snapshot: SnapshotOptions,
+    },
+    /// Deletes all sessions of this key.
+    DeleteAllSessions {},
+    /// Deletes the sessions that match.
+    Cleanup(CleanupOptions),
+    /// Sends a task, an answer or an update.
+    SendMessage {
+        /// Which session.
+        session_id: String,
+        /// What to send.
+        message: SendMessage,
+    },
+    /// Asks for the execution status.
+    ExecutionStatus {
+        /// Which session.
+        session_id: String,
+    },
+    /// Reads messages.
+    Messages {
+        /// Which session.
+        session_id: String,
+        /// Which messages.
+        #[serde(default)]
+        options: ListMessages,
+    },
+    /// Waits by polling for messages with a higher id, or for the task's end:
+    /// the answer holds the new messages and the status. The building block
+    /// of `follow_messages`.
+    NextMessages {
+        /// Which session.
+        session_id: String,
+        /// Which messages.
+        #[serde(default)]
+        options: ListMessages,
+        /// Seconds between two looks.
+        poll_interval: f64,
+    },
+    /// Records the session until its task ends (see [`super::Client::record`]).
+    Record {
+        /// Which session.
+        session_id: String,
+    },
+    /// Pauses the task.
+    Pause {
+        /// Which session.
+        session_id: String,
+    },
+    /// Goes on with the task.
+    Resume {
+        /// Which session.
+        session_id: String,
+    },
+    /// Cancels the task; the session stays usable.
+    Cancel {
+        /// Which session.
+        session_id: String,
+    },
+    /// Cancels the task; if that fails, deletes the session.
+    Stop {
+        /// Which session.
+        session_id: String,
+    },
+    /// Opens a page.
+    Navigate {
+        /// Which session.
+        session_id: String,
+        /// http or https, at most 2,000 characters.
+        url: String,
+    },
+    /// Takes a picture of the browser.
+    Screenshot {
+        /// Which session.
+        session_id: String,
+    },
+    /// Waits by polling until the task ends or asks a question.
+    Wait {
+        /// Which session.
+        session_id: String,
+        /// How long, how often.
+        #[serde(default)]
+        options: WaitOptions,
+    },
+    /// The names of the models (docs/spec/agi.md, section 14).
+    Models {
+        /// `cdp` or `desktop`.
+        #[serde(default)]
+        filter: Option<String>,
+    },
+    /// Any other request.
+    Request(RawRequest),
+}
+
+/// What an [`Operation`] gives.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Output {
+    /// Of `create_session` and `get_session`.
+    Session(SessionInfo),
+    /// Of `list_sessions`.
+    Sessions(Vec<SessionInfo>),
+    /// Of `delete_session` and `delete_all_sessions`.
+    Delete(DeleteResult),
+    /// Of `cleanup`.
+    Cleanup(Vec<CleanupReport>),
+    /// Of the commands.
+    Success(SuccessResult),
+    /// Of `execution_status` and `wait`.
+    Status(ExecutionStatus),
+    /// Of `messages`.
+    Messages(Messages),
+    /// Of `next_messages`.
+    NextMessages(NextMessages),
+    /// Of `record`.
+    Recording(Box<Recording>),
+    /// Of `navigate`.
+    Navigation(Navigation),
+    /// Of `screenshot`; the image is not part of the JSON.
+    Screenshot(Screenshot),
+    /// Of `models`.
+    Models(Vec<String>),
+    /// Of `request`.
+    Raw(RawResponse),
+    /// Of a task's `result`.
+    TaskResult(Box<TaskResult>),
+}
+
+impl Output {
+    /// The output as JSON, for language bindings.
+    pub fn to_json(&self) -> String {
+        to_json(self)
+    }
+
+    /// The image of a screenshot.
+    pub fn into_image(self) -> Option<Bytes> {
+        match self {
+            Self::Screenshot(screenshot) => Some(screenshot.image),
+            _ => None,
+        }
+    }
+}
+
+/// Every request about one task, as data (see [`Operation`]).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum TaskOperation {
+    /// Answers the open question.
+    Answer {
+        /// 1 to 10,000 characters.
+        text: String,
+    },
+    /// Sends more information about the same task.
+    SendMessage {
+        /// 1 to 10,000 characters.
+        text: String,
+    },
+    /// Pauses the task.
+    Pause {},
+    /// Goes on.
+    Resume {},
+    /// Cancels the task and ends every wait for it.
+    Cancel {},
+    /// Asks for the execution status.
+    Status {},
+    /// Waits for the result.
+    Result {
+        /// Seconds; `None`: no limit.
+        #[serde(default)]
+        timeout: Option<f64>,
+    },
+}
+
+/// Input to be checked before it is used: by callers who keep it for later, or
+/// who do something else first (see [`Operation`] for the form).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "check", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Check {
+    /// The id of a session.
+    SessionId {
+        /// The id.
+        session_id: String,
+    },
+    /// What a delete shall keep.
+    Snapshot(SnapshotOptions),
+    /// A task.
+    Task(StartTask),
+    /// Tasks for one session each.
+    RunTasks(Box<RunTasks>),
+}
+
+impl Check {
+    /// Refuses what the call itself would refuse. Sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
+    pub fn run(&self) -> Result<()> {
+        match self {
+            Self::SessionId { session_id } => validate::session_id(session_id),
+            Self::Snapshot(options) => options.check(),
+            Self::Task(task) => task.check(),
+            Self::RunTasks(plan) => plan.check(),
+        }
+    }
+}
+
+impl Client {
+    /// Carries an operation out. Dropping the future drops the request.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
+    pub fn execute(
+        &self,
+        operation: Operation,
+    ) -> impl Future<Output = Result<Output>> + Send + 'static {
+        let client = self.clone();
+        // On the heap at once: it is large, and a binding moves it through many
+        // frames on a thread whose stack the language limits.
+        Box::pin(async move { client.run(operation).await })
+    }
+
+    async fn run(&self, operation: Operation) -> Result<Output> {
+        let sessions = self.sessions();
+        Ok(match operation {
+            Operation::CreateSession(create) => {
+                Output::Session(sessions.create(create).await?.into_info())
+            }
+            Operation::ListSessions {} => {
+                let found = sessions.list().await?;
+                Output::Sessions(found.into_iter().map(Session::into_info).collect())
+            }
+            Operation::GetSession { session_id } => {
+                Output::Session(sessions.get(&session_id).await?.into_info())
+            }
+            Operation::DeleteSession {
+                session_id,
+                snapshot,
+            } => Output::Delete(sessions.delete(&session_id, snapshot).await?),
+            Operation::DeleteAllSessions {} => Output::Delete(sessions.delete_all().await?),
+            Operation::Cleanup(options) => Output::Cleanup(sessions.cleanup(options).await?),
+            Operation::Models { filter } => Output::Models(self.models(filter.as_deref()).await?),
+            Operation::Request(request) => Output::Raw(self.request(request).await?),
+            Operation::SendMessage {
+                session_id,
+                message,
+            } => Output::Success(sessions.attach(&session_id)?.send_message(message).await?),
+            Operation::ExecutionStatus { session_id } => {
+                Output::Status(sessions.attach(&session_id)?.execution_status().await?)
+            }
+            Operation::Messages {
+                session_id,
+                options,
+            } => Output::Messages(sessions.attach(&session_id)?.messages(options).await?),
+            Operation::NextMessages {
+                session_id,
+                options,
+                poll_interval,
+            } => {
+                let next = self.api.next_messages(&session_id, &options, poll_interval);
+                Output::NextMessages(next.await?)
+            }
+            Operation::Record { session_id } => {
+                let recording = sessions.attach(&session_id)?.record().await?;
+                Output::Recording(Box::new(recording))
+            }
+            Operation::Pause { session_id } => {
+                Output::Success(sessions.attach(&session_id)?.pause().await?)
+            }
+            Operation::Resume { session_id } => {
+                Output::Success(sessions.attach(&session_id)?.resume().await?)
+            }
+            Operation::Cancel { session_id } => {
+                Output::Success(sessions.attach(&session_id)?.cancel().await?)
+            }
+            Operation::Stop { session_id } => {
+                Output::Success(sessions.attach(&session_id)?.stop().await?)
+            }
+            Operation::Navigate { session_id, url } => {
+                let current_url = sessions.attach(&session_id)?.navigate(&url).await?;
+                Output::Navigation(Navigation { current_url })
+            }
+            Operation::Screenshot { session_id } => {
+                Output::Screenshot(sessions.attach(&session_id)?.screenshot().await?)
+            }
+            Operation::Wait {
+                session_id,
+                options,
+            } => Output::Status(sessions.attach(&session_id)?.wait(options).await?),
+        })
+    }
+}
+
+impl Task {
+    /// Carries an operation out. Dropping the future drops the request.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
+    pub fn execute(
+        &self,
+        operation: TaskOperation,
+    ) -> impl Future<Output = Result<Output>> + Send + 'static {
+        let task = self.clone();
+        // On the heap at once: see `Client::execute`.
+        Box::pin(async move { task.run(operation).await })
+    }
+
+    async fn run(&self, operation: TaskOperation) -> Result<Output> {
+        Ok(match operation {
+            TaskOperation::Answer { text } => Output::Success(self.answer(text).await?),
+            TaskOperation::SendMessage { text } => Output::Success(self.send_message(text).await?),
+            TaskOperation::Pause {} => Output::Success(self.pause().await?),
+            TaskOperation::Resume {} => Output::Success(self.resume().await?),
+            TaskOperation::Cancel {} => Output::Success(self.cancel().await?),
+            TaskOperation::Status {} => Output::Status(self.status().await?),
+            TaskOperation::Result { timeout } => {
+                let timeout = timeout
+                    .map(|seconds| validate::seconds("timeout", seconds))
+                    .transpose()?;
+                Output::TaskResult(Box::new(self.result(timeout).await?))
+            }
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! The operations of Raccoon.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::raccoon::{
+    Client, DeleteResult, History, ListSessions, RawRequest, RawResponse, SessionPage, StartTurn,
+    StopResult, SuccessResult, Turn, TurnMessage, TurnResult, UploadedFile,
+};
+use crate::responses::to_json;
+use crate::validate;
+
+/// Every request that a client makes, as data: the one entry for the language
+/// bindings, which send `{"op": "get_session", "session_id": "..."}`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Lists one page of the sessions.
+    ListSessions(ListSessions),
+    /// Reads a session with its history.
+    GetSession {
+        /// Which session.
+        session_id: String,
+    },
+    /// Gives a session another title.
+    RenameSession {
+        /// Which session.
+        session_id: String,
+        /// 1 to 255 characters.
+        title: String,
+    },
+    /// Deletes a session; one that is gone is no error.
+    DeleteSession {
+        /// Which session.
+        session_id: String,
+    },
+    /// Any other request.
+    Request(RawRequest),
+}
+
+/// What an [`Operation`] or a [`TurnOperation`] gives.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Output {
+    /// Of `list_sessions`.
+    Sessions(SessionPage),
+    /// Of `get_session`.
+    History(Box<History>),
+    /// Of `delete_session`.
+    Delete(DeleteResult),
+    /// Of `rename_session` and `send_message`.
+    Success(SuccessResult),
+    /// Of an upload.
+    File(UploadedFile),
+    /// Of a turn's `stop`.
+    Stop(StopResult),
+    /// Of a turn's `result`.
+    TurnResult(Box<TurnResult>),
+    /// Of `request`.
+    Raw(RawResponse),
+}
+
+impl Output {
+    /// The output as JSON, for language bindings.
+    pub fn to_json(&self) -> String {
+        to_json(self)
+    }
+}
+
+/// Every request about one turn, as data (see [`Operation`]).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum TurnOperation {
+    /// Tells the agent more.
+    SendMessage(TurnMessage),
+    /// Stops the turn and waits for its end.
+    Stop {
+        /// Seconds to wait. Default: 10.
+        #[serde(default = "ten_seconds")]
+        timeout: f64,
+        /// The frame to send instead of the usual one.
+        #[serde(default)]
+        frame: Option<Value>,
+    },
+    /// Waits for the result.
+    Result {
+        /// Seconds; `None`: no limit.
+        #[serde(default)]
+        timeout: Option<f64>,
+    },
+}
+
+fn ten_seconds() -> f64 {
+    10.0
+}
+
+/// Input to be checked before it is used (see [`Operation`] for the form).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "check", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Check {
+    /// The id of a session.
+    SessionId {
+        /// A UUID.
+        session_id: String,
+    },
+    /// A turn.
+    Turn(Box<StartTurn>),
+}
+
+impl Check {
+    /// Refuses what the call itself would refuse. Sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
+    pub fn run(&self) -> Result<()> {
+        match self {
+            Self::SessionId { session_id } => validate::session_id(session_id),
+            Self::Turn(turn) => turn.check(),
+        }
+    }
+}
+
+impl Client {
+    /// Carries an operation out. Dropping the future drops the request.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
+    pub fn execute(
+        &self,
+        operation: Operation,
+    ) -> impl Future<Output = Result<Output>> + Send + 'static {
+        let client = self.clone();
+        // On the heap at once: see `agi::Client::execute`.
+        Box::pin(async move { client.run(operation).await })
+    }
+
+    async fn run(&self, operation: Operation) -> Result<Output> {
+        let sessions = self.sessions();
+        Ok(match operation {
+            Operation::ListSessions(list) => Output::Sessions(self.api.list(&list).await?),
+            Operation::GetSession { session_id } => {
+                Output::History(Box::new(sessions.get(&session_id).await?))
+            }
+            Operation::RenameSession { session_id, title } => {
+                Output::Success(sessions.rename(&session_id, &title).await?)
+            }
+            Operation::DeleteSession { session_id } => {
+                Output::Delete(sessions.delete(&session_id).await?)
+            }
+            Operation::Request(request) => Output::Raw(self.request(request).await?),
+        })
+    }
+}
+
+impl Turn {
+    /// Carries an operation out. Dropping the future drops the wait.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
+    pub fn execute(
+        &self,
+        operation: TurnOperation,
+    ) -> impl Future<Output = Result<Output>> + Send + 'static {
+        let turn = self.clone();
+        Box::pin(async move { turn.run(operation).await })
+    }
+
+    async fn run(&self, operation: TurnOperation) -> Result<Output> {
+        Ok(match operation {
+            TurnOperation::SendMessage(message) => {
+                Output::Success(self.send_message(message).await?)
+            }
+            TurnOperation::Stop { timeout, frame } => {
+                let timeout = validate::seconds("timeout", timeout)?;
+                Output::Stop(self.stop_by(timeout, frame).await?)
+            }
+            TurnOperation::Result { timeout } => {
+                let timeout = timeout
+                    .map(|seconds| validate::seconds("timeout", seconds))
+                    .transpose()?;
+                Output::TurnResult(Box::new(self.result(timeout).await?))
+            }
+        })
+    }
+
+    /// The frame that an operation is to send, for language bindings whose users
+    /// write it in their own way; null for one that sends none.
+    ///
+    /// # Errors
+    /// Bad input, as the operation itself would refuse it.
+    pub fn frame(&self, operation: TurnOperation) -> Result<Value> {
+        Ok(match operation {
+            TurnOperation::SendMessage(message) => self.message_frame(message)?,
+            TurnOperation::Stop { frame, .. } => self.stop_frame(frame),
+            TurnOperation::Result { .. } => Value::Null,
+        })
+    }
+}
