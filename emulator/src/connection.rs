@@ -18,6 +18,7 @@ const WRITE_BUFFER: usize = 128 * 1024;
 const SERVE: u8 = 0;
 const CLOSE: u8 = 1;
 const RESET: u8 = 2;
+const SILENCE: u8 = 3;
 
 /// How a connection is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,11 @@ impl Connection {
         self.0.now.notify_one();
     }
 
+    /// Leaves the connection open, but reads nothing more from it.
+    pub(crate) fn fall_silent(&self) {
+        self.0.how.store(SILENCE, Ordering::Release);
+    }
+
     fn ordered(&self) -> u8 {
         self.0.how.load(Ordering::Acquire)
     }
@@ -80,6 +86,9 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.connection.ordered() == SILENCE {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.socket).poll_read(cx, buffer)
     }
 }
@@ -95,7 +104,7 @@ impl AsyncWrite for Wire {
 
     /// hyper calls this when its own buffer is empty: the moment a break was waiting for.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.connection.ordered() != SERVE {
+        if !matches!(self.connection.ordered(), SERVE | SILENCE) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         Pin::new(&mut self.socket).poll_flush(cx)

@@ -39,7 +39,7 @@
 //! - The session object has a field of its own: `browser`, `chromium` or `builtin`.
 //! - On a fast clock ([`Clock::Fast`]) each session has its own time, which moves with its agent's waits alone.
 //! - A request for a host that is neither `localhost` nor an address is refused (421), so that no web page reaches the
-//!   emulator by a name of its own; with [`Options::allow_remote`] every name is fine.
+//!   emulator by a name of its own; [`Options::allow_hosts`] has the names that are its own.
 //! - The session limit counts all sessions that are not deleted.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
@@ -79,7 +79,7 @@ pub use agi::{
 pub use browser::Browser;
 pub use clock::Clock;
 pub use emulator::Emulator;
-pub use faults::{Endpoint, Fault, FaultError};
+pub use faults::{BodyAs, Endpoint, Fault, FaultError, Put, Then};
 pub use options::{Options, StartError};
 pub use raccoon::{AgentFile, AgentTurn, Resume, TurnAgent, TurnCall, TurnHandle};
 pub use regex_lite::Regex;

@@ -107,6 +107,7 @@ pub(crate) async fn intercept(
         }
         (Some(Replacement::Hang) | None, _) => std::future::pending().await,
     };
+    let response = effect.answer.apply(response, &connection).await;
     lock(requests).responded(number, response.status().as_u16());
     match effect.body {
         None => response,

@@ -176,11 +176,20 @@ impl EventStream {
     }
 
     fn frame(&self, entry: &Entry) -> Bytes {
-        if self.fault.omit_ids {
+        let frame = if self.fault.omit_ids {
             entry.frame_without_id()
         } else {
             entry.frame.clone()
-        }
+        };
+        self.put_in(&frame).unwrap_or(frame)
+    }
+
+    /// The event with what a fault puts into its data.
+    fn put_in(&self, frame: &Bytes) -> Option<Bytes> {
+        let putting = self.fault.putting.as_ref()?;
+        let (head, data) = std::str::from_utf8(frame).ok()?.split_once("data: ")?;
+        let data = putting.apply(data.trim_end())?;
+        Some(format!("{head}data: {data}\n\n").into())
     }
 
     /// Sends an event; false when the stream ends with it.

@@ -1,5 +1,7 @@
 //! What a fault does to a request.
 
+use super::altered::AnswerFault;
+use super::place::Putting;
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ pub(crate) struct FaultEffect {
     /// The request is processed before the replacement is sent.
     pub(crate) after: bool,
     pub(crate) delay: Option<Duration>,
+    pub(crate) answer: AnswerFault,
     pub(crate) body: Option<BodyFault>,
     pub(crate) late_status: Option<LateStatus>,
     pub(crate) stream: Option<StreamFault>,
@@ -78,6 +81,8 @@ pub(crate) struct StreamFault {
     pub(crate) omit_ids: bool,
     pub(crate) drop_ids: Vec<u64>,
     pub(crate) replay_done: bool,
+    /// What is put into the data of the events.
+    pub(crate) putting: Option<Putting>,
     /// The bytes to send, after that many events.
     pub(crate) insert: Option<(Bytes, u64)>,
     pub(crate) socket: SocketFault,

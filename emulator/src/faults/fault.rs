@@ -1,5 +1,7 @@
 //! A fault: which requests it is for, and what happens to them, as plain data.
 
+use super::altered::{BodyAs, Then};
+use super::put::{self, Put};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -108,9 +110,12 @@ pub struct Fault {
     /// Deletion: answers 200 with this as `deleted`, whatever is true. Nothing is deleted unless `after` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<bool>,
-    /// Headers of the response that replaces the real one.
+    /// Headers of the response, the real one or the one that replaces it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// Headers that the response does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drop_headers: Vec<String>,
     /// Resets the TCP connection instead of responding.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reset: bool,
@@ -123,6 +128,27 @@ pub struct Fault {
     /// Seconds before the response. On its own the request is processed at once and only the response is late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<f64>,
+
+    /// Another body in the place of the response's own, such as none, or a web page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_as: Option<BodyAs>,
+    /// How many bytes `body_as` `gzip_bomb` becomes; default 1 GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inflates_to: Option<u64>,
+    /// What comes in the place of a value in the response's JSON, or in that of the events of a stream: where `at` says,
+    /// else all of it.
+    #[serde(
+        default,
+        deserialize_with = "put::given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub put: Option<Put>,
+    /// Where `put` acts: `status`, `[0].created_at`, `messages[-1].content`, `messages[*].type`, `messages[type=DONE]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What becomes of the connection after the response, which says nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Then>,
 
     /// The body is written in pieces of that many bytes, each in a write of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -250,10 +276,16 @@ impl Fault {
             redirect: None,
             deleted: None,
             headers: BTreeMap::new(),
+            drop_headers: Vec::new(),
             reset: false,
             hang: false,
             after: false,
             delay: None,
+            body_as: None,
+            inflates_to: None,
+            put: None,
+            at: None,
+            then: None,
             split: None,
             split_delay: None,
             cut_after_bytes: None,

@@ -19,6 +19,7 @@ impl Fault {
             replacement: self.replacement()?,
             after: self.after,
             delay: seconds("delay", self.delay)?,
+            answer: self.answer_fault()?,
             body: self.body_fault()?.filter(|_| !self.is_open_socket()),
             late_status: self.late_status()?,
         };
@@ -38,10 +39,11 @@ impl Fault {
         if matches!(
             effect.replacement,
             Some(Replacement::Reset | Replacement::Hang)
-        ) && effect.body.is_some()
+        ) && (effect.body.is_some() || !effect.answer.is_nothing())
         {
             return Err(
-                "`reset` and `hang` give no answer: its body cannot be split or cut".to_owned(),
+                "`reset` and `hang` give no answer: nothing of it can be changed, split or cut"
+                    .to_owned(),
             );
         }
         if effect.late_status.is_some() && effect.replacement.is_some() && !self.after {
@@ -52,6 +54,7 @@ impl Fault {
         if effect.replacement.is_none()
             && effect.delay.is_none()
             && effect.body.is_none()
+            && effect.answer.is_nothing()
             && effect.late_status.is_none()
             && !has_stream
         {
@@ -104,7 +107,27 @@ mod tests {
             ("list after", "`after` needs"),
             ("list body=x", "add `status`"),
             ("list redirect=/x body=x", "add `status`"),
-            ("list reset headers={\"a\":\"b\"}", "add `status`"),
+            ("list reset headers={\"a\":\"b\"}", "give no answer"),
+            ("list hang body_as=html", "give no answer"),
+            ("list at=a", "add that"),
+            ("list put=nan body_as=html", "choose one"),
+            ("list put=missing", "say which with `at`"),
+            ("list put=nan at=a..b", "it names a value"),
+            (
+                "list body_as=html inflates_to=5",
+                "belongs to body_as=gzip_bomb",
+            ),
+            (
+                "list body_as=gzip_bomb inflates_to=99999999999999",
+                "at most",
+            ),
+            ("events then=close", "`close_after`"),
+            ("socket then=silence", "`close_after`"),
+            ("socket body_as=html", "add `status`"),
+            (
+                "list drop_headers=[\"a b\"]",
+                "not the name of an HTTP header",
+            ),
             ("list status=99", "from 200 to 599"),
             ("list status=500 hang", "choose one"),
             ("list limit=429 deleted=false", "choose one"),
@@ -124,7 +147,7 @@ mod tests {
             ),
         ] {
             let fault: Fault = text.parse().unwrap();
-            let error = fault.validate().unwrap_err().to_string();
+            let error = fault.validate().expect_err(text).to_string();
             assert!(error.contains(reason), "{text}: {error}");
         }
     }

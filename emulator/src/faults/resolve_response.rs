@@ -2,7 +2,7 @@
 
 use super::effect::{CannedResponse, Replacement};
 use super::fault::{Endpoint, Fault};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::HeaderValue;
 use serde_json::{Value, json};
 
 impl Fault {
@@ -23,12 +23,6 @@ impl Fault {
                 "`{one}` and `{other}` exclude one another: choose one"
             ));
         }
-        let replaced = given
-            .first()
-            .is_some_and(|name| !["reset", "hang"].contains(name));
-        if !self.headers.is_empty() && !replaced {
-            return Err("`headers` belong to an answer: add `status`".to_owned());
-        }
         if self.body.is_some() && (self.status.is_none() || self.redirect.is_some()) {
             return Err("`body` belongs to an answer: add `status`".to_owned());
         }
@@ -36,11 +30,6 @@ impl Fault {
             return Err(
                 "`retry_after` belongs to `limit`; beside `status` write headers={\"Retry-After\": \"1\"}".to_owned(),
             );
-        }
-        for (name, value) in &self.headers {
-            if HeaderName::try_from(name).is_err() || HeaderValue::try_from(value).is_err() {
-                return Err(format!("`{name}` in `headers` is not a valid HTTP header"));
-            }
         }
         if self.reset {
             return Ok(Some(Replacement::Reset));

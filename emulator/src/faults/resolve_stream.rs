@@ -93,6 +93,11 @@ impl Fault {
             omit_ids: self.omit_ids,
             drop_ids: self.drop_ids.clone(),
             replay_done: self.replay_done,
+            putting: if self.on == Endpoint::Events || self.is_open_socket() {
+                self.putting()?.filter(|_| !self.is_refused())
+            } else {
+                None
+            },
             insert: if self.on == Endpoint::Socket {
                 None
             } else {
@@ -111,8 +116,12 @@ impl Fault {
 
     /// Whether it is for a WebSocket that opens.
     pub(super) fn is_open_socket(&self) -> bool {
-        let refused = self.status.or(self.limit).is_some() || self.redirect.is_some();
-        self.on == Endpoint::Socket && !refused && !self.reset && !self.hang
+        self.on == Endpoint::Socket && !self.is_refused() && !self.reset && !self.hang
+    }
+
+    /// Whether another response comes in the place of the real one.
+    pub(super) fn is_refused(&self) -> bool {
+        self.status.or(self.limit).is_some() || self.redirect.is_some()
     }
 
     fn socket_fault(&self) -> Result<SocketFault, String> {

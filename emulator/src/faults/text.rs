@@ -11,6 +11,9 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+/// The one name whose value is never JSON: `[0].status` is a place.
+const PLACE: &str = "at";
+
 impl FromStr for Fault {
     type Err = FaultError;
 
@@ -59,7 +62,7 @@ fn fields(text: &str) -> Result<Map<String, Value>, String> {
 
 /// The value at the start of a text, and what follows it.
 fn value<'a>(name: &str, text: &'a str) -> Result<(Value, &'a str), String> {
-    if is_json(text) {
+    if is_json(text) && !(name == PLACE && text.starts_with('[')) {
         let mut values = serde_json::Deserializer::from_str(text).into_iter();
         return match values.next() {
             Some(Ok(value)) => match text.get(values.byte_offset()..).unwrap_or_default() {
@@ -74,7 +77,11 @@ fn value<'a>(name: &str, text: &'a str) -> Result<(Value, &'a str), String> {
     }
     let end = text.find(char::is_whitespace).unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
-    let value = serde_json::from_str(word).unwrap_or_else(|_| word.into());
+    let value = if name == PLACE {
+        word.into()
+    } else {
+        serde_json::from_str(word).unwrap_or_else(|_| word.into())
+    };
     Ok((value, rest))
 }
 
@@ -99,12 +106,20 @@ impl fmt::Display for Fault {
                 Value::String(on) if name == "on" => f.write_str(on)?,
                 // `deleted` is no switch: both its values mean something.
                 Value::Bool(true) if name != "deleted" => write!(f, " {name}")?,
+                Value::String(text) if name == PLACE && is_bare_place(text) => {
+                    write!(f, " {name}={text}")?;
+                }
                 Value::String(text) if is_word(text) => write!(f, " {name}={text}")?,
                 value => write!(f, " {name}={value}")?,
             }
         }
         Ok(())
     }
+}
+
+/// Whether a place can stand without quotes.
+fn is_bare_place(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_whitespace) && !text.starts_with('"')
 }
 
 /// Whether a string can stand without quotes.
@@ -236,6 +251,14 @@ mod tests {
             (
                 "delete deleted=false",
                 json!({"on": "delete", "deleted": false}),
+            ),
+            (
+                "list put=null at=[0].created_at",
+                json!({"on": "list", "put": null, "at": "[0].created_at"}),
+            ),
+            (
+                r#"list put=[1] at="[a=b c].d""#,
+                json!({"on": "list", "put": [1], "at": "[a=b c].d"}),
             ),
             (
                 "get delay=0.25 session_id=a-b",

@@ -259,7 +259,10 @@ impl Socket {
         } else {
             entry.without_entry_id()
         };
-        self.send(sink, text).await?;
+        let putting = self.fault.putting.as_ref();
+        let changed = putting.and_then(|putting| putting.apply(&text));
+        self.send(sink, changed.map_or(text, Utf8Bytes::from))
+            .await?;
         self.sent += 1;
         self.insert(sink).await
     }

@@ -12,6 +12,7 @@ mod live;
 mod own_agent;
 mod own_turn_agent;
 mod requests;
+mod rude;
 mod safety;
 mod scenarios;
 mod snapshots;

@@ -48,8 +48,10 @@ export interface Fault {
   redirect?: string;
   /** Deletion: responds so, whatever is true. */
   deleted?: boolean;
-  /** Headers of that response. */
+  /** Headers of the response, that one or the real one. */
   headers?: Record<string, string>;
+  /** Headers that the response does not have. */
+  drop_headers?: string[];
   /** Resets the connection instead of responding. */
   reset?: boolean;
   /** Never responds. */
@@ -58,6 +60,34 @@ export interface Fault {
   after?: boolean;
   /** Seconds before the response. */
   delay?: number;
+
+  /** What comes in the place of a value in the response's JSON, or in that of a stream's events. */
+  put?:
+    | "half_emoji"
+    | "nan"
+    | "infinity"
+    | "out_of_range"
+    | "above_2_53"
+    | "above_64_bits"
+    | "deep"
+    | `deep:${number}`
+    | "other_type"
+    | "missing"
+    | "twice"
+    | "null_entry"
+    | `raw:${string}`
+    | number
+    | boolean
+    | null
+    | object;
+  /** Where `put` acts: `status`, `[0].created_at`, `messages[type=DONE].content`. Default: all. */
+  at?: string;
+  /** Another body in the place of the response's own. */
+  body_as?: "empty" | "html" | "half" | "byte_order_mark" | "not_utf8" | "gzip_bomb";
+  /** Bytes that the bomb becomes. Default: 1 GiB. */
+  inflates_to?: number;
+  /** What becomes of the connection after the response. */
+  then?: "close" | "silence";
 
   /** The body comes in pieces of that many bytes. */
   split?: number;
