@@ -54,7 +54,7 @@ impl std::fmt::Debug for Emulator {
 
 impl Emulator {
     /// Starts an emulator on the current tokio runtime; it accepts connections when this returns.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
+    pub async fn start(mut options: Options) -> Result<Self, StartError> {
         options.check()?;
         let scenario = options.load_scenario()?;
         let runtime = Handle::try_current().map_err(|_| {
@@ -71,6 +71,10 @@ impl Emulator {
             .await
             .map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
+        let is_remote = !address.ip().is_loopback();
+        if is_remote && options.api_keys.is_none() {
+            options.api_keys = Some(vec![own_key()?]);
+        }
         let api_key = options
             .api_keys
             .as_ref()
@@ -86,11 +90,7 @@ impl Emulator {
             });
         }
         let url = format!("http://{reachable}");
-        let link = LiveLink::new(&url).map_err(|error| {
-            StartError(format!(
-                "the system gives no random numbers ({error}); the live view needs one"
-            ))
-        })?;
+        let link = LiveLink::new(&url).map_err(|error| no_random_numbers(&error))?;
         let web = Arc::new(Web::default());
         let browsers = Browsers::new(web.clone(), options.browser, options.chromium.as_deref());
         let browsers = Arc::new(browsers.await.map_err(StartError)?);
@@ -118,7 +118,7 @@ impl Emulator {
         Ok(Self {
             server,
             api_key,
-            is_remote: !address.ip().is_loopback(),
+            is_remote,
         })
     }
 
@@ -272,6 +272,20 @@ impl Emulator {
         self.agent(None);
         self.turn_agent(None);
     }
+}
+
+/// A key that nobody can guess, for an emulator that other machines can reach.
+fn own_key() -> Result<String, StartError> {
+    let mut bytes = [0; 24];
+    getrandom::fill(&mut bytes).map_err(|error| no_random_numbers(&error))?;
+    let key = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes);
+    Ok(format!("emulator-{key}"))
+}
+
+fn no_random_numbers(error: &impl std::fmt::Display) -> StartError {
+    StartError(format!(
+        "the system gives no random numbers ({error}); the live view and the keys need them"
+    ))
 }
 
 impl Drop for Emulator {

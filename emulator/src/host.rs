@@ -2,7 +2,8 @@
 //!
 //! It listens on this machine alone unless it is told otherwise. That keeps other machines out, but not the web pages
 //! in this machine's browser: a page's owner can let the page's own name point to 127.0.0.1 (DNS rebinding), and the
-//! browser then takes the emulator for the page's own site. Such a request names that host; it is refused.
+//! browser then takes the emulator for the page's own site. Such a request names that host; it is refused, wherever the
+//! emulator listens, unless the name is one of those that it was told.
 
 use crate::errors::ApiError;
 use crate::options::Options;
@@ -44,19 +45,20 @@ pub(crate) async fn guard(
         Some(Ok(name)) => is_own(name, &server.options),
         Some(Err(_)) => false,
     };
-    if answers || server.options.allow_remote {
+    if answers {
         return next.run(request).await;
     }
     tracing::warn!(host = ?named, "refused a request for another host");
     let detail = format!(
         "The emulator answers to localhost and to IP addresses, not to other names: a web page could use one to reach \
-         it. Connect to {}, or start the emulator with allow_remote",
+         it. Connect to {}, or name the host in allow_hosts",
         server.url
     );
     ApiError::new(StatusCode::MISDIRECTED_REQUEST, detail).into_response()
 }
 
-/// Whether a `Host` names this machine: an address, which nobody's name can stand for, or a name that is always local.
+/// Whether a `Host` names this machine: an address, which nobody's name can stand for, a name that is always local, or one
+/// that its owner gave it.
 fn is_own(host: &str, options: &Options) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;
@@ -67,6 +69,10 @@ fn is_own(host: &str, options: &Options) -> bool {
         || lower == "localhost"
         || lower.ends_with(".localhost")
         || lower == options.host.to_ascii_lowercase()
+        || options
+            .allow_hosts
+            .iter()
+            .any(|own| own.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -77,6 +83,7 @@ mod tests {
     fn addresses_and_local_names_are_its_own() {
         let options = Options {
             host: "My-Machine".to_owned(),
+            allow_hosts: vec!["Build-Server.example".to_owned()],
             ..Options::default()
         };
         for (host, own) in [
@@ -88,6 +95,7 @@ mod tests {
             ("LOCALHOST", true),
             ("app.localhost:1", true),
             ("my-machine:1", true),
+            ("build-server.example:80", true),
             ("evil.example:8080", false),
             ("127.0.0.1.evil.example", false),
             ("localhost.evil.example", false),

@@ -24,6 +24,14 @@ impl Keys {
         Ok(())
     }
 
+    /// Whether a request brings a key that is served: in its headers, or, as a WebSocket does, in its query.
+    pub(crate) fn knows(&self, headers: &HeaderMap, query: &str) -> bool {
+        let in_query = |(name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
+            name == "token" && self.check(&value).is_ok()
+        };
+        self.bearer(headers).is_ok() || url::form_urlencoded::parse(query.as_bytes()).any(in_query)
+    }
+
     /// The key in `Authorization: Bearer`, if requests with it are served.
     pub(crate) fn bearer(&self, headers: &HeaderMap) -> Result<String, ApiError> {
         let value = headers

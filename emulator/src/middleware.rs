@@ -2,8 +2,9 @@
 
 use crate::connection::{Break, Connection};
 use crate::errors::ApiError;
-use crate::faults::{CannedResponse, Endpoint, Faults, FaultyBody, Replacement};
+use crate::faults::{CannedResponse, Endpoint, FaultyBody, Replacement};
 use crate::requests::{BODY, CapturedRequest, RequestLog, session_id};
+use crate::state::Server;
 use crate::sync::lock;
 use axum::body::Body;
 use axum::extract::Request;
@@ -23,12 +24,14 @@ const BODY_LIMIT: usize = 1024 * 1024;
 
 /// Captures the request, applies the fault that matches it, passes it on, and keeps the status of the response.
 pub(crate) async fn intercept(
-    requests: &Arc<Mutex<RequestLog>>,
-    faults: &Mutex<Faults>,
+    server: &Server,
     request: Request,
     endpoint: Option<Endpoint>,
     next: Next,
 ) -> Response {
+    let Server {
+        requests, faults, ..
+    } = server;
     let (mut parts, body) = request.into_parts();
     let streamed = endpoint == Some(Endpoint::Upload);
     let (body, known) = if streamed {
@@ -46,7 +49,13 @@ pub(crate) async fn intercept(
         }
     };
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-    let captured = CapturedRequest::new(parts.method.as_str(), path, query, &parts.headers, &known);
+    // Nobody fills the memory without a key.
+    let kept = if server.keys.knows(&parts.headers, query) {
+        &*known
+    } else {
+        &[]
+    };
+    let captured = CapturedRequest::new(parts.method.as_str(), path, query, &parts.headers, kept);
     let session_id = session_id(path, &captured.body);
     let number = lock(requests).push(captured);
     let body = if streamed {

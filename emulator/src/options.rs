@@ -17,9 +17,12 @@ pub struct Options {
     pub host: String,
     /// Lets other machines use the emulator: without encryption, and its agent opens any page it is asked for.
     pub allow_remote: bool,
+    /// Names that the emulator answers to, beside `localhost` and IP addresses: those that other machines call this one by.
+    pub allow_hosts: Vec<String>,
     /// The port; 0: any free one.
     pub port: u16,
-    /// The accepted keys; `None`: any non-empty key.
+    /// The accepted keys; `None`: any non-empty key, or, where other machines can use the emulator, one of its own that nobody
+    /// can guess.
     pub api_keys: Option<Vec<String>>,
     /// Keys that are known but barred: they get 403.
     pub barred_keys: Vec<String>,
@@ -81,6 +84,7 @@ impl Default for Options {
         Self {
             host: "127.0.0.1".to_owned(),
             allow_remote: false,
+            allow_hosts: Vec::new(),
             port: 0,
             api_keys: None,
             barred_keys: Vec::new(),

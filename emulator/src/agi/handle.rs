@@ -112,11 +112,13 @@ impl TaskHandle {
         let mut draft = Some(Draft::Question(question.clone()));
         self.when_running(|state| {
             state.task(number).ok()?.question = Question::Open;
-            draft.take().map(|draft| state.append(vec![draft]))
+            let wake = draft.take().map(|draft| state.append(vec![draft]))?;
+            let event = WebhookEvent::Question(question.clone());
+            self.session.notify_in(state, &event);
+            Some(wake)
         })
         .await?
         .now();
-        self.session.notify(&WebhookEvent::Question(question));
         Ok(())
     }
 
@@ -176,14 +178,16 @@ impl TaskHandle {
         let wake = self
             .when_running(|state| {
                 state.task(number).ok()?.paused = true;
-                Some(state.append(vec![Draft::Paused]))
+                let wake = state.append(vec![Draft::Paused]);
+                let event = WebhookEvent::StatusChanged {
+                    old: SessionStatus::Running,
+                    new: SessionStatus::Paused,
+                };
+                self.session.notify_in(state, &event);
+                Some(wake)
             })
             .await?;
         wake.now();
-        self.session.notify(&WebhookEvent::StatusChanged {
-            old: SessionStatus::Running,
-            new: SessionStatus::Paused,
-        });
         self.ready().await
     }
 
@@ -210,30 +214,29 @@ impl TaskHandle {
     /// Ends the task with a result.
     pub(super) async fn done(&self, result: Value) -> Result<(), Detached> {
         let text = done_text(&result).to_owned();
-        self.end(Draft::Done(result), Outcome::Done).await?;
-        self.session.notify(&WebhookEvent::Completed(text));
-        Ok(())
+        let event = WebhookEvent::Completed(text);
+        self.end(Draft::Done(result), Outcome::Done, event).await
     }
 
     /// Ends the task with a failure.
     pub(super) async fn fail(&self, text: String, status_code: u16) -> Result<(), Detached> {
-        self.end(
-            Draft::Error {
-                text: text.clone(),
-                status_code,
-            },
-            Outcome::Error,
-        )
-        .await?;
-        self.session.notify(&WebhookEvent::Failed(text));
-        Ok(())
+        let event = WebhookEvent::Failed(text.clone());
+        let draft = Draft::Error { text, status_code };
+        self.end(draft, Outcome::Error, event).await
     }
 
-    async fn end(&self, draft: Draft, outcome: Outcome) -> Result<(), Detached> {
+    async fn end(
+        &self,
+        draft: Draft,
+        outcome: Outcome,
+        event: WebhookEvent,
+    ) -> Result<(), Detached> {
         let mut draft = Some(draft);
         self.when_running(|state| {
             state.phase = Phase::Idle(outcome);
-            draft.take().map(|draft| state.append(vec![draft]))
+            let wake = draft.take().map(|draft| state.append(vec![draft]))?;
+            self.session.notify_in(state, &event);
+            Some(wake)
         })
         .await?
         .now();

@@ -55,7 +55,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
 async fn front(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
     let endpoint = endpoint(request.method(), route.map(MatchedPath::as_str));
-    intercept(&server.requests, &server.faults, request, endpoint, next).await
+    intercept(&server, request, endpoint, next).await
 }
 
 fn endpoint(method: &Method, route: Option<&str>) -> Option<Endpoint> {

@@ -101,6 +101,8 @@ impl Player<'_> {
             }
             Step::Repeat { times, steps } => {
                 for n in 1..=*times {
+                    // A round without a wait lets others have their turn too.
+                    tokio::task::coop::consume_budget().await;
                     if self.nested(steps, n).await? == Flow::Ended {
                         return Ok(Flow::Ended);
                     }

@@ -3,7 +3,7 @@
 use super::log::{Draft, Entry, Kind};
 use super::models::{ExecutionStatus, SessionObject, SessionStatus};
 use super::state::{CurrentTask, Outcome, Phase, Question, State};
-use super::webhooks::{WebhookEvent, Webhooks};
+use super::webhooks::{Queue, WebhookEvent, Webhooks};
 use crate::browser::{BrowserError, Browsers, Picture, SavedProfile, SessionBrowser};
 use crate::clock::{Clock, Timestamp, new_uuid};
 use crate::errors::ApiError;
@@ -26,8 +26,7 @@ pub(crate) struct Session {
     pub(crate) environment_id: String,
     agent_name: String,
     created_at: Timestamp,
-    webhook_url: Option<String>,
-    webhooks: Arc<Webhooks>,
+    webhooks: Option<Queue>,
     extras: Map<String, Value>,
     live: Option<LiveLink>,
     pub(crate) browser: SessionBrowser,
@@ -132,8 +131,7 @@ impl Session {
             environment_id: new_uuid(),
             agent_name: create.agent_name,
             created_at: state.time.now(),
-            webhook_url: create.webhook_url,
-            webhooks: webhooks.clone(),
+            webhooks: create.webhook_url.map(|url| webhooks.queue(url)),
             extras: create.extras,
             live: create.live,
             clock,
@@ -147,7 +145,11 @@ impl Session {
     }
 
     pub(crate) fn object(&self) -> SessionObject {
-        let status = self.lock().status();
+        self.object_in(&self.lock())
+    }
+
+    fn object_in(&self, state: &State) -> SessionObject {
+        let status = state.status();
         let mut extras = self.extras.clone();
         if !extras.is_empty() {
             extras.insert(
@@ -194,8 +196,13 @@ impl Session {
 
     /// Tells the session's webhook, if it has one.
     pub(crate) fn notify(&self, event: &WebhookEvent) {
-        if let Some(url) = &self.webhook_url {
-            self.webhooks.send(url, event, &self.object(), self.now());
+        self.notify_in(&self.lock(), event);
+    }
+
+    /// The same while the state is held: what comes after cannot be told before.
+    pub(super) fn notify_in(&self, state: &State, event: &WebhookEvent) {
+        if let Some(webhooks) = &self.webhooks {
+            webhooks.send(event, &self.object_in(state), state.time.now());
         }
     }
 
@@ -330,12 +337,12 @@ impl Session {
             }
         };
         let wake = state.append(vec![Draft::User(text.clone())]);
+        if started.is_some() {
+            self.notify_in(&state, &WebhookEvent::TaskStarted(text));
+        }
         drop(state);
         wake.now();
         self.changed.notify_waiters();
-        if started.is_some() {
-            self.notify(&WebhookEvent::TaskStarted(text));
-        }
         Ok(started)
     }
 
@@ -397,12 +404,12 @@ impl Session {
         };
         let new = state.status();
         let wake = state.append(vec![draft]);
+        if old != new {
+            self.notify_in(&state, &WebhookEvent::StatusChanged { old, new });
+        }
         drop(state);
         wake.now();
         self.changed.notify_waiters();
-        if old != new {
-            self.notify(&WebhookEvent::StatusChanged { old, new });
-        }
         Ok(())
     }
 
@@ -427,8 +434,8 @@ impl Session {
 
     /// Destroys the session: its task is cancelled, its streams end. Its webhook is told the last status.
     pub(crate) fn delete(&self) {
-        self.notify(&WebhookEvent::Deleted);
         let mut state = self.lock();
+        self.notify_in(&state, &WebhookEvent::Deleted);
         state.deleted = true;
         if let Phase::Busy(task) = &state.phase {
             task.cancelled.cancel();

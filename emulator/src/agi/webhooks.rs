@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 const ATTEMPTS: u32 = 3;
@@ -112,23 +113,59 @@ impl Webhooks {
         lock(&self.attempts).list()
     }
 
-    /// Sends an event of a session in the background; `now` is the session's time.
-    pub(super) fn send(
-        self: &Arc<Self>,
-        url: &str,
-        event: &WebhookEvent,
-        session: &SessionObject,
-        now: Timestamp,
-    ) {
-        let delivery = Delivery {
+    /// The events of one session, which leave for this address in the order in which they are sent.
+    pub(super) fn queue(self: &Arc<Self>, url: String) -> Queue {
+        let (sender, deliveries) = mpsc::unbounded_channel();
+        let workers = self.workers.clone();
+        self.workers.spawn(deliver(deliveries, workers));
+        Queue {
             webhooks: self.clone(),
-            url: url.to_owned(),
+            url,
+            sender,
+        }
+    }
+}
+
+/// What a session has to tell; the background sends it.
+pub(super) struct Queue {
+    webhooks: Arc<Webhooks>,
+    url: String,
+    sender: mpsc::UnboundedSender<Delivery>,
+}
+
+/// Without the address, which may hold a secret.
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    /// Puts an event behind those that were sent before; `now` is the session's time.
+    pub(super) fn send(&self, event: &WebhookEvent, session: &SessionObject, now: Timestamp) {
+        let delivery = Delivery {
+            webhooks: self.webhooks.clone(),
+            url: self.url.clone(),
             event: event.name(),
             session_id: session.session_id.clone(),
             begin: now,
             body: body(session, now, event).to_string(),
         };
-        self.workers.spawn(delivery.run());
+        if self.sender.send(delivery).is_err() {
+            tracing::debug!("the emulator stops: a webhook is not sent");
+        }
+    }
+}
+
+/// Delivers one after another: the next one leaves when the first attempt with the one before has ended. What is tried again
+/// holds nobody up.
+async fn deliver(mut deliveries: mpsc::UnboundedReceiver<Delivery>, workers: Workers) {
+    while let Some(delivery) = deliveries.recv().await {
+        let (ended, tried) = oneshot::channel();
+        workers.spawn(delivery.run(ended));
+        if tried.await.is_err() {
+            tracing::debug!("the emulator stops: a webhook is not delivered");
+        }
     }
 }
 
@@ -235,7 +272,9 @@ enum Failure {
 }
 
 impl Delivery {
-    async fn run(self) {
+    /// All attempts; `tried` hears of the end of the first.
+    async fn run(self, tried: oneshot::Sender<()>) {
+        let mut tried = Some(tried);
         let clock = self.webhooks.clock;
         let backoff = Duration::from_secs_f64(self.webhooks.backoff);
         let begun = Instant::now();
@@ -248,7 +287,11 @@ impl Delivery {
                 begun.elapsed()
             };
             let at = self.begin.plus(real + skipped);
-            let failure = match self.attempt().await {
+            let outcome = self.attempt().await;
+            if tried.take().is_some_and(|tried| tried.send(()).is_err()) {
+                tracing::debug!("the emulator stops");
+            }
+            let failure = match outcome {
                 Ok(status) => return self.log_attempt(attempt, at, Ok(status), None),
                 Err(failure) => failure,
             };

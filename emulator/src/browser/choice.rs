@@ -1,5 +1,6 @@
 //! Which browser serves the sessions, and where its program is.
 
+use super::folder::owned_by_root;
 use serde::{Deserialize, Serialize};
 use std::env;
 use std::ffi::OsStr;
@@ -41,7 +42,17 @@ impl Plan {
             return Ok(Self::Builtin);
         }
         let forced = choice == Browser::Chromium;
+        let named = program.is_some() || env::var_os(VARIABLE).is_some();
         match find(program) {
+            // Its sandbox refuses root, and a page is somebody else's program.
+            Ok(_) if !forced && !named && is_root() => {
+                tracing::info!(
+                    browser = "builtin",
+                    reason = "for root Chromium has no sandbox",
+                    "the built-in page view serves; choose the browser `chromium` to have it all the same"
+                );
+                Ok(Self::Builtin)
+            }
             Ok(program) => Ok(Self::Chromium { program, forced }),
             Err(reason) if forced => Err(format!(
                 "{reason}. Install Chromium (Debian: apt-get install chromium), name its program in {VARIABLE}, or choose the browser `builtin`"
@@ -52,6 +63,18 @@ impl Plan {
             }
         }
     }
+}
+
+/// Whether this process belongs to the superuser.
+fn is_root() -> bool {
+    if !cfg!(unix) {
+        return false;
+    }
+    if cfg!(target_os = "linux") && Path::new("/proc/self").exists() {
+        return owned_by_root(Path::new("/proc/self"));
+    }
+    let asked = std::process::Command::new("id").arg("-u").output();
+    asked.is_ok_and(|answer| answer.stdout.trim_ascii() == b"0")
 }
 
 fn find(program: Option<&Path>) -> Result<PathBuf, String> {

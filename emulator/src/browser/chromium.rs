@@ -438,6 +438,17 @@ fn launch(program: &Path, folder: &Folder, profile: &Path) -> std::io::Result<(P
     if owned_by_root(folder.path()) {
         // Chromium's sandbox refuses to work for the superuser.
         command.arg("--no-sandbox");
+        tracing::warn!(
+            "Chromium runs as root, without its sandbox: what a page does, it does as root. Run as another user, or choose the \
+             browser `builtin`"
+        );
+    }
+    // Pages are other people's programs: no secret of this process is in its environment.
+    command.env_clear();
+    for (name, value) in std::env::vars_os() {
+        if is_harmless(&name) {
+            command.env(name, value);
+        }
     }
     #[cfg(unix)]
     command.process_group(0);
@@ -448,7 +459,6 @@ fn launch(program: &Path, folder: &Folder, profile: &Path) -> std::io::Result<(P
         .env("XDG_CONFIG_HOME", folder.with("c")?)
         .env("XDG_CACHE_HOME", folder.with("k")?)
         .env("TMPDIR", folder.with("t")?)
-        .env_remove("AGI_API_KEY")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -469,6 +479,33 @@ fn launch(program: &Path, folder: &Folder, profile: &Path) -> std::io::Result<(P
     tokio::spawn(listen(errors.ok_or_else(missing)?, complaints));
     let devtools = DevTools::new(to.ok_or_else(missing)?, from.ok_or_else(missing)?);
     Ok((process, devtools))
+}
+
+/// Whether Chromium needs a variable: where programs and libraries are, the language, the time zone, the screen, and proxies.
+fn is_harmless(name: &std::ffi::OsStr) -> bool {
+    const NAMES: [&str; 19] = [
+        "PATH",
+        "LD_LIBRARY_PATH",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "DISPLAY",
+        "WAYLAND_DISPLAY",
+        "XAUTHORITY",
+        "XDG_RUNTIME_DIR",
+        "FONTCONFIG_FILE",
+        "FONTCONFIG_PATH",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    ];
+    let name = name.to_str().unwrap_or_default();
+    NAMES.contains(&name) || name.starts_with("LC_")
 }
 
 fn argument(name: &str, path: &Path) -> PathBuf {

@@ -50,7 +50,7 @@ async fn front(State(server): State<Arc<Server>>, request: Request, next: Next) 
     let route = request.extensions().get::<MatchedPath>();
     let endpoint = endpoint(request.method(), route.map(MatchedPath::as_str));
     let limit = HeaderValue::from(server.options.max_turns);
-    let mut response = intercept(&server.requests, &server.faults, request, endpoint, next).await;
+    let mut response = intercept(&server, request, endpoint, next).await;
     response
         .headers_mut()
         .entry(MAX_CONCURRENT)

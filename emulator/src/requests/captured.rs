@@ -54,6 +54,17 @@ impl CapturedRequest {
     }
 }
 
+impl CapturedRequest {
+    /// About how many bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        let headers = self.headers.iter();
+        let headers: usize = headers
+            .map(|(name, value)| name.len() + value.len() + 64)
+            .sum();
+        256 + self.method.len() + self.path.len() + self.query.len() + self.body.len() + headers
+    }
+}
+
 fn without_token(query: &str) -> String {
     let hidden = |part: &str| match part.split_once('=') {
         Some(("token", _)) => "token=***".to_owned(),

@@ -7,11 +7,15 @@ use tokio::sync::watch;
 
 /// How many requests are kept; older ones are forgotten.
 const KEPT: usize = 100_000;
+/// How many bytes of them.
+const BYTES: usize = 64 * 1024 * 1024;
 
 /// The last requests, in the order they arrived.
 #[derive(Debug, Default)]
 pub(crate) struct RequestLog {
     kept: VecDeque<CapturedRequest>,
+    /// What they take.
+    bytes: usize,
     /// The number of the first kept request.
     first: u64,
     /// How often a request arrived or got its response.
@@ -21,13 +25,21 @@ pub(crate) struct RequestLog {
 impl RequestLog {
     /// Keeps a request; returns its number.
     pub(crate) fn push(&mut self, request: CapturedRequest) -> u64 {
-        if self.kept.len() == KEPT {
-            self.kept.pop_front();
-            self.first += 1;
-        }
+        self.bytes += request.size();
         self.kept.push_back(request);
+        self.forget();
         self.changes.send_modify(|changes| *changes += 1);
         self.first + self.kept.len() as u64 - 1
+    }
+
+    /// Forgets the oldest requests beyond what is kept; the newest always is.
+    fn forget(&mut self) {
+        while self.kept.len() > 1 && (self.kept.len() > KEPT || self.bytes > BYTES) {
+            if let Some(oldest) = self.kept.pop_front() {
+                self.bytes -= oldest.size();
+                self.first += 1;
+            }
+        }
     }
 
     /// Keeps the status of a response, if its request is still kept.
@@ -41,7 +53,11 @@ impl RequestLog {
     /// Keeps the body of a request that was received bit by bit.
     pub(crate) fn received(&mut self, number: u64, body: &[u8]) {
         if let Some(request) = self.find(number) {
+            let before = request.size();
             request.body = String::from_utf8_lossy(body).into_owned();
+            let now = request.size();
+            self.bytes = self.bytes - before + now;
+            self.forget();
             self.changes.send_modify(|changes| *changes += 1);
         }
     }
@@ -65,6 +81,7 @@ impl RequestLog {
     pub(crate) fn clear(&mut self) {
         self.first += self.kept.len() as u64;
         self.kept.clear();
+        self.bytes = 0;
     }
 }
 
@@ -72,6 +89,37 @@ impl RequestLog {
 mod tests {
     use super::*;
     use axum::http::HeaderMap;
+
+    #[test]
+    fn the_oldest_go_when_there_are_too_many_bytes() {
+        let mut log = RequestLog::default();
+        let body = vec![b'x'; 64 * 1024];
+        for number in 0..4000 {
+            let path = format!("/{number}");
+            log.push(CapturedRequest::new(
+                "POST",
+                &path,
+                "",
+                &HeaderMap::new(),
+                &body,
+            ));
+        }
+        let kept = log.matching(&RequestFilter::default());
+        assert!((900..1024).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(kept.last().unwrap().path, "/3999");
+        let upload = log.push(CapturedRequest::new(
+            "PUT",
+            "/u",
+            "",
+            &HeaderMap::new(),
+            b"",
+        ));
+        log.received(upload, &body);
+        let sum: usize = log.kept.iter().map(CapturedRequest::size).sum();
+        assert_eq!(log.bytes, sum);
+        log.clear();
+        assert_eq!((log.bytes, log.kept.len()), (0, 0));
+    }
 
     #[test]
     fn responses_find_their_request_after_clear() {

@@ -1,5 +1,6 @@
 //! The fields of a scenario: where they stand, and what they must be.
 
+use super::load::Load;
 use super::matches::Match;
 use super::model::ScenarioError;
 use serde_json::{Map, Value};
@@ -194,6 +195,14 @@ impl Place {
                 self.wrong("`after` belongs to the step that follows, not to a `delay`")
             }
             Some(value) => seconds(value, &self.child("after")).map(Some),
+        }
+    }
+
+    /// Refuses a repeat that plays more than anything needs.
+    pub(super) fn bounded(&self, repeat: &Value) -> Outcome<()> {
+        match Load::of(repeat).excess() {
+            None => Ok(()),
+            Some(excess) => self.wrong(excess),
         }
     }
 

@@ -5,9 +5,11 @@
 //! in every language; [`SCENARIO_SCHEMA`] describes it for editors and validators.
 
 mod fields;
+mod load;
 mod matches;
 mod model;
 mod playing;
+mod private_file;
 mod read;
 mod read_turn;
 mod recording;

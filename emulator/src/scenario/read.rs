@@ -146,6 +146,7 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<Step>> {
                 return place
                     .wrong("`repeat` and `steps` go together: {\"repeat\": 3, \"steps\": [...]}");
             }
+            at.bounded(value)?;
             let steps = self::steps(fields, place)?;
             Step::Repeat { times, steps }
         }

@@ -97,6 +97,7 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<TurnStep>> {
                 return place
                     .wrong("`repeat` and `steps` go together: {\"repeat\": 3, \"steps\": [...]}");
             }
+            at.bounded(value)?;
             let steps = self::steps(fields, place)?;
             TurnStep::Repeat { times, steps }
         }

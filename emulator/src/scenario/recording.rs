@@ -329,7 +329,7 @@ impl Scenario {
         } else {
             self.to_yaml()
         };
-        std::fs::write(path, text)
+        super::private_file::write(path, &text)
     }
 
     /// As it is written by hand.

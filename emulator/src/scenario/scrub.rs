@@ -10,35 +10,57 @@ pub(super) const REDACTED: &str = "[redacted]";
 /// A shorter text would blank ordinary words.
 const SHORTEST: usize = 4;
 
-/// Names of query parameters whose value is a secret.
-const PARAMETERS: &str = "access_token|api[_-]?key|apikey|auth|authorization|client_secret|code|id_token|jwt|key|\
-    pass|passwd|password|pwd|refresh_token|secret|session|session_?id|sid|sig|signature|state|token|\
-    x-amz-credential|x-amz-security-token|x-amz-signature|x-goog-credential|x-goog-signature";
+/// Query parameters whose value is a secret, beside those whose name says so.
+const PARAMETERS: &str = "auth|authorization|code|jwt|pass|session|session_?id|sid|sig|signature|state|\
+    x-amz-credential|x-amz-signature|x-goog-credential|x-goog-signature";
 
-/// Names of members of an object whose value is a secret, in lower case and without `_` and `-`.
-const MEMBERS: [&str; 22] = [
-    "accesstoken",
+/// Parts of a name that say that the value is a secret.
+const SECRET_PARTS: [&str; 9] = [
     "apikey",
-    "auth",
     "authorization",
-    "authtoken",
-    "bearertoken",
-    "clientsecret",
-    "cookie",
-    "csrftoken",
-    "idtoken",
-    "jwt",
+    "credential",
+    "cvv",
+    "passphrase",
     "passwd",
     "password",
-    "privatekey",
-    "proxyauthorization",
-    "pwd",
-    "refreshtoken",
     "secret",
-    "sessiontoken",
-    "setcookie",
     "token",
+];
+
+/// Words of a name that say so: in other words the letters mean nothing.
+const SECRET_WORDS: [&str; 15] = [
+    "auth",
+    "bearer",
+    "cookie",
+    "csrf",
+    "cvc",
+    "jwt",
+    "key",
+    "keys",
+    "otp",
+    "pin",
+    "pincode",
+    "pins",
+    "pwd",
+    "setcookie",
     "vncurl",
+];
+
+/// The same as an expression, for the name before `=` or `:` in a text.
+const NAMES: &str = r"(?:[\w.-]*(?:api[ _-]?key|access[ _-]?key|client[ _-]?secret|passphrase|passwd|password|secret|token|cvv)[\w.-]*|(?:[\w.-]*[_.-])?(?:pwd|pin|otp|cvc)|[\w.-]*[_.-]key|[a-z]+(?-i:Key|Pin|Pwd))";
+
+/// Secrets of known kinds, whatever stands before them.
+const KINDS: [&str; 6] = [
+    // A JSON Web Token.
+    r"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*",
+    // Keys of clouds.
+    r"\b(?:A3T[A-Z0-9]|ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|APKA|AROA|ASCA|ASIA)[A-Z0-9]{12,}\b",
+    r"\bAIza[A-Za-z0-9_-]{30,}",
+    // A PEM block, or the beginning of one.
+    r"-----BEGIN [A-Z0-9 ]+-----(?s:.*?)(?:-----END [A-Z0-9 ]+-----|$)",
+    // Keys that begin with the name of their kind.
+    r"\b(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|proj[-_]|ant[-_])?[A-Za-z0-9_-]{16,}",
+    r"\b(?:gh[opsur]_|github_pat_|glpat-|hf_|npm_|pypi-|xox[abeoprs]-|shpat_|SG\.|ya29\.)[A-Za-z0-9_.-]{10,}",
 ];
 
 /// Knows what is secret.
@@ -63,7 +85,10 @@ impl Scrubber {
             // https://user:password@host
             (r#"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#@"'<>]+@"#.to_owned(), "${1}[redacted]@"),
             // ?token=...
-            (format!(r#"(?i)([?&#;](?:{PARAMETERS})=)[^&#\s"'<>]+"#), "${1}[redacted]"),
+            (
+                format!(r#"(?i)([?&#;](?:{PARAMETERS}|key|{NAMES})=)[^&#\s"'<>]+"#),
+                "${1}[redacted]",
+            ),
             // Authorization: ...
             (
                 r#"(?i)\b((?:proxy-)?authorization|x-api-key|(?:set-)?cookie)(["']?\s*[:=]\s*["']?)[^\r\n"']+"#.to_owned(),
@@ -73,13 +98,16 @@ impl Scrubber {
             (r#"(?i)\b(bearer)(\s+)[A-Za-z0-9._~+/=-]{8,}"#.to_owned(), "${1}${2}[redacted]"),
             // password: ...
             (
-                r#"(?i)\b(password|passwd|passphrase|pwd|api[ _-]?key|access[ _-]?token|client[ _-]?secret)(["']?\s*[:=]\s*)("[^"\r\n]*"|'[^'\r\n]*'|[^\s,;&"'\[][^\s,;&"']*)"#
-                    .to_owned(),
+                format!(
+                    r#"(?i)\b({NAMES})(["']?\s*[:=]\s*)("[^"\r\n]*"|'[^'\r\n]*'|[^\s,;&"'\[][^\s,;&"']*)"#
+                ),
                 "${1}${2}[redacted]",
             ),
         ];
+        let kinds = KINDS.map(|kind| (kind.to_owned(), REDACTED));
+        // A block of lines goes first: what is left of it is nothing to look at.
+        let patterns = kinds.into_iter().chain(patterns);
         let patterns = patterns
-            .into_iter()
             .filter_map(|(pattern, with)| Some((Regex::new(&pattern).ok()?, with)))
             .collect();
         Self { secrets, patterns }
@@ -114,18 +142,49 @@ impl Scrubber {
     }
 
     fn member(&self, name: &str, value: &Value) -> Value {
-        let bare: String = name
-            .chars()
-            .filter(|c| !matches!(c, '_' | '-' | ' '))
-            .flat_map(char::to_lowercase)
-            .collect();
+        if is_secret(name) {
+            self.hidden(name, value)
+        } else {
+            self.value(value)
+        }
+    }
+
+    /// A value under a name that says that it is secret.
+    fn hidden(&self, name: &str, value: &Value) -> Value {
         match value {
-            Value::String(_) | Value::Number(_) if MEMBERS.contains(&bare.as_str()) => {
-                REDACTED.into()
-            }
+            // So many tokens are a count.
+            Value::Number(_) if name.to_lowercase().contains("tokens") => value.clone(),
+            Value::String(_) | Value::Number(_) => REDACTED.into(),
+            Value::Array(items) => items.iter().map(|item| self.hidden(name, item)).collect(),
             other => self.value(other),
         }
     }
+}
+
+/// Whether a name says that its value is a secret: `user_password`, `apiToken`, `card-pin`.
+fn is_secret(name: &str) -> bool {
+    let words = words(name);
+    let whole = words.concat();
+    SECRET_PARTS.iter().any(|part| whole.contains(part))
+        || SECRET_WORDS.contains(&&*whole)
+        || words.iter().any(|word| SECRET_WORDS.contains(&&**word))
+}
+
+/// The words of a name, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for c in name.chars() {
+        let begins = c.is_uppercase() && before.is_lowercase() || !c.is_alphanumeric();
+        if begins {
+            words.push(String::new());
+        }
+        if let (true, Some(word)) = (c.is_alphanumeric(), words.last_mut()) {
+            word.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    words
 }
 
 #[cfg(test)]
@@ -135,7 +194,7 @@ mod tests {
 
     #[test]
     fn every_pattern_is_an_expression() {
-        assert_eq!(Scrubber::new(std::iter::empty()).patterns.len(), 5);
+        assert_eq!(Scrubber::new(std::iter::empty()).patterns.len(), 11);
     }
 
     #[test]
@@ -182,6 +241,39 @@ mod tests {
             ("api_key='x y' z", "api_key=[redacted] z"),
             ("PASSWORD=[redacted]", "PASSWORD=[redacted]"),
             (
+                "token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1 is set",
+                "token [redacted] is set",
+            ),
+            ("AKIAIOSFODNN7EXAMPLE, then", "[redacted], then"),
+            (
+                "a\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\nab==\n-----END RSA PRIVATE KEY-----\nb",
+                "a\n[redacted]\nb",
+            ),
+            (
+                "cut: -----BEGIN PRIVATE KEY-----\nMIIE\nab",
+                "cut: [redacted]",
+            ),
+            ("use sk-proj-abcdefghijklmnop1234", "use [redacted]"),
+            ("ghp_abcdefghijklmnopqrstuvwxyz0123456789!", "[redacted]!"),
+            ("user_password: hunter2", "user_password: [redacted]"),
+            (
+                "api_token=abc stripe_key=def",
+                "api_token=[redacted] stripe_key=[redacted]",
+            ),
+            (
+                "userPin: 1234, card_cvv=99",
+                "userPin: [redacted], card_cvv=[redacted]",
+            ),
+            (
+                "https://h/?user_token=x&b=2",
+                "https://h/?user_token=[redacted]&b=2",
+            ),
+            (
+                "spinning: 5, monkey: 6, tokenize",
+                "spinning: 5, monkey: 6, tokenize",
+            ),
+            ("Press any key: Enter", "Press any key: Enter"),
+            (
                 "A password is needed; the cookie banner",
                 "A password is needed; the cookie banner",
             ),
@@ -202,5 +294,40 @@ mod tests {
             json!({"apiKey": "[redacted]", "API_KEY": "[redacted]", "Set-Cookie": "[redacted]", "token": {"count": 3},
                 "tokens": 12, "secret": null, "[redacted]": ["[redacted]", 1], "text": "[redacted]"})
         );
+        for name in [
+            "user_password",
+            "api_token",
+            "loginPassword",
+            "stripeKey",
+            "ssh-key",
+            "PIN",
+            "card_pin",
+            "cvv2",
+            "clientSecret",
+            "AWS_SECRET_ACCESS_KEY",
+            "private key",
+            "x-api-key",
+            "refresh_tokens",
+        ] {
+            assert_eq!(
+                scrubber.value(&json!({name: "x"})),
+                json!({name: "[redacted]"}),
+                "{name}"
+            );
+            assert_eq!(
+                scrubber.value(&json!({name: ["x"]})),
+                json!({name: ["[redacted]"]}),
+                "{name}"
+            );
+        }
+        for name in [
+            "monkey", "keyword", "spinner", "pinned", "authors", "total", "keyboard", "shopping",
+        ] {
+            assert_eq!(
+                scrubber.value(&json!({name: "x"})),
+                json!({name: "x"}),
+                "{name}"
+            );
+        }
     }
 }

@@ -362,3 +362,25 @@ async fn a_deleted_session_does_not_wait_for_its_page() {
     assert_eq!(opened.status, 404);
     until_gone(&fake.starts()[0]).await;
 }
+
+#[tokio::test]
+async fn a_chromium_sees_no_secret_of_this_process() {
+    let fake = Fake::new("environment", r#"env > "$0.env""#, "");
+    let emulator = start(fake.options(Browser::Auto)).await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({})).await;
+    navigate(&client, &session, "http://fake.example/x").await;
+    let names: Vec<String> = fake
+        .noted("env")
+        .lines()
+        .filter_map(|line| Some(line.split_once('=')?.0.to_owned()))
+        .collect();
+    let has = |name: &str| names.iter().any(|other| other == name);
+    assert!(has("PATH") && has("HOME") && has("TMPDIR"), "{names:?}");
+    // Cargo sets this one for every test; it stands for all that a program needs no Chromium to know.
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+    assert!(
+        !names.iter().any(|name| name.starts_with("CARGO")),
+        "{names:?}"
+    );
+}

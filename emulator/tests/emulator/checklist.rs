@@ -380,7 +380,7 @@ const WEBHOOKS: &[Line] = &[
     (
         "asynchronous: never delays or fails the call",
         &[
-            "webhooks::a_slow_delivery_holds_up_neither_the_api_nor_the_next_event",
+            "webhooks::a_slow_delivery_holds_up_neither_the_api_nor_another_session",
             "webhooks::an_unreachable_receiver_harms_nobody",
         ],
     ),

@@ -30,9 +30,26 @@ async fn other_machines_are_kept_out_unless_it_is_said() {
         })
         .await;
         assert!(emulator.is_remote());
-        // Other machines call this one by a name.
-        let client = Client::new(&emulator).for_host("build-server.example:80");
-        assert_eq!(client.get("/models").await.status, 200);
+        // Other machines know it by its address, and need its key.
+        assert_eq!(Client::new(&emulator).get("/models").await.status, 200);
+        let guessed = Client::with_key(&emulator, "emulator-key");
+        assert_eq!(guessed.get("/models").await.status, 401);
+        let named = Client::new(&emulator).for_host("build-server.example:80");
+        assert_eq!(named.get("/models").await.status, 421);
+    }
+    // Other machines call this one by a name, and it was told which.
+    let emulator = start(Options {
+        host: "0.0.0.0".to_owned(),
+        allow_remote: true,
+        allow_hosts: vec!["build-server.example".to_owned()],
+        api_keys: Some(vec!["a-key-of-ours".to_owned()]),
+        ..quick()
+    })
+    .await;
+    assert_eq!(emulator.api_key(), "a-key-of-ours");
+    for (host, status) in [("build-server.example:80", 200), ("evil.example:80", 421)] {
+        let client = Client::new(&emulator).for_host(host);
+        assert_eq!(client.get("/models").await.status, status, "{host}");
     }
     for host in ["127.0.0.1", "localhost", "::1", "[::1]"] {
         let emulator = start(Options {
@@ -191,4 +208,22 @@ async fn keys_are_in_no_log_and_no_record_but_where_a_body_has_them() {
         record.contains("x-other") && !record.contains(key),
         "{record}"
     );
+}
+
+#[tokio::test]
+async fn nobody_fills_its_memory_without_a_key() {
+    let emulator = start(quick()).await;
+    let body = json!({"message": "x".repeat(60_000)});
+    let nobody = Client::with_authorization(&emulator, "");
+    let path = "/v1/sessions/s/message";
+    let answer = nobody.raw("POST", path, Some(&body.to_string())).await;
+    assert_eq!(answer.unwrap().status, 401);
+    let client = Client::new(&emulator);
+    client.post("/sessions/s/message", body).await;
+    let bodies: Vec<usize> = emulator
+        .requests()
+        .iter()
+        .map(|request| request.body.len())
+        .collect();
+    assert_eq!(bodies, [0, 60_014]);
 }

@@ -393,3 +393,30 @@ fn the_schema_names_every_step() {
         assert!(error.contains(&known.join(", ")), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_loop_without_a_wait_lets_others_have_their_turn() {
+    // As code makes it: a text with this number would be refused.
+    let endless = Step::Repeat {
+        times: u64::MAX,
+        steps: vec![],
+    };
+    let emulator = start(Options {
+        scenario: Some(Scenario {
+            tasks: vec![ScriptedTask {
+                steps: vec![endless],
+                ..ScriptedTask::default()
+            }],
+            ..Scenario::default()
+        }),
+        ..quick()
+    })
+    .await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({})).await;
+    client.task(&session, "go").await;
+    assert_eq!(client.statuses(&session).await.1, "running");
+    let cancelled = client.command(&format!("/sessions/{session}/cancel")).await;
+    assert_eq!(cancelled.status, 200);
+    within(emulator.close()).await;
+}

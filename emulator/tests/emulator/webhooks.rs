@@ -398,7 +398,7 @@ async fn a_receiver_that_does_not_answer_in_time_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_slow_delivery_holds_up_neither_the_api_nor_the_next_event() {
+async fn a_slow_delivery_holds_up_neither_the_api_nor_another_session() {
     let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let emulator = start(options()).await;
     let client = Client::new(&emulator);
@@ -406,12 +406,61 @@ async fn a_slow_delivery_holds_up_neither_the_api_nor_the_next_event() {
     let session = client.session(json!({"webhook_url": url})).await;
     client.task(&session, "ask").await;
     client.until_execution(&session, "waiting_for_input").await;
-    // The first event is still unanswered, and the next two are there as well.
-    let mut waiting = Vec::new();
-    for _ in 0..3 {
-        waiting.push(within(deaf.accept()).await.unwrap());
-    }
+    // The first event is still unanswered; another session's arrives all the same.
+    let waiting = within(deaf.accept()).await.unwrap();
+    client.session(json!({"webhook_url": url})).await;
+    let other = within(deaf.accept()).await.unwrap();
     assert_eq!(emulator.webhook_attempts(), []);
+    drop((waiting, other));
+}
+
+#[tokio::test]
+async fn the_events_of_a_session_arrive_in_order() {
+    let first = json!([
+        {"match": "a question", "steps": [{"question": "?"}, {"done": "x"}]},
+        {"match": "an error", "steps": [{"error": "e"}]},
+        {"steps": [{"done": "d"}]},
+    ]);
+    for clock in [Clock::Real, Clock::Fast] {
+        let site = Site::start(|_| (204, vec![], vec![])).await;
+        let emulator = start(Options {
+            clock,
+            scenario: Some(scenario(first.clone())),
+            ..quick()
+        })
+        .await;
+        let client = Client::new(&emulator);
+        let session = client.session(json!({"webhook_url": site.url})).await;
+        let mut expected = vec!["session.created"];
+        for round in 0..10 {
+            for (task, status, events) in [
+                ("done", "finished", ["task.started", "task.completed"]),
+                ("an error", "error", ["task.started", "task.error"]),
+                (
+                    "a question",
+                    "waiting_for_input",
+                    ["task.started", "task.question"],
+                ),
+                ("an answer", "finished", ["task.completed", ""]),
+            ] {
+                client.task(&session, &format!("{task} {round}")).await;
+                client.until_execution(&session, status).await;
+                expected.extend(events.iter().filter(|event| !event.is_empty()));
+            }
+        }
+        client.delete(&format!("/sessions/{session}")).await;
+        expected.push("session.deleted");
+        let arrived = eventually(|| async {
+            let received = site.received();
+            (received.len() == expected.len()).then_some(received)
+        })
+        .await;
+        let names: Vec<&str> = arrived
+            .iter()
+            .map(|request| request.headers["x-event-type"].as_str())
+            .collect();
+        assert_eq!(names, expected);
+    }
 }
 
 #[tokio::test]

@@ -35,6 +35,8 @@ export interface EmulatorOptions {
   host?: string | undefined;
   /** Lets other machines use it, without encryption; the process is warned. */
   allowRemote?: boolean | undefined;
+  /** Names that it answers to, beside `localhost` and IP addresses. */
+  allowHosts?: readonly string[] | undefined;
   /** Default: any free port. */
   port?: number | undefined;
   /** The accepted keys; default: any key. */
@@ -146,6 +148,7 @@ export class Emulator implements AsyncDisposable {
     const text = JSON.stringify({
       host: options.host,
       allow_remote: options.allowRemote,
+      allow_hosts: options.allowHosts,
       port: count("port", options.port, ConfigError),
       api_keys: options.apiKeys,
       barred_keys: options.barredKeys,

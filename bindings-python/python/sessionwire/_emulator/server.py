@@ -61,6 +61,8 @@ class Emulator:
         honour_last_event_id: Leaves out the events up to `Last-Event-ID`.
         host: The address to listen on; any but loopback needs `allow_remote`.
         allow_remote: Lets other machines use it, without encryption: a RuntimeWarning.
+            Without `api_keys` it accepts one key alone, which it makes up: `api_key`.
+        allow_hosts: Names that it answers to, beside `localhost` and IP addresses.
         barred_keys: Keys that are known, but get 403.
         webhook_backoff: Seconds before the second try of a webhook; doubled for the third.
         webhook_timeout: Seconds that the receiver of a webhook has for its answer.
@@ -105,6 +107,7 @@ class Emulator:
         honour_last_event_id: bool = False,
         host: str = "127.0.0.1",
         allow_remote: bool = False,
+        allow_hosts: Iterable[str] = (),
         barred_keys: Iterable[str] = (),
         webhook_backoff: float = 1.0,
         webhook_timeout: float = 10.0,
@@ -139,6 +142,7 @@ class Emulator:
                 "honour_last_event_id": honour_last_event_id,
                 "host": host,
                 "allow_remote": allow_remote,
+                "allow_hosts": list(allow_hosts),
                 "barred_keys": list(barred_keys),
                 "webhook_backoff": webhook_backoff,
                 "webhook_timeout": webhook_timeout,
@@ -391,10 +395,11 @@ class Emulator:
                 `resume`, `cancel`, `navigate`, `screenshot`, `models`; Raccoon's `start_turn`,
                 `rename`, `upload`, `socket`, `abort_turn`; or `*`),
                 `session_id`, `skip` (let so many through first), `times` (0: for ever;
-                default 1). What, for the answer: `delay`, `status` with `headers` and
-                `body`, `limit` (429 or 503) with `retry_after`, `redirect`, `deleted`,
-                `reset`, `hang`, `after` (process the request first), `late_status`; for
-                its body: `split`, `split_delay`, `cut_after_bytes`,
+                default 1). What, for the answer: `delay`, `status` with `body`, `headers`,
+                `drop_headers`, `limit` (429 or 503) with `retry_after`, `redirect`,
+                `deleted`, `reset`, `hang`, `after` (process the request first),
+                `late_status`, `then`; for its content: `put` with `at`, `body_as` with
+                `inflates_to`; for its body: `split`, `split_delay`, `cut_after_bytes`,
                 `close_after_bytes`, `end_after_bytes`; for streams: `cut_after`,
                 `close_after`, `end_after`, `silence`, `silence_after`,
                 `heartbeat_only`, `no_heartbeats`, `duplicate`, `reorder`, `omit_ids`,

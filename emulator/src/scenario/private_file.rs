@@ -1,0 +1,74 @@
+//! Writes a file that only its owner may read, whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Writes the text beside the file and renames it: who looks sees the old one or the new one. A recording may hold what no
+/// list of secrets knows, so nobody else may read it.
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_ok_and(|data| !data.is_file()) {
+        // A pipe, a terminal, a link to elsewhere: it stays what it is.
+        return fs::write(path, text);
+    }
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::other("there is no file name"))?;
+    let mut aside = std::ffi::OsString::from(".");
+    aside.push(name);
+    aside.push(format!(".{}.part", std::process::id()));
+    let aside = path.with_file_name(aside);
+    let written = create(&aside).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    let renamed = written.and_then(|()| fs::rename(&aside, path));
+    if renamed.is_err() && fs::remove_file(&aside).is_err() {
+        tracing::debug!("there was nothing to remove");
+    }
+    renamed
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    // Left by a process of this number that was killed.
+    if fs::remove_file(path).is_ok() {
+        tracing::debug!("a file from before was removed");
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_is_private_and_replaced_as_a_whole() {
+        let folder = std::env::temp_dir().join(format!("sessionwire-write-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("a.yaml");
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        // Whoever has the old one open keeps all of it.
+        let open = File::open(&file).unwrap();
+        write(&file, "new").unwrap();
+        assert_eq!(io::read_to_string(open).unwrap(), "old");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        assert_eq!(
+            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        let names = fs::read_dir(&folder).unwrap().count();
+        assert_eq!(names, 1, "nothing is left beside it");
+        let link = folder.join("link");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write(&link, "through").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "through");
+        write(&folder.join("none/a.yaml"), "x").unwrap_err();
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
