@@ -4,6 +4,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sessionwire_emulator::Fault;
 
+use crate::failure::Failure;
 use crate::{output, terminal};
 
 /// Run agent tasks with live events, control sessions, or start a local emulator
@@ -76,8 +77,8 @@ Examples:
   echo morning | sessionwire run \"Find a flight\" --json | tail -n 1
 
 Events and the result go to standard output, everything else to standard error. With --json
-each event is one line {\"type\",\"id\",\"data\",\"text\"}, and the last line has the type \"result\".
-A question of the agent is answered by --answer, else at the prompt, else by a line of standard
+each event is one line {\"type\",\"id\",\"data\",\"text\"}, and the last line has the type \"result\",
+or, of a command that failed, the type \"error\" with name, status and message. A question of the agent is answered by --answer, else at the prompt, else by a line of standard
 input. Ctrl-C cancels the task and deletes the session; a second Ctrl-C leaves at once.
 
 Exit status: 0 done, 1 task error, 2 usage (also an open question without an answer),
@@ -112,6 +113,9 @@ pub(crate) struct Run {
     /// Print the result only, no events
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Print the result as it came, with control characters that could drive a terminal
+    #[arg(long)]
+    pub(crate) raw: bool,
 }
 
 const TURN_HELP: &str = "\
@@ -123,7 +127,7 @@ Examples:
 
 Events and the answer go to standard output, everything else to standard error: there the id of a
 new session, to continue it. With --json each event is one line {\"type\",\"id\",\"data\",\"text\"}, and
-the last line has the type \"result\". Ctrl-C stops the turn; a second Ctrl-C leaves at once. The
+the last line has the type \"result\", or \"error\" with name, status and message. Ctrl-C stops the turn; a second Ctrl-C leaves at once. The
 session stays either way.
 
 Exit status: 0 done, 1 turn failed or aborted, 2 usage, 3 API error, 4 timeout, 130 interrupted.";
@@ -151,6 +155,9 @@ pub(crate) struct Turn {
     /// Print the answer only, no events
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Print the answer as it came, with control characters that could drive a terminal
+    #[arg(long)]
+    pub(crate) raw: bool,
 }
 
 const EMULATOR_HELP: &str = "\
@@ -164,8 +171,9 @@ A fault is an endpoint, then what happens there: `events cut_after=1`. With the 
 JSON: {\"on\": \"events\", \"cut_after\": 1}. It acts on one request, or as many as times=N says (0: for ever).
 Endpoints: create, list, get, delete, delete_all, message, status, messages, events, pause, resume,
 cancel, navigate, screenshot, models; Raccoon's start_turn, rename, upload, socket, abort_turn; * (all).
-Actions: delay=S, status=N (headers={..} body=..), limit=429 or 503, redirect=URL, reset, hang, after,
-deleted=false, late_status=N, split=BYTES, split_delay=S, cut_after_bytes=N, close_after_bytes=N,
+Actions: delay=S, status=N (body=..), headers={..}, drop_headers=[..], limit=429 or 503, redirect=URL,
+reset, hang, after, deleted=false, late_status=N, put=WHAT at=PLACE, body_as=KIND, inflates_to=BYTES,
+then=close or silence, split=BYTES, split_delay=S, cut_after_bytes=N, close_after_bytes=N,
 end_after_bytes=N; for events and socket: cut_after=N, close_after=N, end_after=N, silence_after=N, silence,
 heartbeat_only, no_heartbeats, duplicate, reorder=N, omit_ids, drop_ids=[..], replay_done, insert=\"..\",
 oversize=BYTES, insert_after=N; for socket close_code=N, close_reason=\"..\",
@@ -183,6 +191,9 @@ pub(crate) struct Emulator {
     /// Let other machines use the emulator
     #[arg(long)]
     pub(crate) allow_remote: bool,
+    /// A name that it answers to, beside localhost and IP addresses; repeat it for more
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
     /// What the agent does: a scenario in JSON or YAML
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<std::path::PathBuf>,
@@ -340,35 +351,44 @@ fn fault(text: &str) -> Result<Fault, String> {
 /// Reads the arguments, the program's name left out.
 pub(crate) fn parse(args: Vec<String>) -> Result<Cli, NoCommand> {
     let name = String::from("sessionwire");
-    Cli::try_parse_from(std::iter::once(name).chain(args)).map_err(NoCommand)
+    let json = args.iter().any(|arg| arg == "--json");
+    Cli::try_parse_from(std::iter::once(name).chain(args))
+        .map_err(|error| NoCommand { error, json })
 }
 
 /// The help, the version or a usage error.
-pub(crate) struct NoCommand(clap::Error);
+pub(crate) struct NoCommand {
+    error: clap::Error,
+    /// `--json` was among the arguments.
+    json: bool,
+}
 
 impl NoCommand {
     /// Prints it where it belongs and gives the exit status.
     pub(crate) fn print(&self) -> i32 {
-        let mut text = self.0.render().to_string();
+        let mut text = self.error.render().to_string();
         if self.asks_for_key() {
             text.push_str(
                 "\nThe key is read from the environment variable AGI_API_KEY (turn: RACCOON_API_KEY): every user of a machine can see the \
                  command lines of its processes.\n",
             );
         }
-        if self.0.use_stderr() {
+        if self.error.use_stderr() {
             terminal::prompt(&terminal::visible(&text));
+            if self.json {
+                Failure::report_usage(&text);
+            }
             2
         } else {
             output::print(&text)
                 .err()
-                .map_or(0, |failure| failure.report())
+                .map_or(0, |failure| failure.report(false))
         }
     }
 
     fn asks_for_key(&self) -> bool {
-        self.0.kind() == ErrorKind::UnknownArgument
-            && matches!(self.0.get(ContextKind::InvalidArg),
+        self.error.kind() == ErrorKind::UnknownArgument
+            && matches!(self.error.get(ContextKind::InvalidArg),
                 Some(ContextValue::String(arg)) if arg.starts_with("--api-key"))
     }
 }

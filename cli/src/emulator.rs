@@ -29,6 +29,7 @@ pub(crate) async fn run(
     let options = Options {
         host: args.host,
         allow_remote: args.allow_remote,
+        allow_hosts: args.allow_host.clone(),
         port: args.port,
         api_keys: Some(args.api_key).filter(|keys| !keys.is_empty()),
         heartbeat_interval: args.heartbeat_interval,

@@ -1,8 +1,10 @@
 //! Every way in which a command can fail, its text and its exit status.
 
+use serde_json::{Value, json};
 use sessionwire::{Error, ErrorKind};
 
-use crate::terminal::note;
+use crate::output;
+use crate::terminal::{escaped, note};
 
 /// Why a command did not end well.
 pub(crate) enum Failure {
@@ -25,13 +27,55 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Says on stderr what happened and what to do next; gives the exit
-    /// status.
-    pub(crate) fn report(&self) -> i32 {
+    /// Says on stderr what happened and what to do next, and with `json` on
+    /// stdout too, for programs; gives the exit status.
+    pub(crate) fn report(&self, json: bool) -> i32 {
         if let Some(text) = self.text() {
             note(&format!("error: {text}"));
         }
+        if json && !matches!(self, Self::OutputClosed) {
+            // Whoever cannot read it has the exit status.
+            let _ = output::print(&format!("{}\n", escaped(&self.line().to_string())));
+        }
         self.status()
+    }
+
+    /// The line of `--json`.
+    fn line(&self) -> Value {
+        let error = match self {
+            Self::Client(error) | Self::ClientHint(error, _) => Some(error),
+            _ => None,
+        };
+        let message = self.text();
+        json!({
+            "type": "error",
+            "name": self.name(),
+            "status": error.and_then(Error::status_code),
+            "message": message.as_deref().unwrap_or("The command was interrupted."),
+            "code": error.and_then(Error::code),
+            "session_id": error.and_then(Error::session_id),
+            "maybe_delivered": error.is_some_and(Error::maybe_delivered),
+            "exit_status": self.status(),
+        })
+    }
+
+    /// The error's name; those of the client are the ones of every language.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Client(error) | Self::ClientHint(error, _) => error.kind().name(),
+            Self::Usage(_) => "UsageError",
+            Self::Local(_) => "LocalError",
+            Self::Timeout(_) => ErrorKind::TaskTimeout.name(),
+            Self::Unanswered(_) => ErrorKind::QuestionPending.name(),
+            Self::Interrupted | Self::OutputClosed => "Interrupted",
+        }
+    }
+
+    /// A command line that cannot be read; clap has said so.
+    pub(crate) fn report_usage(text: &str) {
+        let text = text.trim().trim_start_matches("error: ").to_owned();
+        let line = Self::Usage(text).line().to_string();
+        let _ = output::print(&format!("{}\n", escaped(&line)));
     }
 
     fn status(&self) -> i32 {

@@ -40,6 +40,7 @@ pub fn run(args: Vec<String>) -> i32 {
         Ok(cli) => cli,
         Err(answer) => return answer.print(),
     };
+    let json = cli.global.json;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("sessionwire")
@@ -55,11 +56,12 @@ pub fn run(args: Vec<String>) -> i32 {
         Err(error) => Failure::Local(format!(
             "The program could not start: {error}. Free some memory or raise the limit of open files, then try again."
         ))
-        .report(),
+        .report(json),
     }
 }
 
 async fn command(cli: Cli) -> i32 {
+    let json = cli.global.json;
     let output = Output::stdout();
     let result = match Interrupt::listen() {
         Ok(interrupt) => {
@@ -73,7 +75,7 @@ async fn command(cli: Cli) -> i32 {
     };
     match result {
         Ok(()) => 0,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(json),
     }
 }
 

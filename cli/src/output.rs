@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::terminal::visible;
+use crate::terminal::escaped;
 
 /// Most pieces that wait for a slow reader.
 const WAITING: usize = 64;
@@ -72,11 +72,9 @@ impl Output {
         self.bytes(text.into_bytes()).await
     }
 
-    /// Writes a line of JSON, which escapes most of what could drive a
-    /// terminal, but not all.
+    /// Writes a line of JSON.
     pub(crate) async fn json(&self, text: String) -> Result<(), Failure> {
-        self.line(if self.terminal { visible(&text) } else { text })
-            .await
+        self.line(escaped(&text)).await
     }
 
     /// Writes bytes as they are.

@@ -9,7 +9,7 @@ use sessionwire::raccoon::TurnResult;
 use crate::failure::Failure;
 use crate::input::Answer;
 use crate::output::Output;
-use crate::terminal::visible;
+use crate::terminal::{escaped, visible};
 
 /// Prints one task or stream.
 #[derive(Clone, Copy)]
@@ -18,6 +18,8 @@ pub(crate) struct Renderer<'a> {
     style: Style,
     /// Columns for the names of events.
     width: usize,
+    /// A result is printed as it came.
+    raw: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,7 @@ enum Style {
 
 impl<'a> Renderer<'a> {
     /// For a task: its events, then its result.
-    pub(crate) fn of_task(output: &'a Output, json: bool, quiet: bool) -> Self {
+    pub(crate) fn of_task(output: &'a Output, json: bool, quiet: bool, raw: bool) -> Self {
         let style = match (json, quiet) {
             (true, _) => Style::Json,
             (false, true) => Style::Quiet,
@@ -41,14 +43,15 @@ impl<'a> Renderer<'a> {
             output,
             style,
             width: 9,
+            raw,
         }
     }
 
     /// For a turn: its events, then its result.
-    pub(crate) fn of_turn(output: &'a Output, json: bool, quiet: bool) -> Self {
+    pub(crate) fn of_turn(output: &'a Output, json: bool, quiet: bool, raw: bool) -> Self {
         Self {
             width: 16,
-            ..Self::of_task(output, json, quiet)
+            ..Self::of_task(output, json, quiet, raw)
         }
     }
 
@@ -65,6 +68,7 @@ impl<'a> Renderer<'a> {
             output,
             style,
             width: 9,
+            raw: false,
         }
     }
 
@@ -143,13 +147,13 @@ impl<'a> Renderer<'a> {
             data.is_none()
                 || serde_json::from_str::<Value>(text).ok().as_ref() != Some(&result.data)
         });
-        for part in text.into_iter().chain(data.as_deref()) {
-            let part = if self.output.is_terminal() {
-                visible(part)
-            } else {
-                part.to_owned()
-            };
-            self.output.line(part).await?;
+        if let Some(text) = text {
+            self.output.line(self.shown(text)).await?;
+        }
+        match data {
+            Some(data) if self.raw => self.output.line(data).await?,
+            Some(data) => self.output.line(escaped(&data)).await?,
+            None => {}
         }
         Ok(())
     }
@@ -167,12 +171,17 @@ impl<'a> Renderer<'a> {
         if result.text.is_empty() {
             return Ok(());
         }
-        let text = if self.output.is_terminal() {
-            visible(&result.text)
+        self.output.line(self.shown(&result.text)).await
+    }
+
+    /// A text of a result as it is printed, in a pipe too: what reads it may
+    /// show it.
+    fn shown(&self, text: &str) -> String {
+        if self.raw {
+            text.to_owned()
         } else {
-            result.text.clone()
-        };
-        self.output.line(text).await
+            visible(text)
+        }
     }
 
     /// Waits until everything is written.

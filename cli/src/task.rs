@@ -98,7 +98,7 @@ async fn with_session(
     // Made first: nothing may fail between the create and the clean-up.
     let cleaner = client.with_options(OptionChanges::default().timeout(CLEANUP))?;
     let session_id = create(client, &args.agent, stop).await?;
-    let renderer = Renderer::of_task(output, json, args.quiet);
+    let renderer = Renderer::of_task(output, json, args.quiet, args.raw);
     let result = tokio::select! {
         biased;
         failure = stop.wait() => Err(failure),

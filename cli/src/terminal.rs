@@ -21,10 +21,63 @@ pub(crate) fn end_line() {
     }
 }
 
-/// `text` without the control characters that could drive a terminal: it may
-/// come from a web page. Line breaks and tabs stay.
+/// `text` without the characters that could drive a terminal or show it in
+/// another order: it may come from a web page. Line breaks and tabs stay.
 pub(crate) fn visible(text: &str) -> String {
     text.chars()
-        .filter(|&c| c == '\n' || c == '\t' || !c.is_control())
+        .filter(|&c| c == '\n' || c == '\t' || !is_treacherous(c))
         .collect()
+}
+
+/// JSON with such characters as escapes: whoever reads it reads the same text.
+pub(crate) fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        // In JSON, those that are left stand in texts only, but for line breaks.
+        if c != '\n' && is_treacherous(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// Whether a character is a control, changes the direction of what follows,
+/// breaks a line where none is seen, or hides in a text.
+fn is_treacherous(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{206f}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_drives_a_terminal_or_turns_a_text_around_is_left_out() {
+        let text = "a\x1b[31m\u{9b}2J\u{202e}b\u{2066}c\r\nd\te\u{e0041}é🐈";
+        assert_eq!(visible(text), "a[31m2Jbc\nd\teé🐈");
+    }
+
+    #[test]
+    fn json_says_the_same_without_them() {
+        let text = "a\u{9b}\u{202e}\u{e0041}é🐈\x1b";
+        let json = serde_json::Value::from(text).to_string();
+        let escaped = escaped(&json);
+        assert_eq!(escaped, r#""a\u009b\u202e\udb40\udc41é🐈\u001b""#);
+        let read: String = serde_json::from_str(&escaped).unwrap_or_default();
+        assert_eq!(read, text);
+    }
 }

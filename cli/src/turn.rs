@@ -44,7 +44,7 @@ pub(crate) async fn run(
     } else {
         None
     };
-    let renderer = Renderer::of_turn(output, global.json, args.quiet);
+    let renderer = Renderer::of_turn(output, global.json, args.quiet, args.raw);
     let client = connect(&global, emulator.as_ref());
     let result = match client {
         Ok(client) => take_turn(&args, &client, renderer, &stop).await,

@@ -224,3 +224,62 @@ fn a_full_session_limit() {
         &["Rate limit exceeded", "delete sessions"],
     );
 }
+
+/// The last line of a command with `--json` that fails.
+#[track_caller]
+fn failure(command: Command, status: i32) -> serde_json::Value {
+    let done = Running::start(command).finish();
+    assert_eq!(done.status, status, "{}{}", done.stdout, done.stderr);
+    let line = done.json_lines().pop().unwrap();
+    assert_eq!(line["type"], "error", "{line}");
+    assert_eq!(line["exit_status"], status, "{line}");
+    let message = line["message"].as_str().unwrap();
+    assert!(
+        !message.is_empty() && !message.starts_with("error: "),
+        "{line}"
+    );
+    line
+}
+
+#[test]
+fn with_json_a_failure_is_an_object_on_standard_output() {
+    let server = Server::playing(serde_json::json!([{"error": "The shop is closed"}]));
+    let line = failure(server.command(&["sessions", "get", "none", "--json"]), 3);
+    assert_eq!(
+        (&line["name"], &line["status"]),
+        (&"NotFoundError".into(), &404.into())
+    );
+    let line = failure(server.command(&["run", "Buy", "--json"]), 1);
+    assert_eq!(
+        (&line["name"], &line["status"]),
+        (&"TaskError".into(), &serde_json::Value::Null)
+    );
+    contains(line["message"].as_str().unwrap(), &["The shop is closed"]);
+    assert!(line["session_id"].is_string(), "{line}");
+    server.fail(serde_json::json!({"on": "create", "reset": true, "after": true}));
+    let line = failure(
+        server.command(&["run", "Buy", "--json", "--max-retries", "0"]),
+        3,
+    );
+    assert_eq!(
+        (&line["name"], &line["maybe_delivered"]),
+        (&"APIConnectionError".into(), &true.into())
+    );
+    let line = failure(program(&["run", "Buy", "--json"]), 2);
+    assert_eq!(line["name"], "ConfigError");
+    let line = failure(program(&["run", "--json", "--nonsense", "Buy"]), 2);
+    assert_eq!(line["name"], "UsageError");
+    contains(line["message"].as_str().unwrap(), &["--nonsense"]);
+    let line = failure(
+        program(&[
+            "run",
+            "Buy",
+            "--json",
+            "--local",
+            "--base-url",
+            "http://127.0.0.1:9",
+        ]),
+        2,
+    );
+    assert_eq!(line["name"], "UsageError");
+}

@@ -244,3 +244,25 @@ fn a_stream_that_is_cut_shows_no_seam() {
     assert_eq!(texts[..100], expected);
     assert_eq!(texts[100..], ["ok", "ok"]);
 }
+
+/// What drives a terminal, or turns a text around.
+const RUDE: &str = "a\u{1b}[2J\u{9b}31m\u{202e}b\u{2066}c\u{200f}\u{2028}d";
+
+#[test]
+fn a_result_in_a_pipe_drives_no_terminal() {
+    let server = Server::playing(json!([{"done": {"summary": RUDE, "more": RUDE}}]));
+    let done = server.run(&["run", "Look", "--quiet"]);
+    let (text, data) = done.stdout.split_once('\n').unwrap();
+    assert_eq!(text, "a[2J31mbcd");
+    for c in done.stdout.chars().filter(|&c| c != '\n') {
+        assert!(!c.is_control() && c.is_ascii(), "{:?}", done.stdout);
+    }
+    // As JSON it says the same.
+    let data: Value = serde_json::from_str(data).unwrap();
+    assert_eq!(data["more"], RUDE);
+    let lines = server.run(&["run", "Look", "--json"]);
+    assert!(lines.stdout.is_ascii(), "{:?}", lines.stdout);
+    assert_eq!(lines.json_lines()[1]["text"], RUDE);
+    let raw = server.run(&["run", "Look", "--quiet", "--raw"]);
+    assert_eq!(raw.stdout.split_once('\n').unwrap().0, RUDE);
+}

@@ -206,3 +206,14 @@ fn local_needs_no_key_and_a_missing_key_says_so() {
         done.stderr
     );
 }
+
+#[test]
+fn an_answer_in_a_pipe_drives_no_terminal() {
+    let server = playing(json!([{"text": "a\u{1b}[2J\u{9b}31m\u{202e}b"}]));
+    let turn = |args: &[&str]| Running::start(server.turn_command(args)).finish();
+    assert_eq!(turn(&["turn", "Look", "--quiet"]).stdout, "a[2J31mb\n");
+    assert_eq!(
+        turn(&["turn", "Look", "--quiet", "--raw"]).stdout,
+        "a\u{1b}[2J\u{9b}31m\u{202e}b\n"
+    );
+}
