@@ -51,12 +51,29 @@ function expectedWebhook(expect) {
   return wanted;
 }
 
+/** The same headers as frameworks have them. */
+function headerFormsOf(headers) {
+  if (headers === undefined) return [undefined, null];
+  const entries = Object.entries(headers);
+  return [
+    headers,
+    new Headers(headers),
+    new Map(entries),
+    entries,
+    entries.flat(),
+    Object.fromEntries(entries.map(([name, value]) => [name, [value]])),
+    Object.fromEntries(entries.map(([name, value]) => [name, Buffer.from(value)])),
+    entries.map(([name, value]) => [Buffer.from(name), Buffer.from(value)]),
+    { get: (name) => new Headers(headers).get(name) },
+  ];
+}
+
 const webhookCalls = {
   parse({ body, headers, expect, error: refusal }) {
     const sent = webhookBody(body);
     const data = Buffer.from(sent);
     const forms = [sent, data, new Uint8Array(data), new Uint8Array(data).buffer];
-    const headerForms = headers === undefined ? [undefined] : [headers, new Headers(headers)];
+    const headerForms = headerFormsOf(headers);
     for (const form of forms) {
       for (const headerForm of headerForms) {
         let event;

@@ -132,6 +132,8 @@ export type WebhookEvent =
 /** Headers as Node, Express, `fetch` and Hono have them. */
 export type WebhookHeaders =
   | { get(name: string): string | null | undefined }
+  | Iterable<readonly [name: string, value: string | readonly string[] | undefined]>
+  | readonly string[]
   | Record<string, string | readonly string[] | undefined>;
 
 interface Wire {
@@ -193,13 +195,42 @@ export function parse(
   return event as WebhookEvent;
 }
 
-function eventType(headers: WebhookHeaders | undefined): string | undefined {
-  if (headers === undefined) return undefined;
-  if (typeof headers.get === "function") return headers.get("x-event-type") ?? undefined;
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.toLowerCase() === "x-event-type") return Array.isArray(value) ? value[0] : value;
+function eventType(headers: WebhookHeaders | null | undefined): string | undefined {
+  if (headers === undefined || headers === null) return undefined;
+  for (const [name, value] of pairs(headers)) {
+    if (asText(name).toLowerCase() !== "x-event-type") continue;
+    const one: unknown = Array.isArray(value) ? value[0] : value;
+    return one === undefined || one === null ? undefined : asText(one);
   }
   return undefined;
+}
+
+/** Names and values, of whatever form. */
+function pairs(headers: WebhookHeaders): Iterable<readonly [unknown, unknown]> {
+  if (typeof headers !== "object") {
+    throw new InvalidRequestError(
+      `webhooks.parse: \`headers\` is of type ${typeof headers}. Pass the request's headers, as an ` +
+        "object, as Headers or as pairs, or leave them out.",
+    );
+  }
+  if (Array.isArray(headers) && !Array.isArray(headers[0])) {
+    // As `rawHeaders` of node:http has them.
+    const flat: readonly unknown[] = headers;
+    return flat.flatMap((name, at) => (at % 2 === 0 ? [[name, flat[at + 1]] as const] : []));
+  }
+  if (Symbol.iterator in headers) {
+    return headers as Iterable<readonly [unknown, unknown]>;
+  }
+  if ("get" in headers && typeof headers.get === "function") {
+    return [["x-event-type", headers.get("x-event-type")]];
+  }
+  return Object.entries(headers);
+}
+
+/** A name or a value, which some frameworks have as bytes. */
+function asText(part: unknown): string {
+  if (part instanceof Uint8Array) return Buffer.from(part).toString("latin1");
+  return typeof part === "string" ? part : "";
 }
 
 function time(raw: string | null, name: string, extra: Record<string, unknown>): Date | null {

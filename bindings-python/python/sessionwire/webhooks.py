@@ -222,26 +222,29 @@ _KINDS: dict[str, type[Any]] = {
 
 
 class Headers(Protocol):
-    """Headers as a dict, FastAPI, Flask and Django have them."""
+    """Headers as a dict, FastAPI, Flask and Django have them; names and values are str or bytes."""
 
-    def items(self) -> Iterable[tuple[str, str]]:
+    def items(self) -> Iterable[tuple[Any, Any]]:
         """Names and values."""
         ...
 
 
 def parse(
-    body: bytes | bytearray | memoryview | str, headers: Headers | None = None
+    body: bytes | bytearray | memoryview | str,
+    headers: Headers | Iterable[tuple[Any, Any]] | None = None,
 ) -> WebhookEvent:
     """Reads a webhook. Unknown kinds and fields pass through.
 
     Args:
         body: The request's raw body, at most 16 MiB.
-        headers: The request's headers, in any case; the event that `X-Event-Type` names must
-            be the body's.
+        headers: The request's headers, in any case, as a mapping or as pairs (ASGI's
+            `scope["headers"]`), text or bytes; the event that `X-Event-Type` names must be
+            the body's.
 
     Raises:
         WebhookError: The body is no webhook, or lacks what its kind is documented to have.
             Answer 400.
+        InvalidRequestError: `headers` is something else.
 
     Example:
         >>> event = webhooks.parse(request.data, request.headers)
@@ -269,11 +272,32 @@ def parse(
     return event
 
 
-def _event_type(headers: Headers | None) -> str | None:
-    for name, value in headers.items() if headers is not None else ():
-        if name.lower() == "x-event-type":
-            return value
+def _event_type(headers: Headers | Iterable[tuple[Any, Any]] | None) -> str | None:
+    if headers is None:
+        return None
+    items = getattr(headers, "items", None)
+    try:
+        pairs: list[tuple[Any, Any]] = [
+            (name, value) for name, value in (headers if items is None else items())
+        ]
+    except (TypeError, ValueError):
+        raise InvalidRequestError(
+            f"webhooks.parse: `headers` is of type {type(headers).__name__}. Pass the request's "
+            "headers, as a mapping or as pairs of a name and a value, or leave them out."
+        ) from None
+    for name, value in pairs:
+        if _text(name).lower() == "x-event-type":
+            # Some frameworks keep every value of a name, in a list.
+            one = value[0] if isinstance(value, (list, tuple)) and value else value
+            return _text(one)
     return None
+
+
+def _text(part: object) -> str:
+    if isinstance(part, (bytes, bytearray, memoryview)):
+        # What HTTP's bytes mean.
+        return bytes(part).decode("latin-1")
+    return part if isinstance(part, str) else ""
 
 
 def _time(fields: dict[str, Any], name: str) -> datetime | None:
