@@ -23,6 +23,7 @@ mod raccoon;
 mod reply;
 mod stream;
 mod task;
+mod testing;
 mod turn;
 mod upload;
 mod webhooks;

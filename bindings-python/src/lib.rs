@@ -21,6 +21,7 @@ mod runtime;
 mod service;
 mod signal;
 mod stream;
+mod testing;
 mod webhooks;
 
 use std::borrow::Cow;
@@ -69,6 +70,8 @@ mod _native {
     use super::runtime::shut_down;
     #[pymodule_export]
     use super::stream::EventStream;
+    #[pymodule_export]
+    use super::testing::TestGuard;
     #[pymodule_export]
     use super::webhooks::{Deduplicator, parse_webhook, verify_webhook, webhook_url};
     #[pymodule_export]

@@ -31,7 +31,7 @@ impl Service {
         }
     }
 
-    const fn url_variable(self) -> &'static str {
+    pub(crate) const fn url_variable(self) -> &'static str {
         match self {
             Self::Agi => "AGI_BASE_URL",
             Self::Raccoon => "RACCOON_BASE_URL",
@@ -140,6 +140,9 @@ pub struct ClientConfig {
     pub(crate) key_from_env: bool,
     /// Ends in the service's version and has no trailing slash.
     pub(crate) base_url: Url,
+    /// Whether the caller passed the address: else it is the environment's, or
+    /// the default.
+    pub(crate) address_given: bool,
     pub(crate) timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) max_retries: u32,
@@ -306,6 +309,7 @@ impl ClientConfig {
             ),
         };
         check_key(service, &api_key)?;
+        let address_given = options.base_url.is_some();
         let base_url = match options.base_url {
             Some(text) => parse_base_url(service, &text, "`base_url`")?,
             None => match env(service.url_variable()) {
@@ -325,6 +329,7 @@ impl ClientConfig {
             api_key,
             key_from_env,
             base_url,
+            address_given,
             timeout: positive(
                 "timeout",
                 options.timeout.unwrap_or(Duration::from_secs(60)),

@@ -79,6 +79,8 @@ pub mod sse;
 #[doc(hidden)]
 pub mod stream;
 #[doc(hidden)]
+pub mod testing;
+#[doc(hidden)]
 pub mod transport;
 mod validate;
 #[cfg(feature = "webhooks")]

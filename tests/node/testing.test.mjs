@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { inspect } from "node:util";
-import { Agi, Emulator } from "sessionwire";
+import { Agi, Emulator, Raccoon } from "sessionwire";
 import * as testing from "sessionwire/testing";
 import { node, root, using } from "./helpers.mjs";
 
@@ -181,4 +181,38 @@ test("vitest shows what came instead", async () => {
   );
   assert.equal(done.code, 1);
   assert.match(done.stdout + done.stderr, /Expected POST at least once; it came 0 times/);
+});
+
+test("a client that was made before reaches no real service", async () => {
+  const before = { ...process.env };
+  process.env.AGI_API_KEY = "key-of-the-shell";
+  process.env.RACCOON_API_KEY = "key-of-the-shell";
+  // Nobody listens there; with the default address it would be the service.
+  process.env.RACCOON_BASE_URL = "http://127.0.0.1:9";
+  delete process.env.AGI_BASE_URL;
+  try {
+    const clients = [new Agi({ maxRetries: 0 }), new Raccoon({ maxRetries: 0 })];
+    const [client, raccoon] = clients;
+    const pinned = new Agi({ baseUrl: "http://127.0.0.1:9", maxRetries: 0 });
+    const listed = async () => {
+      for await (const session of raccoon.sessions.list()) assert.fail(inspect(session));
+    };
+    await withEmulator({}, async (emulator) => {
+      const refused = { name: "ConfigError", message: /reach the real service.*baseUrl|base_url/ };
+      await assert.rejects(client.sessions.list(), refused);
+      await assert.rejects(listed(), refused);
+      const events = client.sessions.attach("s").events();
+      await assert.rejects(events.next(), { name: "ConfigError", message: /api\.agi\.tech/ });
+      assert.deepEqual(emulator.requests(), []);
+      await assert.rejects(pinned.sessions.list(), { name: "APIConnectionError" });
+      assert.deepEqual(await using(new Agi(), (inside) => inside.sessions.list()), []);
+    });
+    await assert.rejects(listed(), { name: "APIConnectionError" });
+    for (const made of [...clients, pinned]) await made.close();
+  } finally {
+    for (const name of ["AGI_API_KEY", "RACCOON_API_KEY", "RACCOON_BASE_URL", "AGI_BASE_URL"]) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
+  }
 });

@@ -200,3 +200,51 @@ def test_the_readme(pytester: pytest.Pytester) -> None:
     )
     result = run(pytester, example)
     result.assert_outcomes(passed=2)
+
+
+def test_a_client_that_was_made_before_reaches_no_real_service(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGI_API_KEY", "key-of-the-shell")
+    monkeypatch.setenv("RACCOON_API_KEY", "key-of-the-shell")
+    # Nobody listens there; with the default address it would be the service.
+    monkeypatch.setenv("RACCOON_BASE_URL", "http://127.0.0.1:9")
+    pytester.makepyfile(
+        application="""
+        from sessionwire import Agi, Raccoon
+
+        client = Agi(max_retries=0)
+        raccoon = Raccoon(max_retries=0)
+        pinned = Agi(base_url="http://127.0.0.1:9", max_retries=0)
+        """
+    )
+    result = run(
+        pytester,
+        """
+        import application
+        import pytest
+        from sessionwire import Agi, APIConnectionError, ConfigError
+
+        def test_made_before(agi_emulator):
+            for call in (application.client.sessions.list, application.raccoon.sessions.list):
+                with pytest.raises(ConfigError, match="reach the real service") as caught:
+                    list(call())
+            assert "RACCOON_BASE_URL" in str(caught.value)
+            with pytest.raises(ConfigError, match="https://api.agi.tech/v1"):
+                next(iter(application.client.sessions.attach("s").events()))
+            assert agi_emulator.requests() == []
+
+        def test_made_inside(agi_emulator):
+            with Agi() as client:
+                assert client.sessions.list() == []
+
+        def test_chosen(agi_emulator):
+            with pytest.raises(APIConnectionError):
+                application.pinned.sessions.list()
+
+        def test_without_an_emulator():
+            with pytest.raises(APIConnectionError):
+                list(application.raccoon.sessions.list())
+        """,
+    )
+    result.assert_outcomes(passed=4)

@@ -201,6 +201,12 @@ export interface Native {
   verifyWebhook(urlOrToken: string, secret: string): boolean;
   recordScenario(recording: string, secrets: string[], path?: string): string | ErrorInfo;
   runCli(args: string[]): number;
+  TestGuard: new (url: string) => NativeTestGuard;
+}
+
+/** Keeps clients from a real service while a test has an emulator. */
+export interface NativeTestGuard {
+  release(): void;
 }
 
 /** The builds there are, by the names of the platform packages. */

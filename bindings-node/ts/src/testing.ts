@@ -19,6 +19,7 @@
 
 import { inspect } from "node:util";
 import { Emulator, type EmulatorOptions } from "./emulator/emulator.js";
+import { type NativeTestGuard, native } from "./native.js";
 
 /** How the emulator of a test is set up. Its agent steps every 5 ms, unless `stepDelay` is given. */
 export interface TestEmulatorOptions extends EmulatorOptions {
@@ -37,12 +38,15 @@ const VARIABLES = ["AGI_BASE_URL", "AGI_API_KEY", "RACCOON_BASE_URL", "RACCOON_A
 /** A running emulator, and what `process.env` held before it was there. */
 class TestRun {
   readonly #before: readonly (string | undefined)[];
+  /** A client that was made before, when a module was loaded, reaches no real service. */
+  readonly #guard: NativeTestGuard;
 
   private constructor(
     readonly emulator: Emulator,
     readonly strict: boolean,
   ) {
     this.#before = VARIABLES.map((name) => process.env[name]);
+    this.#guard = new native.TestGuard(emulator.url);
     process.env.AGI_BASE_URL = emulator.url;
     process.env.AGI_API_KEY = emulator.apiKey;
     process.env.RACCOON_BASE_URL = emulator.raccoonUrl;
@@ -55,6 +59,7 @@ class TestRun {
 
   /** Closes the emulator and restores the variables. */
   async close(): Promise<void> {
+    this.#guard.release();
     VARIABLES.forEach((name, at) => {
       const value = this.#before[at];
       if (value === undefined) delete process.env[name];
@@ -77,7 +82,8 @@ class TestRun {
 /**
  * Runs `work` with a fresh emulator; gives what it gives. While it runs, AGI_BASE_URL,
  * AGI_API_KEY, RACCOON_BASE_URL and RACCOON_API_KEY in `process.env` point to the emulator, so that
- * `new Agi()` and `new Raccoon()` just work.
+ * `new Agi()` and `new Raccoon()` just work. A client that was made before, without a `baseUrl`, is
+ * refused with a `ConfigError`: it would reach the real service.
  */
 export async function withEmulator<T>(
   options: TestEmulatorOptions,
@@ -95,7 +101,8 @@ export async function withEmulator<T>(
 
 /**
  * A fresh emulator for each test. While a test runs, AGI_BASE_URL, AGI_API_KEY,
- * RACCOON_BASE_URL and RACCOON_API_KEY in `process.env` point to it. What this gives stands for the emulator of the test that runs.
+ * RACCOON_BASE_URL and RACCOON_API_KEY in `process.env` point to it, and a client that was made before, without a
+ * `baseUrl`, is refused. What this gives stands for the emulator of the test that runs.
  *
  * Tests that run at the same time in one process share `process.env`: give each its own with
  * `withEmulator`, and say `emulator.agi()`.

@@ -55,8 +55,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def agi_emulator(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Emulator]:
-    """A fresh sessionwire.Emulator; AGI_BASE_URL and AGI_API_KEY point to it, for `Agi()`."""
+    """A fresh sessionwire.Emulator; AGI_BASE_URL and AGI_API_KEY point to it, for `Agi()`.
+
+    While it is there, a client that was made before, without a `base_url`, is refused with a
+    ConfigError: it would reach the real service.
+    """
     from sessionwire import Emulator
+    from sessionwire._native import TestGuard
 
     options: dict[str, Any] = {
         "step_delay": _STEP_DELAY,
@@ -74,7 +79,12 @@ def agi_emulator(
         request.node.stash[_emulator_of] = emulator
         monkeypatch.setenv("AGI_BASE_URL", emulator.url)
         monkeypatch.setenv("AGI_API_KEY", emulator.api_key)
-        yield emulator
+        # A client that was made before, when a module was imported, reaches no real service.
+        guard = TestGuard(emulator.url)
+        try:
+            yield emulator
+        finally:
+            guard.release()
         left = emulator.session_count
     if strict_cleanup and left:
         pytest.fail(

@@ -19,6 +19,7 @@ use super::tunnel::Tunnel;
 use super::upload::UploadProgress;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
+use crate::testing;
 
 /// Sends requests with a client's configuration, until the client is closed.
 /// Copies made by [`with_config`](Self::with_config) share the connection pool.
@@ -94,6 +95,7 @@ impl Transport {
 
     /// The same with another deadline.
     pub(crate) async fn send_within(&self, request: &Request, limit: Duration) -> Result<Response> {
+        testing::check(&self.config)?;
         self.closing
             .until_closed(self.retried(request, limit))
             .await
@@ -205,6 +207,7 @@ impl Transport {
         request: &Request,
         attempt: impl Future<Output = Result<T, Failed>>,
     ) -> Result<T> {
+        testing::check(&self.config)?;
         let limit = self.config.timeout;
         let bounded = async {
             match tokio::time::timeout(limit, attempt).await {
