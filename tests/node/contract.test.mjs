@@ -81,9 +81,10 @@ function milliseconds(options = {}, ...names) {
   return converted;
 }
 
-for (const { id, steps, faults = [], emulator: setup, events: options, expect } of cases(
-  "streams.json",
-)) {
+for (const { id, steps, faults = [], emulator: setup, events: options, expect } of [
+  ...cases("streams.json"),
+  ...cases("rude_faults.json", "streams"),
+]) {
   test(id, async () => {
     const emulator = await Emulator.start({
       stepDelay: 1,
@@ -129,9 +130,10 @@ for (const { id, steps, faults = [], emulator: setup, events: options, expect } 
 // An agent that is busy for as long as a case may take.
 const busy = { tasks: [{ steps: [{ delay: 3600 }], once: false }] };
 
-for (const { id, before = [], call: name, args = {}, client: options, faults, expect } of cases(
-  "requests.json",
-)) {
+for (const { id, before = [], call: name, args = {}, client: options, faults, expect } of [
+  ...cases("requests.json"),
+  ...cases("rude_faults.json", "calls"),
+]) {
   test(id, async () => {
     const emulator = await Emulator.start({ scenario: busy });
     // The client of a case may have little patience.

@@ -239,8 +239,8 @@ export async function turnFlood(last) {
 }
 
 /** The cases of a file of tests/contract/. */
-export function cases(file) {
-  return JSON.parse(readFileSync(new URL(`../contract/${file}`, import.meta.url), "utf8")).cases;
+export function cases(file, group = "cases") {
+  return JSON.parse(readFileSync(new URL(`../contract/${file}`, import.meta.url), "utf8"))[group];
 }
 
 /** A value of a case: as it stands, or a long text described. */

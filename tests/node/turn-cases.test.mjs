@@ -33,7 +33,10 @@ async function turn(client, options, events) {
   });
 }
 
-for (const { id, steps = USUAL, faults = [], expect, ...options } of cases("turns.json")) {
+for (const { id, steps = USUAL, faults = [], expect, ...options } of [
+  ...cases("turns.json"),
+  ...cases("rude_faults.json", "turns"),
+]) {
   test(id, async () => {
     const scenario = { turns: [{ steps }] };
     const emulator = await Emulator.start({

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import dataclasses
 import inspect
+import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent.parent / "contract"
 
 
-def cases(file: str) -> list[Any]:
-    found = json.loads((FOLDER / file).read_text())["cases"]
+def cases(file: str, group: str = "cases") -> list[Any]:
+    found = json.loads((FOLDER / file).read_text())[group]
     return [pytest.param(case, id=case["id"]) for case in found]
 
 
@@ -115,7 +116,7 @@ def check_sent(emulator: Emulator, session_id: str, expect: dict[str, Any]) -> N
 BUSY: dict[str, Any] = {"tasks": [{"steps": [{"delay": 3600}], "once": False}]}
 
 
-@pytest.mark.parametrize("case", cases("requests.json"))
+@pytest.mark.parametrize("case", cases("requests.json") + cases("rude_faults.json", "calls"))
 def test_requests(case: dict[str, Any]) -> None:
     with (
         Emulator(scenario=BUSY, step_delay=0.0) as emulator,
@@ -128,7 +129,7 @@ def test_requests(case: dict[str, Any]) -> None:
         for name in case.get("before", []):
             call(name, {}, client, session)
         for fault in case["faults"]:
-            emulator.fail(**fault)
+            emulator.fail(fault)
         outcome: BaseException | None = None
         try:
             call(case["call"], case.get("args", {}), client, session)
@@ -138,7 +139,7 @@ def test_requests(case: dict[str, Any]) -> None:
         check_sent(emulator, session.session_id, case["expect"])
 
 
-@pytest.mark.parametrize("case", cases("requests.json"))
+@pytest.mark.parametrize("case", cases("requests.json") + cases("rude_faults.json", "calls"))
 def test_requests_async(case: dict[str, Any]) -> None:
     async def main() -> None:
         async with (
@@ -151,7 +152,7 @@ def test_requests_async(case: dict[str, Any]) -> None:
             for name in case.get("before", []):
                 await async_call(name, {}, client, session)
             for fault in case["faults"]:
-                emulator.fail(**fault)
+                emulator.fail(fault)
             outcome: BaseException | None = None
             try:
                 await async_call(case["call"], case.get("args", {}), client, session)
@@ -221,10 +222,10 @@ def check_stream(expect: dict[str, Any], events: list[Any], outcome: Any) -> Non
 def set_up(emulator: Emulator, case: dict[str, Any]) -> None:
     emulator.scenario({"tasks": [{"steps": case["steps"]}]})
     for fault in case.get("faults", []):
-        emulator.fail(**fault)
+        emulator.fail(fault)
 
 
-@pytest.mark.parametrize("case", cases("streams.json"))
+@pytest.mark.parametrize("case", cases("streams.json") + cases("rude_faults.json", "streams"))
 def test_streams(case: dict[str, Any]) -> None:
     events: list[Any] = []
     outcome: Any
@@ -240,7 +241,7 @@ def test_streams(case: dict[str, Any]) -> None:
     check_stream(case["expect"], events, outcome)
 
 
-@pytest.mark.parametrize("case", cases("streams.json"))
+@pytest.mark.parametrize("case", cases("streams.json") + cases("rude_faults.json", "streams"))
 def test_streams_async(case: dict[str, Any]) -> None:
     async def main() -> None:
         events: list[Any] = []
@@ -430,19 +431,34 @@ def as_times(expect: dict[str, Any]) -> dict[str, Any]:
     return {**expect, "timestamp": moment(expect["timestamp"]), "session": session}
 
 
+def header_forms(headers: dict[str, str] | None) -> list[Any]:
+    """The same headers as frameworks have them."""
+    if headers is None:
+        return [None]
+    as_bytes = {name.encode(): value.encode() for name, value in headers.items()}
+    return [
+        headers,
+        as_bytes,
+        list(headers.items()),
+        # ASGI
+        [(name.lower(), value) for name, value in as_bytes.items()],
+        {name: [value] for name, value in headers.items()},
+    ]
+
+
 def parse_case(case: dict[str, Any]) -> None:
     sent = webhook_body(case["body"])
     forms: list[Any] = [sent]
     if isinstance(sent, str):
         data = sent.encode()
         forms += [data, bytearray(data), memoryview(data)]
-    for form in forms:
+    for form, headers in itertools.product(forms, header_forms(case.get("headers"))):
         if "error" in case:
             with pytest.raises(webhooks.WebhookError) as caught:
-                webhooks.parse(form, case.get("headers"))
+                webhooks.parse(form, headers)
             check(caught.value, case["error"])
             continue
-        event = webhooks.parse(form, case.get("headers"))
+        event = webhooks.parse(form, headers)
         expect = as_times(deep(case["expect"]))
         assert isinstance(event, webhooks.UnknownEvent) == expect.pop("unknown", False)
         found = plain(event)

@@ -48,7 +48,7 @@ def emulator_of(case: dict[str, Any]) -> Emulator:
     scenario = turns(*case.get("steps", USUAL))
     emulator = Emulator(scenario=scenario, step_delay=0.0, **case.get("emulator", {}))
     for fault in case.get("faults", []):
-        emulator.fail(**fault)
+        emulator.fail(fault)
     return emulator
 
 
@@ -78,7 +78,7 @@ def judge(case: dict[str, Any], emulator: Emulator, events: list[Any], outcome: 
         assert len(made) >= expect["sockets"]
 
 
-@pytest.mark.parametrize("case", cases("turns.json"))
+@pytest.mark.parametrize("case", cases("turns.json") + cases("rude_faults.json", "turns"))
 def test_turns(case: dict[str, Any]) -> None:
     events: list[Any] = []
     with (
@@ -98,7 +98,7 @@ def test_turns(case: dict[str, Any]) -> None:
         judge(case, emulator, events, outcome)
 
 
-@pytest.mark.parametrize("case", cases("turns.json"))
+@pytest.mark.parametrize("case", cases("turns.json") + cases("rude_faults.json", "turns"))
 def test_turns_async(case: dict[str, Any]) -> None:
     async def main() -> None:
         events: list[Any] = []
