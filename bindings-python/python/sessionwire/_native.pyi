@@ -31,6 +31,7 @@ __all__ = [
     "TaskCompletedEvent",
     "TaskErrorEvent",
     "TaskRuns",
+    "TestGuard",
     "TextEvent",
     "ThoughtEvent",
     "ToolResultEvent",
@@ -255,6 +256,13 @@ class Bridge:
     def fileno(self) -> int: ...
     def is_own_process(self) -> bool: ...
     def drain(self) -> list[int]: ...
+
+@final
+class TestGuard:
+    """Lives as long as the emulator of a test."""
+
+    def __new__(cls, url: str) -> TestGuard: ...
+    def release(self) -> None: ...
 
 @final
 class Deduplicator:
@@ -486,10 +494,6 @@ def check_raccoon(params: dict[str, Any]) -> None: ...
 def new_session_id() -> str: ...
 
 @final
-class TestGuard:
-    def __init__(self, url: str) -> None: ...
-    def release(self) -> None: ...
-
 class Emulator:
     """A local server that speaks the service's API."""
 

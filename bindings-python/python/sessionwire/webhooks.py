@@ -275,11 +275,10 @@ def parse(
 def _event_type(headers: Headers | Iterable[tuple[Any, Any]] | None) -> str | None:
     if headers is None:
         return None
-    items = getattr(headers, "items", None)
+    given: Any = headers
+    items = getattr(given, "items", None)
     try:
-        pairs: list[tuple[Any, Any]] = [
-            (name, value) for name, value in (headers if items is None else items())
-        ]
+        pairs = [(name, value) for name, value in (given if items is None else items())]
     except (TypeError, ValueError):
         raise InvalidRequestError(
             f"webhooks.parse: `headers` is of type {type(headers).__name__}. Pass the request's "
