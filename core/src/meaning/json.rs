@@ -78,6 +78,28 @@ fn has_large_number(bytes: &[u8]) -> bool {
     false
 }
 
+/// How many bytes are looked at in one step: as many as let the compiler use
+/// the wide registers.
+const STEP: usize = 32;
+
+/// How many bytes come before the first that ends or interrupts a string: a
+/// quotation mark, a backslash, a control character. All where there is none.
+fn plain_run(bytes: &[u8]) -> usize {
+    let stops = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte < b' ');
+    let mut at = 0;
+    while let Some(block) = bytes.get(at..at + STEP) {
+        if block.iter().fold(false, |any, byte| any | stops(*byte)) {
+            break;
+        }
+        at += STEP;
+    }
+    let rest = &bytes[at..];
+    at + rest
+        .iter()
+        .position(|byte| stops(*byte))
+        .unwrap_or(rest.len())
+}
+
 /// Whether this is JSON, oddities included.
 pub(crate) fn is_json(text: &str) -> bool {
     Scanner::new(text, ()).quietly().whole().is_some()
@@ -324,13 +346,8 @@ impl<'a, M: Members<'a>> Scanner<'a, M> {
 
     fn rest_of_string(&mut self) -> Option<()> {
         loop {
-            let stops = |byte: &u8| matches!(*byte, b'"' | b'\\' | 0..=0x1f);
-            let Some(step) = self.bytes[self.at..].iter().position(stops) else {
-                self.at = self.bytes.len();
-                return None;
-            };
-            self.at += step;
-            match self.bytes[self.at] {
+            self.at += plain_run(&self.bytes[self.at..]);
+            match self.peek()? {
                 b'"' => {
                     self.at += 1;
                     return Some(());
@@ -502,7 +519,30 @@ impl Edits {
 #[cfg(test)]
 #[allow(clippy::expect_used)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// The quick look agrees with the plain rule, byte by byte.
+        #[test]
+        fn a_run_ends_where_a_string_may(
+            bytes in prop::collection::vec(prop::sample::select(b"ab \x1f\x20\x7f\x80\xff\"\\\n".to_vec()), 0..8),
+            lengths in prop::collection::vec(0..90_usize, 8),
+        ) {
+            // Runs of letters between them, across the borders of the blocks.
+            let runs = bytes.iter().zip(lengths);
+            let text: Vec<u8> = runs
+                .flat_map(|(&byte, length)| std::iter::repeat_n(b'x', length).chain([byte]))
+                .collect();
+            for from in 0..=text.len() {
+                let rest = &text[from..];
+                let stops = |byte: &u8| matches!(*byte, b'"' | b'\\' | 0..=0x1f);
+                let plainly = rest.iter().position(stops).unwrap_or(rest.len());
+                prop_assert_eq!(plain_run(rest), plainly);
+            }
+        }
+    }
 
     #[test]
     fn what_is_strict_stays_as_it_is() {
