@@ -21,6 +21,9 @@ use crate::transport::jitter;
 
 /// Most chunks that are decoded before the events go to the queue.
 const CHUNKS_PER_BATCH: usize = 64;
+/// From so many events on no other chunk joins them: other streams and calls
+/// have their turn.
+const EVENTS_PER_BATCH: usize = 4096;
 
 /// How often a finished status must be seen without a result to be believed:
 /// the service may lag behind a message it just took.
@@ -361,7 +364,7 @@ impl Driver {
                 Ok(count) => events += count,
                 Err(error) => return (events, Some(Err(error))),
             }
-            if remaining == 0 {
+            if remaining == 0 || events >= EVENTS_PER_BATCH {
                 break;
             }
             chunk = match more(response).await {
@@ -404,10 +407,12 @@ impl Driver {
     /// Gives the batch to the consumer, less what it has or does not want.
     async fn flush(&mut self) -> Result<Option<End>> {
         let arrived = in_order(std::mem::take(&mut self.batch));
+        // One look-up answers for all that arrived before it.
+        let newest = arrived.iter().filter_map(Event::id).max().unwrap_or(0);
         let mut ready = Vec::with_capacity(arrived.len());
         let mut outcome = Ok(None);
         for event in arrived {
-            outcome = self.admit(event, &mut ready).await;
+            outcome = self.admit(event, newest, &mut ready).await;
             if self.task_is_over() || !matches!(outcome, Ok(None)) {
                 break;
             }
@@ -418,8 +423,14 @@ impl Driver {
     }
 
     /// Puts an event that the consumer shall have into `ready`, after those
-    /// that are missing before it. Says so where these cannot be read now.
-    async fn admit(&mut self, event: Event, ready: &mut Vec<Event>) -> Result<Option<Lost>> {
+    /// that are missing before it. `newest` is the highest id that arrived with
+    /// it. Says so where the missing ones cannot be read now.
+    async fn admit(
+        &mut self,
+        event: Event,
+        newest: i64,
+        ready: &mut Vec<Event>,
+    ) -> Result<Option<Lost>> {
         if *event.event_type() == EventType::Heartbeat {
             if self.wanted(&event) {
                 ready.push(event);
@@ -445,7 +456,7 @@ impl Driver {
                 Step::Drop => return Ok(None),
                 Step::LookUp { after } => {
                     tracing::debug!(session = %self.session_id, after, upcoming, "events are missing: looking in the messages");
-                    if let Err(error) = self.look_up(after, upcoming).await {
+                    if let Err(error) = self.look_up(after, newest).await {
                         match self.unread(error) {
                             // Refused, not failed. On the first connection a
                             // gap need not be a loss: the stream tells more.
@@ -527,12 +538,13 @@ impl Driver {
                 .any(|message| matches!(message.message_type.as_str(), "DONE" | "ERROR")))
     }
 
-    /// Reads the messages between two ids into [`Resume`].
-    async fn look_up(&mut self, after: i64, upcoming: i64) -> Result<()> {
+    /// Reads the messages after an id into [`Resume`]. Up to the one before
+    /// `arrived` they have what there is.
+    async fn look_up(&mut self, after: i64, arrived: i64) -> Result<()> {
         let seen = self.messages(after).await?;
         let newest = seen.messages.last().map_or(0, |message| message.id);
         let events = seen.messages.iter().filter_map(Event::from_message);
-        self.resume.looked_up(events, newest.max(upcoming - 1));
+        self.resume.looked_up(events, newest.max(arrived - 1));
         Ok(())
     }
 

@@ -23,6 +23,8 @@ use crate::ws::{self, Socket};
 
 /// Most frames that are read before the events go to the queue.
 const FRAMES_PER_BATCH: usize = 256;
+/// From so many bytes on no other frame joins them.
+const BYTES_PER_BATCH: usize = 1 << 20;
 
 /// The first wait before a reconnect that follows another failure.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -206,10 +208,15 @@ impl Driver {
         socket: &mut Socket,
     ) -> Option<ws::Lost> {
         let mut frame = first;
+        let mut size = 0;
         for remaining in (0..FRAMES_PER_BATCH).rev() {
             match frame {
-                Ok(ws::Incoming::Text(text)) => self.take_frame(&text),
+                Ok(ws::Incoming::Text(text)) => {
+                    size += text.len();
+                    self.take_frame(&text);
+                }
                 Ok(ws::Incoming::Binary(bytes)) => {
+                    size += bytes.len();
                     // Not documented: JSON is taken, anything else is not.
                     if let Ok(text) = std::str::from_utf8(&bytes)
                         && meaning::is_json(text)
@@ -219,7 +226,7 @@ impl Driver {
                 }
                 Err(lost) => return Some(lost),
             }
-            if remaining == 0 {
+            if remaining == 0 || size >= BYTES_PER_BATCH {
                 break;
             }
             frame = socket.try_next()?;
@@ -274,10 +281,12 @@ impl Driver {
     /// Gives the batch to the consumer, less what it has.
     async fn flush(&mut self, socket: Option<&mut Socket>) -> Result<Option<End>> {
         let arrived = std::mem::take(&mut self.batch);
+        // One look-up answers for all that arrived before it.
+        let newest = arrived.iter().filter_map(Event::id).max().unwrap_or(0);
         let mut ready = Vec::with_capacity(arrived.len());
         let mut outcome = Ok(None);
         for event in arrived {
-            outcome = self.admit(event, &mut ready).await;
+            outcome = self.admit(event, newest, &mut ready).await;
             if self.over || !matches!(outcome, Ok(None)) {
                 break;
             }
@@ -288,8 +297,14 @@ impl Driver {
     }
 
     /// Puts an event that the consumer shall have into `ready`, after those
-    /// that are missing before it. Says so where these cannot be read now.
-    async fn admit(&mut self, event: Event, ready: &mut Vec<Event>) -> Result<Option<End>> {
+    /// that are missing before it. `newest` is the highest id that arrived with
+    /// it. Says so where the missing ones cannot be read now.
+    async fn admit(
+        &mut self,
+        event: Event,
+        newest: i64,
+        ready: &mut Vec<Event>,
+    ) -> Result<Option<End>> {
         let upcoming = event.id().unwrap_or(i64::MIN);
         loop {
             self.record_found_before(upcoming, ready);
@@ -299,7 +314,7 @@ impl Driver {
             match self.resume.admit(&event) {
                 Step::Drop => return Ok(None),
                 Step::LookUp { .. } => match self.turn.message(&self.api).await {
-                    Ok(message) => self.looked_up(message.as_ref(), upcoming - 1),
+                    Ok(message) => self.looked_up(message.as_ref(), newest - 1),
                     Err(error) if error.is_final() => return Err(error),
                     Err(error) => return Ok(Some(Lost::broken(error))),
                 },

@@ -1,5 +1,6 @@
 //! The lossless stream: what every provider's event stream is made of.
 
+mod gaps;
 mod queue;
 pub mod resume;
 mod task_log;

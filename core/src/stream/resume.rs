@@ -5,16 +5,16 @@
 //! of connections.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::gaps::Gaps;
 use crate::event::Event;
 use crate::transport::retry::backoff;
 
 /// How many events without an id are remembered.
 const REMEMBERED: usize = 256;
-/// How many ranges of ids that never came are remembered.
-const MAX_GAPS: usize = 1024;
+/// How many ranges of ids that never came are remembered: some 4 MB of them.
+const MAX_GAPS: usize = 65_536;
 /// How many look-ups in a row may find nothing before some gaps of a first
 /// connection pass: a service whose ids just have gaps is not asked each time.
 const FREE_LOOK_UPS: u32 = 8;
@@ -43,8 +43,8 @@ pub struct Resume {
     start: i64,
     /// The highest id delivered, or `start`.
     high: i64,
-    /// Ids below `high` that never came, oldest first.
-    gaps: VecDeque<RangeInclusive<i64>>,
+    /// Ids below `high` that never came.
+    gaps: Gaps,
     /// Connections so far.
     connections: u64,
     /// Up to this id the messages were looked up.
@@ -84,7 +84,7 @@ impl Resume {
         Self {
             start: baseline,
             high: baseline,
-            gaps: VecDeque::new(),
+            gaps: Gaps::new(MAX_GAPS),
             connections: 0,
             looked_up_to: baseline,
             found: BTreeMap::new(),
@@ -127,7 +127,8 @@ impl Resume {
 
     fn admit_id(&mut self, id: i64, terminal: bool) -> Step {
         if id <= self.high {
-            return if self.take_from_gap(id) {
+            // One that arrives late is better than one that is lost.
+            return if self.gaps.take(id) {
                 Step::Deliver
             } else {
                 Step::Drop
@@ -168,7 +169,10 @@ impl Resume {
     pub fn looked_up(&mut self, events: impl IntoIterator<Item = Event>, up_to: i64) {
         self.looked_up_to = self.looked_up_to.max(up_to);
         for event in events {
-            if let Some(id) = event.id().filter(|id| *id > self.high || self.is_gap(*id)) {
+            if let Some(id) = event
+                .id()
+                .filter(|id| *id > self.high || self.gaps.contains(*id))
+            {
                 self.found.insert(id, event);
             }
         }
@@ -189,7 +193,7 @@ impl Resume {
                 self.advance(found);
                 return Some(event);
             }
-            if self.take_from_gap(found) {
+            if self.gaps.take(found) {
                 return Some(event);
             }
         }
@@ -197,34 +201,9 @@ impl Resume {
 
     fn advance(&mut self, id: i64) {
         if id > self.high.saturating_add(1) {
-            self.gaps.push_back(self.high + 1..=id - 1);
-            if self.gaps.len() > MAX_GAPS {
-                self.gaps.pop_front();
-            }
+            self.gaps.add(self.high + 1..=id - 1);
         }
         self.high = id;
-    }
-
-    fn is_gap(&self, id: i64) -> bool {
-        self.gaps.iter().any(|gap| gap.contains(&id))
-    }
-
-    /// Whether this id never came; it is no gap from now on. An event that
-    /// arrives late is better than one that is lost.
-    fn take_from_gap(&mut self, id: i64) -> bool {
-        let Some(at) = self.gaps.iter().position(|gap| gap.contains(&id)) else {
-            return false;
-        };
-        let gap = self.gaps[at].clone();
-        let left = *gap.start()..=id - 1;
-        let right = id + 1..=*gap.end();
-        self.gaps.remove(at);
-        for part in [right, left] {
-            if !part.is_empty() {
-                self.gaps.insert(at, part);
-            }
-        }
-        true
     }
 }
 

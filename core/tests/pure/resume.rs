@@ -174,11 +174,29 @@ fn an_event_that_comes_late_is_delivered_once() {
 #[test]
 fn the_memory_of_gaps_is_bounded_and_the_newest_stay() {
     let mut resume = after(0, 1);
-    for id in (2..=10_000).step_by(2) {
+    for id in (2..=200_000).step_by(2) {
         assert_eq!(resume.admit(&numbered(id)), Step::Deliver);
     }
-    assert_eq!(resume.admit(&numbered(9_999)), Step::Deliver);
+    assert_eq!(resume.admit(&numbered(199_999)), Step::Deliver);
     assert_eq!(resume.admit(&numbered(1)), Step::Drop);
+}
+
+/// Each of them splits a gap. Work that grows with the number of gaps would take
+/// minutes here.
+#[test]
+fn many_small_gaps_in_a_large_one_lose_nothing_and_take_little_time() {
+    let evens = || (1..=400_000).map(|id| id * 2);
+    let orders: [Box<dyn Iterator<Item = i64>>; 2] = [Box::new(evens()), Box::new(evens().rev())];
+    for ids in orders {
+        let mut resume = after(0, 1);
+        assert_eq!(resume.admit(&numbered(1 << 62)), Step::Deliver);
+        for id in ids {
+            assert_eq!(resume.admit(&numbered(id)), Step::Deliver);
+        }
+        // The large gap is still known.
+        assert_eq!(resume.admit(&numbered(1 << 61)), Step::Deliver);
+        assert_eq!(resume.admit(&numbered(1 << 61)), Step::Drop);
+    }
 }
 
 #[test]
