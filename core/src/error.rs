@@ -287,6 +287,24 @@ impl Error {
         error
     }
 
+    /// Of a response that was not read whole: it says so, in place of what its
+    /// beginning seems to say.
+    pub(crate) fn too_large(mut self, limit: usize) -> Self {
+        let fields = &mut *self.0;
+        let message = format!(
+            "The response is larger than {} MiB, the most that is read",
+            limit >> 20
+        );
+        let context = fields.lead.strip_suffix(&fields.message);
+        fields.lead = format!("{}{message}", context.unwrap_or_default());
+        fields.text = sentence(
+            &fields.lead,
+            "Ask for less, or check that the base URL is the service's.",
+        );
+        fields.message = message;
+        self.with_reason("too_large")
+    }
+
     pub(crate) fn with_reason(mut self, reason: &str) -> Self {
         self.0.reason = Some(reason.to_owned());
         self
@@ -372,9 +390,10 @@ impl Error {
 
     /// Of a request that must not act twice: where it may have acted, what
     /// counts is that nobody knows, whatever the service answered. A passed
-    /// deadline says so already.
+    /// deadline, or a response that is not read whole, says so already.
     pub(crate) fn or_unknown(mut self) -> Self {
-        if self.maybe_delivered() && self.0.kind != ErrorKind::Timeout {
+        let is_said = self.0.kind == ErrorKind::Timeout || self.reason() == Some("too_large");
+        if self.maybe_delivered() && !is_said {
             self.0.kind = ErrorKind::Connection;
         }
         self

@@ -116,6 +116,8 @@ export class APIStatusError extends APIError {
   readonly requestId: string | null;
   /** How long the service asked to wait, in milliseconds. */
   readonly retryAfter: number | null;
+  /** `too_large` where the response is larger than what is read, else mostly null. */
+  readonly reason: string | null;
 
   constructor(message: string, fields: ErrorFields = {}) {
     super(message, fields);
@@ -124,6 +126,7 @@ export class APIStatusError extends APIError {
     this.headers = fields.headers ?? {};
     this.requestId = fields.requestId ?? null;
     this.retryAfter = fields.retryAfter ?? null;
+    this.reason = fields.reason ?? null;
   }
 }
 

@@ -118,6 +118,16 @@ pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Resul
     serde_json::from_str(&plain)
 }
 
+/// Whether there are more values than this, up to where the text stops being
+/// JSON: what a parser would make of a few bytes each.
+pub(crate) fn has_more_values(bytes: &[u8], most: usize) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let mut scanner = Scanner::new(&text, ()).quietly();
+    scanner.values_left = most.saturating_add(1);
+    let _ = scanner.whole();
+    scanner.values_left == 0
+}
+
 /// Calls `note` with the name and the value of each member of a JSON object, as
 /// they stand in the text. `None` where the text is no JSON; nothing is noted
 /// where it is something else than an object.
@@ -177,6 +187,8 @@ pub(super) struct Scanner<'a, M> {
     /// The name of the member of the outermost object that is being read.
     name: Range<usize>,
     edits: Edits,
+    /// How many values may still come.
+    values_left: usize,
     /// The longest list or object that was closed.
     pub(super) longest: Range<usize>,
     /// The first bracket inside a string, where somebody wants to know.
@@ -200,6 +212,7 @@ impl<'a, M: Members<'a>> Scanner<'a, M> {
             members,
             name: 0..0,
             edits: Edits::default(),
+            values_left: usize::MAX,
             longest: 0..0,
             hidden: None,
             notes_hidden: false,
@@ -237,7 +250,9 @@ impl<'a, M: Members<'a>> Scanner<'a, M> {
     pub(super) fn value(&mut self) -> Option<()> {
         loop {
             let start = self.at;
-            match self.peek()? {
+            let first = self.peek()?;
+            self.values_left = self.values_left.checked_sub(1)?;
+            match first {
                 bracket @ (b'{' | b'[') => {
                     let is_object = bracket == b'{';
                     self.open.push(Open { start, is_object });
@@ -637,6 +652,22 @@ mod tests {
         assert!(serde_json::from_str::<Value>(&read).is_ok());
         assert!(is_json(&far));
         assert_eq!(plain(&"[".repeat(1_000_000)), None);
+    }
+
+    #[test]
+    fn values_are_counted_up_to_a_limit() {
+        for (text, count) in [
+            ("", 0),
+            ("1", 1),
+            ("[]", 1),
+            ("[1, [2], {\"a\": null}]", 6),
+            ("[0,0,0,0,", 5),
+            ("[\"[1,2]\"]", 2),
+        ] {
+            let more = |most| has_more_values(text.as_bytes(), most);
+            assert!(!more(count), "{text}");
+            assert!(count == 0 || more(count - 1), "{text}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use url::Url;
 
+use super::body;
 use super::closing::Closing;
 use super::failure::{Failed, cause};
 use super::jitter::jitter;
@@ -20,6 +21,10 @@ use super::upload::UploadProgress;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::testing;
+
+/// Of a request with an effect whose response is of no use.
+const CARRIED_OUT: &str =
+    "The request was probably carried out, so it was not sent again: look before you repeat it.";
 
 /// Sends requests with a client's configuration, until the client is closed.
 /// Copies made by [`with_config`](Self::with_config) share the connection pool.
@@ -269,15 +274,30 @@ impl Transport {
         let response = self.check(request, response).await?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| self.broken(request, error))?;
-        Ok(Response {
-            status,
-            headers,
-            body,
-        })
+        match body::read(response, body::MAX_RESPONSE).await {
+            Ok(body::Body::Whole(body)) => Ok(Response {
+                status,
+                headers,
+                body,
+            }),
+            Ok(body::Body::TooLarge(_)) => Err(self.too_large(request, status, &headers)),
+            Err(error) => Err(self.broken(request, error)),
+        }
+    }
+
+    /// The failure of a request that was carried out, and whose response is larger
+    /// than what is read.
+    fn too_large(&self, request: &Request, status: u16, headers: &HeaderMap) -> Failed {
+        let headers = plain_headers(headers, |text| self.config.api_key.redact(text));
+        let error = Error::from_response(status, headers, String::new(), None, &request.context)
+            .too_large(body::MAX_RESPONSE);
+        Failed {
+            failure: Failure::Status(status),
+            error: match request.effect() {
+                Effect::Once => error.with_maybe_delivered(CARRIED_OUT),
+                Effect::Repeatable => error,
+            },
+        }
     }
 
     /// Sends one request and reads the response's head, following redirects of
@@ -406,10 +426,11 @@ impl Transport {
                 retry::parse_retry_after(value, now)
             });
         let refused = response.status().is_redirection();
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| self.broken(request, error))?;
+        let read = body::read(response, body::MAX_ERROR).await;
+        let (body, is_whole) = match read.map_err(|error| self.broken(request, error))? {
+            body::Body::Whole(body) => (body, true),
+            body::Body::TooLarge(beginning) => (beginning, false),
+        };
         let body = key.redact(&String::from_utf8_lossy(&body));
         let error = if refused {
             Error::new(
@@ -423,7 +444,12 @@ impl Transport {
             .with_reason("redirect_refused")
             .with_status(status)
         } else {
-            Error::from_response(status, headers, body, retry_after, &request.context)
+            let error = Error::from_response(status, headers, body, retry_after, &request.context);
+            if is_whole {
+                error
+            } else {
+                error.too_large(body::MAX_ERROR)
+            }
         };
         let failure = match error.kind() {
             ErrorKind::RateLimit => Failure::Limited,

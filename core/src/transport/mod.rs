@@ -1,6 +1,7 @@
 //! One request in, one response out: authentication, redirects, retries, the
 //! deadline, and errors without secrets.
 
+mod body;
 mod closing;
 mod encode;
 mod failure;

@@ -9,6 +9,10 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning;
 
+/// Most values of a JSON response. A parser makes a hundred bytes of one that takes
+/// two on the wire.
+const MAX_VALUES: usize = 1_000_000;
+
 /// A whole response with a success status.
 #[derive(Debug)]
 pub(crate) struct Response {
@@ -20,13 +24,31 @@ pub(crate) struct Response {
 impl Response {
     /// The response's JSON, read with tolerance.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        self.check_values()?;
         let read = meaning::from_bytes(&self.body).and_then(serde_json::from_value::<T>);
         read.map_err(|error| self.unreadable(error))
     }
 
     /// The same for what keeps parts of the text as they came.
     pub(crate) fn json_text<T: DeserializeOwned>(&self) -> Result<T> {
+        self.check_values()?;
         meaning::from_bytes(&self.body).map_err(|error| self.unreadable(error))
+    }
+
+    fn check_values(&self) -> Result<()> {
+        // Most responses are too short for so many.
+        if self.body.len() <= MAX_VALUES || !meaning::has_more_values(&self.body, MAX_VALUES) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Status,
+            format!(
+                "The service's response ({}) has more than {MAX_VALUES} values, the most that is read",
+                self.status
+            ),
+        )
+        .with_status(self.status)
+        .with_reason("too_large"))
     }
 
     fn unreadable(&self, error: serde_json::Error) -> Error {

@@ -4,6 +4,7 @@
 
 pub mod cases;
 pub mod chaos;
+pub mod hostile;
 pub mod logs;
 pub mod proxy;
 pub mod raw;

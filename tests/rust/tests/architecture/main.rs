@@ -92,6 +92,7 @@ fn the_pure_parts_of_the_core_do_no_io() {
         "error.rs",
         "config.rs",
         "sse",
+        "stream/gaps.rs",
         "stream/resume.rs",
         "transport/retry.rs",
         "transport/redirect.rs",

@@ -5,6 +5,7 @@
 mod agi;
 mod busy;
 mod closed;
+mod hostile;
 mod limits;
 mod meaning;
 mod origins;
@@ -47,6 +48,8 @@ const DRIVERS: &[Driver] = drivers! {
     "errors.json".cases => agi::error,
     "event_text.json".cases => meaning::event_text,
     "events.json".cases => agi::event,
+    "hostile.json".cases => hostile::g10_a_response_is_read_up_to_a_cap,
+    "hostile.json".streams => hostile::g10_other_calls_keep_their_deadlines,
     "limits.json".cases => limits::limit,
     "origins.json".cases => origins::g07_g08_where_a_key_goes,
     "requests.json".cases => agi::request,
