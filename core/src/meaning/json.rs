@@ -49,14 +49,56 @@ pub(super) fn plain_noting<'a>(
 /// Whether a text that a strict parser took may still differ from its
 /// [`plain`] form. Quick, and right wherever it says no.
 pub fn may_be_odd(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let brackets = || memchr::memchr2_iter(b'{', b'[', bytes).take(DEEPEST + 1);
-    (bytes.len() > 2 * DEEPEST && brackets().count() > DEEPEST) || has_large_number(bytes)
+    let mut rest = text.as_bytes();
+    let mut brackets = 0;
+    while let Some(block) = rest.first_chunk() {
+        brackets += brackets_in(block);
+        if brackets > DEEPEST || has_large_number(block) {
+            return true;
+        }
+        rest = &rest[BLOCK..];
+    }
+    if text.len() > 2 * DEEPEST {
+        brackets += memchr::memchr2_iter(b'{', b'[', rest).count();
+    }
+    brackets > DEEPEST || large_number_in(rest)
+}
+
+/// How many bytes are looked at in one step: as many as make the compiler use
+/// the wide registers, and no more than a byte can count.
+const BLOCK: usize = 128;
+
+/// A block, and what may follow its last byte in a large number.
+type Block = [u8; BLOCK + FEW_DIGITS];
+
+fn brackets_in(block: &Block) -> usize {
+    let brackets = block[..BLOCK].iter();
+    usize::from(brackets.fold(0, |count, byte| count + u8::from(byte | 0x20 == b'{')))
+}
+
+/// The same as [`large_number_in`], for what begins in this block.
+fn has_large_number(block: &Block) -> bool {
+    // How far a byte is from being a digit: below 10 it is one.
+    let far = |at: usize| block[at].wrapping_sub(b'0');
+    // Two digits side by side are rare enough in prose.
+    let two = |at: usize| far(at + 2).max(far(at + 3));
+    let nearest = (0..BLOCK).fold(u8::MAX, |nearest, at| nearest.min(two(at)));
+    if nearest >= 10 {
+        return false;
+    }
+    // An `e` stands before them, maybe with a sign; or the run goes on.
+    let more = |at: usize| {
+        let e = (block[at] | 0x20) ^ b'e';
+        let run = far(at + 10).max(far(at + FEW_DIGITS));
+        e.saturating_add(9).min(run)
+    };
+    let nearest = (0..BLOCK).fold(u8::MAX, |nearest, at| nearest.min(two(at).max(more(at))));
+    nearest < 10 && large_number_in(block)
 }
 
 /// Whether there may be a number of many digits, or with a large exponent. A
 /// run of three digits covers one of each three places.
-fn has_large_number(bytes: &[u8]) -> bool {
+fn large_number_in(bytes: &[u8]) -> bool {
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let mut at = 2;
     while at < bytes.len() {
@@ -64,13 +106,11 @@ fn has_large_number(bytes: &[u8]) -> bool {
             at += 3;
             continue;
         }
-        let start = (0..at).rev().find(|&place| !digit(place));
-        let first = start.map_or(0, |place| place + 1);
+        let before = (0..at).rev().find(|&place| !digit(place));
+        let first = before.map_or(0, |place| place + 1);
         let end = (at..bytes.len()).find(|&place| !digit(place));
         let end = end.unwrap_or(bytes.len());
-        let before = start.map(|place| bytes[place]);
-        let is_exponent = matches!(before, Some(b'e' | b'E' | b'+' | b'-'));
-        if end - first > FEW_DIGITS || (end - first > 2 && is_exponent) {
+        if end - first > FEW_DIGITS || (end - first > 2 && is_exponent(&bytes[..first])) {
             return true;
         }
         at = end + 3;
@@ -78,8 +118,13 @@ fn has_large_number(bytes: &[u8]) -> bool {
     false
 }
 
-/// How many bytes are looked at in one step: as many as let the compiler use
-/// the wide registers.
+/// Whether the digits that follow are an exponent.
+fn is_exponent(before: &[u8]) -> bool {
+    let unsigned = before.strip_suffix(b"-").or(before.strip_suffix(b"+"));
+    matches!(unsigned.unwrap_or(before), [.., b'e' | b'E'])
+}
+
+/// The same for strings, which are often short.
 const STEP: usize = 32;
 
 /// How many bytes come before the first that ends or interrupts a string: a
@@ -555,6 +600,23 @@ mod tests {
                 let stops = |byte: &u8| matches!(*byte, b'"' | b'\\' | 0..=0x1f);
                 let plainly = rest.iter().position(stops).unwrap_or(rest.len());
                 prop_assert_eq!(plain_run(rest), plainly);
+            }
+        }
+
+        /// The look at whole blocks agrees with the look at every third place.
+        #[test]
+        fn a_large_number_is_seen_wherever_it_stands(
+            numbers in prop::collection::vec("[-+eE.0-9]{0,6}|[0-9]{17,21}|[xe{\\[]", 0..8),
+            lengths in prop::collection::vec(0..150_usize, 8),
+        ) {
+            let text: String = numbers
+                .iter()
+                .zip(lengths)
+                .flat_map(|(number, length)| [" ".repeat(length), number.clone()])
+                .collect();
+            for from in 0..=text.len() {
+                let rest = &text[from..];
+                prop_assert_eq!(may_be_odd(rest), large_number_in(rest.as_bytes()), "{}", rest);
             }
         }
     }
