@@ -7,6 +7,8 @@ use crate::event::Event;
 
 /// How many of the latest events an error carries.
 const REMEMBERED: usize = 256;
+/// Most bytes of them, but for the last one.
+const REMEMBERED_BYTES: usize = 16 << 20;
 
 /// The log of one task or turn; `E` says how it ended.
 #[derive(Debug)]
@@ -14,6 +16,8 @@ pub(crate) struct TaskLog<E> {
     started: Instant,
     end: Option<(E, Instant)>,
     recent: VecDeque<Event>,
+    /// The bytes of `recent`.
+    size: usize,
 }
 
 impl<E: Clone> TaskLog<E> {
@@ -22,6 +26,7 @@ impl<E: Clone> TaskLog<E> {
             started,
             end: None,
             recent: VecDeque::new(),
+            size: 0,
         }
     }
 
@@ -42,8 +47,12 @@ impl<E: Clone> TaskLog<E> {
         if event.id().is_some() && self.recent.back().and_then(Event::id) == event.id() {
             return;
         }
-        if self.recent.len() == REMEMBERED {
-            self.recent.pop_front();
+        self.size += event.raw().len();
+        while self.recent.len() == REMEMBERED || self.size > REMEMBERED_BYTES {
+            let Some(oldest) = self.recent.pop_front() else {
+                break;
+            };
+            self.size -= oldest.raw().len();
         }
         self.recent.push_back(event.clone());
     }
@@ -62,5 +71,35 @@ impl<E: Clone> TaskLog<E> {
     pub(crate) fn duration(&self) -> Duration {
         let until = self.end.as_ref().map_or_else(Instant::now, |(_, at)| *at);
         until.duration_since(self.started)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::EventType;
+
+    #[test]
+    fn few_large_events_are_remembered_and_many_small_ones() {
+        let mut log = TaskLog::<()>::new(Instant::now());
+        let event = |id, size| Event::new(EventType::Log, Some(id), "x".repeat(size));
+        let ids = |log: &TaskLog<()>| {
+            log.recent()
+                .iter()
+                .filter_map(Event::id)
+                .collect::<Vec<_>>()
+        };
+        for id in 1..=300 {
+            log.saw(&event(id, 10));
+        }
+        assert_eq!(ids(&log), (45..=300).collect::<Vec<_>>());
+        for id in 301..=305 {
+            log.saw(&event(id, REMEMBERED_BYTES / 3));
+        }
+        assert_eq!(ids(&log), [303, 304, 305]);
+        log.saw(&event(306, REMEMBERED_BYTES + 1));
+        assert_eq!(ids(&log), [306]);
+        log.saw(&event(307, 10));
+        assert_eq!(ids(&log), [307]);
     }
 }
