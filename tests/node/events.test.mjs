@@ -76,7 +76,16 @@ test("events have type, id, data, text, raw and messageId", async () => {
   for (const event of events) assert.deepEqual(JSON.parse(event.raw), event.data);
   assert.deepEqual(done.data.result, { n: "grüße 🎈" });
   assert.match(inspect(done), /AgiEvent \{\s*type: 'done'/);
-  assert.deepEqual(Object.keys(JSON.parse(JSON.stringify(done))), ["type", "id", "data"]);
+  const fields = ["type", "id", "data", "text", "raw", "messageId"];
+  for (const event of events) {
+    const { type, id, data, text, raw, messageId } = event;
+    const plain = { type, id, data, text, raw, messageId };
+    // Every route that streams events does one of these.
+    assert.deepEqual(JSON.parse(JSON.stringify(event)), plain);
+    assert.deepEqual(structuredClone(event), plain);
+    assert.deepEqual({ ...event }, plain);
+    assert.deepEqual(Object.keys(event), fields);
+  }
 });
 
 test("g09 unknown types, data that is no JSON and odd texts come through unharmed", async () => {

@@ -116,3 +116,25 @@ test("SESSIONWIRE_LOG=debug writes to stderr, to the last line, and never the ke
   assert.match(done.stderr, /AuthenticationError/);
   checkNowhere(done.stderr + done.stdout);
 });
+
+test("a logger that throws stops nothing, and is spoken of once", async () => {
+  const program = `
+    const { Agi, Emulator, setLogger } = require("sessionwire");
+    const fail = () => { throw new Error("the disk is full"); };
+    setLogger({ debug: fail, warn: fail });
+    process.on("warning", (warning) => console.log(warning.name, warning.message));
+    (async () => {
+      const emulator = await Emulator.start();
+      const client = emulator.agi();
+      await client.sessions.list();
+      await client.sessions.list();
+      await client.close();
+      await emulator.close();
+    })();
+  `;
+  const { code, stdout, stderr } = await node(["-e", program]);
+  assert.equal(code, 0, stderr);
+  const said = stdout.split("\n").filter((line) => line.includes("the disk is full"));
+  assert.equal(said.length, 1, stdout);
+  assert.match(said[0], /^SessionwireWarning The logger of `setLogger` threw/);
+});

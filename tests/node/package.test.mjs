@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -97,6 +97,30 @@ test("a machine without a native library is told what to do", async () => {
   const define = `Object.defineProperty(process, "platform", { value: "sunos" });`;
   const unknown = await node(["-e", `${define} ${load}`]);
   assert.match(unknown.stderr, /There is no build for sunos.*linux-x64-gnu.*build:native/);
+});
+
+test("a bundle without the library is told to leave the package out", async () => {
+  const place = await mkdtemp(join(folder, "bundle-"));
+  const entry = join(place, "entry.cjs");
+  await writeFile(entry, `require(${JSON.stringify(join(root, "dist/cjs/index.js"))});`);
+  const esbuild = join(root, "node_modules/.bin/esbuild");
+  const bundle = (...options) =>
+    run(esbuild, [entry, "--bundle", "--platform=node", "--log-level=error", ...options]);
+  const outside = join(place, "outside.cjs");
+  await bundle("--external:*.node", `--outfile=${outside}`);
+  const alone = await node([outside]);
+  assert.equal(alone.code, 1);
+  assert.match(alone.stderr, /part of a bundle \(outside\.cjs\).*must stay outside of bundles/);
+  assert.match(
+    alone.stderr,
+    /serverExternalPackages.*--external:sessionwire.*commonjs sessionwire/,
+  );
+  assert.doesNotMatch(alone.stderr, /Delete node_modules/);
+  // The requires are literal: a bundler that copies such files finds this one.
+  await mkdir(join(place, "inside"));
+  await bundle("--loader:.node=copy", `--outdir=${join(place, "inside")}`);
+  const along = await node([join(place, "inside/entry.js")]);
+  assert.equal(along.code, 0, along.stderr);
 });
 
 test("the generated types of the native half are complete", async () => {

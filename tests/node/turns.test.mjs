@@ -80,6 +80,26 @@ test("a turn gives its events, its state and its result", () =>
       assert.deepEqual(JSON.parse(thought.raw).payload, thought.data);
       assert.equal(start.blockId, tool.blockId);
       assert.deepEqual(tool.data.output, { pages: 3 });
+      for (const event of events) {
+        const { type, kind, id, data, text, raw } = event;
+        const { blockId, messageId, timestamp, streamEntryId } = event;
+        const own = {
+          type,
+          kind,
+          id,
+          data,
+          text,
+          raw,
+          blockId,
+          messageId,
+          timestamp,
+          streamEntryId,
+        };
+        assert.deepEqual({ ...event }, own);
+        assert.deepEqual(structuredClone(event), own);
+        assert.deepEqual(JSON.parse(JSON.stringify(event)), JSON.parse(JSON.stringify(own)));
+        assert.deepEqual(Object.keys(event), Object.keys(own));
+      }
       assert.match(inspect(thought), /^TurnEvent \{\s+type: 'thought'/);
 
       const result = await turn.result();

@@ -2,7 +2,7 @@
  * The errors. One tree, the same names as in Python; every one is an `Error` with a `code`.
  */
 
-import type { AgiEvent, QuestionEvent } from "./agi/events.js";
+import type { AgiEvent, Question } from "./agi/events.js";
 import { eventFromParts } from "./agi/events.js";
 import type { ErrorInfo } from "./native.js";
 import { type TurnEvent, turnEventFromFrame } from "./raccoon/events.js";
@@ -21,7 +21,7 @@ export interface ErrorFields {
   sessionId?: string | null;
   reason?: string | null;
   lastEventId?: number | null;
-  question?: QuestionEvent | null;
+  question?: Question | null;
   events?: (AgiEvent | TurnEvent)[];
   messageId?: string | null;
   lastStreamEntryId?: string | null;
@@ -145,7 +145,7 @@ export class NotFoundError extends APIStatusError {}
  */
 export class ConflictError extends APIStatusError {
   /** The open question of the task in progress, or null. */
-  readonly question: QuestionEvent | null;
+  readonly question: Question | null;
 
   constructor(message: string, fields: ErrorFields = {}) {
     super(message, fields);
@@ -228,7 +228,7 @@ export class TaskError extends SessionwireError {
  * Answer with `error.task.answer(...)`, then go on with `error.task.result()`.
  */
 export class QuestionPending extends SessionwireError {
-  readonly question: QuestionEvent | null;
+  readonly question: Question | null;
   readonly sessionId: string | null;
 
   constructor(message: string, fields: ErrorFields = {}) {
@@ -335,7 +335,7 @@ export function errorFrom(info: ErrorInfo): SessionwireError {
     sessionId: wire.session_id,
     reason: wire.reason,
     lastEventId: wire.last_event_id,
-    question: wire.question === null ? null : (event(wire.question) as QuestionEvent),
+    question: wire.question === null ? null : (event(wire.question) as Question),
     // A turn has an agent message, a task has none.
     events: wire.events.map((item) =>
       wire.message_id === null ? event(item) : turnEventFromFrame(item.raw),

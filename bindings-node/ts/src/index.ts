@@ -40,6 +40,7 @@ export type {
   TextData,
   ThoughtEvent,
   TimestampData,
+  UnknownEvent,
   UserEvent,
 } from "./agi/events.js";
 export type { RunTasksOptions, TaskOutcome } from "./agi/fanout.js";
@@ -160,6 +161,7 @@ export type {
   TurnTextData,
   TurnThoughtData,
   TurnThoughtEvent,
+  UnknownTurnEvent,
 } from "./raccoon/events.js";
 export {
   type FileOptions,

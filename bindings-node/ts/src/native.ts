@@ -2,8 +2,7 @@
  * The native add-on: what it offers, and how it is found. Private to the package.
  */
 
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { basename } from "node:path";
 
 /** An error as data: the fields as JSON. */
 export interface ErrorInfo {
@@ -218,23 +217,112 @@ const BUILDS = [
   "darwin-x64",
   "darwin-arm64",
   "win32-x64-msvc",
-];
+] as const;
+
+/**
+ * Loads a build: from this package, or from that of its platform. Each `require` has a literal name
+ * and stands in a `try`, so that tools which follow the files of a program (nft, `next build`,
+ * esbuild) find what is there and bear with what is not.
+ */
+function open(build: (typeof BUILDS)[number], failed: (error: unknown) => void): unknown {
+  switch (build) {
+    case "linux-x64-gnu":
+      try {
+        return require("../native/sessionwire.linux-x64-gnu.node");
+      } catch (error) {
+        failed(error);
+      }
+      try {
+        return require("sessionwire-linux-x64-gnu");
+      } catch (error) {
+        failed(error);
+      }
+      return undefined;
+    case "linux-arm64-gnu":
+      try {
+        return require("../native/sessionwire.linux-arm64-gnu.node");
+      } catch (error) {
+        failed(error);
+      }
+      try {
+        return require("sessionwire-linux-arm64-gnu");
+      } catch (error) {
+        failed(error);
+      }
+      return undefined;
+    case "linux-x64-musl":
+      try {
+        return require("../native/sessionwire.linux-x64-musl.node");
+      } catch (error) {
+        failed(error);
+      }
+      try {
+        return require("sessionwire-linux-x64-musl");
+      } catch (error) {
+        failed(error);
+      }
+      return undefined;
+    case "linux-arm64-musl":
+      try {
+        return require("../native/sessionwire.linux-arm64-musl.node");
+      } catch (error) {
+        failed(error);
+      }
+      try {
+        return require("sessionwire-linux-arm64-musl");
+      } catch (error) {
+        failed(error);
+      }
+      return undefined;
+    case "darwin-x64":
+      try {
+        return require("../native/sessionwire.darwin-x64.node");
+      } catch (error) {
+        failed(error);
+      }
+      try {
+        return require("sessionwire-darwin-x64");
+      } catch (error) {
+        failed(error);
+      }
+      return undefined;
+    case "darwin-arm64":
+      try {
+        return require("../native/sessionwire.darwin-arm64.node");
+      } catch (error) {
+        failed(error);
+      }
+      try {
+        return require("sessionwire-darwin-arm64");
+      } catch (error) {
+        failed(error);
+      }
+      return undefined;
+    case "win32-x64-msvc":
+      try {
+        return require("../native/sessionwire.win32-x64-msvc.node");
+      } catch (error) {
+        failed(error);
+      }
+      try {
+        return require("sessionwire-win32-x64-msvc");
+      } catch (error) {
+        failed(error);
+      }
+      return undefined;
+  }
+}
 
 function load(): Native {
-  const require = createRequire(__filename);
   const machine = `${process.platform}-${process.arch}`;
   const failures: string[] = [];
   // On Linux the build for the other C library does not load, so that there is no need to ask which
   // one this is.
   for (const build of BUILDS.filter((name) => `${name}-`.startsWith(`${machine}-`))) {
-    const bundled = join(__dirname, "..", "native", `sessionwire.${build}.node`);
-    for (const file of [bundled, `sessionwire-${build}`]) {
-      try {
-        return require(file) as Native;
-      } catch (error) {
-        failures.push(`  ${file}: ${(error as Error).message.split("\n", 1)[0]}`);
-      }
-    }
+    const found = open(build, (error) => {
+      failures.push(`  ${build}: ${(error as Error).message.split("\n", 1)[0]}`);
+    });
+    if (found !== undefined) return found as Native;
   }
   throw new Error(
     [`sessionwire found no native library for ${machine}.`, ...failures, advice(machine)].join(
@@ -249,6 +337,15 @@ function advice(machine: string): string {
       `There is no build for ${machine}; there are builds for ${BUILDS.join(", ")}. Build it from ` +
       "source (npm run build:native), or run on one of these. It needs sockets and files, so it " +
       "does not run in a browser or in WebAssembly."
+    );
+  }
+  // A bundler puts this code into a file of another name.
+  if (basename(__filename) !== "native.js") {
+    return (
+      `This code is part of a bundle (${basename(__filename)}), and the library is not beside it. The ` +
+      'package must stay outside of bundles: next.config: serverExternalPackages: ["sessionwire"]; ' +
+      'esbuild: --external:sessionwire; webpack: externals: { sessionwire: "commonjs sessionwire" }; ' +
+      'Vite and Rollup: ssr.external or external: ["sessionwire"]. Then install it where the program runs.'
     );
   }
   const again =

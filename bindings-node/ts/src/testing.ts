@@ -18,14 +18,21 @@
  */
 
 import { inspect } from "node:util";
-import { Emulator, type EmulatorOptions } from "./emulator/emulator.js";
+import { EMULATOR, Emulator, type EmulatorOptions } from "./emulator/emulator.js";
+import { ConfigError } from "./errors.js";
 import { type NativeTestGuard, native } from "./native.js";
+import { known, type Names } from "./shared/known.js";
 
 /** How the emulator of a test is set up. Its agent steps every 5 ms, unless `stepDelay` is given. */
 export interface TestEmulatorOptions extends EmulatorOptions {
   /** Sessions that a test leaves behind are an error. Default: false. */
   strictCleanup?: boolean | undefined;
 }
+
+const TEST_EMULATOR: Names<TestEmulatorOptions> = {
+  ...EMULATOR,
+  strictCleanup: true,
+};
 
 /** The hooks of a test framework, such as those of `node:test` or vitest. */
 export interface TestHooks {
@@ -53,7 +60,8 @@ class TestRun {
     process.env.RACCOON_API_KEY = emulator.apiKey;
   }
 
-  static async open({ strictCleanup = false, ...options }: TestEmulatorOptions): Promise<TestRun> {
+  static async open(given: TestEmulatorOptions): Promise<TestRun> {
+    const { strictCleanup = false, ...options } = known(given, TEST_EMULATOR, ConfigError);
     return new TestRun(await Emulator.start({ stepDelay: 5, ...options }), strictCleanup);
   }
 

@@ -12,10 +12,13 @@ import {
   APIStatusError,
   type CapturedRequest,
   type CreateSessionOptions,
+  type DoneEvent,
   Emulator,
   type EventStream,
+  type EventType,
   InvalidRequestError,
   type Message,
+  type QuestionEvent,
   QuestionPending,
   Raccoon,
   RateLimitError,
@@ -146,9 +149,51 @@ export function events(event: AgiEvent): unknown {
     case "log":
     case "user":
       return event.text;
-    default:
-      same<typeof event, never>(true);
-      return undefined;
+    default: {
+      // A type that this version does not know; TypeScript cannot rule the others out here.
+      const data: unknown = event.data;
+      return data;
+    }
+  }
+}
+
+export function anOpenWorld(event: AgiEvent, turnEvent: TurnEvent): string {
+  same<
+    EventType,
+    | "step"
+    | "thought"
+    | "question"
+    | "done"
+    | "error"
+    | "log"
+    | "paused"
+    | "resumed"
+    | "heartbeat"
+    | "user"
+  >(true);
+  const answer = (question: QuestionEvent): string => question.data.text;
+  if (event.type === "tool_call") return String(event.data as unknown);
+  if (event.type === "question") return answer(event);
+  if (turnEvent.type === "browser.click") return turnEvent.text;
+  // @ts-expect-error another type's event
+  answer(event as DoneEvent);
+  return event.text;
+}
+
+// @ts-expect-error a type that is not known yet has no branch here
+export function forgetsTheUnknown(event: TurnEvent): string {
+  switch (event.type) {
+    case "message.received":
+    case "thought":
+    case "text":
+    case "tool.start":
+    case "tool.result":
+    case "plan.update":
+    case "sandbox.snapshot":
+    case "task.completed":
+    case "task.aborted":
+    case "task.error":
+      return event.text;
   }
 }
 

@@ -3,19 +3,33 @@
  */
 
 import { inspect } from "node:util";
-import { orThrow, QuestionPending, TaskTimeout } from "../errors.js";
+import { ConfigError, orThrow, QuestionPending, TaskTimeout } from "../errors.js";
 import { type NativeClient, native } from "../native.js";
-import { type CallOptions, check, checkSignal, execute, seconds, text } from "../shared/calls.js";
+import {
+  CALL,
+  type CallOptions,
+  check,
+  checkSignal,
+  execute,
+  seconds,
+  text,
+} from "../shared/calls.js";
+import { known, type Names } from "../shared/known.js";
 import { guarded, Limit } from "../shared/limit.js";
 import type { RawResponse } from "../shared/models.js";
-import type { OptionChanges, RequestOptions, ServiceOptions } from "../shared/options.js";
+import {
+  type OptionChanges,
+  type RequestOptions,
+  SERVICE_OPTIONS,
+  type ServiceOptions,
+} from "../shared/options.js";
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
 import { watch } from "./exit.js";
 import { type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
 import type { TaskResult } from "./models.js";
 import type { Session } from "./session.js";
-import { type CreateSessionOptions, Sessions } from "./sessions.js";
-import type { RunTaskOptions } from "./task.js";
+import { CREATE, type CreateSessionOptions, Sessions } from "./sessions.js";
+import { RUN_TASK, type RunTaskOptions } from "./task.js";
 
 /** What a client may be told; everything else comes from the environment or the default. */
 export interface AgiOptions extends ServiceOptions {
@@ -42,6 +56,20 @@ export interface ModelsOptions extends CallOptions {
   filter?: string | undefined;
 }
 
+const OPTIONS: Names<AgiOptions> = {
+  ...SERVICE_OPTIONS,
+  deleteSessionsOnExit: true,
+};
+
+const { ifBusy: _, ...RUN } = RUN_TASK;
+
+const CLIENT_RUN_TASK: Names<ClientRunTaskOptions> = { ...CREATE, ...RUN };
+
+const MODELS: Names<ModelsOptions> = {
+  ...CALL,
+  filter: true,
+};
+
 /** A client. It makes no request until it is asked to; any number of calls can run at once. */
 export class Agi implements AsyncDisposable {
   /** Create, list, get and delete sessions. */
@@ -66,7 +94,10 @@ export class Agi implements AsyncDisposable {
 
   /** Creates a session, runs a task in it and deletes it; gives the result. */
   async runTask(task: string, options: ClientRunTaskOptions = {}): Promise<TaskResult> {
-    const { startUrl, onQuestion, onEvent, timeout, cancelOnTimeout, signal, ...create } = options;
+    const { startUrl, onQuestion, onEvent, timeout, cancelOnTimeout, signal, ...create } = known(
+      options,
+      CLIENT_RUN_TASK,
+    );
     seconds("timeout", timeout);
     checkSignal(signal);
     signal?.throwIfAborted();
@@ -126,7 +157,8 @@ export class Agi implements AsyncDisposable {
 
   /** The names of the models. */
   models(options: ModelsOptions = {}): Promise<string[]> {
-    return execute(this.#native, { op: "models", filter: options.filter }, options.signal);
+    const { filter, signal } = known(options, MODELS);
+    return execute(this.#native, { op: "models", filter }, signal);
   }
 
   /** A copy with other options that shares the connections. Closing one closes both. */
@@ -158,6 +190,7 @@ export class Agi implements AsyncDisposable {
 }
 
 function open(options: AgiOptions): NativeClient {
+  known(options, OPTIONS, ConfigError);
   const json = JSON.stringify(clientOptions(options, "AGI_API_KEY"));
   return orThrow(native.Client.open(json, environment));
 }

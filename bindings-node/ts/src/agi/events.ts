@@ -51,30 +51,39 @@ export interface TimestampData {
   [field: string]: unknown;
 }
 
+/**
+ * An event of a type that this version does not know, such as one of a newer service: its `type` may
+ * be any text. TypeScript cannot tell it from a known one, so that it is a member of each; its data
+ * has no type, so that it does not blur theirs: read it as `const data: unknown = event.data`.
+ */
+export interface UnknownEvent extends EventBase<string, never> {}
+
 /** An action of the agent. */
-export interface StepEvent extends EventBase<"step", StepData> {}
+export type StepEvent = EventBase<"step", StepData> | UnknownEvent;
 /** The agent's reasoning. */
-export interface ThoughtEvent extends EventBase<"thought", TextData> {}
+export type ThoughtEvent = EventBase<"thought", TextData> | UnknownEvent;
+/** A question, as a handler gets it. */
+export type Question = EventBase<"question", TextData>;
 /** The agent waits for an answer. */
-export interface QuestionEvent extends EventBase<"question", TextData> {}
+export type QuestionEvent = Question | UnknownEvent;
 /** The task ended with a result. */
-export interface DoneEvent extends EventBase<"done", DoneData> {}
+export type DoneEvent = EventBase<"done", DoneData> | UnknownEvent;
 /** The task failed. */
-export interface ErrorEvent extends EventBase<"error", ErrorData> {}
+export type ErrorEvent = EventBase<"error", ErrorData> | UnknownEvent;
 /** Context for debugging. */
-export interface LogEvent extends EventBase<"log", TextData> {}
+export type LogEvent = EventBase<"log", TextData> | UnknownEvent;
 /** The session was paused. */
-export interface PausedEvent extends EventBase<"paused", TimestampData> {}
+export type PausedEvent = EventBase<"paused", TimestampData> | UnknownEvent;
 /** The session went on. */
-export interface ResumedEvent extends EventBase<"resumed", TimestampData> {}
+export type ResumedEvent = EventBase<"resumed", TimestampData> | UnknownEvent;
 /** The stream is alive. Only where `eventTypes` asks for it. */
-export interface HeartbeatEvent extends EventBase<"heartbeat", TimestampData> {}
+export type HeartbeatEvent = EventBase<"heartbeat", TimestampData> | UnknownEvent;
 /** A message of the user. */
-export interface UserEvent extends EventBase<"user", TextData> {}
+export type UserEvent = EventBase<"user", TextData> | UnknownEvent;
 
 /**
  * An event, discriminated by `type`. A type that this version does not know comes through all the
- * same, with its name as `type`.
+ * same, with its name as `type`: compare it as any text, and end a `switch` with a `default`.
  */
 export type AgiEvent =
   | StepEvent
@@ -86,20 +95,30 @@ export type AgiEvent =
   | PausedEvent
   | ResumedEvent
   | HeartbeatEvent
-  | UserEvent;
+  | UserEvent
+  | UnknownEvent;
+
+/** The literal types of a union with an open member. */
+export type Known<Event> = Event extends { type: infer Type }
+  ? string extends Type
+    ? never
+    : Type
+  : never;
 
 /** The names of the known event types. */
-export type EventType = AgiEvent["type"];
+export type EventType = Known<AgiEvent>;
 
-/** An event cut out of a batch. The original text is cut out only when it is asked for. */
+/**
+ * An event cut out of a batch. Its fields are its own, so that `JSON.stringify`, `structuredClone`
+ * and a spread keep them; `raw` is a slice that shares the batch's characters.
+ */
 class EventRecord {
   readonly type: string;
   readonly id: number | null;
   readonly data: unknown;
-  readonly #batch: string;
-  readonly #start: number | string;
-  readonly #length: number;
-  readonly #text: number | string;
+  readonly text: string;
+  readonly raw: string;
+  readonly messageId: number | null;
 
   constructor(
     type: string,
@@ -110,26 +129,13 @@ class EventRecord {
     length: number,
     text: number | string,
   ) {
+    const messageId = isObject(data) ? data.message_id : undefined;
     this.type = type;
     this.id = id;
     this.data = data;
-    this.#batch = batch;
-    this.#start = start;
-    this.#length = length;
-    this.#text = text;
-  }
-
-  get raw(): string {
-    return originalOf(this.data, this.#batch, this.#start, this.#length);
-  }
-
-  get text(): string {
-    return textOf(this.data, this.#text);
-  }
-
-  get messageId(): number | null {
-    const id = isObject(this.data) ? this.data.message_id : undefined;
-    return typeof id === "number" ? id : this.id;
+    this.text = textOf(data, text);
+    this.raw = originalOf(data, batch, start, length);
+    this.messageId = typeof messageId === "number" ? messageId : id;
   }
 
   [inspect.custom](_depth: number, options: object): string {

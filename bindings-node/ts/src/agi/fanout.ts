@@ -5,12 +5,13 @@
 import { errorFrom, InvalidRequestError, orThrow } from "../errors.js";
 import type { NativeClient, NativeTaskRuns, RunItem } from "../native.js";
 import { check, checkCallback, checkSignal, count, seconds, text } from "../shared/calls.js";
+import { known, type Names } from "../shared/known.js";
 import { guarded } from "../shared/limit.js";
 import { warn } from "../shared/warn.js";
-import { eventFromParts, type QuestionEvent } from "./events.js";
+import { eventFromParts, type Question } from "./events.js";
 import { TaskResult } from "./models.js";
 import { snapshotOptions } from "./session.js";
-import { type CreateSessionOptions, createParams } from "./sessions.js";
+import { CREATE, type CreateSessionOptions, createParams } from "./sessions.js";
 
 /** How `runTasks` runs them. The parameters of `create` are for each session. */
 export interface RunTasksOptions extends CreateSessionOptions {
@@ -22,7 +23,7 @@ export interface RunTasksOptions extends CreateSessionOptions {
    * Gives the answer to a question, which is put while the outcomes are waited for. What it throws is
    * the error of its task. Without it a question ends its task with `QuestionPending`.
    */
-  onQuestion?: ((question: QuestionEvent) => string | Promise<string>) | undefined;
+  onQuestion?: ((question: Question) => string | Promise<string>) | undefined;
   /** Milliseconds for each task, once its session is there. Default: no limit. */
   timeout?: number | undefined;
   /**
@@ -31,6 +32,14 @@ export interface RunTasksOptions extends CreateSessionOptions {
    */
   waitForLimit?: number | undefined;
 }
+
+const RUN_TASKS: Names<RunTasksOptions> = {
+  ...CREATE,
+  concurrency: true,
+  startUrl: true,
+  onQuestion: true,
+  timeout: true,
+};
 
 /** What became of one task of `runTasks`. */
 export interface TaskOutcome {
@@ -56,6 +65,7 @@ export function runTasks(
   if (typeof tasks === "string") {
     throw new InvalidRequestError("`tasks` is a string. Pass a list of tasks, such as [task].");
   }
+  known(options, RUN_TASKS);
   checkCallback("onQuestion", options.onQuestion);
   checkSignal(options.signal);
   const list = Array.from(tasks, (task, index) => text(`tasks[${index}]`, task));
@@ -85,7 +95,7 @@ async function* outcomes(
     let answer: string | undefined;
     try {
       const { type, id, raw } = JSON.parse(question);
-      const given = await onQuestion?.(eventFromParts(type, id, raw) as QuestionEvent);
+      const given = await onQuestion?.(eventFromParts(type, id, raw) as Question);
       answer = text("onQuestion's answer", given);
     } catch (error) {
       // This task's failure, and no other's.

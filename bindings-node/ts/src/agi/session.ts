@@ -7,6 +7,7 @@ import type { Scenario } from "../emulator/scenario.js";
 import { type ConflictError, errorFrom, orThrow } from "../errors.js";
 import { type NativeClient, native, type Picture } from "../native.js";
 import {
+  CALL,
   type CallOptions,
   cancellable,
   checkSignal,
@@ -16,10 +17,11 @@ import {
   seconds,
   text,
 } from "../shared/calls.js";
+import { known, type Names } from "../shared/known.js";
 import { type DeleteResult, parseTime, type SuccessResult, take } from "../shared/models.js";
 import { warn } from "../shared/warn.js";
 import { EventStream } from "../stream/stream.js";
-import { agiEventAt } from "./events.js";
+import { agiEventAt, type EventType } from "./events.js";
 import {
   type ExecutionStatus,
   type Message,
@@ -33,7 +35,7 @@ import {
   type WireSession,
 } from "./models.js";
 import { Screenshot } from "./screenshot.js";
-import { type RunTaskOptions, runTask, type StartTaskOptions, Task } from "./task.js";
+import { type RunTaskOptions, runTask, START_TASK, type StartTaskOptions, Task } from "./task.js";
 
 /** What a delete keeps of a session. */
 export interface SnapshotOptions {
@@ -64,7 +66,7 @@ export interface FollowMessagesOptions extends MessagesOptions {
 
 export interface EventsOptions extends CallOptions {
   /** Only events of these types; default: all but heartbeats. */
-  eventTypes?: readonly string[] | undefined;
+  eventTypes?: readonly (EventType | (string & {}))[] | undefined;
   /** Hides system entries and image payloads. Default: true. */
   sanitize?: boolean | undefined;
   /** Starts with the session's stored events. Default: true. */
@@ -89,6 +91,54 @@ export interface RecordOptions extends CallOptions {
   /** More texts to redact, of 4 characters or more. */
   secrets?: readonly string[] | undefined;
 }
+
+/** @internal */
+export const SNAPSHOT: Names<SnapshotOptions> = {
+  saveSnapshotMode: true,
+  saveAsDefault: true,
+};
+
+/** @internal */
+export const DELETE: Names<DeleteOptions> = {
+  ...CALL,
+  ...SNAPSHOT,
+};
+
+const SEND: Names<SendMessageOptions> = {
+  ...CALL,
+  startUrl: true,
+};
+
+const MESSAGES: Names<MessagesOptions> = {
+  ...CALL,
+  afterId: true,
+  sanitize: true,
+};
+
+const FOLLOW: Names<FollowMessagesOptions> = {
+  ...MESSAGES,
+  pollInterval: true,
+};
+
+const EVENTS: Names<EventsOptions> = {
+  ...CALL,
+  eventTypes: true,
+  sanitize: true,
+  includeHistory: true,
+  idleTimeout: true,
+  maxReconnects: true,
+};
+
+const WAIT: Names<WaitOptions> = {
+  ...CALL,
+  timeout: true,
+  pollInterval: true,
+};
+
+const RECORD: Names<RecordOptions> = {
+  ...CALL,
+  secrets: true,
+};
 
 /**
  * One session. `await using` deletes it on every way out of the block; a delete that fails is
@@ -158,9 +208,10 @@ export class Session implements AsyncDisposable {
     return this.#execute(
       {
         op: "send_message",
-        message: { message: text("message", message), start_url: options.startUrl },
+        message: { message: text("message", message), start_url: options?.startUrl },
       },
       options,
+      SEND,
     );
   }
 
@@ -172,23 +223,25 @@ export class Session implements AsyncDisposable {
 
   /** Reads the messages. */
   async messages(options: MessagesOptions = {}): Promise<Messages> {
-    const { afterId, sanitize } = options;
+    const { afterId, sanitize } = known(options, MESSAGES);
     const wire = await this.#execute<WireMessages>(
       { op: "messages", options: { after_id: count("afterId", afterId), sanitize } },
       options,
+      MESSAGES,
     );
     return messagesFrom(wire);
   }
 
   /** The new messages, by polling, until the task ends. */
   async *followMessages(options: FollowMessagesOptions = {}): AsyncGenerator<Message, void, void> {
-    const { sanitize, pollInterval = 2000 } = options;
+    const { sanitize, pollInterval = 2000 } = known(options, FOLLOW);
     const poll_interval = seconds("pollInterval", pollInterval);
     let after_id = count("afterId", options.afterId);
     for (;;) {
       const wire = await this.#execute<WireNextMessages>(
         { op: "next_messages", options: { after_id, sanitize }, poll_interval },
         options,
+        FOLLOW,
       );
       for (const message of wire.messages) {
         after_id = message.id;
@@ -200,7 +253,7 @@ export class Session implements AsyncDisposable {
 
   /** The session's events, each once and in order. */
   events(options: EventsOptions = {}): EventStream {
-    checkSignal(options.signal);
+    checkSignal(known(options, EVENTS).signal);
     options.signal?.throwIfAborted();
     const stream = orThrow(
       this.#native.events(this.sessionId, JSON.stringify(eventOptions(options))),
@@ -213,6 +266,7 @@ export class Session implements AsyncDisposable {
    * with `ConflictError` where the session's last task has not ended, unless `ifBusy` says otherwise.
    */
   async startTask(message: string, options: StartTaskOptions = {}): Promise<Task> {
+    known(options, START_TASK);
     const start = JSON.stringify({
       message: text("message", message),
       start_url: options.startUrl,
@@ -243,11 +297,12 @@ export class Session implements AsyncDisposable {
 
   /** Waits by polling until the task ends or asks; gives the execution status. */
   async wait(options: WaitOptions = {}): Promise<ExecutionStatus> {
-    const timeout = seconds("timeout", options.timeout);
+    const timeout = seconds("timeout", known(options, WAIT).timeout);
     const poll_interval = seconds("pollInterval", options.pollInterval);
     const reply = await this.#execute<{ status: string }>(
       { op: "wait", options: { timeout, poll_interval } },
       options,
+      WAIT,
     );
     return reply.status;
   }
@@ -272,7 +327,7 @@ export class Session implements AsyncDisposable {
     path: string | RecordOptions = {},
     options: RecordOptions = typeof path === "string" ? {} : path,
   ): Promise<Scenario> {
-    const recording = await this.#execute<object>({ op: "record" }, options);
+    const recording = await this.#execute<object>({ op: "record" }, options, RECORD);
     const file = typeof path === "string" ? path : undefined;
     const secrets = [...(options.secrets ?? [])];
     const scenario = native.recordScenario(JSON.stringify(recording), secrets, file);
@@ -329,14 +384,16 @@ export class Session implements AsyncDisposable {
   /** Takes a picture of the browser. */
   async screenshot(options: CallOptions = {}): Promise<Screenshot> {
     const operation = { op: "screenshot", session_id: this.sessionId };
-    return new Screenshot((await executeRaw(this.#native, operation, options.signal)) as Picture);
+    const { signal } = known(options, CALL);
+    return new Screenshot((await executeRaw(this.#native, operation, signal)) as Picture);
   }
 
   /** Deletes the session; one that is gone already is no error. */
   async delete(options: DeleteOptions = {}): Promise<DeleteResult> {
     const result = await this.#execute<DeleteResult>(
-      { op: "delete_session", snapshot: snapshotOptions(options) },
+      { op: "delete_session", snapshot: snapshotOptions(known(options, DELETE)) },
       options,
+      DELETE,
     );
     this.#deleted = true;
     return result;
@@ -360,8 +417,9 @@ export class Session implements AsyncDisposable {
     return `Session ${inspect(this.toJSON(), options)}`;
   }
 
-  #execute<T>(operation: object, options: CallOptions): Promise<T> {
-    return execute<T>(this.#native, { ...operation, session_id: this.sessionId }, options.signal);
+  async #execute<T>(operation: object, options: CallOptions, names: object = CALL): Promise<T> {
+    const { signal } = known(options, names as Names<CallOptions>);
+    return execute<T>(this.#native, { ...operation, session_id: this.sessionId }, signal);
   }
 }
 

@@ -4,10 +4,26 @@
 
 import { errorFrom, InvalidRequestError, type SessionwireError } from "../errors.js";
 import type { NativeClient } from "../native.js";
-import { type CallOptions, check, count, execute, secondsOrNone, text } from "../shared/calls.js";
+import {
+  CALL,
+  type CallOptions,
+  check,
+  count,
+  execute,
+  secondsOrNone,
+  text,
+} from "../shared/calls.js";
+import { known, type Names } from "../shared/known.js";
 import { type DeleteResult, parseTime } from "../shared/models.js";
 import type { SessionStatus, WireSession } from "./models.js";
-import { type DeleteOptions, Session, type SnapshotOptions, snapshotOptions } from "./session.js";
+import {
+  DELETE,
+  type DeleteOptions,
+  Session,
+  SNAPSHOT,
+  type SnapshotOptions,
+  snapshotOptions,
+} from "./session.js";
 
 /** Parameters of `create`. What is not set is not sent. */
 export interface CreateSessionOptions extends SnapshotOptions, CallOptions {
@@ -42,6 +58,25 @@ export interface CreateSessionOptions extends SnapshotOptions, CallOptions {
   waitForLimit?: number | undefined;
 }
 
+/** @internal */
+export const CREATE: Names<CreateSessionOptions> = {
+  ...CALL,
+  ...SNAPSHOT,
+  agentName: true,
+  webhookUrl: true,
+  restoreFromSessionId: true,
+  restoreDefaultEnvironmentFromUserId: true,
+  enableMemorySnapshot: true,
+  goal: true,
+  maxSteps: true,
+  restoreFromEnvironmentId: true,
+  agentSessionType: true,
+  cdpUrl: true,
+  environmentType: true,
+  extraBody: true,
+  waitForLimit: true,
+};
+
 /** Which sessions `cleanup` deletes. */
 export interface CleanupOptions extends CallOptions {
   /**
@@ -52,6 +87,12 @@ export interface CleanupOptions extends CallOptions {
   /** Only sessions with one of these statuses. Default: `completed` and `error`. */
   statuses?: readonly string[] | undefined;
 }
+
+const CLEANUP: Names<CleanupOptions> = {
+  ...CALL,
+  olderThan: true,
+  statuses: true,
+};
 
 /** What `cleanup` did with one session that matched. */
 export interface CleanupReport {
@@ -88,7 +129,12 @@ export class Sessions {
    * `await using` block keeps.
    */
   async create(options: CreateSessionOptions = {}): Promise<Session> {
-    const { saveSnapshotMode, saveAsDefault } = options;
+    if (typeof options === "string") {
+      throw new InvalidRequestError(
+        `The options must be an object, not a string. Pass { agentName: "${options}" }.`,
+      );
+    }
+    const { saveSnapshotMode, saveAsDefault } = known(options, CREATE);
     // The delete may be far away: what it keeps is checked now.
     check({
       check: "snapshot",
@@ -108,7 +154,7 @@ export class Sessions {
     const infos = await execute<WireSession[]>(
       this.#native,
       { op: "list_sessions" },
-      options.signal,
+      known(options, CALL).signal,
     );
     return infos.map((info) => new Session(this.#native, info));
   }
@@ -116,7 +162,8 @@ export class Sessions {
   /** A session with its fields. */
   async get(sessionId: string, options: CallOptions = {}): Promise<Session> {
     const operation = { op: "get_session", session_id: text("sessionId", sessionId) };
-    return new Session(this.#native, await execute(this.#native, operation, options.signal));
+    const { signal } = known(options, CALL);
+    return new Session(this.#native, await execute(this.#native, operation, signal));
   }
 
   /** A handle on a session, without a request: its fields are empty until `refresh()`. */
@@ -138,7 +185,7 @@ export class Sessions {
       {
         op: "delete_session",
         session_id: text("sessionId", sessionId),
-        snapshot: snapshotOptions(options),
+        snapshot: snapshotOptions(known(options, DELETE)),
       },
       options.signal,
     );
@@ -149,7 +196,7 @@ export class Sessions {
    * is the `error` of its report.
    */
   async cleanup(options: CleanupOptions = {}): Promise<CleanupReport[]> {
-    const { statuses } = options;
+    const { statuses } = known(options, CLEANUP);
     if (typeof statuses === "string") {
       throw new InvalidRequestError(
         `\`statuses\` is a string. Pass a list of statuses, such as ["${statuses}"].`,
@@ -172,7 +219,7 @@ export class Sessions {
 
   /** Deletes all sessions of this key. This cannot be undone. */
   deleteAll(options: CallOptions = {}): Promise<DeleteResult> {
-    return execute(this.#native, { op: "delete_all_sessions" }, options.signal);
+    return execute(this.#native, { op: "delete_all_sessions" }, known(options, CALL).signal);
   }
 }
 

@@ -4,12 +4,25 @@
 
 import { QuestionPending, TaskTimeout } from "../errors.js";
 import type { NativeTask } from "../native.js";
-import { type CallOptions, checkCallback, text as checked, seconds } from "../shared/calls.js";
+import {
+  CALL,
+  type CallOptions,
+  checkCallback,
+  text as checked,
+  seconds,
+} from "../shared/calls.js";
 import { Handle } from "../shared/handle.js";
+import { known, type Names } from "../shared/known.js";
 import { guarded, Limit } from "../shared/limit.js";
 import type { SuccessResult } from "../shared/models.js";
-import type { ResultOptions } from "../shared/options.js";
-import { type AgiEvent, agiEventAt, eventFromParts, type QuestionEvent } from "./events.js";
+import { RESULT_OPTIONS, type ResultOptions } from "../shared/options.js";
+import {
+  type AgiEvent,
+  agiEventAt,
+  type EventType,
+  eventFromParts,
+  type Question,
+} from "./events.js";
 import { type ExecutionStatus, TaskResult, type WireTaskResult } from "./models.js";
 
 /** What a start does in a session whose last task has not ended. */
@@ -26,7 +39,7 @@ export interface StartTaskOptions extends CallOptions {
   /** The page to open first; at most 2,000 characters. */
   startUrl?: string | undefined;
   /** Only events of these types; default: all but heartbeats. */
-  eventTypes?: readonly string[] | undefined;
+  eventTypes?: readonly (EventType | (string & {}))[] | undefined;
   /** Hides system entries and image payloads. Default: true. */
   sanitize?: boolean | undefined;
   /** Milliseconds without a complete event after which the stream reconnects. Default: 90,000. */
@@ -38,6 +51,17 @@ export interface StartTaskOptions extends CallOptions {
   maxReconnects?: number | undefined;
 }
 
+/** @internal */
+export const START_TASK: Names<StartTaskOptions> = {
+  ...CALL,
+  startUrl: true,
+  eventTypes: true,
+  sanitize: true,
+  idleTimeout: true,
+  maxReconnects: true,
+  ifBusy: true,
+};
+
 /** How a task is run. */
 export interface RunTaskOptions extends CallOptions {
   /** What to do where the session's last task has not ended, as for `startTask`. Default: `error`. */
@@ -45,7 +69,7 @@ export interface RunTaskOptions extends CallOptions {
   /** The page to open first; at most 2,000 characters. */
   startUrl?: string | undefined;
   /** Gives the answer to a question. Without it a question ends the call with `QuestionPending`. */
-  onQuestion?: ((question: QuestionEvent) => string | Promise<string>) | undefined;
+  onQuestion?: ((question: Question) => string | Promise<string>) | undefined;
   /** Is called with each event, in order; the next one waits for it. */
   onEvent?: ((event: AgiEvent) => unknown) | undefined;
   /** Milliseconds for all of it; then `TaskTimeout`. Default: no limit. */
@@ -53,6 +77,17 @@ export interface RunTaskOptions extends CallOptions {
   /** Whether a timeout cancels the task. Default: false. */
   cancelOnTimeout?: boolean | undefined;
 }
+
+/** @internal */
+export const RUN_TASK: Names<RunTaskOptions> = {
+  ...CALL,
+  startUrl: true,
+  onQuestion: true,
+  onEvent: true,
+  timeout: true,
+  cancelOnTimeout: true,
+  ifBusy: true,
+};
 
 /**
  * One task of a session. Iterate it for this task's events, each once and in order; leaving the loop
@@ -73,11 +108,11 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
   }
 
   /** The question that waits for an answer, or null. */
-  get question(): QuestionEvent | null {
+  get question(): Question | null {
     const question = this.#handle.native.question;
     if (question === null) return null;
     const { type, id, raw } = JSON.parse(question);
-    return eventFromParts(type, id, raw) as QuestionEvent;
+    return eventFromParts(type, id, raw) as Question;
   }
 
   /** Answers the open question: 1 to 10,000 characters. */
@@ -116,9 +151,13 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
    * with `QuestionPending` while a question is open, with `TaskTimeout` after `timeout`.
    */
   async result(options: ResultOptions = {}): Promise<TaskResult> {
-    const timeout = seconds("timeout", options.timeout);
+    const timeout = seconds("timeout", known(options, RESULT_OPTIONS).timeout);
     try {
-      const wire = await this.#handle.execute<WireTaskResult>({ op: "result", timeout }, options);
+      const wire = await this.#handle.execute<WireTaskResult>(
+        { op: "result", timeout },
+        options,
+        RESULT_OPTIONS,
+      );
       return new TaskResult(wire);
     } catch (error) {
       if (error instanceof QuestionPending) error.task = this;
@@ -177,6 +216,7 @@ export async function runTask(
   message: string,
   options: RunTaskOptions,
 ): Promise<TaskResult> {
+  known(options, RUN_TASK);
   checkCallback("onQuestion", options.onQuestion);
   checkCallback("onEvent", options.onEvent);
   seconds("timeout", options.timeout);
@@ -227,7 +267,7 @@ async function follow(task: Task, options: RunTaskOptions, signal: AbortSignal):
     if (onEvent !== undefined) await guarded(onEvent(event), signal);
     if (event.type !== "question") continue;
     if (onQuestion !== undefined) {
-      const answer = await guarded(onQuestion(event), signal);
+      const answer = await guarded(onQuestion(event as Question), signal);
       await guarded(task.answer(checked("onQuestion's answer", answer), { signal }), signal);
     } else if (task.question !== null) {
       return;

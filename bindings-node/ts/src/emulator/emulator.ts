@@ -9,6 +9,7 @@ import { ConfigError, errorFrom, orThrow } from "../errors.js";
 import { type NativeAgentPort, type NativeEmulator, native } from "../native.js";
 import { Raccoon, type RaccoonOptions } from "../raccoon/client.js";
 import { count, seconds } from "../shared/calls.js";
+import { known, type Names } from "../shared/known.js";
 import {
   type AgentFunction,
   AgentPump,
@@ -16,13 +17,15 @@ import {
   taskAgent,
   turnAgent,
 } from "./agent.js";
-import type { Fault } from "./faults.js";
+import { type Fault, wireFault } from "./faults.js";
 import {
   CapturedRequest,
   described,
   filter,
+  MATCH,
   type RequestMatch,
   timesText,
+  WAIT_FOR_REQUEST,
   type WaitForRequestOptions,
   type WireRequest,
   whatCame,
@@ -98,6 +101,38 @@ export interface EmulatorOptions {
   abortEndpoint?: boolean | undefined;
 }
 
+/** @internal */
+export const EMULATOR: Names<EmulatorOptions> = {
+  host: true,
+  allowRemote: true,
+  allowHosts: true,
+  port: true,
+  apiKeys: true,
+  barredKeys: true,
+  heartbeatInterval: true,
+  stepDelay: true,
+  sessionLimit: true,
+  extendedStatus: true,
+  honourLastEventId: true,
+  initDelay: true,
+  webhookBackoff: true,
+  webhookTimeout: true,
+  faults: true,
+  scenario: true,
+  agent: true,
+  turnAgent: true,
+  clock: true,
+  browser: true,
+  maxTurns: true,
+  queueTurns: true,
+  uploadLimit: true,
+  resume: true,
+  entryIds: true,
+  pingInterval: true,
+  strictFrames: true,
+  abortEndpoint: true,
+};
+
 /** An attempt to deliver a webhook, as it ended. */
 export interface WebhookAttempt {
   /** Such as `task.completed`. */
@@ -145,6 +180,7 @@ export class Emulator implements AsyncDisposable {
 
   /** Starts an emulator. Rejects with a `ConfigError`, for instance if the port is taken. */
   static async start(options: EmulatorOptions = {}): Promise<Emulator> {
+    known(options, EMULATOR, ConfigError);
     const text = JSON.stringify({
       host: options.host,
       allow_remote: options.allowRemote,
@@ -160,7 +196,7 @@ export class Emulator implements AsyncDisposable {
       init_delay: orZero("initDelay", options.initDelay),
       webhook_backoff: orZero("webhookBackoff", options.webhookBackoff),
       webhook_timeout: seconds("webhookTimeout", options.webhookTimeout, ConfigError),
-      faults: options.faults,
+      faults: options.faults?.map(wireFault),
       [typeof options.scenario === "string" ? "scenario_file" : "scenario"]: options.scenario,
       clock: options.clock,
       browser: options.browser,
@@ -238,7 +274,7 @@ export class Emulator implements AsyncDisposable {
    * `InvalidRequestError` for a value of the wrong type.
    */
   requests(match: RequestMatch = {}): CapturedRequest[] {
-    const { path } = match;
+    const { path } = known(match, MATCH);
     const reply = this.#native.requests(filter(match));
     if (typeof reply !== "string") throw errorFrom(reply);
     const found = JSON.parse(reply) as WireRequest[];
@@ -252,7 +288,8 @@ export class Emulator implements AsyncDisposable {
    * Asserts that a request came; gives those that did. Throws an `AssertionError` that shows what
    * came instead.
    */
-  assertRequested(match: RequestMatch, { times }: { times?: number } = {}): CapturedRequest[] {
+  assertRequested(match: RequestMatch, options: { times?: number } = {}): CapturedRequest[] {
+    const { times } = known(options, { times: true });
     const found = this.requests(match);
     if (times === undefined ? found.length > 0 : found.length === times) return found;
     const often = times === undefined ? "at least once" : `exactly ${timesText(times)}`;
@@ -273,7 +310,7 @@ export class Emulator implements AsyncDisposable {
     match: RequestMatch,
     options: WaitForRequestOptions = {},
   ): Promise<CapturedRequest> {
-    const { timeout = 5000, signal } = options;
+    const { timeout = 5000, signal } = known(options, WAIT_FOR_REQUEST);
     const until = performance.now() + timeout;
     for (;;) {
       signal?.throwIfAborted();
@@ -304,7 +341,7 @@ export class Emulator implements AsyncDisposable {
    * `InvalidRequestError` for one that is not known or has no meaning there.
    */
   fail(fault: Fault | string): void {
-    const error = this.#native.fail(JSON.stringify(fault) ?? "null");
+    const error = this.#native.fail(JSON.stringify(wireFault(fault)) ?? "null");
     if (error !== null) throw errorFrom(error);
   }
 

@@ -147,3 +147,18 @@ export interface Fault {
   /** WebSocket: what the client sends has no effect. */
   ignore_frames?: boolean;
 }
+
+/**
+ * The fault in the wire's words: JavaScript's own (`deleteAll`, `cutAfter`) are understood, too.
+ * @internal
+ */
+export function wireFault(fault: Fault | string): unknown {
+  if (typeof fault !== "object" || fault === null) return fault;
+  const words = Object.entries(fault).map(([name, value]) => [snake(name), value]);
+  const wire = Object.fromEntries(words) as Record<string, unknown>;
+  return typeof wire.on === "string" ? { ...wire, on: snake(wire.on) } : wire;
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

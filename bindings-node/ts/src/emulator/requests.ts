@@ -2,6 +2,8 @@
  * The requests that the emulator received: which are meant, and how they read.
  */
 
+import type { Names } from "../shared/known.js";
+
 /** Which requests are meant; what is left out matches all. */
 export interface RequestMatch {
   /** `GET`, `POST`, ... */
@@ -19,12 +21,27 @@ export interface RequestMatch {
   status?: number | undefined;
 }
 
+/** @internal */
+export const MATCH: Names<RequestMatch> = {
+  method: true,
+  path: true,
+  sessionId: true,
+  json: true,
+  status: true,
+};
+
 /** How long to wait for a request. */
 export interface WaitForRequestOptions {
   /** Milliseconds; default: 5,000. */
   timeout?: number | undefined;
   signal?: AbortSignal | undefined;
 }
+
+/** @internal */
+export const WAIT_FOR_REQUEST: Names<WaitForRequestOptions> = {
+  timeout: true,
+  signal: true,
+};
 
 /** @internal As it comes from the native half. */
 export interface WireRequest {

@@ -6,8 +6,14 @@ import { inspect } from "node:util";
 import { ConfigError, errorFrom, orThrow } from "../errors.js";
 import { type NativeRaccoonClient, native } from "../native.js";
 import { text } from "../shared/calls.js";
+import { known, type Names } from "../shared/known.js";
 import type { RawResponse } from "../shared/models.js";
-import type { OptionChanges, RequestOptions, ServiceOptions } from "../shared/options.js";
+import {
+  type OptionChanges,
+  type RequestOptions,
+  SERVICE_OPTIONS,
+  type ServiceOptions,
+} from "../shared/options.js";
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
 import { Media } from "./media.js";
 import type { TurnResult } from "./models.js";
@@ -19,6 +25,7 @@ import {
   encodeFramesBy,
   type FrameEncoder,
   frameEncoder,
+  RUN,
   type RunTurnOptions,
   type Turn,
 } from "./turn.js";
@@ -103,6 +110,54 @@ export interface RaccoonRunTurnOptions extends RunTurnOptions {
   sessionId?: string | undefined;
 }
 
+const WIRE: Names<WireNames> = {
+  prompt: true,
+  sdkVersion: true,
+  basePrompt: true,
+  references: true,
+  history: true,
+  continuation: true,
+  fileKey: true,
+  fileName: true,
+  fileType: true,
+  fileSize: true,
+  agentMessageId: true,
+  userMessageId: true,
+  workflowId: true,
+  turnStatus: true,
+  queuePosition: true,
+  page: true,
+  limit: true,
+  search: true,
+  sortBy: true,
+  sortOrder: true,
+  sessions: true,
+  meta: true,
+  totalCount: true,
+  totalPages: true,
+  currentPage: true,
+  title: true,
+  frameType: true,
+  messageFrame: true,
+  messageText: true,
+  messageFiles: true,
+  messageReferences: true,
+  stopFrame: true,
+};
+
+const OPTIONS: Names<RaccoonOptions> = {
+  ...SERVICE_OPTIONS,
+  websocketUrl: true,
+  wire: true,
+  encodeFrame: true,
+  respectMaxConcurrent: true,
+};
+
+const CLIENT_RUN: Names<RaccoonRunTurnOptions> = {
+  ...RUN,
+  sessionId: true,
+};
+
 /** A client. It makes no request until it is asked to; any number of calls can run at once. */
 export class Raccoon implements AsyncDisposable {
   /** List, read, rename and delete sessions. */
@@ -138,7 +193,7 @@ export class Raccoon implements AsyncDisposable {
 
   /** Runs a turn in a fresh session, or in `sessionId`, to its end; gives its result. */
   async runTurn(prompt: string, options: RaccoonRunTurnOptions = {}): Promise<TurnResult> {
-    const { sessionId, ...run } = options;
+    const { sessionId, ...run } = known(options, CLIENT_RUN);
     return this.session(sessionId).runTurn(prompt, run);
   }
 
@@ -191,10 +246,12 @@ function checked(sessionId: string | undefined): string {
 }
 
 function open(options: RaccoonOptions): NativeRaccoonClient {
+  known(options, OPTIONS, ConfigError);
   const json = JSON.stringify({
     ...clientOptions(options, "RACCOON_API_KEY"),
     websocket_url: options.websocketUrl,
-    wire: options.wire && wireNames(options.wire),
+    wire:
+      options.wire === undefined ? undefined : wireNames(known(options.wire, WIRE, ConfigError)),
     respect_max_concurrent: options.respectMaxConcurrent,
   });
   const { encodeFrame } = options;

@@ -3,6 +3,7 @@
  */
 
 import { inspect } from "node:util";
+import type { Known } from "../agi/events.js";
 import { native } from "../native.js";
 import { timeOf } from "../shared/models.js";
 import { FIELDS, isObject, onlyEvent, originalOf, textOf } from "../stream/batch.js";
@@ -105,33 +106,43 @@ export interface TaskErrorData {
   [field: string]: unknown;
 }
 
+/**
+ * An event of a kind that this version does not know, such as one of a newer service: its `type` may
+ * be any text. TypeScript cannot tell it from a known one, so that it is a member of each; its data
+ * has no type, so that it does not blur theirs: read it as `const data: unknown = event.data`.
+ */
+export interface UnknownTurnEvent extends TurnEventBase<string, never> {}
+
 /** The agent got the prompt, or a message that was sent while it worked. */
-export interface MessageReceivedEvent
-  extends TurnEventBase<"message.received", MessageReceivedData> {}
+export type MessageReceivedEvent =
+  | TurnEventBase<"message.received", MessageReceivedData>
+  | UnknownTurnEvent;
 /** The agent's reasoning. */
-export interface TurnThoughtEvent extends TurnEventBase<"thought", TurnThoughtData> {}
+export type TurnThoughtEvent = TurnEventBase<"thought", TurnThoughtData> | UnknownTurnEvent;
 /** A piece of the agent's answer. */
-export interface TextEvent extends TurnEventBase<"text", TurnTextData> {}
+export type TextEvent = TurnEventBase<"text", TurnTextData> | UnknownTurnEvent;
 /** A tool begins; its result has the same `blockId`. */
-export interface ToolStartEvent extends TurnEventBase<"tool.start", ToolStartData> {}
+export type ToolStartEvent = TurnEventBase<"tool.start", ToolStartData> | UnknownTurnEvent;
 /** A tool is done. */
-export interface ToolResultEvent extends TurnEventBase<"tool.result", ToolResultData> {}
+export type ToolResultEvent = TurnEventBase<"tool.result", ToolResultData> | UnknownTurnEvent;
 /** The agent's plan changed. */
-export interface PlanUpdateEvent extends TurnEventBase<"plan.update", PlanUpdateData> {}
+export type PlanUpdateEvent = TurnEventBase<"plan.update", PlanUpdateData> | UnknownTurnEvent;
 /** Files of the sandbox changed. */
-export interface SandboxSnapshotEvent
-  extends TurnEventBase<"sandbox.snapshot", SandboxSnapshotData> {}
+export type SandboxSnapshotEvent =
+  | TurnEventBase<"sandbox.snapshot", SandboxSnapshotData>
+  | UnknownTurnEvent;
 /** The turn ended well. */
-export interface TaskCompletedEvent
-  extends TurnEventBase<"task.completed", Record<string, unknown>> {}
+export type TaskCompletedEvent =
+  | TurnEventBase<"task.completed", Record<string, unknown>>
+  | UnknownTurnEvent;
 /** The turn was stopped. */
-export interface TaskAbortedEvent extends TurnEventBase<"task.aborted", TaskAbortedData> {}
+export type TaskAbortedEvent = TurnEventBase<"task.aborted", TaskAbortedData> | UnknownTurnEvent;
 /** The turn failed. */
-export interface TaskErrorEvent extends TurnEventBase<"task.error", TaskErrorData> {}
+export type TaskErrorEvent = TurnEventBase<"task.error", TaskErrorData> | UnknownTurnEvent;
 
 /**
  * An event of a turn, discriminated by `type`. A kind that this version does not know comes through
- * all the same.
+ * all the same, with its name as `type`: compare it as any text, and end a `switch` with a `default`.
  */
 export type TurnEvent =
   | MessageReceivedEvent
@@ -143,20 +154,27 @@ export type TurnEvent =
   | SandboxSnapshotEvent
   | TaskCompletedEvent
   | TaskAbortedEvent
-  | TaskErrorEvent;
+  | TaskErrorEvent
+  | UnknownTurnEvent;
 
 /** The names of the known kinds. */
-export type TurnEventType = TurnEvent["type"];
+export type TurnEventType = Known<TurnEvent>;
 
-/** An event cut out of a batch. The original text is cut out only when it is asked for. */
+/**
+ * An event cut out of a batch. Its fields are its own, so that `JSON.stringify`, `structuredClone`
+ * and a spread keep them; `raw` is a slice that shares the batch's characters.
+ */
 class TurnEventRecord {
   readonly type: string;
+  readonly kind: string;
   readonly id: number | null;
-  readonly #frame: unknown;
-  readonly #batch: string;
-  readonly #start: number | string;
-  readonly #length: number;
-  readonly #text: number | string;
+  readonly data: unknown;
+  readonly text: string;
+  readonly raw: string;
+  readonly blockId: string | null;
+  readonly messageId: string | null;
+  readonly timestamp: Date | null;
+  readonly streamEntryId: string | null;
 
   constructor(
     type: string,
@@ -167,58 +185,27 @@ class TurnEventRecord {
     length: number,
     text: number | string,
   ) {
+    const fields = isObject(frame) ? frame : undefined;
     this.type = type;
+    this.kind = type;
     this.id = id;
-    this.#frame = frame;
-    this.#batch = batch;
-    this.#start = start;
-    this.#length = length;
-    this.#text = text;
-  }
-
-  get kind(): string {
-    return this.type;
-  }
-
-  get data(): unknown {
-    const frame = this.#frame;
-    if (!isObject(frame)) return frame;
-    return "payload" in frame ? frame.payload : {};
-  }
-
-  get raw(): string {
-    return originalOf(this.#frame, this.#batch, this.#start, this.#length);
-  }
-
-  get text(): string {
-    return textOf(this.data, this.#text);
-  }
-
-  get blockId(): string | null {
-    return this.#word("block_id");
-  }
-
-  get messageId(): string | null {
-    return this.#word("message_id");
-  }
-
-  get streamEntryId(): string | null {
-    return this.#word("stream_entry_id");
-  }
-
-  get timestamp(): Date | null {
-    return isObject(this.#frame) ? timeOf(this.#frame.timestamp) : null;
-  }
-
-  #word(name: string): string | null {
-    const value = isObject(this.#frame) ? this.#frame[name] : undefined;
-    return typeof value === "string" ? value : null;
+    this.data = fields === undefined ? frame : "payload" in fields ? fields.payload : {};
+    this.text = textOf(this.data, text);
+    this.raw = originalOf(frame, batch, start, length);
+    this.blockId = word(fields?.block_id);
+    this.messageId = word(fields?.message_id);
+    this.timestamp = timeOf(fields?.timestamp);
+    this.streamEntryId = word(fields?.stream_entry_id);
   }
 
   [inspect.custom](_depth: number, options: object): string {
     const { type, id, text, data } = this;
     return `TurnEvent ${inspect({ type, id, text, data }, options)}`;
   }
+}
+
+function word(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 /**

@@ -9,7 +9,8 @@ import {
   type NativeUploadChannel,
   native,
 } from "../native.js";
-import { type CallOptions, checkSignal, text } from "../shared/calls.js";
+import { CALL, type CallOptions, checkSignal, text } from "../shared/calls.js";
+import { known, type Names } from "../shared/known.js";
 import type { UploadedFile } from "./models.js";
 
 /**
@@ -47,6 +48,20 @@ export interface UploadOptions extends FileOptions {
   sessionId: string;
 }
 
+/** @internal */
+export const FILE: Names<FileOptions> = {
+  ...CALL,
+  key: true,
+  name: true,
+  contentType: true,
+  onProgress: true,
+};
+
+const UPLOAD: Names<UploadOptions> = {
+  ...FILE,
+  sessionId: true,
+};
+
 /** `client.media` */
 export class Media {
   readonly #native: NativeRaccoonClient;
@@ -71,7 +86,7 @@ export async function upload(
   file: UploadInput,
   options: UploadOptions,
 ): Promise<UploadedFile> {
-  const { signal, onProgress } = options;
+  const { signal, onProgress } = known(options, UPLOAD);
   checkSignal(signal);
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw new InvalidRequestError(`\`onProgress\` must be a function, not ${typeof onProgress}.`);

@@ -4,10 +4,11 @@
 
 import { inspect } from "node:util";
 import type { NativeRaccoonClient } from "../native.js";
-import { type CallOptions, execute, text } from "../shared/calls.js";
+import { CALL, type CallOptions, execute, text } from "../shared/calls.js";
+import { known, type Names } from "../shared/known.js";
 import type { DeleteResult, SuccessResult } from "../shared/models.js";
 import { warn } from "../shared/warn.js";
-import { type FileOptions, type UploadInput, upload } from "./media.js";
+import { FILE, type FileOptions, type UploadInput, upload } from "./media.js";
 import {
   type History,
   historyFrom,
@@ -29,6 +30,10 @@ export interface RaccoonSessionOptions {
   deleteOnExit?: boolean | undefined;
 }
 
+const SESSION: Names<RaccoonSessionOptions> = {
+  deleteOnExit: true,
+};
+
 /** One session: a workspace with files and a conversation that persist between turns. */
 export class RaccoonSession implements AsyncDisposable {
   readonly #native: NativeRaccoonClient;
@@ -37,11 +42,8 @@ export class RaccoonSession implements AsyncDisposable {
   readonly sessionId: string;
 
   /** @internal */
-  constructor(
-    native: NativeRaccoonClient,
-    sessionId: string,
-    { deleteOnExit = false }: RaccoonSessionOptions = {},
-  ) {
+  constructor(native: NativeRaccoonClient, sessionId: string, options: RaccoonSessionOptions = {}) {
+    const { deleteOnExit = false } = known(options, SESSION);
     this.#native = native;
     this.#deleteOnExit = deleteOnExit;
     this.sessionId = sessionId;
@@ -79,7 +81,7 @@ export class RaccoonSession implements AsyncDisposable {
 
   /** Uploads a file for its turns. */
   upload(file: UploadInput, options: FileOptions = {}): Promise<UploadedFile> {
-    return upload(this.#native, file, { ...options, sessionId: this.sessionId });
+    return upload(this.#native, file, { ...known(options, FILE), sessionId: this.sessionId });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,7 +109,8 @@ export async function getSession(
   options: CallOptions,
 ): Promise<History> {
   const operation = { op: "get_session", session_id: text("sessionId", sessionId) };
-  return historyFrom(await execute<WireHistory>(client, operation, options.signal));
+  const { signal } = known(options, CALL);
+  return historyFrom(await execute<WireHistory>(client, operation, signal));
 }
 
 /** @internal */
@@ -122,7 +125,7 @@ export function renameSession(
     session_id: text("sessionId", sessionId),
     title: text("title", title),
   };
-  return execute(client, operation, options.signal);
+  return execute(client, operation, known(options, CALL).signal);
 }
 
 /** @internal */
@@ -132,5 +135,5 @@ export function deleteSession(
   options: CallOptions,
 ): Promise<DeleteResult> {
   const operation = { op: "delete_session", session_id: text("sessionId", sessionId) };
-  return execute(client, operation, options.signal);
+  return execute(client, operation, known(options, CALL).signal);
 }

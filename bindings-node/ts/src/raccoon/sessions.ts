@@ -3,7 +3,8 @@
  */
 
 import type { NativeRaccoonClient } from "../native.js";
-import { type CallOptions, count, execute } from "../shared/calls.js";
+import { CALL, type CallOptions, count, execute } from "../shared/calls.js";
+import { known, type Names } from "../shared/known.js";
 import type { DeleteResult, SuccessResult } from "../shared/models.js";
 import {
   type History,
@@ -25,6 +26,14 @@ export interface ListSessionsOptions extends CallOptions {
   sortOrder?: "asc" | "desc" | undefined;
 }
 
+const LIST: Names<ListSessionsOptions> = {
+  ...CALL,
+  search: true,
+  limit: true,
+  sortBy: true,
+  sortOrder: true,
+};
+
 interface WirePage {
   sessions: WireSessionInfo[];
   last: boolean;
@@ -41,8 +50,8 @@ export class RaccoonSessions {
 
   /** The sessions, page by page as the loop goes on. */
   async *list(options: ListSessionsOptions = {}): AsyncGenerator<SessionRecord, void, void> {
-    const { search, limit, sortBy, sortOrder, signal } = options;
-    const known = new Set<string>();
+    const { search, limit, sortBy, sortOrder, signal } = known(options, LIST);
+    const seen = new Set<string>();
     for (let page = 1; ; page += 1) {
       const operation = {
         op: "list_sessions",
@@ -54,9 +63,9 @@ export class RaccoonSessions {
         sort_order: sortOrder,
       };
       const { sessions, last } = await execute<WirePage>(this.#native, operation, signal);
-      const fresh = sessions.filter(({ session_id }) => !known.has(session_id));
+      const fresh = sessions.filter(({ session_id }) => !seen.has(session_id));
       for (const session of fresh) {
-        known.add(session.session_id);
+        seen.add(session.session_id);
         yield sessionInfoFrom(session);
       }
       // A service that ignores the page's number repeats itself.

@@ -5,6 +5,7 @@
 import { errorFrom, InvalidRequestError, orThrow, TaskTimeout } from "../errors.js";
 import type { NativeRaccoonClient, NativeTurn } from "../native.js";
 import {
+  CALL,
   type CallOptions,
   cancellable,
   checkCallback,
@@ -13,9 +14,10 @@ import {
   seconds,
 } from "../shared/calls.js";
 import { Handle } from "../shared/handle.js";
+import { known, type Names } from "../shared/known.js";
 import { guarded, Limit } from "../shared/limit.js";
 import type { SuccessResult } from "../shared/models.js";
-import type { ResultOptions } from "../shared/options.js";
+import { RESULT_OPTIONS, type ResultOptions } from "../shared/options.js";
 import { type SandboxFile, type TodoItem, type TurnEvent, turnEventAt } from "./events.js";
 import {
   type ResumePoint,
@@ -46,6 +48,14 @@ export interface TurnEventOptions extends CallOptions {
   replay?: boolean | undefined;
 }
 
+const EVENTS: Names<TurnEventOptions> = {
+  ...CALL,
+  maxReconnects: true,
+  pingInterval: true,
+  idleTimeout: true,
+  replay: true,
+};
+
 /** Parameters of a turn. What is not set is not sent. */
 export interface StartTurnOptions extends TurnEventOptions {
   /** Default: `auto`. */
@@ -66,6 +76,18 @@ export interface StartTurnOptions extends TurnEventOptions {
   extra?: Record<string, unknown> | undefined;
 }
 
+const START: Names<StartTurnOptions> = {
+  ...EVENTS,
+  mode: true,
+  files: true,
+  sdkVersion: true,
+  basePrompt: true,
+  references: true,
+  history: true,
+  continuation: true,
+  extra: true,
+};
+
 /** How a turn is run. */
 export interface RunTurnOptions extends StartTurnOptions {
   /** Is called with each event, in order; the next one waits for it. */
@@ -76,11 +98,24 @@ export interface RunTurnOptions extends StartTurnOptions {
   stopOnTimeout?: boolean | undefined;
 }
 
+/** @internal */
+export const RUN: Names<RunTurnOptions> = {
+  ...START,
+  onEvent: true,
+  timeout: true,
+  stopOnTimeout: true,
+};
+
 /** What `attach` accepts. */
 export interface AttachOptions extends TurnEventOptions {
   /** Only events after this place: a stream entry, or how far another `Turn` was read. */
   after?: string | ResumePoint | undefined;
 }
+
+const ATTACH: Names<AttachOptions> = {
+  ...EVENTS,
+  after: true,
+};
 
 /** What `turn.sendMessage` accepts. */
 export interface TurnMessageOptions extends CallOptions {
@@ -88,11 +123,22 @@ export interface TurnMessageOptions extends CallOptions {
   references?: readonly unknown[] | undefined;
 }
 
+const MESSAGE: Names<TurnMessageOptions> = {
+  ...CALL,
+  files: true,
+  references: true,
+};
+
 /** What `turn.stop` accepts. */
 export interface StopOptions extends CallOptions {
   /** Milliseconds to wait for the turn's end. Default: 10,000. */
   timeout?: number | undefined;
 }
+
+const STOP: Names<StopOptions> = {
+  ...CALL,
+  timeout: true,
+};
 
 /** A client's way to write the frames that a turn sends: it gets a frame, and gives the one to send. */
 export type FrameEncoder = (frame: Record<string, unknown>) => object;
@@ -198,25 +244,25 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
 
   /** Tells the agent more while it works; not empty. */
   sendMessage(text: string, options: TurnMessageOptions = {}): Promise<SuccessResult> {
-    const { files, references } = options;
+    const { files, references } = known(options, MESSAGE);
     const operation = {
       op: "send_message",
       text: checked("text", text),
       files: files?.map(wireFile),
       references,
     };
-    return this.#send(operation, options);
+    return this.#send(operation, options, MESSAGE);
   }
 
   /** Stops the turn, and waits for its end. The session stays usable. */
   stop(options: StopOptions = {}): Promise<StopResult> {
-    const timeout = seconds("timeout", options.timeout);
-    return this.#send({ op: "stop", timeout }, options);
+    const timeout = seconds("timeout", known(options, STOP).timeout);
+    return this.#send({ op: "stop", timeout }, options, STOP);
   }
 
   /** Sends a frame: by the client's encoder, if it has one. */
-  async #send<T>(operation: object, options: CallOptions): Promise<T> {
-    if (this.#encode === undefined) return this.#handle.execute(operation, options);
+  async #send<T>(operation: object, options: CallOptions, names: object): Promise<T> {
+    if (this.#encode === undefined) return this.#handle.execute(operation, options, names);
     const usual = this.#handle.native.frame(JSON.stringify(operation));
     if (typeof usual !== "string") throw errorFrom(usual);
     const frame: unknown = this.#encode(JSON.parse(usual));
@@ -225,7 +271,7 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
         `\`encodeFrame\` gave ${frame === null ? "null" : typeof frame}: nothing was sent. Give the frame to send, an object.`,
       );
     }
-    return this.#handle.execute({ ...operation, frame }, options);
+    return this.#handle.execute({ ...operation, frame }, options, names);
   }
 
   /**
@@ -233,8 +279,12 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
    * `aborted`. Rejects with `TaskError` if it failed, with `TaskTimeout` after `timeout`.
    */
   async result(options: ResultOptions = {}): Promise<TurnResult> {
-    const timeout = seconds("timeout", options.timeout);
-    const wire = await this.#handle.execute<WireTurnResult>({ op: "result", timeout }, options);
+    const timeout = seconds("timeout", known(options, RESULT_OPTIONS).timeout);
+    const wire = await this.#handle.execute<WireTurnResult>(
+      { op: "result", timeout },
+      options,
+      RESULT_OPTIONS,
+    );
     return turnResultFrom(wire);
   }
 
@@ -311,6 +361,7 @@ export async function startTurn(
   prompt: string,
   options: StartTurnOptions,
 ): Promise<Turn> {
+  known(options, START);
   const params = JSON.stringify({ session_id: sessionId, turn: wireTurn(prompt, options) });
   const { signal } = options;
   const turn = await cancellable(client, signal, (id) => client.startTurn(id, params));
@@ -324,7 +375,7 @@ export async function attach(
   messageId: string,
   options: AttachOptions,
 ): Promise<Turn> {
-  const { after, signal } = options;
+  const { after, signal } = known(options, ATTACH);
   const params = JSON.stringify({
     session_id: checked("sessionId", sessionId),
     message_id: checked("messageId", messageId),
@@ -348,7 +399,7 @@ export async function runTurn(
   prompt: string,
   options: RunTurnOptions,
 ): Promise<TurnResult> {
-  const { onEvent, timeout, stopOnTimeout, signal } = options;
+  const { onEvent, timeout, stopOnTimeout, signal, ...start } = known(options, RUN);
   checkCallback("onEvent", onEvent);
   seconds("timeout", timeout);
   const limit = new Limit(timeout, signal);
@@ -359,7 +410,7 @@ export async function runTurn(
     );
   let turn: Turn | undefined;
   try {
-    turn = await startTurn(client, sessionId, prompt, { ...options, signal: limit.signal });
+    turn = await startTurn(client, sessionId, prompt, { ...start, signal: limit.signal });
     await follow(turn, onEvent, limit.signal).catch((error) => {
       // `result` then knows what came so far.
       if (error !== limit.expired) throw error;

@@ -4,12 +4,16 @@
 
 import { errorFrom, InvalidRequestError, type SessionwireError } from "../errors.js";
 import { type ErrorInfo, type NativeCalls, native, type Picture } from "../native.js";
+import type { Names } from "./known.js";
 
 /** What every call accepts. */
 export interface CallOptions {
   /** Ends the call: its request is dropped and the promise rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
+
+/** @internal */
+export const CALL: Names<CallOptions> = { signal: true };
 
 /** The number of a call that has no signal. */
 const NOT_CANCELLABLE = 0;

@@ -5,7 +5,8 @@
 import type { NativeHandle } from "../native.js";
 import type { EventMaker } from "../stream/batch.js";
 import { EventStream } from "../stream/stream.js";
-import { type CallOptions, execute } from "./calls.js";
+import { CALL, type CallOptions, execute } from "./calls.js";
+import { known, type Names } from "./known.js";
 
 /** A native task or turn, and the reading of its events. */
 export class Handle<Native extends NativeHandle, Event> {
@@ -20,7 +21,8 @@ export class Handle<Native extends NativeHandle, Event> {
     this.#signal = signal;
   }
 
-  async execute<T>(operation: object, options: CallOptions): Promise<T> {
+  async execute<T>(operation: object, options: CallOptions, names: object = CALL): Promise<T> {
+    known(options, names as Names<CallOptions>);
     const result = await execute<T>(this.native, operation, options.signal);
     // An unreachable native half frees its socket; this one is reachable until it has its reply.
     void this.native;

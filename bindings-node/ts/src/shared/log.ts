@@ -4,6 +4,7 @@
 
 import { isMainThread } from "node:worker_threads";
 import { native } from "../native.js";
+import { warn } from "./warn.js";
 
 /** Where log lines go: `console`, pino, winston, or your own. */
 export interface Logger {
@@ -37,9 +38,23 @@ function flush(): void {
   if (to === null) return;
   for (const [, isWarning, text] of records) {
     const line = `sessionwire: ${text}`;
-    if (isWarning) to.warn(line);
-    else to.debug(line);
+    try {
+      if (isWarning) to.warn(line);
+      else to.debug(line);
+    } catch (error) {
+      failed(to, error);
+    }
   }
+}
+
+/** Loggers that threw: each is spoken of once. */
+const said = new WeakSet<Logger>();
+
+/** Nobody waits for the log: what a logger throws would end the process. */
+function failed(to: Logger, error: unknown): void {
+  if (said.has(to)) return;
+  said.add(to);
+  warn("The logger of `setLogger` threw, and lines of the log are lost", error);
 }
 
 if (isMainThread && process.env.SESSIONWIRE_LOG?.toLowerCase() === "debug") {

@@ -2,7 +2,8 @@
  * What the clients of both services may be told.
  */
 
-import type { CallOptions } from "./calls.js";
+import { CALL, type CallOptions } from "./calls.js";
+import type { Names } from "./known.js";
 
 /** The options of a client. */
 export interface ServiceOptions {
@@ -38,6 +39,25 @@ export type OptionChanges = Pick<
   "timeout" | "maxRetries" | "waitForLimit" | "headers"
 >;
 
+/** @internal */
+export const OPTION_CHANGES: Names<OptionChanges> = {
+  timeout: true,
+  maxRetries: true,
+  waitForLimit: true,
+  headers: true,
+};
+
+/** @internal */
+export const SERVICE_OPTIONS: Names<ServiceOptions> = {
+  ...OPTION_CHANGES,
+  apiKey: true,
+  baseUrl: true,
+  connectTimeout: true,
+  proxy: true,
+  caFile: true,
+  allowInsecureHttp: true,
+};
+
 export interface RequestOptions extends CallOptions {
   /** Query parameters. */
   query?: Record<string, string> | undefined;
@@ -47,8 +67,19 @@ export interface RequestOptions extends CallOptions {
   headers?: Record<string, string> | undefined;
 }
 
+/** @internal */
+export const REQUEST_OPTIONS: Names<RequestOptions> = {
+  ...CALL,
+  query: true,
+  body: true,
+  headers: true,
+};
+
 /** What `result` of a task or turn accepts. */
 export interface ResultOptions extends CallOptions {
   /** Milliseconds; then `TaskTimeout`. Default: no limit. */
   timeout?: number | undefined;
 }
+
+/** @internal */
+export const RESULT_OPTIONS: Names<ResultOptions> = { ...CALL, timeout: true };

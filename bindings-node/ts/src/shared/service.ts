@@ -5,8 +5,15 @@
 import { ConfigError, orThrow } from "../errors.js";
 import type { NativeCalls, NativeService } from "../native.js";
 import { count, execute, seconds, secondsOrNone, text } from "./calls.js";
+import { known, plainHeaders } from "./known.js";
 import { type RawResponse, rawResponseFrom } from "./models.js";
-import type { OptionChanges, RequestOptions, ServiceOptions } from "./options.js";
+import {
+  OPTION_CHANGES,
+  type OptionChanges,
+  REQUEST_OPTIONS,
+  type RequestOptions,
+  type ServiceOptions,
+} from "./options.js";
 
 /** A native client that already exists, in the place of options. */
 export class Existing<Client> {
@@ -34,7 +41,7 @@ function changedOptions(options: OptionChanges): object {
     timeout: seconds("timeout", options.timeout, ConfigError),
     max_retries: count("maxRetries", options.maxRetries, ConfigError),
     wait_for_limit: secondsOrNone("waitForLimit", options.waitForLimit, ConfigError),
-    headers: options.headers,
+    headers: plainHeaders(options.headers, ConfigError),
   };
 }
 
@@ -48,7 +55,13 @@ export function changed<Client extends object>(
   client: NativeService<Client>,
   changes: OptionChanges,
 ): Existing<Client> {
-  return new Existing(orThrow(client.withOptions(JSON.stringify(changedOptions(changes)))));
+  return new Existing(
+    orThrow(
+      client.withOptions(
+        JSON.stringify(changedOptions(known(changes, OPTION_CHANGES, ConfigError))),
+      ),
+    ),
+  );
 }
 
 /** Any request. */
@@ -58,13 +71,14 @@ export async function request(
   path: string,
   options: RequestOptions,
 ): Promise<RawResponse> {
+  known(options, REQUEST_OPTIONS);
   const operation = {
     op: "request",
     method: text("method", method),
     path: text("path", path),
     query: options.query,
     body: options.body,
-    headers: options.headers,
+    headers: plainHeaders(options.headers),
   };
   return rawResponseFrom(await execute(client, operation, options.signal));
 }
