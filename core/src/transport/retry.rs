@@ -73,8 +73,9 @@ pub fn decide(attempt: &Attempt) -> Decision {
     let worth_it = match (attempt.failure, attempt.effect) {
         (Failure::NotSent | Failure::Limited, _) => true,
         (Failure::Broken, effect) => effect == Effect::Repeatable,
-        (Failure::Status(408 | 500 | 502 | 503 | 504), effect) => effect == Effect::Repeatable,
-        (Failure::Status(_), _) => false,
+        (Failure::Status(status), effect) => {
+            effect == Effect::Repeatable && may_be_other_next_time(status)
+        }
     };
     if !worth_it || attempt.made > attempt.max_retries {
         return Decision::Stop;
@@ -89,6 +90,12 @@ pub fn decide(attempt: &Attempt) -> Decision {
     } else {
         Decision::Stop
     }
+}
+
+/// Whether a server or a gateway answers so for now only: all of 5xx but what it
+/// does not implement, those of gateways (520 to 530, 598) among them.
+fn may_be_other_next_time(status: u16) -> bool {
+    matches!(status, 408 | 425 | 500..=599) && !matches!(status, 501 | 505)
 }
 
 /// The caller's own time rules here, not the number of retries. A wait that
