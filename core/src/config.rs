@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::setters::setters;
-use crate::transport::Secret;
+use crate::transport::{Roots, Secret, proxies};
 
 /// Which service a client speaks to: where its configuration comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,11 +101,14 @@ pub struct ClientOptions {
     /// error at once.
     #[serde(with = "crate::seconds::wait_for_limit")]
     pub wait_for_limit: Option<Duration>,
-    /// A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY` and
-    /// `NO_PROXY`; loopback is never proxied unless this is set.
+    /// A proxy for every request: `http`, `https`, `socks5`, `socks5h`, `socks4` or
+    /// `socks4a`. Default: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`;
+    /// loopback is never proxied unless this is set.
     pub proxy: Option<String>,
-    /// A PEM file with the certificate authorities to trust, instead of the
-    /// system's.
+    /// A PEM file with the certificates to trust, instead of the system's: those
+    /// of authorities, or the service's own. Default: the file of `SSL_CERT_FILE`,
+    /// `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`, the first that is set, else the
+    /// system's; `NODE_EXTRA_CA_CERTS` adds to the first and the last.
     pub ca_file: Option<String>,
     /// Headers added to every request.
     pub headers: BTreeMap<String, String>,
@@ -149,10 +152,8 @@ pub struct ClientConfig {
     /// `None`: a limit is a failure like any other.
     pub(crate) wait_for_limit: Option<Duration>,
     pub(crate) proxy: Option<Url>,
-    /// `NO_PROXY`, where the proxy came from the environment.
-    pub(crate) no_proxy: Option<String>,
-    /// The PEM text of `ca_file`.
-    pub(crate) ca_pem: Option<Vec<u8>>,
+    /// Whom to trust.
+    pub(crate) roots: Roots,
     pub(crate) headers: http::HeaderMap,
 }
 
@@ -250,8 +251,7 @@ impl fmt::Debug for ClientConfig {
             .field("max_retries", &self.max_retries)
             .field("wait_for_limit", &self.wait_for_limit)
             .field("proxy", &proxy)
-            .field("no_proxy", &self.no_proxy)
-            .field("own_ca", &self.ca_pem.is_some())
+            .field("roots", &self.roots)
             .field("headers", &names)
             .finish()
     }
@@ -292,6 +292,7 @@ impl ClientConfig {
         options: ClientOptions,
         env: Lookup<'_>,
     ) -> Result<Self> {
+        let everything = env;
         let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
         let (api_key, key_from_env) = match options.api_key {
             Some(key) => (key, false),
@@ -323,7 +324,10 @@ impl ClientConfig {
             "http",
             options.allow_insecure_http,
         )?;
-        let (proxy, no_proxy) = choose_proxy(options.proxy.as_deref(), &base_url, &env)?;
+        let proxy = proxies::choose(options.proxy.as_deref(), &base_url, everything)?;
+        check_hop(&base_url, proxy.as_ref(), options.allow_insecure_http)?;
+        let encrypted = uses_tls(&base_url, proxy.as_ref());
+        let roots = Roots::resolve(options.ca_file.as_deref(), encrypted, &env)?;
         Ok(Self {
             service,
             api_key,
@@ -341,8 +345,7 @@ impl ClientConfig {
             max_retries: options.max_retries.unwrap_or(3),
             wait_for_limit: options.wait_for_limit.map(|wait| wait.min(LONGEST)),
             proxy,
-            no_proxy,
-            ca_pem: options.ca_file.as_deref().map(read_ca_file).transpose()?,
+            roots,
             headers: parse_headers(&options.headers)?,
         })
     }
@@ -369,16 +372,24 @@ impl ClientConfig {
     /// The same for another address of the service, such as that of its
     /// WebSockets: with what the options and the environment say about it.
     pub(crate) fn at(&self, address: &AtAddress<'_>, env: Lookup<'_>) -> Result<Self> {
-        let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
         let base_url = parse_base_url(self.service, &address.url, address.source)?;
         check_encrypted(&base_url, address.source, "ws", address.allow_insecure_http)?;
-        let (proxy, no_proxy) = choose_proxy(address.proxy, &base_url, &env)?;
+        let proxy = proxies::choose(address.proxy, &base_url, env)?;
+        check_hop(&base_url, proxy.as_ref(), address.allow_insecure_http)?;
+        let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+        let encrypted = uses_tls(&base_url, proxy.as_ref());
+        let roots = Roots::resolve(address.ca_file, encrypted, &env)?;
         Ok(Self {
             base_url,
             proxy,
-            no_proxy,
+            roots,
             ..self.clone()
         })
+    }
+
+    /// Whether anything on the way to the service is encrypted.
+    pub(crate) fn uses_tls(&self) -> bool {
+        uses_tls(&self.base_url, self.proxy.as_ref())
     }
 
     /// The service's address; an AGI client's ends in `/v1`.
@@ -420,6 +431,7 @@ pub(crate) struct AtAddress<'a> {
     /// The name of the option or variable that it came from.
     pub(crate) source: &'a str,
     pub(crate) proxy: Option<&'a str>,
+    pub(crate) ca_file: Option<&'a str>,
     pub(crate) allow_insecure_http: bool,
 }
 
@@ -433,6 +445,26 @@ fn check_encrypted(url: &Url, source: &str, scheme: &str, allow_insecure_http: b
         return Err(Error::config(format!(
             "{source} {scheme}://{} would send the API key unencrypted. Use {scheme}s://, or pass \
              `allow_insecure_http=True` if this network is yours",
+            url.host_str().unwrap_or_default()
+        )));
+    }
+    Ok(())
+}
+
+fn uses_tls(url: &Url, proxy: Option<&Url>) -> bool {
+    url.scheme() == "https" || proxy.is_some_and(|proxy| proxy.scheme() == "https")
+}
+
+/// A proxy on another machine takes what is not encrypted beyond this one.
+fn check_hop(url: &Url, proxy: Option<&Url>, allow_insecure_http: bool) -> Result<()> {
+    let Some(proxy) = proxy.filter(|proxy| !is_loopback(proxy)) else {
+        return Ok(());
+    };
+    if url.scheme() == "http" && !allow_insecure_http {
+        return Err(Error::config(format!(
+            "The proxy {} would get the API key unencrypted: {} is not https. Leave `proxy` out, use https://, or \
+             pass `allow_insecure_http=True` if the network between is yours",
+            proxy.host_str().unwrap_or_default(),
             url.host_str().unwrap_or_default()
         )));
     }
@@ -501,84 +533,16 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => {
             let name = name.trim_end_matches('.');
-            name.eq_ignore_ascii_case("localhost") || name.ends_with(".localhost")
+            // The parser knows an IP address by the schemes of the web only.
+            let ip = name.parse::<core::net::Ipv4Addr>();
+            name.eq_ignore_ascii_case("localhost")
+                || name.ends_with(".localhost")
+                || ip.is_ok_and(|ip| ip.is_loopback())
         }
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     }
-}
-
-fn choose_proxy(
-    explicit: Option<&str>,
-    base_url: &Url,
-    env: Lookup<'_>,
-) -> Result<(Option<Url>, Option<String>)> {
-    if let Some(text) = explicit {
-        return Ok((Some(parse_proxy(text, "`proxy`")?), None));
-    }
-    if !cfg!(feature = "system-proxy") || is_loopback(base_url) {
-        return Ok((None, None));
-    }
-    let names: &[&str] = if base_url.scheme() == "https" {
-        &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
-    } else {
-        &["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
-    };
-    for name in names {
-        if let Some(text) = env(name) {
-            let no_proxy = env("NO_PROXY").or_else(|| env("no_proxy"));
-            // To the HTTP client a star means every name, but no IP address.
-            let star = |list: &String| list.split(',').any(|entry| entry.trim() == "*");
-            if no_proxy.as_ref().is_some_and(star) {
-                return Ok((None, None));
-            }
-            return Ok((Some(parse_proxy(&text, name)?), no_proxy));
-        }
-    }
-    Ok((None, None))
-}
-
-fn parse_proxy(text: &str, source: &str) -> Result<Url> {
-    let text = text.trim();
-    // The customary short form `proxy.example:3128` means http.
-    let full = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("http://{text}")
-    };
-    Url::parse(&full)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .filter(|url| url.host_str().is_some_and(|host| !host.is_empty()))
-        .ok_or_else(|| {
-            // A proxy address may hold a password: do not repeat it.
-            Error::config(format!(
-                "{source} is not a proxy address. Give one such as http://proxy.example:3128"
-            ))
-        })
-}
-
-fn read_ca_file(path: &str) -> Result<Vec<u8>> {
-    let pem = std::fs::read(path).map_err(|error| {
-        Error::config(format!(
-            "The file given as `ca_file`, {path}, cannot be read: {error}. Give a PEM file with certificates"
-        ))
-    })?;
-    // Whether they are certificates shows when the HTTP client is built.
-    let marked = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
-    if marked {
-        Ok(pem)
-    } else {
-        Err(no_certificate())
-    }
-}
-
-/// A `ca_file` that holds nothing to trust.
-pub(crate) fn no_certificate() -> Error {
-    Error::config(
-        "`ca_file` holds no certificate. Give a PEM file with `-----BEGIN CERTIFICATE-----` blocks",
-    )
 }
 
 fn parse_headers(headers: &BTreeMap<String, String>) -> Result<http::HeaderMap> {
@@ -589,6 +553,11 @@ fn parse_headers(headers: &BTreeMap<String, String>) -> Result<http::HeaderMap> 
                 "`headers` has a name that HTTP does not allow: {name:?}"
             ))
         })?;
+        if let Some(why) = is_ours(&name) {
+            return Err(Error::config(format!(
+                "`headers` may not have `{name}`: {why}. Leave it out"
+            )));
+        }
         let value = http::HeaderValue::from_str(value).map_err(|_| {
             Error::config(format!(
                 "The value of the header `{name}` is not allowed in HTTP"
@@ -597,4 +566,23 @@ fn parse_headers(headers: &BTreeMap<String, String>) -> Result<http::HeaderMap> 
         map.insert(name, value);
     }
     Ok(map)
+}
+
+/// Why a caller may not set a header, if that is so: another value would break
+/// the connection's framing, or mean another hop (RFC 9110, section 7.6.1).
+pub(crate) fn is_ours(name: &http::HeaderName) -> Option<&'static str> {
+    match name.as_str() {
+        "content-length" | "transfer-encoding" | "trailer" | "content-encoding" => {
+            Some("it says where a request ends, or how to read it, and the client knows")
+        }
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "upgrade" | "expect"
+        | "http2-settings" => Some("it is about the connection, which the client looks after"),
+        "proxy-authorization" | "proxy-authenticate" => {
+            Some("it is for a proxy. Give user and password in the address of `proxy`")
+        }
+        name if name.starts_with("sec-websocket-") => {
+            Some("it belongs to the handshake of a WebSocket, which is the client's")
+        }
+        _ => None,
+    }
 }

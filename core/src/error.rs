@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::event::Event;
+use crate::transport::Secret;
 
 /// What went wrong, one kind per public error name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -399,6 +400,41 @@ impl Error {
         self
     }
 
+    /// The error without this key, wherever it may have come in: by an answer, by
+    /// an event, or by another crate's words.
+    pub(crate) fn redacted(mut self, key: &Secret) -> Self {
+        let clean = |text: &mut String| {
+            if let Some(redacted) = key.found_in(text) {
+                *text = redacted;
+            }
+        };
+        let fields = &mut *self.0;
+        let texts = [&mut fields.text, &mut fields.lead, &mut fields.message];
+        texts.into_iter().for_each(clean);
+        let more = [
+            &mut fields.code,
+            &mut fields.body,
+            &mut fields.request_id,
+            &mut fields.session_id,
+            &mut fields.reason,
+            &mut fields.message_id,
+            &mut fields.last_stream_entry_id,
+        ];
+        more.into_iter().flatten().for_each(clean);
+        fields.headers.values_mut().for_each(clean);
+        let events = fields.events.iter_mut().chain(&mut fields.question);
+        for event in events {
+            if let Some(raw) = key.found_in(event.raw()) {
+                *event = event.with_raw(raw);
+            }
+        }
+        let source = fields.source.as_deref();
+        if source.is_some_and(|source| is_in_chain(source, key)) {
+            fields.source = None;
+        }
+        self
+    }
+
     pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
         self
@@ -423,7 +459,8 @@ impl Error {
     /// service refuses it, or the setup is wrong.
     pub(crate) fn is_final(&self) -> bool {
         match self.status_code() {
-            Some(status) => status < 500 && !matches!(status, 408 | 429),
+            // An older stream may still count (409), or it is too early (425).
+            Some(status) => status < 500 && !matches!(status, 408 | 409 | 425 | 429),
             None => matches!(self.kind(), ErrorKind::Config | ErrorKind::InvalidRequest),
         }
     }
@@ -558,6 +595,18 @@ impl std::error::Error for Error {
         let source = self.0.source.as_deref()?;
         Some(source)
     }
+}
+
+/// Whether an error or what led to it shows the key.
+fn is_in_chain(error: &(dyn std::error::Error + 'static), key: &Secret) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if key.found_in(&format!("{error} {error:?}")).is_some() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// Joins a message and an advice into sentences.

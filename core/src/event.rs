@@ -201,6 +201,21 @@ impl Event {
         }
     }
 
+    /// The same event with another text.
+    pub(crate) fn with_raw(&self, raw: String) -> Self {
+        match self.shape {
+            Shape::Data => Self {
+                raw: raw.into(),
+                ..self.clone()
+            },
+            Shape::Frame(_) => Self {
+                event_type: self.event_type.clone(),
+                id: self.id,
+                ..Self::from_frame(raw)
+            },
+        }
+    }
+
     /// Whether this is an event of a Raccoon turn.
     pub fn is_of_turn(&self) -> bool {
         matches!(self.shape, Shape::Frame(_))

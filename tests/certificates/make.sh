@@ -13,3 +13,6 @@ openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
 printf 'subjectAltName=DNS:localhost\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\n' >"$work/extensions"
 openssl x509 -req -in "$work/localhost.csr" -days "$days" -CA ca.pem -CAkey "$work/ca.key" -CAcreateserial \
   -CAserial "$work/serial" -extfile "$work/extensions" -out localhost.pem
+# One that a server signs for itself, as people make it.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days "$days" \
+  -subj "/CN=localhost" -keyout own.key -out own.pem -addext "subjectAltName=DNS:localhost"

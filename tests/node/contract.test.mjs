@@ -81,7 +81,7 @@ function milliseconds(options = {}, ...names) {
   return converted;
 }
 
-for (const { id, steps, faults = [], emulator: setup, events: options, expect } of [
+for (const { id, scope, steps, faults = [], emulator: setup, events: options, expect } of [
   ...cases("streams.json"),
   ...cases("rude_faults.json", "streams"),
 ]) {
@@ -95,12 +95,18 @@ for (const { id, steps, faults = [], emulator: setup, events: options, expect } 
     try {
       const session = await client.sessions.create();
       for (const fault of faults) emulator.fail(fault);
-      const task = await session.startTask("go", milliseconds(options, "idleTimeout"));
+      const waits = milliseconds(options, "idleTimeout");
       const events = [];
       let outcome;
       try {
-        for await (const event of task) events.push(event);
-        outcome = await task.result();
+        if (scope === "session") {
+          await session.sendMessage("go");
+          for await (const event of session.events(waits)) events.push(event);
+        } else {
+          const task = await session.startTask("go", waits);
+          for await (const event of task) events.push(event);
+          outcome = await task.result();
+        }
       } catch (error) {
         outcome = error;
       }
@@ -119,7 +125,7 @@ for (const { id, steps, faults = [], emulator: setup, events: options, expect } 
         );
       }
       if (expect.error !== undefined) check(outcome, expect.error);
-      else assert.equal(outcome.text, expect.result, String(outcome));
+      else assert.equal(outcome?.text, expect.result, String(outcome));
     } finally {
       await client.close();
       await emulator.close();

@@ -19,29 +19,19 @@ const variables = [
   ...proxyVariables.map((name) => name.toLowerCase()),
   "SSL_CERT_FILE",
   "SSL_CERT_DIR",
+  "REQUESTS_CA_BUNDLE",
+  "CURL_CA_BUNDLE",
+  "NODE_EXTRA_CA_CERTS",
 ];
 
 /** A server that answers as a case says, and notes the heads that it received. */
-async function serve(makeServer) {
+async function serve(makeServer, handle = answer) {
   const self = { heads: [], answers: {}, body: "", sockets: new Set() };
   const server = makeServer(async (socket) => {
     self.sockets.add(socket);
     socket.on("error", () => socket.destroy());
     socket.once("close", () => self.sockets.delete(socket));
-    let data = "";
-    for await (const part of socket.iterator({ destroyOnReturn: false })) {
-      data += part.toString("latin1");
-      if (isWhole(data)) break;
-    }
-    if (data === "") return;
-    const head = `${data.split("\r\n\r\n")[0]}\r\n`;
-    self.heads.push(head);
-    const [method, target] = head.split(" ");
-    const answer = self.answers[target];
-    const socketKey = field(head, "sec-websocket-key");
-    if (method === "CONNECT" && answer === undefined) tunnel(socket, target);
-    else if (socketKey !== undefined && answer === undefined) speak(socket, socketKey);
-    else respond(socket, answer ?? { status: 200 }, self.body);
+    await handle(socket, self);
   });
   // A client that does not trust the certificate hangs up.
   server.on("tlsClientError", (_, socket) => socket.destroy());
@@ -54,6 +44,60 @@ async function serve(makeServer) {
     server.close();
   };
   return self;
+}
+
+/** Answers one request as a case says. */
+async function answer(socket, self) {
+  let data = "";
+  for await (const part of socket.iterator({ destroyOnReturn: false })) {
+    data += part.toString("latin1");
+    if (isWhole(data)) break;
+  }
+  if (data === "") return;
+  const head = `${data.split("\r\n\r\n")[0]}\r\n`;
+  self.heads.push(head);
+  const [method, target] = head.split(" ");
+  const said = self.answers[target];
+  const socketKey = field(head, "sec-websocket-key");
+  if (method === "CONNECT" && said === undefined) tunnel(socket, target);
+  else if (socketKey !== undefined && said === undefined) speak(socket, socketKey);
+  else respond(socket, said ?? { status: 200 }, self.body);
+}
+
+/** Speaks SOCKS 5 (RFC 1928, RFC 1929): notes where to, and for whom. */
+async function relay(socket, self) {
+  let data = Buffer.alloc(0);
+  const parts = socket.iterator({ destroyOnReturn: false });
+  const take = async (length) => {
+    while (data.length < length) {
+      const { value, done } = await parts.next();
+      if (done) throw new Error("the client hung up");
+      data = Buffer.concat([data, value]);
+    }
+    const taken = data.subarray(0, length);
+    data = data.subarray(length);
+    return taken;
+  };
+  const afterLength = async (skipped) => {
+    await take(skipped);
+    return take((await take(1))[0]);
+  };
+  let whose = "";
+  if ((await afterLength(1)).includes(2)) {
+    socket.write(Buffer.from([5, 2]));
+    const user = await afterLength(1);
+    const password = await afterLength(0);
+    whose = ` for ${user}:${password}`;
+    socket.write(Buffer.from([1, 0]));
+  } else {
+    socket.write(Buffer.from([5, 0]));
+  }
+  const named = (await take(4))[3] === 3;
+  const host = named ? (await afterLength(0)).toString() : (await take(4)).join(".");
+  const target = `${host}:${(await take(2)).readUInt16BE()}`;
+  await parts.return();
+  self.heads.push(`SOCKS5 ${target}${whose}`);
+  tunnel(socket, target, Buffer.from([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
 }
 
 /** Whether a request is there with its body: closed with something unread, a connection is reset. */
@@ -84,20 +128,20 @@ function respond(socket, { status, location }, body) {
   );
 }
 
-function tunnel(socket, target) {
+function tunnel(socket, target, agreed = "HTTP/1.1 200 OK\r\n\r\n") {
   const [host, port] = target.split(":");
   const behind = connect(Number(port), host, () => {
-    socket.write("HTTP/1.1 200 OK\r\n\r\n");
+    socket.write(agreed);
     socket.pipe(behind).pipe(socket);
   });
   behind.on("error", () => socket.destroy());
   socket.once("close", () => behind.destroy());
 }
 
-function secure(handle) {
-  const cert = readFileSync(join(certificates, "localhost.pem"));
-  const key = readFileSync(join(certificates, "localhost.key"));
-  return createTlsServer({ cert, key }, handle);
+function secure(name) {
+  const cert = readFileSync(join(certificates, `${name}.pem`));
+  const key = readFileSync(join(certificates, `${name}.key`));
+  return (handle) => createTlsServer({ cert, key }, handle);
 }
 
 after(() => setLogger(null));
@@ -120,7 +164,8 @@ function checkServers(servers, expect) {
   for (const [name, server] of Object.entries(servers)) {
     assert.deepEqual(server.received(), expect.received[name] ?? [], name);
     for (const head of server.heads) {
-      const knows = !(expect.without_key ?? []).includes(name) && !head.startsWith("CONNECT ");
+      const told = !(expect.without_key ?? []).includes(name);
+      const knows = told && !/^(CONNECT|SOCKS5) /.test(head);
       const known = head.includes(file.key) || head.includes(file.key_in_a_url);
       assert.equal(known, knows, `the key at ${name}: ${head}`);
       if (name !== "proxy") assert.doesNotMatch(head, /proxy-authorization/i);
@@ -153,7 +198,9 @@ for (const wanted of file.cases) {
       service: await serve(createServer),
       stranger: await serve(createServer),
       proxy: await serve(createServer),
-      secure: await serve(secure),
+      secure: await serve(secure("localhost")),
+      own: await serve(secure("own")),
+      socks: await serve(createServer, relay),
     };
     const {
       call,

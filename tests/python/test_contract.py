@@ -215,8 +215,10 @@ def check_stream(expect: dict[str, Any], events: list[Any], outcome: Any) -> Non
         assert [event.type for event in events] == expect["types"]
     if "error" in expect:
         check(outcome, expect["error"])
-    else:
+    elif "result" in expect:
         assert outcome.text == expect["result"]
+    else:
+        assert outcome is None
 
 
 def set_up(emulator: Emulator, case: dict[str, Any]) -> None:
@@ -232,12 +234,19 @@ def test_streams(case: dict[str, Any]) -> None:
     with Emulator(step_delay=0.0, **case.get("emulator", {})) as emulator, emulator.agi() as client:
         session = client.sessions.create()
         set_up(emulator, case)
-        with session.start_task("go", **case.get("events", {})) as task:
-            try:
-                events.extend(task)
-                outcome = task.result()
-            except sessionwire.SessionwireError as error:
-                outcome = error
+        options = case.get("events", {})
+        try:
+            if case.get("scope") == "session":
+                session.send_message("go")
+                with session.events(**options) as stream:
+                    events.extend(stream)
+                outcome = None
+            else:
+                with session.start_task("go", **options) as task:
+                    events.extend(task)
+                    outcome = task.result()
+        except sessionwire.SessionwireError as error:
+            outcome = error
     check_stream(case["expect"], events, outcome)
 
 
@@ -252,13 +261,21 @@ def test_streams_async(case: dict[str, Any]) -> None:
         ):
             session = await client.sessions.create()
             set_up(emulator, case)
-            async with session.start_task("go", **case.get("events", {})) as task:
-                try:
-                    async for event in task:
-                        events.append(event)
-                    outcome = await task.result()
-                except sessionwire.SessionwireError as error:
-                    outcome = error
+            options = case.get("events", {})
+            try:
+                if case.get("scope") == "session":
+                    await session.send_message("go")
+                    async with session.events(**options) as stream:
+                        async for event in stream:
+                            events.append(event)
+                    outcome = None
+                else:
+                    async with session.start_task("go", **options) as task:
+                        async for event in task:
+                            events.append(event)
+                        outcome = await task.result()
+            except sessionwire.SessionwireError as error:
+                outcome = error
         check_stream(case["expect"], events, outcome)
 
     asyncio.run(main())

@@ -26,21 +26,30 @@ TESTS = Path(__file__).parent.parent
 CERTIFICATES = TESTS / "certificates"
 FILE: dict[str, Any] = json.loads((TESTS / "contract" / "origins.json").read_text("utf-8"))
 CASES = [pytest.param(case, id=case["id"]) for case in FILE["cases"]]
-SERVERS = ("service", "stranger", "proxy", "secure")
+SERVERS = ("service", "stranger", "proxy", "secure", "own", "socks")
+
+CERTIFICATE_VARIABLES = (
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+)
 
 
 class Server:
     """Answers as a case says, and notes the heads that it received."""
 
-    def __init__(self, *, tls: bool) -> None:
+    def __init__(self, *, certificate: str | None = None, socks: bool = False) -> None:
         self.heads: list[str] = []
         self.answers: dict[str, Any] = {}
         self.body = b""
+        self._socks = socks
         self._tls: ssl.SSLContext | None = None
-        if tls:
+        if certificate is not None:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(
-                CERTIFICATES / "localhost.pem", CERTIFICATES / "localhost.key"
+                CERTIFICATES / f"{certificate}.pem", CERTIFICATES / f"{certificate}.key"
             )
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
@@ -72,10 +81,37 @@ class Server:
             if self._tls is not None:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             with connection:
-                self._answer(connection)
+                if self._socks:
+                    self._relay(connection)
+                else:
+                    self._answer(connection)
         except OSError:
             # A client that does not trust the certificate hangs up.
             connection.close()
+
+    def _relay(self, connection: socket.socket) -> None:
+        """Speaks SOCKS 5 (RFC 1928, RFC 1929): notes where to, and for whom."""
+        with connection.makefile("rb") as stream:
+
+            def after_length(skipped: int) -> bytes:
+                stream.read(skipped)
+                return stream.read(stream.read(1)[0])
+
+            whose = ""
+            if 2 in after_length(1):
+                connection.sendall(b"\x05\x02")
+                user, password = after_length(1), after_length(0)
+                whose = f" for {user.decode()}:{password.decode()}"
+                connection.sendall(b"\x01\x00")
+            else:
+                connection.sendall(b"\x05\x00")
+            if stream.read(4)[3] == 3:
+                host = after_length(0).decode()
+            else:
+                host = ".".join(str(part) for part in stream.read(4))
+            target = f"{host}:{int.from_bytes(stream.read(2), 'big')}"
+        self.heads.append(f"SOCKS5 {target}{whose}")
+        tunnel(connection, target, b"\x05\x00\x00\x01" + bytes(6))
 
     def _answer(self, connection: socket.socket) -> None:
         head = b""
@@ -118,10 +154,12 @@ def speak(connection: socket.socket, key: str) -> None:
         pass
 
 
-def tunnel(connection: socket.socket, target: str) -> None:
+def tunnel(
+    connection: socket.socket, target: str, agreed: bytes = b"HTTP/1.1 200 OK\r\n\r\n"
+) -> None:
     host, port = target.split(":")
     with socket.create_connection((host, int(port))) as behind:
-        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        connection.sendall(agreed)
         there = threading.Thread(target=pump, args=[connection, behind], daemon=True)
         there.start()
         pump(behind, connection)
@@ -142,12 +180,14 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
 @pytest.fixture
 def servers() -> Iterator[dict[str, Server]]:
     with (
-        Server(tls=False) as service,
-        Server(tls=False) as stranger,
-        Server(tls=False) as proxy,
-        Server(tls=True) as secure,
+        Server() as service,
+        Server() as stranger,
+        Server() as proxy,
+        Server(certificate="localhost") as secure,
+        Server(certificate="own") as own,
+        Server(socks=True) as socks,
     ):
-        yield dict(zip(SERVERS, (service, stranger, proxy, secure), strict=True))
+        yield dict(zip(SERVERS, (service, stranger, proxy, secure, own, socks), strict=True))
 
 
 def filled(value: Any, servers: dict[str, Server]) -> Any:
@@ -167,7 +207,7 @@ def prepare(
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    for name in CERTIFICATE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in case.get("env", {}).items():
         monkeypatch.setenv(name, value)
@@ -245,7 +285,8 @@ def check(
     for name, server in servers.items():
         assert server.received() == expect["received"].get(name, []), name
         for head in server.heads:
-            knows = name not in expect.get("without_key", []) and not head.startswith("CONNECT ")
+            told = name not in expect.get("without_key", [])
+            knows = told and not head.startswith(("CONNECT ", "SOCKS5 "))
             assert (FILE["key"] in head or FILE["key_in_a_url"] in head) == knows, head
             user = expect.get("proxy_user") if name == "proxy" else None
             if user is not None:

@@ -94,6 +94,11 @@ impl Api {
         self.transport.raw(request).await
     }
 
+    /// An error that shows the key nowhere.
+    pub(super) fn without_key(&self, error: Error) -> Error {
+        error.redacted(&self.config().api_key)
+    }
+
     /// Ends every request and wait, and closes the connections.
     pub(super) fn close(&self) {
         self.transport.close();

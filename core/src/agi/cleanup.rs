@@ -94,7 +94,8 @@ impl Api {
                 match deleted {
                     Ok(result) if result.success => {}
                     Ok(result) => {
-                        failures.push((id, Error::new(ErrorKind::Status, result.message)));
+                        let error = Error::new(ErrorKind::Status, result.message);
+                        failures.push((id, self.without_key(error)));
                     }
                     Err(error) => failures.push((id, error)),
                 }

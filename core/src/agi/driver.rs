@@ -173,7 +173,7 @@ impl Driver {
         let end = match end {
             Ok(End::Stream | End::Consumer | End::Connection(_)) => Ok(false),
             Ok(End::WithoutResult) => Ok(true),
-            Err(error) => Err(error.with_session(&self.session_id)),
+            Err(error) => Err(self.api.without_key(error.with_session(&self.session_id))),
         };
         if let Scope::Task(progress) = &self.scope {
             progress.stream_ended(&end);
@@ -253,7 +253,7 @@ impl Driver {
     async fn poll_messages(&mut self) -> Result<Poll> {
         let session_scope = matches!(self.scope, Scope::Session);
         let Ok(seen) = self.messages(self.resume.high()).await else {
-            return Ok(Poll::Unread);
+            return Ok(self.poll_status().await);
         };
         let finished = is_terminal(&seen.status);
         if let Some(end) = self.deliver_messages(seen).await? {
@@ -272,6 +272,18 @@ impl Driver {
             (false, true) => Poll::End(End::Stream),
             (false, false) => Poll::End(End::WithoutResult),
         })
+    }
+
+    /// Where the messages cannot be read: the status may say that a stream whose
+    /// end was delivered is over.
+    async fn poll_status(&self) -> Poll {
+        if self.at_terminal
+            && let Ok(status) = self.api.status(&self.session_id).await
+            && is_terminal(&status.status)
+        {
+            return Poll::End(End::Stream);
+        }
+        Poll::Unread
     }
 
     /// Serves the consumer from the messages while the stream cannot be
@@ -551,7 +563,7 @@ impl Driver {
     /// What messages that could not be read mean for the stream: another
     /// connection, unless the service will not have it.
     fn unread(&self, error: Error) -> Result<Lost> {
-        if error.is_final() {
+        if is_final(&error, self.resume.connections() > 1) {
             return Err(error);
         }
         Ok(Lost::Broken(error))
@@ -581,7 +593,7 @@ impl Driver {
         let mut request = self
             .api
             .events_request(&self.session_id, &self.options, with_history)?;
-        if self.reconnecting() {
+        if self.reconnecting() && self.resume.high() > 0 {
             // Not documented, so nothing depends on it: a service that honours
             // it saves the replay.
             let position = HeaderValue::from(self.resume.high());
@@ -630,7 +642,7 @@ impl Driver {
                     _ => Ok(End::Connection(Lost::Broken(error))),
                 }
             }
-            _ if error.is_final() => Err(error),
+            _ if is_final(&error, self.reconnecting()) => Err(error),
             _ => Ok(End::Connection(Lost::Broken(error))),
         }
     }
@@ -670,6 +682,15 @@ impl Driver {
             Scope::Task(progress) if !progress.has_started() => Duration::from_secs(2),
             _ => Duration::from_millis(250),
         }
+    }
+}
+
+/// Whether the service will not have this stream. One that it had already is
+/// refused by a wrong key only; that its session is gone, the status tells.
+fn is_final(error: &Error, after_drop: bool) -> bool {
+    match error.status_code() {
+        Some(status) if after_drop => status == 401,
+        _ => error.is_final(),
     }
 }
 

@@ -102,7 +102,7 @@ impl RunTask {
                     // The timeout is what the caller must hear of.
                     let _ = task.cancel().await;
                 }
-                Err(timed_out(limit, session_id, task.recent()))
+                Err(api.without_key(timed_out(limit, session_id, task.recent())))
             }
         }
     }

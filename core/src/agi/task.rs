@@ -194,7 +194,12 @@ impl Task {
     /// while a question is open (answer it and call again), `TaskTimeout` when
     /// `timeout` passes; the task goes on then.
     pub async fn result(&self, timeout: Option<Duration>) -> Result<TaskResult> {
-        let waiting = self.api.closing().until_closed(self.wait_for_result());
+        let waiting = async {
+            let closing = self.api.closing();
+            let result = closing.until_closed(self.wait_for_result()).await;
+            // What failed may quote what the agent said.
+            result.map_err(|error| self.api.without_key(error))
+        };
         let Some(timeout) = timeout else {
             return waiting.await;
         };
@@ -359,9 +364,10 @@ impl Task {
     }
 
     fn failure(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error::new(kind, message)
+        let error = Error::new(kind, message)
             .with_session(self.session_id())
-            .with_events(self.progress.recent())
+            .with_events(self.progress.recent());
+        self.api.without_key(error)
     }
 }
 

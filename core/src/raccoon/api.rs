@@ -262,9 +262,9 @@ impl Api {
         Socket::open(&self.sockets, request, keep_alive).await
     }
 
-    /// A text of the service without the key that it may echo.
-    pub(super) fn redact(&self, text: &str) -> String {
-        self.sockets.config().api_key.redact(text)
+    /// An error that shows the key nowhere.
+    pub(super) fn without_key(&self, error: Error) -> Error {
+        error.redacted(&self.sockets.config().api_key)
     }
 
     fn api(&self, method: Method, segments: &[&str]) -> Request {

@@ -123,6 +123,7 @@ impl RaccoonConfig {
     /// `Config`: a key is missing, or a value is of no use.
     pub fn resolve_with(options: RaccoonOptions, env: Lookup<'_>) -> Result<Self> {
         let proxy = options.client.proxy.clone();
+        let ca_file = options.client.ca_file.clone();
         let allow_insecure_http = options.client.allow_insecure_http;
         let rest = ClientConfig::resolve_for(Service::Raccoon, options.client, env)?;
         let sockets = match &options.websocket_url {
@@ -132,6 +133,7 @@ impl RaccoonConfig {
                     url: web_address(url)?,
                     source: "`websocket_url`",
                     proxy: proxy.as_deref(),
+                    ca_file: ca_file.as_deref(),
                     allow_insecure_http,
                 },
                 env,

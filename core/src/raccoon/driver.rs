@@ -104,7 +104,8 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let closing = self.api.closing().clone();
         let end = closing.until_closed(self.drive()).await;
-        let end = end.map(drop).map_err(|error| self.turn.name(error));
+        let named = |error| self.api.without_key(self.turn.name(error));
+        let end = end.map(drop).map_err(named);
         if let Err(error) = &end {
             self.turn.end_with(TurnEnd::Broken(error.clone()));
         }
@@ -229,7 +230,7 @@ impl Driver {
             if remaining == 0 || size >= BYTES_PER_BATCH {
                 break;
             }
-            frame = socket.try_next()?;
+            frame = Ok(socket.try_next()?);
         }
         None
     }
@@ -258,7 +259,6 @@ impl Driver {
                 ),
             )),
             ws::Lost::Closed(close) => {
-                let close = close.map(|(code, reason)| (code, self.api.redact(&reason)));
                 let error = Error::new(
                     ErrorKind::Connection,
                     match &close {
@@ -435,13 +435,22 @@ impl Driver {
 
     /// Whether an attempt that failed may be repeated.
     async fn failed_to_open(&mut self, error: Error) -> Result<End> {
-        if error.status_code() == Some(404)
-            && let Some(end) = self.poll_messages().await.unwrap_or_default()
-        {
-            // The socket of a turn that is over may be gone.
-            return Ok(end);
+        if error.status_code() == Some(404) {
+            match self.poll_messages().await {
+                // The socket of a turn that is over may be gone.
+                Ok(Some(end)) => return Ok(end),
+                // A gateway may lose the socket's route alone.
+                Ok(None) if self.resume.connections() > 0 => return Ok(Lost::broken(error)),
+                _ => {}
+            }
         }
-        if error.is_final() {
+        // A socket that was open before is refused by a wrong key only, and where
+        // the turn is gone.
+        let refused = match error.status_code() {
+            Some(status) if self.resume.connections() > 0 => matches!(status, 401 | 404),
+            _ => error.is_final(),
+        };
+        if refused {
             return Err(error);
         }
         Ok(Lost::broken(error))

@@ -307,7 +307,10 @@ impl Turn {
                     .failure(ErrorKind::Task, event.text())
                     .with_reason("agent_error"));
             }
-            TurnEnd::Broken(error) => return Err(error.with_events(self.progress.recent())),
+            TurnEnd::Broken(error) => {
+                let error = error.with_events(self.progress.recent());
+                return Err(self.api.without_key(error));
+            }
         };
         let (duration, ended, mut work) = {
             let state = self.progress.lock();
@@ -349,9 +352,9 @@ impl Turn {
     }
 
     pub(super) fn failure(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
-        self.progress
-            .name(Error::new(kind, message))
-            .with_events(self.progress.recent())
+        let error = self.progress.name(Error::new(kind, message));
+        self.api
+            .without_key(error.with_events(self.progress.recent()))
     }
 }
 

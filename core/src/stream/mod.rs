@@ -4,6 +4,7 @@ mod gaps;
 mod queue;
 pub mod resume;
 mod task_log;
+mod unnumbered;
 mod watched;
 
 pub use queue::{Batch, EventQueue, EventStream};

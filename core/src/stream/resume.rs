@@ -4,15 +4,14 @@
 //! clocks. One instance lives as long as the consumer's stream, over any number
 //! of connections.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::gaps::Gaps;
+use super::unnumbered::Unnumbered;
 use crate::event::Event;
 use crate::transport::retry::backoff;
 
-/// How many events without an id are remembered.
-const REMEMBERED: usize = 256;
 /// How many ranges of ids that never came are remembered: some 4 MB of them.
 const MAX_GAPS: usize = 65_536;
 /// How many look-ups in a row may find nothing before some gaps of a first
@@ -52,8 +51,7 @@ pub struct Resume {
     /// Looked up, and not delivered yet.
     found: BTreeMap<i64, Event>,
     first_gaps: FirstGaps,
-    recent: VecDeque<u64>,
-    recent_set: HashSet<u64>,
+    unnumbered: Unnumbered,
 }
 
 /// What is done about gaps on the first connection.
@@ -89,8 +87,7 @@ impl Resume {
             looked_up_to: baseline,
             found: BTreeMap::new(),
             first_gaps: FirstGaps::Natural,
-            recent: VecDeque::new(),
-            recent_set: HashSet::new(),
+            unnumbered: Unnumbered::default(),
         }
     }
 
@@ -115,13 +112,15 @@ impl Resume {
     /// A connection was opened.
     pub fn connected(&mut self) {
         self.connections += 1;
+        self.unnumbered.connected();
     }
 
     /// Decides about an event. After [`Step::Deliver`] it counts as delivered.
     pub fn admit(&mut self, event: &Event) -> Step {
         match event.id() {
             Some(id) => self.admit_id(id, event.is_terminal()),
-            None => self.admit_unnumbered(event.fingerprint()),
+            None if self.unnumbered.is_new(event.fingerprint()) => Step::Deliver,
+            None => Step::Drop,
         }
     }
 
@@ -147,19 +146,6 @@ impl Resume {
         }
         self.advance(id);
         self.found.remove(&id);
-        Step::Deliver
-    }
-
-    fn admit_unnumbered(&mut self, fingerprint: u64) -> Step {
-        if !self.recent_set.insert(fingerprint) {
-            return Step::Drop;
-        }
-        self.recent.push_back(fingerprint);
-        if self.recent.len() > REMEMBERED
-            && let Some(oldest) = self.recent.pop_front()
-        {
-            self.recent_set.remove(&oldest);
-        }
         Step::Deliver
     }
 

@@ -1,6 +1,7 @@
 //! Why an attempt failed.
 
 use super::retry::Failure;
+use super::secret::Secret;
 use crate::error::Error;
 
 /// A failed attempt: the error for the user, and how it failed for the
@@ -16,6 +17,14 @@ impl Failed {
         Self {
             failure: Failure::Status(0),
             error,
+        }
+    }
+
+    /// The same, its error without the key.
+    pub(super) fn redacted(self, key: &Secret) -> Self {
+        Self {
+            error: self.error.redacted(key),
+            ..self
         }
     }
 }

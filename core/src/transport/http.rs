@@ -9,6 +9,7 @@ use url::Url;
 
 use super::body;
 use super::closing::Closing;
+use super::connect::{connecting_by, is_too_late};
 use super::failure::{Failed, cause};
 use super::jitter::jitter;
 use super::pool::Pool;
@@ -16,7 +17,8 @@ use super::redirect;
 use super::request::{Body, Request};
 use super::response::{Response, plain_headers};
 use super::retry::{self, Attempt, Decision, Effect, Failure};
-use super::tunnel::Tunnel;
+use super::tls;
+use super::tunnel::{Refusal, Tunnel};
 use super::upload::UploadProgress;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +27,9 @@ use crate::testing;
 /// Of a request with an effect whose response is of no use.
 const CARRIED_OUT: &str =
     "The request was probably carried out, so it was not sent again: look before you repeat it.";
+
+/// How long before the end of a call its connection must be open.
+const MARGIN: Duration = Duration::from_millis(5);
 
 /// Sends requests with a client's configuration, until the client is closed.
 /// Copies made by [`with_config`](Self::with_config) share the connection pool.
@@ -113,7 +118,8 @@ impl Transport {
         let mut limited_until = None;
         loop {
             made += 1;
-            let attempt = self.attempt(request, made);
+            let connected_by = deadline.checked_sub(MARGIN).unwrap_or(deadline);
+            let attempt = connecting_by(connected_by.into(), self.attempt(request, made));
             let finished = match &request.body {
                 Body::Multipart(body) => {
                     let finished = while_moving(body.progress(), limit, attempt).await;
@@ -171,8 +177,11 @@ impl Transport {
     pub(crate) async fn open(&self, request: &Request) -> Result<reqwest::Response> {
         let started = Instant::now();
         let opened = async {
-            let response = self.head(request).await?;
-            let opened = self.check(request, response).await;
+            let opened = match self.head(request).await {
+                Ok(response) => self.check(request, response).await,
+                Err(failed) => Err(failed),
+            };
+            let opened = opened.map_err(|failed| failed.redacted(&self.config.api_key));
             let status = opened.as_ref().map(|response| response.status().as_u16());
             self.log_attempt(request, 1, started, status);
             opened
@@ -215,8 +224,11 @@ impl Transport {
         testing::check(&self.config)?;
         let limit = self.config.timeout;
         let bounded = async {
-            match tokio::time::timeout(limit, attempt).await {
-                Ok(outcome) => outcome.map_err(|failed| failed.error),
+            let connected_by = tokio::time::Instant::now() + limit.saturating_sub(MARGIN);
+            match tokio::time::timeout(limit, connecting_by(connected_by, attempt)).await {
+                Ok(outcome) => {
+                    outcome.map_err(|failed| failed.redacted(&self.config.api_key).error)
+                }
                 Err(_) => Err(self.timed_out(request, limit, 1)),
             }
         };
@@ -226,6 +238,7 @@ impl Transport {
     async fn attempt(&self, request: &Request, made: u32) -> Result<Response, Failed> {
         let started = Instant::now();
         let response = self.exchange(request).await;
+        let response = response.map_err(|failed| failed.redacted(&self.config.api_key));
         let status = response.as_ref().map(|response| response.status);
         self.log_attempt(request, made, started, status);
         response
@@ -274,7 +287,9 @@ impl Transport {
         let response = self.check(request, response).await?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        match body::read(response, body::MAX_RESPONSE).await {
+        let read = body::read(response, body::MAX_RESPONSE).await;
+        self.pool.was_used();
+        match read {
             Ok(body::Body::Whole(body)) => Ok(Response {
                 status,
                 headers,
@@ -288,7 +303,7 @@ impl Transport {
     /// The failure of a request that was carried out, and whose response is larger
     /// than what is read.
     fn too_large(&self, request: &Request, status: u16, headers: &HeaderMap) -> Failed {
-        let headers = plain_headers(headers, |text| self.config.api_key.redact(text));
+        let headers = plain_headers(headers, str::to_owned);
         let error = Error::from_response(status, headers, String::new(), None, &request.context)
             .too_large(body::MAX_RESPONSE);
         Failed {
@@ -307,9 +322,13 @@ impl Transport {
             .pool
             .client(&self.config)
             .map_err(Failed::before_sending)?;
+        if request.effect() == Effect::Once {
+            self.pool.settle().await;
+        }
         let mut url = request.url.clone();
         for _ in 0..=redirect::MAX_REDIRECTS {
             let response = self.send_once(&client, request, &url).await?;
+            self.pool.was_used();
             self.record_limits(response.headers());
             if !response.status().is_redirection() || response.status().as_u16() == 304 {
                 return Ok(response);
@@ -363,10 +382,34 @@ impl Transport {
                 builder.body(body.open().await.map_err(Failed::before_sending)?)
             }
         };
-        builder
-            .send()
-            .await
-            .map_err(|error| self.broken(request, error))
+        match builder.send().await {
+            Ok(response) => Ok(response),
+            Err(error) => Err(self.not_answered(request, url, error).await),
+        }
+    }
+
+    /// The failure of a request that got no answer, with what the proxy says.
+    async fn not_answered(&self, request: &Request, url: &Url, error: reqwest::Error) -> Failed {
+        let cause = cause(&error);
+        let refusal = if !error.is_connect() || is_too_late(&error) {
+            None
+        } else if cause.contains("proxy authorization required") {
+            Some(Refusal(407))
+        } else if cause.contains("tunnel error") {
+            Tunnel::refusal(&self.config, url).await
+        } else {
+            None
+        };
+        match refusal {
+            None => self.broken(request, error),
+            Some(refusal) => {
+                let failed = self.no_response(request, Failure::NotSent, &refusal.to_string());
+                match refusal.is_final() {
+                    true => Failed::before_sending(failed.error),
+                    false => failed,
+                }
+            }
+        }
     }
 
     fn record_limits(&self, headers: &HeaderMap) {
@@ -415,8 +458,7 @@ impl Transport {
             return Ok(response);
         }
         let status = status.as_u16();
-        let key = &self.config.api_key;
-        let headers = plain_headers(response.headers(), |text| key.redact(text));
+        let headers = plain_headers(response.headers(), str::to_owned);
         let now = seconds_since_1970();
         let retry_after = headers
             .get("x-rate-limit-retry-after")
@@ -431,7 +473,8 @@ impl Transport {
             body::Body::Whole(body) => (body, true),
             body::Body::TooLarge(beginning) => (beginning, false),
         };
-        let body = key.redact(&String::from_utf8_lossy(&body));
+        // Here already: a part of the body may become the message.
+        let body = self.config.api_key.redact(&String::from_utf8_lossy(&body));
         let error = if refused {
             Error::new(
                 ErrorKind::Status,
@@ -463,6 +506,9 @@ impl Transport {
 
     /// The failure of a request that got no whole response.
     fn broken(&self, request: &Request, error: reqwest::Error) -> Failed {
+        if is_too_late(&error) {
+            return self.not_connected_in_time(request);
+        }
         let failure = if error.is_connect() {
             Failure::NotSent
         } else {
@@ -482,15 +528,28 @@ impl Transport {
             Failure::NotSent => format!("No connection to {route}"),
             _ => format!("The connection to {route} broke during {}", request.context),
         };
-        let mut detail = self.config.api_key.redact(detail);
-        if detail.contains("peer certificate") {
-            detail
-                .push_str(". A certificate of an authority of your own is trusted with `ca_file`");
+        let mut detail = detail.to_owned();
+        if let Some(advice) = tls::advice(&detail, &self.config) {
+            detail.push_str(". ");
+            detail.push_str(advice);
         }
         let error = Error::new(ErrorKind::Connection, format!("{what}: {detail}"));
         Failed {
             failure,
             error: self.mark_ambiguous(request, failure, error),
+        }
+    }
+
+    /// The time was over before there was a connection.
+    fn not_connected_in_time(&self, request: &Request) -> Failed {
+        let text = format!(
+            "{} ran out of time: there was no connection to {} yet, so it was not sent",
+            request.context,
+            self.route()
+        );
+        Failed {
+            failure: Failure::NotSent,
+            error: Error::new(ErrorKind::Timeout, text),
         }
     }
 
@@ -528,12 +587,7 @@ impl Transport {
     fn route(&self) -> String {
         let service = address(&self.config.base_url);
         match &self.config.proxy {
-            Some(proxy) => {
-                // `NO_PROXY` may have made an exception.
-                let unless = self.config.no_proxy.as_ref();
-                let unless = unless.map_or("", |_| ", unless NO_PROXY names the host");
-                format!("{service} (through the proxy {}{unless})", address(proxy))
-            }
+            Some(proxy) => format!("{service} (through the proxy {})", address(proxy)),
             None => service,
         }
     }

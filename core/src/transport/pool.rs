@@ -2,14 +2,23 @@
 //! first request and dropped when the client is closed.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::connect::WithinTheCall;
 use super::tls;
 use crate::config::ClientConfig;
 use crate::error::{Error, Result};
 
 /// How requests name their client.
 pub(super) const OUR_NAME: &str = concat!("sessionwire/", env!("CARGO_PKG_VERSION"));
+
+/// A connection that nobody used for so long may be gone without a sign: a
+/// machine that slept, or a router that forgot it.
+const IDLE_LIMIT: Duration = Duration::from_secs(60);
+/// After a pause like this the service may have closed a connection, and the
+/// runtime may not have seen that yet.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What the copies of a transport share.
 #[derive(Debug, Default)]
@@ -19,6 +28,22 @@ pub(super) struct Pool {
     http1_only: bool,
     /// The last `X-Rate-Limit-Max-Concurrent` seen; 0: none yet.
     max_concurrent: AtomicU32,
+    used_at: Mutex<Option<UsedAt>>,
+    /// Read once: it takes the system's certificates.
+    tls: OnceLock<rustls::ClientConfig>,
+}
+
+/// When a connection was used last, by a clock that goes on while the process is
+/// stopped, and one that goes on while the machine sleeps.
+#[derive(Debug, Clone, Copy)]
+struct UsedAt(Instant, SystemTime);
+
+impl UsedAt {
+    fn ago(self) -> Duration {
+        // A clock that was set back says nothing.
+        let slept = self.1.elapsed().unwrap_or_default();
+        self.0.elapsed().max(slept)
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -45,13 +70,18 @@ impl Pool {
 
     /// The HTTP client. Whoever holds it keeps its connections open.
     pub(super) fn client(&self, config: &ClientConfig) -> Result<reqwest::Client> {
-        match &*self.lock() {
+        let mut state = self.lock();
+        if matches!(*state, State::Open(_)) && self.unused_for() > IDLE_LIMIT {
+            *state = State::New;
+        }
+        match &*state {
             State::Open(client) => return Ok(client.clone()),
             State::Closed => return Err(Error::closed()),
             State::New => {}
         }
+        drop(state);
         // Not under the lock: this reads the system's certificates.
-        let built = build(config, self.http1_only)?;
+        let built = self.build(config)?;
         let mut state = self.lock();
         if matches!(*state, State::New) {
             *state = State::Open(built);
@@ -60,6 +90,29 @@ impl Pool {
             State::Open(client) => Ok(client.clone()),
             _ => Err(Error::closed()),
         }
+    }
+
+    /// Lets the runtime see which connections the service closed meanwhile, for a
+    /// request that must not be sent into one of those: what is written there may
+    /// have arrived, for all that anybody can tell.
+    pub(super) async fn settle(&self) {
+        if self.unused_for() > PAUSE {
+            // A timer rings after the sockets were looked at.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// A connection was used just now.
+    pub(super) fn was_used(&self) {
+        *self.used_at() = Some(UsedAt(Instant::now(), SystemTime::now()));
+    }
+
+    fn unused_for(&self) -> Duration {
+        self.used_at().map_or(Duration::ZERO, UsedAt::ago)
+    }
+
+    fn used_at(&self) -> MutexGuard<'_, Option<UsedAt>> {
+        self.used_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops the HTTP client, and with it the connections that nothing uses.
@@ -78,6 +131,8 @@ impl Pool {
             state: Mutex::new(state),
             http1_only: self.http1_only,
             max_concurrent: AtomicU32::new(0),
+            used_at: Mutex::new(*self.used_at()),
+            tls: self.tls.clone(),
         }
     }
 
@@ -94,35 +149,37 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn build(config: &ClientConfig, http1_only: bool) -> Result<reqwest::Client> {
-    let mut builder = reqwest::Client::builder()
-        .user_agent(OUR_NAME)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(config.connect_timeout)
-        .no_proxy();
-    #[cfg(feature = "http2")]
-    {
-        builder = builder
-            .http2_keep_alive_interval(std::time::Duration::from_secs(20))
-            .http2_keep_alive_while_idle(true);
+    fn build(&self, config: &ClientConfig) -> Result<reqwest::Client> {
+        let tls = match self.tls.get() {
+            Some(tls) => tls,
+            None => {
+                let read = tls::client_config(config, self.http1_only)?;
+                self.tls.get_or_init(|| read)
+            }
+        };
+        let mut builder = reqwest::Client::builder()
+            .user_agent(OUR_NAME)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(config.connect_timeout)
+            .connector_layer(WithinTheCall)
+            .tls_backend_preconfigured(tls.clone())
+            .no_proxy();
+        #[cfg(feature = "http2")]
+        {
+            builder = builder
+                .http2_keep_alive_interval(Duration::from_secs(20))
+                .http2_keep_alive_while_idle(true);
+        }
+        if let Some(url) = &config.proxy {
+            let proxy = reqwest::Proxy::all(url.as_str());
+            builder = builder.proxy(proxy.map_err(|error| tls::build_error(&error.without_url()))?);
+        }
+        if self.http1_only {
+            builder = builder.http1_only();
+        }
+        builder
+            .build()
+            .map_err(|error| tls::build_error(&error.without_url()))
     }
-    if let Some(url) = &config.proxy {
-        let proxy = reqwest::Proxy::all(url.as_str())
-            .map_err(|error| tls::build_error(&error.without_url()))?
-            .no_proxy(
-                config
-                    .no_proxy
-                    .as_deref()
-                    .and_then(reqwest::NoProxy::from_string),
-            );
-        builder = builder.proxy(proxy);
-    }
-    if http1_only {
-        builder = builder.http1_only();
-    }
-    tls::configure(builder, config, http1_only)?
-        .build()
-        .map_err(|error| tls::build_error(&error.without_url()))
 }

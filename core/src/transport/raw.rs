@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::http::Transport;
 use super::request::Request;
 use super::response::plain_headers;
+use crate::config::is_ours;
 use crate::error::{Error, Result};
 use crate::setters::setters;
 
@@ -106,6 +107,11 @@ impl Transport {
                     "`headers` has a name or value that HTTP does not allow",
                 ));
             };
+            if let Some(why) = is_ours(&name) {
+                return Err(Error::invalid(format!(
+                    "`headers` may not have `{name}`: {why}. Leave it out"
+                )));
+            }
             request = request.header(name, value);
         }
         match &raw.body {

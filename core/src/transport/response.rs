@@ -55,12 +55,25 @@ impl Response {
         Error::new(
             ErrorKind::Connection,
             format!(
-                "The service's answer ({}) cannot be read: {error}",
-                self.status
+                "The service's answer ({}) cannot be read: {}",
+                self.status,
+                without_quotation(&error)
             ),
         )
         .with_reason("bad_answer")
-        .with_source(error)
+    }
+}
+
+/// What is wrong with an answer, without the part of it that a parser's error
+/// quotes: that may be anything.
+fn without_quotation(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("it is not {expected}"),
+        None if error.is_data() && !text.starts_with("missing field ") => {
+            "it holds what this call does not give".to_owned()
+        }
+        None => text,
     }
 }
 

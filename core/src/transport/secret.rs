@@ -1,55 +1,60 @@
 //! A value that must not be seen.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer};
 
-use super::encode::percent_encode;
+use super::redact::Forms;
 
 /// An API key: usable, but shown nowhere.
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret {
+    value: String,
+    /// Made when a text is first looked through.
+    forms: Arc<OnceLock<Forms>>,
+}
 
 impl Secret {
     /// Wraps a key.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        Self {
+            value: value.into(),
+            forms: Arc::default(),
+        }
     }
 
     pub(crate) fn expose(&self) -> &str {
-        &self.0
+        &self.value
     }
 
     /// The `Authorization` header, or `None` if HTTP cannot carry the key.
     pub(crate) fn header_value(&self) -> Option<http::HeaderValue> {
         // The header type lets other bytes pass, but no key has them: a space
         // without width that was copied along would end in a puzzling 401.
-        if !self.0.is_ascii() {
+        if !self.value.is_ascii() {
             return None;
         }
-        let mut value = http::HeaderValue::from_str(&format!("Bearer {}", self.0)).ok()?;
+        let mut value = http::HeaderValue::from_str(&format!("Bearer {}", self.value)).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
-    /// `text` without this key, wherever a server may have echoed it: as it is,
-    /// or as it stands in a URL.
+    /// `text` without this key, wherever a server may have echoed it, and however
+    /// it wrote it.
     pub(crate) fn redact(&self, text: &str) -> String {
+        self.found_in(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// `text` without this key; `None` where it is not in there.
+    pub(crate) fn found_in(&self, text: &str) -> Option<String> {
         // HTTP drops the spaces around a header's value.
-        let key = self.0.trim();
+        let key = self.value.trim();
         // A very short key would blank ordinary words, and hides nothing.
-        if key.len() < 4 {
-            return text.to_owned();
+        if key.len() < 4 || text.len() < key.len() {
+            return None;
         }
-        let in_url = percent_encode(key);
-        let in_form: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
-        let mut clean = text.to_owned();
-        for form in [key, &in_url, &in_form] {
-            if clean.contains(form) {
-                clean = clean.replace(form, "[redacted]");
-            }
-        }
-        clean
+        self.forms.get_or_init(|| Forms::of(key)).redact(text)
     }
 }
 
@@ -61,7 +66,7 @@ impl fmt::Debug for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self)
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 
@@ -103,6 +108,59 @@ mod tests {
             key.redact("?token=a%2Fb%20c%2Bd ?token=a%2Fb+c%2Bd ?token=a/b c+d"),
             "?token=[redacted] ?token=[redacted] ?token=[redacted]"
         );
+    }
+
+    #[test]
+    fn every_form_of_the_key_is_redacted() {
+        let key = Secret::new("sk-live/1+\"x\"=&?_9");
+        for form in [
+            r#"sk-live\/1+\"x\"=&?_9"#,
+            r#"sk-live\\\/1+\\\"x\\\"=&?_9"#,
+            r#"\u0073\u006B-live\u002f1+\u0022x\u0022\u003d\u0026?_9"#,
+            r#"sk-live\\u002F1+\\u0022x\\u0022=&?_9"#,
+            "sk-live%2F1%2B%22x%22%3D%26%3F_9",
+            "sk-live%2f1%2b%22x%22%3d%26%3f_9",
+            "sk-live%252F1%252B%2522x%2522%253D%2526%253F_9",
+            "sk-live&#47;1&#43;&quot;x&quot;=&amp;?_9",
+            "sk-live&#x2f;1&#x2B;&#34;x&#34;&equals;&amp;?&lowbar;9",
+            "sk-live&amp;#47;1+&amp;quot;x&amp;quot;=&amp;amp;?_9",
+            r"sk-live\x2f1\x2b\x22x\x22\x3d\x26\x3f_9",
+            "736b2d6c6976652f312b2278223d263f5f39",
+            "736B2D6C6976652F312B2278223D263F5F39",
+            "c2stbGl2ZS8xKyJ4Ij0mP185",
+            // Behind `user:`, before `:x`, and with the other alphabet.
+            "dXNlcjpzay1saXZlLzErIngiPSY/Xzk=",
+            "dXNlcjpzay1saXZlLzErIngiPSY_Xzk",
+            "c2stbGl2ZS8xKyJ4Ij0mP185Ong=",
+            r"dXNlcjpzay1saXZlLzErIngiPSY\/Xzk=",
+            "dXNlcjpzay1saXZlLzErIngiPSY%2FXzk%3D",
+        ] {
+            let clean = key.redact(&format!("<{form}>"));
+            assert!(clean.contains("[redacted]"), "{form}: {clean}");
+            assert!(clean.len() < 20, "{form}: {clean}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_key_stays() {
+        let key = Secret::new("sk-live/1");
+        for text in [
+            "sk-live/2",
+            "sk-live",
+            r"\\\\\u00",
+            "%",
+            "%2",
+            "%%%%",
+            "&",
+            "&#",
+            "&#x;",
+            "a=b&c=d",
+            "\\",
+            "é\\é",
+        ] {
+            assert_eq!(key.redact(text), text);
+            assert_eq!(key.found_in(text), None);
+        }
     }
 
     #[test]

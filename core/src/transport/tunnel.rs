@@ -4,6 +4,7 @@
 //! goes the HTTP client's own way.
 
 use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use http::header::{HOST, PROXY_AUTHORIZATION, USER_AGENT};
@@ -43,16 +44,32 @@ impl Tunnel {
             .proxy
             .as_ref()
             .filter(|proxy| proxy.scheme() == "http" && url.scheme() == "http")?;
-        // The HTTP client reads both in the same way.
-        let matcher = Matcher::builder()
-            .all(proxy.as_str())
-            .no(config.no_proxy.as_deref().unwrap_or_default())
-            .build();
+        Self::through(proxy, url)
+    }
+
+    fn through(proxy: &Url, url: &Url) -> Option<Self> {
+        // The HTTP client reads it in the same way.
+        let matcher = Matcher::builder().all(proxy.as_str()).build();
         let address: Uri = url.as_str().parse().ok()?;
         Some(Self {
             proxy: matcher.intercept(&address)?,
             target: format!("{}:{}", url.host_str()?, url.port_or_known_default()?),
         })
+    }
+
+    /// Why the HTTP client got no tunnel, which it does not say: the proxy is
+    /// asked once more. Nothing where that works now, or cannot be known.
+    pub(super) async fn refusal(config: &ClientConfig, url: &Url) -> Option<Refusal> {
+        let proxy = config.proxy.as_ref()?;
+        if proxy.scheme() != "http" || url.scheme() != "https" {
+            return None;
+        }
+        let tunnel = Self::through(proxy, url)?;
+        let opened = tokio::time::timeout(config.connect_timeout, tunnel.open());
+        match opened.await {
+            Ok(Err(NoTunnel::Refused(refusal))) => Some(refusal),
+            _ => None,
+        }
     }
 
     /// Sends a GET and reads the response's head; `limit` is for the tunnel.
@@ -68,8 +85,12 @@ impl Tunnel {
         };
         let tunnel = tokio::time::timeout(limit, self.open())
             .await
-            .unwrap_or_else(|_| Err("the proxy opened no tunnel in time".to_owned()))
-            .map_err(not_sent)?;
+            .unwrap_or_else(|_| {
+                Err(NoTunnel::Broken(
+                    "the proxy opened no tunnel in time".to_owned(),
+                ))
+            })
+            .map_err(|none| not_sent(none.to_string()))?;
         let host = match url.port() {
             Some(_) => &self.target,
             None => url.host_str().unwrap_or_default(),
@@ -87,7 +108,7 @@ impl Tunnel {
         Ok(response.map(reqwest::Body::wrap).into())
     }
 
-    async fn open(&self) -> Result<Upgraded, String> {
+    async fn open(&self) -> Result<Upgraded, NoTunnel> {
         let proxy = self.proxy.uri();
         let host = proxy.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -108,18 +129,65 @@ impl Tunnel {
         let answer = exchange(TokioIo::new(socket), request).await?;
         let status = answer.status();
         if !status.is_success() {
-            let advice = match status.as_u16() {
-                407 => ". Give its user and password in its address",
-                _ => "",
-            };
-            return Err(format!(
-                "the proxy answered {} instead of opening a tunnel (CONNECT){advice}",
-                status.as_u16()
-            ));
+            return Err(NoTunnel::Refused(Refusal(status.as_u16())));
         }
         hyper::upgrade::on(answer)
             .await
-            .map_err(|error| cause(&error))
+            .map_err(|error| NoTunnel::Broken(cause(&error)))
+    }
+}
+
+/// Why there is no tunnel.
+enum NoTunnel {
+    Refused(Refusal),
+    Broken(String),
+}
+
+impl From<String> for NoTunnel {
+    fn from(why: String) -> Self {
+        Self::Broken(why)
+    }
+}
+
+impl fmt::Display for NoTunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Broken(why) => f.write_str(why),
+        }
+    }
+}
+
+/// The status that a proxy answered instead of opening a tunnel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refusal(pub(super) u16);
+
+impl Refusal {
+    /// Whether it would be the same the next time.
+    pub(super) fn is_final(self) -> bool {
+        (400..500).contains(&self.0) && !matches!(self.0, 408 | 425 | 429)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let advice = match self.0 {
+            407 => {
+                ": it wants authorization. Give its user and password in its address, percent-encoded"
+            }
+            401 | 403 | 405 => {
+                ": it does not allow this host. Ask who runs it, or exempt the host with NO_PROXY"
+            }
+            500.. => {
+                ": it cannot reach the host. Check the base URL, or exempt the host with NO_PROXY"
+            }
+            _ => "",
+        };
+        let status = self.0;
+        write!(
+            f,
+            "the proxy answered {status} instead of opening a tunnel (CONNECT){advice}"
+        )
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use http::header::{
-    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
@@ -41,6 +41,8 @@ pub(crate) struct Socket {
     keep_alive: KeepAlive,
     ping_at: Instant,
     heard_at: Instant,
+    /// The other side's end of it, which is not answered yet.
+    ended: Option<Lost>,
 }
 
 /// One message of the other side.
@@ -79,13 +81,9 @@ impl Socket {
             .header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
             .header(SEC_WEBSOCKET_KEY, key_value);
         let response = transport.upgrade(&request).await?;
-        let accepted = response
-            .headers()
-            .get(SEC_WEBSOCKET_ACCEPT)
-            .is_some_and(|value| value.as_bytes() == derive_accept_key(key.as_bytes()).as_bytes());
-        if !accepted {
+        if let Some(why) = wrong_handshake(response.headers(), &key) {
             return Err(broken(
-                "The service agreed to a WebSocket with the wrong handshake",
+                &format!("The service agreed to a WebSocket with the wrong handshake: {why}"),
                 "bad_handshake",
             ));
         }
@@ -106,20 +104,24 @@ impl Socket {
             keep_alive,
             ping_at: now + keep_alive.ping_interval,
             heard_at: now,
+            ended: None,
         })
     }
 
     /// The next message. Pings meanwhile. Dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Incoming, Lost> {
+        if let Some(lost) = self.ended.take() {
+            return Err(self.answered(lost).await);
+        }
         loop {
             let dead_at = self.heard_at + self.keep_alive.idle_timeout;
             let until = dead_at.min(self.ping_at);
             match tokio::time::timeout_at(until, self.stream.next()).await {
-                Ok(received) => {
-                    if let Some(incoming) = self.read(received)? {
-                        return Ok(incoming);
-                    }
-                }
+                Ok(received) => match self.read(received) {
+                    Ok(Some(incoming)) => return Ok(incoming),
+                    Ok(None) => {}
+                    Err(lost) => return Err(self.answered(lost).await),
+                },
                 Err(_) if Instant::now() >= dead_at => {
                     let seconds = self.keep_alive.idle_timeout.as_secs_f64();
                     return Err(Lost::Broken(broken(
@@ -137,16 +139,41 @@ impl Socket {
         }
     }
 
-    /// The next message if it is there already.
-    pub(crate) fn try_next(&mut self) -> Option<Result<Incoming, Lost>> {
+    /// The next message if it is there already. The end of the socket comes from
+    /// [`next`](Self::next) only.
+    pub(crate) fn try_next(&mut self) -> Option<Incoming> {
         loop {
+            if self.ended.is_some() {
+                return None;
+            }
             let received = self.stream.next().now_or_never()?;
             match self.read(received) {
                 Ok(None) => {}
-                Ok(Some(incoming)) => return Some(Ok(incoming)),
-                Err(lost) => return Some(Err(lost)),
+                Ok(Some(incoming)) => return Some(incoming),
+                Err(lost) => self.ended = Some(lost),
             }
         }
+    }
+
+    /// The end of the socket, once the other side knows that it was understood
+    /// (RFC 6455, section 5.5.1), or why it failed (RFC 6455, section 7.1.7).
+    async fn answered(&mut self, lost: Lost) -> Lost {
+        // Whatever comes of it: the socket is of no more use.
+        let _ = match &lost {
+            // The library has the answer ready; it has to leave.
+            Lost::Closed(_) => tokio::time::timeout(WRITE_LIMIT, self.stream.flush())
+                .await
+                .is_ok(),
+            Lost::TooLarge => self.farewell(CloseCode::Size).await,
+            Lost::Broken(_) => true,
+        };
+        lost
+    }
+
+    async fn farewell(&mut self, code: CloseCode) -> bool {
+        let reason = "".into();
+        let close = Message::Close(Some(CloseFrame { code, reason }));
+        self.write(close).await.is_ok()
     }
 
     /// Counts the socket as alive: nobody was reading for a while.
@@ -161,12 +188,11 @@ impl Socket {
 
     /// Says good-bye; does not wait for an answer.
     pub(crate) async fn close(mut self) {
-        let farewell = CloseFrame {
-            code: CloseCode::Normal,
-            reason: "".into(),
-        };
         // Whatever comes of it: nobody needs the socket any more.
-        let _ = self.write(Message::Close(Some(farewell))).await;
+        match self.ended.take() {
+            Some(lost) => drop(self.answered(lost).await),
+            None => drop(self.farewell(CloseCode::Normal).await),
+        }
     }
 
     fn read(
@@ -196,6 +222,35 @@ impl Socket {
             Ok(Err(error)) => Err(failed(&error)),
             Err(_) => Err(broken("The WebSocket takes nothing any more", "stuck")),
         }
+    }
+}
+
+/// Why the answer to a handshake is none (RFC 6455, section 4.1); nothing where
+/// it is one.
+fn wrong_handshake(headers: &HeaderMap, key: &str) -> Option<&'static str> {
+    let has_token = |name: HeaderName, token: &str| {
+        let values = headers.get_all(name);
+        let mut values = values.iter().filter_map(|value| value.to_str().ok());
+        values.any(|value| {
+            value
+                .split(',')
+                .any(|part| part.trim().eq_ignore_ascii_case(token))
+        })
+    };
+    let accept = derive_accept_key(key.as_bytes());
+    let accepted = headers.get(SEC_WEBSOCKET_ACCEPT);
+    if accepted.is_none_or(|value| value.as_bytes().trim_ascii() != accept.as_bytes()) {
+        Some("`Sec-WebSocket-Accept` is not the answer to our key")
+    } else if !has_token(UPGRADE, "websocket") {
+        Some("`Upgrade: websocket` is missing")
+    } else if !has_token(CONNECTION, "upgrade") {
+        Some("`Connection: Upgrade` is missing")
+    } else if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+        Some("it names an extension that nobody asked for")
+    } else if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+        Some("it names a protocol that nobody asked for")
+    } else {
+        None
     }
 }
 

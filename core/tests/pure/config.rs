@@ -266,28 +266,83 @@ fn proxies_from_the_environment() {
 }
 
 #[test]
-fn the_callers_proxy_wins_and_serves_loopback_too() {
-    let env = [
-        ("HTTP_PROXY", "http://other.test"),
-        ("NO_PROXY", "skipped.test"),
-    ];
-    let options =
-        json!({"api_key": KEY, "base_url": "http://127.0.0.1", "proxy": "proxy.test:3128"});
-    let config = resolve(options, &env).unwrap();
-    assert!(uses_proxy(&config, "proxy.test"));
-    assert!(!uses_proxy(&config, "other.test"));
-    assert!(!uses_proxy(&config, "skipped.test"));
+fn small_letters_come_first_and_empty_ones_turn_off() {
+    let both = |small: &str| {
+        let env = [("HTTPS_PROXY", "http://big.test"), ("https_proxy", small)];
+        format!("{:?}", resolve(json!({"api_key": KEY}), &env).unwrap())
+    };
+    assert!(both("http://small.test").contains("small.test"));
+    assert!(!both("").contains("big.test"));
 }
 
 #[test]
-fn no_proxy_goes_with_a_proxy_of_the_environment() {
+fn a_proxy_that_a_callers_header_named_is_not_used() {
+    // A web server that runs CGI programs sets HTTP_PROXY from a header `Proxy`.
+    let options =
+        json!({"api_key": KEY, "base_url": "http://gateway.example", "allow_insecure_http": true});
+    let env = [
+        ("HTTP_PROXY", "http://evil.test"),
+        ("REQUEST_METHOD", "GET"),
+    ];
+    let config = resolve(options.clone(), &env).unwrap();
+    assert!(!uses_proxy(&config, "evil.test"));
+    let env = [
+        ("http_proxy", "http://proxy.test"),
+        ("REQUEST_METHOD", "GET"),
+    ];
+    assert!(uses_proxy(&resolve(options, &env).unwrap(), "proxy.test"));
+}
+
+#[test]
+fn the_callers_proxy_wins_and_serves_loopback_too() {
+    let env = [
+        ("HTTP_PROXY", "http://other.test"),
+        ("NO_PROXY", "127.0.0.1"),
+    ];
+    let options = json!({
+        "api_key": KEY, "base_url": "http://127.0.0.1", "proxy": "proxy.test:3128", "allow_insecure_http": true,
+    });
+    let config = resolve(options, &env).unwrap();
+    assert!(uses_proxy(&config, "proxy.test"));
+    assert!(!uses_proxy(&config, "other.test"));
+}
+
+#[test]
+fn a_proxy_elsewhere_gets_no_key_unencrypted_without_leave() {
+    let options =
+        |proxy: &str| json!({"api_key": KEY, "base_url": "http://localhost:8080", "proxy": proxy});
+    for proxy in [
+        "http://proxy.test",
+        "https://proxy.test",
+        "socks5://10.0.0.1",
+    ] {
+        refused(
+            resolve(options(proxy), &[]),
+            &["allow_insecure_http", "localhost", "unencrypted"],
+        );
+        let mut allowed = options(proxy);
+        allowed["allow_insecure_http"] = json!(true);
+        assert!(resolve(allowed, &[]).is_ok());
+    }
+    assert!(resolve(options("http://127.0.0.1:3128"), &[]).is_ok());
+    assert!(
+        with("proxy", "http://proxy.test").is_ok(),
+        "to https it is a tunnel"
+    );
+}
+
+#[test]
+fn no_proxy_exempts_hosts_before_the_proxy_is_looked_at() {
     for name in ["NO_PROXY", "no_proxy"] {
-        let env = [
-            ("HTTPS_PROXY", "http://proxy.test"),
-            (name, "internal.test"),
-        ];
-        let config = resolve(json!({"api_key": KEY}), &env).unwrap();
-        assert!(uses_proxy(&config, "internal.test"), "{name}");
+        for proxy in [
+            "http://proxy.test",
+            "no://proxy",
+            "http://me:pa#ss@proxy.test",
+        ] {
+            let env = [("HTTPS_PROXY", proxy), (name, "agi.tech:443")];
+            let config = resolve(json!({"api_key": KEY}), &env).unwrap();
+            assert!(uses_proxy(&config, "proxy: None"), "{name} {proxy}");
+        }
     }
 }
 
@@ -310,7 +365,8 @@ fn proxies_that_are_refused() {
         "",
         "http://",
         "ftp://proxy.test",
-        "socks5://proxy.test",
+        "socks9://proxy.test",
+        "socks5://",
         "http://host:port",
         "a b",
     ] {
@@ -328,6 +384,42 @@ fn proxies_that_are_refused() {
     // Where it is not used it does not matter.
     let options = json!({"api_key": KEY, "base_url": "http://localhost"});
     assert!(resolve(options, &[("HTTP_PROXY", "http://")]).is_ok());
+}
+
+#[test]
+fn proxies_that_are_accepted() {
+    for good in [
+        "proxy.test:3128",
+        "http://me:p%23ss@proxy.test",
+        "https://proxy.test",
+        "socks5://proxy.test",
+        "SOCKS5H://proxy.test:1080",
+        "socks4://10.0.0.1:1080",
+        "socks4a://proxy.test",
+        "socks://[::1]:1080",
+        "http://me:a@b:c@proxy.test",
+    ] {
+        assert!(with("proxy", good).is_ok(), "{good}");
+    }
+}
+
+#[test]
+fn a_password_that_ends_an_address_is_to_be_encoded() {
+    for (password, form) in [
+        ("pa#ss", "%23"),
+        ("pa/ss", "%2F"),
+        ("12/ss", "%2F"),
+        ("pa?ss", "%3F"),
+        ("p\\s", "%5C"),
+    ] {
+        for scheme in ["", "http://", "socks5://"] {
+            let error = refused(
+                with("proxy", format!("{scheme}me:{password}@proxy.test:3128")),
+                &["`proxy`", "ercent-encode", form],
+            );
+            assert!(!error.to_string().contains(password), "{error}");
+        }
+    }
 }
 
 #[test]
@@ -360,6 +452,33 @@ fn headers_that_are_refused() {
         assert!(!error.to_string().contains("Evil"), "{error}");
     }
     assert!(with("headers", json!({"X-Team": "blue", "x-empty": ""})).is_ok());
+}
+
+#[test]
+fn headers_about_the_framing_or_the_hop_are_refused() {
+    for name in [
+        "Content-Length",
+        "transfer-encoding",
+        "Connection",
+        "Keep-Alive",
+        "TE",
+        "Trailer",
+        "Upgrade",
+        "Expect",
+        "Proxy-Connection",
+        "Proxy-Authorization",
+        "Sec-WebSocket-Protocol",
+        "Sec-WebSocket-Extensions",
+    ] {
+        let lower = name.to_ascii_lowercase();
+        refused(
+            with("headers", json!({name: "5"})),
+            &["`headers`", &lower, "Leave it out"],
+        );
+        let config = with("timeout", 1.0).unwrap();
+        let changes = sessionwire::OptionChanges::new().header(name, "5");
+        assert!(config.changed(changes).is_err(), "{name}");
+    }
 }
 
 #[test]

@@ -6,6 +6,10 @@ use std::path::Path;
 mod decoder;
 #[path = "../../fuzz/checks/json.rs"]
 mod json;
+#[path = "../../fuzz/checks/proxies.rs"]
+mod proxies;
+#[path = "../../fuzz/checks/redact.rs"]
+mod redact;
 #[path = "../../fuzz/checks/resume.rs"]
 mod resume;
 #[path = "../../fuzz/checks/retry.rs"]
@@ -36,6 +40,16 @@ fn the_decoders_seeds() {
 #[test]
 fn the_json_readers_seeds() {
     every_seed("json", json::check);
+}
+
+#[test]
+fn the_proxies_seeds() {
+    every_seed("proxies", proxies::check);
+}
+
+#[test]
+fn the_redactions_seeds() {
+    every_seed("redact", redact::check);
 }
 
 #[test]

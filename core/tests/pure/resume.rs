@@ -214,7 +214,7 @@ fn ids_at_the_ends_of_their_range_do_no_harm() {
 }
 
 #[test]
-fn an_event_without_an_id_is_delivered_at_most_once() {
+fn a_replay_of_an_event_without_an_id_is_dropped() {
     let mut resume = after(0, 1);
     assert_eq!(resume.admit(&unnumbered("a")), Step::Deliver);
     resume.connected();
@@ -226,12 +226,30 @@ fn an_event_without_an_id_is_delivered_at_most_once() {
 }
 
 #[test]
-fn the_last_256_events_without_an_id_are_remembered() {
+fn equal_events_without_an_id_are_as_many_as_the_service_sent() {
     let mut resume = after(0, 1);
-    for n in 0..257 {
+    let admit = |resume: &mut Resume, times: usize| -> Vec<bool> {
+        let steps = (0..times).map(|_| resume.admit(&unnumbered("click")));
+        steps.map(|step| step == Step::Deliver).collect()
+    };
+    assert_eq!(admit(&mut resume, 3), [true, true, true]);
+    // The replay breaks before its end, and another one brings a new one too.
+    resume.connected();
+    assert_eq!(admit(&mut resume, 2), [false, false]);
+    resume.connected();
+    assert_eq!(admit(&mut resume, 5), [false, false, false, true, true]);
+    resume.connected();
+    assert_eq!(admit(&mut resume, 5), [false; 5]);
+}
+
+#[test]
+fn the_last_65536_events_without_an_id_are_remembered() {
+    let mut resume = after(0, 1);
+    for n in 0..65_537 {
         assert_eq!(resume.admit(&unnumbered(&n.to_string())), Step::Deliver);
     }
-    for n in 1..257 {
+    resume.connected();
+    for n in 1..65_537 {
         assert_eq!(resume.admit(&unnumbered(&n.to_string())), Step::Drop);
     }
     assert_eq!(resume.admit(&unnumbered("0")), Step::Deliver);

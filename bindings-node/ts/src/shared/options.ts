@@ -23,9 +23,16 @@ export interface ServiceOptions {
    * any other failure; 0: it is a `RateLimitError` at once.
    */
   waitForLimit?: number | undefined;
-  /** A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. */
+  /**
+   * A proxy for every request: http, https, socks5, socks5h, socks4 or socks4a. Default: `HTTPS_PROXY`,
+   * `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+   */
   proxy?: string | undefined;
-  /** A PEM file with the certificate authorities to trust instead of the system's. */
+  /**
+   * A PEM file with the certificates to trust instead of the system's: of authorities, or the service's own.
+   * Default: `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`, the first that is set, else the system's;
+   * `NODE_EXTRA_CA_CERTS` adds to the first and the last.
+   */
   caFile?: string | undefined;
   /** Headers for every request. */
   headers?: Record<string, string> | undefined;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sessionwire::agi::{
-    Client, CreateSession, EventOptions, ListMessages, RunTask, SendMessage, Session,
+    Client, CreateSession, Event, EventOptions, ListMessages, RunTask, SendMessage, Session,
     SnapshotOptions, StartTask,
 };
 use sessionwire::{ErrorKind as Kind, Result};
@@ -186,18 +186,37 @@ pub(crate) async fn stream(case: Value) {
         fail(&emulator, fault.clone());
     }
     let options = case.get("events").cloned().unwrap_or(json!({}));
-    let start = json!({"message": "go", "events": options});
-    let task = session
-        .start_task(serde_json::from_value(start).unwrap())
-        .await
-        .unwrap();
-    let (mut ids, mut types) = (Vec::new(), Vec::new());
-    let mut events = task.events();
-    // An error of the stream is the result's too.
-    while let Some(Ok(event)) = events.next().await {
-        ids.extend(event.id());
-        types.push(event.event_type().name().to_owned());
-    }
+    let (events, outcome) = if case.get("scope") == Some(&json!("session")) {
+        session.send_message(SendMessage::new("go")).await.unwrap();
+        let options = serde_json::from_value(options).unwrap();
+        let mut stream = session.events(options).unwrap();
+        let mut events = Vec::new();
+        let mut outcome = Ok(Value::Null);
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(event) => events.push(event),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        (events, outcome)
+    } else {
+        let start = json!({"message": "go", "events": options});
+        let start = serde_json::from_value(start).unwrap();
+        let task = session.start_task(start).await.unwrap();
+        let mut stream = task.events();
+        let mut events = Vec::new();
+        // An error of the stream is the result's too.
+        while let Some(Ok(event)) = stream.next().await {
+            events.push(event);
+        }
+        let result = task.result(None).await;
+        (events, result.map(|result| json!(result.text)))
+    };
+    let ids: Vec<_> = events.iter().filter_map(Event::id).collect();
+    let types: Vec<_> = events
+        .iter()
+        .map(|event| event.event_type().name().to_owned())
+        .collect();
     let expect = &case["expect"];
     if let Some(range) = expect.get("ids") {
         let (first, last) = (range[0].as_i64().unwrap(), range[1].as_i64().unwrap());
@@ -206,8 +225,8 @@ pub(crate) async fn stream(case: Value) {
     if let Some(wanted) = expect.get("types") {
         assert_eq!(json!(types), *wanted, "{id}");
     }
-    match (task.result(None).await, expect.get("error")) {
-        (Ok(result), None) => assert_eq!(json!(result.text), expect["result"], "{id}"),
+    match (outcome, expect.get("error")) {
+        (Ok(result), None) => assert_eq!(result, expect["result"], "{id}"),
         (Err(error), Some(wanted)) => check(id, &error, wanted),
         (outcome, _) => panic!("{id}: {outcome:?}"),
     }

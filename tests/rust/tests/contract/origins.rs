@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-const SERVERS: [&str; 4] = ["service", "stranger", "proxy", "secure"];
+const SERVERS: [&str; 6] = ["service", "stranger", "proxy", "secure", "own", "socks"];
 const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../certificates");
 
 /// What one server answers, and the heads that it received.
@@ -33,11 +33,17 @@ impl Server {
         heads.iter().map(|head| first_line(head)).collect()
     }
 
-    async fn serve(self: Arc<Self>, listener: TcpListener, tls: Option<TlsAcceptor>) {
+    async fn serve(self: Arc<Self>, listener: TcpListener, name: &'static str) {
+        let tls = match name {
+            "secure" => Some(acceptor("localhost")),
+            "own" => Some(acceptor("own")),
+            _ => None,
+        };
         while let Ok((socket, _)) = listener.accept().await {
             let (server, tls) = (self.clone(), tls.clone());
             tokio::spawn(async move {
                 match tls {
+                    _ if name == "socks" => server.relay(socket).await,
                     // A client that does not trust the certificate hangs up.
                     Some(tls) => match tls.accept(socket).await {
                         Ok(socket) => server.answer(socket).await,
@@ -86,6 +92,44 @@ impl Server {
         socket.shutdown().await
     }
 
+    /// Speaks SOCKS 5 (RFC 1928, RFC 1929): notes where to, and for whom.
+    async fn relay(&self, mut socket: TcpStream) -> std::io::Result<()> {
+        let methods = after_length(&mut socket, 1).await?;
+        let mut whose = String::new();
+        if methods.contains(&2) {
+            socket.write_all(&[5, 2]).await?;
+            let user = after_length(&mut socket, 1).await?;
+            let password = after_length(&mut socket, 0).await?;
+            let (user, password) = (
+                String::from_utf8_lossy(&user),
+                String::from_utf8_lossy(&password),
+            );
+            whose = format!(" for {user}:{password}");
+            socket.write_all(&[1, 0]).await?;
+        } else {
+            socket.write_all(&[5, 0]).await?;
+        }
+        let mut request = [0; 4];
+        socket.read_exact(&mut request).await?;
+        let host = if request[3] == 3 {
+            String::from_utf8_lossy(&after_length(&mut socket, 0).await?).into_owned()
+        } else {
+            let mut address = [0; 4];
+            socket.read_exact(&mut address).await?;
+            std::net::Ipv4Addr::from(address).to_string()
+        };
+        let target = format!("{host}:{}", socket.read_u16().await?);
+        self.heads
+            .lock()
+            .unwrap()
+            .push(format!("SOCKS5 {target}{whose}"));
+        let mut behind = TcpStream::connect(&target).await?;
+        socket.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+        tokio::io::copy_bidirectional(&mut socket, &mut behind)
+            .await
+            .map(drop)
+    }
+
     /// Agrees to a WebSocket, sends the frames and a close.
     async fn speak(
         &self,
@@ -113,18 +157,26 @@ impl Server {
     }
 }
 
+/// What stands behind a length of one byte, after so many others.
+async fn after_length(socket: &mut TcpStream, skipped: usize) -> std::io::Result<Vec<u8>> {
+    socket.read_exact(&mut vec![0; skipped]).await?;
+    let mut bytes = vec![0; socket.read_u8().await?.into()];
+    socket.read_exact(&mut bytes).await?;
+    Ok(bytes)
+}
+
 /// Method and target.
 fn first_line(head: &str) -> String {
     let line = head.split("\r\n").next().unwrap_or_default();
     line.trim_end_matches(" HTTP/1.1").to_owned()
 }
 
-fn acceptor() -> TlsAcceptor {
-    let chain = CertificateDer::pem_file_iter(format!("{CERTIFICATES}/localhost.pem"))
+fn acceptor(name: &str) -> TlsAcceptor {
+    let chain = CertificateDer::pem_file_iter(format!("{CERTIFICATES}/{name}.pem"))
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap();
-    let key = PrivateKeyDer::from_pem_file(format!("{CERTIFICATES}/localhost.key")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(format!("{CERTIFICATES}/{name}.key")).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -167,8 +219,7 @@ pub(crate) async fn g07_g08_where_a_key_goes(case: Value) {
             frames: frames.iter().map(Value::to_string).collect(),
             heads: Mutex::default(),
         });
-        let tls = (name == "secure").then(acceptor);
-        tokio::spawn(server.clone().serve(listener, tls));
+        tokio::spawn(server.clone().serve(listener, name));
         servers.insert(name, server);
     }
 
@@ -212,7 +263,7 @@ pub(crate) async fn g07_g08_where_a_key_goes(case: Value) {
         for head in server.heads.lock().unwrap().iter() {
             assert_eq!(
                 head.contains(key) || head.contains(key_in_a_url),
-                !without_key && !head.starts_with("CONNECT "),
+                !without_key && !head.starts_with("CONNECT ") && *name != "socks",
                 "{id}: the key at {name}: {head}"
             );
             let user = head
@@ -243,9 +294,15 @@ async fn call(case: &Value, file: &Value) -> Value {
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         command.env_remove(name).env_remove(name.to_lowercase());
     }
-    command
-        .env_remove("SSL_CERT_FILE")
-        .env_remove("SSL_CERT_DIR");
+    for name in [
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "NODE_EXTRA_CA_CERTS",
+    ] {
+        command.env_remove(name);
+    }
     for (name, value) in case["env"].as_object().into_iter().flatten() {
         command.env(name, value.as_str().unwrap());
     }

@@ -41,10 +41,13 @@ class AsyncRaccoon(AsyncBaseClient):
         connect_timeout: Limit for opening a connection, in seconds.
         max_retries: How many times a failed request is tried again where that
             is safe; 0 turns retries off.
-        proxy: A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY`
-            and `NO_PROXY`; loopback is never proxied unless this is set.
-        ca_file: A PEM file with the certificate authorities to trust, instead
-            of the system's.
+        proxy: A proxy for every request: http, https, socks5, socks5h, socks4
+            or socks4a. Default: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
+            `NO_PROXY`; loopback is never proxied unless this is set.
+        ca_file: A PEM file with the certificates to trust instead of the system's:
+            of authorities, or the service's own. Default: `SSL_CERT_FILE`,
+            `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`, the first that is set, else the
+            system's; `NODE_EXTRA_CA_CERTS` adds to the first and the last.
         headers: Headers added to every request.
         allow_insecure_http: Allows `http://` and `ws://` to a host that is not loopback.
         wait_for_limit: Seconds that a call may wait for the service's limits to

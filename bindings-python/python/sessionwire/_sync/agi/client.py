@@ -41,10 +41,13 @@ class Agi(BaseClient):
             service's limits to end (429, or 503 "Rate limit exceeded"), such as too
             many sessions at once. Default: a limit is tried again like any other
             failure; 0: it is a RateLimitError at once.
-        proxy: A proxy for every request. Default: `HTTPS_PROXY`, `HTTP_PROXY`
-            and `NO_PROXY`; loopback is never proxied unless this is set.
-        ca_file: A PEM file with the certificate authorities to trust, instead
-            of the system's.
+        proxy: A proxy for every request: http, https, socks5, socks5h, socks4
+            or socks4a. Default: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
+            `NO_PROXY`; loopback is never proxied unless this is set.
+        ca_file: A PEM file with the certificates to trust instead of the system's:
+            of authorities, or the service's own. Default: `SSL_CERT_FILE`,
+            `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE`, the first that is set, else the
+            system's; `NODE_EXTRA_CA_CERTS` adds to the first and the last.
         headers: Headers added to every request.
         allow_insecure_http: Allows `http://` to a host that is not loopback.
         delete_sessions_on_exit: When the process ends, also by an exception, Ctrl-C, SIGTERM

@@ -1,0 +1,83 @@
+//! Whom to trust: the system, or the certificates of a file.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::error::{Error, Result};
+
+/// How one environment variable is found.
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The certificates that are trusted: of authorities, or of services themselves.
+#[derive(Clone)]
+pub(crate) enum Roots {
+    /// The system's, and these.
+    SystemAnd(Certificates),
+    /// These alone.
+    Only(Certificates),
+}
+
+type Certificates = Arc<[CertificateDer<'static>]>;
+
+/// What names the system's certificates.
+const SYSTEM: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// What users of other clients set, where these are not set: instead of the
+/// system's certificates.
+const INSTEAD: [&str; 2] = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+/// The same beside the system's.
+const BESIDE: &str = "NODE_EXTRA_CA_CERTS";
+
+impl Roots {
+    /// Reads the caller's `ca_file`, else, where `encrypted`, the files that the
+    /// environment names.
+    pub(crate) fn resolve(ca_file: Option<&str>, encrypted: bool, env: Lookup<'_>) -> Result<Self> {
+        if let Some(path) = ca_file {
+            return read(path, "`ca_file`").map(Self::Only);
+        }
+        if !encrypted {
+            return Ok(Self::SystemAnd(Arc::default()));
+        }
+        let system = SYSTEM.into_iter().any(|name| env(name).is_some());
+        for name in INSTEAD.into_iter().filter(|_| !system) {
+            if let Some(path) = env(name) {
+                return read(&path, name).map(Self::Only);
+            }
+        }
+        let extra = env(BESIDE).map(|path| read(&path, BESIDE));
+        Ok(Self::SystemAnd(extra.transpose()?.unwrap_or_default()))
+    }
+}
+
+impl fmt::Debug for Roots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SystemAnd(extra) if extra.is_empty() => f.write_str("system"),
+            Self::SystemAnd(extra) => write!(f, "system and {} more", extra.len()),
+            Self::Only(certificates) => write!(f, "{} of a file", certificates.len()),
+        }
+    }
+}
+
+/// The certificates of a PEM file that was named by `source`.
+fn read(path: &str, source: &str) -> Result<Certificates> {
+    let pem = std::fs::read(path).map_err(|error| {
+        Error::config(format!(
+            "The file given as {source}, {path}, cannot be read: {error}. Give a PEM file with certificates"
+        ))
+    })?;
+    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates.into()),
+        _ => Err(no_certificate(source)),
+    }
+}
+
+/// A file that holds nothing to trust.
+pub(super) fn no_certificate(source: &str) -> Error {
+    Error::config(format!(
+        "{source} holds no certificate. Give a PEM file with `-----BEGIN CERTIFICATE-----` blocks"
+    ))
+}
