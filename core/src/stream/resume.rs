@@ -4,7 +4,7 @@
 //! clocks. One instance lives as long as the consumer's stream, over any number
 //! of connections.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::gaps::Gaps;

@@ -55,7 +55,7 @@ impl Response {
         Error::new(
             ErrorKind::Connection,
             format!(
-                "The service's answer ({}) cannot be read: {}",
+                "The service's response ({}) cannot be read: {}",
                 self.status,
                 without_quotation(&error)
             ),
@@ -64,7 +64,7 @@ impl Response {
     }
 }
 
-/// What is wrong with an answer, without the part of it that a parser's error
+/// What is wrong with a response, without the part of it that a parser's error
 /// quotes: that may be anything.
 fn without_quotation(error: &serde_json::Error) -> String {
     let text = error.to_string();
