@@ -198,9 +198,9 @@ impl Place {
         }
     }
 
-    /// Refuses a repeat that plays more than anything needs.
-    pub(super) fn bounded(&self, repeat: &Value) -> Outcome<()> {
-        match Load::of(repeat).excess() {
+    /// Refuses a repeat, a task or a turn that plays more than anything needs.
+    pub(super) fn bounded(&self, played: &Value) -> Outcome<()> {
+        match Load::of(played).excess() {
             None => Ok(()),
             Some(excess) => self.wrong(excess),
         }

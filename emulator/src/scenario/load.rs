@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// The most steps that a `repeat` plays, with those of the repeats inside of it.
+/// The most steps that a task or turn plays, its repeats played out.
 const STEPS: u64 = 10_000_000;
 /// The most bytes that they may be together.
 const BYTES: u64 = 1 << 30;
@@ -57,19 +57,22 @@ impl Load {
     pub(super) fn excess(self) -> Option<String> {
         if self.steps > STEPS {
             return Some(format!(
-                "plays more than {STEPS} steps, with the repeats inside of it; use a smaller number"
+                "plays more than {STEPS} steps, with the repeats inside of it; use smaller numbers"
             ));
         }
         (self.bytes > BYTES).then(|| {
-            format!("plays more than {BYTES} bytes of text; use a smaller number, or shorter texts")
+            format!("plays more than {BYTES} bytes of text; use smaller numbers, or shorter texts")
         })
     }
 }
 
+/// What stands for `{task}` and its like.
+const FILLED: u64 = 1000;
+
 /// The texts of a step itself, in bytes.
 fn size(value: &Value) -> u64 {
     match value {
-        Value::String(text) => text.len() as u64,
+        Value::String(text) => text.len() as u64 + FILLED * filled(text),
         Value::Array(items) => items.iter().map(size).sum(),
         Value::Object(fields) => {
             let own = |name: &&String| !["steps", "answers"].contains(&name.as_str());
@@ -80,6 +83,15 @@ fn size(value: &Value) -> u64 {
         }
         _ => 1,
     }
+}
+
+/// How many texts of others are put into this one.
+fn filled(text: &str) -> u64 {
+    let names = ["{task}", "{answer}", "{message}", "{prompt}"];
+    names
+        .map(|name| text.matches(name).count() as u64)
+        .iter()
+        .sum()
 }
 
 #[cfg(test)]
@@ -137,6 +149,19 @@ mod tests {
             );
             assert_eq!(read(kind, json!({"repeat": 0, "steps": []})), Ok(()));
         }
+        let half = json!({"repeat": 6_000_000, "steps": []});
+        let twice = json!({ "tasks": [{ "steps": [half, half] }] }).to_string();
+        let error = Scenario::from_text(&twice).unwrap_err().to_string();
+        assert!(
+            error.starts_with("tasks[0]: plays more than 10000000 steps"),
+            "{error}"
+        );
+        let filled = "{task}".repeat(2_000_000);
+        let error = read("tasks", json!({"thought": filled})).unwrap_err();
+        assert!(
+            error.starts_with("tasks[0]: plays more than 1073741824 bytes"),
+            "{error}"
+        );
         let error = read("tasks", asked).unwrap_err();
         assert!(
             error.contains("tasks[0].steps[1].repeat: plays more than"),

@@ -101,12 +101,14 @@ fn scenario(value: &Value) -> Outcome<Scenario> {
 fn task(value: &Value, place: &Place) -> Outcome<ScriptedTask> {
     let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
     place.only(fields, &["match", "once", "verbatim", "steps"], "a task")?;
-    Ok(ScriptedTask {
+    let task = ScriptedTask {
         matches: matches(fields, place)?,
         once: once(fields, place)?,
         verbatim: flag("verbatim", fields, place)?,
         steps: steps(fields, place)?,
-    })
+    };
+    place.bounded(value)?;
+    Ok(task)
 }
 
 fn steps(fields: &Map<String, Value>, place: &Place) -> Outcome<Vec<Step>> {

@@ -25,12 +25,14 @@ const KINDS: Kinds = &[
 pub(super) fn turn(value: &Value, place: &Place) -> Outcome<ScriptedTurn> {
     let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
     place.only(fields, &["match", "mode", "once", "steps"], "a turn")?;
-    Ok(ScriptedTurn {
+    let turn = ScriptedTurn {
         matches: matches(fields, place)?,
         mode: place.optional_text(fields, "mode")?,
         once: once(fields, place)?,
         steps: steps(fields, place)?,
-    })
+    };
+    place.bounded(value)?;
+    Ok(turn)
 }
 
 fn steps(fields: &Map<String, Value>, place: &Place) -> Outcome<Vec<TurnStep>> {
