@@ -138,14 +138,19 @@ lint-features: | check-machine ## the core and its pages with every feature, wit
 SCHEMA := emulator/scenario.schema.json
 SCHEMA_COPY := bindings-python/python/sessionwire/scenario.schema.json
 
+# The schema of the operations that cross to the bindings.
+SEAM := cargo run --quiet --locked -p sessionwire --features schema --example seam_schema
+
 .PHONY: generate
-generate: $(VENV)/.installed ## write what is generated: Python's blocking twin, the copy of the scenario's schema
+generate: setup ## write what is generated: the types of the seam, Python's blocking twin, the copy of the scenario's schema
+	$(SEAM) | $(BIN)/python tools/generate_seam.py
 	$(BIN)/python bindings-python/generate_sync.py
 	cp $(SCHEMA) $(SCHEMA_COPY)
 
 .PHONY: lint-generated
-lint-generated: $(VENV)/.installed
+lint-generated: setup
 	@echo "== Generated files"
+	@$(SEAM) | $(BIN)/python tools/generate_seam.py --check
 	@$(BIN)/python bindings-python/generate_sync.py --check
 	@cmp --quiet $(SCHEMA) $(SCHEMA_COPY) || { echo "$(SCHEMA_COPY) is out of date: run make generate" >&2; exit 1; }
 

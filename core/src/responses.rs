@@ -14,6 +14,7 @@ use crate::meaning;
 /// The response to a delete (docs/spec/agi.md, section 4.4;
 /// docs/spec/raccoon.md, section 4.5).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DeleteResult {
     /// Whether the service carried the request out.
@@ -56,6 +57,7 @@ impl DeleteResult {
 /// The response to a command such as pause (docs/spec/agi.md, sections 4.6 and 4.10;
 /// docs/spec/raccoon.md, section 4.4).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SuccessResult {
     /// Whether the service carried the request out.

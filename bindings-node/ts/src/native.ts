@@ -3,6 +3,8 @@
  */
 
 import { basename } from "node:path";
+import type * as agi from "./agi/seam.js";
+import type * as raccoon from "./raccoon/seam.js";
 
 /** An error as data: the fields as JSON. */
 export interface ErrorInfo {
@@ -23,9 +25,14 @@ export interface StreamEnd {
   error?: string;
 }
 
-export interface NativeCalls {
+/** What takes operations, and gives for each its output. */
+export interface NativeCalls<Operation, Outputs> {
   execute(id: number, operation: string): Promise<Reply>;
   cancel(id: number): void;
+  /** Only in the types: the operations as objects. */
+  readonly takes?: (operation: Operation) => void;
+  /** Only in the types: what each gives. */
+  readonly gives?: Outputs;
 }
 
 export interface NativeStream {
@@ -35,13 +42,13 @@ export interface NativeStream {
 }
 
 /** A task or a turn. */
-export interface NativeHandle extends NativeCalls {
+export interface NativeHandle<Operation, Outputs> extends NativeCalls<Operation, Outputs> {
   readonly sessionId: string;
   events(): NativeStream;
   close(): void;
 }
 
-export interface NativeTask extends NativeHandle {
+export interface NativeTask extends NativeHandle<agi.TaskOperation, agi.TaskOutputs> {
   readonly question: string | null;
 }
 
@@ -69,7 +76,7 @@ export interface NativeDeletion {
 }
 
 /** A client of either service. */
-export interface NativeService<Client> extends NativeCalls {
+export interface NativeService<Client, Operation, Outputs> extends NativeCalls<Operation, Outputs> {
   readonly baseUrl: string;
   withOptions(changes: string): Client | ErrorInfo;
   close(): void;
@@ -80,7 +87,7 @@ export interface NativeTaskFailure extends ErrorInfo {
   task(): NativeTask | null;
 }
 
-export interface NativeClient extends NativeService<NativeClient> {
+export interface NativeClient extends NativeService<NativeClient, agi.Operation, agi.Outputs> {
   deleteCreatedSessions(milliseconds: number): NativeDeletion;
   events(sessionId: string, options: string): NativeStream | ErrorInfo;
   startTask(
@@ -104,7 +111,7 @@ export interface NativeAgentPort {
   settled(): Promise<void>;
 }
 
-export interface NativeTurn extends NativeHandle {
+export interface NativeTurn extends NativeHandle<raccoon.TurnOperation, raccoon.TurnOutputs> {
   readonly messageId: string;
   readonly state: string;
   frame(operation: string): string | ErrorInfo;
@@ -125,7 +132,8 @@ export interface NativeUploadChannel {
   abort(): void;
 }
 
-export interface NativeRaccoonClient extends NativeService<NativeRaccoonClient> {
+export interface NativeRaccoonClient
+  extends NativeService<NativeRaccoonClient, raccoon.Operation, raccoon.Outputs> {
   readonly maxConcurrent: number | null;
   startTurn(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
   attach(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;

@@ -18,6 +18,7 @@ pub use crate::transport::{RawRequest, RawResponse};
 
 /// A session as the service describes it (docs/spec/agi.md, section 4.1).
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// The session's id: an opaque text.
@@ -32,6 +33,7 @@ pub struct SessionInfo {
     /// The live view, where the service gives one.
     pub vnc_url: Option<String>,
     /// Every other field, and those above that came with another type.
+    #[cfg_attr(feature = "schema", schemars(flatten))]
     pub extra: Map<String, Value>,
 }
 
@@ -68,6 +70,7 @@ impl Serialize for SessionInfo {
 
 /// A task's execution status (docs/spec/agi.md, section 5.2).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ExecutionStatus {
     /// `running`, `waiting_for_input`, `finished`, `error`; unknown values
@@ -88,6 +91,7 @@ pub(crate) fn is_terminal(status: &str) -> bool {
 
 /// One entry of a session's history (docs/spec/agi.md, section 6).
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Message {
     /// Increases within a session; 0 where the service sent none that can be
@@ -95,6 +99,7 @@ pub struct Message {
     pub id: i64,
     /// `THOUGHT`, `QUESTION`, `USER`, `DONE`, `ERROR`, `LOG`; unknown values
     /// stay as they are.
+    #[cfg_attr(feature = "schema", schemars(rename = "type"))]
     pub message_type: String,
     /// A text, or any JSON.
     pub content: Value,
@@ -103,6 +108,7 @@ pub struct Message {
     /// What the service adds.
     pub metadata: Map<String, Value>,
     /// Every other field, and those above that came with another type.
+    #[cfg_attr(feature = "schema", schemars(flatten))]
     pub extra: Map<String, Value>,
 }
 
@@ -153,6 +159,7 @@ impl Message {
 
 /// A session's messages and status at one moment (docs/spec/agi.md, section 4.8).
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Messages {
     /// In the order of their ids.
@@ -182,6 +189,7 @@ impl<'de> Deserialize<'de> for Messages {
 
 /// The messages that came since the last look, and whether more may come.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct NextMessages {
     /// The new messages, and the status.
@@ -193,6 +201,7 @@ pub struct NextMessages {
 
 /// Where the browser is after `navigate` (docs/spec/agi.md, section 4.13).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Navigation {
     /// The URL after redirects.
@@ -201,6 +210,7 @@ pub struct Navigation {
 
 /// What a task ended with.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TaskResult {
     /// The result for a person: the text, or an object's `summary`.
@@ -213,6 +223,7 @@ pub struct TaskResult {
     pub messages: Vec<Message>,
     /// From the start of the task to its end, measured here.
     #[serde(with = "crate::seconds::duration")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub duration: Duration,
     /// The metadata of the `DONE` message.
     pub metadata: Map<String, Value>,
@@ -258,6 +269,7 @@ impl TaskResult {
 /// Parameters of `create` (docs/spec/agi.md, sections 4.1 and 14). Unset fields are not
 /// sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CreateSession {
@@ -297,6 +309,7 @@ pub struct CreateSession {
     /// How long the call may wait for the service's limits, within its deadline.
     /// Not sent. Default: the client's `wait_for_limit`.
     #[serde(skip_serializing, with = "crate::seconds::wait_for_limit")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub wait_for_limit: Option<Duration>,
     /// What [`Client::delete_created_sessions`](crate::agi::Client::delete_created_sessions)
     /// keeps of it. Not sent.
@@ -361,6 +374,7 @@ setters!(CreateSession {
 
 /// What a delete keeps of a session (docs/spec/agi.md, section 9).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SnapshotOptions {
@@ -387,6 +401,7 @@ setters!(SnapshotOptions {
 
 /// Parameters of `send_message`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SendMessage {
@@ -415,6 +430,7 @@ impl SendMessage {
 
 /// Parameters of `messages`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ListMessages {
@@ -447,6 +463,7 @@ setters!(ListMessages {
 
 /// Parameters of `events`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct EventOptions {
@@ -459,6 +476,7 @@ pub struct EventOptions {
     /// The time without a complete event after which the stream reconnects.
     /// Default: 90 s.
     #[serde(with = "crate::seconds::idle_timeout")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub idle_timeout: Duration,
     /// Failed attempts to connect in a row after which the stream falls back
     /// to polling the messages. Default: 5.
@@ -466,6 +484,7 @@ pub struct EventOptions {
     /// The time between two looks at the messages while the stream cannot be
     /// opened. Default: 2 s.
     #[serde(with = "crate::seconds::poll_interval")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub poll_interval: Duration,
 }
 
@@ -506,6 +525,7 @@ setters!(EventOptions {
 
 /// Parameters of `run_tasks`: tasks for one session each.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RunTasks {
@@ -517,6 +537,7 @@ pub struct RunTasks {
     pub start_url: Option<String>,
     /// The time for each task, once its session is there; `None`: no limit.
     #[serde(with = "crate::seconds::timeout")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub timeout: Option<Duration>,
     /// How the sessions are created. `wait_for_limit` counts for each task
     /// here, over any number of calls.
@@ -564,12 +585,14 @@ setters!(RunTasks {
 
 /// Parameters of `cleanup`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CleanupOptions {
     /// Only sessions that were created longer ago, by this machine's clock. A
     /// session without a readable time is kept then.
     #[serde(with = "crate::seconds::older_than")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub older_than: Option<Duration>,
     /// Only sessions with one of these statuses. Default: `completed` and
     /// `error`.
@@ -605,6 +628,7 @@ setters!(CleanupOptions {
 
 /// What `cleanup` did with one session that matched.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct CleanupReport {
     /// The session.
@@ -616,19 +640,23 @@ pub struct CleanupReport {
     /// Whether it was deleted; false also where it was gone.
     pub deleted: bool,
     /// Why it could not be deleted.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Map<String, Value>>"))]
     pub error: Option<Error>,
 }
 
 /// Parameters of `wait`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct WaitOptions {
     /// The most time to wait; `None`: no limit.
     #[serde(with = "crate::seconds::timeout")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub timeout: Option<Duration>,
     /// The time between two looks. Default: 2 s.
     #[serde(with = "crate::seconds::poll_interval")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub poll_interval: Duration,
 }
 
@@ -655,6 +683,11 @@ setters!(WaitOptions {
 
 /// What `start_task` and `run_task` do in a session whose last task has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum IfBusy {
     /// Refuse: `Conflict`, whose `code` is `task_in_progress`.
@@ -683,6 +716,7 @@ impl<'de> Deserialize<'de> for IfBusy {
 
 /// Parameters of `start_task`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct StartTask {

@@ -14,6 +14,7 @@ use crate::transport::Secret;
 /// The events and messages of a session, without the API key. As JSON it is
 /// what the emulator makes a scenario of.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Recording {
     /// The session's fields; null where it was gone before they were read.

@@ -13,6 +13,7 @@ use crate::meaning;
 
 /// A picture of the session's browser.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Screenshot {
     /// The encoded image.

@@ -23,6 +23,7 @@ pub use crate::transport::{RawRequest, RawResponse};
 
 /// A session as the service describes it (docs/spec/raccoon.md, sections 4.2 and 4.3).
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// The UUID that names the session.
@@ -39,6 +40,7 @@ pub struct SessionInfo {
     pub files: Map<String, Value>,
     /// Every other field, named as on the wire, and those above that came with
     /// another type.
+    #[cfg_attr(feature = "schema", schemars(flatten))]
     pub extra: Map<String, Value>,
 }
 
@@ -77,6 +79,7 @@ impl Serialize for SessionInfo {
 
 /// One page of the list of sessions (docs/spec/raccoon.md, section 4.2).
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionPage {
     /// The sessions of this page.
@@ -89,6 +92,7 @@ pub struct SessionPage {
 
 /// Where a page stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PageInfo {
     /// How many sessions there are.
@@ -104,6 +108,7 @@ pub struct PageInfo {
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Role {
@@ -115,6 +120,7 @@ pub enum Role {
 
 /// One entry of a session's history (docs/spec/raccoon.md, section 4.3).
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Message {
     /// The message's id.
@@ -132,6 +138,7 @@ pub struct Message {
     /// The files of a prompt.
     pub files: Vec<Value>,
     /// The turn's events, each frame as it came.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Value>"))]
     pub events: Vec<Box<RawValue>>,
     /// Every other field, named as on the wire.
     pub extra: Map<String, Value>,
@@ -207,6 +214,7 @@ impl PartialEq for Message {
 
 /// A session with every message of every turn (docs/spec/raccoon.md, section 4.3).
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct History {
     /// The session's record.
@@ -235,6 +243,7 @@ impl<'de> Deserialize<'de> for History {
 /// A file that was uploaded, as a turn refers to it
 /// (docs/spec/raccoon.md, sections 4.1 and 4.6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct UploadedFile {
     /// Where the service keeps it.
@@ -283,6 +292,7 @@ impl UploadedFile {
 /// A file that was uploaded, as a caller names it. The service may add fields;
 /// a caller may not.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct GivenFile {
     key: String,
@@ -315,12 +325,13 @@ fn given_files<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Uploade
 
 /// A file for a turn.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(untagged))]
 #[non_exhaustive]
 pub enum TurnFile {
     /// One that was uploaded.
-    Uploaded(UploadedFile),
+    Uploaded(#[cfg_attr(feature = "schema", schemars(with = "GivenFile"))] UploadedFile),
     /// One of this machine, uploaded when the turn starts.
-    Path(std::path::PathBuf),
+    Path(#[cfg_attr(feature = "schema", schemars(with = "String"))] std::path::PathBuf),
 }
 
 impl<'de> Deserialize<'de> for TurnFile {
@@ -346,6 +357,7 @@ impl From<&str> for TurnFile {
 
 /// Parameters of `upload`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Upload {
@@ -378,6 +390,7 @@ setters!(Upload {
 /// Parameters of `start_turn` (docs/spec/raccoon.md, section 4.1). Unset fields
 /// are not sent.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct StartTurn {
@@ -455,6 +468,7 @@ setters!(StartTurn {
 
 /// How a turn's events are read (docs/spec/raccoon.md, sections 5.5 and 5.6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TurnEventOptions {
@@ -463,10 +477,12 @@ pub struct TurnEventOptions {
     pub max_reconnects: u32,
     /// The time between two pings. Default: 20 s.
     #[serde(with = "crate::seconds::ping_interval")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub ping_interval: Duration,
     /// The time without a frame or a pong after which the socket counts as dead;
     /// after as long without an event the history is looked at. Default: 60 s.
     #[serde(with = "crate::seconds::idle_timeout")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub idle_timeout: Duration,
     /// Asks on the first connect for what happened before it. Default: true.
     pub replay: bool,
@@ -499,6 +515,7 @@ setters!(TurnEventOptions {
 
 /// Parameters of `attach`: a turn that was started before, or elsewhere.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Attach {
@@ -544,6 +561,7 @@ setters!(Attach {
 
 /// A place in a turn's stream.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(untagged))]
 #[non_exhaustive]
 pub enum After {
     /// After this stream entry.
@@ -581,6 +599,7 @@ struct GivenPoint {
 
 /// How far a turn's stream was read: attach there to go on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ResumePoint {
     /// The turn's session.
@@ -612,6 +631,7 @@ setters!(ResumePoint {
 
 /// Where a turn is (docs/spec/raccoon.md, section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TurnStatus {
@@ -640,6 +660,7 @@ impl TurnStatus {
 
 /// A turn as of the newest event that was received.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TurnState {
     /// The turn's session.
@@ -675,6 +696,7 @@ impl TurnState {
 
 /// What a turn ended with.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TurnResult {
     /// The agent's answer: its texts, or else the message's content.
@@ -693,6 +715,7 @@ pub struct TurnResult {
     pub message_id: String,
     /// From the start of the turn, or from `attach`, to its end.
     #[serde(with = "crate::seconds::duration")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub duration: Duration,
 }
 
@@ -711,6 +734,7 @@ impl TurnResult {
 
 /// What became of a `stop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct StopResult {
     /// Whether the turn is over; false: the service did not confirm it in time.
@@ -721,6 +745,7 @@ pub struct StopResult {
 
 /// Parameters of `list` (docs/spec/raccoon.md, section 4.2). Unset fields are not sent.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ListSessions {
@@ -753,6 +778,7 @@ setters!(ListSessions {
 
 /// More for the agent while a turn runs.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TurnMessage {
@@ -760,6 +786,7 @@ pub struct TurnMessage {
     pub text: String,
     /// Files that were uploaded.
     #[serde(deserialize_with = "given_files")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<GivenFile>"))]
     pub files: Vec<UploadedFile>,
     /// Objects to refer to.
     pub references: Vec<Value>,

@@ -16,6 +16,7 @@ use crate::validate;
 /// Every request that a client makes, as data: the one entry for the language
 /// bindings, which send `{"op": "create_session", "agent_name": "agi-0"}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Operation {
@@ -179,6 +180,7 @@ impl Output {
 
 /// Every request about one task, as data (see [`Operation`]).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum TaskOperation {
@@ -211,6 +213,7 @@ pub enum TaskOperation {
 /// Input to be checked before it is used: by callers who keep it for later, or
 /// who do something else first (see [`Operation`] for the form).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "check", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Check {

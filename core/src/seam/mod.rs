@@ -7,3 +7,8 @@
 pub mod agi;
 #[cfg(feature = "raccoon")]
 pub mod raccoon;
+#[cfg(all(feature = "schema", feature = "raccoon"))]
+mod schema;
+
+#[cfg(all(feature = "schema", feature = "raccoon"))]
+pub use schema::schema;

@@ -14,6 +14,7 @@ use crate::validate;
 /// Every request that a client makes, as data: the one entry for the language
 /// bindings, which send `{"op": "get_session", "session_id": "..."}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Operation {
@@ -72,6 +73,7 @@ impl Output {
 
 /// Every request about one turn, as data (see [`Operation`]).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum TurnOperation {
@@ -100,6 +102,7 @@ fn ten_seconds() -> f64 {
 
 /// Input to be checked before it is used (see [`Operation`] for the form).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "check", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Check {

@@ -15,6 +15,7 @@ use crate::setters::setters;
 
 /// Parameters of the escape hatch `request`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RawRequest {
@@ -54,6 +55,7 @@ setters!(RawRequest {
 
 /// The response to a [`RawRequest`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RawResponse {
     /// The HTTP status.

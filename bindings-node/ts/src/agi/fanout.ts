@@ -10,6 +10,7 @@ import { guarded } from "../shared/limit.js";
 import { warn } from "../shared/warn.js";
 import { eventFromParts, type Question } from "./events.js";
 import { TaskResult } from "./models.js";
+import type { RunTasks } from "./seam.js";
 import { snapshotOptions } from "./session.js";
 import { CREATE, type CreateSessionOptions, createParams } from "./sessions.js";
 
@@ -69,7 +70,7 @@ export function runTasks(
   checkCallback("onQuestion", options.onQuestion);
   checkSignal(options.signal);
   const list = Array.from(tasks, (task, index) => text(`tasks[${index}]`, task));
-  const plan = {
+  const plan: RunTasks = {
     tasks: list,
     concurrency: count("concurrency", options.concurrency),
     start_url: options.startUrl,

@@ -5,6 +5,11 @@
 import { TaskError } from "../errors.js";
 import { native } from "../native.js";
 import { parseTime, take } from "../shared/models.js";
+import type {
+  Message as WireMessage,
+  Messages as WireMessages,
+  TaskResult as WireTaskResult,
+} from "./seam.js";
 
 /** The life-cycle status of a session. Values that this version does not know stay as they are. */
 export type SessionStatus =
@@ -109,50 +114,6 @@ export class TaskResult {
     const value = this.json();
     return typeof validator === "function" ? validator(value) : validator.parse(value);
   }
-}
-
-/** @internal */
-export interface WireSession {
-  session_id: string;
-  agent_name: string;
-  status: string;
-  created_at: string | null;
-  vnc_url: string | null;
-  [field: string]: unknown;
-}
-
-/** @internal */
-export interface WireMessage {
-  id: number;
-  type: string;
-  content: unknown;
-  timestamp: string | null;
-  metadata: Record<string, unknown>;
-  [field: string]: unknown;
-}
-
-/** @internal */
-export interface WireMessages {
-  messages: WireMessage[];
-  status: string;
-  has_agent: boolean;
-}
-
-/** @internal */
-export interface WireNextMessages extends WireMessages {
-  /** Whether the task is over. */
-  over: boolean;
-}
-
-/** @internal */
-export interface WireTaskResult {
-  text: string;
-  data: unknown;
-  message_id: number | null;
-  messages: WireMessage[];
-  duration: number;
-  metadata: Record<string, unknown>;
-  session_id: string;
 }
 
 /** @internal */

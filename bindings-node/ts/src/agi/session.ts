@@ -12,7 +12,6 @@ import {
   cancellable,
   checkSignal,
   count,
-  execute,
   executeRaw,
   seconds,
   text,
@@ -30,12 +29,20 @@ import {
   messagesFrom,
   type SessionStatus,
   type TaskResult,
-  type WireMessages,
-  type WireNextMessages,
-  type WireSession,
 } from "./models.js";
 import { Screenshot } from "./screenshot.js";
+import type {
+  Operation,
+  Outputs,
+  SessionInfo,
+  StartTask,
+  EventOptions as WireEvents,
+  SnapshotOptions as WireSnapshot,
+} from "./seam.js";
 import { type RunTaskOptions, runTask, START_TASK, type StartTaskOptions, Task } from "./task.js";
+
+/** An operation without the session's id, which the session adds; one by one for a union. */
+type About<One> = One extends unknown ? Omit<One, "session_id"> : never;
 
 /** What a delete keeps of a session. */
 export interface SnapshotOptions {
@@ -147,11 +154,11 @@ const RECORD: Names<RecordOptions> = {
 export class Session implements AsyncDisposable {
   readonly #native: NativeClient;
   readonly #snapshot: SnapshotOptions;
-  #info: WireSession;
+  #info: SessionInfo;
   #deleted = false;
 
   /** @internal */
-  constructor(native: NativeClient, info: WireSession, snapshot: SnapshotOptions = {}) {
+  constructor(native: NativeClient, info: SessionInfo, snapshot: SnapshotOptions = {}) {
     this.#native = native;
     this.#info = info;
     this.#snapshot = snapshot;
@@ -199,7 +206,7 @@ export class Session implements AsyncDisposable {
 
   /** Reads the fields again. */
   async refresh(options: CallOptions = {}): Promise<this> {
-    this.#info = await this.#execute<WireSession>({ op: "get_session" }, options);
+    this.#info = await this.#execute({ op: "get_session" }, options);
     return this;
   }
 
@@ -217,14 +224,14 @@ export class Session implements AsyncDisposable {
 
   /** Asks for the task's execution status. */
   async executionStatus(options: CallOptions = {}): Promise<ExecutionStatus> {
-    const reply = await this.#execute<{ status: string }>({ op: "execution_status" }, options);
+    const reply = await this.#execute({ op: "execution_status" }, options);
     return reply.status;
   }
 
   /** Reads the messages. */
   async messages(options: MessagesOptions = {}): Promise<Messages> {
     const { afterId, sanitize } = known(options, MESSAGES);
-    const wire = await this.#execute<WireMessages>(
+    const wire = await this.#execute(
       { op: "messages", options: { after_id: count("afterId", afterId), sanitize } },
       options,
       MESSAGES,
@@ -238,7 +245,7 @@ export class Session implements AsyncDisposable {
     const poll_interval = seconds("pollInterval", pollInterval);
     let after_id = count("afterId", options.afterId);
     for (;;) {
-      const wire = await this.#execute<WireNextMessages>(
+      const wire = await this.#execute(
         { op: "next_messages", options: { after_id, sanitize }, poll_interval },
         options,
         FOLLOW,
@@ -267,15 +274,15 @@ export class Session implements AsyncDisposable {
    */
   async startTask(message: string, options: StartTaskOptions = {}): Promise<Task> {
     known(options, START_TASK);
-    const start = JSON.stringify({
+    const start: StartTask = {
       message: text("message", message),
       start_url: options.startUrl,
       events: eventOptions(options),
       if_busy: options.ifBusy,
-    });
+    };
     const { signal } = options;
     const task = await cancellable(this.#native, signal, (id) =>
-      this.#native.startTask(id, this.sessionId, start),
+      this.#native.startTask(id, this.sessionId, JSON.stringify(start)),
     );
     if ("error" in task) {
       const error = errorFrom(task);
@@ -299,7 +306,7 @@ export class Session implements AsyncDisposable {
   async wait(options: WaitOptions = {}): Promise<ExecutionStatus> {
     const timeout = seconds("timeout", known(options, WAIT).timeout);
     const poll_interval = seconds("pollInterval", options.pollInterval);
-    const reply = await this.#execute<{ status: string }>(
+    const reply = await this.#execute(
       { op: "wait", options: { timeout, poll_interval } },
       options,
       WAIT,
@@ -327,7 +334,7 @@ export class Session implements AsyncDisposable {
     path: string | RecordOptions = {},
     options: RecordOptions = typeof path === "string" ? {} : path,
   ): Promise<Scenario> {
-    const recording = await this.#execute<object>({ op: "record" }, options, RECORD);
+    const recording = await this.#execute({ op: "record" }, options, RECORD);
     const file = typeof path === "string" ? path : undefined;
     const secrets = [...(options.secrets ?? [])];
     const scenario = native.recordScenario(JSON.stringify(recording), secrets, file);
@@ -374,23 +381,20 @@ export class Session implements AsyncDisposable {
 
   /** Opens a page; gives the URL after redirects. */
   async navigate(url: string, options: CallOptions = {}): Promise<string> {
-    const reply = await this.#execute<{ current_url: string }>(
-      { op: "navigate", url: text("url", url) },
-      options,
-    );
+    const reply = await this.#execute({ op: "navigate", url: text("url", url) }, options);
     return reply.current_url;
   }
 
   /** Takes a picture of the browser. */
   async screenshot(options: CallOptions = {}): Promise<Screenshot> {
-    const operation = { op: "screenshot", session_id: this.sessionId };
+    const operation = { op: "screenshot" as const, session_id: this.sessionId };
     const { signal } = known(options, CALL);
     return new Screenshot((await executeRaw(this.#native, operation, signal)) as Picture);
   }
 
   /** Deletes the session; one that is gone already is no error. */
   async delete(options: DeleteOptions = {}): Promise<DeleteResult> {
-    const result = await this.#execute<DeleteResult>(
+    const result = await this.#execute(
       { op: "delete_session", snapshot: snapshotOptions(known(options, DELETE)) },
       options,
       DELETE,
@@ -417,13 +421,19 @@ export class Session implements AsyncDisposable {
     return `Session ${inspect(this.toJSON(), options)}`;
   }
 
-  async #execute<T>(operation: object, options: CallOptions, names: object = CALL): Promise<T> {
+  /** An operation about this session: all but its id. */
+  async #execute<Name extends Operation["op"]>(
+    operation: About<Extract<Operation, { session_id: string }>> & { op: Name },
+    options: CallOptions,
+    names: object = CALL,
+  ): Promise<Outputs[Name]> {
     const { signal } = known(options, names as Names<CallOptions>);
-    return execute<T>(this.#native, { ...operation, session_id: this.sessionId }, signal);
+    const whole = { ...operation, session_id: this.sessionId } as Operation;
+    return JSON.parse((await executeRaw(this.#native, whole, signal)) as string) as Outputs[Name];
   }
 }
 
-function eventOptions(options: EventsOptions): object {
+function eventOptions(options: EventsOptions): WireEvents {
   return {
     event_types: options.eventTypes,
     sanitize: options.sanitize,
@@ -434,7 +444,7 @@ function eventOptions(options: EventsOptions): object {
 }
 
 /** @internal */
-export function snapshotOptions(options: SnapshotOptions): object {
+export function snapshotOptions(options: SnapshotOptions): WireSnapshot {
   return {
     save_snapshot_mode: options.saveSnapshotMode,
     save_as_default: options.saveAsDefault,

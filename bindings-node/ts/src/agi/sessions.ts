@@ -15,7 +15,8 @@ import {
 } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
 import { type DeleteResult, parseTime } from "../shared/models.js";
-import type { SessionStatus, WireSession } from "./models.js";
+import type { SessionStatus } from "./models.js";
+import type { CreateSession } from "./seam.js";
 import {
   DELETE,
   type DeleteOptions,
@@ -107,14 +108,6 @@ export interface CleanupReport {
   error: SessionwireError | null;
 }
 
-interface WireCleanupReport {
-  session_id: string;
-  status: string;
-  created_at: string | null;
-  deleted: boolean;
-  error: object | null;
-}
-
 /** `client.sessions` */
 export class Sessions {
   readonly #native: NativeClient;
@@ -141,7 +134,7 @@ export class Sessions {
       save_snapshot_mode: saveSnapshotMode,
       save_as_default: saveAsDefault,
     });
-    const info = await execute<WireSession>(
+    const info = await execute(
       this.#native,
       { op: "create_session", ...createParams(options) },
       options.signal,
@@ -151,17 +144,13 @@ export class Sessions {
 
   /** All sessions of this key. */
   async list(options: CallOptions = {}): Promise<Session[]> {
-    const infos = await execute<WireSession[]>(
-      this.#native,
-      { op: "list_sessions" },
-      known(options, CALL).signal,
-    );
+    const infos = await execute(this.#native, { op: "list_sessions" }, known(options, CALL).signal);
     return infos.map((info) => new Session(this.#native, info));
   }
 
   /** A session with its fields. */
   async get(sessionId: string, options: CallOptions = {}): Promise<Session> {
-    const operation = { op: "get_session", session_id: text("sessionId", sessionId) };
+    const operation = { op: "get_session" as const, session_id: text("sessionId", sessionId) };
     const { signal } = known(options, CALL);
     return new Session(this.#native, await execute(this.#native, operation, signal));
   }
@@ -203,11 +192,11 @@ export class Sessions {
       );
     }
     const operation = {
-      op: "cleanup",
+      op: "cleanup" as const,
       older_than: secondsOrNone("olderThan", options.olderThan),
       statuses,
     };
-    const reports = await execute<WireCleanupReport[]>(this.#native, operation, options.signal);
+    const reports = await execute(this.#native, operation, options.signal);
     return reports.map(({ session_id, status, created_at, deleted, error }) => ({
       sessionId: session_id,
       status,
@@ -227,7 +216,7 @@ export class Sessions {
  * The parameters of `create` in the core's words.
  * @internal
  */
-export function createParams(options: CreateSessionOptions): object {
+export function createParams(options: CreateSessionOptions): CreateSession {
   return {
     agent_name: options.agentName,
     webhook_url: options.webhookUrl,

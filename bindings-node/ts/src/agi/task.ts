@@ -23,7 +23,8 @@ import {
   eventFromParts,
   type Question,
 } from "./events.js";
-import { type ExecutionStatus, TaskResult, type WireTaskResult } from "./models.js";
+import { type ExecutionStatus, TaskResult } from "./models.js";
+import type { TaskOperation, TaskOutputs } from "./seam.js";
 
 /** What a start does in a session whose last task has not ended. */
 export type IfBusy = "error" | "wait" | "cancel";
@@ -95,7 +96,7 @@ export const RUN_TASK: Names<RunTaskOptions> = {
  * `await using` free its socket; they do not cancel the task.
  */
 export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
-  readonly #handle: Handle<NativeTask, AgiEvent>;
+  readonly #handle: Handle<NativeTask, TaskOperation, TaskOutputs, AgiEvent>;
 
   /** @internal */
   constructor(native: NativeTask, signal: AbortSignal | undefined) {
@@ -142,7 +143,7 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
 
   /** Asks for the task's execution status. */
   async status(options: CallOptions = {}): Promise<ExecutionStatus> {
-    const { status } = await this.#handle.execute<{ status: string }>({ op: "status" }, options);
+    const { status } = await this.#handle.execute({ op: "status" }, options);
     return status;
   }
 
@@ -153,11 +154,7 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
   async result(options: ResultOptions = {}): Promise<TaskResult> {
     const timeout = seconds("timeout", known(options, RESULT_OPTIONS).timeout);
     try {
-      const wire = await this.#handle.execute<WireTaskResult>(
-        { op: "result", timeout },
-        options,
-        RESULT_OPTIONS,
-      );
+      const wire = await this.#handle.execute({ op: "result", timeout }, options, RESULT_OPTIONS);
       return new TaskResult(wire);
     } catch (error) {
       if (error instanceof QuestionPending) error.task = this;

@@ -17,6 +17,7 @@ import {
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
 import { Media } from "./media.js";
 import type { TurnResult } from "./models.js";
+import type { Check } from "./seam.js";
 import { RaccoonSession, type RaccoonSessionOptions } from "./session.js";
 import { RaccoonSessions } from "./sessions.js";
 import {
@@ -240,7 +241,8 @@ function checked(sessionId: string | undefined): string {
     return id;
   }
   const session_id = text("sessionId", sessionId);
-  const error = native.checkRaccoon(JSON.stringify({ check: "session_id", session_id }));
+  const input: Check = { check: "session_id", session_id };
+  const error = native.checkRaccoon(JSON.stringify(input));
   if (error !== null) throw errorFrom(error);
   return sessionId;
 }

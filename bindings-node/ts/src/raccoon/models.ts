@@ -4,6 +4,11 @@
 
 import { take, timeOf } from "../shared/models.js";
 import { type SandboxFile, type TodoItem, type TurnEvent, turnEventFromFrame } from "./events.js";
+import type {
+  History as WireHistory,
+  SessionInfo as WireSessionInfo,
+  TurnResult as WireTurnResult,
+} from "./seam.js";
 
 /** Where a turn is. Values that this version does not know stay as they are. */
 export type TurnStatus =
@@ -98,58 +103,6 @@ export interface TurnResult {
 }
 
 /** @internal */
-export interface WireSessionInfo {
-  session_id: string;
-  id: string | null;
-  title: string;
-  created_at: number | null;
-  updated_at: number | null;
-  files: Record<string, SandboxFile>;
-  [field: string]: unknown;
-}
-
-interface WireHistoryMessage {
-  id: string;
-  role: "user" | "agent";
-  content: string;
-  created_at: number | null;
-  mode: string | null;
-  aborted: boolean;
-  files: Record<string, unknown>[];
-  events: Record<string, unknown>[];
-  extra: Record<string, unknown>;
-}
-
-/** @internal */
-export interface WireHistory {
-  session: WireSessionInfo;
-  messages: WireHistoryMessage[];
-}
-
-/** @internal */
-export interface WireTurnResult {
-  text: string;
-  status: string;
-  reason: string | null;
-  plan: TodoItem[];
-  files: Record<string, SandboxFile>;
-  session_id: string;
-  message_id: string;
-  duration: number;
-}
-
-/** @internal */
-export interface WireTurnState {
-  user_message_id: string | null;
-  workflow_id: string | null;
-  status: string;
-  queue_position: number | null;
-  text: string;
-  plan: TodoItem[];
-  files: Record<string, SandboxFile>;
-}
-
-/** @internal */
 export function sessionInfoFrom(wire: WireSessionInfo): SessionRecord {
   const extra: Record<string, unknown> = { ...wire };
   return {
@@ -169,6 +122,7 @@ export function historyFrom(wire: WireHistory): History {
     session: sessionInfoFrom(wire.session),
     messages: wire.messages.map(({ created_at, events, ...message }) => ({
       ...message,
+      files: message.files as Record<string, unknown>[],
       createdAt: timeOf(created_at),
       events: events.map((frame) => turnEventFromFrame(JSON.stringify(frame))),
     })),
@@ -177,9 +131,11 @@ export function historyFrom(wire: WireHistory): History {
 
 /** @internal */
 export function turnResultFrom(wire: WireTurnResult): TurnResult {
-  const { session_id, message_id, duration, ...result } = wire;
+  const { session_id, message_id, duration, plan, files, ...result } = wire;
   return {
     ...result,
+    plan: plan as unknown as TodoItem[],
+    files: files as Record<string, SandboxFile>,
     sessionId: session_id,
     messageId: message_id,
     duration: duration * 1000,

@@ -9,13 +9,7 @@ import { known, type Names } from "../shared/known.js";
 import type { DeleteResult, SuccessResult } from "../shared/models.js";
 import { warn } from "../shared/warn.js";
 import { FILE, type FileOptions, type UploadInput, upload } from "./media.js";
-import {
-  type History,
-  historyFrom,
-  type TurnResult,
-  type UploadedFile,
-  type WireHistory,
-} from "./models.js";
+import { type History, historyFrom, type TurnResult, type UploadedFile } from "./models.js";
 import {
   type RunTurnOptions,
   runTurn,
@@ -108,9 +102,9 @@ export async function getSession(
   sessionId: string,
   options: CallOptions,
 ): Promise<History> {
-  const operation = { op: "get_session", session_id: text("sessionId", sessionId) };
+  const operation = { op: "get_session" as const, session_id: text("sessionId", sessionId) };
   const { signal } = known(options, CALL);
-  return historyFrom(await execute<WireHistory>(client, operation, signal));
+  return historyFrom(await execute(client, operation, signal));
 }
 
 /** @internal */
@@ -121,7 +115,7 @@ export function renameSession(
   options: CallOptions,
 ): Promise<SuccessResult> {
   const operation = {
-    op: "rename_session",
+    op: "rename_session" as const,
     session_id: text("sessionId", sessionId),
     title: text("title", title),
   };
@@ -134,6 +128,6 @@ export function deleteSession(
   sessionId: string,
   options: CallOptions,
 ): Promise<DeleteResult> {
-  const operation = { op: "delete_session", session_id: text("sessionId", sessionId) };
+  const operation = { op: "delete_session" as const, session_id: text("sessionId", sessionId) };
   return execute(client, operation, known(options, CALL).signal);
 }

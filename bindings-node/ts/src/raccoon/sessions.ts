@@ -6,12 +6,7 @@ import type { NativeRaccoonClient } from "../native.js";
 import { CALL, type CallOptions, count, execute } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
 import type { DeleteResult, SuccessResult } from "../shared/models.js";
-import {
-  type History,
-  type SessionRecord,
-  sessionInfoFrom,
-  type WireSessionInfo,
-} from "./models.js";
+import { type History, type SessionRecord, sessionInfoFrom } from "./models.js";
 import { deleteSession, getSession, renameSession } from "./session.js";
 
 /** What `list` accepts. */
@@ -34,11 +29,6 @@ const LIST: Names<ListSessionsOptions> = {
   sortOrder: true,
 };
 
-interface WirePage {
-  sessions: WireSessionInfo[];
-  last: boolean;
-}
-
 /** `client.sessions` */
 export class RaccoonSessions {
   readonly #native: NativeRaccoonClient;
@@ -54,7 +44,7 @@ export class RaccoonSessions {
     const seen = new Set<string>();
     for (let page = 1; ; page += 1) {
       const operation = {
-        op: "list_sessions",
+        op: "list_sessions" as const,
         // The first page is what the service gives anyway.
         page: page === 1 ? undefined : page,
         limit: count("limit", limit),
@@ -62,7 +52,7 @@ export class RaccoonSessions {
         sort_by: sortBy,
         sort_order: sortOrder,
       };
-      const { sessions, last } = await execute<WirePage>(this.#native, operation, signal);
+      const { sessions, last } = await execute(this.#native, operation, signal);
       const fresh = sessions.filter(({ session_id }) => !seen.has(session_id));
       for (const session of fresh) {
         seen.add(session.session_id);

@@ -26,9 +26,17 @@ import {
   type TurnStatus,
   turnResultFrom,
   type UploadedFile,
-  type WireTurnResult,
-  type WireTurnState,
 } from "./models.js";
+import type {
+  Attach,
+  GivenFile,
+  StartTurn,
+  TurnFile,
+  TurnOperation,
+  TurnOutputs,
+  TurnState,
+  TurnEventOptions as WireEvents,
+} from "./seam.js";
 
 /** What the agent works as; others are passed on. */
 export type TurnMode = "auto" | "plan" | "code" | "deepsearch" | "slides" | (string & {});
@@ -165,7 +173,7 @@ export function frameEncoder(client: NativeRaccoonClient): FrameEncoder | undefi
  * `await using` free its socket; they do not stop the turn.
  */
 export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
-  readonly #handle: Handle<NativeTurn, TurnEvent>;
+  readonly #handle: Handle<NativeTurn, TurnOperation, TurnOutputs, TurnEvent>;
   readonly #encode: FrameEncoder | undefined;
   #lastEntry: string | null;
   #lastEvent: number | null;
@@ -220,12 +228,12 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
 
   /** The agent's plan as of the newest event that came. */
   get plan(): TodoItem[] {
-    return this.#state.plan;
+    return this.#state.plan as unknown as TodoItem[];
   }
 
   /** The sandbox's files by path, as of the newest event that came. */
   get files(): Record<string, SandboxFile> {
-    return this.#state.files;
+    return this.#state.files as Record<string, SandboxFile>;
   }
 
   /** How far the events were iterated: `client.attach` goes on there. */
@@ -238,17 +246,17 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
     };
   }
 
-  get #state(): WireTurnState {
-    return JSON.parse(this.#handle.native.state) as WireTurnState;
+  get #state(): TurnState {
+    return JSON.parse(this.#handle.native.state) as TurnState;
   }
 
   /** Tells the agent more while it works; not empty. */
   sendMessage(text: string, options: TurnMessageOptions = {}): Promise<SuccessResult> {
     const { files, references } = known(options, MESSAGE);
     const operation = {
-      op: "send_message",
+      op: "send_message" as const,
       text: checked("text", text),
-      files: files?.map(wireFile),
+      files: files?.map(wireFile) as GivenFile[] | undefined,
       references,
     };
     return this.#send(operation, options, MESSAGE);
@@ -261,8 +269,14 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
   }
 
   /** Sends a frame: by the client's encoder, if it has one. */
-  async #send<T>(operation: object, options: CallOptions, names: object): Promise<T> {
-    if (this.#encode === undefined) return this.#handle.execute(operation, options, names);
+  async #send<Name extends "send_message" | "stop">(
+    operation: Extract<TurnOperation, { op: Name }>,
+    options: CallOptions,
+    names: object,
+  ): Promise<TurnOutputs[Name]> {
+    const send = (whole: TurnOperation) =>
+      this.#handle.execute(whole, options, names) as Promise<TurnOutputs[Name]>;
+    if (this.#encode === undefined) return send(operation);
     const usual = this.#handle.native.frame(JSON.stringify(operation));
     if (typeof usual !== "string") throw errorFrom(usual);
     const frame: unknown = this.#encode(JSON.parse(usual));
@@ -271,7 +285,7 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
         `\`encodeFrame\` gave ${frame === null ? "null" : typeof frame}: nothing was sent. Give the frame to send, an object.`,
       );
     }
-    return this.#handle.execute({ ...operation, frame }, options, names);
+    return send({ ...operation, frame });
   }
 
   /**
@@ -280,11 +294,7 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
    */
   async result(options: ResultOptions = {}): Promise<TurnResult> {
     const timeout = seconds("timeout", known(options, RESULT_OPTIONS).timeout);
-    const wire = await this.#handle.execute<WireTurnResult>(
-      { op: "result", timeout },
-      options,
-      RESULT_OPTIONS,
-    );
+    const wire = await this.#handle.execute({ op: "result", timeout }, options, RESULT_OPTIONS);
     return turnResultFrom(wire);
   }
 
@@ -323,13 +333,13 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
   }
 }
 
-function wireFile(file: string | UploadedFile): unknown {
+function wireFile(file: string | UploadedFile): TurnFile {
   if (typeof file !== "object" || file === null) return file;
   const { uploadedAt: _, ...wire } = file;
   return wire;
 }
 
-function wireEvents(options: TurnEventOptions): object {
+function wireEvents(options: TurnEventOptions): WireEvents {
   return {
     max_reconnects: count("maxReconnects", options.maxReconnects),
     ping_interval: seconds("pingInterval", options.pingInterval),
@@ -339,7 +349,7 @@ function wireEvents(options: TurnEventOptions): object {
 }
 
 /** @internal */
-export function wireTurn(prompt: string, options: StartTurnOptions): object {
+export function wireTurn(prompt: string, options: StartTurnOptions): StartTurn {
   return {
     prompt: checked("prompt", prompt),
     mode: options.mode,
@@ -376,7 +386,7 @@ export async function attach(
   options: AttachOptions,
 ): Promise<Turn> {
   const { after, signal } = known(options, ATTACH);
-  const params = JSON.stringify({
+  const params: Attach = {
     session_id: checked("sessionId", sessionId),
     message_id: checked("messageId", messageId),
     after:
@@ -384,8 +394,9 @@ export async function attach(
         ? { last_stream_entry_id: after.lastStreamEntryId, last_event_id: after.lastEventId }
         : after,
     events: wireEvents(options),
-  });
-  const turn = await cancellable(client, signal, (id) => client.attach(id, params));
+  };
+  const text = JSON.stringify(params);
+  const turn = await cancellable(client, signal, (id) => client.attach(id, text));
   return new Turn(orThrow(turn), frameEncoder(client), signal, after);
 }
 

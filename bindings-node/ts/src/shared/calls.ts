@@ -2,6 +2,7 @@
  * Calls into the native half: signals, durations, errors.
  */
 
+import type { Check } from "../agi/seam.js";
 import { errorFrom, InvalidRequestError, type SessionwireError } from "../errors.js";
 import { type ErrorInfo, type NativeCalls, native, type Picture } from "../native.js";
 import type { Names } from "./known.js";
@@ -65,7 +66,7 @@ export function checkSignal(signal: AbortSignal | undefined): void {
  * Refuses input that a call would refuse, without a request.
  * @internal
  */
-export function check(input: { check: string; [name: string]: unknown }): void {
+export function check(input: Check): void {
   const error = native.check(JSON.stringify(input));
   if (error !== null) throw errorFrom(error);
 }
@@ -74,19 +75,19 @@ export function check(input: { check: string; [name: string]: unknown }): void {
  * Carries an operation out; its result as JSON, parsed.
  * @internal
  */
-export async function execute<T>(
-  target: NativeCalls,
-  operation: object,
+export async function execute<Operation, Outputs, Name extends keyof Outputs>(
+  target: NativeCalls<Operation, Outputs>,
+  operation: NoInfer<Operation> & { op: Name },
   signal: AbortSignal | undefined,
-): Promise<T> {
+): Promise<Outputs[Name]> {
   const reply = await executeRaw(target, operation, signal);
-  return JSON.parse(reply as string) as T;
+  return JSON.parse(reply as string) as Outputs[Name];
 }
 
 /** @internal */
-export async function executeRaw(
-  target: NativeCalls,
-  operation: object,
+export async function executeRaw<Operation, Outputs>(
+  target: NativeCalls<Operation, Outputs>,
+  operation: NoInfer<Operation>,
   signal: AbortSignal | undefined,
 ): Promise<string | Picture> {
   const text = JSON.stringify(operation);
@@ -101,6 +102,17 @@ export async function executeRaw(
  * Milliseconds from a caller as the core's seconds.
  * @internal
  */
+export function seconds(
+  name: string,
+  milliseconds: number,
+  type?: new (message: string) => SessionwireError,
+): number;
+/** @internal */
+export function seconds(
+  name: string,
+  milliseconds: number | undefined,
+  type?: new (message: string) => SessionwireError,
+): number | undefined;
 export function seconds(
   name: string,
   milliseconds: number | undefined,

@@ -2,14 +2,14 @@
  * What a task and a turn have in common.
  */
 
-import type { NativeHandle } from "../native.js";
+import type { NativeCalls, NativeHandle } from "../native.js";
 import type { EventMaker } from "../stream/batch.js";
 import { EventStream } from "../stream/stream.js";
 import { CALL, type CallOptions, execute } from "./calls.js";
 import { known, type Names } from "./known.js";
 
 /** A native task or turn, and the reading of its events. */
-export class Handle<Native extends NativeHandle, Event> {
+export class Handle<Native extends NativeHandle<Operation, Outputs>, Operation, Outputs, Event> {
   readonly native: Native;
   readonly #make: EventMaker<Event>;
   readonly #signal: AbortSignal | undefined;
@@ -21,9 +21,14 @@ export class Handle<Native extends NativeHandle, Event> {
     this.#signal = signal;
   }
 
-  async execute<T>(operation: object, options: CallOptions, names: object = CALL): Promise<T> {
+  async execute<Name extends keyof Outputs>(
+    operation: Operation & { op: Name },
+    options: CallOptions,
+    names: object = CALL,
+  ): Promise<Outputs[Name]> {
     known(options, names as Names<CallOptions>);
-    const result = await execute<T>(this.native, operation, options.signal);
+    const target: NativeCalls<Operation, Outputs> = this.native;
+    const result = await execute(target, operation, options.signal);
     // An unreachable native half frees its socket; this one is reachable until it has its reply.
     void this.native;
     return result;

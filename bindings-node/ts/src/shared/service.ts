@@ -2,6 +2,7 @@
  * What the clients of both services share.
  */
 
+import type { Operation, Outputs } from "../agi/seam.js";
 import { ConfigError, orThrow } from "../errors.js";
 import type { NativeCalls, NativeService } from "../native.js";
 import { count, execute, seconds, secondsOrNone, text } from "./calls.js";
@@ -52,7 +53,7 @@ export function environment(name: string): string | null {
 
 /** A copy of a native client with other options, on the same connections. */
 export function changed<Client extends object>(
-  client: NativeService<Client>,
+  client: NativeService<Client, never, unknown>,
   changes: OptionChanges,
 ): Existing<Client> {
   return new Existing(
@@ -64,16 +65,16 @@ export function changed<Client extends object>(
   );
 }
 
-/** Any request. */
+/** Any request, which is the same operation of both services. */
 export async function request(
-  client: NativeCalls,
+  client: NativeCalls<Extract<Operation, { op: "request" }>, Pick<Outputs, "request">>,
   method: string,
   path: string,
   options: RequestOptions,
 ): Promise<RawResponse> {
   known(options, REQUEST_OPTIONS);
   const operation = {
-    op: "request",
+    op: "request" as const,
     method: text("method", method),
     path: text("path", path),
     query: options.query,

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Protocol, Self
 
+    from .._agi.seam import DeleteSessionOperation, Operation
+    from .._raccoon.seam import DeleteSessionOperation as DeleteRaccoonSession
+
     class _Client(Protocol):
         @property
         def _native(self) -> Any: ...
@@ -150,8 +153,9 @@ class AsyncBaseClient:
     def __setstate__(self, options: dict[str, Any]) -> None:
         self._connect(options)
 
-    async def _call(self, params: dict[str, Any]) -> Any:
-        return await _wait.result(self._native.start(params))
+    async def _call(self, operation: Operation) -> Any:
+        # What both services take is the same of both.
+        return await _wait.result(self._native.start(operation))
 
 
 class AsyncHandle:
@@ -183,17 +187,17 @@ class AsyncHandle:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _call(self, op: str, **params: Any) -> Any:
-        return await _wait.result(self._native.start({"op": op, **params}))
 
-
-async def delete_on_exit(session: _Session, error: BaseException | None, **params: Any) -> bool:
+async def delete_on_exit(
+    session: _Session,
+    operation: DeleteSessionOperation | DeleteRaccoonSession,
+    error: BaseException | None,
+) -> bool:
     """Deletes the session at the end of its block, which may have raised `error`; whether it
     is gone. A failure is reported, and never hides `error`."""
-    params = {"op": "delete_session", "session_id": session.session_id, **params}
     try:
         # Goes on where the block was cancelled.
-        reply = DeleteResult(**await _wait.finish(session._client._native.start(params)))
+        reply = DeleteResult(**await _wait.finish(session._client._native.start(operation)))
     except Exception as failure:
         report_failed_delete(session, str(failure), error)
         return False

@@ -167,7 +167,7 @@ class UploadedFile(Model):
     def _of(cls, fields: dict[str, Any]) -> UploadedFile:
         return cls(**fields)
 
-    def _fields(self) -> dict[str, Any]:
+    def _fields(self) -> Any:
         return {name: getattr(self, name) for name in self.__slots__}
 
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Protocol, Self
 
+    from .._agi.seam import DeleteSessionOperation, Operation
+    from .._raccoon.seam import DeleteSessionOperation as DeleteRaccoonSession
+
     class _Client(Protocol):
         @property
         def _native(self) -> Any: ...
@@ -150,8 +153,9 @@ class BaseClient:
     def __setstate__(self, options: dict[str, Any]) -> None:
         self._connect(options)
 
-    def _call(self, params: dict[str, Any]) -> Any:
-        return _wait.result(self._native.start(params))
+    def _call(self, operation: Operation) -> Any:
+        # What both services take is the same of both.
+        return _wait.result(self._native.start(operation))
 
 
 class Handle:
@@ -183,17 +187,17 @@ class Handle:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _call(self, op: str, **params: Any) -> Any:
-        return _wait.result(self._native.start({"op": op, **params}))
 
-
-def delete_on_exit(session: _Session, error: BaseException | None, **params: Any) -> bool:
+def delete_on_exit(
+    session: _Session,
+    operation: DeleteSessionOperation | DeleteRaccoonSession,
+    error: BaseException | None,
+) -> bool:
     """Deletes the session at the end of its block, which may have raised `error`; whether it
     is gone. A failure is reported, and never hides `error`."""
-    params = {"op": "delete_session", "session_id": session.session_id, **params}
     try:
         # Goes on where the block was cancelled.
-        reply = DeleteResult(**_wait.finish(session._client._native.start(params)))
+        reply = DeleteResult(**_wait.finish(session._client._native.start(operation)))
     except Exception as failure:
         report_failed_delete(session, str(failure), error)
         return False

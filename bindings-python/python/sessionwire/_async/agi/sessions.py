@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from ..._agi.seam import CreateSessionOperation, Operation, SnapshotOptions
     from ..._agi.types import Client
     from ..._wait_async import Opening
 
@@ -85,7 +86,7 @@ class AsyncSessions:
             ...     result = await session.run_task("Summarise https://example.com")
         """
         snapshot = snapshot_options(save_snapshot_mode, save_as_default)
-        params = {
+        params: CreateSessionOperation = {
             "op": "create_session",
             "agent_name": agent_name,
             "webhook_url": webhook_url,
@@ -104,7 +105,9 @@ class AsyncSessions:
         }
         return _wait.Opening(self._create(params, snapshot))
 
-    async def _create(self, params: dict[str, Any], snapshot: dict[str, Any]) -> AsyncSession:
+    async def _create(
+        self, params: CreateSessionOperation, snapshot: SnapshotOptions
+    ) -> AsyncSession:
         return AsyncSession(self._client, await self._call(params), snapshot)
 
     async def list(self) -> List[AsyncSession]:
@@ -179,12 +182,14 @@ class AsyncSessions:
             raise InvalidRequestError(
                 f"`statuses` is a text. Pass a list of statuses, such as [{statuses!r}]."
             )
-        params = {"op": "cleanup", "older_than": older_than, "statuses": list(statuses)}
-        return [CleanupReport._of(report) for report in await self._call(params)]
+        reports = await self._call(
+            {"op": "cleanup", "older_than": older_than, "statuses": list(statuses)}
+        )
+        return [CleanupReport._of(report) for report in reports]
 
     async def delete_all(self) -> DeleteResult:
         """Deletes all sessions of this key, and cancels their tasks. There is no way back."""
         return DeleteResult(**await self._call({"op": "delete_all_sessions"}))
 
-    async def _call(self, params: dict[str, Any]) -> Any:
-        return await _wait.result(self._client._native.start(params))
+    async def _call(self, operation: Operation) -> Any:
+        return await _wait.result(self._client._native.start(operation))

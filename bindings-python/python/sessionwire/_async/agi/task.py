@@ -12,8 +12,10 @@ from ..base import AsyncHandle
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ..._agi.events import Event, QuestionEvent
+    from ..._agi.seam import TaskOperation
     from ..._native import Task as NativeTask
     from ..._wait_async import AsyncEventStream, Maybe
 
@@ -29,6 +31,9 @@ class AsyncTask(AsyncHandle):
 
     if TYPE_CHECKING:
         _native: NativeTask
+
+    async def _call(self, operation: TaskOperation) -> Any:
+        return await _wait.result(self._native.start(operation))
 
     @property
     def question(self) -> QuestionEvent | None:
@@ -47,7 +52,7 @@ class AsyncTask(AsyncHandle):
         Raises:
             InvalidRequestError: No question is open, or the text is empty or too long.
         """
-        return SuccessResult(**await self._call("answer", text=text))
+        return SuccessResult(**await self._call({"op": "answer", "text": text}))
 
     async def send_message(self, text: str) -> SuccessResult:
         """Tells the agent more about the same task.
@@ -55,7 +60,7 @@ class AsyncTask(AsyncHandle):
         Args:
             text: 1 to 10,000 characters.
         """
-        return SuccessResult(**await self._call("send_message", text=text))
+        return SuccessResult(**await self._call({"op": "send_message", "text": text}))
 
     async def pause(self) -> SuccessResult:
         """Pauses the task.
@@ -63,7 +68,7 @@ class AsyncTask(AsyncHandle):
         Raises:
             ConflictError: It is paused already, or has ended.
         """
-        return SuccessResult(**await self._call("pause"))
+        return SuccessResult(**await self._call({"op": "pause"}))
 
     async def resume(self) -> SuccessResult:
         """Goes on with the paused task.
@@ -71,16 +76,16 @@ class AsyncTask(AsyncHandle):
         Raises:
             ConflictError: It is not paused.
         """
-        return SuccessResult(**await self._call("resume"))
+        return SuccessResult(**await self._call({"op": "resume"}))
 
     async def cancel(self) -> SuccessResult:
         """Cancels the task and ends every wait for it; the session stays usable."""
-        return SuccessResult(**await self._call("cancel"))
+        return SuccessResult(**await self._call({"op": "cancel"}))
 
     async def status(self) -> str:
         """Asks for the execution status: `running`, `waiting_for_input`, `finished`,
         `error`, or a value not known yet."""
-        status: str = (await self._call("status"))["status"]
+        status: str = (await self._call({"op": "status"}))["status"]
         return status
 
     async def result(self, timeout: float | None = None) -> TaskResult:
@@ -95,7 +100,7 @@ class AsyncTask(AsyncHandle):
             TaskTimeout: The time is over; the task goes on.
         """
         try:
-            return TaskResult._of(await self._call("result", timeout=timeout))
+            return TaskResult._of(await self._call({"op": "result", "timeout": timeout}))
         except QuestionPending as pending:
             pending.task = self
             raise

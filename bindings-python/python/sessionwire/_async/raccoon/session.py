@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..._models import DeleteResult, SuccessResult
     from ..._raccoon.events import TurnEvent
     from ..._raccoon.models import History, TurnResult
+    from ..._raccoon.seam import DeleteSessionOperation, StartTurn
     from ..._raccoon.types import Client, TurnOptions
     from ..._wait_async import Maybe, Opening
     from .media import Content
@@ -71,7 +72,7 @@ class AsyncRaccoonSession:
         """
         return _wait.Opening(self._start_turn(_turn_params(prompt, mode, options)))
 
-    async def _start_turn(self, params: dict[str, Any], timeout: float | None = None) -> AsyncTurn:
+    async def _start_turn(self, params: StartTurn, timeout: float | None = None) -> AsyncTurn:
         pending = self._client._native.start_turn(self.session_id, params)
         if not await _wait.within(pending, timeout):
             pending.cancel()
@@ -157,15 +158,19 @@ class AsyncRaccoonSession:
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if not self._delete_on_exit:
             return
-        await delete_on_exit(self, error)
+        operation: DeleteSessionOperation = {
+            "op": "delete_session",
+            "session_id": self.session_id,
+        }
+        await delete_on_exit(self, operation, error)
 
     def __repr__(self) -> str:
         return f"AsyncRaccoonSession(session_id={self.session_id!r})"
 
 
-def _turn_params(prompt: str, mode: str, options: TurnOptions) -> dict[str, Any]:
+def _turn_params(prompt: str, mode: str, options: TurnOptions) -> StartTurn:
     """The parameters of a turn as the core takes them."""
-    params: dict[str, Any] = {"prompt": prompt, "mode": mode, **options}
+    params: Any = {"prompt": prompt, "mode": mode, **options}
     files = params.pop("files", None)
     if isinstance(files, str):
         raise InvalidRequestError(f"`files` is a text. Pass a list of files, such as [{files!r}].")
@@ -176,7 +181,8 @@ def _turn_params(prompt: str, mode: str, options: TurnOptions) -> dict[str, Any]
     params["events"] = {name: params.pop(name) for name in names if name in params}
     extra = params.pop("extra", None)
     params["extra"] = dict(extra or {})
-    return params
+    checked: StartTurn = params
+    return checked
 
 
 def _turn_timeout(

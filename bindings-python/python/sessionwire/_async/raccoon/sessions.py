@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Any
 
+    from ..._raccoon.seam import Operation
     from ..._raccoon.types import Client
 
 
@@ -75,13 +76,13 @@ class AsyncRaccoonSessions:
 
     async def rename(self, session_id: str, title: str) -> SuccessResult:
         """Gives a session another title: 1 to 255 characters."""
-        params = {"op": "rename_session", "session_id": session_id, "title": title}
-        return SuccessResult(**await self._call(params))
+        reply = await self._call({"op": "rename_session", "session_id": session_id, "title": title})
+        return SuccessResult(**reply)
 
     async def delete(self, session_id: str) -> DeleteResult:
         """Deletes a session; one that is gone is no error."""
-        params = {"op": "delete_session", "session_id": session_id}
-        return DeleteResult(**await self._call(params))
+        reply = await self._call({"op": "delete_session", "session_id": session_id})
+        return DeleteResult(**reply)
 
-    async def _call(self, params: dict[str, Any]) -> Any:
-        return await _wait.result(self._client._native.start(params))
+    async def _call(self, operation: Operation) -> Any:
+        return await _wait.result(self._client._native.start(operation))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..._native import Turn as NativeTurn
     from ..._raccoon.events import TurnEvent
     from ..._raccoon.models import UploadedFile
+    from ..._raccoon.seam import SendMessageTurnOperation, StopTurnOperation, TurnOperation
     from ..._wait_async import Maybe
 
 
@@ -130,13 +131,13 @@ class AsyncTurn(AsyncHandle):
             APIConnectionError: The socket broke; `maybe_delivered` says whether the
                 message may have arrived all the same.
         """
-        reply = await self._send(
-            "send_message",
-            text=text,
-            files=[file._fields() for file in files],
-            references=[dict(reference) for reference in references],
-        )
-        return SuccessResult(**reply)
+        operation: SendMessageTurnOperation = {
+            "op": "send_message",
+            "text": text,
+            "files": [file._fields() for file in files],
+            "references": [dict(reference) for reference in references],
+        }
+        return SuccessResult(**await self._send(operation))
 
     async def stop(self, timeout: float = 10.0) -> StopResult:
         """Stops the turn and waits for its end; the session stays.
@@ -144,7 +145,8 @@ class AsyncTurn(AsyncHandle):
         Args:
             timeout: Seconds to wait. `confirmed` is False where that was too short.
         """
-        return StopResult(**await self._send("stop", timeout=timeout))
+        operation: StopTurnOperation = {"op": "stop", "timeout": timeout}
+        return StopResult(**await self._send(operation))
 
     async def result(self, timeout: float | None = None) -> TurnResult:
         """Waits for the result. The events need not be read.
@@ -157,21 +159,24 @@ class AsyncTurn(AsyncHandle):
             TaskTimeout: The time is over; the turn goes on.
             StreamError: The stream was lost, and the history does not hold the end.
         """
-        return TurnResult(**await self._call("result", timeout=timeout))
+        return TurnResult(**await self._call({"op": "result", "timeout": timeout}))
 
     def __repr__(self) -> str:
         return f"AsyncTurn(session_id={self.session_id!r}, message_id={self.message_id!r})"
 
-    async def _send(self, op: str, **params: Any) -> Any:
+    async def _call(self, operation: TurnOperation) -> Any:
+        return await _wait.result(self._native.start(operation))
+
+    async def _send(self, operation: SendMessageTurnOperation | StopTurnOperation) -> Any:
         """A call that sends a frame: by the client's `encode_frame`, if it has one."""
         if self._encode_frame is not None:
-            frame = self._encode_frame(self._native.frame({"op": op, **params}))
+            frame = self._encode_frame(self._native.frame(operation))
             if frame is None:
                 raise InvalidRequestError(
                     "`encode_frame` gave None: nothing was sent. Give the frame to send."
                 )
-            params["frame"] = dict(frame)
-        return await self._call(op, **params)
+            operation["frame"] = dict(frame)
+        return await self._call(operation)
 
     async def _next(self, timeout: float | None) -> Any:
         """The next event; None at the end; False after `timeout` seconds."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..._agi.events import Event, QuestionEvent
     from ..._agi.models import TaskOutcome, TaskResult
+    from ..._agi.seam import RunTasks
     from ..._agi.types import CreateOptions
     from ..._native import Client as NativeClient
     from ..._wait_sync import Maybe
@@ -202,18 +203,20 @@ class Agi(BaseClient):
             create_options.pop("save_snapshot_mode", None),
             create_options.pop("save_as_default", None),
         )
-        create = {name: value for name, value in create_options.items() if value is not None}
-        plan = {
-            "tasks": list(tasks),
+        given = {name: value for name, value in create_options.items() if value is not None}
+        create: Any = {"agent_name": agent_name, **given}
+        listed = list(tasks)
+        plan: RunTasks = {
+            "tasks": listed,
             "concurrency": concurrency,
             "start_url": start_url,
             "timeout": timeout,
-            "create": {"agent_name": agent_name, **create},
+            "create": create,
             "snapshot": snapshot,
             "asks": on_question is not None,
         }
         _native.check({"check": "run_tasks", **plan})
-        return outcomes(self._native, plan, on_question)
+        return outcomes(self._native, listed, plan, on_question)
 
     def models(self, filter: str | None = None) -> list[str]:
         """Lists the names of the models.

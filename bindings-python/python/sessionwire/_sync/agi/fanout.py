@@ -9,16 +9,17 @@ from ..._reports import log_warning
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
     from ... import _native
     from ..._agi.events import QuestionEvent
+    from ..._agi.seam import RunTasks
     from ..._wait_sync import Maybe
 
 
 def outcomes(
     client: _native.Client,
-    plan: dict[str, Any],
+    tasks: list[str],
+    plan: RunTasks,
     on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
 ) -> Iterator[TaskOutcome]:
     """Runs the tasks of `client.run_tasks`, and gives each outcome as its task ends."""
@@ -46,7 +47,7 @@ def outcomes(
                     _warn_undeleted(item["undeleted"])
                 result = item["result"]
                 yield TaskOutcome(
-                    plan["tasks"][index],
+                    tasks[index],
                     index,
                     None if result is None else TaskResult._of(result),
                     raised.pop(index, item["error"]),

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
     from ..._agi.events import Event, QuestionEvent
     from ..._agi.models import Message, TaskResult
+    from ..._agi.seam import (
+        DeleteSessionOperation,
+        EventOptions,
+        ListMessages,
+        Operation,
+        SendMessage,
+        SnapshotOptions,
+        StartTask,
+        WaitOptions,
+    )
     from ..._agi.types import Client
     from ..._wait_sync import EventStream, Maybe
 
@@ -36,17 +46,17 @@ class Session(SessionFields):
         self,
         client: Client,
         info: Mapping[str, Any],
-        snapshot: Mapping[str, Any] | None = None,
+        snapshot: SnapshotOptions | None = None,
     ) -> None:
         super().__init__(info)
         self._client = client
         # What the context manager's delete keeps.
-        self._snapshot = dict(snapshot or {})
+        self._snapshot: SnapshotOptions = snapshot or {}
         self._deleted = False
 
     def refresh(self) -> Session:
         """Reads the fields again; gives this session back."""
-        self._update(self._call("get_session"))
+        self._update(self._call({"op": "get_session", "session_id": self.session_id}))
         return self
 
     def send_message(self, message: str, *, start_url: str | None = None) -> SuccessResult:
@@ -63,13 +73,17 @@ class Session(SessionFields):
             APIConnectionError: No answer came; `maybe_delivered` says whether the
                 service may have got the message all the same.
         """
-        content = {"message": message, "start_url": start_url}
-        return SuccessResult(**self._call("send_message", message=content))
+        content: SendMessage = {"message": message, "start_url": start_url}
+        return SuccessResult(
+            **self._call({"op": "send_message", "session_id": self.session_id, "message": content})
+        )
 
     def execution_status(self) -> str:
         """Asks for the task's execution status: `running`, `waiting_for_input`,
         `finished` or `error`, or a value not known yet."""
-        status: str = (self._call("execution_status"))["status"]
+        status: str = (self._call({"op": "execution_status", "session_id": self.session_id}))[
+            "status"
+        ]
         return status
 
     def messages(self, *, after_id: int = 0, sanitize: bool = True) -> Messages:
@@ -79,8 +93,10 @@ class Session(SessionFields):
             after_id: Only messages with a higher id.
             sanitize: Hides system entries and image payloads.
         """
-        options = {"after_id": after_id, "sanitize": sanitize}
-        return Messages._of(self._call("messages", options=options))
+        options: ListMessages = {"after_id": after_id, "sanitize": sanitize}
+        return Messages._of(
+            self._call({"op": "messages", "session_id": self.session_id, "options": options})
+        )
 
     def follow_messages(
         self, *, poll_interval: float = 2.0, after_id: int = 0, sanitize: bool = True
@@ -97,8 +113,15 @@ class Session(SessionFields):
             ...     print(message.type, message.text)
         """
         while True:
-            options = {"after_id": after_id, "sanitize": sanitize}
-            reply = self._call("next_messages", options=options, poll_interval=poll_interval)
+            options: ListMessages = {"after_id": after_id, "sanitize": sanitize}
+            reply = self._call(
+                {
+                    "op": "next_messages",
+                    "session_id": self.session_id,
+                    "options": options,
+                    "poll_interval": poll_interval,
+                }
+            )
             for message in Messages._of(reply).messages:
                 after_id = max(after_id, message.id)
                 yield message
@@ -133,7 +156,7 @@ class Session(SessionFields):
             >>> for event in session.events(event_types=["question", "done"]):
             ...     print(event.type, event.text)
         """
-        options = {
+        options: EventOptions = {
             "event_types": _event_types(event_types),
             "sanitize": sanitize,
             "include_history": include_history,
@@ -178,7 +201,7 @@ class Session(SessionFields):
             ...         print(event.type, event.text)
             ...     result = task.result()
         """
-        params = {
+        params: StartTask = {
             "message": message,
             "start_url": start_url,
             "events": {
@@ -190,7 +213,7 @@ class Session(SessionFields):
         }
         return self._start_task(params)
 
-    def _start_task(self, params: dict[str, Any], timeout: float | None = None) -> Task:
+    def _start_task(self, params: StartTask, timeout: float | None = None) -> Task:
         pending = self._client._native.start_task(self.session_id, params)
         if not _wait.within(pending, timeout):
             pending.cancel()
@@ -238,7 +261,7 @@ class Session(SessionFields):
             APIError: The service refused a request, or was not reached.
         """
         until = deadline(timeout)
-        params = {"message": message, "start_url": start_url, "if_busy": if_busy}
+        params: StartTask = {"message": message, "start_url": start_url, "if_busy": if_busy}
         task = self._start_task(params, timeout)
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
@@ -266,8 +289,10 @@ class Session(SessionFields):
         Raises:
             TaskTimeout: The time is over; the task goes on.
         """
-        options = {"timeout": timeout, "poll_interval": poll_interval}
-        status: str = (self._call("wait", options=options))["status"]
+        options: WaitOptions = {"timeout": timeout, "poll_interval": poll_interval}
+        status: str = (
+            self._call({"op": "wait", "session_id": self.session_id, "options": options})
+        )["status"]
         return status
 
     def record(
@@ -296,7 +321,7 @@ class Session(SessionFields):
             >>> emulator = Emulator(scenario="mug.yaml")
         """
         secrets = list(secrets)
-        recording = self._call("record")
+        recording = self._call({"op": "record", "session_id": self.session_id})
         file = None if path is None else str(path)
         return _native.record_scenario(recording, secrets, file)
 
@@ -306,7 +331,7 @@ class Session(SessionFields):
         Raises:
             ConflictError: It is paused already, or no task runs.
         """
-        return SuccessResult(**self._call("pause"))
+        return SuccessResult(**self._call({"op": "pause", "session_id": self.session_id}))
 
     def resume(self) -> SuccessResult:
         """Goes on with the paused task.
@@ -314,11 +339,11 @@ class Session(SessionFields):
         Raises:
             ConflictError: It is not paused.
         """
-        return SuccessResult(**self._call("resume"))
+        return SuccessResult(**self._call({"op": "resume", "session_id": self.session_id}))
 
     def cancel(self) -> SuccessResult:
         """Cancels the task; the session stays usable."""
-        return SuccessResult(**self._call("cancel"))
+        return SuccessResult(**self._call({"op": "cancel", "session_id": self.session_id}))
 
     def paused(self) -> Paused:
         """Pauses the task for a block: then it goes on, or is cancelled on an exception.
@@ -331,7 +356,7 @@ class Session(SessionFields):
 
     def stop(self) -> SuccessResult:
         """Stops the agent at all cost: cancels the task; if that fails, deletes the session."""
-        return SuccessResult(**self._call("stop"))
+        return SuccessResult(**self._call({"op": "stop", "session_id": self.session_id}))
 
     def navigate(self, url: str) -> str:
         """Opens a page in the session's browser.
@@ -345,12 +370,14 @@ class Session(SessionFields):
         Raises:
             InvalidRequestError: The URL is none that the service takes.
         """
-        current_url: str = (self._call("navigate", url=url))["current_url"]
+        current_url: str = (
+            self._call({"op": "navigate", "session_id": self.session_id, "url": url})
+        )["current_url"]
         return current_url
 
     def screenshot(self) -> Screenshot:
         """Takes a picture of the session's browser."""
-        fields, image = self._call("screenshot")
+        fields, image = self._call({"op": "screenshot", "session_id": self.session_id})
         return Screenshot(image=image, **fields)
 
     def delete(
@@ -364,7 +391,11 @@ class Session(SessionFields):
                 needs a mode that saves one.
         """
         snapshot = snapshot_options(save_snapshot_mode, save_as_default)
-        reply = DeleteResult(**self._call("delete_session", snapshot=snapshot))
+        reply = DeleteResult(
+            **self._call(
+                {"op": "delete_session", "session_id": self.session_id, "snapshot": snapshot}
+            )
+        )
         self._deleted = reply.success
         return reply
 
@@ -374,11 +405,15 @@ class Session(SessionFields):
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if self._deleted:
             return
-        self._deleted = delete_on_exit(self, error, snapshot=self._snapshot)
+        operation: DeleteSessionOperation = {
+            "op": "delete_session",
+            "session_id": self.session_id,
+            "snapshot": self._snapshot,
+        }
+        self._deleted = delete_on_exit(self, operation, error)
 
-    def _call(self, op: str, **params: Any) -> Any:
-        params = {"op": op, "session_id": self.session_id, **params}
-        return _wait.result(self._client._native.start(params))
+    def _call(self, operation: Operation) -> Any:
+        return _wait.result(self._client._native.start(operation))
 
 
 class Paused:
@@ -424,9 +459,12 @@ def _event_types(event_types: Iterable[str] | None) -> list[str] | None:
     return None if event_types is None else list(event_types)
 
 
-def snapshot_options(mode: str | None, as_default: bool | None) -> dict[str, Any]:
+def snapshot_options(mode: str | None, as_default: bool | None) -> SnapshotOptions:
     """What a delete keeps, checked when it is said: the delete may be far away."""
-    options = {"save_snapshot_mode": mode, "save_as_default": as_default}
-    snapshot = {name: value for name, value in options.items() if value is not None}
+    snapshot: SnapshotOptions = {}
+    if mode is not None:
+        snapshot["save_snapshot_mode"] = mode
+    if as_default is not None:
+        snapshot["save_as_default"] = as_default
     _native.check({"check": "snapshot", **snapshot})
     return snapshot

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from ..._agi.seam import CreateSessionOperation, Operation, SnapshotOptions
     from ..._agi.types import Client
 
     # `list` is a method here.
@@ -84,7 +85,7 @@ class Sessions:
             ...     result = session.run_task("Summarise https://example.com")
         """
         snapshot = snapshot_options(save_snapshot_mode, save_as_default)
-        params = {
+        params: CreateSessionOperation = {
             "op": "create_session",
             "agent_name": agent_name,
             "webhook_url": webhook_url,
@@ -103,7 +104,7 @@ class Sessions:
         }
         return self._create(params, snapshot)
 
-    def _create(self, params: dict[str, Any], snapshot: dict[str, Any]) -> Session:
+    def _create(self, params: CreateSessionOperation, snapshot: SnapshotOptions) -> Session:
         return Session(self._client, self._call(params), snapshot)
 
     def list(self) -> List[Session]:
@@ -176,12 +177,14 @@ class Sessions:
             raise InvalidRequestError(
                 f"`statuses` is a text. Pass a list of statuses, such as [{statuses!r}]."
             )
-        params = {"op": "cleanup", "older_than": older_than, "statuses": list(statuses)}
-        return [CleanupReport._of(report) for report in self._call(params)]
+        reports = self._call(
+            {"op": "cleanup", "older_than": older_than, "statuses": list(statuses)}
+        )
+        return [CleanupReport._of(report) for report in reports]
 
     def delete_all(self) -> DeleteResult:
         """Deletes all sessions of this key, and cancels their tasks. There is no way back."""
         return DeleteResult(**self._call({"op": "delete_all_sessions"}))
 
-    def _call(self, params: dict[str, Any]) -> Any:
-        return _wait.result(self._client._native.start(params))
+    def _call(self, operation: Operation) -> Any:
+        return _wait.result(self._client._native.start(operation))

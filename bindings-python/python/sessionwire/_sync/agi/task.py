@@ -12,8 +12,10 @@ from ..base import Handle
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ..._agi.events import Event, QuestionEvent
+    from ..._agi.seam import TaskOperation
     from ..._native import Task as NativeTask
     from ..._wait_sync import EventStream, Maybe
 
@@ -29,6 +31,9 @@ class Task(Handle):
 
     if TYPE_CHECKING:
         _native: NativeTask
+
+    def _call(self, operation: TaskOperation) -> Any:
+        return _wait.result(self._native.start(operation))
 
     @property
     def question(self) -> QuestionEvent | None:
@@ -47,7 +52,7 @@ class Task(Handle):
         Raises:
             InvalidRequestError: No question is open, or the text is empty or too long.
         """
-        return SuccessResult(**self._call("answer", text=text))
+        return SuccessResult(**self._call({"op": "answer", "text": text}))
 
     def send_message(self, text: str) -> SuccessResult:
         """Tells the agent more about the same task.
@@ -55,7 +60,7 @@ class Task(Handle):
         Args:
             text: 1 to 10,000 characters.
         """
-        return SuccessResult(**self._call("send_message", text=text))
+        return SuccessResult(**self._call({"op": "send_message", "text": text}))
 
     def pause(self) -> SuccessResult:
         """Pauses the task.
@@ -63,7 +68,7 @@ class Task(Handle):
         Raises:
             ConflictError: It is paused already, or has ended.
         """
-        return SuccessResult(**self._call("pause"))
+        return SuccessResult(**self._call({"op": "pause"}))
 
     def resume(self) -> SuccessResult:
         """Goes on with the paused task.
@@ -71,16 +76,16 @@ class Task(Handle):
         Raises:
             ConflictError: It is not paused.
         """
-        return SuccessResult(**self._call("resume"))
+        return SuccessResult(**self._call({"op": "resume"}))
 
     def cancel(self) -> SuccessResult:
         """Cancels the task and ends every wait for it; the session stays usable."""
-        return SuccessResult(**self._call("cancel"))
+        return SuccessResult(**self._call({"op": "cancel"}))
 
     def status(self) -> str:
         """Asks for the execution status: `running`, `waiting_for_input`, `finished`,
         `error`, or a value not known yet."""
-        status: str = (self._call("status"))["status"]
+        status: str = (self._call({"op": "status"}))["status"]
         return status
 
     def result(self, timeout: float | None = None) -> TaskResult:
@@ -95,7 +100,7 @@ class Task(Handle):
             TaskTimeout: The time is over; the task goes on.
         """
         try:
-            return TaskResult._of(self._call("result", timeout=timeout))
+            return TaskResult._of(self._call({"op": "result", "timeout": timeout}))
         except QuestionPending as pending:
             pending.task = self
             raise

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..._native import RaccoonClient as NativeClient
     from ..._raccoon.events import TurnEvent
     from ..._raccoon.models import TurnResult
+    from ..._raccoon.seam import Attach
     from ..._raccoon.types import TurnOptions, WireNames
     from ..._wait_sync import Maybe
 
@@ -210,7 +211,7 @@ class Raccoon(BaseClient):
             >>> point = turn.resume_point
             >>> turn = client.attach(point.session_id, point.message_id, point)
         """
-        params = {
+        params: Attach = {
             "session_id": session_id,
             "message_id": message_id,
             "after": after._position() if isinstance(after, ResumePoint) else after,
@@ -224,7 +225,7 @@ class Raccoon(BaseClient):
         point = ResumePoint(session_id, message_id, after) if isinstance(after, str) else after
         return self._attach(params, point)
 
-    def _attach(self, params: dict[str, Any], point: ResumePoint | None) -> Turn:
+    def _attach(self, params: Attach, point: ResumePoint | None) -> Turn:
         turn = _wait.result(self._native.attach(params))
         return Turn(turn, self._options["encode_frame"], point)
 

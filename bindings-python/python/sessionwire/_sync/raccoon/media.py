@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
     from ... import _native
+    from ..._raccoon.seam import Upload
     from ..._raccoon.types import Client
     from ..._wait_sync import Maybe
 
@@ -59,7 +60,7 @@ class Media:
             InvalidRequestError: The file cannot be read, for example.
             APIError: The service refused it, or was not reached.
         """
-        params = {
+        params: Upload = {
             "session_id": session_id,
             "key": key,
             "name": name,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from ..._raccoon.seam import Operation
     from ..._raccoon.types import Client
 
 
@@ -75,13 +76,13 @@ class RaccoonSessions:
 
     def rename(self, session_id: str, title: str) -> SuccessResult:
         """Gives a session another title: 1 to 255 characters."""
-        params = {"op": "rename_session", "session_id": session_id, "title": title}
-        return SuccessResult(**self._call(params))
+        reply = self._call({"op": "rename_session", "session_id": session_id, "title": title})
+        return SuccessResult(**reply)
 
     def delete(self, session_id: str) -> DeleteResult:
         """Deletes a session; one that is gone is no error."""
-        params = {"op": "delete_session", "session_id": session_id}
-        return DeleteResult(**self._call(params))
+        reply = self._call({"op": "delete_session", "session_id": session_id})
+        return DeleteResult(**reply)
 
-    def _call(self, params: dict[str, Any]) -> Any:
-        return _wait.result(self._client._native.start(params))
+    def _call(self, operation: Operation) -> Any:
+        return _wait.result(self._client._native.start(operation))

@@ -1,0 +1,143 @@
+"""What the core takes for Raccoon. `make generate` writes this file: do not edit it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+After: TypeAlias = "str | Mapping[str, Any]"
+
+
+class Attach(TypedDict):
+    session_id: str
+    message_id: str
+    after: NotRequired[After | None]
+    events: NotRequired[TurnEventOptions]
+
+
+class GivenFile(TypedDict):
+    key: str
+    name: NotRequired[str]
+    type: NotRequired[str]
+    size: NotRequired[int]
+    uploaded_at: NotRequired[str | None]
+
+
+class StartTurn(TypedDict):
+    prompt: str
+    mode: NotRequired[str]
+    files: NotRequired[Sequence[TurnFile]]
+    sdk_version: NotRequired[str | None]
+    base_prompt: NotRequired[str | None]
+    references: NotRequired[Sequence[Any] | None]
+    history: NotRequired[Sequence[Any] | None]
+    continuation: NotRequired[str | None]
+    extra: NotRequired[Mapping[str, Any]]
+    events: NotRequired[TurnEventOptions]
+
+
+class TurnEventOptions(TypedDict):
+    max_reconnects: NotRequired[int]
+    ping_interval: NotRequired[float]
+    idle_timeout: NotRequired[float]
+    replay: NotRequired[bool]
+
+
+TurnFile: TypeAlias = "GivenFile | str"
+
+
+class Upload(TypedDict):
+    session_id: NotRequired[str]
+    key: NotRequired[str | None]
+    name: NotRequired[str | None]
+    content_type: NotRequired[str | None]
+
+
+class ListSessionsOperation(TypedDict):
+    op: Literal["list_sessions"]
+    page: NotRequired[int | None]
+    limit: NotRequired[int | None]
+    search: NotRequired[str | None]
+    sort_by: NotRequired[str | None]
+    sort_order: NotRequired[str | None]
+
+
+class GetSessionOperation(TypedDict):
+    op: Literal["get_session"]
+    session_id: str
+
+
+class RenameSessionOperation(TypedDict):
+    op: Literal["rename_session"]
+    session_id: str
+    title: str
+
+
+class DeleteSessionOperation(TypedDict):
+    op: Literal["delete_session"]
+    session_id: str
+
+
+class RequestOperation(TypedDict):
+    op: Literal["request"]
+    method: str
+    path: str
+    query: NotRequired[Mapping[str, str]]
+    body: NotRequired[Any]
+    headers: NotRequired[Mapping[str, str]]
+
+
+Operation: TypeAlias = (
+    ListSessionsOperation
+    | GetSessionOperation
+    | RenameSessionOperation
+    | DeleteSessionOperation
+    | RequestOperation
+)
+
+
+class SendMessageTurnOperation(TypedDict):
+    op: Literal["send_message"]
+    text: NotRequired[str]
+    files: NotRequired[Sequence[GivenFile]]
+    references: NotRequired[Sequence[Any]]
+    frame: NotRequired[Any]
+
+
+class StopTurnOperation(TypedDict):
+    op: Literal["stop"]
+    timeout: NotRequired[float]
+    frame: NotRequired[Any]
+
+
+class ResultTurnOperation(TypedDict):
+    op: Literal["result"]
+    timeout: NotRequired[float | None]
+
+
+TurnOperation: TypeAlias = SendMessageTurnOperation | StopTurnOperation | ResultTurnOperation
+
+
+class SessionIdCheck(TypedDict):
+    check: Literal["session_id"]
+    session_id: str
+
+
+class TurnCheck(TypedDict):
+    check: Literal["turn"]
+    prompt: str
+    mode: NotRequired[str]
+    files: NotRequired[Sequence[TurnFile]]
+    sdk_version: NotRequired[str | None]
+    base_prompt: NotRequired[str | None]
+    references: NotRequired[Sequence[Any] | None]
+    history: NotRequired[Sequence[Any] | None]
+    continuation: NotRequired[str | None]
+    extra: NotRequired[Mapping[str, Any]]
+    events: NotRequired[TurnEventOptions]
+
+
+Check: TypeAlias = SessionIdCheck | TurnCheck
