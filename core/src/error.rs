@@ -44,7 +44,8 @@ pub enum ErrorKind {
     RateLimit,
     /// HTTP 500 and above.
     InternalServer,
-    /// Any other HTTP status that is not a success.
+    /// Any other HTTP status that is not a success, and a success whose content is of
+    /// no use (its `reason` is `bad_answer`).
     Status,
     /// An event stream ended for good.
     Stream,
@@ -306,6 +307,30 @@ impl Error {
         self.with_reason("too_large")
     }
 
+    /// The error of an HTTP success whose content is of no use: `why` says so. It may
+    /// still hold the key.
+    pub(crate) fn of_useless_response(
+        status: u16,
+        headers: BTreeMap<String, String>,
+        body: String,
+        why: &str,
+        context: &str,
+    ) -> Self {
+        let mut error = Self::new(ErrorKind::Status, why)
+            .with_reason("bad_answer")
+            .with_status(status);
+        let fields = &mut *error.0;
+        fields.lead = format!("{context} answered {status}, but the response is not usable: {why}");
+        fields.text = sentence(
+            &fields.lead,
+            "Check that the base URL is that of the API, and that no proxy answers in its place.",
+        );
+        fields.request_id = headers.get("x-request-id").cloned();
+        fields.headers = headers;
+        fields.body = Some(body);
+        error
+    }
+
     pub(crate) fn with_reason(mut self, reason: &str) -> Self {
         self.0.reason = Some(reason.to_owned());
         self
@@ -389,17 +414,6 @@ impl Error {
         self
     }
 
-    /// Of a request that must not act twice: where it may have acted, what
-    /// counts is that nobody knows, whatever the service answered. A passed
-    /// deadline, or a response that is not read whole, says so already.
-    pub(crate) fn or_unknown(mut self) -> Self {
-        let is_said = self.0.kind == ErrorKind::Timeout || self.reason() == Some("too_large");
-        if self.maybe_delivered() && !is_said {
-            self.0.kind = ErrorKind::Connection;
-        }
-        self
-    }
-
     /// The error without this key, wherever it may have come in: by an answer, by
     /// an event, or by another crate's words.
     pub(crate) fn redacted(mut self, key: &Secret) -> Self {
@@ -459,8 +473,11 @@ impl Error {
     /// service refuses it, or the setup is wrong.
     pub(crate) fn is_final(&self) -> bool {
         match self.status_code() {
-            // An older stream may still count (409), or it is too early (425).
-            Some(status) => status < 500 && !matches!(status, 408 | 409 | 425 | 429),
+            // A success that makes no sense may be another's answer; an older stream
+            // may still count (409), or it is too early (425).
+            Some(status) => {
+                (300..500).contains(&status) && !matches!(status, 408 | 409 | 425 | 429)
+            }
             None => matches!(self.kind(), ErrorKind::Config | ErrorKind::InvalidRequest),
         }
     }
@@ -514,8 +531,8 @@ impl Error {
             .and_then(|s| Duration::try_from_secs_f64(s).ok())
     }
 
-    /// True when a request with an effect may have been carried out although
-    /// no answer came. It is never sent again on a guess.
+    /// True when a request with an effect may have been carried out: no answer came,
+    /// or one that does not say so. It is never sent again on a guess.
     pub fn maybe_delivered(&self) -> bool {
         self.0.maybe_delivered
     }

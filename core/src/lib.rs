@@ -24,8 +24,8 @@
 //! # Errors
 //!
 //! There is one [`Error`]; its [`kind`](Error::kind) says what happened. Every call may fail with `InvalidRequest` (refused
-//! here, nothing was sent), `Connection`, `Timeout`, or the kind of the HTTP status that the service answered, such as
-//! `Authentication` or `RateLimit`. Where a request may have had its effect all the same,
+//! here, nothing was sent), `Connection` or `Timeout` (no answer), or the kind of the HTTP status that the service answered,
+//! such as `Authentication` or `RateLimit`; a success whose content is of no use is a `Status`. Where a request may have had its effect all the same,
 //! [`maybe_delivered`](Error::maybe_delivered) is true.
 //!
 //! # Features

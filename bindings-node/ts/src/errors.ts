@@ -76,10 +76,13 @@ export class APIError extends SessionwireError {
   readonly lastStreamEntryId: string | null;
   /** Of such a stream: the highest event id seen before. */
   readonly lastEventId: number | null;
+  /** Such as `client_closed` or `bad_answer` (an answer whose content is of no use), else null. */
+  readonly reason: string | null;
 
   constructor(message: string, fields: ErrorFields = {}) {
     super(message, fields);
     this.maybeDelivered = fields.maybeDelivered ?? false;
+    this.reason = fields.reason ?? null;
     this.sessionId = fields.sessionId ?? null;
     this.messageId = fields.messageId ?? null;
     this.lastStreamEntryId = fields.lastStreamEntryId ?? null;
@@ -87,14 +90,10 @@ export class APIError extends SessionwireError {
   }
 }
 
-/** The connection could not be made, or broke. Code `ERR_SESSIONWIRE_CONNECTION`. */
+/** No answer came: the connection could not be made, or broke. Code `ERR_SESSIONWIRE_CONNECTION`. */
 export class APIConnectionError extends APIError {
-  /** Such as `client_closed`, else null. */
-  readonly reason: string | null;
-
   constructor(message: string, fields: ErrorFields = {}) {
     super(message, { code: "ERR_SESSIONWIRE_CONNECTION", ...fields });
-    this.reason = fields.reason ?? null;
   }
 }
 
@@ -105,7 +104,10 @@ export class APITimeoutError extends APIConnectionError {
   }
 }
 
-/** The service answered with an error. */
+/**
+ * The service answered: with an error, or with a success whose content is of no use (`reason` is
+ * `bad_answer`). Each answer is the class of its status, also where `maybeDelivered` is true.
+ */
 export class APIStatusError extends APIError {
   /** The HTTP status. */
   readonly statusCode: number;

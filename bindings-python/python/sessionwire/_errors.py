@@ -92,7 +92,7 @@ class APIError(SessionwireError):
 
 
 class APIConnectionError(APIError):
-    """The service could not be reached, or the connection broke."""
+    """No answer came: the service could not be reached, or the connection broke."""
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -100,7 +100,10 @@ class APITimeoutError(APIConnectionError, TimeoutError):
 
 
 class APIStatusError(APIError):
-    """The service answered with an HTTP status that is not a success.
+    """The service answered: with an HTTP status that is not a success, or with a success whose
+    content is of no use (`reason` is `bad_answer`).
+
+    Each answer is the class of its status, also where `maybe_delivered` is True.
 
     Attributes:
         status_code: The HTTP status.
@@ -162,7 +165,10 @@ class ConflictError(APIStatusError):
     """
 
     question: QuestionEvent | None = None
-    task: Any = None
+    if TYPE_CHECKING:
+        task: Any = None
+    else:
+        task = None
 
     _fields = (*APIStatusError._fields, "question")
 

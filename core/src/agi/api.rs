@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Method;
+use http::header::LOCATION;
 use serde_json::Value;
 
 use super::claim::{Claim, LastTask, is_outcome};
@@ -17,7 +18,7 @@ use super::validate;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::responses::readable;
-use crate::transport::{Closing, Request, Transport, stream_headers};
+use crate::transport::{Closing, Request, Response, Transport, stream_headers};
 
 /// How long finding a message may take after an ambiguous failure.
 const FIND_MESSAGE_LIMIT: Duration = Duration::from_secs(10);
@@ -130,7 +131,18 @@ impl Api {
         if let Some(wait) = create.wait_for_limit {
             request = request.wait_for_limit(wait.min(crate::seconds::LONGEST));
         }
-        let session: SessionInfo = self.transport.send(&request).await?.json()?;
+        let answer = self.transport.send(&request).await?;
+        let session = match answer.json::<SessionInfo>() {
+            Ok(session) if validate::session_id(&session.session_id).is_ok() => session,
+            Ok(session) => {
+                let why = format!("{:?} cannot be the id of a session", session.session_id);
+                return Err(answer.useless(&why));
+            }
+            Err(error) => match self.created_at(&answer).await {
+                Some(session) => session,
+                None => return Err(error),
+            },
+        };
         self.cache().insert(
             session.session_id.clone(),
             SessionCache {
@@ -143,6 +155,18 @@ impl Api {
         Ok(session)
     }
 
+    /// The session that a create made, where the answer's body does not say it but
+    /// its head does: 201, and the address (RFC 9110, section 15.3.2).
+    async fn created_at(&self, answer: &Response) -> Option<SessionInfo> {
+        if answer.status != 201 {
+            return None;
+        }
+        let location = answer.headers.get(LOCATION)?.to_str().ok()?;
+        let sessions = self.api(Method::GET, &["sessions"]);
+        let id = sessions.id_of(location)?;
+        self.get(&id).await.ok()
+    }
+
     pub(super) async fn list(&self) -> Result<Vec<SessionInfo>> {
         let answer = self
             .transport
@@ -153,11 +177,7 @@ impl Api {
             bare => bare,
         };
         let Value::Array(sessions) = sessions else {
-            return Err(Error::new(
-                ErrorKind::Connection,
-                "The service's answer is no list of sessions",
-            )
-            .with_reason("bad_answer"));
+            return Err(answer.useless("it is no list of sessions"));
         };
         Ok(readable(sessions))
     }
@@ -181,7 +201,7 @@ impl Api {
             request = request.query("save_as_default", bool_text(default));
         }
         let answer = self.transport.send(&request).await;
-        let result = DeleteResult::or_gone(answer.and_then(|answer| answer.json()))?;
+        let result = DeleteResult::or_gone(answer.and_then(|answer| deleted(&answer)))?;
         if result.success {
             self.cache().remove(session_id);
         }
@@ -189,11 +209,8 @@ impl Api {
     }
 
     pub(super) async fn delete_all(&self) -> Result<DeleteResult> {
-        let result = self
-            .transport
-            .send(&self.api(Method::DELETE, &["sessions"]))
-            .await?
-            .json()?;
+        let request = self.api(Method::DELETE, &["sessions"]);
+        let result = deleted(&self.transport.send(&request).await?)?;
         self.cache().clear();
         Ok(result)
     }
@@ -208,6 +225,7 @@ impl Api {
         validate::message(&message.message, message.start_url.as_deref())?;
         let request = self
             .of_session(Method::POST, session_id, &["message"])?
+            .status_is_enough()
             .json(message)?;
         let before = self.cached(session_id);
         if let Some(known) = self.cache().get_mut(session_id) {
@@ -216,7 +234,7 @@ impl Api {
             known.sent_after = Some(known.high);
         }
         let sent = match self.transport.send(&request).await {
-            Ok(answer) => answer.json(),
+            Ok(answer) => Ok(answer.success()),
             Err(error) if error.maybe_delivered() => match &before {
                 Some(before)
                     if before.read && self.was_delivered(session_id, before, message).await =>
@@ -225,7 +243,7 @@ impl Api {
                         "Message found in the history after its answer was lost",
                     ))
                 }
-                _ => Err(error.or_unknown()),
+                _ => Err(error),
             },
             Err(error) => Err(error),
         };
@@ -326,6 +344,7 @@ impl Api {
     pub(super) async fn command(&self, session_id: &str, name: &str) -> Result<SuccessResult> {
         let request = self
             .of_session(Method::POST, session_id, &[name])?
+            .status_is_enough()
             .repeatable();
         let answer = self.transport.send(&request).await;
         if let (Ok(_), "cancel", Some(known)) = (&answer, name, self.cache().get_mut(session_id)) {
@@ -334,8 +353,7 @@ impl Api {
             known.last = LastTask::Cancelled;
         }
         match answer {
-            Ok(answer) if answer.body.is_empty() => Ok(SuccessResult::new("")),
-            Ok(answer) => answer.json(),
+            Ok(answer) => Ok(answer.success()),
             Err(error)
                 if error.attempts() > 1
                     && matches!(
@@ -373,7 +391,8 @@ impl Api {
 
     pub(super) async fn screenshot(&self, session_id: &str) -> Result<Screenshot> {
         let request = self.of_session(Method::GET, session_id, &["screenshot"])?;
-        screenshot::parse(&self.transport.send(&request).await?.body)
+        let answer = self.transport.send(&request).await?;
+        screenshot::parse(&answer.body).map_err(|why| answer.useless(&why))
     }
 
     pub(crate) async fn list_models(&self, filter: Option<&str>) -> Result<Vec<String>> {
@@ -529,6 +548,18 @@ pub(super) fn first_outcome(seen: &Messages) -> Option<&Message> {
         // Whose it is, only an id says.
         .filter(|message| message.id > 0)
         .find(|message| is_outcome(message))
+}
+
+/// What a delete did. A success without a body has deleted it.
+fn deleted(answer: &Response) -> Result<DeleteResult> {
+    if answer.body.is_empty() {
+        return Ok(DeleteResult {
+            success: true,
+            deleted: true,
+            message: String::new(),
+        });
+    }
+    answer.json()
 }
 
 fn bool_text(value: bool) -> &'static str {

@@ -612,9 +612,10 @@ impl Driver {
             });
         if !is_stream {
             return Err(Error::new(
-                ErrorKind::Connection,
+                ErrorKind::Status,
                 "The service answered the event stream with something that is no event stream",
             )
+            .with_status(response.status().as_u16())
             .with_reason("not_an_event_stream"));
         }
         Ok(response)

@@ -155,9 +155,30 @@ pub(crate) fn value(text: &str) -> Option<Value> {
     serde_json::from_str(&plain(text)?).ok()
 }
 
-/// Reads a whole answer. Bytes that are not UTF-8 are replaced.
+/// The text of a whole answer: UTF-8, or UTF-16 by its mark or by the zeros of its
+/// first characters, which JSON has in ASCII. A mark is no part of it; what is
+/// neither is replaced.
+pub(crate) fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+    let utf16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = rest
+            .chunks_exact(2)
+            .map(|pair| unit([pair[0], pair[1]]))
+            .collect();
+        Cow::Owned(String::from_utf16_lossy(&units))
+    };
+    match bytes {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest),
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0, low, 0, ..] if *low != 0 => utf16(bytes, u16::from_be_bytes),
+        [low, 0, next, 0, ..] if *low != 0 && *next != 0 => utf16(bytes, u16::from_le_bytes),
+        _ => String::from_utf8_lossy(bytes),
+    }
+}
+
+/// Reads a whole answer.
 pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = decoded(bytes);
     // The strict parser says best what is wrong with a text that is no JSON.
     let plain = plain(&text).unwrap_or(Cow::Borrowed(&text));
     serde_json::from_str(&plain)

@@ -16,7 +16,9 @@ pub use json::{DEEPEST, may_be_odd, plain};
 pub use text::{TEXT_FIELDS, Text};
 pub use time::{Moment, moment};
 
-pub(crate) use json::{each_member, from_bytes, has_more_values, is_json, unquoted, value};
+pub(crate) use json::{
+    decoded, each_member, from_bytes, has_more_values, is_json, unquoted, value,
+};
 pub(crate) use read::{Fields, whole_number};
 pub(crate) use text::{plain_and_text, text_of};
 pub(crate) use time::milliseconds;

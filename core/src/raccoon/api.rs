@@ -16,7 +16,7 @@ use super::{media, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning;
 use crate::responses::readable;
-use crate::transport::{Closing, Request, Response, Transport, UploadProgress, UploadSource};
+use crate::transport::{Closing, Request, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
 
 /// What the handles of a client share: its configuration and connections.
@@ -92,8 +92,8 @@ impl Api {
                 request = request.query(name, value);
             }
         }
-        let answer = self.rest.send(&request).await?.json()?;
-        page_of(answer, wire)
+        let answer = self.rest.send(&request).await?;
+        page_of(answer.json()?, wire).map_err(|why| answer.useless(&why))
     }
 
     pub(super) async fn get(&self, session_id: &str) -> Result<History> {
@@ -105,15 +105,18 @@ impl Api {
         let title = validate::title(title)?;
         let request = self
             .of_session(Method::PUT, session_id, &["title"])?
+            .status_is_enough()
             .json(&json!({ &self.config.wire.title: title }))?;
-        Ok(success(&self.rest.send(&request).await?))
+        Ok(self.rest.send(&request).await?.success())
     }
 
     pub(super) async fn delete(&self, session_id: &str) -> Result<DeleteResult> {
-        let request = self.of_session(Method::DELETE, session_id, &[])?;
+        let request = self
+            .of_session(Method::DELETE, session_id, &[])?
+            .status_is_enough();
         let answer = self.rest.send(&request).await;
         DeleteResult::or_gone(answer.map(|answer| {
-            let SuccessResult { success, message } = success(&answer);
+            let SuccessResult { success, message } = answer.success();
             DeleteResult {
                 success,
                 deleted: success,
@@ -130,8 +133,16 @@ impl Api {
     ) -> Result<UploadedFile> {
         let (body, sent) = media::form(upload, source, progress)?;
         let request = self.api(Method::PUT, &["media", "upload"]).multipart(body);
-        let answer: Map<String, Value> = self.rest.send(&request).await?.json()?;
-        let mut file = UploadedFile::read(answer)?;
+        let answer = self.rest.send(&request).await?;
+        let file = answer.json().and_then(|fields| {
+            UploadedFile::read(fields)
+                .ok_or_else(|| answer.useless("it names no file: it has no `key`"))
+        });
+        let mut file = file.map_err(|error| {
+            error.with_maybe_delivered(
+                "The file was uploaded all the same, as far as anybody knows: look at the session before you repeat it.",
+            )
+        })?;
         if file.name.is_empty() {
             file.name = sent.name;
         }
@@ -205,12 +216,12 @@ impl Api {
         }
         body.extend(start.extra.clone());
         let request = self.api(Method::POST, &["sessions", "new"]).json(&body)?;
-        let answer = self.rest.send(&request).await.map_err(Error::or_unknown);
+        let answer = self.rest.send(&request).await;
         self.limiter.answered();
         let answer = answer?;
         let started = answer
             .json()
-            .and_then(|answer| Started::read(&answer, wire));
+            .and_then(|fields| Started::read(&fields, wire).map_err(|why| answer.useless(&why)));
         started.map_err(|error| {
             error.with_maybe_delivered(
                 "The turn may run all the same: look at the session's history before you start it again.",
@@ -302,7 +313,7 @@ pub(super) struct Started {
 }
 
 impl Started {
-    fn read(answer: &Map<String, Value>, wire: &WireNames) -> Result<Self> {
+    fn read(answer: &Map<String, Value>, wire: &WireNames) -> Result<Self, String> {
         let text = |name: &String| match answer.get(name)? {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
@@ -310,11 +321,7 @@ impl Started {
         };
         let Some(agent_message_id) = wire.agent_message_id.iter().find_map(text) else {
             let names = wire.agent_message_id.join("` or `");
-            return Err(Error::new(
-                ErrorKind::Connection,
-                format!("The service's answer names no agent message: it has no `{names}`"),
-            )
-            .with_reason("bad_answer"));
+            return Err(format!("it names no agent message: it has no `{names}`"));
         };
         Ok(Self {
             agent_message_id,
@@ -329,15 +336,9 @@ impl Started {
     }
 }
 
-/// A command's response, also where it has no body or an unknown one: its success
-/// is in the status (docs/spec/raccoon.md, sections 4.4 and 4.5).
-fn success(response: &Response) -> SuccessResult {
-    response.json().unwrap_or_else(|_| SuccessResult::new(""))
-}
-
 /// Reads a list in one of the forms that it may have: bare, or in a field
 /// (docs/spec/raccoon.md, section 4.2).
-fn page_of(answer: Value, wire: &WireNames) -> Result<SessionPage> {
+fn page_of(answer: Value, wire: &WireNames) -> Result<SessionPage, String> {
     let (sessions, meta) = match answer {
         Value::Object(mut fields) => {
             let meta = fields.remove(&wire.meta).unwrap_or_default();
@@ -347,14 +348,10 @@ fn page_of(answer: Value, wire: &WireNames) -> Result<SessionPage> {
         bare => (bare, Value::Null),
     };
     let Value::Array(sessions) = sessions else {
-        return Err(Error::new(
-            ErrorKind::Connection,
-            format!(
-                "The service's answer holds no list of sessions. It should be in the field `{}`",
-                wire.sessions.join("` or `")
-            ),
-        )
-        .with_reason("bad_answer"));
+        return Err(format!(
+            "it holds no list of sessions, which should be in the field `{}`",
+            wire.sessions.join("` or `")
+        ));
     };
     let sessions: Vec<SessionInfo> = readable(sessions);
     let number = |name: &String| {
@@ -417,7 +414,7 @@ mod tests {
             (json!("sessions"), &own),
         ] {
             let error = page_of(answer, wire).expect_err("no list");
-            assert!(error.to_string().contains(&wire.sessions[0]), "{error}");
+            assert!(error.contains(&wire.sessions[0]), "{error}");
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::meaning::Fields;
 use crate::responses::{
     TextOrObject, fitted, json_in, null_as_default, text_or_object, to_json, with_extra,
@@ -269,17 +269,11 @@ pub struct UploadedFile {
 
 impl UploadedFile {
     /// Reads the service's response to an upload.
-    pub(super) fn read(answer: Map<String, Value>) -> Result<Self> {
+    pub(super) fn read(answer: Map<String, Value>) -> Option<Self> {
         let mut fields = Fields::new(answer);
-        let key = fields.text(&["key"]).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Connection,
-                "The service's answer names no file: it has no `key`",
-            )
-            .with_reason("bad_answer")
-        })?;
+        let key = fields.text(&["key"])?;
         let size = fields.whole_number(&["size"]).unwrap_or_default();
-        Ok(Self {
+        Some(Self {
             key,
             name: fields.text(&["filename", "name"]).unwrap_or_default(),
             content_type: fields.text(&["contentType", "type"]).unwrap_or_default(),

@@ -34,6 +34,18 @@ pub(super) fn cause(error: &reqwest::Error) -> String {
     innermost(error).unwrap_or_else(|| "the request failed".to_owned())
 }
 
+/// Whether the connection failed, and not what came over it.
+pub(super) fn is_of_the_connection(error: &dyn std::error::Error) -> bool {
+    let mut next = error.source();
+    while let Some(source) = next {
+        if source.is::<hyper::Error>() {
+            return true;
+        }
+        next = source.source();
+    }
+    false
+}
+
 /// The innermost cause of an error: the outer ones only say which part of the
 /// HTTP client noticed it, and may hold the URL.
 pub(super) fn innermost(error: &dyn std::error::Error) -> Option<String> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use url::Url;
@@ -10,12 +11,12 @@ use url::Url;
 use super::body;
 use super::closing::Closing;
 use super::connect::{connecting_by, is_too_late};
-use super::failure::{Failed, cause};
+use super::failure::{Failed, cause, is_of_the_connection};
 use super::jitter::jitter;
 use super::pool::Pool;
 use super::redirect;
 use super::request::{Body, Request};
-use super::response::{Response, plain_headers};
+use super::response::{Asked, CARRIED_OUT, Response, plain_headers};
 use super::retry::{self, Attempt, Decision, Effect, Failure};
 use super::tls;
 use super::tunnel::{Refusal, Tunnel};
@@ -23,10 +24,6 @@ use super::upload::UploadProgress;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::testing;
-
-/// Of a request with an effect whose response is of no use.
-const CARRIED_OUT: &str =
-    "The request was probably carried out, so it was not sent again: look before you repeat it.";
 
 /// How long before the end of a call its connection must be open.
 const MARGIN: Duration = Duration::from_millis(5);
@@ -287,17 +284,30 @@ impl Transport {
         let response = self.check(request, response).await?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        let mut answer = Response {
+            status,
+            headers,
+            body: Bytes::new(),
+            garbled: None,
+            request: Asked {
+                context: request.context.clone(),
+                effect: request.effect(),
+                config: self.config.clone(),
+            },
+        };
         let read = body::read(response, body::MAX_RESPONSE).await;
         self.pool.was_used();
         match read {
-            Ok(body::Body::Whole(body)) => Ok(Response {
-                status,
-                headers,
-                body,
-            }),
-            Ok(body::Body::TooLarge(_)) => Err(self.too_large(request, status, &headers)),
-            Err(error) => Err(self.broken(request, error)),
+            Ok(body::Body::Whole(body)) => answer.body = body,
+            // It came with the head.
+            Ok(body::Body::TooLarge(_)) | Err(_) if request.status_is_enough => {}
+            Ok(body::Body::TooLarge(_)) => {
+                return Err(self.too_large(request, status, &answer.headers));
+            }
+            Err(error) if is_of_the_connection(&error) => return Err(self.broken(request, error)),
+            Err(error) => answer.garbled = Some(cause(&error)),
         }
+        Ok(answer)
     }
 
     /// The failure of a request that was carried out, and whose response is larger
@@ -474,7 +484,7 @@ impl Transport {
             body::Body::TooLarge(beginning) => (beginning, false),
         };
         // Here already: a part of the body may become the message.
-        let body = self.config.api_key.redact(&String::from_utf8_lossy(&body));
+        let body = self.config.api_key.redact(&crate::meaning::decoded(&body));
         let error = if refused {
             Error::new(
                 ErrorKind::Status,

@@ -7,7 +7,7 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, HeaderMap, HeaderValue};
 use url::Url;
 
-use super::encode::percent_encode;
+use super::encode::{percent_decode, percent_encode};
 use super::retry::Effect;
 use super::upload::Multipart;
 use crate::config::ClientConfig;
@@ -26,6 +26,8 @@ pub(crate) struct Request {
     pub(super) wait_for_limit: Option<Duration>,
     /// Whether the `Authorization` header goes along.
     pub(super) authorized: bool,
+    /// Whether a success says all by its status.
+    pub(super) status_is_enough: bool,
 }
 
 /// What a request carries.
@@ -61,6 +63,7 @@ impl Request {
             effect,
             wait_for_limit: config.wait_for_limit,
             authorized: true,
+            status_is_enough: false,
         }
     }
 
@@ -102,6 +105,26 @@ impl Request {
             .collect();
         self.url.set_query(Some(&pairs.join("&")));
         self
+    }
+
+    /// Takes any success for one, whatever its body is.
+    pub(crate) fn status_is_enough(mut self) -> Self {
+        self.status_is_enough = true;
+        self
+    }
+
+    /// The id in an address that this one and an id make, and nothing else.
+    pub(crate) fn id_of(&self, location: &str) -> Option<String> {
+        let found = self.url.join(location).ok()?;
+        if found.origin() != self.url.origin() {
+            return None;
+        }
+        let id = found
+            .path()
+            .strip_prefix(self.url.path())?
+            .strip_prefix('/')?;
+        let id = percent_decode(id)?;
+        (!id.is_empty() && !id.contains('/')).then_some(id)
     }
 
     /// Leaves the `Authorization` header out.

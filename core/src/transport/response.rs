@@ -1,17 +1,29 @@
 //! A whole response.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, Result};
+use super::retry::Effect;
+use crate::config::ClientConfig;
+use crate::error::{Error, Result};
 use crate::meaning;
+use crate::responses::SuccessResult;
 
 /// Most values of a JSON response. A parser makes a hundred bytes of one that takes
 /// two on the wire.
 const MAX_VALUES: usize = 1_000_000;
+
+/// Most bytes of a body that an error shows.
+const MAX_SHOWN: usize = 64 << 10;
+
+/// Of a request with an effect whose response is of no use.
+pub(super) const CARRIED_OUT: &str =
+    "The request was probably carried out, so it was not sent again: look before you repeat it.";
 
 /// A whole response with a success status.
 #[derive(Debug)]
@@ -19,20 +31,60 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Why the body could not be decompressed.
+    pub(super) garbled: Option<String>,
+    pub(super) request: Asked,
+}
+
+/// What was asked, for the errors of a response.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// Method and path.
+    pub(super) context: String,
+    pub(super) effect: Effect,
+    pub(super) config: Arc<ClientConfig>,
 }
 
 impl Response {
     /// The response's JSON, read with tolerance.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        self.check_values()?;
-        let read = meaning::from_bytes(&self.body).and_then(serde_json::from_value::<T>);
-        read.map_err(|error| self.unreadable(error))
+        serde_json::from_value(self.json_text()?).map_err(|error| self.unreadable(&error))
     }
 
     /// The same for what keeps parts of the text as they came.
     pub(crate) fn json_text<T: DeserializeOwned>(&self) -> Result<T> {
         self.check_values()?;
-        meaning::from_bytes(&self.body).map_err(|error| self.unreadable(error))
+        match &self.garbled {
+            Some(why) => Err(self.useless(why)),
+            None => meaning::from_bytes(&self.body).map_err(|error| self.unreadable(&error)),
+        }
+    }
+
+    /// Of a request whose success is in the status: what the body adds to it, if it
+    /// says anything.
+    pub(crate) fn success(&self) -> SuccessResult {
+        match self.json_text() {
+            Ok(Value::Object(fields)) => serde_json::from_value(Value::Object(fields)).ok(),
+            _ => None,
+        }
+        .unwrap_or_else(|| SuccessResult::new(""))
+    }
+
+    /// The error of a response whose content is of no use.
+    pub(crate) fn useless(&self, why: &str) -> Error {
+        let beginning = &self.body[..self.body.len().min(MAX_SHOWN)];
+        let error = Error::of_useless_response(
+            self.status,
+            plain_headers(&self.headers, str::to_owned),
+            meaning::decoded(beginning).into_owned(),
+            why,
+            &self.request.context,
+        );
+        let error = match self.request.effect {
+            Effect::Once => error.with_maybe_delivered(CARRIED_OUT),
+            Effect::Repeatable => error,
+        };
+        error.redacted(&self.request.config.api_key)
     }
 
     fn check_values(&self) -> Result<()> {
@@ -40,27 +92,15 @@ impl Response {
         if self.body.len() <= MAX_VALUES || !meaning::has_more_values(&self.body, MAX_VALUES) {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::Status,
-            format!(
-                "The service's response ({}) has more than {MAX_VALUES} values, the most that is read",
-                self.status
-            ),
-        )
-        .with_status(self.status)
-        .with_reason("too_large"))
+        let why = format!("it has more than {MAX_VALUES} values, the most that is read");
+        Err(self.useless(&why).with_reason("too_large"))
     }
 
-    fn unreadable(&self, error: serde_json::Error) -> Error {
-        Error::new(
-            ErrorKind::Connection,
-            format!(
-                "The service's response ({}) cannot be read: {}",
-                self.status,
-                without_quotation(&error)
-            ),
-        )
-        .with_reason("bad_answer")
+    fn unreadable(&self, error: &serde_json::Error) -> Error {
+        if self.body.is_empty() {
+            return self.useless("it has no body");
+        }
+        self.useless(&without_quotation(error))
     }
 }
 

@@ -133,13 +133,13 @@ async fn g03_a_turn_is_submitted_once() {
     for (fault, kind, requests, maybe) in [
         (
             json!({"on": "start_turn", "status": 500}),
-            ErrorKind::Connection,
+            ErrorKind::InternalServer,
             1,
             true,
         ),
         (
             json!({"on": "start_turn", "status": 503}),
-            ErrorKind::Connection,
+            ErrorKind::InternalServer,
             1,
             true,
         ),
@@ -815,7 +815,8 @@ async fn an_answer_without_the_agents_message_says_what_it_lacks() {
     );
     let session = client.session().unwrap();
     let error = session.start_turn(StartTurn::new("go")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert_eq!(error.kind(), ErrorKind::Status);
+    assert_eq!(error.status_code(), Some(200));
     assert!(error.maybe_delivered());
     let text = error.to_string();
     assert!(

@@ -28,7 +28,12 @@ fn nothing<T>(_: T) -> Value {
     Value::Null
 }
 
-async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> Result<Value> {
+pub(crate) async fn call(
+    name: &str,
+    args: &Value,
+    client: &Client,
+    session: &Session,
+) -> Result<Value> {
     let sessions = client.sessions();
     let options: Value = match args.as_object() {
         Some(args) => args
@@ -71,7 +76,7 @@ async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> R
         "message" => session
             .send_message(SendMessage::new("hello"))
             .await
-            .map(nothing),
+            .map(|sent| json!(sent)),
         "run_task" => session
             .run_task(RunTask::new(text(args, "message")))
             .await
@@ -98,7 +103,7 @@ async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> R
         "screenshot" => session.screenshot().await.map(nothing),
         "pause" => session.pause().await.map(|done| json!(done)),
         "resume" => session.resume().await.map(nothing),
-        "cancel" => session.cancel().await.map(nothing),
+        "cancel" => session.cancel().await.map(|done| json!(done)),
         "delete_all" => sessions.delete_all().await.map(nothing),
         "navigate" if args.get("url").is_some() => {
             session.navigate(&text(args, "url")).await.map(nothing)

@@ -10,6 +10,7 @@ mod limits;
 mod meaning;
 mod origins;
 mod pure;
+mod success;
 mod turns;
 mod webhooks;
 
@@ -62,6 +63,7 @@ const DRIVERS: &[Driver] = drivers! {
     "rude_json.json".cases => meaning::rude_json,
     "sse".cases => pure::frames,
     "streams.json".cases => agi::stream,
+    "success.json".cases => success::g03_a_success_without_words,
     "times.json".cases => meaning::time,
     "turn_events.json".cases => meaning::turn_events,
     "turn_input.json".cases => turns::g08_bad_input_sends_nothing,

@@ -70,8 +70,8 @@ class Session(SessionFields):
 
         Raises:
             InvalidRequestError: The message is empty or too long.
-            APIConnectionError: No answer came; `maybe_delivered` says whether the
-                service may have got the message all the same.
+            APIError: The service refused it, or no answer came; `maybe_delivered` says
+                whether it may have got the message all the same.
         """
         content: SendMessage = {"message": message, "start_url": start_url}
         return SuccessResult(

@@ -1,0 +1,83 @@
+//! A success whose body cannot be read, and the names of errors.
+
+use serde_json::{Value, json};
+use sessionwire::Result;
+use sessionwire::raccoon::{Session, StartTurn, UploadSource};
+use sessionwire_tests::{check, client, emulator, fail, script, session, turns};
+
+use crate::agi::call;
+
+pub(crate) async fn g03_a_success_without_words(case: Value) {
+    let id = case["id"].as_str().unwrap();
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"delay": 3600}], "once": false}]),
+    );
+    let name = case["call"].as_str().unwrap();
+    let prepare = || {
+        emulator.clear_requests();
+        fail(&emulator, case["fault"].clone());
+        for fault in case
+            .get("besides")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            fail(&emulator, fault.clone());
+        }
+    };
+    let outcome = if name.starts_with("turn.") {
+        let client = turns::client(&emulator);
+        let session = client.session().unwrap();
+        if name != "turn.start" {
+            // A session is there from its first turn on.
+            session.start_turn(StartTurn::new("go")).await.unwrap();
+        }
+        prepare();
+        turn_call(name, &session).await.map(|()| Value::Null)
+    } else {
+        let client = client(&emulator);
+        let session = session(&client).await;
+        let before: &[&str] = match name {
+            "pause" | "cancel" => &["message"],
+            "resume" => &["message", "pause"],
+            _ => &[],
+        };
+        for earlier in before {
+            call(earlier, &Value::Null, &client, &session)
+                .await
+                .unwrap();
+        }
+        prepare();
+        let args = match name {
+            "start_task" => json!({"message": "hello"}),
+            _ => Value::Null,
+        };
+        call(name, &args, &client, &session).await
+    };
+    match (outcome, case.get("error")) {
+        (Ok(result), None) => {
+            if let Some(words) = case.get("says") {
+                assert_eq!(result["message"], *words, "{id}");
+            }
+        }
+        (Err(error), Some(wanted)) => check(id, &error, wanted),
+        (outcome, _) => panic!("{id}: {outcome:?}"),
+    }
+    let requests = emulator.requests();
+    let effects = requests.iter().filter(|request| request.method != "GET");
+    if let Some(sent) = case.get("sent") {
+        assert_eq!(json!(effects.count()), *sent, "{id}");
+    }
+}
+
+async fn turn_call(name: &str, session: &Session) -> Result<()> {
+    match name {
+        "turn.start" => session.start_turn(StartTurn::new("go")).await.map(drop),
+        "turn.rename" => session.rename("title").await.map(drop),
+        "turn.delete" => session.delete().await.map(drop),
+        "turn.upload" => session.upload(UploadSource::bytes("x")).await.map(drop),
+        other => panic!("unknown call {other}"),
+    }
+}
