@@ -43,7 +43,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::{digest, hmac};
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -242,9 +242,13 @@ pub fn parse_with_event_type(
             body.len()
         )));
     }
-    let text = std::str::from_utf8(body)
-        .map_err(|error| refused(format!("The body is not UTF-8: {error}")))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let decoded = meaning::decoded(body);
+    if decoded.contains('\u{fffd}')
+        && let Err(error) = std::str::from_utf8(body)
+    {
+        return Err(refused(format!("The body is not UTF-8: {error}")));
+    }
+    let text = decoded.strip_prefix('\u{feff}').unwrap_or(&decoded);
     if text.trim().is_empty() {
         return Err(refused(
             "The body is empty. Pass the request's raw body, before anything else reads it",
@@ -253,7 +257,9 @@ pub fn parse_with_event_type(
     // The key is made of the body as it came.
     let plain = meaning::plain(text);
     let mut fields = Fields::read(plain.as_deref().unwrap_or(text))?;
-    let name: String = fields.needed("event")?;
+    let name: String = fields
+        .take("event")?
+        .ok_or_else(|| fields.bad("event", "is missing or null"))?;
     if let Some(header) = event_type.filter(|header| header.trim() != name) {
         return Err(refused(format!(
             "The header X-Event-Type says {:?}, the body says {:?}",
@@ -275,32 +281,32 @@ pub fn parse_with_event_type(
             result: fields.object("result", |mut result| {
                 Ok(Outcome {
                     message: result.needed("message")?,
-                    status: result.or_default("status")?,
+                    status: result.or_default("status"),
                     extra: result.rest(),
                 })
             })?,
         },
         "task.question" => Kind::TaskQuestion {
             question: fields.needed("question")?,
-            context: fields.or_default("context")?,
+            context: fields.or_default("context"),
         },
         "task.error" => Kind::TaskError {
             error: fields.needed("error")?,
-            details: fields.or_default("details")?,
+            details: fields.or_default("details"),
         },
         _ => Kind::Unknown { name },
     };
     let read_session = |mut session: Fields<'_>| {
-        let id: String = session.needed("id")?;
-        if id.is_empty() {
+        let AnId(id) = session.needed("id")?;
+        if id.as_deref() == Some("") {
             return Err(session.bad("id", "is empty"));
         }
         Ok(WebhookSession {
-            id,
-            status: session.or_default("status")?,
-            agent_name: session.or_default("agent_name")?,
-            created_at: session.or_default("created_at")?,
-            vnc_url: session.or_default("vnc_url")?,
+            id: id.unwrap_or_default(),
+            status: session.or_default("status"),
+            agent_name: session.or_default("agent_name"),
+            created_at: session.or_default("created_at"),
+            vnc_url: session.or_default("vnc_url"),
             extra: session.rest(),
         })
     };
@@ -310,10 +316,11 @@ pub fn parse_with_event_type(
         let session = fields.try_object("session", read_session);
         (fields.try_take("timestamp"), session.unwrap_or_default())
     } else {
-        let timestamp: String = fields.needed("timestamp")?;
-        if timestamp.is_empty() {
+        let timestamp: Option<String> = fields.needed("timestamp")?;
+        if timestamp.as_deref() == Some("") {
             return Err(fields.bad("timestamp", "is empty"));
         }
+        let timestamp = timestamp.unwrap_or_default();
         (timestamp, fields.object("session", read_session)?)
     };
     let key = key(kind.name(), &session.id, &timestamp, text);
@@ -370,15 +377,26 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A field that must be there.
-    fn needed<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
-        self.take(name)?
-            .ok_or_else(|| self.bad(name, "is missing or null"))
+    /// A field that must be there. One of another type than documented stays.
+    fn needed<T: DeserializeOwned + Default>(&mut self, name: &str) -> Result<T> {
+        if self.lacks(name) {
+            return Err(self.bad(name, "is missing or null"));
+        }
+        Ok(self.try_take(name))
     }
 
-    /// A field that may be missing or null.
-    fn or_default<T: DeserializeOwned + Default>(&mut self, name: &str) -> Result<T> {
-        self.take(name).map(Option::unwrap_or_default)
+    /// A field that may be missing or null. One of another type stays.
+    fn or_default<T: DeserializeOwned + Default>(&mut self, name: &str) -> T {
+        if self.lacks(name) {
+            self.fields.remove(name);
+            return T::default();
+        }
+        self.try_take(name)
+    }
+
+    /// Whether a field is missing or null.
+    fn lacks(&self, name: &str) -> bool {
+        self.fields.get(name).is_none_or(|raw| raw.get() == "null")
     }
 
     /// A field if it is what is expected; else it stays.
@@ -402,18 +420,23 @@ impl<'a> Fields<'a> {
             .map_err(|_| self.bad(name, &format!("cannot be {}", kind_of(raw.get()))))
     }
 
-    /// An object that must be there.
-    fn object<T>(
+    /// An object that must be there. What is none stays.
+    fn object<T: Default>(
         &mut self,
         name: &'static str,
         read: impl FnOnce(Fields<'_>) -> Result<T>,
     ) -> Result<T> {
-        let Some(raw) = self.fields.remove(name) else {
+        if self.lacks(name) {
             return Err(self.bad(name, "is missing or null"));
-        };
-        match Fields::of(raw, name) {
-            Some(fields) => read(fields),
-            None => Err(self.bad(name, &format!("cannot be {}", kind_of(raw.get())))),
+        }
+        let object = self.fields.get(name).and_then(|raw| Fields::of(raw, name));
+        match object {
+            Some(fields) => {
+                let found = read(fields)?;
+                self.fields.remove(name);
+                Ok(found)
+            }
+            None => Ok(T::default()),
         }
     }
 
@@ -447,6 +470,20 @@ impl<'a> Fields<'a> {
             self.place,
             shortened(name)
         ))
+    }
+}
+
+/// An id: a text, or a whole number as text.
+#[derive(Default)]
+struct AnId(Option<String>);
+
+impl<'de> Deserialize<'de> for AnId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self(Some(text))),
+            Value::Number(number) if !number.is_f64() => Ok(Self(Some(number.to_string()))),
+            _ => Err(D::Error::custom("no id")),
+        }
     }
 }
 
