@@ -76,7 +76,10 @@ export class APIError extends SessionwireError {
   readonly lastStreamEntryId: string | null;
   /** Of such a stream: the highest event id seen before. */
   readonly lastEventId: number | null;
-  /** Such as `client_closed` or `bad_answer` (an answer whose content is of no use), else null. */
+  /**
+   * Such as `client_closed`, `bad_answer` (a response whose content is of no use), or `too_large` (one
+   * that is larger than what is read), else null.
+   */
   readonly reason: string | null;
 
   constructor(message: string, fields: ErrorFields = {}) {
@@ -118,9 +121,6 @@ export class APIStatusError extends APIError {
   readonly requestId: string | null;
   /** How long the service asked to wait, in milliseconds. */
   readonly retryAfter: number | null;
-  /** `too_large` where the response is larger than what is read, else mostly null. */
-  readonly reason: string | null;
-
   constructor(message: string, fields: ErrorFields = {}) {
     super(message, fields);
     this.statusCode = fields.statusCode ?? 0;
@@ -128,7 +128,6 @@ export class APIStatusError extends APIError {
     this.headers = fields.headers ?? {};
     this.requestId = fields.requestId ?? null;
     this.retryAfter = fields.retryAfter ?? null;
-    this.reason = fields.reason ?? null;
   }
 }
 

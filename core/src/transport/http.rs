@@ -299,11 +299,11 @@ impl Transport {
         self.pool.was_used();
         match read {
             Ok(body::Body::Whole(body)) => answer.body = body,
-            // It came with the head.
-            Ok(body::Body::TooLarge(_)) | Err(_) if request.status_is_enough => {}
             Ok(body::Body::TooLarge(_)) => {
                 return Err(self.too_large(request, status, &answer.headers));
             }
+            // It came with the head.
+            Err(_) if request.status_is_enough => {}
             Err(error) if is_of_the_connection(&error) => return Err(self.broken(request, error)),
             Err(error) => answer.garbled = Some(cause(&error)),
         }
