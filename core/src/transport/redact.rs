@@ -1,9 +1,9 @@
 //! Finds a secret in a text, in whatever form a server or a gateway wrote it: as
 //! it is, escaped for JSON, a URL or a page (each in the other, up to three
-//! times), in hexadecimal, or within base64. Pure.
+//! times), in hexadecimal, or within base64. Pure, and linear in the text.
 
 /// How often an escape may itself be escaped.
-const NESTED: u8 = 3;
+const NESTED: usize = 3;
 
 /// What stands for the secret.
 const REDACTED: &str = "[redacted]";
@@ -26,6 +26,20 @@ enum Kind {
     Base64,
 }
 
+/// A character as it is meant, and where it stands in the text.
+#[derive(Debug, Clone, Copy)]
+struct Meant {
+    byte: u8,
+    start: usize,
+    end: usize,
+}
+
+/// What an escape begins with, and how it is read: the character, and how many
+/// characters it takes.
+type Escape = (u8, fn(&[Meant]) -> Option<(u8, usize)>);
+
+const ESCAPES: [Escape; 3] = [(b'%', percent), (b'\\', backslash), (b'&', entity)];
+
 impl Forms {
     pub(super) fn of(secret: &str) -> Self {
         let bytes = secret.as_bytes();
@@ -47,249 +61,185 @@ impl Forms {
 
     /// The text without the secret; `None` where it is not in there.
     pub(super) fn redact(&self, text: &str) -> Option<String> {
-        let bytes = text.as_bytes();
+        let mut found = self.places(text.as_bytes());
+        found.sort_unstable();
         let mut clean = String::new();
         let mut copied = 0;
-        let mut at = 0;
-        while at < bytes.len() {
-            let Some((start, end)) = self.found_at(bytes, at, copied) else {
-                at += 1;
+        for (start, end) in found {
+            if end <= copied {
                 continue;
-            };
-            clean.push_str(&text[copied..start]);
-            clean.push_str(REDACTED);
-            (copied, at) = (end, end);
+            }
+            clean.push_str(text.get(copied..start).unwrap_or_default());
+            if start >= copied {
+                clean.push_str(REDACTED);
+            }
+            copied = end;
         }
         if copied == 0 {
             return None;
         }
-        clean.push_str(&text[copied..]);
+        clean.push_str(text.get(copied..).unwrap_or_default());
         Some(clean)
     }
 
-    /// Where the secret that is found here begins and ends. What was copied is
-    /// not touched again.
-    fn found_at(&self, text: &[u8], at: usize, copied: usize) -> Option<(usize, usize)> {
-        let found = |form: &Form| form.match_at(text, at).map(|end| (form.kind, end));
-        let (kind, end) = self
-            .0
-            .iter()
-            .filter_map(found)
-            .max_by_key(|(_, end)| *end)?;
-        if kind != Kind::Base64 {
-            return Some((at, end));
+    /// Where the secret begins and ends, each time that it is there.
+    fn places(&self, text: &[u8]) -> Vec<(usize, usize)> {
+        let plain: Vec<Meant> = (0..text.len())
+            .map(|at| Meant {
+                byte: text[at],
+                start: at,
+                end: at + 1,
+            })
+            .collect();
+        let mut found = Vec::new();
+        self.search(text, &plain, &mut found);
+        // All escapes together; and each alone, for a secret that looks like
+        // another one's.
+        let alone = ESCAPES.iter().map(std::slice::from_ref);
+        for escapes in std::iter::once(&ESCAPES[..]).chain(alone) {
+            let mut layer = None;
+            for _ in 0..NESTED {
+                let before = layer.as_ref().unwrap_or(&plain);
+                let Some(read) = unescaped(before, escapes) else {
+                    break;
+                };
+                self.search(text, &read, &mut found);
+                layer = Some(read);
+            }
         }
-        // The characters around hold a part of it, too.
-        let around = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
-        let before = text[copied..at]
-            .iter()
-            .rev()
-            .take_while(|byte| around(byte));
-        let after = text[end..]
-            .iter()
-            .take_while(|byte| around(byte) || **byte == b'=');
-        Some((at - before.count(), end + after.count()))
+        found
+    }
+
+    fn search(&self, text: &[u8], layer: &[Meant], found: &mut Vec<(usize, usize)>) {
+        for form in &self.0 {
+            let length = form.characters.len();
+            if length == 0 {
+                continue;
+            }
+            for window in layer.windows(length) {
+                let pairs = form.characters.iter().zip(window);
+                if pairs
+                    .clone()
+                    .all(|(wanted, meant)| form.is(*wanted, meant.byte))
+                {
+                    let (start, end) = (window[0].start, window[length - 1].end);
+                    found.push(form.whole(text, start, end));
+                }
+            }
+        }
     }
 }
 
 impl Form {
-    /// Where the text that begins at `at` and stands for this form ends.
-    fn match_at(&self, text: &[u8], at: usize) -> Option<usize> {
-        let (first, rest) = self.characters.split_first()?;
-        // Most places end here.
-        let begins = self.is(*first, text[at]) || is_introducer(text[at]);
-        if !begins {
-            return None;
-        }
-        let mut ends = self.ends_of(*first, text, &[at]);
-        for wanted in rest {
-            if ends.is_empty() {
-                return None;
-            }
-            ends = self.ends_of(*wanted, text, &ends);
-        }
-        ends.into_iter().max()
-    }
-
-    /// Where the wanted character ends, if it begins at one of these places.
-    fn ends_of(&self, wanted: u8, text: &[u8], starts: &[usize]) -> Vec<usize> {
-        let mut ends = Vec::new();
-        for start in starts {
-            read(text, *start, NESTED, &mut |byte, end| {
-                // A form writes a space as a plus.
-                let is_space = wanted == b' ' && byte == b'+' && self.kind == Kind::Plain;
-                if (is_space || self.is(wanted, byte)) && !ends.contains(&end) {
-                    ends.push(end);
-                }
-            });
-        }
-        ends
-    }
-
     fn is(&self, wanted: u8, byte: u8) -> bool {
         match self.kind {
+            // A form writes a space as a plus.
             Kind::Plain => wanted == byte || (wanted == b' ' && byte == b'+'),
             Kind::Hex => wanted == byte.to_ascii_lowercase(),
             Kind::Base64 => wanted == byte || matches!((wanted, byte), (b'+', b'-') | (b'/', b'_')),
         }
     }
+
+    /// A find with the characters around it that hold a part of the secret, too.
+    fn whole(&self, text: &[u8], start: usize, end: usize) -> (usize, usize) {
+        const MOST: usize = 64;
+        if self.kind != Kind::Base64 {
+            return (start, end);
+        }
+        let around = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
+        let before = text[..start]
+            .iter()
+            .rev()
+            .take(MOST)
+            .take_while(|byte| around(byte));
+        let after = text[end..].iter().take(MOST);
+        let after = after.take_while(|byte| around(byte) || **byte == b'=');
+        (start - before.count(), end + after.count())
+    }
 }
 
-/// What an escape begins with.
-fn is_introducer(byte: u8) -> bool {
-    matches!(byte, b'%' | b'\\' | b'&' | b'=')
+/// A text with each of these escapes read once; `None` where there is none.
+fn unescaped(layer: &[Meant], escapes: &[Escape]) -> Option<Vec<Meant>> {
+    let mut read = Vec::with_capacity(layer.len());
+    let mut any = false;
+    let mut at = 0;
+    while at < layer.len() {
+        let rest = &layer[at + 1..];
+        let escape = escapes.iter().find(|(begin, _)| *begin == layer[at].byte);
+        let Some((byte, taken)) = escape.and_then(|(_, escape)| escape(rest)) else {
+            read.push(layer[at]);
+            at += 1;
+            continue;
+        };
+        any = true;
+        read.push(Meant {
+            byte,
+            start: layer[at].start,
+            end: layer[at + taken].end,
+        });
+        at += taken + 1;
+    }
+    any.then_some(read)
 }
 
-/// Gives each character that may be meant at a place, and where it ends.
-fn read(text: &[u8], at: usize, depth: u8, give: &mut dyn FnMut(u8, usize)) {
-    let Some(&byte) = text.get(at) else {
-        return;
+fn percent(rest: &[Meant]) -> Option<(u8, usize)> {
+    number(rest, 2, 16).map(|byte| (byte, 2))
+}
+
+/// JSON's and JavaScript's escapes.
+fn backslash(rest: &[Meant]) -> Option<(u8, usize)> {
+    let first = rest.first()?.byte;
+    match first {
+        b'u' if rest.get(1).is_some_and(|meant| meant.byte == b'{') => {
+            let close = rest.iter().take(9).position(|meant| meant.byte == b'}')?;
+            number(rest.get(2..close)?, close - 2, 16).map(|byte| (byte, close + 1))
+        }
+        b'u' => number(&rest[1..], 4, 16).map(|byte| (byte, 5)),
+        b'x' => number(&rest[1..], 2, 16).map(|byte| (byte, 3)),
+        b'0'..=b'7' if number(rest, 3, 8).is_some() => number(rest, 3, 8).map(|byte| (byte, 3)),
+        _ if first.is_ascii_punctuation() => Some((first, 1)),
+        _ => None,
+    }
+}
+
+/// A page's escapes. The `;` at the end may be missing.
+fn entity(rest: &[Meant]) -> Option<(u8, usize)> {
+    const LONGEST: usize = 12;
+    let name: Vec<u8> = rest
+        .iter()
+        .take(LONGEST)
+        .map(|meant| meant.byte)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'#')
+        .collect();
+    let ends = rest.get(name.len()).is_some_and(|meant| meant.byte == b';');
+    let taken = name.len() + usize::from(ends);
+    let byte = match name.as_slice() {
+        [b'#', b'x' | b'X', digits @ ..] => digits_value(digits, 16)?,
+        [b'#', digits @ ..] => digits_value(digits, 10)?,
+        name => {
+            ENTITIES
+                .iter()
+                .find(|(known, _)| known.as_bytes() == name)?
+                .1
+        }
     };
-    give(byte, at + 1);
-    if depth == 0 || !is_introducer(byte) {
-        return;
-    }
-    // The introducer may be an escape of its own.
-    let mut introducers = Vec::new();
-    read(text, at, depth - 1, &mut |byte, end| {
-        if is_introducer(byte) && !introducers.contains(&(byte, end)) {
-            introducers.push((byte, end));
-        } else if end > at + 1 {
-            give(byte, end);
-        }
-    });
-    for (introducer, end) in introducers {
-        if end > at + 1 {
-            give(introducer, end);
-        }
-        match introducer {
-            b'%' | b'=' => number(text, end, depth - 1, 16, 2, give),
-            b'\\' => after_backslash(text, end, depth - 1, give),
-            _ => entity(text, end, depth - 1, give),
-        }
-    }
-}
-
-/// JSON's and JavaScript's escapes, whose backslash ends at `at`.
-fn after_backslash(text: &[u8], at: usize, depth: u8, give: &mut dyn FnMut(u8, usize)) {
-    let mut seconds = Vec::new();
-    read(text, at, depth, &mut |byte, end| {
-        if !seconds.contains(&(byte, end)) {
-            seconds.push((byte, end));
-        }
-    });
-    for (second, end) in seconds {
-        match second {
-            b'u' if text.get(end) == Some(&b'{') => {
-                for digits in 1..=6 {
-                    let close = end + 1 + digits;
-                    if text.get(close) == Some(&b'}') {
-                        number(&text[..close], end + 1, 0, 16, digits, &mut |byte, _| {
-                            give(byte, close + 1);
-                        });
-                    }
-                }
-            }
-            b'u' => number(text, end, depth, 16, 4, give),
-            b'x' => number(text, end, depth, 16, 2, give),
-            b'0'..=b'7' => number(text, end - 1, 0, 8, 3, give),
-            _ => {}
-        }
-        if !matches!(second, b'u' | b'x') {
-            give(second, end);
-        }
-    }
+    Some((byte, taken))
 }
 
 /// The character with a number of so many digits.
-fn number(
-    text: &[u8],
-    at: usize,
-    depth: u8,
-    base: u32,
-    digits: usize,
-    give: &mut dyn FnMut(u8, usize),
-) {
-    let mut reached = vec![(0_u32, at)];
-    for _ in 0..digits {
-        let mut next = Vec::new();
-        for (value, place) in reached {
-            read(text, place, depth, &mut |byte, end| {
-                let read = char::from(byte).to_digit(base);
-                if let Some(digit) = read {
-                    let value = value.saturating_mul(base).saturating_add(digit);
-                    if !next.contains(&(value, end)) {
-                        next.push((value, end));
-                    }
-                }
-            });
-        }
-        reached = next;
-    }
-    for (value, end) in reached {
-        if let Ok(byte) = u8::try_from(value) {
-            give(byte, end);
-        }
-    }
+fn number(rest: &[Meant], digits: usize, base: u32) -> Option<u8> {
+    let digits: Vec<u8> = rest.get(..digits)?.iter().map(|meant| meant.byte).collect();
+    digits_value(&digits, base)
 }
 
-/// A page's escapes, whose `&` ends at `at`.
-fn entity(text: &[u8], at: usize, depth: u8, give: &mut dyn FnMut(u8, usize)) {
-    let Some((name, end)) = entity_name(text, at, depth) else {
-        return;
-    };
-    let numeric = name.strip_prefix(b"#");
-    let byte = match numeric {
-        Some(digits) => {
-            let (digits, base) = match digits {
-                [b'x' | b'X', rest @ ..] => (rest, 16),
-                _ => (digits, 10),
-            };
-            let digits = std::str::from_utf8(digits).unwrap_or_default();
-            u32::from_str_radix(digits, base)
-                .ok()
-                .and_then(|value| u8::try_from(value).ok())
-        }
-        None => ENTITIES
-            .iter()
-            .find(|(known, _)| known.as_bytes() == name)
-            .map(|(_, byte)| *byte),
-    };
-    if let Some(byte) = byte {
-        give(byte, end);
+fn digits_value(digits: &[u8], base: u32) -> Option<u8> {
+    let mut value = 0_u32;
+    for digit in digits {
+        let digit = char::from(*digit).to_digit(base)?;
+        value = value.checked_mul(base)?.checked_add(digit)?;
     }
-}
-
-/// What stands between `&` and `;`, each read once, and where it ends. The `;`
-/// may be missing.
-fn entity_name(text: &[u8], at: usize, depth: u8) -> Option<(Vec<u8>, usize)> {
-    const LONGEST: usize = 12;
-    let mut name = Vec::new();
-    let mut place = at;
-    while name.len() < LONGEST {
-        // Of the ways to read a character the one that reads most.
-        let mut read_as = None;
-        read(text, place, depth, &mut |byte, end| {
-            if read_as.is_none_or(|(_, longest)| end > longest) {
-                read_as = Some((byte, end));
-            }
-        });
-        match read_as {
-            Some((b';', end)) => return Some((name, end)),
-            Some((byte, end))
-                if byte.is_ascii_alphanumeric() || (byte == b'#' && name.is_empty()) =>
-            {
-                let numeric = name.first() == Some(&b'#');
-                if numeric && name.len() > 1 && !byte.is_ascii_hexdigit() {
-                    break;
-                }
-                name.push(byte);
-                place = end;
-            }
-            _ => break,
-        }
-    }
-    (!name.is_empty()).then_some((name, place))
+    // Zero digits are no number.
+    u8::try_from(value).ok().filter(|_| !digits.is_empty())
 }
 
 /// HTML's names of the characters that a key may have.
