@@ -1,6 +1,7 @@
 //! Parameters that Python gave as a dict.
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use serde::de::DeserializeOwned;
 use sessionwire::{Error, ErrorKind};
 
@@ -14,14 +15,26 @@ pub(crate) fn read<T: DeserializeOwned>(
     kind: ErrorKind,
     what: &str,
 ) -> PyResult<T> {
-    let refuse =
-        |why: String| error::to_py(params.py(), &Error::new(kind, format!("{what}: {why}")));
+    let refuse = |why: String| {
+        let py = params.py();
+        match named(py, format!("{what}: {why}")) {
+            Ok(why) => error::to_py(py, &Error::new(kind, why)),
+            Err(failure) => failure,
+        }
+    };
     let value = match json::from_py(params) {
         Ok(value) => value,
         Err(Refusal::Python(error)) => return Err(error),
         Err(Refusal::Input(why)) => return Err(refuse(why)),
     };
     serde_json::from_value(value).map_err(|error| refuse(error.to_string()))
+}
+
+/// The same by the parameter of the Python call, where that can be told.
+fn named(py: Python<'_>, why: String) -> PyResult<String> {
+    static NAMED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let named = NAMED.import(py, "sessionwire._parameters", "named")?;
+    named.call1((why,))?.extract()
 }
 
 /// The name of the call, for the text of an error.

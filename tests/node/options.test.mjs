@@ -199,3 +199,18 @@ test("a fault may use the names of JavaScript", async () => {
   const unknown = await failure(async () => emulator.fail({ on: "deleteAl", hang: true }));
   assert.ok(unknown instanceof InvalidRequestError);
 });
+
+test("an event type that is not known is warned of once, and asked for all the same", async () => {
+  const warnings = [];
+  const listen = (warning) => warnings.push(warning.message);
+  process.on("warning", listen);
+  for (let again = 0; again < 2; again += 1) {
+    await session.events({ eventTypes: ["dnoe", "done"] }).close();
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", listen);
+  const said = warnings.filter((text) => text.includes("dnoe"));
+  assert.deepEqual(said, [
+    '`eventTypes` has "dnoe", which this version does not know: nothing may come. Did you mean "done"?',
+  ]);
+});

@@ -39,7 +39,7 @@ LOCAL: list[Case] = [
         "https",
     ),
     ("odd-scheme", lambda s: s.navigate("ftp://shop.example"), InvalidRequestError, "ftp", "https"),
-    ("no-text", lambda s: s.send_message(42), InvalidRequestError, "integer `42`", "string"),
+    ("no-text", lambda s: s.send_message(42), InvalidRequestError, "must be a str", "int 42"),
     ("negative", lambda s: s.messages(after_id=-1), InvalidRequestError, "after_id", "Pass 0"),
     (
         "odd-timeout",
@@ -126,7 +126,7 @@ def test_configuration(make: Callable[..., object], tmp_path: Any) -> None:
         ({"api_key": "key", "timeout": 0}, "timeout.*positive"),
         ({"api_key": "key", "max_retries": -1}, "-1"),
         ({"api_key": "key", "proxy": "::"}, "proxy.*Give one such as"),
-        ({"api_key": 42}, "integer"),
+        ({"api_key": 42}, "`api_key` must be a str or None, not int 42"),
     ]
     for options, text in cases:
         with pytest.raises(ConfigError, match=text):

@@ -19,6 +19,10 @@ def deadline(timeout: float | None) -> float | None:
     """When so many seconds from now are over."""
     if timeout is None:
         return None
+    if not isinstance(timeout, int | float):
+        from ._parameters import refused
+
+        refused(f"`timeout` must be a number, not {timeout!r}")
     if not timeout > 0:
         raise InvalidRequestError(f"`timeout` must be a positive number of seconds, not {timeout}.")
     return monotonic() + timeout

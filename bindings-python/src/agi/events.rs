@@ -54,7 +54,13 @@ event_class!(
     QuestionEvent,
     Question,
     "question",
-    "The agent waits for an answer; `text` is the question."
+    "The agent waits for an answer; `text`, and so `str(event)`, is the question.",
+    {
+        /// The question: what `print` and `input` show to a person.
+        fn __str__(slf: &Bound<'_, Self>) -> String {
+            slf.as_super().get().text()
+        }
+    }
 );
 event_class!(DoneEvent, Done, "done", "The task ended with a result.", {
     /// The result as it came: a text, or any JSON; None where there is none.

@@ -16,11 +16,11 @@ import {
   seconds,
   text,
 } from "../shared/calls.js";
-import { known, type Names } from "../shared/known.js";
+import { known, type Names, warnUnknown } from "../shared/known.js";
 import { type DeleteResult, parseTime, type SuccessResult, take } from "../shared/models.js";
 import { warn } from "../shared/warn.js";
 import { EventStream } from "../stream/stream.js";
-import { agiEventAt, type EventType } from "./events.js";
+import { agiEventAt, EVENT_TYPES, type EventType } from "./events.js";
 import {
   type ExecutionStatus,
   type Message,
@@ -434,6 +434,7 @@ export class Session implements AsyncDisposable {
 }
 
 function eventOptions(options: EventsOptions): WireEvents {
+  warnUnknown("eventTypes", options.eventTypes, EVENT_TYPES);
   return {
     event_types: options.eventTypes,
     sanitize: options.sanitize,

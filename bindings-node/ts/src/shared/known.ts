@@ -50,6 +50,33 @@ export function plainHeaders<H>(
   );
 }
 
+/** Values that were warned of. */
+const said = new Set<string>();
+
+/**
+ * Warns once of a value that this version does not know: it may be new, or misspelled.
+ * @internal
+ */
+export function warnUnknown(
+  name: string,
+  values: readonly string[] | undefined,
+  known: Readonly<Record<string, true>>,
+): void {
+  if (!Array.isArray(values)) return;
+  for (const value of values) {
+    if (typeof value !== "string" || Object.hasOwn(known, value) || said.has(value)) continue;
+    said.add(value);
+    const names = Object.keys(known);
+    const likely = likeliest(value, names);
+    const advice =
+      likely === undefined ? `Known are ${names.join(", ")}.` : `Did you mean "${likely}"?`;
+    process.emitWarning(
+      `\`${name}\` has "${value}", which this version does not know: nothing may come. ${advice}`,
+      { type: "SessionwireWarning" },
+    );
+  }
+}
+
 function what(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
@@ -91,7 +118,7 @@ function likeliest(name: string, names: readonly string[]): string | undefined {
   const near = names.map((one) => ({ one, far: distance(given, plain(one)) }));
   near.sort((a, b) => a.far - b.far);
   const [first] = near;
-  return first !== undefined && first.far <= Math.max(1, given.length / 4) ? first.one : undefined;
+  return first !== undefined && first.far <= Math.max(2, given.length / 4) ? first.one : undefined;
 }
 
 /** How many letters differ (Levenshtein). */

@@ -1,7 +1,7 @@
 """Shapes, for type checkers only: nothing imports this at run time."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypedDict
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 from .. import _native
 
@@ -13,6 +13,15 @@ class Client(Protocol):
     def _native(self) -> _native.Client: ...
 
 
+# Known values complete in editors; others pass.
+SnapshotMode: TypeAlias = Literal["none", "memory", "filesystem"] | str
+EventTypeName: TypeAlias = (
+    Literal["step", "thought", "question", "done", "error", "log", "paused", "resumed"]
+    | Literal["heartbeat", "user"]
+    | str
+)
+
+
 class CreateOptions(TypedDict, total=False):
     """The keywords of `client.sessions.create`."""
 
@@ -20,7 +29,7 @@ class CreateOptions(TypedDict, total=False):
     restore_from_session_id: str | None
     restore_default_environment_from_user_id: str | None
     enable_memory_snapshot: bool | None
-    save_snapshot_mode: str | None
+    save_snapshot_mode: SnapshotMode | None
     save_as_default: bool | None
     goal: str | None
     max_steps: int | None

@@ -7,6 +7,7 @@ from time import monotonic
 
 from .. import _native
 from .._errors import ConfigError, InvalidRequestError
+from .._parameters import refused
 from .._sync.agi.client import Agi
 from .._sync.raccoon.client import Raccoon
 from .models import CapturedRequest, WebhookAttempt
@@ -416,6 +417,8 @@ class Emulator:
             if fields:
                 raise InvalidRequestError("fail: give a text or names, not both")
             self._native.fail(fault)
+        elif fault is not None and not hasattr(fault, "keys"):
+            refused(f"`fault` must be a text or a dict, not {fault!r}")
         else:
             self._native.fail({**(fault or {}), **fields})
 

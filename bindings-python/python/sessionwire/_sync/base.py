@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from .. import _wait_sync as _wait
+from .._errors import ConfigError
 from .._models import DeleteResult, RawResponse, Secret
+from .._parameters import named
 from .._reports import report_failed_delete
 
 TYPE_CHECKING = False
@@ -42,11 +44,12 @@ class BaseClient:
 
     def _connect(self, options: Mapping[str, Any]) -> None:
         file = options["ca_file"]
-        plain = {
-            **options,
-            "ca_file": None if file is None else str(file),
-            "headers": dict(options["headers"] or {}),
-        }
+        try:
+            headers = dict(options["headers"] or {})
+        except (TypeError, ValueError):
+            why = f"`headers` must be a dict, not {options['headers']!r}"
+            raise ConfigError(f"{named(why)}.") from None
+        plain = {**options, "ca_file": None if file is None else str(file), "headers": headers}
         self._open(self._make(dict(plain)), plain)
 
     def _open(self, native: Any, options: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import _native
 from ..._errors import InvalidRequestError
+from ..._parameters import listed
 from ..base import AsyncBaseClient
 from .fanout import outcomes
 from .session import snapshot_options
@@ -195,7 +196,7 @@ class AsyncAgi(AsyncBaseClient):
 
         Example:
             >>> async for outcome in client.run_tasks(["Price of the mug?", "And the cup?"]):
-            ...     print(outcome.task, outcome.error or outcome.result.text)
+            ...     print(outcome.task, outcome.error or outcome.result)
         """
         if isinstance(tasks, str):
             raise InvalidRequestError("`tasks` is a text. Pass a list of tasks, such as [task].")
@@ -205,9 +206,9 @@ class AsyncAgi(AsyncBaseClient):
         )
         given = {name: value for name, value in create_options.items() if value is not None}
         create: Any = {"agent_name": agent_name, **given}
-        listed = list(tasks)
+        texts = listed("tasks", tasks)
         plan: RunTasks = {
-            "tasks": listed,
+            "tasks": texts,
             "concurrency": concurrency,
             "start_url": start_url,
             "timeout": timeout,
@@ -216,7 +217,7 @@ class AsyncAgi(AsyncBaseClient):
             "asks": on_question is not None,
         }
         _native.check({"check": "run_tasks", **plan})
-        return outcomes(self._native, listed, plan, on_question)
+        return outcomes(self._native, texts, plan, on_question)
 
     async def models(self, filter: str | None = None) -> list[str]:
         """Lists the names of the models.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ... import _native
 from ... import _wait_async as _wait
+from ..._agi.events import EVENT_TYPES
 from ..._agi.models import Messages, Screenshot, SessionFields
 from ..._errors import ConflictError, InvalidRequestError, SessionwireError, TaskTimeout
 from ..._models import DeleteResult, SuccessResult
+from ..._parameters import listed, warn_unknown
 from ..._reports import deadline, log_warning, remaining
 from ..base import delete_on_exit
 from .task import AsyncTask
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
         StartTask,
         WaitOptions,
     )
-    from ..._agi.types import Client
+    from ..._agi.types import Client, EventTypeName, SnapshotMode
     from ..._wait_async import AsyncEventStream, Maybe, Opening
 
 
@@ -133,7 +135,7 @@ class AsyncSession(SessionFields):
     def events(
         self,
         *,
-        event_types: Iterable[str] | None = None,
+        event_types: Iterable[EventTypeName] | None = None,
         sanitize: bool = True,
         include_history: bool = True,
         idle_timeout: float = 90.0,
@@ -383,7 +385,7 @@ class AsyncSession(SessionFields):
         return Screenshot(image=image, **fields)
 
     async def delete(
-        self, *, save_snapshot_mode: str | None = None, save_as_default: bool | None = None
+        self, *, save_snapshot_mode: SnapshotMode | None = None, save_as_default: bool | None = None
     ) -> DeleteResult:
         """Deletes the session; one that is gone is no error.
 
@@ -453,12 +455,16 @@ def _task_timeout(
     return error
 
 
-def _event_types(event_types: Iterable[str] | None) -> list[str] | None:
+def _event_types(event_types: Iterable[EventTypeName] | None) -> list[str] | None:
     if isinstance(event_types, str):
         raise InvalidRequestError(
             f"`event_types` is a text. Pass a list of types, such as [{event_types!r}]."
         )
-    return None if event_types is None else list(event_types)
+    if event_types is None:
+        return None
+    types = listed("event_types", event_types)
+    warn_unknown("event_types", types, EVENT_TYPES)
+    return types
 
 
 def snapshot_options(mode: str | None, as_default: bool | None) -> SnapshotOptions:

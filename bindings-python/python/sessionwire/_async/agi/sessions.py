@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..._agi.seam import CreateSessionOperation, Operation, SnapshotOptions
-    from ..._agi.types import Client
+    from ..._agi.types import Client, SnapshotMode
     from ..._wait_async import Opening
 
     # `list` is a method here.
@@ -38,7 +38,7 @@ class AsyncSessions:
         restore_from_session_id: str | None = None,
         restore_default_environment_from_user_id: str | None = None,
         enable_memory_snapshot: bool | None = None,
-        save_snapshot_mode: str | None = None,
+        save_snapshot_mode: SnapshotMode | None = None,
         save_as_default: bool | None = None,
         goal: str | None = None,
         max_steps: int | None = None,
@@ -139,7 +139,7 @@ class AsyncSessions:
         self,
         session_id: str,
         *,
-        save_snapshot_mode: str | None = None,
+        save_snapshot_mode: SnapshotMode | None = None,
         save_as_default: bool | None = None,
     ) -> DeleteResult:
         """Deletes a session; one that is gone is no error.

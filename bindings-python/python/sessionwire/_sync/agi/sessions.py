@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..._agi.seam import CreateSessionOperation, Operation, SnapshotOptions
-    from ..._agi.types import Client
+    from ..._agi.types import Client, SnapshotMode
 
     # `list` is a method here.
     List = list
@@ -37,7 +37,7 @@ class Sessions:
         restore_from_session_id: str | None = None,
         restore_default_environment_from_user_id: str | None = None,
         enable_memory_snapshot: bool | None = None,
-        save_snapshot_mode: str | None = None,
+        save_snapshot_mode: SnapshotMode | None = None,
         save_as_default: bool | None = None,
         goal: str | None = None,
         max_steps: int | None = None,
@@ -136,7 +136,7 @@ class Sessions:
         self,
         session_id: str,
         *,
-        save_snapshot_mode: str | None = None,
+        save_snapshot_mode: SnapshotMode | None = None,
         save_as_default: bool | None = None,
     ) -> DeleteResult:
         """Deletes a session; one that is gone is no error.
