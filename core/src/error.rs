@@ -262,7 +262,15 @@ impl Error {
         context: &str,
     ) -> Self {
         let json = crate::meaning::value(&body);
-        let message = answer_message(json.as_ref(), &body, status);
+        // The page of a gateway is no sign of a wrong address; nor is that of a guard.
+        let is_page = status < 500
+            && !matches!(status, 401 | 403 | 407 | 429)
+            && crate::meaning::is_web_page(body.as_bytes());
+        let message = if is_page {
+            "A web page answered, not the API".to_owned()
+        } else {
+            answer_message(json.as_ref(), &body, status)
+        };
         let pause_code = pause_conflict(status, &body);
         let limited = status == 503 && body.contains("Rate limit exceeded");
         let kind = match (pause_code, limited) {
@@ -274,6 +282,7 @@ impl Error {
         let fields = &mut *error.0;
         fields.lead = format!("{context} answered {status}: {}", fields.message);
         let advice = match kind {
+            _ if is_page => "This is no API: check the base URL.",
             ErrorKind::Status => "Check the request and the base URL.",
             kind => kind.advice(),
         };
@@ -362,9 +371,20 @@ impl Error {
         self
     }
 
+    /// For a task whose session is deleted by now: no handle on it is of use, and
+    /// nor is the advice to go on there.
     pub(crate) fn without_handle(mut self) -> Self {
         self.0.handle = None;
-        self
+        let Some(question) = &self.0.question else {
+            return self;
+        };
+        let message = format!("The agent asks: {}", question.text());
+        self.0.lead.clone_from(&message);
+        self.0.message = message;
+        self.with_advice(
+            "Its session is deleted by now: pass `on_question`, or run the task in a session of \
+             your own, and answer there.",
+        )
     }
 
     /// The handle that it carries, if it is of this type.

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sessionwire import Agi, AsyncAgi, ConfigError, Emulator, InvalidRequestError, QuestionEvent
+from sessionwire import (
+    Agi,
+    AsyncAgi,
+    ConfigError,
+    Emulator,
+    InvalidRequestError,
+    QuestionEvent,
+    QuestionPending,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -193,6 +201,15 @@ def test_g08_asynchronous_calls_name_it_too(here: Here) -> None:
                 await session.run_task("x", timeout=X)
 
     asyncio.run(main())
+
+
+def test_a_question_without_a_session_gets_advice_that_works(here: Here) -> None:
+    with pytest.raises(QuestionPending, match="Which colour") as caught:
+        here.agi.run_task("Ask me for a colour: Which colour?")
+    assert "pass `on_question`, or run the task in a session of your own" in str(caught.value)
+    assert "task.answer" not in str(caught.value)
+    (outcome,) = here.agi.run_tasks(["Ask me for a colour"])
+    assert "pass `on_question`, or run the task in a session of your own" in str(outcome.error)
 
 
 def test_a_question_is_its_text(here: Here) -> None:

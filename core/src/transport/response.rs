@@ -100,6 +100,9 @@ impl Response {
         if self.body.is_empty() {
             return self.useless("it has no body");
         }
+        if meaning::is_web_page(&self.body) {
+            return self.useless("it is a web page, and no API: check the base URL");
+        }
         self.useless(&without_quotation(error))
     }
 }

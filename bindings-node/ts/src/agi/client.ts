@@ -126,6 +126,9 @@ export class Agi implements AsyncDisposable {
       if (error instanceof QuestionPending) {
         await error.task?.close();
         error.task = null;
+        error.message =
+          `The agent asks: ${error.question?.text} Its session is deleted by now: pass \`onQuestion\`, ` +
+          "or run the task in a session of your own, and answer there.";
       }
       throw error;
     } finally {

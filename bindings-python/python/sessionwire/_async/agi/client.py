@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ... import _native
-from ..._errors import InvalidRequestError
+from ..._errors import InvalidRequestError, QuestionPending
 from ..._parameters import listed
 from ..base import AsyncBaseClient
 from .fanout import outcomes
@@ -155,15 +155,23 @@ class AsyncAgi(AsyncBaseClient):
         """
         # Bad input costs no session.
         _native.check({"check": "task", "message": task, "start_url": start_url})
-        async with self.sessions.create(agent_name, **create_options) as session:
-            return await session.run_task(
-                task,
-                start_url=start_url,
-                on_question=on_question,
-                on_event=on_event,
-                timeout=timeout,
-                cancel_on_timeout=cancel_on_timeout,
+        try:
+            async with self.sessions.create(agent_name, **create_options) as session:
+                return await session.run_task(
+                    task,
+                    start_url=start_url,
+                    on_question=on_question,
+                    on_event=on_event,
+                    timeout=timeout,
+                    cancel_on_timeout=cancel_on_timeout,
+                )
+        except QuestionPending as pending:
+            pending.task = None
+            pending.args = (
+                f"The agent asks: {pending.question.text} Its session is deleted by now: pass "
+                "`on_question`, or run the task in a session of your own, and answer there.",
             )
+            raise
 
     def run_tasks(
         self,
