@@ -274,16 +274,43 @@ async fn open_file(path: &Path) -> Result<(Reading, Option<u64>)> {
             path.display()
         ))
     };
-    let file = tokio::fs::File::open(path).await.map_err(refuse)?;
-    let facts = file.metadata().await.map_err(refuse)?;
-    if facts.is_dir() {
-        return Err(refuse(io::Error::other("it is a directory")));
+    // Before it is opened: a pipe that nobody writes to holds a thread for good.
+    let facts = tokio::fs::metadata(path).await.map_err(refuse)?;
+    if !facts.is_file() {
+        return Err(Error::invalid(format!(
+            "The file {} cannot be uploaded: it is {}, not a regular file. Pass a regular file, or open it and pass \
+             what you read from it",
+            path.display(),
+            kind(facts.file_type())
+        )));
     }
-    // A pipe has no length that says anything.
-    let length = facts.is_file().then_some(facts.len());
+    let file = tokio::fs::File::open(path).await.map_err(refuse)?;
+    let length = file.metadata().await.map_err(refuse)?.len();
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-    tokio::spawn(pump(file, length.unwrap_or(u64::MAX), sender));
-    Ok((Reading::Chunks(receiver), length))
+    tokio::spawn(pump(file, length, sender));
+    Ok((Reading::Chunks(receiver), Some(length)))
+}
+
+/// What a path leads to that is no regular file.
+fn kind(file: std::fs::FileType) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        if file.is_fifo() {
+            return "a named pipe";
+        }
+        if file.is_socket() {
+            return "a socket";
+        }
+        if file.is_char_device() || file.is_block_device() {
+            return "a device";
+        }
+    }
+    if file.is_dir() {
+        "a directory"
+    } else {
+        "something else"
+    }
 }
 
 /// Reads to the end or the limit, as long as somebody takes the chunks.

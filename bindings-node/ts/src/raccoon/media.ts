@@ -109,11 +109,12 @@ export async function upload(
   const onAbort = () => running.cancel();
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    const feeding = stream && channel && feed(stream, channel);
+    const over = running.over();
+    const feeding = stream && channel && feed(stream, channel, over);
     // Awaited below; until then its failure is not unhandled.
     feeding?.catch(() => {});
     if (onProgress !== undefined) await report(running, onProgress, signal);
-    await running.over();
+    await over;
     // What the caller's own stream threw says more than that the upload was given up.
     await feeding;
     const outcome = running.outcome();
@@ -141,24 +142,69 @@ function streamOf(file: UploadInput): AsyncIterable<Uint8Array | string> {
   );
 }
 
-/** Hands a stream on, no faster than the socket takes it. */
+/** Where the bytes of a stream come from. */
+interface Source {
+  next(): Promise<IteratorResult<unknown>>;
+  /** Gives it up, also while it stands still. */
+  end(): void;
+}
+
+function sourceOf(stream: AsyncIterable<Uint8Array | string>): Source {
+  if (stream instanceof ReadableStream) {
+    const reader = (stream as ReadableStream<Uint8Array>).getReader();
+    return {
+      next: () => reader.read() as Promise<IteratorResult<unknown>>,
+      end: () => void reader.cancel().catch(() => {}),
+    };
+  }
+  const iterator = stream[Symbol.asyncIterator]();
+  return {
+    next: () => iterator.next(),
+    end() {
+      // A Node stream; its iterator's `return` would wait for the bytes that do not come.
+      if ("destroy" in stream && typeof stream.destroy === "function") stream.destroy();
+      Promise.resolve(iterator.return?.()).catch(() => {});
+    },
+  };
+}
+
+/** Hands a stream on, no faster than the socket takes it, until the upload is over. */
 async function feed(
   stream: AsyncIterable<Uint8Array | string>,
   channel: NativeUploadChannel,
+  over: Promise<void>,
 ): Promise<void> {
+  const source = sourceOf(stream);
+  let stop: (() => void) | undefined;
+  let isOver = false;
+  over.then(() => {
+    isOver = true;
+    stop?.();
+  });
+  let isDone = false;
   try {
-    for await (const chunk of stream) {
-      const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+    for (;;) {
+      const step = await new Promise<IteratorResult<unknown> | undefined>((resolve, reject) => {
+        // The upload may be over: its outcome says why.
+        stop = () => resolve(undefined);
+        if (isOver) stop();
+        else source.next().then(resolve, reject);
+      });
+      if (step === undefined) return;
+      if (step.done) break;
+      const bytes = typeof step.value === "string" ? Buffer.from(step.value) : step.value;
       if (!(bytes instanceof Uint8Array)) {
         throw new InvalidRequestError("A stream to upload must give bytes or text.");
       }
-      // The upload may be over: its outcome says why.
       if (!(await channel.write(bytes))) return;
     }
+    isDone = true;
     channel.finish();
   } catch (error) {
     channel.abort();
     throw error;
+  } finally {
+    if (!isDone) source.end();
   }
 }
 

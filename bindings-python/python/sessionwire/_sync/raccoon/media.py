@@ -74,6 +74,11 @@ class Media:
             if name is None:
                 params["name"] = getattr(file, "name", None)
             return self._pump(native.upload(params), file, on_progress)
+        if not isinstance(file, str) and not hasattr(file, "__fspath__"):
+            raise InvalidRequestError(
+                f"`file` must be a path, bytes, or a file opened in binary mode, not {file!r}. "
+                "Pass one of them."
+            )
         return self._finish(native.upload(params, path=file), on_progress)
 
     def _pump(
