@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::Env;
-use napi::bindgen_prelude::{PromiseRaw, ToNapiValue};
+use napi::bindgen_prelude::{PromiseRaw, ToNapiValue, within_runtime_if_available};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
@@ -73,7 +73,8 @@ impl Calls {
         W: Future<Output = sessionwire::Result<T>> + Send + 'static,
         A: ToNapiValue + Send + 'static,
     {
-        let call = read(params).map(|params| self.cancellable(id, begin(params)));
+        let call = read(params)
+            .map(|params| self.cancellable(id, within_runtime_if_available(|| begin(params))));
         env.spawn_future(async move {
             let outcome = match call {
                 Ok(call) => call.await.transpose().map_err(Into::into),

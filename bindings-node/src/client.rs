@@ -12,9 +12,10 @@ use sessionwire::{ClientConfig, Error};
 
 use crate::calls::Calls;
 use crate::fanout::TaskRuns;
-use crate::reply::{ErrorInfo, Reply, either, read, read_options, reply};
+use crate::reply::{Delivery, ErrorInfo, either, read, read_options, reply};
 use crate::stream::EventStream;
 use crate::task::{Started, started};
+use crate::{background, has_runtime};
 
 /// A client of the AGI service.
 #[napi]
@@ -33,12 +34,14 @@ impl Client {
     ) -> Either<Client, ErrorInfo> {
         let lookup = |name: &str| environment.call(name.to_owned()).ok().flatten();
         either(read_options(&options).and_then(|options| {
+            has_runtime()?;
             let config = ClientConfig::resolve_with(options, &lookup)?;
             Ok(Self::of(agi::Client::new(config)?))
         }))
     }
 
     fn of(inner: agi::Client) -> Self {
+        background::settle_at_exit(inner.background());
         let calls = Calls::default();
         Self { inner, calls }
     }
@@ -66,7 +69,7 @@ impl Client {
         env: &'env Env,
         id: u32,
         operation: String,
-    ) -> napi::Result<PromiseRaw<'env, Reply>> {
+    ) -> napi::Result<PromiseRaw<'env, Delivery>> {
         let begin = |operation| self.inner.execute(operation);
         self.calls.start(env, id, &operation, begin, reply)
     }
@@ -136,6 +139,17 @@ impl Client {
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.inner.close();
+    }
+
+    /// Waits for what goes on in the background; a JSON list of texts that say
+    /// which sessions are left. Null where nothing goes on.
+    #[napi(catch_unwind, ts_return_type = "Promise<string> | null")]
+    pub fn settle<'env>(
+        &self,
+        env: &'env Env,
+        milliseconds: u32,
+    ) -> napi::Result<Option<PromiseRaw<'env, String>>> {
+        background::settle(env, self.inner.background(), milliseconds)
     }
 }
 

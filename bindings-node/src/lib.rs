@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(dead_code, clippy::unwrap_used, clippy::expect_used))]
 
 mod agent;
+mod background;
 mod batch;
 mod calls;
 mod cli;
@@ -28,19 +29,34 @@ mod turn;
 mod upload;
 mod webhooks;
 
+use std::sync::OnceLock;
+
 use napi::bindgen_prelude::create_custom_tokio_runtime;
+
+/// Why there is no runtime, if so.
+static NO_RUNTIME: OnceLock<sessionwire::Error> = OnceLock::new();
+
+/// Refuses what needs a runtime where there is none.
+fn has_runtime() -> Result<(), reply::ErrorInfo> {
+    NO_RUNTIME
+        .get()
+        .map_or(Ok(()), |error| Err(error.clone().into()))
+}
 
 /// One worker: a connection's task and the stream that reads from it pass on
 /// every chunk, which costs half of what it costs across two.
 #[napi_derive::module_init]
 fn init() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("sessionwire")
-        .enable_all()
-        .build();
-    // Without it napi makes its own.
-    if let Ok(runtime) = runtime {
+    let runtime = match sessionwire::runtime::start(1) {
+        Ok(runtime) => Some(runtime),
+        Err(error) => {
+            let _ = NO_RUNTIME.set(error);
+            // One without threads, on which nothing runs: napi would end the
+            // process where its own cannot be made.
+            tokio::runtime::Builder::new_current_thread().build().ok()
+        }
+    };
+    if let Some(runtime) = runtime {
         create_custom_tokio_runtime(runtime);
     }
 }

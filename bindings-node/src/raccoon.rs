@@ -10,6 +10,7 @@ use crate::calls::Calls;
 use crate::reply::{ErrorInfo, Handle, Reply, either, handle, read, read_options, turn_reply};
 use crate::turn::Turn;
 use crate::upload::{Upload, UploadChannel, UploadParams};
+use crate::{background, has_runtime};
 
 /// A client of the Raccoon service.
 #[napi]
@@ -36,12 +37,14 @@ impl RaccoonClient {
     ) -> Either<RaccoonClient, ErrorInfo> {
         let lookup = |name: &str| environment.call(name.to_owned()).ok().flatten();
         either(read_options(&options).and_then(|options| {
+            has_runtime()?;
             let config = RaccoonConfig::resolve_with(options, &lookup)?;
             Ok(Self::of(raccoon::Client::new(config)?))
         }))
     }
 
     fn of(inner: raccoon::Client) -> Self {
+        background::settle_at_exit(inner.background());
         let calls = Calls::default();
         Self { inner, calls }
     }
@@ -132,6 +135,17 @@ impl RaccoonClient {
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.inner.close();
+    }
+
+    /// Waits for what goes on in the background; a JSON list of texts that say
+    /// which sessions are left. Null where nothing goes on.
+    #[napi(catch_unwind, ts_return_type = "Promise<string> | null")]
+    pub fn settle<'env>(
+        &self,
+        env: &'env Env,
+        milliseconds: u32,
+    ) -> napi::Result<Option<PromiseRaw<'env, String>>> {
+        background::settle(env, self.inner.background(), milliseconds)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How results and errors cross to JavaScript.
 
-use napi::bindgen_prelude::{Buffer, Either, Either3, Either4, Null};
+use napi::bindgen_prelude::{Buffer, Either, Either3, Either4, Null, ToNapiValue};
 use napi_derive::napi;
 use serde::de::DeserializeOwned;
 use sessionwire::{Error, ErrorKind, seam};
@@ -93,15 +93,53 @@ pub fn handle<T, H>(outcome: Outcome<T>, make: impl FnOnce(T) -> H) -> Handle<H>
 
 /// The reply of a call of Raccoon.
 pub fn turn_reply(outcome: Outcome<seam::raccoon::Output>) -> Reply {
-    match outcome {
+    let taken = outcome.and_then(|output| {
+        let output = output.map(seam::raccoon::Output::take).transpose()?;
+        Ok(output)
+    });
+    match taken {
         Ok(Some(output)) => Reply::A(output.to_json()),
         Err(error) => Reply::B(error),
         Ok(None) => Reply::D(Null),
     }
 }
 
+/// A reply of AGI, and the session that is deleted unless JavaScript has it.
+pub struct Delivery {
+    reply: Reply,
+    created: Option<seam::agi::Output>,
+}
+
+impl ToNapiValue for Delivery {
+    unsafe fn to_napi_value(
+        env: napi::sys::napi_env,
+        delivery: Self,
+    ) -> napi::Result<napi::sys::napi_value> {
+        // SAFETY: the caller's promise about `env` is passed on.
+        let value = unsafe { Reply::to_napi_value(env, delivery.reply) }?;
+        if let Some(created) = delivery.created {
+            // A created session is no error.
+            let _ = created.take();
+        }
+        Ok(value)
+    }
+}
+
 /// The reply of a call of AGI.
-pub fn reply(outcome: Outcome<seam::agi::Output>) -> Reply {
+pub fn reply(outcome: Outcome<seam::agi::Output>) -> Delivery {
+    let created = match &outcome {
+        Ok(Some(output @ seam::agi::Output::Created(_))) => Some(output.clone()),
+        _ => None,
+    };
+    let taken = outcome.and_then(|output| match output {
+        Some(output @ seam::agi::Output::Ended(_)) => Ok(Some(output.take()?)),
+        output => Ok(output),
+    });
+    let reply = agi_reply(taken);
+    Delivery { reply, created }
+}
+
+fn agi_reply(outcome: Outcome<seam::agi::Output>) -> Reply {
     match outcome {
         Ok(Some(output @ seam::agi::Output::Screenshot(_))) => {
             let json = output.to_json();

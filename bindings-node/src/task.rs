@@ -6,7 +6,7 @@ use napi_derive::napi;
 use sessionwire::{Error, agi};
 
 use crate::calls::Calls;
-use crate::reply::{ErrorInfo, Outcome, Reply, reply};
+use crate::reply::{Delivery, ErrorInfo, Outcome, reply};
 use crate::stream::EventStream;
 
 /// One task of a session. When JavaScript drops it, its socket is freed.
@@ -50,7 +50,7 @@ impl Task {
         env: &'env Env,
         id: u32,
         operation: String,
-    ) -> napi::Result<PromiseRaw<'env, Reply>> {
+    ) -> napi::Result<PromiseRaw<'env, Delivery>> {
         let begin = |operation| self.inner.execute(operation);
         self.calls.start(env, id, &operation, begin, reply)
     }

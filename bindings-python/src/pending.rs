@@ -46,8 +46,8 @@ struct Slot {
     done: bool,
     result: Option<Result<Box<dyn Reply>, Error>>,
     watcher: Option<(Arc<Signal>, u64)>,
-    /// Goes on although its Pending is gone.
-    detached: bool,
+    /// Nobody will take the result.
+    given_up: bool,
 }
 
 impl State {
@@ -61,9 +61,16 @@ impl State {
             return;
         }
         slot.done = true;
-        slot.result = Some(result);
+        let dropped = if slot.given_up {
+            Some(result)
+        } else {
+            slot.result = Some(result);
+            None
+        };
         let watcher = slot.watcher.take();
         drop(slot);
+        // Not under the lock: a session that nobody takes is deleted then.
+        drop(dropped);
         self.done.notify_all();
         if let Some((signal, token)) = watcher {
             signal.push(token);
@@ -77,6 +84,19 @@ impl State {
             .wait_timeout_while(slot, limit, |slot| !slot.done)
             .unwrap_or_else(PoisonError::into_inner);
         slot.done
+    }
+}
+
+impl Running {
+    /// Ends it, and drops what it gave: a created session, for example, is
+    /// deleted then.
+    fn give_up(&self) {
+        self.abort.abort();
+        let mut slot = self.state.lock();
+        slot.given_up = true;
+        let dropped = slot.result.take();
+        drop(slot);
+        drop(dropped);
     }
 }
 
@@ -151,7 +171,18 @@ impl Pending {
         runtime::wait(py, |tick| {
             running.state.wait(deadline.limit(tick)) || deadline.has_passed()
         })
-        .inspect_err(|_| running.abort.abort())?;
+        .inspect_err(|_| running.give_up())?;
+        Ok(running.state.lock().done)
+    }
+
+    /// The same at the end of the process, where a Ctrl-C that comes a second time
+    /// ends nothing.
+    fn wait_at_exit(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
+        let running = self.running(py)?;
+        let deadline = Deadline::after(Some(seconds));
+        runtime::wait_at_exit(py, |tick| {
+            running.state.wait(deadline.limit(tick)) || deadline.has_passed()
+        })?;
         Ok(running.state.lock().done)
     }
 
@@ -175,17 +206,10 @@ impl Pending {
         }
     }
 
-    /// Drops the request. Does nothing once it is done.
+    /// Drops the request, or what came of it. Does nothing once that was taken.
     fn cancel(&self) {
         if let Some(running) = self.bound.get() {
-            running.abort.abort();
-        }
-    }
-
-    /// Lets it go on although nobody waits for it any more.
-    fn detach(&self) {
-        if let Some(running) = self.bound.get() {
-            running.state.lock().detached = true;
+            running.give_up();
         }
     }
 }
@@ -193,10 +217,7 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         if let Some(running) = self.bound.get() {
-            let slot = running.state.lock();
-            if !slot.done && !slot.detached {
-                running.abort.abort();
-            }
+            running.give_up();
         }
     }
 }

@@ -1,21 +1,26 @@
 //! One tokio runtime per process, and the way in and out of waiting for it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use sessionwire::background::Background;
 use tokio::runtime::Handle;
 
-use crate::log;
 use crate::process::{WAITING, process};
+use crate::{error, log};
 
 /// How long a blocking wait goes without a look at the signals.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
+/// How long a signal that comes again is the same one.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
 /// Most time that the end of the process waits for the runtime.
 const LONGEST_SHUTDOWN: Duration = Duration::from_millis(200);
+/// Most time that it waits for sessions that must not be left.
+const LONGEST_SETTLING: Duration = Duration::from_secs(5);
 
 /// A runtime that belongs to one process. It is never freed: a child process
 /// must not touch its parent's, not even to drop it.
@@ -25,6 +30,8 @@ pub(crate) struct Runtime {
     stopped: AtomicBool,
     handle: Handle,
     owned: Mutex<Option<tokio::runtime::Runtime>>,
+    /// Of every client on it. Locked as `CURRENT` is.
+    backgrounds: Mutex<Vec<Background>>,
 }
 
 /// Locked only while attached to the interpreter and never across a detach, so
@@ -34,29 +41,69 @@ static CURRENT: Mutex<Option<&'static Runtime>> = Mutex::new(None);
 impl Runtime {
     /// This process's runtime; made on first use, after a fork, and again if
     /// someone still needs it while the interpreter ends.
-    pub(crate) fn current(_py: Python<'_>) -> PyResult<&'static Self> {
+    pub(crate) fn current(py: Python<'_>) -> PyResult<&'static Self> {
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = current.filter(|runtime| runtime.is_usable()) {
             return Ok(runtime);
         }
         // A connection's task and the stream that reads from it hand over every
         // chunk: on one worker that costs half of what it costs across two.
-        let owned = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("sessionwire")
-            .enable_all()
-            .build()
-            .map_err(|error| {
-                PyRuntimeError::new_err(format!("sessionwire cannot start its threads: {error}"))
-            })?;
+        let owned = sessionwire::runtime::start(1).map_err(|failure| error::to_py(py, &failure))?;
         let runtime: &'static Self = Box::leak(Box::new(Self {
             process: process(),
             stopped: AtomicBool::new(false),
             handle: owned.handle().clone(),
             owned: Mutex::new(Some(owned)),
+            backgrounds: Mutex::default(),
         }));
         *current = Some(runtime);
         Ok(runtime)
+    }
+
+    /// Waits for what goes on in this background when the process ends.
+    pub(crate) fn settle_at_exit(&self, background: &Background) {
+        let mut backgrounds = self.lock_backgrounds();
+        backgrounds.retain(|other| !other.is_unused());
+        backgrounds.push(background.clone());
+    }
+
+    fn lock_backgrounds(&self) -> MutexGuard<'_, Vec<Background>> {
+        self.backgrounds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the calls of every client, and waits for what must not be left; which
+    /// sessions are left. A signal ends the wait.
+    fn settle(&self, py: Python<'_>) -> Vec<String> {
+        let backgrounds = std::mem::take(&mut *self.lock_backgrounds());
+        let (sender, receiver) = mpsc::channel();
+        for background in backgrounds {
+            background.close();
+            if background.is_idle() {
+                continue;
+            }
+            let sender = sender.clone();
+            self.handle.spawn(async move {
+                for left in background.settle(LONGEST_SETTLING).await {
+                    let _ = sender.send(left.to_string());
+                }
+            });
+        }
+        drop(sender);
+        let mut texts = Vec::new();
+        let into = &mut texts;
+        let until = Instant::now() + LONGEST_SETTLING + TICK;
+        // A signal ends the wait; there is nobody left to raise it to.
+        let _ = wait_at_exit(py, move |tick| match receiver.recv_timeout(tick) {
+            Ok(left) => {
+                into.push(left);
+                false
+            }
+            Err(RecvTimeoutError::Timeout) => Instant::now() > until,
+            Err(RecvTimeoutError::Disconnected) => true,
+        });
+        texts
     }
 
     pub(crate) fn handle(&self) -> &Handle {
@@ -126,6 +173,21 @@ pub(crate) fn wait(py: Python<'_>, mut ready: impl FnMut(Duration) -> bool + Sen
     }
 }
 
+/// The same at the end of the process. A signal that came a moment ago may come
+/// again, where a program that runs this one passes it on: that ends nothing.
+pub(crate) fn wait_at_exit(
+    py: Python<'_>,
+    mut ready: impl FnMut(Duration) -> bool + Send,
+) -> PyResult<()> {
+    let same_signal = Instant::now() + SAME_SIGNAL;
+    loop {
+        match wait(py, &mut ready) {
+            Err(_) if Instant::now() < same_signal => {}
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Runs `work` detached.
 ///
 /// A daemon thread that comes back while the interpreter ends would be killed
@@ -158,25 +220,25 @@ fn stay_out_if_closing() {
     }
 }
 
-/// Ends every call and the runtime. Called once, at the interpreter's
-/// exit; takes at most 250 ms.
+/// Ends every call and the runtime. Called once, at the interpreter's exit; takes
+/// at most 250 ms, and up to 5 s where sessions must not be left. Which ones are.
 #[pyfunction]
-pub(crate) fn shut_down(py: Python<'_>) {
+pub(crate) fn shut_down(py: Python<'_>) -> Vec<String> {
     let _ = CLOSING.set(std::thread::current().id());
     let runtime = CURRENT
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
-    let owned = runtime
-        .filter(|runtime| runtime.is_own_process())
-        .and_then(|runtime| {
-            runtime.stopped.store(true, Ordering::Release);
-            runtime
-                .owned
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take()
-        });
+    let runtime = runtime.filter(|runtime| runtime.is_own_process());
+    let left = runtime.map_or_else(Vec::new, |runtime| runtime.settle(py));
+    let owned = runtime.and_then(|runtime| {
+        runtime.stopped.store(true, Ordering::Release);
+        runtime
+            .owned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    });
     py.detach(|| {
         let until = Instant::now() + LONGEST_SHUTDOWN;
         if let Some(owned) = owned {
@@ -187,6 +249,7 @@ pub(crate) fn shut_down(py: Python<'_>) {
         }
     });
     log::replay(py);
+    left
 }
 
 /// The end of a wait, where it has one.

@@ -2,11 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
-use sessionwire::{ErrorKind, OptionChanges};
+use sessionwire::background::Background;
+use sessionwire::{Error, ErrorKind, OptionChanges};
 
+use crate::pending::{Pending, Reply};
 use crate::runtime::{self, Runtime, RuntimeBound};
 use crate::{error, log, params};
 
@@ -22,6 +25,7 @@ pub(crate) trait Core: Clone + Send + Sync + 'static {
     fn config(&self) -> &Self::Config;
     fn with_options(&self, changes: OptionChanges) -> sessionwire::Result<Self>;
     fn close(&self);
+    fn background(&self) -> &Background;
 }
 
 /// A configuration, and a core client per runtime.
@@ -43,10 +47,12 @@ impl<C: Core> PerRuntime<C> {
     }
 
     fn build(py: Python<'_>, client: C, closed: Arc<AtomicBool>) -> PyResult<Self> {
+        let runtime = Runtime::current(py)?;
+        runtime.settle_at_exit(client.background());
         Ok(Self {
             config: client.config().clone(),
             closed,
-            live: Mutex::new(RuntimeBound::new(Runtime::current(py)?, client)),
+            live: Mutex::new(RuntimeBound::new(runtime, client)),
         })
     }
 
@@ -88,6 +94,7 @@ impl<C: Core> PerRuntime<C> {
         if self.closed() {
             client.close();
         }
+        runtime.settle_at_exit(client.background());
         *live = RuntimeBound::new(runtime, client.clone());
         Ok((runtime, client))
     }
@@ -100,10 +107,34 @@ impl<C: Core> PerRuntime<C> {
         Some((runtime, client.clone()))
     }
 
+    /// Waits for what goes on in the background; `None` where nothing does.
+    pub(crate) fn settle(&self, seconds: f64) -> Option<Pending> {
+        let (runtime, client) = self.usable()?;
+        let background = client.background().clone();
+        let limit = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        (!background.is_idle()).then(|| {
+            Pending::spawn(
+                runtime,
+                async move { Ok(Left(background.settle(limit).await)) },
+            )
+        })
+    }
+
     pub(crate) fn close(&self, py: Python<'_>) {
         self.closed.store(true, Ordering::Release);
         if let Some((_, client)) = self.usable() {
             runtime::tick(py, || client.close());
         }
+    }
+}
+
+/// Sessions that are left, and why.
+#[derive(Debug)]
+struct Left(Vec<Error>);
+
+impl Reply for Left {
+    fn into_py(self: Box<Self>, py: Python<'_>, _: &'static Runtime) -> PyResult<Py<PyAny>> {
+        let texts: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        Ok(texts.into_pyobject(py)?.into_any().unbind())
     }
 }

@@ -1,6 +1,12 @@
 //! Ctrl-C, SIGTERM, and the closing of the terminal.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How long a signal that comes again is the same one.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
 
 /// Says when the user wants the command to end. Clones listen to the same
 /// signal.
@@ -9,7 +15,9 @@ pub(crate) struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
     /// Takes the signals over from here on. The first one ends the command in
-    /// good order, the second one ends the process.
+    /// good order, a later one ends the process. What comes within a second of
+    /// the first is the same Ctrl-C: a program that runs this one, such as npm,
+    /// passes on what the terminal sends to both.
     pub(crate) fn listen() -> std::io::Result<Self> {
         let mut signals = Signals::open()?;
         let (sender, receiver) = watch::channel(false);
@@ -18,7 +26,10 @@ impl Interrupt {
         tokio::spawn(async move {
             signals.next().await;
             sender.send_replace(true);
-            signals.next().await;
+            let same = Instant::now() + SAME_SIGNAL;
+            while Instant::now() < same {
+                signals.next().await;
+            }
             std::process::exit(130);
         });
         Ok(Self(receiver))

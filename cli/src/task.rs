@@ -41,14 +41,12 @@ pub(crate) async fn run(
     } else {
         None
     };
-    let result = with_session(
-        &args,
-        &connect(&global, emulator.as_ref())?,
-        output,
-        global.json,
-        &stop,
-    )
-    .await;
+    let client = connect(&global, emulator.as_ref())?;
+    let result = with_session(&args, &client, output, global.json, &stop).await;
+    client.close();
+    for left in client.settle(CREATE_GRACE).await {
+        note(&format!("warning: {left}"));
+    }
     if let Some(emulator) = emulator {
         emulator.close().await;
     }
@@ -125,26 +123,13 @@ async fn with_session(
     result
 }
 
-/// A create under way is not dropped when the command shall end: its session
-/// would stay behind, unknown.
+/// Dropped when the command shall end: the client sees to what was sent.
 async fn create(client: &Client, agent: &str, stop: &Stop<'_>) -> Result<String, Failure> {
     let sessions = client.sessions();
-    let create = sessions.create(CreateSession::new(agent));
-    tokio::pin!(create);
-    let created = tokio::select! {
-        created = &mut create => created?,
-        failure = stop.wait() => match tokio::time::timeout(CREATE_GRACE, create).await {
-            Ok(created) => created?,
-            Err(_) => {
-                note(
-                    "warning: a session was being created and may be left behind. Look for it with \
-                     `sessionwire sessions list`.",
-                );
-                return Err(failure);
-            }
-        },
-    };
-    Ok(created.id().to_owned())
+    tokio::select! {
+        created = sessions.create(CreateSession::new(agent)) => Ok(created?.id().to_owned()),
+        failure = stop.wait() => Err(failure),
+    }
 }
 
 async fn cancel(client: &Client, session_id: &str) {

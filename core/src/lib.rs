@@ -61,6 +61,8 @@
 #![cfg_attr(not(feature = "raccoon"), allow(dead_code, unused_imports))]
 
 pub mod agi;
+#[doc(hidden)]
+pub mod background;
 mod config;
 mod error;
 mod event;
@@ -71,6 +73,8 @@ pub mod meaning;
 #[cfg(feature = "raccoon")]
 pub mod raccoon;
 mod responses;
+#[doc(hidden)]
+pub mod runtime;
 #[doc(hidden)]
 pub mod seam;
 mod seconds;

@@ -80,6 +80,8 @@ export interface NativeService<Client, Operation, Outputs> extends NativeCalls<O
   readonly baseUrl: string;
   withOptions(changes: string): Client | ErrorInfo;
   close(): void;
+  /** Null where nothing goes on; else texts that say which sessions are left, as JSON. */
+  settle(milliseconds: number): Promise<string> | null;
 }
 
 /** Why a task did not start; the task that is in its way, if it is this client's. */
@@ -194,6 +196,7 @@ export interface Native {
   };
   UploadChannel: { open(): NativeUploadChannel };
   check(params: string): ErrorInfo | null;
+  settleAll(milliseconds: number): string;
   watchLog(wake: (() => void) | null): void;
   takeLog(): string;
   checkRaccoon(params: string): ErrorInfo | null;

@@ -223,7 +223,16 @@ __all__ = [
     "webhooks",
 ]
 
-_atexit.register(_native.shut_down)
+
+def _shut_down() -> None:
+    left = _native.shut_down()
+    if left:
+        from ._reports import report_left
+
+        report_left(left)
+
+
+_atexit.register(_shut_down)
 _hints.on_demand()
 
 

@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
 #: Most seconds that the end of the process takes for this.
 LIMIT = 5.0
+#: Seconds within which a signal that comes again is the same one: a program that runs this
+#: one, such as npm, passes on what the terminal sends to both.
+SAME_SIGNAL = 1.0
 SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
 
 # Kept alive: the sessions of a client that is gone are still to be deleted.
 _clients: list[_native.Client] = []
 _at_exit = False
+# When the signal came that ends the process.
+_signalled: float | None = None
 
 
 def watch(client: _native.Client) -> None:
@@ -45,12 +50,16 @@ def watch(client: _native.Client) -> None:
 
 
 def _on_signal(number: int, _frame: FrameType | None) -> None:
-    # A second signal ends the process at once; and so does this one in the end, so that its
-    # exit status is what it would have been.
-    signal.signal(number, signal.SIG_DFL)
+    global _signalled
+    if _signalled is not None and monotonic() - _signalled < SAME_SIGNAL:
+        return
     try:
-        _delete()
+        if _signalled is None:
+            _signalled = monotonic()
+            _delete()
     finally:
+        # The exit status is what it would have been. A later signal ends it at once.
+        signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
 
 
@@ -62,7 +71,7 @@ def _delete() -> None:
         if pending is None:
             continue
         # The core keeps the limit; the rest is for a machine that is very busy.
-        if not pending.wait_for(max(0.0, until - monotonic()) + 0.5):
+        if not pending.wait_at_exit(max(0.0, until - monotonic()) + 0.5):
             _report("Sessions", "no answer in time")
             continue
         for session_id, why in pending.result():

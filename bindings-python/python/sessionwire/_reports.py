@@ -15,6 +15,10 @@ if TYPE_CHECKING:
         def session_id(self) -> str: ...
 
 
+#: Most seconds that closing a client takes for what must not be left.
+CLOSE_LIMIT = 5.0
+
+
 def deadline(timeout: float | None) -> float | None:
     """When so many seconds from now are over."""
     if timeout is None:
@@ -48,6 +52,18 @@ def report_failed_delete(session: _Session, why: str, cause: BaseException | Non
         # Warnings are errors here, but the user's own exception goes first.
         if cause is None:
             raise
+
+
+def report_left(texts: list[str]) -> None:
+    """Says which sessions are left where a client was closed, or the process ends."""
+    import contextlib
+    import warnings
+
+    for text in texts:
+        log_warning(text)
+        # Where warnings are errors, the others are still to be told.
+        with contextlib.suppress(ResourceWarning):
+            warnings.warn(text, ResourceWarning, stacklevel=3)
 
 
 def log_warning(text: str) -> None:

@@ -99,8 +99,13 @@ class _AsyncioBridge:
         await asyncio.sleep(0)
 
     def shield(self) -> AbstractContextManager[object]:
-        # A task that was cancelled can await again.
-        return contextlib.nullcontext()
+        # A task that was cancelled can await again, unless a scope of anyio does it anew.
+        anyio = sys.modules.get("anyio")
+        scope = getattr(anyio, "CancelScope", None)
+        if scope is None or asyncio.current_task() is None:
+            return contextlib.nullcontext()
+        shield: AbstractContextManager[object] = scope(shield=True)
+        return shield
 
     async def limit(self, ready: Awaitable[object], seconds: float | None) -> bool:
         if seconds is None:
@@ -167,8 +172,7 @@ async def within(pending: _native.Pending, seconds: float | None) -> bool:
 
 
 async def finish(pending: _native.Pending) -> Any:
-    """Awaits a call that goes on if the awaiting task is cancelled."""
-    pending.detach()
+    """Awaits a call that goes on if the awaiting task is cancelled: the core sees to that."""
     bridge = _current()
     token, ready = bridge.expect()
     try:

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sessionwire::agi::{self, EventOptions, RunTasks, StartTask};
+use sessionwire::background::Background;
 use sessionwire::seam::agi::{Operation, Output};
 use sessionwire::{ClientConfig, ClientOptions, Error, ErrorKind, OptionChanges};
 
@@ -38,6 +39,10 @@ impl Core for agi::Client {
 
     fn close(&self) {
         self.close();
+    }
+
+    fn background(&self) -> &Background {
+        self.background()
     }
 }
 
@@ -148,13 +153,20 @@ impl Client {
     fn close(&self, py: Python<'_>) {
         self.core.close(py);
     }
+
+    /// Waits for what goes on in the background; the call's value is a list of
+    /// texts that say which sessions are left. None where nothing goes on.
+    fn settle(&self, seconds: f64) -> Option<Pending> {
+        self.core.settle(seconds)
+    }
 }
 
 /// JSON values, and a pair of fields and image for a screenshot.
 impl Reply for Output {
     fn into_py(self: Box<Self>, py: Python<'_>, _: &'static Runtime) -> PyResult<Py<PyAny>> {
-        let fields = json::parse(py, self.to_json().as_bytes())?;
-        match self.into_image() {
+        let output = self.take().map_err(|failure| error::to_py(py, &failure))?;
+        let fields = json::parse(py, output.to_json().as_bytes())?;
+        match output.into_image() {
             Some(image) => (fields, PyBytes::new(py, &image))
                 .into_pyobject(py)
                 .map(|pair| pair.into_any().unbind()),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use sessionwire::background::Background;
 use sessionwire::raccoon::{self, Attach, RaccoonConfig, RaccoonOptions, StartTurn};
 use sessionwire::seam::raccoon::{Check, Operation, Output};
 use sessionwire::{ErrorKind, OptionChanges};
@@ -36,6 +37,10 @@ impl Core for raccoon::Client {
 
     fn close(&self) {
         self.close();
+    }
+
+    fn background(&self) -> &Background {
+        self.background()
     }
 }
 
@@ -126,11 +131,18 @@ impl RaccoonClient {
     fn close(&self, py: Python<'_>) {
         self.core.close(py);
     }
+
+    /// Waits for what goes on in the background; the call's value is a list of
+    /// texts that say which sessions are left. None where nothing goes on.
+    fn settle(&self, seconds: f64) -> Option<Pending> {
+        self.core.settle(seconds)
+    }
 }
 
 impl Reply for Output {
     fn into_py(self: Box<Self>, py: Python<'_>, _: &'static Runtime) -> PyResult<Py<PyAny>> {
-        Ok(json::parse(py, self.to_json().as_bytes())?.unbind())
+        let output = self.take().map_err(|failure| error::to_py(py, &failure))?;
+        Ok(json::parse(py, output.to_json().as_bytes())?.unbind())
     }
 }
 

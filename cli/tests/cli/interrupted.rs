@@ -74,7 +74,47 @@ fn an_interrupted_session_can_be_kept() {
 }
 
 #[test]
-fn a_second_signal_leaves_at_once() {
+fn a_signal_that_comes_twice_at_once_is_one() {
+    for _ in 0..10 {
+        let server = busy();
+        let mut running = Running::start(server.command(&["run", "Think"]));
+        running.read_until("Thinking");
+        // As where a program that runs this one passes on what the terminal sends to both.
+        running.signal("INT");
+        running.signal("INT");
+        let done = running.finish();
+        assert_eq!(done.status, 130, "{}", done.stderr);
+        assert_eq!(server.emulator.session_count(), 0);
+    }
+}
+
+#[test]
+fn a_signal_during_the_create_leaves_no_session() {
+    for signals in [&["INT"][..], &["INT", "INT"], &["TERM"]] {
+        let server = busy();
+        server.fail(json!({"on": "create", "delay": 0.5, "times": 0}));
+        let running = Running::start(server.command(&["run", "Think"]));
+        eventually("the create", || !server.paths().is_empty());
+        for signal in signals {
+            running.signal(signal);
+        }
+        let done = running.finish();
+        assert_eq!(
+            (done.status, server.emulator.session_count()),
+            (130, 0),
+            "{}",
+            done.stderr
+        );
+        assert!(
+            !done.stderr.contains("may go on costing"),
+            "{}",
+            done.stderr
+        );
+    }
+}
+
+#[test]
+fn a_later_signal_leaves_at_once() {
     let server = busy();
     server.fail(json!({"on": "cancel", "hang": true, "times": 0}));
     let mut running = Running::start(server.command(&["run", "Think"]));
@@ -83,7 +123,8 @@ fn a_second_signal_leaves_at_once() {
     eventually("the cancel", || {
         server.paths().iter().any(|path| path.ends_with("/cancel"))
     });
-    running.signal("INT");
+    // Those of the first second count as one with the first.
+    running.signal_until_it_ends("INT");
     let done = running.finish();
     assert_eq!(done.status, 130);
     assert!(!server.paths().iter().any(|path| path.starts_with("DELETE")));

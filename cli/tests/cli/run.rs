@@ -138,7 +138,7 @@ fn a_timeout_covers_a_create_that_hangs() {
     assert_eq!(done.status, 4, "{}", done.stderr);
     assert!(
         done.stderr
-            .starts_with("warning: a session was being created and may be left behind."),
+            .starts_with("warning: A session was being created"),
         "{}",
         done.stderr
     );

@@ -258,6 +258,16 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Sends it again and again.
+    pub(crate) fn signal_until_it_ends(&mut self, name: &str) {
+        let until = Instant::now() + LIMIT;
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < until, "the program does not end");
+            self.signal(name);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Waits for the end, without reading standard output.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let until = Instant::now() + LIMIT;

@@ -10,11 +10,12 @@ use serde_json::Value;
 
 use super::claim::{Claim, LastTask, is_outcome};
 use super::models::{
-    CreateSession, DeleteResult, EventOptions, ExecutionStatus, ListMessages, Message, Messages,
-    Navigation, RawRequest, RawResponse, SendMessage, SessionInfo, SnapshotOptions, SuccessResult,
+    DeleteResult, EventOptions, ExecutionStatus, ListMessages, Message, Messages, Navigation,
+    RawRequest, RawResponse, SendMessage, SessionInfo, SnapshotOptions, SuccessResult,
 };
 use super::screenshot::{self, Screenshot};
 use super::validate;
+use crate::background::Background;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::responses::readable;
@@ -29,6 +30,7 @@ const FIND_MESSAGE_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Api {
     transport: Transport,
     cache: Arc<Mutex<HashMap<String, SessionCache>>>,
+    background: Background,
 }
 
 /// What this client knows of one session.
@@ -70,10 +72,27 @@ impl SessionCache {
     }
 }
 
+impl SessionCache {
+    /// Of a session that this client just created.
+    pub(super) fn of_new(snapshot: SnapshotOptions) -> Self {
+        Self {
+            fresh: Some(Instant::now()),
+            read: true,
+            created: Some(snapshot),
+            ..Self::default()
+        }
+    }
+}
+
 impl Api {
     pub(super) fn new(config: ClientConfig) -> Self {
+        let transport = Transport::new(config);
         Self {
-            transport: Transport::new(config),
+            background: Background::new(
+                transport.closing().clone(),
+                transport.config().api_key.clone(),
+            ),
+            transport,
             cache: Arc::default(),
         }
     }
@@ -87,6 +106,7 @@ impl Api {
         Self {
             transport: self.transport.with_config(config),
             cache: self.cache.clone(),
+            background: self.background.clone(),
         }
     }
 
@@ -110,54 +130,28 @@ impl Api {
         self.transport.closing()
     }
 
+    /// What goes on although nobody waits for it.
+    pub(super) fn background(&self) -> &Background {
+        &self.background
+    }
+
+    pub(super) async fn send(&self, request: &Request) -> Result<Response> {
+        self.transport.send(request).await
+    }
+
     /// A copy whose requests a close does not end: for sessions that would go
     /// on costing. Use it for one request, and let it go.
     pub(super) fn outliving_close(&self) -> Self {
         Self {
             transport: self.transport.outliving_close(),
             cache: self.cache.clone(),
+            background: self.background.clone(),
         }
-    }
-
-    pub(super) async fn create(&self, create: &CreateSession) -> Result<SessionInfo> {
-        validate::create(create)?;
-        let mut body = serde_json::to_value(create).map_err(|error| {
-            Error::invalid(format!("The parameters of `create` are not valid: {error}"))
-        })?;
-        if let Value::Object(fields) = &mut body {
-            fields.extend(create.extra_body.clone());
-        }
-        let mut request = self.api(Method::POST, &["sessions"]).json(&body)?;
-        if let Some(wait) = create.wait_for_limit {
-            request = request.wait_for_limit(wait.min(crate::seconds::LONGEST));
-        }
-        let answer = self.transport.send(&request).await?;
-        let session = match answer.json::<SessionInfo>() {
-            Ok(session) if validate::session_id(&session.session_id).is_ok() => session,
-            Ok(session) => {
-                let why = format!("{:?} cannot be the id of a session", session.session_id);
-                return Err(answer.useless(&why));
-            }
-            Err(error) => match self.created_at(&answer).await {
-                Some(session) => session,
-                None => return Err(error),
-            },
-        };
-        self.cache().insert(
-            session.session_id.clone(),
-            SessionCache {
-                fresh: Some(Instant::now()),
-                read: true,
-                created: Some(create.snapshot.clone()),
-                ..SessionCache::default()
-            },
-        );
-        Ok(session)
     }
 
     /// The session that a create made, where the answer's body does not say it but
     /// its head does: 201, and the address (RFC 9110, section 15.3.2).
-    async fn created_at(&self, answer: &Response) -> Option<SessionInfo> {
+    pub(super) async fn created_at(&self, answer: &Response) -> Option<SessionInfo> {
         if answer.status != 201 {
             return None;
         }

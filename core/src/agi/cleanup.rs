@@ -1,6 +1,7 @@
 //! Deletes many sessions: those that match, or those that were created here.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::api::Api;
-use super::models::{CleanupOptions, CleanupReport, SessionInfo, SnapshotOptions};
+use super::models::{CleanupOptions, CleanupReport, DeleteResult, SessionInfo, SnapshotOptions};
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning;
@@ -68,41 +69,92 @@ impl Api {
     }
 
     /// Deletes every session that was created with this client and not deleted
-    /// since, also after a close. Which are left, and why.
+    /// since, also after a close; creates under way are waited for. Which are
+    /// left, and why.
     pub(super) async fn delete_created_sessions(&self, limit: Duration) -> Vec<(String, Error)> {
         let client = self.outliving_close();
-        let mut left: HashMap<String, SnapshotOptions> = client
+        let background = client.background();
+        let mut deletes = Deletes::default();
+        let all = async {
+            let mut creating = pin!(background.created());
+            let mut is_creating = true;
+            loop {
+                deletes.begin(&client);
+                tokio::select! {
+                    () = &mut creating, if is_creating => is_creating = false,
+                    Some(()) = deletes.next() => {}
+                    else => return,
+                }
+            }
+        };
+        if tokio::time::timeout(limit, all).await.is_err() {
+            background.tell_created(limit);
+        }
+        background.forget(&deletes.begun);
+        deletes.failures(limit)
+    }
+}
+
+/// The deletes at a program's end.
+struct Deletes {
+    permits: Arc<Semaphore>,
+    under_way: JoinSet<(String, Result<DeleteResult>)>,
+    begun: HashSet<String>,
+    left: HashSet<String>,
+    failures: Vec<(String, Error)>,
+}
+
+impl Default for Deletes {
+    fn default() -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(DELETES_AT_ONCE)),
+            under_way: JoinSet::new(),
+            begun: HashSet::new(),
+            left: HashSet::new(),
+            failures: Vec::new(),
+        }
+    }
+}
+
+impl Deletes {
+    /// Begins to delete what was created and is not being deleted yet.
+    fn begin(&mut self, client: &Api) {
+        let created: Vec<(String, SnapshotOptions)> = client
             .cache()
             .iter()
             .filter_map(|(id, known)| Some((id.clone(), known.created.clone()?)))
             .collect();
-        let permits = Arc::new(Semaphore::new(DELETES_AT_ONCE));
-        let mut deletes = JoinSet::new();
-        for (id, snapshot) in left.clone() {
-            let (client, permits) = (client.clone(), permits.clone());
-            deletes.spawn(async move {
+        for (id, snapshot) in created {
+            if !self.begun.insert(id.clone()) {
+                continue;
+            }
+            self.left.insert(id.clone());
+            let (client, permits) = (client.clone(), self.permits.clone());
+            self.under_way.spawn(async move {
                 let _permit = permits.acquire_owned().await;
                 let deleted = client.delete(&id, &snapshot).await;
-                (id, deleted)
+                let confirmed = deleted.and_then(DeleteResult::confirmed);
+                (id, confirmed.map_err(|error| client.without_key(error)))
             });
         }
-        let mut failures = Vec::new();
-        let all = async {
-            while let Some(done) = deletes.join_next().await {
-                let Ok((id, deleted)) = done else { continue };
-                left.remove(&id);
-                match deleted {
-                    Ok(result) if result.success => {}
-                    Ok(result) => {
-                        let error = Error::new(ErrorKind::Status, result.message);
-                        failures.push((id, self.without_key(error)));
-                    }
-                    Err(error) => failures.push((id, error)),
-                }
-            }
+    }
+
+    /// Waits for the next one that ends; `None` where there is none.
+    async fn next(&mut self) -> Option<()> {
+        let Ok((id, deleted)) = self.under_way.join_next().await? else {
+            return Some(());
         };
-        let _ = tokio::time::timeout(limit, all).await;
-        failures.extend(left.into_keys().map(|id| {
+        self.left.remove(&id);
+        if let Err(error) = deleted {
+            self.failures.push((id, error));
+        }
+        Some(())
+    }
+
+    /// Which sessions are left, and why.
+    fn failures(self, limit: Duration) -> Vec<(String, Error)> {
+        let mut failures = self.failures;
+        failures.extend(self.left.into_iter().map(|id| {
             let why = format!("no answer within {} s", limit.as_secs_f64());
             (id, Error::new(ErrorKind::Timeout, why).without_advice())
         }));

@@ -8,6 +8,7 @@ use super::models::{EventOptions, RawRequest, RawResponse, StartTask};
 use super::recording::{self, Recording};
 use super::session::Sessions;
 use super::task::Task;
+use crate::background::Background;
 use crate::config::{ClientConfig, ClientOptions, OptionChanges};
 use crate::error::{Error, Result};
 use crate::stream::EventQueue;
@@ -108,9 +109,25 @@ impl Client {
     }
 
     /// Ends every stream, wait and call of this client and of its copies at
-    /// once, and closes their connections. Can be called twice.
+    /// once, and closes their connections. Can be called twice. What must not be
+    /// left goes on in the background: see [`settle`](Self::settle).
     pub fn close(&self) {
         self.api.close();
+    }
+
+    /// Waits until nothing goes on in the background, for at most `limit`: a
+    /// create that was sent when its caller left, the delete of a session that
+    /// nobody took, one at the end of [`Session::scoped`](super::Session::scoped).
+    /// Which sessions are left, or may be, and why; each is told once. For after
+    /// [`close`](Self::close), while the runtime still runs.
+    pub async fn settle(&self, limit: Duration) -> Vec<Error> {
+        self.api.background().settle(limit).await
+    }
+
+    /// What goes on in the background, for language bindings.
+    #[doc(hidden)]
+    pub fn background(&self) -> &Background {
+        self.api.background()
     }
 
     /// Deletes every session that this client or a copy of it created and did

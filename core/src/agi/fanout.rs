@@ -15,12 +15,10 @@ use super::api::Api;
 use super::client::Client;
 use super::models::{CreateSession, DeleteResult, RunTasks, SessionInfo, TaskResult};
 use super::run_task::RunTask;
+use crate::background::Offer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::transport::{jitter, retry};
-
-/// How long the last delete of a session may take.
-const LAST_DELETE: Duration = Duration::from_secs(20);
 
 /// The first and the longest pause of our own choice while a limit holds.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -184,6 +182,19 @@ impl futures_core::Stream for TaskOutcomes {
     }
 }
 
+/// What nobody took is told where the client ends.
+impl Drop for FanOut {
+    fn drop(&mut self) {
+        for item in std::mem::take(&mut self.lock().items) {
+            if let FanOutItem::Outcome(outcome) = item
+                && let Some(left) = outcome.undeleted
+            {
+                self.api.background().report(left);
+            }
+        }
+    }
+}
+
 /// Says that a worker has ended, however it did.
 struct Worker(Arc<FanOut>);
 
@@ -224,23 +235,29 @@ impl FanOut {
         index: usize,
         task: &str,
     ) -> (Result<TaskResult>, Option<Error>) {
-        let session = match self.create().await {
-            Ok(session) => session,
+        let offer = match self.create().await {
+            Ok(offer) => offer,
             Err(error) => return (Err(error), None),
         };
+        let session_id = offer.session_id.clone();
+        let (_, mut piece) = offer.hold(&session_id);
         let result = tokio::select! {
             biased;
             error = self.stopped() => Err(error),
-            result = self.task(index, task).run(&self.api, &session.session_id) => result,
+            result = self.task(index, task).run(&self.api, &session_id) => result,
         };
         // The session is gone for any handle on its task.
         let result = result.map_err(Error::without_handle);
-        (result, self.delete(&session.session_id).await)
+        let undeleted = self.delete(&session_id).await;
+        if let Some(piece) = &mut piece {
+            piece.over();
+        }
+        (result, undeleted)
     }
 
     /// Creates a session. A request once sent is not dropped: its session
     /// would stay behind.
-    async fn create(&self) -> Result<SessionInfo> {
+    async fn create(&self) -> Result<Offer<SessionInfo>> {
         let create = &self.plan.create;
         let wait = match create.wait_for_limit {
             Some(wait) => Some(wait.min(crate::seconds::LONGEST)),
@@ -248,7 +265,7 @@ impl FanOut {
         };
         let api = self.api.outliving_close();
         let Some(wait) = wait else {
-            return api.create(create).await;
+            return api.offer(create).await;
         };
         let impatient = CreateSession {
             wait_for_limit: Some(Duration::ZERO),
@@ -257,7 +274,7 @@ impl FanOut {
         let until = Instant::now() + wait;
         let mut step = 0;
         loop {
-            let error = match api.create(&impatient).await {
+            let error = match api.offer(&impatient).await {
                 Err(error) if error.kind() == ErrorKind::RateLimit => error,
                 done => return done,
             };
@@ -311,12 +328,9 @@ impl FanOut {
 
     /// Deletes a session also where the client is closed meanwhile.
     async fn delete(&self, session_id: &str) -> Option<Error> {
-        let api = self.api.outliving_close();
-        let deleting = api.delete(session_id, &self.plan.snapshot);
-        let error = match tokio::time::timeout(LAST_DELETE, deleting).await {
-            Ok(deleted) => deleted.and_then(DeleteResult::confirmed).err()?,
-            Err(_) => Error::new(ErrorKind::Timeout, "The delete took too long"),
-        };
+        let deleting = self.api.last_delete(session_id, &self.plan.snapshot).await;
+        let error = deleting.and_then(DeleteResult::confirmed).err()?;
+        let error = self.api.without_key(error);
         tracing::warn!(%error, "a session could not be deleted; it may cost money until it expires");
         Some(error.with_session(session_id))
     }

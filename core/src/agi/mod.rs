@@ -9,6 +9,7 @@ mod client;
 mod driver;
 mod events;
 mod fanout;
+mod lifecycle;
 mod models;
 mod polling;
 mod progress;

@@ -1,6 +1,7 @@
 //! Sessions as a Rust program uses them.
 
-use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use super::api::Api;
 use super::models::{
@@ -14,6 +15,7 @@ use super::screenshot::Screenshot;
 use super::task::Task;
 use super::validate;
 use super::{driver, recording};
+use crate::background::{Piece, Work};
 use crate::error::Result;
 use crate::stream::EventStream;
 
@@ -40,7 +42,7 @@ impl Sessions {
         let created = self.api.create(&create).await?;
         Ok(Session {
             api: self.api.clone(),
-            info: created,
+            info: created.take(),
         })
     }
 
@@ -290,42 +292,70 @@ impl Session {
     }
 
     /// Runs `work` with this session and deletes it on every way out, also
-    /// when `work` fails or its future is dropped; in the latter case the
-    /// delete runs in the background.
-    pub async fn scoped<T, F>(self, work: impl FnOnce(Session) -> F) -> T
+    /// when `work` fails, when the client is closed, and when the future is
+    /// dropped, be it before its first poll. Then the delete runs in the
+    /// background; [`Client::settle`](super::Client::settle) waits for it. A
+    /// delete that fails is a warning in the log, and `settle` tells it.
+    pub fn scoped<T, F>(self, work: impl FnOnce(Session) -> F) -> impl Future<Output = T>
     where
         F: Future<Output = T>,
     {
-        let mut guard = DeleteGuard(Some(self.clone()));
-        let outcome = work(self).await;
-        if let Some(session) = guard.0.take() {
-            report(session.delete().await);
+        let guard = DeleteGuard::new(&self);
+        async move {
+            let outcome = work(self).await;
+            guard.delete().await;
+            outcome
         }
-        outcome
     }
 }
 
-/// How long a delete in the background may take.
-const LAST_DELETE: Duration = Duration::from_secs(20);
+/// Deletes its session when it is dropped.
+struct DeleteGuard {
+    api: Api,
+    session_id: String,
+    runtime: Option<Handle>,
+    /// Nothing of it is left: [`Client::settle`](super::Client::settle) waits until then.
+    piece: Option<Piece>,
+}
 
-struct DeleteGuard(Option<Session>);
+impl DeleteGuard {
+    fn new(session: &Session) -> Self {
+        let session_id = session.id().to_owned();
+        Self {
+            piece: Some(
+                session
+                    .api
+                    .background()
+                    .begin(Work::Hold(session_id.clone())),
+            ),
+            api: session.api.clone(),
+            session_id,
+            // A future may be dropped where no runtime is entered.
+            runtime: Handle::try_current().ok(),
+        }
+    }
+
+    async fn delete(mut self) {
+        if let Some(deleting) = self.begin() {
+            // Goes on where this future is dropped.
+            let _ = deleting.await;
+        }
+    }
+
+    fn begin(&mut self) -> Option<JoinHandle<()>> {
+        let mut piece = self.piece.take()?;
+        let runtime = self.runtime.take().or_else(|| Handle::try_current().ok())?;
+        let (api, session_id) = (self.api.clone(), self.session_id.clone());
+        Some(runtime.spawn(Box::pin(async move {
+            api.delete_held(&session_id, &SnapshotOptions::default())
+                .await;
+            piece.over();
+        })))
+    }
+}
 
 impl Drop for DeleteGuard {
     fn drop(&mut self) {
-        let (Some(session), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current())
-        else {
-            return;
-        };
-        runtime.spawn(async move {
-            if let Ok(deleted) = tokio::time::timeout(LAST_DELETE, session.delete()).await {
-                report(deleted);
-            }
-        });
-    }
-}
-
-fn report(deleted: Result<DeleteResult>) {
-    if let Err(error) = deleted.and_then(DeleteResult::confirmed) {
-        tracing::warn!(%error, "a session could not be deleted; it may cost money until it expires");
+        self.begin();
     }
 }

@@ -13,10 +13,11 @@ use super::models::{
 use super::turn_limiter::{Permit, TurnLimiter};
 use super::wire_names::WireNames;
 use super::{media, validate};
+use crate::background::{Background, Ended};
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning;
 use crate::responses::readable;
-use crate::transport::{Closing, Request, Transport, UploadProgress, UploadSource};
+use crate::transport::{Closing, Request, Response, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
 
 /// What the handles of a client share: its configuration and connections.
@@ -26,12 +27,14 @@ pub(crate) struct Api {
     rest: Transport,
     sockets: Transport,
     limiter: Arc<TurnLimiter>,
+    background: Background,
 }
 
 impl Api {
     pub(super) fn new(config: RaccoonConfig) -> Self {
         let rest = Transport::new(config.rest.clone());
         Self {
+            background: Background::new(rest.closing().clone(), rest.config().api_key.clone()),
             sockets: rest.for_upgrades(config.sockets.clone()),
             rest,
             config: Arc::new(config),
@@ -50,6 +53,7 @@ impl Api {
             sockets: self.sockets.with_config(config.sockets.clone()),
             config: Arc::new(config),
             limiter: self.limiter.clone(),
+            background: self.background.clone(),
         }
     }
 
@@ -73,6 +77,11 @@ impl Api {
     /// Requests end at a close by themselves; other waits ask this.
     pub(super) fn closing(&self) -> &Closing {
         self.rest.closing()
+    }
+
+    /// What goes on although nobody waits for it.
+    pub(super) fn background(&self) -> &Background {
+        &self.background
     }
 
     pub(crate) async fn list(&self, list: &ListSessions) -> Result<SessionPage> {
@@ -114,15 +123,21 @@ impl Api {
         let request = self
             .of_session(Method::DELETE, session_id, &[])?
             .status_is_enough();
-        let answer = self.rest.send(&request).await;
-        DeleteResult::or_gone(answer.map(|answer| {
-            let SuccessResult { success, message } = answer.success();
-            DeleteResult {
-                success,
-                deleted: success,
-                message,
-            }
-        }))
+        deleted(self.rest.send(&request).await)
+    }
+
+    /// Deletes a session at the end of its use: also where the client is closed,
+    /// and to the end where the caller leaves. Begins at once.
+    pub(crate) fn end_session(
+        &self,
+        session_id: &str,
+    ) -> Result<impl Future<Output = Ended> + Send + 'static + use<>> {
+        let request = self
+            .of_session(Method::DELETE, session_id, &[])?
+            .status_is_enough();
+        let api = self.clone();
+        let delete = async move { deleted(api.rest.outliving_close().send(&request).await) };
+        Ok(self.background.end_session(session_id, delete))
     }
 
     pub(super) async fn send_file(
@@ -292,6 +307,17 @@ impl Api {
             rest,
         ))
     }
+}
+
+fn deleted(answer: Result<Response>) -> Result<DeleteResult> {
+    DeleteResult::or_gone(answer.map(|answer| {
+        let SuccessResult { success, message } = answer.success();
+        DeleteResult {
+            success,
+            deleted: success,
+            message,
+        }
+    }))
 }
 
 impl std::fmt::Debug for Api {

@@ -1,5 +1,7 @@
 //! The client: its configuration, and the way to its sessions.
 
+use std::time::Duration;
+
 use super::api::Api;
 use super::config::{RaccoonConfig, RaccoonOptions};
 use super::ids::new_session_id;
@@ -7,8 +9,9 @@ use super::models::{Attach, RawRequest, RawResponse, StartTurn, Upload, Uploaded
 use super::session::{Media, Session, Sessions};
 use super::turn::Turn;
 use super::validate;
+use crate::background::Background;
 use crate::config::OptionChanges;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::transport::{UploadProgress, UploadSource};
 
 /// A client of the Raccoon AI Agents API. Clones share everything.
@@ -143,6 +146,20 @@ impl Client {
     /// once, and closes their connections. Can be called twice.
     pub fn close(&self) {
         self.api.close();
+    }
+
+    /// Waits until nothing goes on in the background, for at most `limit`: the
+    /// delete of a session at the end of a block, for example. Which sessions are
+    /// left, and why; each is told once. For after [`close`](Self::close), while
+    /// the runtime still runs.
+    pub async fn settle(&self, limit: Duration) -> Vec<Error> {
+        self.api.background().settle(limit).await
+    }
+
+    /// What goes on in the background, for language bindings.
+    #[doc(hidden)]
+    pub fn background(&self) -> &Background {
+        self.api.background()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 
 use crate::agi::{
     CleanupOptions, CleanupReport, Client, CreateSession, DeleteResult, ExecutionStatus,
@@ -9,6 +10,7 @@ use crate::agi::{
     Screenshot, SendMessage, Session, SessionInfo, SnapshotOptions, StartTask, SuccessResult, Task,
     TaskResult, WaitOptions,
 };
+use crate::background::Offer;
 use crate::error::Result;
 use crate::responses::to_json;
 use crate::validate;
@@ -31,6 +33,15 @@ pub enum Operation {
     },
     /// Deletes a session; one that is gone is no error.
     DeleteSession {
+        /// Which session.
+        session_id: String,
+        /// What to keep.
+        #[serde(default)]
+        snapshot: SnapshotOptions,
+    },
+    /// Deletes a session at the end of its use: also where the client is closed
+    /// meanwhile, and to the end where the caller leaves.
+    EndSession {
         /// Which session.
         session_id: String,
         /// What to keep.
@@ -133,12 +144,16 @@ pub enum Operation {
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Output {
-    /// Of `create_session` and `get_session`.
+    /// Of `create_session`: deleted unless somebody takes it.
+    Created(Offer<SessionInfo>),
+    /// Of `get_session`.
     Session(SessionInfo),
     /// Of `list_sessions`.
     Sessions(Vec<SessionInfo>),
     /// Of `delete_session` and `delete_all_sessions`.
     Delete(DeleteResult),
+    /// Of `end_session`: told at the client's end unless somebody takes it.
+    Ended(Offer<Result<DeleteResult>>),
     /// Of `cleanup`.
     Cleanup(Vec<CleanupReport>),
     /// Of the commands.
@@ -167,6 +182,18 @@ impl Output {
     /// The output as JSON, for language bindings.
     pub fn to_json(&self) -> String {
         to_json(self)
+    }
+
+    /// Takes what somebody must take, where the caller is sure to have it.
+    ///
+    /// # Errors
+    /// That of `end_session`.
+    pub fn take(self) -> Result<Self> {
+        Ok(match self {
+            Self::Created(session) => Self::Session(session.take()),
+            Self::Ended(outcome) => Self::Delete(outcome.take()?),
+            output => output,
+        })
     }
 
     /// The image of a screenshot.
@@ -255,17 +282,28 @@ impl Client {
         operation: Operation,
     ) -> impl Future<Output = Result<Output>> + Send + 'static {
         let client = self.clone();
+        // Not at the first poll, which a caller that leaves may not wait for.
+        let ending = match &operation {
+            Operation::EndSession {
+                session_id,
+                snapshot,
+            } if Handle::try_current().is_ok() => Some(self.api.end_session(session_id, snapshot)),
+            _ => None,
+        };
         // On the heap at once: it is large, and a binding moves it through many
         // frames on a thread whose stack the language limits.
-        Box::pin(async move { client.run(operation).await })
+        Box::pin(async move {
+            match ending {
+                Some(ending) => Ok(Output::Ended(ending?.await?)),
+                None => client.run(operation).await,
+            }
+        })
     }
 
     async fn run(&self, operation: Operation) -> Result<Output> {
         let sessions = self.sessions();
         Ok(match operation {
-            Operation::CreateSession(create) => {
-                Output::Session(sessions.create(create).await?.into_info())
-            }
+            Operation::CreateSession(create) => Output::Created(self.api.create(&create).await?),
             Operation::ListSessions {} => {
                 let found = sessions.list().await?;
                 Output::Sessions(found.into_iter().map(Session::into_info).collect())
@@ -277,6 +315,10 @@ impl Client {
                 session_id,
                 snapshot,
             } => Output::Delete(sessions.delete(&session_id, snapshot).await?),
+            Operation::EndSession {
+                session_id,
+                snapshot,
+            } => Output::Ended(self.api.end_session(&session_id, &snapshot)?.await?),
             Operation::DeleteAllSessions {} => Output::Delete(sessions.delete_all().await?),
             Operation::Cleanup(options) => Output::Cleanup(sessions.cleanup(options).await?),
             Operation::Models { filter } => Output::Models(self.models(filter.as_deref()).await?),

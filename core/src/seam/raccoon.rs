@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::runtime::Handle;
 
+use crate::background::Offer;
 use crate::error::Result;
 use crate::raccoon::{
     Client, DeleteResult, History, ListSessions, RawRequest, RawResponse, SessionPage, StartTurn,
@@ -37,6 +39,12 @@ pub enum Operation {
         /// Which session.
         session_id: String,
     },
+    /// Deletes a session at the end of its use: also where the client is closed
+    /// meanwhile, and to the end where the caller leaves.
+    EndSession {
+        /// Which session.
+        session_id: String,
+    },
     /// Any other request.
     Request(RawRequest),
 }
@@ -52,6 +60,8 @@ pub enum Output {
     History(Box<History>),
     /// Of `delete_session`.
     Delete(DeleteResult),
+    /// Of `end_session`: told at the client's end unless somebody takes it.
+    Ended(Offer<Result<DeleteResult>>),
     /// Of `rename_session` and `send_message`.
     Success(SuccessResult),
     /// Of an upload.
@@ -68,6 +78,17 @@ impl Output {
     /// The output as JSON, for language bindings.
     pub fn to_json(&self) -> String {
         to_json(self)
+    }
+
+    /// Takes what somebody must take, where the caller is sure to have it.
+    ///
+    /// # Errors
+    /// That of `end_session`.
+    pub fn take(self) -> Result<Self> {
+        Ok(match self {
+            Self::Ended(outcome) => Self::Delete(outcome.take()?),
+            output => output,
+        })
     }
 }
 
@@ -138,8 +159,19 @@ impl Client {
         operation: Operation,
     ) -> impl Future<Output = Result<Output>> + Send + 'static {
         let client = self.clone();
-        // On the heap at once: see `agi::Client::execute`.
-        Box::pin(async move { client.run(operation).await })
+        // As in `agi::Client::execute`.
+        let ending = match &operation {
+            Operation::EndSession { session_id } if Handle::try_current().is_ok() => {
+                Some(self.api.end_session(session_id))
+            }
+            _ => None,
+        };
+        Box::pin(async move {
+            match ending {
+                Some(ending) => Ok(Output::Ended(ending?.await?)),
+                None => client.run(operation).await,
+            }
+        })
     }
 
     async fn run(&self, operation: Operation) -> Result<Output> {
@@ -154,6 +186,9 @@ impl Client {
             }
             Operation::DeleteSession { session_id } => {
                 Output::Delete(sessions.delete(&session_id).await?)
+            }
+            Operation::EndSession { session_id } => {
+                Output::Ended(self.api.end_session(&session_id)?.await?)
             }
             Operation::Request(request) => Output::Raw(self.request(request).await?),
         })

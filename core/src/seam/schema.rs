@@ -24,7 +24,11 @@ fn agi() -> Value {
     outputs.group("Outputs", |of| {
         of.gives::<SessionInfo>(&["create_session", "get_session"]);
         of.gives::<Vec<SessionInfo>>(&["list_sessions"]);
-        of.gives::<responses::DeleteResult>(&["delete_session", "delete_all_sessions"]);
+        of.gives::<responses::DeleteResult>(&[
+            "delete_session",
+            "end_session",
+            "delete_all_sessions",
+        ]);
         of.gives::<Vec<CleanupReport>>(&["cleanup"]);
         of.gives::<responses::SuccessResult>(&[
             "send_message",
@@ -72,7 +76,7 @@ fn raccoon() -> Value {
         of.gives::<SessionPage>(&["list_sessions"]);
         of.gives::<History>(&["get_session"]);
         of.gives::<responses::SuccessResult>(&["rename_session"]);
-        of.gives::<responses::DeleteResult>(&["delete_session"]);
+        of.gives::<responses::DeleteResult>(&["delete_session", "end_session"]);
         of.gives::<RawResponse>(&["request"]);
     });
     outputs.group("TurnOutputs", |of| {

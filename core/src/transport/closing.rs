@@ -22,7 +22,7 @@ impl Default for Closing {
 
 impl Closing {
     /// Ends every wait. Can be called twice.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.0.send_replace(true);
     }
 

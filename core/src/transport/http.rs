@@ -163,7 +163,16 @@ impl Transport {
                 }
                 Decision::Wait(wait) => {
                     tracing::debug!(request = %request.context, attempt = made, ?wait, reason = failed.error.message(), "retrying");
-                    tokio::time::sleep(wait).await;
+                    let waited = match &request.wanted {
+                        Some(wanted) => wanted.sleep(wait).await,
+                        None => {
+                            tokio::time::sleep(wait).await;
+                            Ok(())
+                        }
+                    };
+                    if waited.is_err() {
+                        return Err(failed.error.with_attempts(made));
+                    }
                 }
             }
         }

@@ -7,6 +7,7 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, HeaderMap, HeaderValue};
 use url::Url;
 
+use super::closing::Closing;
 use super::encode::{percent_decode, percent_encode};
 use super::retry::Effect;
 use super::upload::Multipart;
@@ -28,6 +29,8 @@ pub(crate) struct Request {
     pub(super) authorized: bool,
     /// Whether a success says all by its status.
     pub(super) status_is_enough: bool,
+    /// Closed once nobody wants what it gives; `None`: it is wanted to the end.
+    pub(super) wanted: Option<Closing>,
 }
 
 /// What a request carries.
@@ -64,6 +67,7 @@ impl Request {
             wait_for_limit: config.wait_for_limit,
             authorized: true,
             status_is_enough: false,
+            wanted: None,
         }
     }
 
@@ -141,6 +145,12 @@ impl Request {
     /// Waits so long for the service's limits, whatever the client does.
     pub(crate) fn wait_for_limit(mut self, wait: Duration) -> Self {
         self.wait_for_limit = Some(wait);
+        self
+    }
+
+    /// Sends it no more once this is closed; what was sent is waited for.
+    pub(crate) fn wanted(mut self, wanted: Closing) -> Self {
+        self.wanted = Some(wanted);
         self
     }
 

@@ -15,7 +15,8 @@ import {
   text,
 } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
-import { guarded, Limit } from "../shared/limit.js";
+import { close, settleAtExit } from "../shared/left.js";
+import { Limit } from "../shared/limit.js";
 import type { RawResponse } from "../shared/models.js";
 import {
   type OptionChanges,
@@ -82,6 +83,7 @@ export class Agi implements AsyncDisposable {
       this.#native = options.client;
     } else {
       this.#native = open(options);
+      settleAtExit();
       if (options.deleteSessionsOnExit) watch(this.#native);
     }
     this.sessions = new Sessions(this.#native);
@@ -104,11 +106,9 @@ export class Agi implements AsyncDisposable {
     // Bad input costs no session.
     check({ check: "task", message: text("task", task), start_url: startUrl });
     const limit = new Limit(timeout, signal);
-    // Not dropped when the time is up or the signal aborts: its session would stay behind.
-    const creating = this.sessions.create(create);
     let session: Session | undefined;
     try {
-      session = await guarded(creating, limit.signal);
+      session = await this.sessions.create({ ...create, signal: limit.signal });
       return await session.runTask(task, {
         startUrl,
         onQuestion,
@@ -133,8 +133,7 @@ export class Agi implements AsyncDisposable {
       throw error;
     } finally {
       limit.clear();
-      if (session !== undefined) await session[Symbol.asyncDispose]();
-      else creating.then((late) => late[Symbol.asyncDispose]()).catch(() => {});
+      await session?.[Symbol.asyncDispose]();
     }
   }
 
@@ -174,13 +173,17 @@ export class Agi implements AsyncDisposable {
     return request(this.#native, method, path, options);
   }
 
-  /** Ends every call, wait and stream of this client at once. Can be called twice. */
-  async close(): Promise<void> {
-    this.#native.close();
+  /**
+   * Ends every call, wait and stream of this client at once. Can be called twice. It waits, for at
+   * most 5 seconds, for what must not be left: a `create` that was aborted when it was sent already,
+   * and the delete of its session. What is left all the same is a process warning.
+   */
+  close(): Promise<void> {
+    return close(this.#native);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#native.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return close(this.#native);
   }
 
   toJSON(): object {

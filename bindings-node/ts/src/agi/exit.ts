@@ -8,6 +8,7 @@
 
 import { isMainThread } from "node:worker_threads";
 import type { NativeClient } from "../native.js";
+import { warnNow } from "../shared/left.js";
 
 /** Most milliseconds that the end of the process takes for this. */
 const LIMIT = 5_000;
@@ -24,7 +25,8 @@ let installed = false;
 export function watch(client: NativeClient): void {
   if (!installed) {
     installed = true;
-    process.on("exit", deleteAll);
+    // Before the wait for what goes on: that ends what creates sessions.
+    process.prependListener("exit", deleteAll);
     // Signals reach the main thread only. First of all listeners: those of `once` are still counted.
     if (isMainThread) for (const signal of SIGNALS) process.prependListener(signal, onSignal);
   }
@@ -32,11 +34,30 @@ export function watch(client: NativeClient): void {
 }
 
 function onSignal(signal: NodeJS.Signals): void {
-  if (process.listenerCount(signal) > 1) return;
+  const others = process.listenerCount(signal) - 1;
+  if (others > 0 && others !== deferring()) return;
   deleteAll();
   // Without this listener the signal ends the process, with the status that it would have had.
   process.removeListener(signal, onSignal);
-  process.kill(process.pid, signal);
+  // Those that defer see now that they are alone, and end it in the same way.
+  if (others === 0) process.kill(process.pid, signal);
+}
+
+/**
+ * How many listeners for each signal end the process as soon as nobody else listens: those of the
+ * package `signal-exit`, which many a spinner and lock file brings along. Each of its copies counts
+ * here, so that its other copies, and we, can tell.
+ */
+function deferring(): number {
+  const third = (process as { __signal_exit_emitter__?: { count?: unknown } })
+    .__signal_exit_emitter__;
+  const fourth = (globalThis as { [name: symbol]: { count?: unknown } | undefined })[
+    Symbol.for("signal-exit emitter")
+  ];
+  return [third?.count, fourth?.count].reduce<number>(
+    (sum, count) => sum + (typeof count === "number" ? count : 0),
+    0,
+  );
 }
 
 function deleteAll(): void {
@@ -44,12 +65,9 @@ function deleteAll(): void {
   const begun = clients.splice(0).map((client) => client.deleteCreatedSessions(LIMIT));
   for (const deletion of begun) {
     for (const [sessionId, why] of JSON.parse(deletion.wait()) as [string, string][]) {
-      const warning = new Error(
+      warnNow(
         `The session ${sessionId} could not be deleted at exit and may go on costing: ${why}`,
       );
-      warning.name = "SessionwireWarning";
-      // As `emitWarning` does it, but now: there is no next tick.
-      process.emit("warning", warning);
     }
   }
 }

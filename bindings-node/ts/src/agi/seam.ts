@@ -151,6 +151,7 @@ export type Operation =
   | { op: "list_sessions" }
   | { op: "get_session"; session_id: string }
   | { op: "delete_session"; session_id: string; snapshot?: SnapshotOptions | undefined }
+  | { op: "end_session"; session_id: string; snapshot?: SnapshotOptions | undefined }
   | { op: "delete_all_sessions" }
   | {
       op: "cleanup";
@@ -223,6 +224,7 @@ export interface Outputs {
   get_session: SessionInfo;
   list_sessions: SessionInfo[];
   delete_session: DeleteResult;
+  end_session: DeleteResult;
   delete_all_sessions: DeleteResult;
   cleanup: CleanupReport[];
   send_message: SuccessResult;

@@ -399,16 +399,23 @@ export class Session implements AsyncDisposable {
       options,
       DELETE,
     );
-    this.#deleted = true;
+    this.#deleted = result.success;
     return result;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#deleted) return;
+    const what = `The session ${this.sessionId} could not be deleted and may go on costing money`;
     try {
-      await this.delete(this.#snapshot);
+      const { success, message } = await this.#execute(
+        // Also where the client is closed meanwhile.
+        { op: "end_session", snapshot: snapshotOptions(this.#snapshot) },
+        {},
+      );
+      this.#deleted = success;
+      if (!success) warn(what, message);
     } catch (error) {
-      warn(`The session ${this.sessionId} could not be deleted and may go on costing money`, error);
+      warn(what, error);
     }
   }
 

@@ -220,6 +220,7 @@ export async function runTask(
   const limit = new Limit(options.timeout, options.signal);
   let task: Task | undefined;
   let open = false;
+  let expired = false;
   try {
     const { startUrl, ifBusy } = options;
     task = await session.startTask(message, { startUrl, ifBusy, signal: limit.signal });
@@ -227,15 +228,19 @@ export async function runTask(
     await follow(task, options, limit.signal).catch((error) => {
       // `result` then knows what to say about it.
       if (error !== limit.expired) throw error;
+      expired = true;
     });
     return await task
       .result({ timeout: limit.remaining(), signal: options.signal })
       .catch((error) => {
-        if (!(error instanceof TaskTimeout)) throw error;
+        // A question whose answer did not come in time is none that nobody would answer.
+        const late =
+          expired && error instanceof QuestionPending && options.onQuestion !== undefined;
+        if (!(error instanceof TaskTimeout) && !late) throw error;
         // The time that remained is nothing that the caller knows.
         throw new TaskTimeout(
           `The task did not end within ${options.timeout} ms. Unless it was cancelled it goes on in its session: raise \`timeout\`, or wait for it there.`,
-          { sessionId: session.sessionId, events: error.events },
+          { sessionId: session.sessionId, events: eventsOf(error) },
         );
       });
   } catch (error) {
@@ -252,6 +257,12 @@ export async function runTask(
     // A pending question leaves the task with the caller.
     if (!open) await task?.close();
   }
+}
+
+/** The events that an error knows. */
+function eventsOf(error: TaskTimeout | QuestionPending): TaskTimeout["events"] {
+  if (error instanceof TaskTimeout) return error.events;
+  return error.question === null ? [] : [error.question];
 }
 
 /** Gives the events to the callbacks until the task ends or has a question that nobody answers. */

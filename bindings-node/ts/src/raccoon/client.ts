@@ -7,6 +7,7 @@ import { ConfigError, errorFrom, orThrow } from "../errors.js";
 import { type NativeRaccoonClient, native } from "../native.js";
 import { text } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
+import { close, settleAtExit } from "../shared/left.js";
 import type { RawResponse } from "../shared/models.js";
 import {
   type OptionChanges,
@@ -170,6 +171,7 @@ export class Raccoon implements AsyncDisposable {
   /** Throws a `ConfigError` if there is no key or an option cannot be used. */
   constructor(options: RaccoonOptions = {}) {
     this.#native = options instanceof Existing ? options.client : open(options);
+    settleAtExit();
     this.sessions = new RaccoonSessions(this.#native);
     this.media = new Media(this.#native);
   }
@@ -215,13 +217,17 @@ export class Raccoon implements AsyncDisposable {
     return request(this.#native, method, path, options);
   }
 
-  /** Ends every call, wait and stream of this client at once. Can be called twice. */
-  async close(): Promise<void> {
-    this.#native.close();
+  /**
+   * Ends every call, wait and stream of this client at once. Can be called twice. It waits, for at
+   * most 5 seconds, for what must not be left: a `create` that was aborted when it was sent already,
+   * and the delete of its session. What is left all the same is a process warning.
+   */
+  close(): Promise<void> {
+    return close(this.#native);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#native.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return close(this.#native);
   }
 
   toJSON(): object {

@@ -149,6 +149,7 @@ export type Operation =
   | { op: "get_session"; session_id: string }
   | { op: "rename_session"; session_id: string; title: string }
   | { op: "delete_session"; session_id: string }
+  | { op: "end_session"; session_id: string }
   | {
       op: "request";
       method: string;
@@ -190,6 +191,7 @@ export interface Outputs {
   get_session: History;
   rename_session: SuccessResult;
   delete_session: DeleteResult;
+  end_session: DeleteResult;
   request: RawResponse;
 }
 

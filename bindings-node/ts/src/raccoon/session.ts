@@ -80,10 +80,15 @@ export class RaccoonSession implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#deleteOnExit) return;
+    const what = `The session ${this.sessionId} could not be deleted`;
     try {
-      await this.delete();
+      // Also where the client is closed meanwhile.
+      const operation = { op: "end_session", session_id: this.sessionId } as const;
+      const { success, message } = await execute(this.#native, operation, undefined);
+      this.#deleteOnExit = !success;
+      if (!success) warn(what, message);
     } catch (error) {
-      warn(`The session ${this.sessionId} could not be deleted`, error);
+      warn(what, error);
     }
   }
 

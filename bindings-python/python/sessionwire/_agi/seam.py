@@ -108,6 +108,12 @@ class DeleteSessionOperation(TypedDict):
     snapshot: NotRequired[SnapshotOptions]
 
 
+class EndSessionOperation(TypedDict):
+    op: Literal["end_session"]
+    session_id: str
+    snapshot: NotRequired[SnapshotOptions]
+
+
 class DeleteAllSessionsOperation(TypedDict):
     op: Literal["delete_all_sessions"]
 
@@ -203,6 +209,7 @@ Operation: TypeAlias = (
     | ListSessionsOperation
     | GetSessionOperation
     | DeleteSessionOperation
+    | EndSessionOperation
     | DeleteAllSessionsOperation
     | CleanupOperation
     | SendMessageOperation

@@ -81,6 +81,11 @@ class DeleteSessionOperation(TypedDict):
     session_id: str
 
 
+class EndSessionOperation(TypedDict):
+    op: Literal["end_session"]
+    session_id: str
+
+
 class RequestOperation(TypedDict):
     op: Literal["request"]
     method: str
@@ -95,6 +100,7 @@ Operation: TypeAlias = (
     | GetSessionOperation
     | RenameSessionOperation
     | DeleteSessionOperation
+    | EndSessionOperation
     | RequestOperation
 )
 

@@ -6,15 +6,15 @@ from .. import _wait_sync as _wait
 from .._errors import ConfigError
 from .._models import DeleteResult, RawResponse, Secret
 from .._parameters import named
-from .._reports import report_failed_delete
+from .._reports import CLOSE_LIMIT, report_failed_delete, report_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Protocol, Self
 
-    from .._agi.seam import DeleteSessionOperation, Operation
-    from .._raccoon.seam import DeleteSessionOperation as DeleteRaccoonSession
+    from .._agi.seam import EndSessionOperation, Operation
+    from .._raccoon.seam import EndSessionOperation as EndRaccoonSession
 
     class _Client(Protocol):
         @property
@@ -135,8 +135,16 @@ class BaseClient:
         return url
 
     def close(self) -> None:
-        """Ends every call, wait and stream of this client at once. Can be called twice."""
+        """Ends every call, wait and stream of this client at once. Can be called twice.
+
+        It waits, for at most 5 seconds, for what must not be left: a `create` that was
+        cancelled when it was sent already, and the delete of its session. What is left
+        all the same is a ResourceWarning.
+        """
         self._native.close()
+        pending = self._native.settle(CLOSE_LIMIT)
+        if pending is not None:
+            report_left(_wait.finish(pending))
 
     def __enter__(self) -> Self:
         return self
@@ -193,7 +201,7 @@ class Handle:
 
 def delete_on_exit(
     session: _Session,
-    operation: DeleteSessionOperation | DeleteRaccoonSession,
+    operation: EndSessionOperation | EndRaccoonSession,
     error: BaseException | None,
 ) -> bool:
     """Deletes the session at the end of its block, which may have raised `error`; whether it

@@ -6,6 +6,7 @@ mod agi;
 mod busy;
 mod closed;
 mod hostile;
+mod left_behind;
 mod limits;
 mod meaning;
 mod origins;
@@ -51,6 +52,7 @@ const DRIVERS: &[Driver] = drivers! {
     "events.json".cases => agi::event,
     "hostile.json".cases => hostile::g10_a_response_is_read_up_to_a_cap,
     "hostile.json".streams => hostile::g10_other_calls_keep_their_deadlines,
+    "left_behind.json".cases => left_behind::g05_nothing_is_left_behind,
     "limits.json".cases => limits::limit,
     "origins.json".cases => origins::g07_g08_where_a_key_goes,
     "requests.json".cases => agi::request,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..._agi.events import Event, QuestionEvent
     from ..._agi.models import Message, TaskResult
     from ..._agi.seam import (
-        DeleteSessionOperation,
+        EndSessionOperation,
         EventOptions,
         ListMessages,
         Operation,
@@ -409,8 +409,8 @@ class AsyncSession(SessionFields):
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if self._deleted:
             return
-        operation: DeleteSessionOperation = {
-            "op": "delete_session",
+        operation: EndSessionOperation = {
+            "op": "end_session",
             "session_id": self.session_id,
             "snapshot": self._snapshot,
         }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..._models import DeleteResult, SuccessResult
     from ..._raccoon.events import TurnEvent
     from ..._raccoon.models import History, TurnResult
-    from ..._raccoon.seam import DeleteSessionOperation, StartTurn
+    from ..._raccoon.seam import EndSessionOperation, StartTurn
     from ..._raccoon.types import Client, TurnOptions
     from ..._wait_async import Maybe, Opening
     from .media import Content
@@ -158,8 +158,8 @@ class AsyncRaccoonSession:
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if not self._delete_on_exit:
             return
-        operation: DeleteSessionOperation = {
-            "op": "delete_session",
+        operation: EndSessionOperation = {
+            "op": "end_session",
             "session_id": self.session_id,
         }
         await delete_on_exit(self, operation, error)

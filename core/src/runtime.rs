@@ -1,0 +1,47 @@
+//! The threads of a language binding or program.
+
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::error::{Error, Result};
+
+/// A runtime with so many workers.
+///
+/// # Errors
+/// `Config` where the system allows no further thread or open file; it names the limit.
+pub fn start(workers: usize) -> Result<Runtime> {
+    // tokio panics where its threads cannot be started: one of ours tries first.
+    std::thread::Builder::new()
+        .spawn(|| ())
+        .map_err(|error| refused(&error))?
+        .join()
+        .unwrap_or_default();
+    let build = || {
+        Builder::new_multi_thread()
+            .worker_threads(workers)
+            .thread_name("sessionwire")
+            .enable_all()
+            .build()
+    };
+    match std::panic::catch_unwind(build) {
+        Ok(built) => built.map_err(|error| refused(&error)),
+        Err(_) => Err(refused(&io::ErrorKind::WouldBlock.into())),
+    }
+}
+
+fn refused(error: &io::Error) -> Error {
+    let limit = match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
+            "The system allows no further thread. Raise the limit of processes (`ulimit -u`, or that of the \
+             container), or end some"
+        }
+        _ => {
+            "The system may allow no further open file. Raise the limit of descriptors (`ulimit -n`), or close some \
+             files and connections"
+        }
+    };
+    Error::config(format!(
+        "The client cannot start its threads: {error}. {limit}"
+    ))
+}
