@@ -11,12 +11,13 @@ use crate::error::{Error, Result};
 /// # Errors
 /// `Config` where the system allows no further thread or open file; it names the limit.
 pub fn start(workers: usize) -> Result<Runtime> {
-    // tokio panics where its threads cannot be started: one of ours tries first.
-    std::thread::Builder::new()
-        .spawn(|| ())
-        .map_err(|error| refused(&error))?
-        .join()
-        .unwrap_or_default();
+    // tokio panics where its threads cannot be started: one of ours tries first. Not
+    // joined: while Node loads an add-on, no thread can end.
+    drop(
+        std::thread::Builder::new()
+            .spawn(|| ())
+            .map_err(|error| refused(&error))?,
+    );
     let build = || {
         Builder::new_multi_thread()
             .worker_threads(workers)

@@ -2,7 +2,7 @@
 // examples and the command line, as processes of their own.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -240,4 +240,29 @@ test("the command line is the same program: status, output, Ctrl-C", async () =>
   child.kill("SIGINT");
   assert.deepEqual(await once(child, "close"), [130, null]);
   assert.equal(emulator.sessionCount, sessions);
+});
+
+test("g11 a limit of descriptors is named", async () => {
+  const code = `
+    const { openSync, closeSync } = require("node:fs");
+    const open = [];
+    try {
+      for (;;) open.push(openSync("/dev/null"));
+    } catch {}
+    // Enough to load the package, too few for its threads.
+    for (const one of open.splice(-3)) closeSync(one);
+    const { Agi, ConfigError } = require("sessionwire");
+    try {
+      new Agi({ apiKey: "key", baseUrl: "http://127.0.0.1:9" });
+    } catch (error) {
+      if (error instanceof ConfigError) console.log(error.message);
+      else throw error;
+    }
+  `;
+  const done = spawnSync("sh", ["-c", `ulimit -n 128; exec "${process.execPath}" -e '${code}'`], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  assert.equal(done.status, 0, done.stderr);
+  assert.match(done.stdout, /cannot start its threads.*ulimit -n/);
 });

@@ -180,6 +180,26 @@ test("cancelOnTimeout cancels the task", async (t) => {
   assert.equal(await session.executionStatus(), "finished");
 });
 
+test("g04 an onQuestion that never ends is a TaskTimeout, and cancelled", async () => {
+  for (const cancelOnTimeout of [true, false]) {
+    emulator.scenario(script({ question: "Which?" }, { done: "late" }));
+    const options = { onQuestion: () => new Promise(() => {}), timeout: 300, cancelOnTimeout };
+    await assert.rejects(session.runTask("Ask", options), (error) => {
+      assert.ok(error instanceof TaskTimeout, error.stack);
+      assert.match(error.message, /within 300 ms/);
+      assert.equal(error.sessionId, session.sessionId);
+      assert.deepEqual(
+        error.events.map((event) => event.text),
+        ["Which?"],
+      );
+      return true;
+    });
+    const wanted = cancelOnTimeout ? "finished" : "waiting_for_input";
+    assert.equal(await session.executionStatus(), wanted);
+    if (!cancelOnTimeout) await session.cancel();
+  }
+});
+
 test("a start that hangs is a TaskTimeout too", async () => {
   emulator.fail({ on: "message", hang: true });
   await assert.rejects(session.runTask("Wait", { timeout: 100 }), (error) => {

@@ -1,13 +1,16 @@
 // Raccoon: turns, their events, sessions and uploads.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createReadStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import {
   APIStatusError,
+  APITimeoutError,
   ConfigError,
   ConflictError,
   Emulator,
@@ -466,6 +469,78 @@ test("an upload that cannot be read or is given up fails with the reason", () =>
     const onProgress = () => midway.abort(reason);
     const large = session.upload(Buffer.alloc(5_000_000), { signal: midway.signal, onProgress });
     await assert.rejects(large, reason);
+  }));
+
+test("g04 an upload whose source stands still ends with its signal and its time", () =>
+  playing([], async (session, client) => {
+    /** Sources that give a little and then nothing, and whether they were given up. */
+    const sources = {
+      readable(ended) {
+        const source = new Readable({
+          read() {},
+          destroy(error, done) {
+            ended();
+            done(error);
+          },
+        });
+        source.push("a");
+        return source;
+      },
+      web: (ended) =>
+        new ReadableStream({
+          start: (control) => control.enqueue(Buffer.from("a")),
+          cancel: ended,
+        }),
+      generator: (ended) => ({
+        [Symbol.asyncIterator]: () => ({
+          first: true,
+          next() {
+            if (!this.first) return new Promise(() => {});
+            this.first = false;
+            return Promise.resolve({ done: false, value: "a" });
+          },
+          return: async () => {
+            ended();
+            return { done: true };
+          },
+        }),
+      }),
+    };
+    const impatient = client.withOptions({ timeout: 300, maxRetries: 0 });
+    for (const [name, source] of Object.entries(sources)) {
+      let ended = 0;
+      const count = () => {
+        ended += 1;
+      };
+      const reason = new Error("no more");
+      const controller = new AbortController();
+      const options = { signal: controller.signal, onProgress: () => controller.abort(reason) };
+      await assert.rejects(session.upload(source(count), options), reason, name);
+      await until(() => ended === 1, name);
+      const late = impatient.session().upload(source(count));
+      await assert.rejects(late, APITimeoutError, name);
+      await until(() => ended === 2, name);
+    }
+  }));
+
+test("g08 what is no regular file is refused", () =>
+  playing([], async (session, _client, emulator) => {
+    const folder = mkdtempSync(join(tmpdir(), "sessionwire-"));
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    for (const [path, what] of [
+      [pipe, /a named pipe/],
+      [folder, /a directory/],
+      ["/dev/null", /a device/],
+    ]) {
+      await assert.rejects(session.upload(path), (error) => {
+        assert.ok(error instanceof InvalidRequestError);
+        assert.match(error.message, what);
+        return true;
+      });
+    }
+    rmSync(folder, { recursive: true });
+    assert.deepEqual(emulator.requests({ method: "PUT" }), []);
   }));
 
 test("refusals are errors with their names", () =>

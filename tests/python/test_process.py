@@ -485,3 +485,50 @@ def test_g11_pickling(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("AGI_API_KEY")
     with pytest.raises(sessionwire.ConfigError, match="AGI_API_KEY"):
         pickle.loads(pickled)
+
+
+#: The rest of a program whose system gives no more of something; then it does again.
+LIMITED = """
+import os, resource, sys
+import sessionwire
+from sessionwire import Agi, SessionwireError
+
+limit, low, words = sys.argv[1:]
+number = getattr(resource, limit)
+before = resource.getrlimit(number)
+if low == "memory":
+    # No room for a thread's stack.
+    pages = int(open("/proc/self/statm").read().split()[0])
+    low = pages * resource.getpagesize() + 1_500_000
+else:
+    low = len(os.listdir("/proc/self/fd"))
+resource.setrlimit(number, (low, before[1]))
+try:
+    Agi(api_key="key", base_url="http://127.0.0.1:9").sessions.list()
+except SessionwireError as error:
+    shown = f"{type(error).__name__}: {error}"
+else:
+    shown = "nothing"
+resource.setrlimit(number, before)
+assert words in shown, shown
+assert shown.startswith("ConfigError: "), shown
+with sessionwire.Emulator() as emulator, emulator.agi() as client:
+    assert client.sessions.list() == []
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts by /proc")
+@pytest.mark.parametrize(
+    ("limit", "low", "words"),
+    [("RLIMIT_NOFILE", "files", "ulimit -n"), ("RLIMIT_AS", "memory", "ulimit -u")],
+)
+def test_g11_a_limit_of_the_system_is_named(limit: str, low: str, words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, limit, low, words],
+        env={**os.environ, "PYTHONPATH": PACKAGES},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -8,6 +8,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 
 from helpers import eventually, script, thoughts
 from sessionwire import (
@@ -401,3 +402,55 @@ def test_the_live_view_opens_without_a_key(emulator: Emulator, client: Agi) -> N
         assert session.vnc_url is not None
         with urllib.request.urlopen(session.vnc_url) as page:
             assert b"<title>Session</title>" in page.read()
+
+
+@pytest.mark.parametrize("callback", ["on_question", "on_event"])
+def test_g04_a_callback_that_never_ends_is_a_timeout(emulator: Emulator, callback: str) -> None:
+    emulator.scenario(script({"question": "Which?"}, {"done": "late"}))
+
+    async def never(_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with emulator.async_agi() as client, client.sessions.create() as session:
+            with pytest.raises(TaskTimeout) as caught:
+                await session.run_task(
+                    "go", timeout=0.3, cancel_on_timeout=True, **{callback: never}
+                )
+            assert caught.value.session_id == session.session_id
+            assert caught.value.events
+            assert await session.execution_status() == "finished"
+
+    asyncio.run(main())
+    assert emulator.requests("POST", "/v1/sessions/*/cancel")
+
+
+def test_g04_a_callback_that_never_ends_is_a_timeout_in_trio(emulator: Emulator) -> None:
+    emulator.scenario(script({"question": "Which?"}, {"done": "late"}))
+
+    async def main() -> None:
+        async with emulator.async_agi() as client, client.sessions.create() as session:
+            with pytest.raises(TaskTimeout):
+                await session.run_task(
+                    "go",
+                    timeout=0.3,
+                    cancel_on_timeout=True,
+                    on_question=lambda _: trio.sleep_forever(),
+                )
+            assert await session.execution_status() == "finished"
+
+    trio.run(main)
+
+
+def test_g04_a_timeout_of_the_callbacks_own_is_its_own(emulator: Emulator) -> None:
+    emulator.scenario(script({"question": "Which?"}, {"done": "late"}))
+
+    async def mine(_: object) -> None:
+        raise TimeoutError("mine")
+
+    async def main() -> None:
+        async with emulator.async_agi() as client, client.sessions.create() as session:
+            with pytest.raises(TimeoutError, match="mine"):
+                await session.run_task("go", timeout=30, on_question=mine)
+
+    asyncio.run(main())

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import os
 import pickle
+import socket
 import time
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -28,9 +31,6 @@ from sessionwire import (
     UploadedFile,
 )
 from test_contract import cases, check, value
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 USUAL: list[dict[str, Any]] = [
     {"wait_for_socket": True},
@@ -351,6 +351,8 @@ def test_g07_the_key_is_shown_nowhere() -> None:
         (lambda client: client.attach(client.session().session_id, ""), "message_id"),
         (lambda client: client.session().upload(b"x", key="../x"), "key"),
         (lambda client: client.session().upload("/no/such/file"), "/no/such/file"),
+        (lambda client: client.session().upload(None), "not None"),
+        (lambda client: client.session().upload(7), "not 7"),
         (lambda client: client.session().run_turn("x", timeout=0), "timeout"),
         (lambda client: client.session().upload(io.StringIO("text")), "binary"),
     ],
@@ -406,6 +408,32 @@ def test_files_from_everywhere_with_progress(tmp_path: Path) -> None:
         again = UploadedFile(**{name: getattr(upload, name) for name in upload.__slots__})
         assert session.run_turn("read", files=[upload, again, path]).text == "read"
         assert len(session.history().messages[0].files) == 3
+
+
+def test_g08_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+    pipe, place = tmp_path / "pipe", tmp_path / "socket"
+    os.mkfifo(pipe)
+    with (
+        socket.socket(socket.AF_UNIX) as listening,
+        Emulator() as emulator,
+        emulator.raccoon() as client,
+    ):
+        listening.bind(str(place))
+        session = client.session()
+        before = len(list(Path("/proc/self/task").iterdir()))
+        for path, what in [
+            (pipe, "a named pipe"),
+            (place, "a socket"),
+            (tmp_path, "a directory"),
+            (Path("/dev/null"), "a device"),
+        ]:
+            with pytest.raises(InvalidRequestError, match=f"{path.name}.*{what}.*regular file"):
+                session.upload(path)
+            with pytest.raises(InvalidRequestError, match=what):
+                session.run_turn("read", files=[path])
+        # One that is stuck at its opening would be one more for each.
+        assert len(list(Path("/proc/self/task").iterdir())) < before + 4
+        assert [request.status for request in emulator.requests("PUT")] == []
 
 
 def test_a_cancelled_upload_ends() -> None:

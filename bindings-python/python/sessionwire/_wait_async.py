@@ -60,6 +60,10 @@ class _Bridge(Protocol):
         """Awaits at most so many seconds; False if they passed."""
         ...
 
+    async def bounded(self, value: Awaitable[object], seconds: float) -> object:
+        """Awaits a value, and cancels it after so many seconds: Late."""
+        ...
+
 
 class _AsyncioBridge:
     __slots__ = ("_loop", "native", "tokens", "waiters")
@@ -113,6 +117,15 @@ class _AsyncioBridge:
             return True
         done, _ = await asyncio.wait([asyncio.ensure_future(ready)], timeout=max(0.0, seconds))
         return bool(done)
+
+    async def bounded(self, value: Awaitable[object], seconds: float) -> object:
+        try:
+            async with asyncio.timeout(seconds) as scope:
+                return await value
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise Late from None
 
 
 _bridges: weakref.WeakKeyDictionary[Any, _Bridge] = weakref.WeakKeyDictionary()
@@ -184,11 +197,15 @@ async def finish(pending: _native.Pending) -> Any:
     return pending.result()
 
 
-async def call(function: Callable[..., Any], *args: object) -> Any:
-    """Calls a user's callback, which may be sync or async."""
+class Late(Exception):
+    """A callback that is awaited did not end in time."""
+
+
+async def call(function: Callable[..., Any], *args: object, seconds: float | None = None) -> Any:
+    """Calls a user's callback, which may be sync or async; an async one for so many seconds."""
     value = function(*args)
     if hasattr(value, "__await__"):
-        value = await value
+        value = await (value if seconds is None else _current().bounded(value, seconds))
     return value
 
 

@@ -83,3 +83,10 @@ class TrioBridge:
             await ready
             return True
         return False
+
+    async def bounded(self, value: Awaitable[object], seconds: float) -> object:
+        from ._wait_async import Late
+
+        with trio.move_on_after(seconds):
+            return await value
+        raise Late

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import _wait_async as _wait
 from ..._agi.models import TaskResult
-from ..._errors import QuestionPending, SessionwireError
+from ..._errors import QuestionPending, SessionwireError, TaskTimeout
 from ..._models import SuccessResult
 from ..._reports import log_warning, remaining
 from ..base import AsyncHandle
@@ -115,19 +115,31 @@ class AsyncTask(AsyncHandle):
         until: float | None,
     ) -> None:
         """Reads the events for the callbacks: to the end, to a question left open, or as
-        long as there is time."""
+        long as there is time.
+
+        Raises:
+            TaskTimeout: A callback did not end in time.
+        """
         while True:
             event = await self._events._next(remaining(until))
             if event is None or event is False:
                 return
             if on_event is not None:
-                await _wait.call(on_event, event)
+                await self._within(until, event, on_event)
             if event.type != "question" or self.question is None:
                 continue
-            answer = None if on_question is None else await _wait.call(on_question, event)
+            answer = None if on_question is None else await self._within(until, event, on_question)
             if answer is None:
                 return
             await self.answer(answer)
+
+    async def _within(self, until: float | None, event: Any, callback: Callable[[Any], Any]) -> Any:
+        try:
+            return await _wait.call(callback, event, seconds=remaining(until))
+        except _wait.Late:
+            late = TaskTimeout("A callback did not end in time")
+            late.events = [event]
+            raise late from None
 
     async def _cancel_quietly(self) -> None:
         try:

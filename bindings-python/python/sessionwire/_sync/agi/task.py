@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import _wait_sync as _wait
 from ..._agi.models import TaskResult
-from ..._errors import QuestionPending, SessionwireError
+from ..._errors import QuestionPending, SessionwireError, TaskTimeout
 from ..._models import SuccessResult
 from ..._reports import log_warning, remaining
 from ..base import Handle
@@ -115,19 +115,31 @@ class Task(Handle):
         until: float | None,
     ) -> None:
         """Reads the events for the callbacks: to the end, to a question left open, or as
-        long as there is time."""
+        long as there is time.
+
+        Raises:
+            TaskTimeout: A callback did not end in time.
+        """
         while True:
             event = self._events._next(remaining(until))
             if event is None or event is False:
                 return
             if on_event is not None:
-                _wait.call(on_event, event)
+                self._within(until, event, on_event)
             if event.type != "question" or self.question is None:
                 continue
-            answer = None if on_question is None else _wait.call(on_question, event)
+            answer = None if on_question is None else self._within(until, event, on_question)
             if answer is None:
                 return
             self.answer(answer)
+
+    def _within(self, until: float | None, event: Any, callback: Callable[[Any], Any]) -> Any:
+        try:
+            return _wait.call(callback, event, seconds=remaining(until))
+        except _wait.Late:
+            late = TaskTimeout("A callback did not end in time")
+            late.events = [event]
+            raise late from None
 
     def _cancel_quietly(self) -> None:
         try:
