@@ -1,5 +1,6 @@
 //! The threads of a language binding or program.
 
+use std::any::Any;
 use std::io;
 
 use tokio::runtime::{Builder, Runtime};
@@ -27,8 +28,17 @@ pub fn start(workers: usize) -> Result<Runtime> {
     };
     match std::panic::catch_unwind(build) {
         Ok(built) => built.map_err(|error| refused(&error)),
-        Err(_) => Err(refused(&io::ErrorKind::WouldBlock.into())),
+        Err(panic) => Err(gave_up(&*panic)),
     }
+}
+
+/// tokio panics for some limits, with a text that is all there is.
+fn gave_up(panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<String>().map_or("", String::as_str);
+    Error::config(format!(
+        "The client cannot start its threads: {text}. The system allows no further thread or open file. Raise the \
+         limit (`ulimit -u` of processes, `ulimit -n` of descriptors, or that of the container), or end what holds them"
+    ))
 }
 
 fn refused(error: &io::Error) -> Error {

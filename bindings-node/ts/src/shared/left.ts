@@ -2,6 +2,7 @@
  * The end of a client or the process: sessions that nobody took are deleted, or told.
  */
 
+import { isMainThread } from "node:worker_threads";
 import { native } from "../native.js";
 
 /** Most milliseconds that the end of a client, or of the process, takes for this. */
@@ -29,7 +30,8 @@ export async function close(client: Ending): Promise<void> {
 }
 
 /**
- * Waits for the same when the process, or the worker, exits.
+ * Waits for the same when the process, or the worker, exits. In the main thread also for workers
+ * that were terminated, which have no exit of their own.
  * @internal
  */
 export function settleAtExit(): void {
@@ -37,6 +39,8 @@ export function settleAtExit(): void {
   watching = true;
   process.on("exit", settleAll);
 }
+
+if (isMainThread) settleAtExit();
 
 function settleAll(): void {
   // Blocking, on purpose: nothing asynchronous happens any more.
