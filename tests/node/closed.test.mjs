@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { fstatSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Emulator } from "sessionwire";
+import { call } from "./calls.mjs";
 import { all, cases, check, failure, script, until, using } from "./helpers.mjs";
 
 /** What every case of a file expects. */
@@ -12,34 +13,8 @@ function expected(file) {
 }
 
 /** Makes a case's call. */
-async function call(name, client, session, task) {
-  const { sessions } = client;
+async function closedCall(name, client, session, task) {
   const calls = {
-    "client.models": () => client.models(),
-    "client.request": () => client.request("GET", "/models"),
-    "client.run_tasks": () => all(client.runTasks(["go"])),
-    "sessions.create": () => sessions.create(),
-    "sessions.list": () => sessions.list(),
-    "sessions.get": () => sessions.get(session.sessionId),
-    "sessions.delete": () => sessions.delete(session.sessionId),
-    "sessions.delete_all": () => sessions.deleteAll(),
-    "sessions.cleanup": () => sessions.cleanup(),
-    "session.refresh": () => session.refresh(),
-    "session.send_message": () => session.sendMessage("hello"),
-    "session.execution_status": () => session.executionStatus(),
-    "session.messages": () => session.messages(),
-    "session.events": () => all(session.events()),
-    "session.start_task": () => session.startTask("go"),
-    "session.run_task": () => session.runTask("go"),
-    "session.wait": () => session.wait(),
-    "session.record": () => session.record(),
-    "session.pause": () => session.pause(),
-    "session.resume": () => session.resume(),
-    "session.cancel": () => session.cancel(),
-    "session.stop": () => session.stop(),
-    "session.navigate": () => session.navigate("http://127.0.0.1:9/"),
-    "session.screenshot": () => session.screenshot(),
-    "session.delete": () => session.delete(),
     "task.answer": () => task.answer("this one"),
     "task.send_message": () => task.sendMessage("hello"),
     "task.pause": () => task.pause(),
@@ -48,7 +23,8 @@ async function call(name, client, session, task) {
     "task.status": () => task.status(),
     "task.result": () => task.result(),
   };
-  return calls[name]();
+  const outcome = await (name in calls ? calls[name]() : call(name, {}, client, session));
+  if (outcome?.[Symbol.asyncIterator] !== undefined) await all(outcome);
 }
 
 /** The same for Raccoon. */
@@ -87,7 +63,10 @@ for (const { id, call: name } of cases("closed.json")) {
         await until(() => task.question !== null);
         await client.close();
         emulator.clearRequests();
-        check(await failure(() => call(name, client, session, task)), expected("closed.json"));
+        check(
+          await failure(() => closedCall(name, client, session, task)),
+          expected("closed.json"),
+        );
         assert.deepEqual(emulator.requests(), []);
       },
     ),

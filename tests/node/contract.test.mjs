@@ -4,37 +4,11 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { Agi, Emulator, StreamError } from "sessionwire";
+import { call } from "./calls.mjs";
 import { camel, camelKeys, cases, check, failure, rawStream } from "./helpers.mjs";
 
 delete process.env.AGI_API_KEY;
 delete process.env.AGI_BASE_URL;
-
-/** Makes a case's call. */
-async function call(name, args, client, session) {
-  const { sessionId, message, url, ...options } = camelKeys(args);
-  const sessions = client.sessions;
-  const calls = {
-    list: () => sessions.list(),
-    create: () => sessions.create(options),
-    attach: () => sessions.attach(sessionId),
-    get: () => sessions.get(sessionId ?? session.sessionId),
-    delete: () => sessions.delete(sessionId),
-    delete_session: () => session.delete(options),
-    message: () => session.sendMessage(message ?? "hello", options),
-    run_task: () => session.runTask(message),
-    start_task: () => session.startTask(message),
-    status: () => session.executionStatus(),
-    messages: () => session.messages(options),
-    events: () => session.events(options),
-    screenshot: () => session.screenshot(),
-    pause: () => session.pause(),
-    resume: () => session.resume(),
-    cancel: () => session.cancel(),
-    delete_all: () => sessions.deleteAll(),
-    navigate: () => session.navigate(url ?? "http://127.0.0.1:9/"),
-  };
-  return calls[name]();
-}
 
 for (const { id, fault, call: name, expect } of cases("errors.json")) {
   test(id, async () => {

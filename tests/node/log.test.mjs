@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { inspect } from "node:util";
 import { Agi, Emulator, setLogger } from "sessionwire";
+import { call } from "./calls.mjs";
 import { cases, failure, node, script, until } from "./helpers.mjs";
 
 const key = "sk-very/secret key+0123456789";
@@ -68,18 +69,7 @@ test("g07 the key is nowhere", async () => {
   const emulator = await Emulator.start();
   const client = new Agi({ baseUrl: emulator.url, apiKey: key, maxRetries: 0 });
   const session = await client.sessions.create();
-  const calls = {
-    list: () => client.sessions.list(),
-    create: () => client.sessions.create(),
-    get: () => session.refresh(),
-    message: () => session.sendMessage("hello"),
-    messages: () => session.messages(),
-    status: () => session.executionStatus(),
-    pause: () => session.pause(),
-    resume: () => session.resume(),
-    navigate: () => session.navigate("http://127.0.0.1:9/"),
-  };
-  for (const { call, fault } of cases("errors.json")) {
+  for (const { call: name, fault } of cases("errors.json")) {
     emulator.clearFaults();
     // A server that repeats the key wherever it can.
     const { body = "", headers = {} } = fault;
@@ -88,7 +78,7 @@ test("g07 the key is nowhere", async () => {
       headers: { ...headers, "X-Echo": key },
     };
     emulator.fail(fault.status === undefined ? fault : { ...fault, ...echo });
-    const error = await failure(calls[call]);
+    const error = await failure(() => call(name, {}, client, session));
     seen.push(error.stack, inspect(error, { depth: 9, showHidden: true }), JSON.stringify(error));
     seen.push(inspect(client, { depth: 9, showHidden: true }), inspect(session));
   }

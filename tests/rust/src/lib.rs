@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod calls;
 pub mod cases;
 pub mod chaos;
 pub mod hostile;

@@ -3,35 +3,10 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::{Value, json};
-use sessionwire::agi::{Client, SendMessage, Session};
+use sessionwire_tests::calls::call;
 use sessionwire_tests::{build, cases_of, emulator, fail, logs, session};
 
 const KEY: &str = "sk-very/secret key+0123456789";
-
-async fn call(name: &str, client: &Client, session: &Session) -> sessionwire::Result<()> {
-    match name {
-        "list" => client.sessions().list().await.map(drop),
-        "create" => client
-            .sessions()
-            .create(sessionwire::agi::CreateSession::default())
-            .await
-            .map(drop),
-        "get" => client.sessions().get(session.id()).await.map(drop),
-        "message" => session
-            .send_message(SendMessage::new("hello"))
-            .await
-            .map(drop),
-        "messages" => session
-            .messages(sessionwire::agi::ListMessages::default())
-            .await
-            .map(drop),
-        "status" => session.execution_status().await.map(drop),
-        "pause" => session.pause().await.map(drop),
-        "resume" => session.resume().await.map(drop),
-        "navigate" => session.navigate("http://127.0.0.1:9/").await.map(drop),
-        other => panic!("unknown call {other}"),
-    }
-}
 
 /// The same failure, of a server that repeats the key wherever it can.
 fn echoing(fault: &Value) -> Value {
@@ -64,9 +39,14 @@ async fn g07_the_key_is_in_no_error_log_or_repr() {
     for case in cases_of("errors.json") {
         emulator.clear_faults();
         fail(&emulator, echoing(&case["fault"]));
-        let error = call(case["call"].as_str().unwrap(), &client, &session)
-            .await
-            .expect_err(case["id"].as_str().unwrap());
+        let error = call(
+            case["call"].as_str().unwrap(),
+            &Value::Null,
+            &client,
+            &session,
+        )
+        .await
+        .expect_err(case["id"].as_str().unwrap());
         shown.push(format!("{error} {error:?} {}", error.to_json()));
     }
     emulator.clear_faults();

@@ -1,120 +1,13 @@
 //! Calls, streams and answers of the AGI service.
 
 use serde_json::{Value, json};
-use sessionwire::agi::{
-    Client, CreateSession, Event, EventOptions, ListMessages, RunTask, SendMessage, Session,
-    SnapshotOptions, StartTask,
-};
-use sessionwire::{ErrorKind as Kind, Result};
+use sessionwire::ErrorKind as Kind;
+use sessionwire::agi::{Event, EventOptions, SendMessage};
+use sessionwire_tests::calls::call;
 use sessionwire_tests::raw::raw_stream;
 use sessionwire_tests::{
-    build, cases_of, check, client_with, emulator, emulator_with, fail, read, script, session,
-    value,
+    build, cases_of, check, client_with, emulator, emulator_with, fail, script, session,
 };
-
-fn text(args: &Value, name: &str) -> String {
-    value(&args[name]).as_str().unwrap_or_default().to_owned()
-}
-
-fn message(args: &Value) -> SendMessage {
-    let start_url = args.get("start_url").map(|_| text(args, "start_url"));
-    let mut message = SendMessage::new(text(args, "message"));
-    message.start_url = start_url;
-    message
-}
-
-/// What a call gives where no case looks at it.
-fn nothing<T>(_: T) -> Value {
-    Value::Null
-}
-
-pub(crate) async fn call(
-    name: &str,
-    args: &Value,
-    client: &Client,
-    session: &Session,
-) -> Result<Value> {
-    let sessions = client.sessions();
-    let options: Value = match args.as_object() {
-        Some(args) => args
-            .iter()
-            .map(|(name, arg)| (name.clone(), value(arg)))
-            .collect(),
-        None => json!({}),
-    };
-    match name {
-        "list" => sessions.list().await.map(|sessions| {
-            let infos: Vec<_> = sessions
-                .iter()
-                .map(|session| session.info().clone())
-                .collect();
-            json!(infos)
-        }),
-        "create" => {
-            let create: CreateSession = read(options, Kind::InvalidRequest)?;
-            sessions.create(create).await.map(nothing)
-        }
-        "attach" => sessions.attach(&text(args, "session_id")).map(nothing),
-        "get" if args.get("session_id").is_some() => {
-            sessions.get(&text(args, "session_id")).await.map(nothing)
-        }
-        "get" => {
-            let session = sessions.get(session.id()).await;
-            session.map(|session| json!(session.info()))
-        }
-        "delete" => sessions
-            .delete(&text(args, "session_id"), SnapshotOptions::default())
-            .await
-            .map(nothing),
-        "delete_session" => session
-            .delete_with(serde_json::from_value(options).unwrap())
-            .await
-            .map(|deleted| json!(deleted)),
-        "message" if args.get("message").is_some() => {
-            session.send_message(message(args)).await.map(nothing)
-        }
-        "message" => session
-            .send_message(SendMessage::new("hello"))
-            .await
-            .map(|sent| json!(sent)),
-        "run_task" => session
-            .run_task(RunTask::new(text(args, "message")))
-            .await
-            .map(nothing),
-        "start_task" => session
-            .start_task(StartTask::new(text(args, "message")))
-            .await
-            .map(nothing),
-        "status" => session
-            .execution_status()
-            .await
-            .map(|status| json!(status.status)),
-        "messages" => {
-            let options: ListMessages = serde_json::from_value(options).unwrap();
-            session
-                .messages(options)
-                .await
-                .map(|messages| json!(messages))
-        }
-        "events" => {
-            let options: EventOptions = serde_json::from_value(options).unwrap();
-            session.events(options).map(nothing)
-        }
-        "screenshot" => session.screenshot().await.map(nothing),
-        "pause" => session.pause().await.map(|done| json!(done)),
-        "resume" => session.resume().await.map(nothing),
-        "cancel" => session.cancel().await.map(|done| json!(done)),
-        "delete_all" => sessions.delete_all().await.map(nothing),
-        "navigate" if args.get("url").is_some() => {
-            session.navigate(&text(args, "url")).await.map(nothing)
-        }
-        "navigate" => session
-            .navigate("http://127.0.0.1:9/")
-            .await
-            .map(Value::from),
-        other => panic!("unknown call {other}"),
-    }
-}
 
 pub(crate) async fn error(case: Value) {
     let id = case["id"].as_str().unwrap();

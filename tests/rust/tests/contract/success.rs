@@ -5,7 +5,7 @@ use sessionwire::Result;
 use sessionwire::raccoon::{Session, StartTurn, UploadSource};
 use sessionwire_tests::{check, client, emulator, fail, script, session, turns};
 
-use crate::agi::call;
+use sessionwire_tests::calls::call;
 
 pub(crate) async fn g03_a_success_without_words(case: Value) {
     let id = case["id"].as_str().unwrap();
