@@ -2,7 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sessionwire_emulator::Fault;
+use sessionwire_emulator::{Endpoint, Fault};
 
 use crate::failure::Failure;
 use crate::{output, terminal};
@@ -160,7 +160,24 @@ pub(crate) struct Turn {
     pub(crate) raw: bool,
 }
 
-const EMULATOR_HELP: &str = "\
+/// Its list of endpoints is the emulator's own.
+fn emulator_help() -> String {
+    let (agi, raccoon): (Vec<_>, Vec<_>) =
+        Endpoint::all().partition(|endpoint| endpoint.is_of_agi());
+    let names = |of: Vec<Endpoint>| {
+        of.into_iter()
+            .map(Endpoint::name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let (agi, raccoon) = (names(agi), names(raccoon));
+    format!(
+        "{EMULATOR_EXAMPLES}
+Endpoints: {agi};\nRaccoon's {raccoon}; * (all).\n{EMULATOR_ACTIONS}"
+    )
+}
+
+const EMULATOR_EXAMPLES: &str = "\
 Examples:
   sessionwire emulator
   sessionwire emulator --port 8080 --scenario scenario.yaml --fast --verbose
@@ -168,9 +185,9 @@ Examples:
   sessionwire emulator --fault 'events cut_after=1 times=2' --fault 'create limit=429'
 
 A fault is an endpoint, then what happens there: `events cut_after=1`. With the same names it can be
-JSON: {\"on\": \"events\", \"cut_after\": 1}. It acts on one request, or as many as times=N says (0: for ever).
-Endpoints: create, list, get, delete, delete_all, message, status, messages, events, pause, resume,
-cancel, navigate, screenshot, models; Raccoon's start_turn, rename, upload, socket, abort_turn; * (all).
+JSON: {\"on\": \"events\", \"cut_after\": 1}. It acts on one request, or as many as times=N says (0: for ever).";
+
+const EMULATOR_ACTIONS: &str = "\
 Actions: delay=S, status=N (body=..), headers={..}, drop_headers=[..], limit=429 or 503, redirect=URL,
 reset, hang, after, deleted=false, late_status=N, put=WHAT at=PLACE, body_as=KIND, inflates_to=BYTES,
 then=close or silence, split=BYTES, split_delay=S, cut_after_bytes=N, close_after_bytes=N,
@@ -180,7 +197,7 @@ oversize=BYTES, insert_after=N; for socket close_code=N, close_reason=\"..\",
 fragment=BYTES, no_ack, binary, ignore_frames. The emulator's README says what each does.";
 
 #[derive(Args)]
-#[command(after_help = EMULATOR_HELP)]
+#[command(after_help = emulator_help())]
 pub(crate) struct Emulator {
     /// The port [default: any free one]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]

@@ -17,7 +17,7 @@ use crate::sync::lock;
 use crate::unknown_route::{no_method, no_route};
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{delete as delete_route, get as get_route, post};
@@ -54,37 +54,8 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
 
 async fn front(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
-    let endpoint = endpoint(request.method(), route.map(MatchedPath::as_str));
+    let endpoint = Endpoint::of(request.method(), route.map(MatchedPath::as_str));
     intercept(&server, request, endpoint, next).await
-}
-
-fn endpoint(method: &Method, route: Option<&str>) -> Option<Endpoint> {
-    let below = route?.strip_prefix("/v1/")?;
-    Some(
-        match (
-            method.as_str(),
-            below
-                .strip_prefix("sessions/{session_id}/")
-                .unwrap_or(below),
-        ) {
-            ("POST", "sessions") => Endpoint::Create,
-            ("GET", "sessions") => Endpoint::List,
-            ("DELETE", "sessions") => Endpoint::DeleteAll,
-            ("GET", "sessions/{session_id}") => Endpoint::Get,
-            ("DELETE", "sessions/{session_id}") => Endpoint::Delete,
-            ("POST", "message") => Endpoint::Message,
-            ("GET", "status") => Endpoint::Status,
-            ("GET", "messages") => Endpoint::Messages,
-            ("GET", "events") => Endpoint::Events,
-            ("POST", "pause") => Endpoint::Pause,
-            ("POST", "resume") => Endpoint::Resume,
-            ("POST", "cancel") => Endpoint::Cancel,
-            ("POST", "navigate") => Endpoint::Navigate,
-            ("GET", "screenshot") => Endpoint::Screenshot,
-            ("GET", "models") => Endpoint::Models,
-            _ => return None,
-        },
-    )
 }
 
 type ApiResult = Result<Response, ApiError>;

@@ -1,74 +1,11 @@
 //! A fault: which requests it is for, and what happens to them, as plain data.
 
 use super::altered::{BodyAs, Then};
+use super::endpoint::Endpoint;
 use super::put::{self, Put};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// Which requests a fault is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Endpoint {
-    /// `POST /sessions`
-    Create,
-    /// `GET /sessions` of either service
-    List,
-    /// `GET /sessions/{session_id}` of either service
-    Get,
-    /// `DELETE /sessions/{session_id}` of either service
-    Delete,
-    /// `DELETE /sessions`
-    DeleteAll,
-    /// `POST /sessions/{session_id}/message`
-    Message,
-    /// `GET /sessions/{session_id}/status`
-    Status,
-    /// `GET /sessions/{session_id}/messages`
-    Messages,
-    /// `GET /sessions/{session_id}/events`
-    Events,
-    /// `POST /sessions/{session_id}/pause`
-    Pause,
-    /// `POST /sessions/{session_id}/resume`
-    Resume,
-    /// `POST /sessions/{session_id}/cancel`
-    Cancel,
-    /// `POST /sessions/{session_id}/navigate`
-    Navigate,
-    /// `GET /sessions/{session_id}/screenshot`
-    Screenshot,
-    /// `GET /models`
-    Models,
-    /// Raccoon: `POST /sessions/new`
-    StartTurn,
-    /// Raccoon: `PUT /sessions/{session_id}/title`
-    Rename,
-    /// Raccoon: `PUT /media/upload`
-    Upload,
-    /// Raccoon: the WebSocket `/ws/sessions/{session_id}`
-    Socket,
-    /// Raccoon: `DELETE /message/{message_id}/abort`
-    AbortTurn,
-    /// Every endpoint.
-    #[serde(rename = "*")]
-    Any,
-}
-
-impl Endpoint {
-    /// Where the response of a limit says how long to wait; an endpoint of both services says it for both.
-    pub(super) fn wait_headers(self) -> &'static [&'static str] {
-        const AGI: &str = "Retry-After";
-        const RACCOON: &str = "X-Rate-Limit-Retry-After";
-        match self {
-            Self::StartTurn | Self::Rename | Self::Upload | Self::Socket | Self::AbortTurn => {
-                &[RACCOON]
-            }
-            Self::List | Self::Get | Self::Delete | Self::Any => &[AGI, RACCOON],
-            _ => &[AGI],
-        }
-    }
-}
 
 /// A failure to inject: where, how often, and what happens.
 ///

@@ -3,11 +3,13 @@
 //! A [`Fault`] is plain data (`fault.rs`), and a line of text says the same: `events cut_after=7` (`text.rs`). The
 //! `resolve*.rs` check it and turn it into its effect on a request (`effect.rs`); `queue.rs` chooses the requests that it is
 //! for. `altered.rs` changes a response, `put.rs` and `place.rs` its JSON, `body.rs` how its bytes come.
+//! `endpoint.rs` has the table of all endpoints.
 
 mod altered;
 mod body;
 mod bomb;
 mod effect;
+mod endpoint;
 mod fault;
 mod place;
 mod put;
@@ -22,6 +24,7 @@ mod text;
 pub use altered::{BodyAs, Then};
 pub(crate) use body::FaultyBody;
 pub(crate) use effect::{BodyFault, CannedResponse, LateStatus, Replacement, Stop, StreamFault};
-pub use fault::{Endpoint, Fault, FaultError};
+pub use endpoint::Endpoint;
+pub use fault::{Fault, FaultError};
 pub use put::Put;
 pub(crate) use queue::Faults;

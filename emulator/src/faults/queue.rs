@@ -1,7 +1,8 @@
 //! The faults that wait for their requests.
 
 use super::effect::FaultEffect;
-use super::fault::{Endpoint, Fault, FaultError};
+use super::endpoint::Endpoint;
+use super::fault::{Fault, FaultError};
 
 /// In the order in which they were injected.
 #[derive(Debug, Default)]

@@ -1,7 +1,8 @@
 //! From a fault to its effect: every action is checked for a meaning where it is injected.
 
 use super::effect::{FaultEffect, LateStatus, Replacement};
-use super::fault::{Endpoint, Fault, FaultError};
+use super::endpoint::Endpoint;
+use super::fault::{Fault, FaultError};
 use super::seconds::seconds;
 
 impl Fault {

@@ -2,7 +2,8 @@
 
 use super::altered::{AnswerFault, BodyAs, NewBody};
 use super::bomb;
-use super::fault::{Endpoint, Fault};
+use super::endpoint::Endpoint;
+use super::fault::Fault;
 use super::place::Putting;
 use axum::http::{HeaderName, HeaderValue};
 

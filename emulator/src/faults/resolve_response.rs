@@ -1,7 +1,8 @@
 //! The response that a fault sends in place of the real one.
 
 use super::effect::{CannedResponse, Replacement};
-use super::fault::{Endpoint, Fault};
+use super::endpoint::Endpoint;
+use super::fault::Fault;
 use axum::http::HeaderValue;
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! What a fault does to a body, a stream or a WebSocket.
 
 use super::effect::{BodyFault, SocketFault, Stop, StreamFault};
-use super::fault::{Endpoint, Fault};
+use super::endpoint::Endpoint;
+use super::fault::Fault;
 use super::seconds::seconds;
 use bytes::Bytes;
 

@@ -205,7 +205,7 @@ impl<'de> Deserialize<'de> for Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fault::Endpoint;
+    use super::super::endpoint::Endpoint;
     use super::*;
     use serde_json::json;
 

@@ -13,7 +13,7 @@ use crate::unknown_route::no_method;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Path, RawQuery, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete as delete_route, get, post, put};
@@ -48,7 +48,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
 
 async fn front(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>();
-    let endpoint = endpoint(request.method(), route.map(MatchedPath::as_str));
+    let endpoint = Endpoint::of(request.method(), route.map(MatchedPath::as_str));
     let limit = HeaderValue::from(server.options.max_turns);
     let mut response = intercept(&server, request, endpoint, next).await;
     response
@@ -56,20 +56,6 @@ async fn front(State(server): State<Arc<Server>>, request: Request, next: Next) 
         .entry(MAX_CONCURRENT)
         .or_insert(limit);
     response
-}
-
-fn endpoint(method: &Method, route: Option<&str>) -> Option<Endpoint> {
-    Some(match (method.as_str(), route?) {
-        ("POST", "/sessions/new") => Endpoint::StartTurn,
-        ("GET", "/sessions") => Endpoint::List,
-        ("GET", "/sessions/{session_id}") => Endpoint::Get,
-        ("DELETE", "/sessions/{session_id}") => Endpoint::Delete,
-        ("PUT", "/sessions/{session_id}/title") => Endpoint::Rename,
-        ("PUT", "/media/upload") => Endpoint::Upload,
-        ("GET", "/ws/sessions/{session_id}") => Endpoint::Socket,
-        ("DELETE", "/message/{message_id}/abort") => Endpoint::AbortTurn,
-        _ => return None,
-    })
 }
 
 type ApiResult = Result<Response, ApiError>;

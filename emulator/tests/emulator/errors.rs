@@ -403,7 +403,11 @@ async fn an_unknown_route_says_which_there_are() {
                 .contains(&format!("{method} {path}")),
             "{detail}"
         );
-        assert_eq!(answer.json()["routes"].as_array().unwrap().len(), 22);
+        let routes = answer.json()["routes"].clone();
+        let named: Vec<_> = routes.as_array().unwrap().iter().collect();
+        assert!(named.contains(&&json!("GET /v1/sessions/{session_id}/events")));
+        assert!(named.contains(&&json!("GET /ws/sessions/{session_id}")));
+        assert!(!named.contains(&&json!("DELETE /message/{message_id}/abort")));
     }
     // An empty session id must not become "delete all".
     client.session(json!({})).await;
