@@ -137,14 +137,17 @@ lint-features: | check-machine ## the core and its pages with every feature, wit
 # What is written by hand, and its copy.
 SCHEMA := emulator/scenario.schema.json
 SCHEMA_COPY := bindings-python/python/sessionwire/scenario.schema.json
+# Endpoints and event types, as the code has them.
+LISTS := cargo run --quiet --locked -p sessionwire-tests --bin sessionwire-lists
 
 # The schema of the operations that cross to the bindings.
 SEAM := cargo run --quiet --locked -p sessionwire --features schema --example seam_schema
 
 .PHONY: generate
-generate: setup ## write what is generated: the types of the seam, Python's blocking twin, the copy of the scenario's schema
+generate: setup ## write what is generated: the types of the seam, lists, Python's blocking twin, the copy of the scenario's schema
 	$(SEAM) | $(BIN)/python tools/generate_seam.py
 	$(BIN)/python bindings-python/generate_sync.py
+	$(LISTS) | $(BIN)/python tools/generate_lists.py
 	cp $(SCHEMA) $(SCHEMA_COPY)
 
 .PHONY: lint-generated
@@ -152,6 +155,7 @@ lint-generated: setup
 	@echo "== Generated files"
 	@$(SEAM) | $(BIN)/python tools/generate_seam.py --check
 	@$(BIN)/python bindings-python/generate_sync.py --check
+	@$(LISTS) | $(BIN)/python tools/generate_lists.py --check
 	@cmp --quiet $(SCHEMA) $(SCHEMA_COPY) || { echo "$(SCHEMA_COPY) is out of date: run make generate" >&2; exit 1; }
 
 .PHONY: lint-python

@@ -12,105 +12,85 @@ use serde::{Serialize, Serializer};
 
 use crate::meaning;
 
-/// The type of an event: of an AGI session (docs/spec/agi.md, section 7), or the `kind`
-/// of a Raccoon turn's (docs/spec/raccoon.md, section 5.3).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum EventType {
-    /// An action of the agent.
-    Step,
-    /// The agent's reasoning.
-    Thought,
-    /// The agent waits for an answer.
-    Question,
-    /// The task ended with a result.
-    Done,
-    /// The task failed.
-    Error,
-    /// Context for debugging.
-    Log,
-    /// The session was paused.
-    Paused,
-    /// The session went on.
-    Resumed,
-    /// The stream is alive.
-    Heartbeat,
-    /// A message of the user.
-    User,
-    /// Turn: the agent got a message.
-    MessageReceived,
-    /// Turn: a part of the agent's visible text.
-    Text,
-    /// Turn: a tool begins its work.
-    ToolStart,
-    /// Turn: a tool's work is done.
-    ToolResult,
-    /// Turn: what the agent plans to do.
-    PlanUpdate,
-    /// Turn: the sandbox's files changed.
-    SandboxSnapshot,
-    /// Turn: ended well.
-    TaskCompleted,
-    /// Turn: stopped by the user or by the service.
-    TaskAborted,
-    /// Turn: failed.
-    TaskError,
-    /// A type that this version does not know.
-    Other(Box<str>),
+macro_rules! event_types {
+    ($($(#[$doc:meta])+ $variant:ident $name:literal $($source:literal)+;)+) => {
+        /// The type of an event: of an AGI session (docs/spec/agi.md, section 7), or the `kind`
+        /// of a Raccoon turn's (docs/spec/raccoon.md, section 5.3).
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum EventType {
+            $($(#[$doc])+ $variant,)+
+            /// A type that this version does not know.
+            Other(Box<str>),
+        }
+
+        impl EventType {
+            /// Every known type, the word that its classes in other languages begin
+            /// with, and where it comes from.
+            #[doc(hidden)]
+            pub const KNOWN: &[(Self, &str, &[&str])] = &[
+                $((Self::$variant, stringify!($variant), &[$($source),+]),)+
+            ];
+
+            /// The type of this name on the wire.
+            pub fn from_name(name: &str) -> Self {
+                match name {
+                    $($name => Self::$variant,)+
+                    other => Self::Other(other.into()),
+                }
+            }
+
+            /// The name on the wire.
+            pub fn name(&self) -> &str {
+                match self {
+                    $(Self::$variant => $name,)+
+                    Self::Other(name) => name,
+                }
+            }
+        }
+    };
 }
 
-impl EventType {
-    /// The type of this name on the wire.
-    pub fn from_name(name: &str) -> Self {
-        match name {
-            "step" => Self::Step,
-            "thought" => Self::Thought,
-            "question" => Self::Question,
-            "done" => Self::Done,
-            "error" => Self::Error,
-            "log" => Self::Log,
-            "paused" => Self::Paused,
-            "resumed" => Self::Resumed,
-            "heartbeat" => Self::Heartbeat,
-            "user" => Self::User,
-            "message.received" => Self::MessageReceived,
-            "text" => Self::Text,
-            "tool.start" => Self::ToolStart,
-            "tool.result" => Self::ToolResult,
-            "plan.update" => Self::PlanUpdate,
-            "sandbox.snapshot" => Self::SandboxSnapshot,
-            "task.completed" => Self::TaskCompleted,
-            "task.aborted" => Self::TaskAborted,
-            "task.error" => Self::TaskError,
-            other => Self::Other(other.into()),
-        }
-    }
-
-    /// The name on the wire.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Step => "step",
-            Self::Thought => "thought",
-            Self::Question => "question",
-            Self::Done => "done",
-            Self::Error => "error",
-            Self::Log => "log",
-            Self::Paused => "paused",
-            Self::Resumed => "resumed",
-            Self::Heartbeat => "heartbeat",
-            Self::User => "user",
-            Self::MessageReceived => "message.received",
-            Self::Text => "text",
-            Self::ToolStart => "tool.start",
-            Self::ToolResult => "tool.result",
-            Self::PlanUpdate => "plan.update",
-            Self::SandboxSnapshot => "sandbox.snapshot",
-            Self::TaskCompleted => "task.completed",
-            Self::TaskAborted => "task.aborted",
-            Self::TaskError => "task.error",
-            Self::Other(name) => name,
-        }
-    }
+// The one list of types: `make generate` writes those of the other languages from it.
+event_types! {
+    /// An action of the agent.
+    Step "step" "agi";
+    /// The agent's reasoning.
+    Thought "thought" "agi" "turn";
+    /// The agent waits for an answer.
+    Question "question" "agi";
+    /// The task ended with a result.
+    Done "done" "agi";
+    /// The task failed.
+    Error "error" "agi";
+    /// Context for debugging.
+    Log "log" "agi";
+    /// The session was paused.
+    Paused "paused" "agi";
+    /// The session went on.
+    Resumed "resumed" "agi";
+    /// The stream is alive.
+    Heartbeat "heartbeat" "agi";
+    /// A message of the user.
+    User "user" "agi";
+    /// Turn: the agent got a message.
+    MessageReceived "message.received" "turn";
+    /// Turn: a part of the agent's visible text.
+    Text "text" "turn";
+    /// Turn: a tool begins its work.
+    ToolStart "tool.start" "turn";
+    /// Turn: a tool's work is done.
+    ToolResult "tool.result" "turn";
+    /// Turn: what the agent plans to do.
+    PlanUpdate "plan.update" "turn";
+    /// Turn: the sandbox's files changed.
+    SandboxSnapshot "sandbox.snapshot" "turn";
+    /// Turn: ended well.
+    TaskCompleted "task.completed" "turn";
+    /// Turn: stopped by the user or by the service.
+    TaskAborted "task.aborted" "turn";
+    /// Turn: failed.
+    TaskError "task.error" "turn";
 }
 
 /// One event: its type, its id and its data as they came.

@@ -218,6 +218,7 @@ class UnknownEvent(Event):
 
 # The known types of events: `sessionwire.Event` for type checkers.
 _AnyEvent: TypeAlias = (
+    # generated: events (make generate)
     StepEvent
     | ThoughtEvent
     | QuestionEvent
@@ -228,6 +229,7 @@ _AnyEvent: TypeAlias = (
     | ResumedEvent
     | HeartbeatEvent
     | UserEvent
+    # end of generated: events
 )
 
 @final

@@ -9,7 +9,7 @@ use crate::event::{Event, object, repr};
 
 /// What every class but UnknownEvent has of its own.
 macro_rules! event_class {
-    ($class:ident, $variant:ident, $name:literal, $doc:literal $(, { $($more:tt)* })?) => {
+    ($class:ident, $variant:ident, $doc:literal $(, { $($more:tt)* })?) => {
         #[doc = $doc]
         #[pyclass(frozen, extends = Event, module = "sessionwire")]
         #[derive(Debug)]
@@ -19,7 +19,7 @@ macro_rules! event_class {
         impl $class {
             #[classattr]
             fn r#type(py: Python<'_>) -> Py<PyString> {
-                intern!(py, $name).clone().unbind()
+                PyString::intern(py, EventType::$variant.name()).unbind()
             }
 
             #[new]
@@ -48,12 +48,11 @@ macro_rules! event_class {
     };
 }
 
-event_class!(StepEvent, Step, "step", "An action of the agent.");
-event_class!(ThoughtEvent, Thought, "thought", "The agent's reasoning.");
+event_class!(StepEvent, Step, "An action of the agent.");
+event_class!(ThoughtEvent, Thought, "The agent's reasoning.");
 event_class!(
     QuestionEvent,
     Question,
-    "question",
     "The agent waits for an answer; `text`, and so `str(event)`, is the question.",
     {
         /// The question: what `print` and `input` show to a person.
@@ -62,7 +61,7 @@ event_class!(
         }
     }
 );
-event_class!(DoneEvent, Done, "done", "The task ended with a result.", {
+event_class!(DoneEvent, Done, "The task ended with a result.", {
     /// The result as it came: a text, or any JSON; None where there is none.
     #[getter]
     fn result<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -70,7 +69,7 @@ event_class!(DoneEvent, Done, "done", "The task ended with a result.", {
         slf.as_super().get().field(py, intern!(py, "result"))
     }
 });
-event_class!(ErrorEvent, Error, "error", "The task failed.", {
+event_class!(ErrorEvent, Error, "The task failed.", {
     /// What the agent reported; empty where it said nothing.
     #[getter]
     fn error<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyString>> {
@@ -89,16 +88,15 @@ event_class!(ErrorEvent, Error, "error", "The task failed.", {
         Ok(code.filter(|code| code.is_instance_of::<PyInt>()))
     }
 });
-event_class!(LogEvent, Log, "log", "Context for debugging.");
-event_class!(PausedEvent, Paused, "paused", "The session was paused.");
-event_class!(ResumedEvent, Resumed, "resumed", "The session went on.");
+event_class!(LogEvent, Log, "Context for debugging.");
+event_class!(PausedEvent, Paused, "The session was paused.");
+event_class!(ResumedEvent, Resumed, "The session went on.");
 event_class!(
     HeartbeatEvent,
     Heartbeat,
-    "heartbeat",
     "The stream is alive; delivered only on request."
 );
-event_class!(UserEvent, User, "user", "A message of the user.");
+event_class!(UserEvent, User, "A message of the user.");
 
 /// An event of a type that this version does not know.
 #[pyclass(frozen, extends = Event, module = "sessionwire")]

@@ -70,7 +70,7 @@ impl TurnEvent {
 
 /// One class of events, with what it has of its own.
 macro_rules! turn_event_class {
-    ($class:ident, $kind:literal, $doc:literal $(, { $($more:tt)* })?) => {
+    ($class:ident, $variant:ident, $doc:literal $(, { $($more:tt)* })?) => {
         #[doc = $doc]
         #[pyclass(frozen, extends = TurnEvent, module = "sessionwire")]
         #[derive(Debug)]
@@ -80,7 +80,7 @@ macro_rules! turn_event_class {
         impl $class {
             #[classattr]
             fn r#type(py: Python<'_>) -> Py<PyString> {
-                intern!(py, $kind).clone().unbind()
+                PyString::intern(py, EventType::$variant.name()).unbind()
             }
 
             #[new]
@@ -112,16 +112,16 @@ fn field<'py, T: PyClass<BaseType = TurnEvent>>(
 
 turn_event_class!(
     MessageReceivedEvent,
-    "message.received",
+    MessageReceived,
     "The agent got a message; `text` is the message."
 );
 turn_event_class!(
     TurnThoughtEvent,
-    "thought",
+    Thought,
     "A part of the agent's reasoning."
 );
-turn_event_class!(TextEvent, "text", "A part of the agent's visible text.");
-turn_event_class!(ToolStartEvent, "tool.start", "A tool begins its work.", {
+turn_event_class!(TextEvent, Text, "A part of the agent's visible text.");
+turn_event_class!(ToolStartEvent, ToolStart, "A tool begins its work.", {
     /// The tool's name, or None.
     #[getter]
     fn tool_name<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -130,7 +130,7 @@ turn_event_class!(ToolStartEvent, "tool.start", "A tool begins its work.", {
 });
 turn_event_class!(
     ToolResultEvent,
-    "tool.result",
+    ToolResult,
     "A tool's work is done; `block_id` is that of its start.",
     {
         /// `success`, or another word of the service's.
@@ -148,23 +148,23 @@ turn_event_class!(
 );
 turn_event_class!(
     PlanUpdateEvent,
-    "plan.update",
+    PlanUpdate,
     "What the agent plans; `turn.plan` is the whole plan."
 );
 turn_event_class!(
     SandboxSnapshotEvent,
-    "sandbox.snapshot",
+    SandboxSnapshot,
     "The sandbox's files changed; `turn.files` are all of them."
 );
-turn_event_class!(TaskCompletedEvent, "task.completed", "The turn ended well.");
+turn_event_class!(TaskCompletedEvent, TaskCompleted, "The turn ended well.");
 turn_event_class!(
     TaskAbortedEvent,
-    "task.aborted",
+    TaskAborted,
     "The turn was stopped; `text` says why."
 );
 turn_event_class!(
     TaskErrorEvent,
-    "task.error",
+    TaskError,
     "The turn failed; `text` says why."
 );
 

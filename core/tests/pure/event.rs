@@ -107,21 +107,9 @@ fn the_data_is_what_came() {
 
 #[test]
 fn every_type_has_its_name_and_unknown_ones_stay() {
-    for name in [
-        "step",
-        "thought",
-        "question",
-        "done",
-        "error",
-        "log",
-        "paused",
-        "resumed",
-        "heartbeat",
-        "user",
-    ] {
-        let known = EventType::from_name(name);
-        assert_eq!(known.name(), name);
-        assert!(!matches!(known, EventType::Other(_)), "{name}");
+    for (known, ..) in EventType::KNOWN {
+        assert_eq!(EventType::from_name(known.name()), *known);
+        assert!(!matches!(known, EventType::Other(_)), "{known:?}");
     }
     for name in ["message", "Thought", "future", "", "考え"] {
         assert_eq!(EventType::from_name(name), EventType::Other(name.into()));

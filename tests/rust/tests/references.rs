@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 
 use regex_lite::Regex;
+use sessionwire::agi::EventType;
 
 const CONTRACT: &str = "docs/contract.md";
 /// This file quotes references that lead nowhere.
@@ -509,4 +510,29 @@ fn the_contract_names_what_proves_each_guarantee() {
         stale.is_empty(),
         "{CONTRACT} does not list the files that prove a guarantee. Write there:\n{stale}"
     );
+}
+
+/// The names in the first column of the table that begins with this line.
+fn first_column<'a>(text: &'a str, head: &str) -> BTreeSet<&'a str> {
+    let (_, table) = text.split_once(head).unwrap();
+    let rows = table.lines().skip(2).take_while(|row| row.starts_with('|'));
+    rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn the_specification_has_every_type_of_event() {
+    let files = repository();
+    for (source, document, head) in [
+        ("agi", "docs/spec/agi.md", "| event | `data` |"),
+        ("turn", "docs/spec/raccoon.md", "| `kind` | `payload` |"),
+    ] {
+        let known: BTreeSet<_> = EventType::KNOWN
+            .iter()
+            .filter(|(.., from)| from.contains(&source))
+            .map(|(known, ..)| known.name())
+            .collect();
+        let text = files[document].as_deref().unwrap();
+        assert_eq!(first_column(text, head), known, "{document}");
+    }
 }

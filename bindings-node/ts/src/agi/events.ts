@@ -85,6 +85,7 @@ export type UserEvent = EventBase<"user", TextData> | UnknownEvent;
  * An event, discriminated by `type`. A type that this version does not know comes through all the
  * same, with its name as `type`: compare it as any text, and end a `switch` with a `default`.
  */
+// generated: events (make generate)
 export type AgiEvent =
   | StepEvent
   | ThoughtEvent
@@ -97,6 +98,7 @@ export type AgiEvent =
   | HeartbeatEvent
   | UserEvent
   | UnknownEvent;
+// end of generated: events
 
 /** The literal types of a union with an open member. */
 export type Known<Event> = Event extends { type: infer Type }

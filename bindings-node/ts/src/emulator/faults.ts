@@ -2,33 +2,15 @@
  * Faults, as documents.
  */
 
+import type { Endpoint } from "./endpoints.js";
+
 /**
  * A failure to inject: where, how often, and what happens. Durations in seconds. The emulator's
  * README has the table.
  */
 export interface Fault {
-  on:
-    | "create"
-    | "list"
-    | "get"
-    | "delete"
-    | "delete_all"
-    | "message"
-    | "status"
-    | "messages"
-    | "events"
-    | "pause"
-    | "resume"
-    | "cancel"
-    | "navigate"
-    | "screenshot"
-    | "models"
-    | "start_turn"
-    | "rename"
-    | "upload"
-    | "socket"
-    | "abort_turn"
-    | "*";
+  /** Which requests it is for. */
+  on: Endpoint;
   /** How many requests it acts on; 0: all that match. Default: 1. */
   times?: number;
   /** How many matching requests pass first. */

@@ -144,9 +144,10 @@ export type TaskErrorEvent = TurnEventBase<"task.error", TaskErrorData> | Unknow
  * An event of a turn, discriminated by `type`. A kind that this version does not know comes through
  * all the same, with its name as `type`: compare it as any text, and end a `switch` with a `default`.
  */
+// generated: events (make generate)
 export type TurnEvent =
-  | MessageReceivedEvent
   | TurnThoughtEvent
+  | MessageReceivedEvent
   | TextEvent
   | ToolStartEvent
   | ToolResultEvent
@@ -156,6 +157,7 @@ export type TurnEvent =
   | TaskAbortedEvent
   | TaskErrorEvent
   | UnknownTurnEvent;
+// end of generated: events
 
 /** The names of the known kinds. */
 export type TurnEventType = Known<TurnEvent>;

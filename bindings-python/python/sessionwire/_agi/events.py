@@ -1,4 +1,7 @@
-"""The events of a stream: one class per known type, told apart by `type`."""
+"""The events of a stream: one class per known type, told apart by `type`.
+
+Generated from `core/src/event.rs` by `make generate`: change that file, and run it.
+"""
 
 from __future__ import annotations
 

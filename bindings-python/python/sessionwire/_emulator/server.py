@@ -386,15 +386,12 @@ class Emulator:
     def fail(self, fault: str | Mapping[str, Any] | None = None, /, **fields: Any) -> None:
         """Injects a fault: the next matching requests fail in the way it says.
 
-        The emulator's README has the table of all actions.
+        The emulator's README has the tables of all endpoints and actions.
 
         Args:
             fault: The fault as a line of text, such as `events cut_after=7 times=2`, or
                 as a mapping.
-            **fields: The same by name. Where: `on` (`events`, `create`, `list`, `get`,
-                `delete`, `delete_all`, `message`, `status`, `messages`, `pause`,
-                `resume`, `cancel`, `navigate`, `screenshot`, `models`; Raccoon's `start_turn`,
-                `rename`, `upload`, `socket`, `abort_turn`; or `*`),
+            **fields: The same by name. Where: `on` (an endpoint such as `events`, or `*`),
                 `session_id`, `skip` (let so many through first), `times` (0: for ever;
                 default 1). What, for the answer: `delay`, `status` with `body`, `headers`,
                 `drop_headers`, `limit` (429 or 503) with `retry_after`, `redirect`,

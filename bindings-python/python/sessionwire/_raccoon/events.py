@@ -1,4 +1,7 @@
-"""The events of a turn: one class per known kind, told apart by `type` (or `kind`)."""
+"""The events of a turn: one class per known kind, told apart by `type` (or `kind`).
+
+Generated from `core/src/event.rs` by `make generate`: change that file, and run it.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
     # The known kinds. A service may send others: they arrive as UnknownTurnEvent,
     # for which `match` needs its own `case UnknownTurnEvent()` or `case _`.
     TurnEvent: TypeAlias = (
-        MessageReceivedEvent
-        | TurnThoughtEvent
+        TurnThoughtEvent
+        | MessageReceivedEvent
         | TextEvent
         | ToolStartEvent
         | ToolResultEvent
