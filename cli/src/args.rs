@@ -4,8 +4,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sessionwire_emulator::{Endpoint, Fault};
 
-use crate::failure::Failure;
-use crate::{output, terminal};
+use crate::{output, report, terminal};
 
 /// Run agent tasks with live events, control sessions, or start a local emulator
 #[derive(Parser)]
@@ -393,13 +392,13 @@ impl NoCommand {
         if self.error.use_stderr() {
             terminal::prompt(&terminal::visible(&text));
             if self.json {
-                Failure::report_usage(&text);
+                report::report_usage(&text);
             }
             2
         } else {
             output::print(&text)
                 .err()
-                .map_or(0, |failure| failure.report(false))
+                .map_or(0, |failure| report::report(&failure, false))
         }
     }
 

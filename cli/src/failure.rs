@@ -3,9 +3,6 @@
 use serde_json::{Value, json};
 use sessionwire::{Error, ErrorKind};
 
-use crate::output;
-use crate::terminal::{escaped, note};
-
 /// Why a command did not end well.
 pub(crate) enum Failure {
     /// The client reported it.
@@ -27,21 +24,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Says on stderr what happened and what to do next, and with `json` on
-    /// stdout too, for programs; gives the exit status.
-    pub(crate) fn report(&self, json: bool) -> i32 {
-        if let Some(text) = self.text() {
-            note(&format!("error: {text}"));
-        }
-        if json && !matches!(self, Self::OutputClosed) {
-            // Whoever cannot read it has the exit status.
-            let _ = output::print(&format!("{}\n", escaped(&self.line().to_string())));
-        }
-        self.status()
-    }
-
     /// The line of `--json`.
-    fn line(&self) -> Value {
+    pub(crate) fn line(&self) -> Value {
         let error = match self {
             Self::Client(error) | Self::ClientHint(error, _) => Some(error),
             _ => None,
@@ -71,14 +55,8 @@ impl Failure {
         }
     }
 
-    /// A command line that cannot be read; clap has said so.
-    pub(crate) fn report_usage(text: &str) {
-        let text = text.trim().trim_start_matches("error: ").to_owned();
-        let line = Self::Usage(text).line().to_string();
-        let _ = output::print(&format!("{}\n", escaped(&line)));
-    }
-
-    fn status(&self) -> i32 {
+    /// The exit status.
+    pub(crate) fn status(&self) -> i32 {
         match self {
             Self::Client(error) | Self::ClientHint(error, _) => status_of(error.kind()),
             Self::Usage(_) | Self::Local(_) | Self::Unanswered(_) => 2,
@@ -89,7 +67,8 @@ impl Failure {
         }
     }
 
-    fn text(&self) -> Option<String> {
+    /// What happened and what to do next, where it was not said yet.
+    pub(crate) fn text(&self) -> Option<String> {
         match self {
             Self::Client(error) => Some(error.to_string()),
             Self::ClientHint(error, hint) => Some(format!("{error} {hint}")),

@@ -15,6 +15,7 @@ mod log;
 mod output;
 mod record;
 mod render;
+mod report;
 mod screenshot;
 mod stop;
 mod task;
@@ -53,10 +54,12 @@ pub fn run(args: Vec<String>) -> i32 {
             runtime.shutdown_timeout(Duration::from_millis(250));
             status
         }
-        Err(error) => Failure::Local(format!(
-            "The program could not start: {error}. Free some memory or raise the limit of open files, then try again."
-        ))
-        .report(json),
+        Err(error) => {
+            let failure = Failure::Local(format!(
+                "The program could not start: {error}. Free some memory or raise the limit of open files, then try again."
+            ));
+            report::report(&failure, json)
+        }
     }
 }
 
@@ -75,7 +78,7 @@ async fn command(cli: Cli) -> i32 {
     };
     match result {
         Ok(()) => 0,
-        Err(failure) => failure.report(json),
+        Err(failure) => report::report(&failure, json),
     }
 }
 

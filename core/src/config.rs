@@ -441,7 +441,7 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 }
 
 fn check_encrypted(url: &Url, source: &str, scheme: &str, allow_insecure_http: bool) -> Result<()> {
-    if url.scheme() == "http" && !is_loopback(url) && !allow_insecure_http {
+    if url.scheme() == "http" && !proxies::is_loopback(url) && !allow_insecure_http {
         return Err(Error::config(format!(
             "{source} {scheme}://{} would send the API key unencrypted. Use {scheme}s://, or pass \
              `allow_insecure_http=True` if this network is yours",
@@ -457,7 +457,7 @@ fn uses_tls(url: &Url, proxy: Option<&Url>) -> bool {
 
 /// A proxy on another machine takes what is not encrypted beyond this one.
 fn check_hop(url: &Url, proxy: Option<&Url>, allow_insecure_http: bool) -> Result<()> {
-    let Some(proxy) = proxy.filter(|proxy| !is_loopback(proxy)) else {
+    let Some(proxy) = proxy.filter(|proxy| !proxies::is_loopback(proxy)) else {
         return Ok(());
     };
     if url.scheme() == "http" && !allow_insecure_http {
@@ -526,23 +526,6 @@ fn parse_base_url(service: Service, text: &str, source: &str) -> Result<Url> {
     };
     url.set_path(&path);
     Ok(url)
-}
-
-/// Whether a URL's host is this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            // The parser knows an IP address by the schemes of the web only.
-            let ip = name.parse::<core::net::Ipv4Addr>();
-            name.eq_ignore_ascii_case("localhost")
-                || name.ends_with(".localhost")
-                || ip.is_ok_and(|ip| ip.is_loopback())
-        }
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
 }
 
 fn parse_headers(headers: &BTreeMap<String, String>) -> Result<http::HeaderMap> {

@@ -5,7 +5,6 @@ use core::net::IpAddr;
 
 use url::{Host, Url};
 
-use crate::config::is_loopback;
 use crate::error::{Error, Result};
 
 /// What a proxy may be spoken to by. `socks` means `socks5h`, as desktops write it.
@@ -267,5 +266,22 @@ fn in_network(network: IpAddr, bits: u32, address: IpAddr) -> bool {
             other.checked_shr(128 - bits).unwrap_or(0) == 0
         }
         _ => false,
+    }
+}
+
+/// Whether a URL's host is this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            // The parser knows an IP address by the schemes of the web only.
+            let ip = name.parse::<core::net::Ipv4Addr>();
+            name.eq_ignore_ascii_case("localhost")
+                || name.ends_with(".localhost")
+                || ip.is_ok_and(|ip| ip.is_loopback())
+        }
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
     }
 }

@@ -106,16 +106,6 @@ pub(super) fn seconds(value: &Value, place: &Place) -> Outcome<f64> {
     }
 }
 
-/// A whole number, written as `3` or `3.0`.
-pub(super) fn whole(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| {
-        let number = value.as_f64()?;
-        // Above 2^53 a float no longer names one whole number.
-        let is_whole = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
-        is_whole.then_some(number as u64)
-    })
-}
-
 /// Where in a scenario something is, such as `tasks[0].steps[2]`.
 #[derive(Default)]
 pub(super) struct Place(String);

@@ -28,7 +28,7 @@ impl Load {
             steps: 1,
             bytes: size(step),
         };
-        match step.get("repeat").map(super::fields::whole) {
+        match step.get("repeat").map(whole) {
             // What is no number is refused elsewhere. A round without a step is one, too.
             Some(times) => own.plus(
                 inner
@@ -92,6 +92,16 @@ fn filled(text: &str) -> u64 {
         .map(|name| text.matches(name).count() as u64)
         .iter()
         .sum()
+}
+
+/// A whole number, written as `3` or `3.0`.
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| {
+        let number = value.as_f64()?;
+        // Above 2^53 a float no longer names one whole number.
+        let is_whole = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
+        is_whole.then_some(number as u64)
+    })
 }
 
 #[cfg(test)]

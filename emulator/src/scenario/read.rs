@@ -1,6 +1,7 @@
 //! Reads scenarios, and says where one is wrong.
 
-use super::fields::{Kinds, Outcome, Place, flag, kind, matches, once, seconds, whole};
+use super::fields::{Kinds, Outcome, Place, flag, kind, matches, once, seconds};
+use super::load::whole;
 use super::model::{Branch, Scenario, ScenarioError, ScriptedTask, Step};
 use super::read_turn;
 use serde::{Deserialize, Deserializer};

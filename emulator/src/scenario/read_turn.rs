@@ -1,6 +1,7 @@
 //! Reads the scripts for turns.
 
-use super::fields::{Kinds, Outcome, Place, kind, matches, once, seconds, whole};
+use super::fields::{Kinds, Outcome, Place, kind, matches, once, seconds};
+use super::load::whole;
 use super::turn::{ScriptedTurn, Todo, TurnStep};
 use serde_json::{Map, Value, json};
 
