@@ -134,6 +134,8 @@ def _fits(value: object, hint: Any) -> bool:
     kind = origin or hint
     if kind in (None, type(None)):
         return value is None
+    if typing.is_typeddict(kind):
+        return isinstance(value, dict)
     if hint is typing.Any or not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
         return True
     if kind is float:
