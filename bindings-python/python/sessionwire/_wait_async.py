@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
 from . import _native
+from ._late import Late as Late
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -195,10 +196,6 @@ async def finish(pending: _native.Pending) -> Any:
     finally:
         bridge.forget(token)
     return pending.result()
-
-
-class Late(Exception):
-    """A callback that is awaited did not end in time."""
 
 
 async def call(function: Callable[..., Any], *args: object, seconds: float | None = None) -> Any:

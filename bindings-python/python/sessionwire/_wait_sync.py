@@ -5,6 +5,8 @@ The names here are those of `_wait_async`.
 
 from __future__ import annotations
 
+from ._late import Late as Late
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +31,6 @@ finish = result
 def within(pending: _native.Pending, seconds: float | None) -> bool:
     """Waits for a call for so many seconds; whether it is done."""
     return pending.wait_for(seconds)
-
-
-class Late(Exception):
-    """A callback that is awaited did not end in time. There is none here."""
 
 
 def call(function: Callable[..., Any], *args: object, seconds: float | None = None) -> Any:

@@ -7,6 +7,7 @@ import itertools
 import trio
 
 from . import _native
+from ._late import Late
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,8 +86,6 @@ class TrioBridge:
         return False
 
     async def bounded(self, value: Awaitable[object], seconds: float) -> object:
-        from ._wait_async import Late
-
         with trio.move_on_after(seconds):
             return await value
         raise Late
