@@ -414,9 +414,8 @@ def test_g04_a_callback_that_never_ends_is_a_timeout(emulator: Emulator, callbac
     async def main() -> None:
         async with emulator.async_agi() as client, client.sessions.create() as session:
             with pytest.raises(TaskTimeout) as caught:
-                await session.run_task(
-                    "go", timeout=0.3, cancel_on_timeout=True, **{callback: never}
-                )
+                callbacks: Any = {callback: never}
+                await session.run_task("go", timeout=0.3, cancel_on_timeout=True, **callbacks)
             assert caught.value.session_id == session.session_id
             assert caught.value.events
             assert await session.execution_status() == "finished"
