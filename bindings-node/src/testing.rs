@@ -13,13 +13,13 @@ pub struct TestGuard(Option<sessionwire::testing::TestGuard>);
 #[napi]
 impl TestGuard {
     /// Guards the process for an emulator at this address.
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new(url: String) -> Self {
         Self(Some(sessionwire::testing::TestGuard::new(&url)))
     }
 
     /// Guards no more.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn release(&mut self) {
         self.0.take();
     }

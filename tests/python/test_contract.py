@@ -352,13 +352,11 @@ def frames(case: dict[str, Any]) -> list[tuple[str, str, int | None]]:
 
     An id that is no number is none; heartbeats are hidden.
     """
-    wanted = [
+    return [
         (frame["event"], frame["data"], int(frame["id"]) if (frame["id"] or "").isdigit() else None)
         for frame in case["frames"]
         if frame["event"] != "heartbeat"
     ]
-    # An exact repeat without an id comes once: guarantee g01.
-    return list(dict.fromkeys(wanted))
 
 
 def read_sse(case: dict[str, Any]) -> list[Any]:

@@ -16,7 +16,7 @@ mod run_turn;
 mod session;
 mod turn;
 mod turn_limiter;
-mod validate;
+pub(crate) mod validate;
 mod wire_names;
 
 pub use crate::event::{Event, EventType, Frame};

@@ -12,7 +12,7 @@ const MAX_PAGE: u64 = 100;
 
 /// A session is named by a UUID, which its user makes
 /// (docs/spec/raccoon.md, section 1).
-pub(super) fn session_id(id: &str) -> Result<()> {
+pub(crate) fn session_id(id: &str) -> Result<()> {
     let is_uuid = id.len() == 36
         && id.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',

@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 
 use crate::background::Offer;
 use crate::error::Result;
+use crate::raccoon::validate as raccoon_validate;
 use crate::raccoon::{
     Client, DeleteResult, History, ListSessions, RawRequest, RawResponse, SessionPage, StartTurn,
     StopResult, SuccessResult, Turn, TurnMessage, TurnResult, UploadedFile,
@@ -143,7 +144,7 @@ impl Check {
     /// `InvalidRequest` for what would be refused.
     pub fn run(&self) -> Result<()> {
         match self {
-            Self::SessionId { session_id } => validate::session_id(session_id),
+            Self::SessionId { session_id } => raccoon_validate::session_id(session_id),
             Self::Turn(turn) => turn.check(),
         }
     }
