@@ -5,6 +5,7 @@
 mod agi;
 mod busy;
 mod closed;
+mod echoes;
 mod hostile;
 mod left_behind;
 mod limits;
@@ -47,6 +48,7 @@ const DRIVERS: &[Driver] = drivers! {
     "busy.json".cases => busy::g02_a_session_takes_one_task_at_a_time,
     "closed.json".cases => closed::g04_a_closed_client_sends_nothing,
     "closed_turns.json".cases => closed::g04_a_closed_client_sends_nothing_about_turns,
+    "echoes.json".cases => echoes::g07_no_form_of_the_key_is_shown,
     "errors.json".cases => agi::error,
     "event_text.json".cases => meaning::event_text,
     "events.json".cases => agi::event,
