@@ -46,7 +46,7 @@ async fn deaf() -> (Vec<TcpStream>, TcpListener, String) {
 }
 
 #[tokio::test]
-async fn g03_g04_a_call_that_never_had_a_connection_was_not_delivered() {
+async fn g04_a_call_that_never_had_a_connection_ends_undelivered() {
     let (_waiting, _listener, place) = deaf().await;
     let options = json!({
         "base_url": format!("http://{place}"), "api_key": "some-key", "timeout": 0.3, "connect_timeout": 10,
