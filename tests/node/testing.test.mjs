@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { inspect } from "node:util";
 import { Agi, Emulator, Raccoon } from "sessionwire";
 import * as testing from "sessionwire/testing";
+import ts from "typescript";
 import { node, root, using } from "./helpers.mjs";
 
 const { useEmulator, withEmulator } = testing;
@@ -153,7 +154,9 @@ const vitest = (_, folder) => [
 
 async function readme() {
   const text = await readFile(join(root, "README.md"), "utf8");
-  return /<!-- testing: node -->\n```js\n([\s\S]*?)```/.exec(text)[1];
+  const typed = /<!-- testing: node -->\n```ts\n([\s\S]*?)```/.exec(text)[1];
+  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
+  return ts.transpileModule(typed, { compilerOptions }).outputText;
 }
 
 test("the README's example runs with node:test", async () => {

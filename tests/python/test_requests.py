@@ -59,9 +59,9 @@ def test_by_session(emulator: Emulator, session: Session) -> None:
 
 def test_bad_filters(emulator: Emulator) -> None:
     wrong: Any = 5
-    with pytest.raises(InvalidRequestError, match="expected a string"):
+    with pytest.raises(InvalidRequestError, match="`method` must be a str or None, not int 5"):
         emulator.requests(method=wrong)
-    with pytest.raises(InvalidRequestError, match="expected a string"):
+    with pytest.raises(InvalidRequestError, match="`path`"):
         emulator.requests(path=[wrong])  # type: ignore[arg-type]
     with pytest.raises(InvalidRequestError):
         emulator.requests(json=object())

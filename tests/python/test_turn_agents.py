@@ -302,6 +302,7 @@ def test_a_function_learns_that_its_turn_is_over(way: str, kind: str) -> None:
     with Emulator(turn_agent=chosen) as emulator, emulator.raccoon() as client:
         turn = client.session().start_turn("Go")
         eventually(lambda: agents, "it has begun")
+        eventually(lambda: emulator.requests("GET", "/ws/sessions/*", status=101), "it is heard")
         WAYS[way](emulator, turn)
         eventually(lambda: learned, "it learns")
         [over] = learned

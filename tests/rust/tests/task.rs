@@ -211,10 +211,12 @@ async fn g04_result_ends_with_the_timeout_and_the_task_goes_on() {
     let error = session.run_task(run).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TaskTimeout);
     assert_eq!(session.execution_status().await.unwrap().status, "running");
+    let session = self::session(&client).await;
     let run = RunTask::new("more")
         .timeout(Duration::from_millis(300))
         .cancel_on_timeout();
-    session.run_task(run).await.unwrap_err();
+    let error = session.run_task(run).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TaskTimeout);
     assert_eq!(session.execution_status().await.unwrap().status, "finished");
 }
 
