@@ -178,7 +178,7 @@ test-rust: | check-machine
 	@echo "== Rust tests"
 	@mkdir -p $(CASES) && rm -f $(CASES)/rust.txt
 	@# All but the Python crate, which holds no tests: it links inside of Python only.
-	cargo test --locked --workspace --exclude sessionwire-python
+	cargo test --locked --workspace --exclude sessionwire-python --no-fail-fast
 
 .PHONY: test-python
 test-python: $(VENV)/.built dist/.built cli-dev chaos-dev
