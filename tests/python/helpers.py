@@ -137,6 +137,10 @@ class Flood:
         return True
 
 
+#: The operation code of the frame that closes a WebSocket (RFC 6455, section 5.2).
+CLOSE = 8
+
+
 def web_socket_answer(key: str) -> bytes:
     """What agrees to a WebSocket (RFC 6455, section 1.3)."""
     text = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -175,9 +179,12 @@ class TurnFlood(Flood):
                 event = {"event_id": number, "kind": kind, "message_id": "m", "payload": payload}
                 if not self._send(connection, web_socket_frame(event)):
                     return
-            # The client says when it has enough.
+            # The client says when it has enough; until then it may send pings.
             connection.settimeout(None)
-            connection.recv(1)
+            with connection.makefile("rb") as frames:
+                while (head := frames.read(2)) and head[0] & 0x0F != CLOSE:
+                    # The mask, and what a ping says: never much.
+                    frames.read(4 + (head[1] & 0x7F))
 
     def _answer_the_start(self) -> None:
         connection, _ = self._socket.accept()
