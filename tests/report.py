@@ -41,14 +41,30 @@ class Case:
 
 
 def read(path: Path) -> list[Case]:
-    """The cases of a file: every object with an id in a list at its top."""
+    """The cases of a file: every object with an id in a list at its top.
+
+    Those of an endpoint's list `answers` count as cases of `answers.json`.
+    """
     content: dict[str, Any] = json.loads(path.read_text())
+    if path.parent.name != "endpoints":
+        return cases_of(path, content, list(content.values()))
+    found = []
+    for name, group in content.items():
+        home = CONTRACT / f"{name}.json"
+        if not home.exists():
+            raise SystemExit(f"{path.name} has a list {name}, and there is no {home.name}")
+        found += cases_of(home, json.loads(home.read_text()), [group])
+    return found
+
+
+def cases_of(path: Path, content: dict[str, Any], groups: list[Any]) -> list[Case]:
+    """The cases of these lists, of a file that says what they prove and where they run."""
     file = str(path.relative_to(CONTRACT))
     if not isinstance(content.get("guarantees"), list):
         raise SystemExit(f'{file} does not say which of the guarantees it proves: "guarantees"')
     prefix = path.relative_to(CONTRACT).parts[0].removesuffix(".json") + "/"
     found = []
-    for group in content.values():
+    for group in groups:
         for case in group if isinstance(group, list) else []:
             if not isinstance(case, dict) or "id" not in case:
                 continue

@@ -1,29 +1,15 @@
 // What a closed client still does: nothing. Its calls say so, its connections are gone.
 
 import assert from "node:assert/strict";
-import { fstatSync, readdirSync, readFileSync } from "node:fs";
+import { fstatSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { Emulator } from "sessionwire";
 import { call } from "./calls.mjs";
-import { all, cases, check, failure, script, until, using } from "./helpers.mjs";
+import { all, cases, check, contractFile, failure, script, until, using } from "./helpers.mjs";
 
-/** What every case of a file expects. */
-function expected(file) {
-  return JSON.parse(readFileSync(new URL(`../contract/${file}`, import.meta.url), "utf8")).expect;
-}
-
-/** Makes a case's call. */
-async function closedCall(name, client, session, task) {
-  const calls = {
-    "task.answer": () => task.answer("this one"),
-    "task.send_message": () => task.sendMessage("hello"),
-    "task.pause": () => task.pause(),
-    "task.resume": () => task.resume(),
-    "task.cancel": () => task.cancel(),
-    "task.status": () => task.status(),
-    "task.result": () => task.result(),
-  };
-  const outcome = await (name in calls ? calls[name]() : call(name, {}, client, session));
+/** Makes a case's call, and reads what it gives to the end. */
+async function closedCall(each, client, session, task) {
+  const outcome = await call(each, client, session, task);
   if (outcome?.[Symbol.asyncIterator] !== undefined) await all(outcome);
 }
 
@@ -52,8 +38,8 @@ async function turnCall(name, client, session, turn) {
   return calls[name]();
 }
 
-for (const { id, call: name } of cases("closed.json")) {
-  test(id, async () =>
+for (const each of cases("closed.json")) {
+  test(each.id, async () =>
     using(
       await Emulator.start({ stepDelay: 0, scenario: script({ question: "Which?" }) }),
       async (emulator) => {
@@ -64,8 +50,8 @@ for (const { id, call: name } of cases("closed.json")) {
         await client.close();
         emulator.clearRequests();
         check(
-          await failure(() => closedCall(name, client, session, task)),
-          expected("closed.json"),
+          await failure(() => closedCall(each, client, session, task)),
+          contractFile("closed.json").expect,
         );
         assert.deepEqual(emulator.requests(), []);
       },
@@ -85,7 +71,7 @@ for (const { id, call: name } of cases("closed_turns.json")) {
         await client.close();
         emulator.clearRequests();
         const error = await failure(() => turnCall(name, client, session, turn));
-        check(error, expected("closed_turns.json"));
+        check(error, contractFile("closed_turns.json").expect);
         assert.deepEqual(emulator.requests(), []);
       },
     ),

@@ -10,14 +10,15 @@ import { camel, camelKeys, cases, check, failure, rawStream } from "./helpers.mj
 delete process.env.AGI_API_KEY;
 delete process.env.AGI_BASE_URL;
 
-for (const { id, fault, call: name, expect } of cases("errors.json")) {
-  test(id, async () => {
+for (const each of cases("errors.json")) {
+  const { fault, expect } = each;
+  test(each.id, async () => {
     const emulator = await Emulator.start();
     const client = emulator.agi({ maxRetries: 0 });
     try {
       const session = await client.sessions.create();
       emulator.fail(fault);
-      check(await failure(() => call(name, {}, client, session)), expect);
+      check(await failure(() => call(each, client, session)), expect);
     } finally {
       await client.close();
       await emulator.close();
@@ -25,17 +26,18 @@ for (const { id, fault, call: name, expect } of cases("errors.json")) {
   });
 }
 
-for (const { id, call: name, args, expect } of cases("bad_input.json")) {
-  test(id, async () => {
+for (const each of cases("bad_input.json")) {
+  const { options, expect } = each;
+  test(each.id, async () => {
     const emulator = await Emulator.start();
     const client = emulator.agi();
     try {
       const session = await client.sessions.create();
       emulator.clearRequests();
       const error = await failure(() =>
-        name === "client"
-          ? new Agi({ baseUrl: emulator.url, apiKey: "some-key", ...camelKeys(args) })
-          : call(name, args, client, session),
+        each.call === "client"
+          ? new Agi({ baseUrl: emulator.url, apiKey: "some-key", ...camelKeys(options) })
+          : call(each, client, session),
       );
       check(error, expect);
       assert.deepEqual(emulator.requests(), []);
@@ -110,11 +112,9 @@ for (const { id, scope, steps, faults = [], emulator: setup, events: options, ex
 // An agent that is busy for as long as a case may take.
 const busy = { tasks: [{ steps: [{ delay: 3600 }], once: false }] };
 
-for (const { id, before = [], call: name, args = {}, client: options, faults, expect } of [
-  ...cases("requests.json"),
-  ...cases("rude_faults.json", "calls"),
-]) {
-  test(id, async () => {
+for (const each of [...cases("requests.json"), ...cases("rude_faults.json", "calls")]) {
+  const { before = [], client: options, faults, expect } = each;
+  test(each.id, async () => {
     const emulator = await Emulator.start({ scenario: busy });
     // The client of a case may have little patience.
     const patient = emulator.agi();
@@ -123,10 +123,10 @@ for (const { id, before = [], call: name, args = {}, client: options, faults, ex
     try {
       const session = client.sessions.attach(sessionId);
       emulator.clearRequests();
-      for (const earlier of before) await call(earlier, {}, client, session);
+      for (const earlier of before) await call(earlier, client, session);
       for (const fault of faults) emulator.fail(fault);
-      if (expect.error === undefined) await call(name, args, client, session);
-      else check(await failure(() => call(name, args, client, session)), expect.error);
+      if (expect.error === undefined) await call(each, client, session);
+      else check(await failure(() => call(each, client, session)), expect.error);
       const requests = emulator.requests().map(({ method, path }) => `${method} ${path}`);
       for (const [sent, count] of Object.entries(expect.sent)) {
         const wanted = sent.replace("{session}", session.sessionId);
@@ -155,14 +155,15 @@ function shape(value, expect, name) {
   );
 }
 
-for (const { id, call: name, on, body, expect } of cases("answers.json")) {
-  test(id, async () => {
+for (const each of cases("answers.json")) {
+  const { on, body, expect } = each;
+  test(each.id, async () => {
     const emulator = await Emulator.start();
     const client = emulator.agi();
     try {
       const session = await client.sessions.create();
       emulator.fail({ on, status: 200, body });
-      const answer = await call(name, {}, client, session);
+      const answer = await call(each, client, session);
       assert.deepEqual(shape(answer, expect), expect);
     } finally {
       await client.close();

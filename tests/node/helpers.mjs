@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSocketServer } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -238,9 +238,23 @@ export async function turnFlood(last) {
   };
 }
 
-/** The cases of a file of tests/contract/. */
+const contract = new URL("../contract/", import.meta.url);
+
+/** A file of tests/contract/. */
+export function contractFile(file) {
+  return JSON.parse(readFileSync(new URL(file, contract), "utf8"));
+}
+
+/** The cases of a file of tests/contract/, and those that the files of the endpoints have for it. */
 export function cases(file, group = "cases") {
-  return JSON.parse(readFileSync(new URL(`../contract/${file}`, import.meta.url), "utf8"))[group];
+  const found = contractFile(file)[group] ?? [];
+  if (group === "cases") {
+    for (const endpoint of readdirSync(new URL("endpoints/", contract)).sort()) {
+      found.push(...(contractFile(`endpoints/${endpoint}`)[file.replace(/\.json$/, "")] ?? []));
+    }
+  }
+  assert.ok(found.length > 0, `${file} has no ${group}`);
+  return found;
 }
 
 /** A value of a case: as it stands, or a long text described. */

@@ -69,7 +69,8 @@ test("g07 the key is nowhere", async () => {
   const emulator = await Emulator.start();
   const client = new Agi({ baseUrl: emulator.url, apiKey: key, maxRetries: 0 });
   const session = await client.sessions.create();
-  for (const { call: name, fault } of cases("errors.json")) {
+  for (const each of cases("errors.json")) {
+    const { fault } = each;
     emulator.clearFaults();
     // A server that repeats the key wherever it can.
     const { body = "", headers = {} } = fault;
@@ -78,7 +79,7 @@ test("g07 the key is nowhere", async () => {
       headers: { ...headers, "X-Echo": key },
     };
     emulator.fail(fault.status === undefined ? fault : { ...fault, ...echo });
-    const error = await failure(() => call(name, {}, client, session));
+    const error = await failure(() => call(each, client, session));
     seen.push(error.stack, inspect(error, { depth: 9, showHidden: true }), JSON.stringify(error));
     seen.push(inspect(client, { depth: 9, showHidden: true }), inspect(session));
   }

@@ -3,22 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Emulator } from "sessionwire";
+import { call } from "./calls.mjs";
 import { cases, check, using } from "./helpers.mjs";
 
 const scenario = { tasks: [{ steps: [{ delay: 3600 }], once: false }] };
-const before = { pause: ["message"], cancel: ["message"], resume: ["message", "pause"] };
 
-function call(name, client, session) {
+function turnCall(name, session) {
   const calls = {
-    create: () => client.sessions.create(),
-    message: () => session.sendMessage("hello"),
-    start_task: () => session.startTask("hello"),
-    pause: () => session.pause(),
-    resume: () => session.resume(),
-    cancel: () => session.cancel(),
-    navigate: () => session.navigate("http://127.0.0.1:9/"),
-    delete_session: () => session.delete(),
-    delete_all: () => client.sessions.deleteAll(),
     "turn.start": () => session.startTurn("go"),
     "turn.rename": () => session.rename("title"),
     "turn.delete": () => session.delete(),
@@ -40,16 +31,16 @@ function ofTurns(each, emulator) {
       await (await session.startTurn("go")).close();
     }
     prepare(each, emulator);
-    return call(each.call, client, session);
+    return turnCall(each.call, session);
   });
 }
 
 function ofTasks(each, emulator) {
   return using(emulator.agi(), async (client) => {
     const session = await client.sessions.create();
-    for (const earlier of before[each.call] ?? []) await call(earlier, client, session);
+    for (const earlier of each.before ?? []) await call(earlier, client, session);
     prepare(each, emulator);
-    return call(each.call, client, session);
+    return call(each, client, session);
   });
 }
 

@@ -26,22 +26,8 @@ ASKS = script({"question": "Which?"})
 WAITS = {"turns": [{"steps": [{"wait_for_stop": True}]}]}
 
 
-def closed_call(name: str, client: Any, session: Any, task: Any) -> Any:
-    """Makes a case's call; the caller awaits what is awaitable."""
-    calls: dict[str, Callable[[], Any]] = {
-        "task.answer": lambda: task.answer("this one"),
-        "task.send_message": lambda: task.send_message("hello"),
-        "task.pause": task.pause,
-        "task.resume": task.resume,
-        "task.cancel": task.cancel,
-        "task.status": task.status,
-        "task.result": task.result,
-    }
-    return calls[name]() if name in calls else call(name, {}, client, session)
-
-
 def turn_call(name: str, client: Any, session: Any, turn: Any) -> Any:
-    """The same for Raccoon."""
+    """Makes a call of Raccoon; the caller awaits what is awaitable."""
     sessions, session_id = client.sessions, session.session_id
     calls: dict[str, Callable[[], Any]] = {
         "client.request": lambda: client.request("GET", "/sessions"),
@@ -92,7 +78,7 @@ def test_g04_closed(case: dict[str, Any]) -> None:
         client.close()
         emulator.clear_requests()
         with pytest.raises(sessionwire.SessionwireError) as caught:
-            finish(closed_call(case["call"], client, session, task))
+            finish(call(case, client, session, task))
         check_closed("closed.json", caught.value, emulator)
 
 
@@ -109,7 +95,7 @@ def test_g04_closed_async(case: dict[str, Any]) -> None:
             await client.close()
             emulator.clear_requests()
             with pytest.raises(sessionwire.SessionwireError) as caught:
-                await finish_async(closed_call(case["call"], client, session, task))
+                await finish_async(call(case, client, session, task))
             check_closed("closed.json", caught.value, emulator)
 
     asyncio.run(main())

@@ -11,7 +11,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -19,14 +19,15 @@ import sessionwire
 from helpers import RawStream
 from sessionwire import Agi, AsyncAgi, Emulator, webhooks
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 FOLDER = Path(__file__).parent.parent / "contract"
 
 
 def cases(file: str, group: str = "cases") -> list[Any]:
-    found = json.loads((FOLDER / file).read_text())[group]
+    found = json.loads((FOLDER / file).read_text()).get(group, [])
+    if group == "cases":
+        for endpoint in sorted((FOLDER / "endpoints").glob("*.json")):
+            found += json.loads(endpoint.read_text()).get(file.removesuffix(".json"), [])
+    assert found, f"{file} has no {group}"
     return [pytest.param(case, id=case["id"]) for case in found]
 
 
@@ -37,43 +38,15 @@ def value(described: Any) -> Any:
     return described
 
 
-def call(name: str, args: dict[str, Any], client: Any, session: Any) -> Any:
-    """Makes a case's call, without arguments one that works; the caller awaits what is awaitable.
-
-    This is the one table of such calls: other tests that make them by name use it too.
-    """
-    args = {key: value(arg) for key, arg in args.items()}
-    sessions = client.sessions
-    named = args or {"session_id": session.session_id}
-    calls: dict[str, Callable[[], Any]] = {
-        "models": client.models,
-        "request": lambda: client.request("GET", "/models"),
-        "run_tasks": lambda: client.run_tasks(["go"]),
-        "list": sessions.list,
-        "create": lambda: sessions.create(**args),
-        "attach": lambda: sessions.attach(**args),
-        "get": lambda: sessions.get(**named),
-        "delete": lambda: sessions.delete(**named),
-        "cleanup": sessions.cleanup,
-        "refresh": session.refresh,
-        "delete_session": lambda: session.delete(**args),
-        "message": lambda: session.send_message(**(args or {"message": "hello"})),
-        "run_task": lambda: session.run_task(**(args or {"message": "go"})),
-        "start_task": lambda: session.start_task(**(args or {"message": "go"})),
-        "status": session.execution_status,
-        "messages": lambda: session.messages(**args),
-        "events": lambda: session.events(**args),
-        "screenshot": session.screenshot,
-        "pause": session.pause,
-        "resume": session.resume,
-        "cancel": session.cancel,
-        "stop": session.stop,
-        "wait": session.wait,
-        "record": session.record,
-        "delete_all": sessions.delete_all,
-        "navigate": lambda: session.navigate(**(args or {"url": "http://127.0.0.1:9/"})),
-    }
-    return calls[name]()
+def call(case: dict[str, Any], client: Any, session: Any, task: Any = None) -> Any:
+    """Makes the call of a case; the caller awaits what is awaitable."""
+    handles = {"client": client, "sessions": client.sessions, "session": session, "task": task}
+    handle, _, method = case["call"].partition(".")
+    args = [
+        session.session_id if arg == "{session}" else value(arg) for arg in case.get("args", [])
+    ]
+    options = {name: value(arg) for name, arg in case.get("options", {}).items()}
+    return getattr(handles[handle], method)(*args, **options)
 
 
 def check(error: BaseException, expect: dict[str, Any]) -> None:
@@ -89,8 +62,8 @@ def check(error: BaseException, expect: dict[str, Any]) -> None:
             assert not wanted, f"{expect['name']} has no {field}"
 
 
-async def async_call(name: str, args: dict[str, Any], client: Any, session: Any) -> None:
-    outcome = call(name, args, client, session)
+async def async_call(case: dict[str, Any], client: Any, session: Any) -> None:
+    outcome = call(case, client, session)
     if inspect.isawaitable(outcome):
         await outcome
 
@@ -101,7 +74,7 @@ def test_errors(case: dict[str, Any]) -> None:
         session = client.sessions.create()
         emulator.fail(**case["fault"])
         with pytest.raises(sessionwire.SessionwireError) as caught:
-            call(case["call"], {}, client, session)
+            call(case, client, session)
         check(caught.value, case["expect"])
 
 
@@ -112,7 +85,7 @@ def test_errors_async(case: dict[str, Any]) -> None:
             session = await client.sessions.create()
             emulator.fail(**case["fault"])
             with pytest.raises(sessionwire.SessionwireError) as caught:
-                await async_call(case["call"], {}, client, session)
+                await async_call(case, client, session)
             check(caught.value, case["expect"])
 
     asyncio.run(main())
@@ -138,13 +111,13 @@ def test_requests(case: dict[str, Any]) -> None:
     ):
         session = client.sessions.attach(patient.sessions.create().session_id)
         emulator.clear_requests()
-        for name in case.get("before", []):
-            call(name, {}, client, session)
+        for earlier in case.get("before", []):
+            call(earlier, client, session)
         for fault in case["faults"]:
             emulator.fail(fault)
         outcome: BaseException | None = None
         try:
-            call(case["call"], case.get("args", {}), client, session)
+            call(case, client, session)
         except sessionwire.SessionwireError as error:
             outcome = error
         check_outcome(outcome, case["expect"])
@@ -161,13 +134,13 @@ def test_requests_async(case: dict[str, Any]) -> None:
         ):
             session = client.sessions.attach((await patient.sessions.create()).session_id)
             emulator.clear_requests()
-            for name in case.get("before", []):
-                await async_call(name, {}, client, session)
+            for earlier in case.get("before", []):
+                await async_call(earlier, client, session)
             for fault in case["faults"]:
                 emulator.fail(fault)
             outcome: BaseException | None = None
             try:
-                await async_call(case["call"], case.get("args", {}), client, session)
+                await async_call(case, client, session)
             except sessionwire.SessionwireError as error:
                 outcome = error
             check_outcome(outcome, case["expect"])
@@ -184,8 +157,10 @@ def check_outcome(outcome: BaseException | None, expect: dict[str, Any]) -> None
         raise outcome
 
 
-def bad_client(kind: type[Agi] | type[AsyncAgi], emulator: Emulator, args: dict[str, Any]) -> None:
-    kind(**{"base_url": emulator.url, "api_key": "some-key", **args})
+def bad_client(
+    kind: type[Agi] | type[AsyncAgi], emulator: Emulator, options: dict[str, Any]
+) -> None:
+    kind(**{"base_url": emulator.url, "api_key": "some-key", **options})
 
 
 @pytest.mark.parametrize("case", cases("bad_input.json"))
@@ -195,9 +170,9 @@ def test_bad_input(case: dict[str, Any]) -> None:
         emulator.clear_requests()
         with pytest.raises(sessionwire.SessionwireError) as caught:
             if case["call"] == "client":
-                bad_client(Agi, emulator, case["args"])
+                bad_client(Agi, emulator, case["options"])
             else:
-                call(case["call"], case["args"], client, session)
+                call(case, client, session)
         check(caught.value, case["expect"])
         assert emulator.requests() == []
 
@@ -210,9 +185,9 @@ def test_bad_input_async(case: dict[str, Any]) -> None:
             emulator.clear_requests()
             with pytest.raises(sessionwire.SessionwireError) as caught:
                 if case["call"] == "client":
-                    bad_client(AsyncAgi, emulator, case["args"])
+                    bad_client(AsyncAgi, emulator, case["options"])
                 else:
-                    await async_call(case["call"], case["args"], client, session)
+                    await async_call(case, client, session)
             check(caught.value, case["expect"])
             assert emulator.requests() == []
 
@@ -308,7 +283,7 @@ def test_answers(case: dict[str, Any]) -> None:
     with Emulator() as emulator, emulator.agi() as client:
         session = client.sessions.create()
         emulator.fail(on=case["on"], status=200, body=case["body"])
-        answer = call(case["call"], {}, client, session)
+        answer = call(case, client, session)
         assert shape(answer, case["expect"]) == case["expect"]
 
 
@@ -318,7 +293,7 @@ def test_answers_async(case: dict[str, Any]) -> None:
         async with Emulator() as emulator, emulator.async_agi() as client:
             session = await client.sessions.create()
             emulator.fail(on=case["on"], status=200, body=case["body"])
-            answer = await call(case["call"], {}, client, session)
+            answer = await call(case, client, session)
             assert shape(answer, case["expect"]) == case["expect"]
 
     asyncio.run(main())

@@ -172,7 +172,7 @@ def test_g07_the_key_is_nowhere(log: pytest.LogCaptureFixture) -> None:
             emulator.clear_faults()
             emulator.fail(**echoing(case["fault"]))
             with pytest.raises(SessionwireError) as caught:
-                call(case["call"], {}, client, session)
+                call(case, client, session)
             seen.append(shown(caught.value, client, session))
         emulator.clear_faults()
         # Who mixes up the arguments shows the key to the server, but not to the log.
@@ -198,7 +198,7 @@ def test_g07_the_key_is_nowhere_async(log: pytest.LogCaptureFixture) -> None:
                 emulator.clear_faults()
                 emulator.fail(**echoing(case["fault"]))
                 with pytest.raises(SessionwireError) as caught:
-                    await async_call(case["call"], {}, client, session)
+                    await async_call(case, client, session)
                 seen.append(shown(caught.value, client, session))
             await client.close()
 

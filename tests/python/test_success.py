@@ -12,17 +12,12 @@ from sessionwire import Emulator, SessionwireError
 from test_contract import call, cases, check
 
 BUSY: dict[str, Any] = {"tasks": [{"steps": [{"delay": 3600}], "once": False}]}
-BEFORE = {"pause": ("message",), "cancel": ("message",), "resume": ("message", "pause")}
 
 
 def prepare(case: dict[str, Any], emulator: Emulator) -> None:
     emulator.clear_requests()
     for fault in (case["fault"], *case.get("besides", [])):
         emulator.fail(**fault)
-
-
-def args(case: dict[str, Any]) -> dict[str, Any]:
-    return {"message": "hello"} if case["call"] == "start_task" else {}
 
 
 def turn_call(name: str, session: Any) -> Any:
@@ -62,10 +57,10 @@ def attempt(case: dict[str, Any], emulator: Emulator) -> Any:
             return turn_call(case["call"], session)
     with emulator.agi() as client:
         session = client.sessions.create()
-        for earlier in BEFORE.get(case["call"], ()):
-            call(earlier, {}, client, session)
+        for earlier in case.get("before", ()):
+            call(earlier, client, session)
         prepare(case, emulator)
-        return call(case["call"], args(case), client, session)
+        return call(case, client, session)
 
 
 @pytest.mark.parametrize("case", cases("success.json"))
@@ -89,10 +84,10 @@ async def attempt_async(case: dict[str, Any], emulator: Emulator) -> Any:
             return await turn_call(case["call"], session)
     async with emulator.async_agi() as client:
         session = await client.sessions.create()
-        for earlier in BEFORE.get(case["call"], ()):
-            await call(earlier, {}, client, session)
+        for earlier in case.get("before", ()):
+            await call(earlier, client, session)
         prepare(case, emulator)
-        outcome = call(case["call"], args(case), client, session)
+        outcome = call(case, client, session)
         return await outcome if inspect.isawaitable(outcome) else outcome
 
 

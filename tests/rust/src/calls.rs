@@ -1,31 +1,44 @@
-//! The calls of the shared cases: one table, for every test that makes them by name.
+//! The calls of the shared cases (`tests/contract/README.md`): one table, for every test that makes them by name.
 
-use serde_json::{Value, json};
-use sessionwire::agi::{
-    Client, CreateSession, EventOptions, ListMessages, RunTask, RunTasks, SendMessage, Session,
-    SnapshotOptions, StartTask, WaitOptions,
-};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use sessionwire::agi::{Client, RunTask, RunTasks, Session, StartTask};
 use sessionwire::seam::agi::Operation;
 use sessionwire::{ErrorKind as Kind, Result};
 
 use crate::{read, value};
 
-fn text(args: &Value, name: &str) -> String {
-    value(&args[name]).as_str().unwrap_or_default().to_owned()
+/// What a case passes.
+struct Given<'a> {
+    case: &'a Value,
+    session: &'a Session,
 }
 
-fn text_or(args: &Value, name: &str, default: &str) -> String {
-    match args.get(name) {
-        Some(_) => text(args, name),
-        None => default.to_owned(),
+impl Given<'_> {
+    /// The argument at this place.
+    fn text(&self, at: usize) -> String {
+        let given = value(&self.case["args"][at]);
+        let text = given.as_str().expect("a text");
+        text.replace("{session}", self.session.id())
     }
-}
 
-fn message(args: &Value) -> SendMessage {
-    let start_url = args.get("start_url").map(|_| text(args, "start_url"));
-    let mut message = SendMessage::new(text(args, "message"));
-    message.start_url = start_url;
-    message
+    /// The options, with arguments that are fields in Rust.
+    fn fields(&self, arguments: &[(&str, &str)]) -> Value {
+        let options = self.case["options"].as_object().into_iter().flatten();
+        let arguments = arguments
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), json!(text)));
+        let fields: Map<String, Value> = options
+            .map(|(name, option)| (name.clone(), value(option)))
+            .chain(arguments)
+            .collect();
+        json!(fields)
+    }
+
+    /// The same as parameters.
+    fn params<T: DeserializeOwned>(&self, arguments: &[(&str, &str)]) -> T {
+        serde_json::from_value(self.fields(arguments)).expect("parameters that Rust has")
+    }
 }
 
 /// What a call gives where no case looks at it.
@@ -33,110 +46,82 @@ fn nothing<T>(_: T) -> Value {
     Value::Null
 }
 
-/// Makes a case's call of AGI, by the name that the cases give it. Without arguments it is a call that works.
-pub async fn call(name: &str, args: &Value, client: &Client, session: &Session) -> Result<Value> {
+/// Makes the call of a case of AGI.
+pub async fn call(case: &Value, client: &Client, session: &Session) -> Result<Value> {
+    let given = Given { case, session };
     let sessions = client.sessions();
-    let options: Value = match args.as_object() {
-        Some(args) => args
-            .iter()
-            .map(|(name, arg)| (name.clone(), value(arg)))
-            .collect(),
-        None => json!({}),
-    };
-    match name {
-        "models" => {
+    match case["call"].as_str().expect("the name of a call") {
+        "client.models" => {
             let operation = Operation::Models { filter: None };
             client.execute(operation).await.map(nothing)
         }
-        "request" => {
-            let request = json!({"op": "request", "method": "GET", "path": "/models"});
+        "client.request" => {
+            let (method, path) = (given.text(0), given.text(1));
+            let request = json!({"op": "request", "method": method, "path": path});
             let operation: Operation = serde_json::from_value(request).unwrap();
             client.execute(operation).await.map(nothing)
         }
-        "run_tasks" => {
-            let plan: RunTasks = serde_json::from_value(json!({"tasks": ["go"]})).unwrap();
+        "client.run_tasks" => {
+            let plan: RunTasks = serde_json::from_value(json!({"tasks": case["args"][0]})).unwrap();
             client.run_tasks(plan).map(nothing)
         }
-        "list" => sessions.list().await.map(|sessions| {
-            let infos: Vec<_> = sessions
-                .iter()
-                .map(|session| session.info().clone())
-                .collect();
-            json!(infos)
+        "sessions.list" => sessions.list().await.map(|sessions| {
+            let infos = sessions.iter().map(|session| session.info().clone());
+            json!(infos.collect::<Vec<_>>())
         }),
-        "create" => {
-            let create: CreateSession = read(options, Kind::InvalidRequest)?;
+        "sessions.create" => {
+            let create = read(given.fields(&[]), Kind::InvalidRequest)?;
             sessions.create(create).await.map(nothing)
         }
-        "attach" => sessions.attach(&text(args, "session_id")).map(nothing),
-        "get" if args.get("session_id").is_some() => {
-            sessions.get(&text(args, "session_id")).await.map(nothing)
-        }
-        "get" => {
-            let session = sessions.get(session.id()).await;
+        "sessions.attach" => sessions.attach(&given.text(0)).map(nothing),
+        "sessions.get" => {
+            let session = sessions.get(&given.text(0)).await;
             session.map(|session| json!(session.info()))
         }
-        "delete" => sessions
-            .delete(
-                &text_or(args, "session_id", session.id()),
-                SnapshotOptions::default(),
-            )
-            .await
-            .map(nothing),
-        "delete_session" => session
-            .delete_with(serde_json::from_value(options).unwrap())
-            .await
-            .map(|deleted| json!(deleted)),
-        "message" if args.get("message").is_some() => {
-            session.send_message(message(args)).await.map(nothing)
+        "sessions.delete" => {
+            let deleted = sessions.delete(&given.text(0), given.params(&[])).await;
+            deleted.map(|deleted| json!(deleted))
         }
-        "message" => session
-            .send_message(SendMessage::new("hello"))
-            .await
-            .map(|sent| json!(sent)),
-        "run_task" => session
-            .run_task(RunTask::new(text_or(args, "message", "go")))
-            .await
-            .map(nothing),
-        "start_task" => session
-            .start_task(StartTask::new(text_or(args, "message", "go")))
-            .await
-            .map(nothing),
-        "status" => session
-            .execution_status()
-            .await
-            .map(|status| json!(status.status)),
-        "messages" => {
-            let options: ListMessages = serde_json::from_value(options).unwrap();
-            session
-                .messages(options)
-                .await
-                .map(|messages| json!(messages))
-        }
-        "events" => {
-            let options: EventOptions = serde_json::from_value(options).unwrap();
-            session.events(options).map(nothing)
-        }
-        "screenshot" => session.screenshot().await.map(nothing),
-        "pause" => session.pause().await.map(|done| json!(done)),
-        "resume" => session.resume().await.map(nothing),
-        "cancel" => session.cancel().await.map(|done| json!(done)),
-        "stop" => session.stop().await.map(nothing),
-        "wait" => session.wait(WaitOptions::default()).await.map(nothing),
-        "record" => session.record().await.map(nothing),
-        "refresh" => session.clone().refresh().await.map(nothing),
-        "cleanup" => {
+        "sessions.delete_all" => sessions.delete_all().await.map(nothing),
+        "sessions.cleanup" => {
             let options = serde_json::from_value(json!({"statuses": ["ready"]})).unwrap();
             sessions.cleanup(options).await.map(nothing)
         }
-        "delete_all" => sessions.delete_all().await.map(nothing),
-        "navigate" if args.get("url").is_some() => {
-            session.navigate(&text(args, "url")).await.map(nothing)
+        "session.delete" => {
+            let deleted = session.delete_with(given.params(&[])).await;
+            deleted.map(|deleted| json!(deleted))
         }
-        "navigate" => session
-            .navigate("http://127.0.0.1:9/")
-            .await
-            .map(Value::from),
+        "session.send_message" => {
+            let message = given.params(&[("message", &given.text(0))]);
+            let sent = session.send_message(message).await;
+            sent.map(|sent| json!(sent))
+        }
+        "session.run_task" => {
+            let task = RunTask::new(given.text(0));
+            session.run_task(task).await.map(nothing)
+        }
+        "session.start_task" => {
+            let task = StartTask::new(given.text(0));
+            session.start_task(task).await.map(nothing)
+        }
+        "session.execution_status" => {
+            let status = session.execution_status().await;
+            status.map(|status| json!(status.status))
+        }
+        "session.messages" => {
+            let messages = session.messages(given.params(&[])).await;
+            messages.map(|messages| json!(messages))
+        }
+        "session.events" => session.events(given.params(&[])).map(nothing),
+        "session.screenshot" => session.screenshot().await.map(nothing),
+        "session.pause" => session.pause().await.map(|done| json!(done)),
+        "session.resume" => session.resume().await.map(nothing),
+        "session.cancel" => session.cancel().await.map(|done| json!(done)),
+        "session.stop" => session.stop().await.map(nothing),
+        "session.wait" => session.wait(given.params(&[])).await.map(nothing),
+        "session.record" => session.record().await.map(nothing),
+        "session.refresh" => session.clone().refresh().await.map(nothing),
+        "session.navigate" => session.navigate(&given.text(0)).await.map(Value::from),
         other => panic!("unknown call {other}"),
     }
 }

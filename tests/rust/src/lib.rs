@@ -130,11 +130,11 @@ pub fn contract(file: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Every file of cases in `tests/contract/`: `turns.json`, `sse/id.json`.
+/// Every file of cases in `tests/contract/`: `turns.json`, `endpoints/get.json`, `sse/id.json`.
 pub fn contract_files() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contract");
     let mut files = Vec::new();
-    for folder in ["", "sse"] {
+    for folder in ["", "endpoints", "sse"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(&root).unwrap().display().to_string();
@@ -147,9 +147,28 @@ pub fn contract_files() -> Vec<String> {
     files
 }
 
-/// The cases of a file of `tests/contract/`.
+/// The list of a file that has cases of this one's: that of an endpoint has `answers` for `answers.json`.
+pub fn list_in<'a>(other: &str, file: &'a str, list: &'a str) -> Option<&'a str> {
+    if other == file {
+        return Some(list);
+    }
+    let of_an_endpoint = list == "cases" && other.starts_with("endpoints/");
+    file.strip_suffix(".json").filter(|_| of_an_endpoint)
+}
+
+/// The cases of a file of `tests/contract/`, and those that the files of the endpoints have for it.
 pub fn cases_of(file: &str) -> Vec<Value> {
-    let cases = contract(file)["cases"].as_array().unwrap().clone();
+    let mut cases = Vec::new();
+    for other in contract_files() {
+        if let Some(list) = list_in(&other, file, "cases") {
+            cases.extend(
+                contract(&other)[list]
+                    .as_array()
+                    .cloned()
+                    .unwrap_or_default(),
+            );
+        }
+    }
     assert!(!cases.is_empty());
     cases
 }

@@ -39,14 +39,9 @@ async fn g07_the_key_is_in_no_error_log_or_repr() {
     for case in cases_of("errors.json") {
         emulator.clear_faults();
         fail(&emulator, echoing(&case["fault"]));
-        let error = call(
-            case["call"].as_str().unwrap(),
-            &Value::Null,
-            &client,
-            &session,
-        )
-        .await
-        .expect_err(case["id"].as_str().unwrap());
+        let error = call(&case, &client, &session)
+            .await
+            .expect_err(case["id"].as_str().unwrap());
         shown.push(format!("{error} {error:?} {}", error.to_json()));
     }
     emulator.clear_faults();

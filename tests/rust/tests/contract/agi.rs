@@ -15,8 +15,7 @@ pub(crate) async fn error(case: Value) {
     let client = client_with(&emulator, json!({"max_retries": 0}));
     let session = session(&client).await;
     fail(&emulator, case["fault"].clone());
-    let name = case["call"].as_str().unwrap();
-    let outcome = call(name, &Value::Null, &client, &session).await;
+    let outcome = call(&case, &client, &session).await;
     check(id, &outcome.expect_err(id), &case["expect"]);
 }
 
@@ -37,21 +36,13 @@ pub(crate) async fn request(case: Value) {
         .unwrap();
     let session = client.sessions().attach(created.id()).unwrap();
     emulator.clear_requests();
-    for name in case
-        .get("before")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        call(name.as_str().unwrap(), &Value::Null, &client, &session)
-            .await
-            .expect(id);
+    for earlier in case["before"].as_array().into_iter().flatten() {
+        call(earlier, &client, &session).await.expect(id);
     }
     for fault in case["faults"].as_array().unwrap() {
         fail(&emulator, fault.clone());
     }
-    let args = case.get("args").unwrap_or(&Value::Null);
-    let outcome = call(case["call"].as_str().unwrap(), args, &client, &session).await;
+    let outcome = call(&case, &client, &session).await;
     match (outcome, case["expect"].get("error")) {
         (Ok(_), None) => {}
         (Err(error), Some(wanted)) => check(id, &error, wanted),
@@ -139,8 +130,7 @@ pub(crate) async fn answer(case: Value) {
         &emulator,
         json!({"on": case["on"], "status": 200, "body": case["body"]}),
     );
-    let name = case["call"].as_str().unwrap();
-    let answer = call(name, &Value::Null, &client, &session).await.expect(id);
+    let answer = call(&case, &client, &session).await.expect(id);
     assert_holds(id, &answer, &case["expect"]);
 }
 
@@ -190,14 +180,13 @@ pub(crate) async fn bad_input(case: Value) {
     let client = client_with(&emulator, json!({}));
     let session = session(&client).await;
     emulator.clear_requests();
-    let (name, args) = (case["call"].as_str().unwrap(), &case["args"]);
-    let error = if name == "client" {
+    let error = if case["call"] == "client" {
         let mut options = json!({"base_url": emulator.url(), "api_key": "some-key"});
         let fields = options.as_object_mut().unwrap();
-        fields.extend(args.as_object().unwrap().clone());
+        fields.extend(case["options"].as_object().unwrap().clone());
         build(options).expect_err(id)
     } else {
-        call(name, args, &client, &session).await.expect_err(id)
+        call(&case, &client, &session).await.expect_err(id)
     };
     check(id, &error, &case["expect"]);
     assert_eq!(emulator.requests().len(), 0, "{id}: something was sent");

@@ -27,7 +27,7 @@ pub(crate) async fn g04_a_closed_client_sends_nothing(case: Value) {
     let name = case["call"].as_str().unwrap();
     let outcome = match name.strip_prefix("task.") {
         Some(_) => task_call(name, &task).await,
-        None => call(name, &Value::Null, &client, &session).await,
+        None => call(&case, &client, &session).await,
     };
     let error = outcome.expect_err(id);
     check(id, &error, expect);

@@ -39,22 +39,11 @@ pub(crate) async fn g03_a_success_without_words(case: Value) {
     } else {
         let client = client(&emulator);
         let session = session(&client).await;
-        let before: &[&str] = match name {
-            "pause" | "cancel" => &["message"],
-            "resume" => &["message", "pause"],
-            _ => &[],
-        };
-        for earlier in before {
-            call(earlier, &Value::Null, &client, &session)
-                .await
-                .unwrap();
+        for earlier in case["before"].as_array().into_iter().flatten() {
+            call(earlier, &client, &session).await.unwrap();
         }
         prepare();
-        let args = match name {
-            "start_task" => json!({"message": "hello"}),
-            _ => Value::Null,
-        };
-        call(name, &args, &client, &session).await
+        call(&case, &client, &session).await
     };
     match (outcome, case.get("error")) {
         (Ok(result), None) => {
