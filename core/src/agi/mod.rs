@@ -25,12 +25,7 @@ pub use crate::event::{Event, EventType};
 pub use answer::Answer;
 pub use client::Client;
 pub use fanout::{FanOutItem, TaskOutcome, TaskOutcomes};
-pub use models::{
-    CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions, ExecutionStatus,
-    IfBusy, ListMessages, Message, Messages, Navigation, NextMessages, RawRequest, RawResponse,
-    RunTasks, SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult, TaskResult,
-    WaitOptions,
-};
+pub use models::*;
 pub use recording::Recording;
 pub use run_task::RunTask;
 pub use screenshot::Screenshot;

@@ -25,12 +25,7 @@ pub use assembly::Assembly;
 pub use client::Client;
 pub use config::{RaccoonConfig, RaccoonOptions};
 pub use ids::new_session_id;
-pub use models::{
-    After, Attach, DeleteResult, History, ListSessions, Message, PageInfo, RawRequest, RawResponse,
-    ResumePoint, Role, SessionInfo, SessionPage, StartTurn, StopResult, SuccessResult,
-    TurnEventOptions, TurnFile, TurnMessage, TurnResult, TurnState, TurnStatus, Upload,
-    UploadedFile,
-};
+pub use models::*;
 pub use run_turn::RunTurn;
 pub use session::{Media, Session, SessionList, Sessions};
 pub use turn::Turn;

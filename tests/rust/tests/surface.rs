@@ -72,12 +72,18 @@ fn listed(prefix: &str, name: &str) -> String {
     }
 }
 
-/// What a module exports with `pub use`.
-fn exports(text: &str) -> BTreeSet<String> {
-    text.split("pub use ")
+/// What a module exports with `pub use`; of a module below it, that may be all.
+fn exports(file: &Path) -> BTreeSet<String> {
+    read(file)
+        .split("pub use ")
         .skip(1)
         .filter_map(|rest| rest.split_once(';'))
         .flat_map(|(path, _)| {
+            if let Some(module) = path.strip_suffix("::*") {
+                let module = file.with_file_name(format!("{module}.rs"));
+                let all = definitions(&read(&module)).into_iter();
+                return all.chain(exports(&module)).collect();
+            }
             let names = path.split_once('{').map_or_else(
                 || path.rsplit("::").next().unwrap_or_default(),
                 |(_, names)| names.trim_end_matches('}'),
@@ -157,10 +163,10 @@ fn member(line: &str) -> Option<&str> {
 fn surface() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (root, folder, prefix) in MODULES {
-        let text = read(&source().join(root));
-        let mut names = exports(&text);
+        let file = source().join(root);
+        let mut names = exports(&file);
         if root == folder {
-            names.extend(definitions(&text));
+            names.extend(definitions(&read(&file)));
         }
         found.extend(names.iter().map(|name| listed(prefix, name)));
         for file in files(folder) {
