@@ -16,12 +16,9 @@
 
 import "./shared/dispose.js";
 
-export {
-  Agi,
-  type AgiOptions,
-  type ClientRunTaskOptions,
-  type ModelsOptions,
-} from "./agi/client.js";
+// `export type *`: each type of the module is public, but for those marked as internal. What is a value is named.
+export type * from "./agi/client.js";
+export { Agi } from "./agi/client.js";
 export type {
   AgiEvent,
   DoneData,
@@ -43,40 +40,16 @@ export type {
   UnknownEvent,
   UserEvent,
 } from "./agi/events.js";
-export type { RunTasksOptions, TaskOutcome } from "./agi/fanout.js";
-export {
-  type ExecutionStatus,
-  type Message,
-  type Messages,
-  type MessageType,
-  type SessionStatus,
-  TaskResult,
-  type Validator,
-} from "./agi/models.js";
+export type * from "./agi/fanout.js";
+export type * from "./agi/models.js";
+export { TaskResult } from "./agi/models.js";
 export { Screenshot } from "./agi/screenshot.js";
-export {
-  type DeleteOptions,
-  type EventsOptions,
-  type FollowMessagesOptions,
-  type MessagesOptions,
-  type RecordOptions,
-  type SendMessageOptions,
-  Session,
-  type SnapshotOptions,
-  type WaitOptions,
-} from "./agi/session.js";
-export {
-  type CleanupOptions,
-  type CleanupReport,
-  type CreateSessionOptions,
-  Sessions,
-} from "./agi/sessions.js";
-export {
-  type IfBusy,
-  type RunTaskOptions,
-  type StartTaskOptions,
-  Task,
-} from "./agi/task.js";
+export type * from "./agi/session.js";
+export { Session } from "./agi/session.js";
+export type * from "./agi/sessions.js";
+export { Sessions } from "./agi/sessions.js";
+export type * from "./agi/task.js";
+export { Task } from "./agi/task.js";
 export {
   Agent,
   type AgentFile,
@@ -88,22 +61,15 @@ export {
   TurnAgent,
   type TurnAgentFunction,
 } from "./emulator/agent.js";
-export { Emulator, type EmulatorOptions, type WebhookAttempt } from "./emulator/emulator.js";
-export type { Fault } from "./emulator/faults.js";
+export type * from "./emulator/emulator.js";
+export { Emulator } from "./emulator/emulator.js";
+export type * from "./emulator/faults.js";
 export type {
   CapturedRequest,
   RequestMatch,
   WaitForRequestOptions,
 } from "./emulator/requests.js";
-export type {
-  Scenario,
-  ScenarioAnswer,
-  ScenarioMatch,
-  ScenarioStep,
-  ScriptedTask,
-  ScriptedTurn,
-  TurnStep,
-} from "./emulator/scenario.js";
+export type * from "./emulator/scenario.js";
 export {
   APIConnectionError,
   APIError,
@@ -130,75 +96,21 @@ export {
   UnprocessableEntityError,
   WebhookError,
 } from "./errors.js";
-export {
-  Raccoon,
-  type RaccoonOptions,
-  type RaccoonRunTurnOptions,
-  type WireNames,
-} from "./raccoon/client.js";
-export type {
-  MessageReceivedData,
-  MessageReceivedEvent,
-  PlanUpdateData,
-  PlanUpdateEvent,
-  SandboxFile,
-  SandboxSnapshotData,
-  SandboxSnapshotEvent,
-  TaskAbortedData,
-  TaskAbortedEvent,
-  TaskCompletedEvent,
-  TaskErrorData,
-  TaskErrorEvent,
-  TextEvent,
-  TodoItem,
-  ToolResultData,
-  ToolResultEvent,
-  ToolStartData,
-  ToolStartEvent,
-  TurnEvent,
-  TurnEventBase,
-  TurnEventType,
-  TurnTextData,
-  TurnThoughtData,
-  TurnThoughtEvent,
-  UnknownTurnEvent,
-} from "./raccoon/events.js";
-export {
-  type FileOptions,
-  Media,
-  type UploadInput,
-  type UploadOptions,
-  type UploadProgress,
-} from "./raccoon/media.js";
-export type {
-  History,
-  HistoryMessage,
-  ResumePoint,
-  SessionRecord,
-  StopResult,
-  TurnResult,
-  TurnStatus,
-  UploadedFile,
-} from "./raccoon/models.js";
-export {
-  RaccoonSession,
-  type RaccoonSessionOptions,
-} from "./raccoon/session.js";
-export { type ListSessionsOptions, RaccoonSessions } from "./raccoon/sessions.js";
-export {
-  type AttachOptions,
-  type FrameEncoder,
-  type RunTurnOptions,
-  type StartTurnOptions,
-  type StopOptions,
-  Turn,
-  type TurnEventOptions,
-  type TurnMessageOptions,
-  type TurnMode,
-} from "./raccoon/turn.js";
+export type * from "./raccoon/client.js";
+export { Raccoon } from "./raccoon/client.js";
+export type * from "./raccoon/events.js";
+export type * from "./raccoon/media.js";
+export { Media } from "./raccoon/media.js";
+export type * from "./raccoon/models.js";
+export type * from "./raccoon/session.js";
+export { RaccoonSession } from "./raccoon/session.js";
+export type * from "./raccoon/sessions.js";
+export { RaccoonSessions } from "./raccoon/sessions.js";
+export type * from "./raccoon/turn.js";
+export { Turn } from "./raccoon/turn.js";
 export type { CallOptions } from "./shared/calls.js";
 export { type Logger, setLogger } from "./shared/log.js";
-export type { DeleteResult, RawResponse, SuccessResult } from "./shared/models.js";
+export type * from "./shared/models.js";
 export type { OptionChanges, RequestOptions, ResultOptions } from "./shared/options.js";
 export { EventStream } from "./stream/stream.js";
 export * as webhooks from "./webhooks.js";
