@@ -13,7 +13,7 @@ pub struct RequestFilter {
     pub method: Option<String>,
     /// The whole path as a pattern: `*` stands for anything but `/`, `**` for anything, `?` for one character but `/`.
     pub path: Option<String>,
-    /// The session that the path names; of a `POST /sessions/new` the one in the body.
+    /// The session that the path names, or else the body.
     pub session_id: Option<String>,
     /// What the body, as JSON, holds at least: objects may have more members, everything else is equal.
     pub json: Option<Value>,
@@ -45,15 +45,16 @@ impl RequestFilter {
     }
 }
 
-/// The session that a request is about.
+/// The session that a request is about: the one that its path names, or else its body.
 pub(crate) fn session_id(path: &str, body: &str) -> Option<String> {
-    if path == "/sessions/new" {
-        let body: Value = serde_json::from_str(body).ok()?;
-        return Some(body["session_id"].as_str()?.to_owned());
-    }
     let below = ["/v1/sessions/", "/sessions/", "/ws/sessions/"]
         .into_iter()
-        .find_map(|start| path.strip_prefix(start))?;
+        .find_map(|start| path.strip_prefix(start))
+        .filter(|_| path != "/sessions/new");
+    let Some(below) = below else {
+        let body: Value = serde_json::from_str(body).ok()?;
+        return Some(body["session_id"].as_str()?.to_owned());
+    };
     let id = below.split('/').next()?;
     Some(percent_decode_str(id).decode_utf8_lossy().into_owned())
 }
@@ -186,6 +187,9 @@ mod tests {
             ("/sessions/new", r#"{"session_id": "e"}"#, Some("e")),
             ("/sessions/new", "", None),
             ("/media/upload", "", None),
+            ("/v1/sessions", r#"{"agent_name": "agi-0"}"#, None),
+            ("/v1/anything", r#"{"session_id": "f"}"#, Some("f")),
+            ("/v1/sessions/a/x", r#"{"session_id": "b"}"#, Some("a")),
         ] {
             assert_eq!(session_id(path, body).as_deref(), id, "{path}");
         }

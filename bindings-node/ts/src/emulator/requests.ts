@@ -13,7 +13,7 @@ export interface RequestMatch {
    * or a regular expression that occurs in it.
    */
   path?: string | RegExp | undefined;
-  /** The session that the path names. */
+  /** The session that the path names, or else the body. */
   sessionId?: string | undefined;
   /** What the body holds at least: objects may have more members. */
   json?: unknown;

@@ -249,7 +249,7 @@ class Emulator:
             path: The whole path as a pattern, in which `*` stands for anything
                 but `/` and `**` for anything; or a regular expression that
                 occurs in it.
-            session_id: The session that the path names.
+            session_id: The session that the path names, or else the body.
             json: What the body holds at least: objects may have more members.
             status: The status of the response.
 
@@ -286,7 +286,7 @@ class Emulator:
             method: As in `requests`, like the rest.
             path: A pattern or a regular expression.
             times: Exactly so often. Default: once or more.
-            session_id: The session that the path names.
+            session_id: The session that the path names, or else the body.
             json: What the body holds at least.
             status: The status of the response.
 
@@ -322,7 +322,7 @@ class Emulator:
             method: As in `requests`, like the rest.
             path: A pattern or a regular expression.
             timeout: So many seconds at most.
-            session_id: The session that the path names.
+            session_id: The session that the path names, or else the body.
             json: What the body holds at least.
             status: The status of the response. Without it the request may still be
                 under way.
