@@ -404,3 +404,39 @@ impl Task {
         })
     }
 }
+
+/// What each operation takes and gives, for the bindings' types.
+#[cfg(all(feature = "schema", feature = "raccoon"))]
+pub(super) fn schema() -> serde_json::Value {
+    super::schema::service(
+        |inputs| {
+            inputs.root::<Operation>("Operation");
+            inputs.root::<TaskOperation>("TaskOperation");
+            inputs.root::<Check>("Check");
+            inputs.define::<StartTask>();
+            inputs.define::<RunTasks>();
+        },
+        |outputs| {
+            outputs.group("Outputs", |of| {
+                of.gives::<SessionInfo>(&["create_session", "get_session"]);
+                of.gives::<Vec<SessionInfo>>(&["list_sessions"]);
+                of.gives::<DeleteResult>(&["delete_session", "end_session", "delete_all_sessions"]);
+                of.gives::<Vec<CleanupReport>>(&["cleanup"]);
+                of.gives::<SuccessResult>(&["send_message", "pause", "resume", "cancel", "stop"]);
+                of.gives::<ExecutionStatus>(&["execution_status", "wait"]);
+                of.gives::<Messages>(&["messages"]);
+                of.gives::<NextMessages>(&["next_messages"]);
+                of.gives::<Recording>(&["record"]);
+                of.gives::<Navigation>(&["navigate"]);
+                of.gives::<Screenshot>(&["screenshot"]);
+                of.gives::<Vec<String>>(&["models"]);
+                of.gives::<RawResponse>(&["request"]);
+            });
+            outputs.group("TaskOutputs", |of| {
+                of.gives::<SuccessResult>(&["answer", "send_message", "pause", "resume", "cancel"]);
+                of.gives::<ExecutionStatus>(&["status"]);
+                of.gives::<TaskResult>(&["result"]);
+            });
+        },
+    )
+}

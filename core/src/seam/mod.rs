@@ -10,5 +10,8 @@ pub mod raccoon;
 #[cfg(all(feature = "schema", feature = "raccoon"))]
 mod schema;
 
+/// The schema of what both services' operations take and give.
 #[cfg(all(feature = "schema", feature = "raccoon"))]
-pub use schema::schema;
+pub fn schema() -> serde_json::Value {
+    serde_json::json!({ "agi": agi::schema(), "raccoon": raccoon::schema() })
+}

@@ -240,3 +240,34 @@ impl Turn {
         })
     }
 }
+
+/// What each operation takes and gives, for the bindings' types.
+#[cfg(feature = "schema")]
+pub(super) fn schema() -> Value {
+    use crate::raccoon::{Attach, TurnState, Upload};
+    super::schema::service(
+        |inputs| {
+            inputs.root::<Operation>("Operation");
+            inputs.root::<TurnOperation>("TurnOperation");
+            inputs.root::<Check>("Check");
+            inputs.define::<StartTurn>();
+            inputs.define::<Attach>();
+            inputs.define::<Upload>();
+        },
+        |outputs| {
+            outputs.define::<TurnState>();
+            outputs.group("Outputs", |of| {
+                of.gives::<SessionPage>(&["list_sessions"]);
+                of.gives::<History>(&["get_session"]);
+                of.gives::<SuccessResult>(&["rename_session"]);
+                of.gives::<DeleteResult>(&["delete_session", "end_session"]);
+                of.gives::<RawResponse>(&["request"]);
+            });
+            outputs.group("TurnOutputs", |of| {
+                of.gives::<SuccessResult>(&["send_message"]);
+                of.gives::<StopResult>(&["stop"]);
+                of.gives::<TurnResult>(&["result"]);
+            });
+        },
+    )
+}
