@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { inspect } from "node:util";
 import { Agi, Emulator, Raccoon } from "sessionwire";
 import * as testing from "sessionwire/testing";
-import ts from "typescript";
+import ts from "typescript-api";
 import { node, root, using } from "./helpers.mjs";
 
 const { useEmulator, withEmulator } = testing;
