@@ -85,7 +85,7 @@ impl Client {
     pub fn events(&self, session_id: String, options: String) -> Either<EventStream, ErrorInfo> {
         either(read(&options).and_then(|options| {
             let queue = within_runtime_if_available(|| self.inner.events(&session_id, options))?;
-            Ok(EventStream::new(queue))
+            Ok(EventStream::new(queue, "session"))
         }))
     }
 

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use napi::bindgen_prelude::{Either3, Null, PromiseRaw, ToNapiValue};
+use napi::bindgen_prelude::{Either, Either3, Null, PromiseRaw, ToNapiValue};
 use napi::{Env, check_status, sys};
 use napi_derive::napi;
 use sessionwire::{Batch, EventQueue};
@@ -30,6 +30,8 @@ pub struct StreamEnd {
 #[napi]
 pub struct EventStream {
     queue: EventQueue,
+    /// Whose events they are: a `session`'s, a `task`'s or a `turn`'s.
+    of: &'static str,
     /// Texts of the last batch taken, where it was too large for one.
     texts: Mutex<VecDeque<String>>,
 }
@@ -59,9 +61,10 @@ impl ToNapiValue for BatchText {
 }
 
 impl EventStream {
-    pub fn new(queue: EventQueue) -> Self {
+    pub fn new(queue: EventQueue, of: &'static str) -> Self {
         Self {
             queue,
+            of,
             texts: Mutex::default(),
         }
     }
@@ -90,7 +93,23 @@ impl EventStream {
         }
     }
 
-    /// Resolves when `takeReady` has something to say.
+    /// Begins a loop over the events of a handle, in place of the one before it: null, or why
+    /// there is none.
+    #[napi(catch_unwind)]
+    pub fn begin_loop(&self) -> Either<ErrorInfo, Null> {
+        match self.queue.begin_loop(self.of) {
+            Ok(_) => Either::B(Null),
+            Err(error) => Either::A(error.into()),
+        }
+    }
+
+    /// What a loop rejects with that reads on after another one has begun.
+    #[napi(catch_unwind)]
+    pub fn superseded(&self) -> ErrorInfo {
+        EventQueue::superseded(self.of).into()
+    }
+
+    /// Resolves when `takeReady` has something to say, or a loop begins.
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn wait<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let ready = self.queue.wait();

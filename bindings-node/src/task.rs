@@ -64,7 +64,7 @@ impl Task {
     /// The task's events: to be called once.
     #[napi(catch_unwind)]
     pub fn events(&self) -> EventStream {
-        EventStream::new(self.inner.queue().clone())
+        EventStream::new(self.inner.queue().clone(), "task")
     }
 
     /// Stops reading events and frees the socket.

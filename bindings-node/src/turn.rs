@@ -72,7 +72,7 @@ impl Turn {
     /// The turn's events: to be called once.
     #[napi(catch_unwind)]
     pub fn events(&self) -> EventStream {
-        EventStream::new(self.inner.queue().clone())
+        EventStream::new(self.inner.queue().clone(), "turn")
     }
 
     /// Stops reading events and frees the socket.

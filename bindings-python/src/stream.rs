@@ -1,11 +1,12 @@
 //! A stream of events for Python: blocking iteration, and batches for loops.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
-use sessionwire::{Batch, EventQueue, agi};
+use sessionwire::{Batch, Error, EventQueue, agi};
 
 use crate::bridge::Bridge;
 use crate::runtime::{self, Deadline, Runtime, RuntimeBound};
@@ -21,13 +22,19 @@ const BATCH: usize = 512;
 #[pyclass(frozen, module = "sessionwire")]
 #[derive(Debug)]
 pub(crate) struct EventStream {
-    bound: RuntimeBound<Reader>,
+    bound: RuntimeBound<Arc<Reader>>,
+    /// Of a loop over the events of a handle: its number, from its first read on.
+    number: Option<OnceLock<u64>>,
 }
 
 #[derive(Debug)]
 struct Reader {
     queue: EventQueue,
     taken: Mutex<VecDeque<agi::Event>>,
+    /// Whose events they are, if a handle's: `task` or `turn`.
+    of: &'static str,
+    /// The number of the loop that began last.
+    latest: AtomicU64,
 }
 
 /// What a reader has now.
@@ -42,8 +49,22 @@ impl Reader {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self, py: Python<'_>) -> PyResult<Now> {
+    /// Begins a loop, in place of the one before it.
+    fn begin(&self) -> Result<u64, Error> {
+        let taken = self.taken();
+        let number = self.queue.begin_loop(self.of)?;
+        self.latest.store(number, Ordering::Release);
+        drop(taken);
+        Ok(number)
+    }
+
+    /// The next event, for the loop of this number.
+    fn next(&self, py: Python<'_>, number: Option<u64>) -> PyResult<Now> {
         let mut taken = self.taken();
+        if number.is_some_and(|number| number != self.latest.load(Ordering::Acquire)) {
+            drop(taken);
+            return Err(error::to_py(py, &EventQueue::superseded(self.of)));
+        }
         if taken.is_empty() {
             match self.queue.try_take(BATCH) {
                 Batch::Events(events) => *taken = events.into(),
@@ -67,28 +88,47 @@ impl Drop for Reader {
 
 impl EventStream {
     pub(crate) fn new(runtime: &'static Runtime, queue: EventQueue) -> Self {
+        Self::of(runtime, queue, "session")
+    }
+
+    /// The events of a handle: of a `task`, or of a `turn`.
+    pub(crate) fn of(runtime: &'static Runtime, queue: EventQueue, of: &'static str) -> Self {
+        let reader = Reader {
+            queue,
+            taken: Mutex::default(),
+            of,
+            latest: AtomicU64::default(),
+        };
         Self {
-            bound: RuntimeBound::new(
-                runtime,
-                Reader {
-                    queue,
-                    taken: Mutex::default(),
-                },
-            ),
+            bound: RuntimeBound::new(runtime, Arc::new(reader)),
+            number: None,
         }
     }
 
-    fn reader(&self, py: Python<'_>) -> PyResult<&Reader> {
+    fn reader(&self, py: Python<'_>) -> PyResult<&Arc<Reader>> {
         self.bound
             .get()
             .ok_or_else(|| error::forked(py, "event stream"))
     }
 
+    /// The number of this loop, which begins now unless it did before.
+    fn number(&self, py: Python<'_>, reader: &Reader) -> PyResult<Option<u64>> {
+        let Some(number) = &self.number else {
+            return Ok(None);
+        };
+        if number.get().is_none() {
+            let begun = reader.begin().map_err(|failure| error::to_py(py, &failure));
+            let _ = number.set(begun?);
+        }
+        Ok(number.get().copied())
+    }
+
     /// The next event, waiting for it until the deadline.
     fn next_before(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Now> {
         let reader = self.reader(py)?;
+        let number = self.number(py, reader)?;
         loop {
-            match reader.next(py)? {
+            match reader.next(py, number)? {
                 Now::Nothing => {}
                 now => return Ok(now),
             }
@@ -102,7 +142,7 @@ impl EventStream {
                 return Ok(Now::Ended);
             }
             if deadline.has_passed() {
-                return reader.next(py);
+                return reader.next(py, number);
             }
         }
     }
@@ -165,6 +205,27 @@ impl EventStream {
             Now::Nothing => false.into_py_any(py),
             Now::Ended => Ok(py.None()),
         }
+    }
+
+    /// One loop over these events, which goes on where the one before it stopped.
+    fn _loop(&self, py: Python<'_>) -> PyResult<Self> {
+        let reader = self.reader(py)?.clone();
+        Ok(Self {
+            bound: RuntimeBound::new(self.bound.runtime(), reader),
+            number: Some(OnceLock::new()),
+        })
+    }
+
+    /// Begins a loop that is kept elsewhere; gives its number.
+    fn _begin(&self, py: Python<'_>) -> PyResult<u64> {
+        let reader = self.reader(py)?;
+        reader.begin().map_err(|failure| error::to_py(py, &failure))
+    }
+
+    /// Raises what a loop does that reads on after another one has begun.
+    fn _superseded(&self, py: Python<'_>) -> PyResult<()> {
+        let failure = EventQueue::superseded(self.reader(py)?.of);
+        Err(error::to_py(py, &failure))
     }
 
     /// The events that are there now, the last one first: a list that is empty

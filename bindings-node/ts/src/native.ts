@@ -37,6 +37,8 @@ export interface NativeCalls<Operation, Outputs> {
 
 export interface NativeStream {
   takeReady(): string | StreamEnd | null;
+  beginLoop(): ErrorInfo | null;
+  superseded(): ErrorInfo;
   wait(): Promise<void>;
   close(): void;
 }

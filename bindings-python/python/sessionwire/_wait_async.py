@@ -214,14 +214,17 @@ class AsyncEventStream:
     next event loses no event. One task reads it at a time.
     """
 
-    __slots__ = ("__weakref__", "_batch", "_credit", "_native", "_reading")
+    __slots__ = ("__weakref__", "_batch", "_credit", "_latest", "_native", "_reading")
 
     def __init__(self, native: _native.EventStream) -> None:
         self._native = native
         # Handed over by the native half, the last one first.
         self._batch: list[Event] = []
         self._credit = _FAIR
-        self._reading = False
+        # Of the loop that reads it: its number, and 0 for who reads it without one.
+        self._reading: int | None = None
+        # The loop that began last.
+        self._latest = 0
 
     def __aiter__(self) -> AsyncEventStream:
         return self
@@ -238,18 +241,23 @@ class AsyncEventStream:
         """The next event; None at the end; False after `timeout` seconds."""
         return self._batch.pop() if self._batch else await self._fetch(timeout)
 
-    async def _fetch(self, timeout: float | None) -> Event | Literal[False] | None:
-        if self._reading:
+    async def _fetch(self, timeout: float | None, number: int = 0) -> Event | Literal[False] | None:
+        # An older loop that still waits was woken when this one began, and reads no more.
+        if self._reading is not None and not 0 < self._reading < number:
+            if number:
+                self._native._superseded()
             raise RuntimeError(
                 "Another task is reading this event stream. Open one stream per task."
             )
         until = None if timeout is None else monotonic() + timeout
-        self._reading = True
+        self._reading = number
         try:
             if self._credit <= 0:
                 self._credit = _FAIR
                 await _current().checkpoint()
             while True:
+                if number and number != self._latest:
+                    self._native._superseded()
                 batch = self._native._take()
                 if batch is None:
                     remaining = None if until is None else until - monotonic()
@@ -264,7 +272,8 @@ class AsyncEventStream:
                 else:
                     return None
         finally:
-            self._reading = False
+            if self._reading == number:
+                self._reading = None
 
     async def _readable(self, timeout: float | None) -> bool:
         bridge = _current()
@@ -305,6 +314,38 @@ AsyncEventStream.__module__ = "sessionwire"
 def stream(native: _native.EventStream) -> AsyncEventStream:
     """The stream that users see."""
     return AsyncEventStream(native)
+
+
+class _Loop:
+    """One loop over the events of a handle, which go on from loop to loop."""
+
+    __slots__ = ("_number", "_stream")
+
+    def __init__(self, stream: AsyncEventStream) -> None:
+        self._stream = stream
+        # From its first read on.
+        self._number = 0
+
+    def __aiter__(self) -> _Loop:
+        return self
+
+    async def __anext__(self) -> Event:
+        stream = self._stream
+        if self._number == 0:
+            self._number = stream._latest = stream._native._begin()
+        elif self._number != stream._latest:
+            stream._native._superseded()
+        if stream._batch:
+            return stream._batch.pop()
+        event = await stream._fetch(None, self._number)
+        if event:
+            return event
+        raise StopAsyncIteration
+
+
+def loop(stream: AsyncEventStream) -> _Loop:
+    """One loop over the events of a handle."""
+    return _Loop(stream)
 
 
 class Opening(Generic[C]):

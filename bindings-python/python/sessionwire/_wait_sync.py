@@ -42,3 +42,8 @@ def call(function: Callable[..., Any], *args: object, seconds: float | None = No
 def stream(native: _native.EventStream) -> _native.EventStream:
     """The stream that users see."""
     return native
+
+
+def loop(stream: EventStream) -> EventStream:
+    """One loop over the events of a handle, which go on from loop to loop."""
+    return stream._loop()

@@ -46,11 +46,12 @@ impl Task {
             .transpose()
     }
 
-    /// The stream of this task's events: one reader for the whole task.
+    /// The stream of this task's events: for every loop over the task.
     fn events(&self, py: Python<'_>) -> PyResult<EventStream> {
-        Ok(EventStream::new(
+        Ok(EventStream::of(
             self.bound.runtime(),
             self.task(py)?.queue().clone(),
+            "task",
         ))
     }
 

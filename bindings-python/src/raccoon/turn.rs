@@ -59,11 +59,12 @@ impl Turn {
         json::parse(py, self.turn(py)?.state().to_json().as_bytes())
     }
 
-    /// The stream of this turn's events: one reader for the whole turn.
+    /// The stream of this turn's events: for every loop over the turn.
     fn events(&self, py: Python<'_>) -> PyResult<EventStream> {
-        Ok(EventStream::new(
+        Ok(EventStream::of(
             self.bound.runtime(),
             self.turn(py)?.queue().clone(),
+            "turn",
         ))
     }
 

@@ -81,6 +81,10 @@ struct State {
     closed: bool,
     /// Whether a stream reads it.
     claimed: bool,
+    /// How many loops over it have begun.
+    loops: u64,
+    /// Whether a reader was told that it ended.
+    end_told: bool,
     /// Whether anybody looked for an event.
     wanted: bool,
     wakers: Vec<Waker>,
@@ -131,29 +135,63 @@ impl EventQueue {
             }
             return Batch::Events(events);
         }
-        match &mut state.end {
-            None => Batch::Empty,
-            Some(end) => match std::mem::replace(end, Ok(())) {
-                Ok(()) => Batch::Ended,
-                Err(error) => Batch::Failed(error),
-            },
-        }
+        let Some(end) = &mut state.end else {
+            return Batch::Empty;
+        };
+        let end = std::mem::replace(end, Ok(()));
+        state.end_told = true;
+        end.map_or_else(Batch::Failed, |()| Batch::Ended)
     }
 
-    /// Waits until [`try_take`](Self::try_take) has something to say.
+    /// Begins a loop over the events of a handle, for bindings whose handles are iterated any
+    /// number of times: it goes on where the loop before it stopped, and takes its place.
+    /// Gives its number; whoever waits for an event is woken, and finds that a loop with a
+    /// later number than its own has begun: [`superseded`](Self::superseded). `of` says whose
+    /// events they are: `task` or `turn`.
+    ///
+    /// # Errors
+    /// `InvalidRequest` where a loop was told the end already: this one would get nothing.
+    #[doc(hidden)]
+    pub fn begin_loop(&self, of: &str) -> Result<u64> {
+        let shared = self.shared();
+        let mut state = shared.lock();
+        if state.end_told {
+            return Err(Error::invalid(format!(
+                "The events of this {of} were read to their end: another loop would get none. Keep them in the first loop, \
+                 or read the messages of the session"
+            )));
+        }
+        state.loops += 1;
+        let number = state.loops;
+        shared.wake(state);
+        Ok(number)
+    }
+
+    /// What a loop raises that reads on after another one has begun.
+    #[doc(hidden)]
+    pub fn superseded(of: &str) -> Error {
+        Error::invalid(format!(
+            "Another loop reads the events of this {of}: each event would go to one of them. Read them in one loop, and \
+             hand them on from there"
+        ))
+    }
+
+    /// Waits until [`try_take`](Self::try_take) has something to say, or a loop begins.
     pub fn wait(&self) -> impl Future<Output = ()> + Send + 'static {
         let queue = self.clone();
-        std::future::poll_fn(move |cx| queue.shared().poll_ready(cx))
+        let loops = queue.shared().lock().loops;
+        std::future::poll_fn(move |cx| queue.shared().poll_ready(cx, Some(loops)))
     }
 
     /// Waits like [`wait`](Self::wait), blocking this thread for at most
-    /// `limit`. Says whether there is something to take.
+    /// `limit`. Says whether there is something to take, or a loop began.
     pub fn wait_blocking(&self, limit: Duration) -> bool {
         // A limit beyond what the clock can say is none.
         let until = Instant::now().checked_add(limit);
         let shared = self.shared();
         let mut state = shared.lock_to_read();
-        while !state.readable() {
+        let loops = state.loops;
+        while !state.readable() && state.loops == loops {
             let left = until.map_or(Duration::MAX, |until| {
                 until.saturating_duration_since(Instant::now())
             });
@@ -341,9 +379,10 @@ impl Shared {
         }
     }
 
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready once there is something to take, or another loop than the last of `loops` began.
+    fn poll_ready(&self, cx: &mut Context<'_>, loops: Option<u64>) -> Poll<()> {
         let mut state = self.lock_to_read();
-        if state.readable() {
+        if state.readable() || loops.is_some_and(|loops| loops != state.loops) {
             return Poll::Ready(());
         }
         if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -440,7 +479,7 @@ impl EventStream {
                 Batch::Ended => return Poll::Ready(None),
                 Batch::Failed(error) => return Poll::Ready(Some(Err(error))),
                 Batch::Empty => {
-                    if self.queue.shared().poll_ready(cx).is_pending() {
+                    if self.queue.shared().poll_ready(cx, None).is_pending() {
                         return Poll::Pending;
                     }
                 }
@@ -760,6 +799,49 @@ mod tests {
             act(&producer, &queue);
             assert!(blocked.join().expect("no limit is too long"));
         }
+    }
+
+    #[test]
+    fn a_loop_that_begins_wakes_who_waits() {
+        let (producer, queue) = queue();
+        let (woken, called) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let mut wait = std::pin::pin!(queue.wait());
+        assert!(poll(wait.as_mut(), &woken).is_pending());
+        queue.on_ready(called.callback());
+        let waiter = queue.clone();
+        let (begins, began) = mpsc::channel();
+        let blocked = std::thread::spawn(move || {
+            begins.send(()).expect("the test waits");
+            waiter.wait_blocking(Duration::MAX)
+        });
+        began.recv().expect("the thread runs");
+        assert_eq!(queue.begin_loop("task").expect("not read yet"), 1);
+        assert_eq!((woken.get(), called.get()), (1, 1));
+        assert!(poll(wait.as_mut(), &woken).is_ready());
+        // Its own waits are for events again.
+        assert!(poll(std::pin::pin!(queue.wait()), &woken).is_pending());
+        push(&producer, events(1..=1));
+        assert!(blocked.join().expect("it is woken, or finds the event"));
+        assert_eq!(queue.begin_loop("task").expect("not at its end"), 2);
+    }
+
+    #[test]
+    fn no_loop_begins_after_the_end_was_told() {
+        for end in [Ok(()), Err(Error::new(ErrorKind::Stream, "broken"))] {
+            let (producer, queue) = super::queue();
+            push(&producer, events(1..=1));
+            producer.finish(end);
+            assert_eq!(ids(queue.try_take(9)), [1]);
+            assert!(queue.begin_loop("turn").is_ok(), "the end is news");
+            assert!(matches!(queue.try_take(9), Batch::Ended | Batch::Failed(_)));
+            let error = queue.begin_loop("turn").expect_err("there is nothing left");
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+            assert!(error.to_string().contains("events of this turn"), "{error}");
+        }
+        let (_producer, closed) = queue();
+        closed.close();
+        assert!(matches!(closed.try_take(9), Batch::Ended));
+        assert!(closed.begin_loop("task").is_ok(), "who closed it knows");
     }
 
     #[test]

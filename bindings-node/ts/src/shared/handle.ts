@@ -40,12 +40,15 @@ export class Handle<Native extends NativeHandle<Operation, Outputs>, Operation, 
     return this.#stream;
   }
 
-  /** Goes on where the last one stopped; leaving a loop over it ends nothing. */
+  /** Goes on where the last one stopped, and takes its place; leaving a loop over it ends nothing. */
   iterator(): AsyncIterator<Event, undefined, undefined> {
-    const { stream } = this;
+    const loop = this.stream.loop();
     return {
-      // Uses `this`, so that the handle lives as long as its iterator.
-      next: () => (this.#stream ?? stream).next(),
+      next: () => {
+        // Uses `this`, so that the handle lives as long as its iterator.
+        void this.native;
+        return loop.next();
+      },
     };
   }
 

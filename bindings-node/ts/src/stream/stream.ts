@@ -20,6 +20,8 @@ export class EventStream<Event = AgiEvent>
   #batch: Batch<Event> | undefined;
   /** Set once the stream has ended: what the next `next()` rejects with, if anything. */
   #end: { error?: unknown } | undefined;
+  /** How many loops over the events of a handle have begun: the number of the last one. */
+  #loops = 0;
   /** Calls of `next` that have no answer yet, and the last of them. */
   #waiting = 0;
   #last: Promise<unknown> | undefined;
@@ -49,27 +51,59 @@ export class EventStream<Event = AgiEvent>
 
   /** The next event. Calls that overlap are answered in their order. */
   next(): Promise<IteratorResult<Event, undefined>> {
-    if (this.#waiting === 0 && this.#batch?.isEmpty === false) {
+    return this.#read(undefined);
+  }
+
+  /**
+   * One loop over the events of a handle, from its first read on in place of the one before it.
+   * @internal
+   */
+  loop(): AsyncIterator<Event, undefined, undefined> {
+    let number: number | undefined;
+    return {
+      next: () => {
+        if (number === undefined) {
+          const refused = this.#native.beginLoop();
+          if (refused !== null) return Promise.reject(errorFrom(refused));
+          this.#loops += 1;
+          number = this.#loops;
+        }
+        return this.#read(number);
+      },
+    };
+  }
+
+  /** The next event, for a loop if it has a number. */
+  #read(number: number | undefined): Promise<IteratorResult<Event, undefined>> {
+    if (this.#waiting === 0 && this.#batch?.isEmpty === false && this.#isTurnOf(number)) {
       return Promise.resolve({ value: this.#batch.take(), done: false });
     }
-    const result = this.#inTurn(this.#waiting === 0 ? undefined : this.#last);
+    const result = this.#inTurn(this.#waiting === 0 ? undefined : this.#last, number);
     this.#last = result;
     return result;
   }
 
-  async #inTurn(before: Promise<unknown> | undefined): Promise<IteratorResult<Event, undefined>> {
+  #isTurnOf(number: number | undefined): boolean {
+    return number === undefined || number === this.#loops;
+  }
+
+  async #inTurn(
+    before: Promise<unknown> | undefined,
+    number: number | undefined,
+  ): Promise<IteratorResult<Event, undefined>> {
     this.#waiting += 1;
     try {
       // How the call before ended is for its own caller.
       await before?.catch(ignore);
-      return await this.#advance();
+      return await this.#advance(number);
     } finally {
       this.#waiting -= 1;
     }
   }
 
-  async #advance(): Promise<IteratorResult<Event, undefined>> {
+  async #advance(number: number | undefined): Promise<IteratorResult<Event, undefined>> {
     for (;;) {
+      if (!this.#isTurnOf(number)) throw errorFrom(this.#native.superseded());
       if (this.#batch?.isEmpty === false) return { value: this.#batch.take(), done: false };
       this.#batch = undefined;
       if (this.#end !== undefined) {

@@ -8,6 +8,7 @@ mod closed;
 mod echoes;
 mod hostile;
 mod left_behind;
+mod loops;
 mod limits;
 mod meaning;
 mod origins;
@@ -56,6 +57,7 @@ const DRIVERS: &[Driver] = drivers! {
     "hostile.json".streams => hostile::g10_other_calls_keep_their_deadlines,
     "left_behind.json".cases => left_behind::g05_nothing_is_left_behind,
     "limits.json".cases => limits::limit,
+    "loops.json".cases => loops::g01_one_loop_at_a_time,
     "origins.json".cases => origins::g07_g08_where_a_key_goes,
     "requests.json".cases => agi::request,
     "result_json.json".cases => meaning::result_json,

@@ -11,20 +11,22 @@ from ..base import Handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from ..._agi.events import Event, QuestionEvent
     from ..._agi.seam import TaskOperation
     from ..._native import Task as NativeTask
-    from ..._wait_sync import EventStream, Maybe
+    from ..._wait_sync import Maybe
 
 
 class Task(Handle):
     """A handle on one task: its events, its questions, its result, and no other task's.
 
-    Iterate it for its events. As a context manager it stops reading them on the
-    way out; the task itself goes on.
+    Iterate it for its events, each once and in order, in one loop at a time: a new loop goes
+    on where the last one stopped. An older loop that reads on all the same, and a loop that
+    begins after the end was reached, raise `InvalidRequestError`. As a context manager it
+    stops reading them on the way out; the task itself goes on.
     """
 
     __slots__ = ()
@@ -40,8 +42,8 @@ class Task(Handle):
         """The question that waits for an answer, or None."""
         return self._native.question
 
-    def __iter__(self) -> EventStream:
-        return self._events
+    def __iter__(self) -> Iterator[Event]:
+        return _wait.loop(self._events)
 
     def answer(self, text: str) -> SuccessResult:
         """Answers the open question.

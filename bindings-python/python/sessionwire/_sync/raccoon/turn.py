@@ -11,7 +11,7 @@ from ..base import Handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from ..._native import Turn as NativeTurn
@@ -21,11 +21,32 @@ if TYPE_CHECKING:
     from ..._wait_sync import Maybe
 
 
+class TurnLoop:
+    """One loop over the events of a turn, which remembers how far they were read."""
+
+    __slots__ = ("_events", "_turn")
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        # The stream serves both services; this one holds a turn's events.
+        self._events: Iterator[Any] = _wait.loop(turn._events)
+
+    def __iter__(self) -> TurnLoop:
+        return self
+
+    def __next__(self) -> TurnEvent:
+        event: TurnEvent = self._events.__next__()
+        self._turn._last = event
+        return event
+
+
 class Turn(Handle):
     """A handle on one turn: its events, its result, and the way to steer it.
 
-    Iterate it for its events. As a context manager it stops reading them on the
-    way out; the turn itself goes on.
+    Iterate it for its events, each once and in order, in one loop at a time: a new loop goes
+    on where the last one stopped. An older loop that reads on all the same, and a loop that
+    begins after the end was reached, raise `InvalidRequestError`. As a context manager it
+    stops reading them on the way out; the turn itself goes on.
     """
 
     __slots__ = ("_after", "_encode_frame", "_last")
@@ -103,8 +124,8 @@ class Turn(Handle):
             entry, event_id = None, None
         return ResumePoint(self.session_id, self.message_id, entry, event_id)
 
-    def __iter__(self) -> Turn:
-        return self
+    def __iter__(self) -> Iterator[TurnEvent]:
+        return TurnLoop(self)
 
     def __next__(self) -> TurnEvent:
         event: TurnEvent | None = self._next(None)
