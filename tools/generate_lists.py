@@ -91,13 +91,6 @@ AGI = """    # The union of the known types. A service may send others: they arr
 else:
     # At run time the base class, so that isinstance() covers unknown types too.
     from .._native import Event
-
-# The types that are known.
-EVENT_TYPES: set[str] = {{
-    kind.type
-    for kind in (
-{kinds}    )
-}}
 """
 
 TURN = """    from typing import TypeAlias
@@ -142,7 +135,7 @@ def generate(lists: dict[str, list[dict[str, Any]]]) -> dict[Path, str]:
             agi,
             "Event",
             "UnknownEvent",
-            AGI.format(kinds=listed(agi, "        {},\n")),
+            AGI,
         ),
         PYTHON / "_raccoon" / "events.py": events_py(
             "The events of a turn: one class per known kind, told apart by `type` (or `kind`).",

@@ -27,8 +27,9 @@ mod webhooks;
 use std::borrow::Cow;
 
 use pyo3::prelude::*;
+use sessionwire::agi::EventType;
 use sessionwire::seam::agi::Check;
-use sessionwire::{ErrorKind, meaning};
+use sessionwire::{Error, ErrorKind, meaning};
 
 /// The native half of sessionwire.
 #[pymodule]
@@ -75,7 +76,10 @@ mod _native {
     #[pymodule_export]
     use super::webhooks::{Deduplicator, parse_webhook, verify_webhook, webhook_url};
     #[pymodule_export]
-    use super::{check, cli_main, find_json, parse_json, parse_time, record_scenario};
+    use super::{
+        check, cli_main, find_json, parse_json, parse_time, record_scenario, unanswered,
+        unknown_event_type,
+    };
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
@@ -128,4 +132,16 @@ fn find_json(py: Python<'_>, text: &str) -> Option<String> {
 #[pyfunction]
 fn parse_time(text: &str) -> Option<i64> {
     meaning::moment(text).map(meaning::Moment::microseconds)
+}
+
+/// What to warn of where somebody asks for events of this type; None for one that is known.
+#[pyfunction]
+fn unknown_event_type(name: &str) -> Option<String> {
+    EventType::unknown(name)
+}
+
+/// What the error says of a question that nobody answered, and whose session is deleted by now.
+#[pyfunction]
+fn unanswered(question: &str) -> String {
+    Error::unanswered(question).to_string()
 }

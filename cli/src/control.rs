@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sessionwire::Batch;
 use sessionwire::agi::{
-    CleanupOptions, CleanupReport, Client, DeleteResult, EventOptions, ListMessages, Messages,
-    Screenshot, Session, SessionInfo, SnapshotOptions, SuccessResult,
+    CleanupOptions, CleanupReport, Client, DeleteResult, EventOptions, EventType, ListMessages,
+    Messages, Screenshot, Session, SessionInfo, SnapshotOptions, SuccessResult,
 };
 
 use crate::args::{Control, Global, Session as Id, Sessions};
@@ -17,6 +17,7 @@ use crate::files::check_target;
 use crate::output::Output;
 use crate::render::{Renderer, one_line};
 use crate::screenshot;
+use crate::terminal::note;
 
 /// A number that the command line has checked.
 fn duration(seconds: f64) -> Duration {
@@ -34,7 +35,12 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             no_history,
         } => {
             let mut options = EventOptions::new().include_history(!no_history);
-            options.event_types = types;
+            if let Some(types) = types {
+                for warning in types.iter().filter_map(|name| EventType::unknown(name)) {
+                    note(&format!("warning: {warning}"));
+                }
+                options.event_types = Some(types);
+            }
             let renderer = Renderer::of_events(output, json);
             return events(&client, &session.id, options, renderer).await;
         }

@@ -375,13 +375,21 @@ impl Error {
     /// nor is the advice to go on there.
     pub(crate) fn without_handle(mut self) -> Self {
         self.0.handle = None;
-        let Some(question) = &self.0.question else {
-            return self;
-        };
-        let message = format!("The agent asks: {}", question.text());
-        self.0.lead.clone_from(&message);
-        self.0.message = message;
-        self.with_advice(
+        if let Some(question) = &self.0.question {
+            let said = Self::unanswered(&question.text());
+            (self.0.message, self.0.lead, self.0.text) = (said.0.message, said.0.lead, said.0.text);
+        }
+        self
+    }
+
+    /// The error of a task whose question nobody answered, and whose session is deleted by now.
+    #[doc(hidden)]
+    pub fn unanswered(question: &str) -> Self {
+        Self::new(
+            ErrorKind::QuestionPending,
+            format!("The agent asks: {question}"),
+        )
+        .with_advice(
             "Its session is deleted by now: pass `on_question`, or run the task in a session of \
              your own, and answer there.",
         )

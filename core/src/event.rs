@@ -93,6 +93,29 @@ event_types! {
     TaskError "task.error" "turn";
 }
 
+impl EventType {
+    /// What to warn of where a caller asks for AGI events of this type: `None` for one that
+    /// is known.
+    #[doc(hidden)]
+    pub fn unknown(name: &str) -> Option<String> {
+        let known: Vec<&str> = Self::KNOWN
+            .iter()
+            .filter(|(_, _, sources)| sources.contains(&"agi"))
+            .map(|(known, _, _)| known.name())
+            .collect();
+        if known.contains(&name) {
+            return None;
+        }
+        let advice = match meaning::likeliest(name, &known) {
+            Some(likely) => format!("Did you mean {likely:?}?"),
+            None => format!("Known are {}.", known.join(", ")),
+        };
+        Some(format!(
+            "`event_types` has {name:?}, which this version does not know: nothing may come. {advice}"
+        ))
+    }
+}
+
 /// One event: its type, its id and its data as they came.
 ///
 /// The data is kept as one text and parsed when it is asked for: most consumers

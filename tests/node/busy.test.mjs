@@ -41,6 +41,7 @@ class Play {
     const steps = {
       run_task: () => this.call(step),
       start_task: () => this.call(step),
+      run_alone: () => this.runAlone(step),
       together: () => this.together(step),
       leave: () => leave(session, step.task),
       interrupt: () => this.interrupt(step.task),
@@ -71,6 +72,13 @@ class Play {
     const { text, error } = await calling;
     if (error !== undefined) this.task = checkFailure(error, step.expect);
     else assert.equal(text, step.expect.result);
+  }
+
+  async runAlone(step) {
+    const error = await using(this.emulator.agi(), (client) =>
+      failure(() => client.runTask(step.task)),
+    );
+    checkFailure(error, step.expect);
   }
 
   async outcome(step) {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Agi, ConfigError, Emulator, InvalidRequestError, Raccoon } from "sessionwire";
 import { withEmulator } from "sessionwire/testing";
+import { camel, cases } from "./helpers.mjs";
 
 const here = { baseUrl: "http://127.0.0.1:9", apiKey: "k" };
 let emulator;
@@ -200,17 +201,32 @@ test("a fault may use the names of JavaScript", async () => {
   assert.ok(unknown instanceof InvalidRequestError);
 });
 
-test("an event type that is not known is warned of once, and asked for all the same", async () => {
+/** The warnings of this package that come while `work` is done. */
+async function warningsOf(work) {
   const warnings = [];
-  const listen = (warning) => warnings.push(warning.message);
+  const listen = (warning) => {
+    if (warning.name === "SessionwireWarning") warnings.push(warning.message);
+  };
   process.on("warning", listen);
-  for (let again = 0; again < 2; again += 1) {
-    await session.events({ eventTypes: ["dnoe", "done"] }).close();
-  }
+  await work();
   await new Promise((resolve) => setImmediate(resolve));
   process.off("warning", listen);
-  const said = warnings.filter((text) => text.includes("dnoe"));
-  assert.deepEqual(said, [
-    '`eventTypes` has "dnoe", which this version does not know: nothing may come. Did you mean "done"?',
-  ]);
+  return warnings;
+}
+
+for (const { id, call, event_types: eventTypes, warns } of cases("warnings.json")) {
+  test(id, async () => {
+    const open = {
+      events: () => session.events({ eventTypes }),
+      start_task: () => session.startTask("go", { eventTypes, ifBusy: "cancel" }),
+    };
+    const warnings = await warningsOf(async () => (await open[call]()).close());
+    assert.deepEqual(warnings, warns.map(camel));
+  });
+}
+
+test("a type of events is warned of once in a process", async () => {
+  const open = () => session.events({ eventTypes: ["heartbaet"] }).close();
+  assert.equal((await warningsOf(open)).length, 1);
+  assert.deepEqual(await warningsOf(open), []);
 });

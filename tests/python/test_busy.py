@@ -70,6 +70,10 @@ class Play:
                 self.call(step)
             case "together":
                 self.together(step)
+            case "run_alone":
+                with self.emulator.agi() as client, pytest.raises(SessionwireError) as caught:
+                    client.run_task(step["task"])
+                check_failure(caught.value, step["expect"])
             case "leave":
                 with self.session.start_task(step["task"]) as task:
                     next(iter(task))
@@ -184,6 +188,11 @@ class AsyncPlay:
                 await self.call(step)
             case "together":
                 await self.together(step)
+            case "run_alone":
+                async with self.emulator.async_agi() as client:
+                    with pytest.raises(SessionwireError) as caught:
+                        await client.run_task(step["task"])
+                check_failure(caught.value, step["expect"])
             case "leave":
                 async with self.session.start_task(step["task"]) as task:
                     await anext(aiter(task))

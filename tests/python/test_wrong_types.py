@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -216,14 +215,3 @@ def test_a_question_is_its_text(here: Here) -> None:
     question = QuestionEvent(id=1, raw='{"text": "Which colour?", "message_id": 1}')
     assert str(question) == "Which colour?"
     assert repr(question) != str(question)
-
-
-def test_an_event_type_that_is_not_known_is_warned_of_at_the_callers_line(here: Here) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        here.session.events(event_types=["dnoe", "done"]).close()
-    assert [str(one.message) for one in caught] == [
-        "`event_types` has 'dnoe', which this version does not know: nothing may come. "
-        "Did you mean 'done'?"
-    ]
-    assert caught[0].filename == __file__

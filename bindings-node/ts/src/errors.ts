@@ -354,14 +354,18 @@ export function errorFrom(info: ErrorInfo): SessionwireError {
   return new type(inNodeWords(wire), fields);
 }
 
-/** The core names options as Python does; here they are in camel case. */
 function inNodeWords(wire: WireError): string {
   // What the service said stays as it is.
-  const ours =
-    wire.status_code === null
-      ? /`([a-z]+(?:_[a-z]+)+)(=True)?`/g
-      : /`(retry_after|wait_for_limit|api_key|base_url)(=True)?`/g;
-  return wire.text.replace(ours, (_, name: string, isTrue: string | undefined) => {
+  const ours = /`(retry_after|wait_for_limit|api_key|base_url)(=True)?`/g;
+  return wire.status_code === null ? inCamelCase(wire.text) : inCamelCase(wire.text, ours);
+}
+
+/**
+ * The core names options as Python does; here they are in camel case.
+ * @internal
+ */
+export function inCamelCase(text: string, names = /`([a-z]+(?:_[a-z]+)+)(=True)?`/g): string {
+  return text.replace(names, (_, name: string, isTrue: string | undefined) => {
     const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
     return `\`${camel}${isTrue === undefined ? "" : ": true"}\``;
   });

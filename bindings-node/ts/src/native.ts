@@ -208,6 +208,8 @@ export interface Native {
   textFields(): string[];
   findJson(text: string): string | null;
   parseTime(text: string): number | null;
+  unknownEventType(name: string): string | null;
+  unanswered(question: string): ErrorInfo;
   parseWebhook(body: string | Uint8Array, eventType?: string): string | ErrorInfo;
   webhookUrl(base: string, secret: string): string | ErrorInfo;
   verifyWebhook(urlOrToken: string, secret: string): boolean;

@@ -57,6 +57,8 @@ __all__ = [
     "parse_webhook",
     "record_scenario",
     "shut_down",
+    "unanswered",
+    "unknown_event_type",
     "verify_webhook",
     "webhook_url",
 ]
@@ -82,6 +84,12 @@ def find_json(text: str) -> str | None:
 
 def parse_time(text: str) -> int | None:
     """Microseconds since 1970 of a service's timestamp; None if it cannot be read."""
+
+def unknown_event_type(name: str) -> str | None:
+    """What to warn of where somebody asks for events of this type; None for one that is known."""
+
+def unanswered(question: str) -> str:
+    """What the error says of a question without an answer, whose session is deleted by now."""
 
 def parse_webhook(body: bytes, event_type: str | None = None) -> dict[str, Any]:
     """Reads a webhook's body; its fields as a dict."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from . import _native
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,19 +33,13 @@ def listed(name: str, values: Iterable[Any]) -> list[Any]:
         refused(f"`{name}` must be a list, not {values!r}")
 
 
-def warn_unknown(name: str, values: list[Any], known: set[str]) -> None:
-    """Warns of values that this version does not know: they may be new, or misspelled."""
-    unknown = [value for value in values if isinstance(value, str) and value not in known]
-    if not unknown:
-        return
-    import difflib
-    import warnings
+def warn_unknown_types(types: list[Any]) -> None:
+    """Warns of types of events that this version does not know: they may be new, or misspelled."""
+    for name in dict.fromkeys(one for one in types if isinstance(one, str)):
+        if (warning := _native.unknown_event_type(name)) is not None:
+            import warnings
 
-    for value in unknown:
-        near = difflib.get_close_matches(value.lower(), sorted(known), 1)
-        likely = f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(sorted(known))}."
-        what = f"`{name}` has {value!r}, which this version does not know: nothing may come."
-        warnings.warn(f"{what} {likely}", UserWarning, stacklevel=_level())
+            warnings.warn(warning, UserWarning, stacklevel=_level())
 
 
 def _level() -> int:

@@ -96,6 +96,20 @@ fn messages_and_events_of_a_task() {
 }
 
 #[test]
+fn a_type_of_events_that_is_not_known_is_warned_of() {
+    let server = finished();
+    let id = server.kept_session();
+    let done = server.run(&["events", &id, "--types", "dnoe,done"]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(done.stdout.starts_with("done "), "{}", done.stdout);
+    assert_eq!(
+        done.stderr,
+        "warning: `event_types` has \"dnoe\", which this version does not know: nothing may come. \
+         Did you mean \"done\"?\n"
+    );
+}
+
+#[test]
 fn a_task_is_paused_resumed_and_cancelled() {
     let server = Server::start();
     let id = server.kept_session();

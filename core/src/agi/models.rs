@@ -2,6 +2,7 @@
 //!
 //! The language bindings take their names from here.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::de::{DeserializeOwned, Error as _};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::event::EventType;
 use crate::meaning::Fields;
 use crate::responses::{fitted, json_in, readable, to_json, with_extra};
 use crate::setters::setters;
@@ -507,10 +509,16 @@ impl EventOptions {
         Self::default()
     }
 
-    /// Only events of these types.
+    /// Only events of these types. One that this version does not know is asked for all the
+    /// same, and a warning in the log (`tracing`): it may be new, or misspelled.
     #[must_use]
     pub fn event_types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
-        self.event_types = Some(types.into_iter().map(Into::into).collect());
+        let types: Vec<String> = types.into_iter().map(Into::into).collect();
+        let each = types.iter().collect::<BTreeSet<_>>();
+        for warning in each.into_iter().filter_map(|name| EventType::unknown(name)) {
+            tracing::warn!("{warning}");
+        }
+        self.event_types = Some(types);
         self
     }
 }

@@ -6,6 +6,7 @@
 mod ending;
 mod find;
 mod json;
+mod likely;
 mod page;
 mod read;
 mod text;
@@ -20,6 +21,7 @@ pub use time::{Moment, moment};
 pub(crate) use json::{
     decoded, each_member, from_bytes, has_more_values, is_json, unquoted, value,
 };
+pub(crate) use likely::likeliest;
 pub(crate) use page::is_web_page;
 pub(crate) use read::{Fields, whole_number};
 pub(crate) use text::{plain_and_text, text_of};

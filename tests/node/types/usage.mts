@@ -256,8 +256,8 @@ export async function mistakes(client: Agi, session: Session): Promise<void> {
   await session.runTask(5);
   // @ts-expect-error an answer is a string
   await session.runTask("x", { onQuestion: () => 5 });
-  // @ts-expect-error no such mode
-  await session.delete({ saveSnapshotMode: "all" });
+  // @ts-expect-error a mode is a string
+  await session.delete({ saveSnapshotMode: 5 });
   // @ts-expect-error fields are read-only
   session.sessionId = "x";
   // @ts-expect-error made by the client only

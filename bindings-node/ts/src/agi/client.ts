@@ -3,7 +3,7 @@
  */
 
 import { inspect } from "node:util";
-import { ConfigError, orThrow, QuestionPending, TaskTimeout } from "../errors.js";
+import { ConfigError, errorFrom, orThrow, QuestionPending, TaskTimeout } from "../errors.js";
 import { type NativeClient, native } from "../native.js";
 import {
   CALL,
@@ -126,9 +126,7 @@ export class Agi implements AsyncDisposable {
       if (error instanceof QuestionPending) {
         await error.task?.close();
         error.task = null;
-        error.message =
-          `The agent asks: ${error.question?.text} Its session is deleted by now: pass \`onQuestion\`, ` +
-          "or run the task in a session of your own, and answer there.";
+        error.message = errorFrom(native.unanswered(error.question?.text ?? "")).message;
       }
       throw error;
     } finally {

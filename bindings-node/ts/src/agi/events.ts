@@ -110,20 +110,6 @@ export type Known<Event> = Event extends { type: infer Type }
 /** The names of the known event types. */
 export type EventType = Known<AgiEvent>;
 
-/** @internal */
-export const EVENT_TYPES: Readonly<Record<EventType, true>> = {
-  step: true,
-  thought: true,
-  question: true,
-  done: true,
-  error: true,
-  log: true,
-  paused: true,
-  resumed: true,
-  heartbeat: true,
-  user: true,
-};
-
 /**
  * An event cut out of a batch. Its fields are its own, so that `JSON.stringify`, `structuredClone`
  * and a spread keep them; `raw` is a slice that shares the batch's characters.

@@ -16,11 +16,11 @@ import {
   seconds,
   text,
 } from "../shared/calls.js";
-import { known, type Names, warnUnknown } from "../shared/known.js";
+import { known, type Names, warnUnknownTypes } from "../shared/known.js";
 import { type DeleteResult, parseTime, type SuccessResult, take } from "../shared/models.js";
 import { warn } from "../shared/warn.js";
 import { EventStream } from "../stream/stream.js";
-import { agiEventAt, EVENT_TYPES, type EventType } from "./events.js";
+import { agiEventAt, type EventType } from "./events.js";
 import {
   type ExecutionStatus,
   type Message,
@@ -47,7 +47,7 @@ type About<One> = One extends unknown ? Omit<One, "session_id"> : never;
 /** What a delete keeps of a session. */
 export interface SnapshotOptions {
   /** Saves the session's state so that it can be restored. Default: `none`. */
-  saveSnapshotMode?: "none" | "memory" | "filesystem" | undefined;
+  saveSnapshotMode?: "none" | "memory" | "filesystem" | (string & {}) | undefined;
   /** Makes the snapshot the user's default environment; needs a mode that saves one. */
   saveAsDefault?: boolean | undefined;
 }
@@ -441,7 +441,7 @@ export class Session implements AsyncDisposable {
 }
 
 function eventOptions(options: EventsOptions): WireEvents {
-  warnUnknown("eventTypes", options.eventTypes, EVENT_TYPES);
+  warnUnknownTypes(options.eventTypes);
   return {
     event_types: options.eventTypes,
     sanitize: options.sanitize,

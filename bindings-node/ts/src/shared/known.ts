@@ -2,7 +2,8 @@
  * Options that a call knows: one that it does not know would be ignored without a word.
  */
 
-import { InvalidRequestError, type SessionwireError } from "../errors.js";
+import { InvalidRequestError, inCamelCase, type SessionwireError } from "../errors.js";
+import { native } from "../native.js";
 
 /** Every name of an options object, for the compiler to hold complete. */
 export type Names<Options> = { readonly [Name in keyof Required<Options>]: true };
@@ -50,30 +51,21 @@ export function plainHeaders<H>(
   );
 }
 
-/** Values that were warned of. */
+/** Types of events that were warned of. */
 const said = new Set<string>();
 
 /**
- * Warns once of a value that this version does not know: it may be new, or misspelled.
+ * Warns once of a type of event that this version does not know: it may be new, or misspelled.
  * @internal
  */
-export function warnUnknown(
-  name: string,
-  values: readonly string[] | undefined,
-  known: Readonly<Record<string, true>>,
-): void {
-  if (!Array.isArray(values)) return;
-  for (const value of values) {
-    if (typeof value !== "string" || Object.hasOwn(known, value) || said.has(value)) continue;
-    said.add(value);
-    const names = Object.keys(known);
-    const likely = likeliest(value, names);
-    const advice =
-      likely === undefined ? `Known are ${names.join(", ")}.` : `Did you mean "${likely}"?`;
-    process.emitWarning(
-      `\`${name}\` has "${value}", which this version does not know: nothing may come. ${advice}`,
-      { type: "SessionwireWarning" },
-    );
+export function warnUnknownTypes(types: readonly string[] | undefined): void {
+  if (!Array.isArray(types)) return;
+  for (const type of types) {
+    if (typeof type !== "string" || said.has(type)) continue;
+    const warning = native.unknownEventType(type);
+    if (warning === null) continue;
+    said.add(type);
+    process.emitWarning(inCamelCase(warning), { type: "SessionwireWarning" });
   }
 }
 

@@ -28,23 +28,6 @@ else:
     # At run time the base class, so that isinstance() covers unknown types too.
     from .._native import Event
 
-# The types that are known.
-EVENT_TYPES: set[str] = {
-    kind.type
-    for kind in (
-        DoneEvent,
-        ErrorEvent,
-        HeartbeatEvent,
-        LogEvent,
-        PausedEvent,
-        QuestionEvent,
-        ResumedEvent,
-        StepEvent,
-        ThoughtEvent,
-        UserEvent,
-    )
-}
-
 __all__ = [
     "DoneEvent",
     "ErrorEvent",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sessionwire::agi::{
-    ListMessages, RunTask, SendMessage, Session, StartTask, Task, TaskResult, WaitOptions,
+    ListMessages, RunTask, RunTasks, SendMessage, Session, StartTask, Task, TaskResult, WaitOptions,
 };
 use sessionwire::{Error, ErrorKind, Result};
 use sessionwire_emulator::Emulator;
@@ -67,6 +67,12 @@ impl Play {
         let text = |name: &str| step[name].as_str().unwrap_or_default();
         match text("do") {
             "run_task" | "start_task" => self.call(step).await,
+            "run_alone" => {
+                let client = client(&self.emulator);
+                let mut outcomes = client.run_tasks(RunTasks::new([text("task")])).unwrap();
+                let outcome = outcomes.next().await.unwrap();
+                self.failed(&outcome.result.unwrap_err(), &step["expect"]);
+            }
             "together" => self.together(step).await,
             "leave" => {
                 let task = self.session.start_task(StartTask::new(text("task")));

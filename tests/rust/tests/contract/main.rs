@@ -8,13 +8,14 @@ mod closed;
 mod echoes;
 mod hostile;
 mod left_behind;
-mod loops;
 mod limits;
+mod loops;
 mod meaning;
 mod origins;
 mod pure;
 mod success;
 mod turns;
+mod warnings;
 mod webhooks;
 
 use std::pin::Pin;
@@ -74,6 +75,7 @@ const DRIVERS: &[Driver] = drivers! {
     "turn_events.json".cases => meaning::turn_events,
     "turn_input.json".cases => turns::g08_bad_input_sends_nothing,
     "turns.json".cases => turns::turn,
+    "warnings.json".cases => warnings::g08_what_may_be_a_mistake,
     "webhooks.json".cases => webhooks::webhook,
 };
 

@@ -167,10 +167,7 @@ class AsyncAgi(AsyncBaseClient):
                 )
         except QuestionPending as pending:
             pending.task = None
-            pending.args = (
-                f"The agent asks: {pending.question.text} Its session is deleted by now: pass "
-                "`on_question`, or run the task in a session of your own, and answer there.",
-            )
+            pending.args = (_native.unanswered(pending.question.text),)
             raise
 
     def run_tasks(

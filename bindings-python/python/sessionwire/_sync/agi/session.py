@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from ... import _native
 from ... import _wait_sync as _wait
-from ..._agi.events import EVENT_TYPES
 from ..._agi.models import Messages, Screenshot, SessionFields
 from ..._errors import ConflictError, InvalidRequestError, SessionwireError, TaskTimeout
 from ..._models import DeleteResult, SuccessResult
-from ..._parameters import listed, warn_unknown
+from ..._parameters import listed, warn_unknown_types
 from ..._reports import deadline, log_warning, remaining
 from ..base import delete_on_exit
 from .task import Task
@@ -172,6 +171,7 @@ class Session(SessionFields):
         message: str,
         *,
         start_url: str | None = None,
+        event_types: Iterable[EventTypeName] | None = None,
         sanitize: bool = True,
         idle_timeout: float = 90.0,
         max_reconnects: int = 5,
@@ -182,6 +182,7 @@ class Session(SessionFields):
         Args:
             message: What the agent shall do: 1 to 10,000 characters.
             start_url: The page to open first; at most 2,000 characters.
+            event_types: Only events of these types. Default: all but heartbeats.
             sanitize: Hides system entries and image payloads.
             idle_timeout: Seconds without an event or heartbeat after which the
                 event stream reconnects.
@@ -207,6 +208,7 @@ class Session(SessionFields):
             "message": message,
             "start_url": start_url,
             "events": {
+                "event_types": _event_types(event_types),
                 "sanitize": sanitize,
                 "idle_timeout": idle_timeout,
                 "max_reconnects": max_reconnects,
@@ -461,7 +463,7 @@ def _event_types(event_types: Iterable[EventTypeName] | None) -> list[str] | Non
     if event_types is None:
         return None
     types = listed("event_types", event_types)
-    warn_unknown("event_types", types, EVENT_TYPES)
+    warn_unknown_types(types)
     return types
 
 
