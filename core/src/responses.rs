@@ -41,17 +41,26 @@ impl DeleteResult {
         .with_reason("not_deleted"))
     }
 
-    /// The outcome of a delete: what shall be gone and is not there is gone.
+    /// The outcome of a delete: what shall be gone and is not there is gone. Only the API
+    /// knows that, and its errors are JSON objects: any server says 404 at an address that it
+    /// does not have, with a page, a line of text or nothing.
     pub(crate) fn or_gone(outcome: Result<Self>) -> Result<Self> {
         match outcome {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self {
-                success: true,
-                deleted: false,
-                message: error.message().to_owned(),
-            }),
+            Err(error) if error.kind() == ErrorKind::NotFound && is_object(error.body()) => {
+                Ok(Self {
+                    success: true,
+                    deleted: false,
+                    message: error.message().to_owned(),
+                })
+            }
             outcome => outcome,
         }
     }
+}
+
+fn is_object(body: Option<&str>) -> bool {
+    body.and_then(meaning::value)
+        .is_some_and(|body| body.is_object())
 }
 
 /// The response to a command such as pause (docs/spec/agi.md, sections 4.6 and 4.10;
