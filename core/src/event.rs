@@ -192,7 +192,7 @@ impl Event {
             let name = parts.kind.and_then(meaning::unquoted);
             let name = name.or_else(|| parts.name.and_then(meaning::unquoted));
             let name = name.as_deref().unwrap_or("message");
-            let id = parts.event_id.and_then(|id| id.parse().ok());
+            let id = parts.event_id.and_then(number_of);
             let payload = parts.payload.map_or(0..0, |part| place(&raw, part));
             (EventType::from_name(name), id, payload)
         };
@@ -230,11 +230,10 @@ impl Event {
             return None;
         };
         let mut frame = Frame::default();
-        let string = |value| meaning::unquoted(value).map(Cow::into_owned);
         meaning::each_member(&self.raw, |name, value| match &*name.read() {
-            "block_id" => frame.block_id = string(value),
-            "message_id" => frame.message_id = string(value),
-            "stream_entry_id" => frame.stream_entry_id = string(value),
+            "block_id" => frame.block_id = name_of(value),
+            "message_id" => frame.message_id = name_of(value),
+            "stream_entry_id" => frame.stream_entry_id = name_of(value),
             "timestamp" => {
                 frame.timestamp = meaning::value(value)
                     .as_ref()
@@ -243,6 +242,22 @@ impl Event {
             _ => {}
         });
         Some(frame)
+    }
+
+    /// Whether a turn's event names another agent message than this one. One that names
+    /// none, or in a way that cannot be read, does not.
+    pub(crate) fn is_of_another(&self, message_id: &str) -> bool {
+        let mut another = false;
+        meaning::each_member(&self.raw, |name, value| {
+            if name.read() == "message_id" {
+                let digits = || value.bytes().all(|byte| byte.is_ascii_digit());
+                another = match meaning::unquoted(value) {
+                    Some(named) => named != message_id,
+                    None => digits() && value != message_id,
+                };
+            }
+        });
+        another
     }
 
     /// The type.
@@ -361,10 +376,34 @@ fn message_id(raw: &str) -> Option<i64> {
     let mut id = None;
     meaning::each_member(raw, |name, value| {
         if name.read() == "message_id" {
-            id = value.parse().ok();
+            id = number_of(value);
         }
     })?;
     id
+}
+
+/// A whole number, also where it is written as text.
+fn number_of(json: &str) -> Option<i64> {
+    let whole = json.parse().ok();
+    whole.or_else(|| meaning::whole_number(&meaning::value(json)?))
+}
+
+/// The whole numbers up to here are the same in every language.
+const MAX_SAFE: u64 = (1 << 53) - 1;
+
+/// What names a part of the service's: a text, or a whole number as text.
+fn name_of(json: &str) -> Option<String> {
+    if let Some(text) = meaning::unquoted(json) {
+        return Some(text.into_owned());
+    }
+    match meaning::value(json)? {
+        // What 64 bits cannot hold is its text everywhere.
+        serde_json::Value::String(text) => Some(text),
+        number => {
+            let number = number.as_i64()?;
+            (number.unsigned_abs() <= MAX_SAFE).then(|| number.to_string())
+        }
+    }
 }
 
 /// The parts of a frame that name its event, each as it came: a part of another

@@ -81,7 +81,8 @@ impl Assembly {
     /// Merges a list of todos by their ids. The newest list's order counts;
     /// what it leaves out stays, behind it.
     fn update_plan(&mut self, payload: &Value) {
-        let patch = payload.get("patch").unwrap_or(payload);
+        let patch = payload.get("patch").filter(|patch| patch.is_object());
+        let patch = patch.unwrap_or(payload);
         let Some(todos) = patch.get("todos").and_then(Value::as_array) else {
             return;
         };

@@ -239,8 +239,7 @@ impl Driver {
         match Incoming::read(text) {
             Incoming::Ack { resume_from } => self.turn.resumes_from(resume_from),
             Incoming::Event(event) => {
-                let named = event.frame().and_then(|frame| frame.message_id);
-                if named.is_none_or(|id| id == self.turn.started.agent_message_id) {
+                if !event.is_of_another(&self.turn.started.agent_message_id) {
                     self.batch.push(event);
                 }
             }

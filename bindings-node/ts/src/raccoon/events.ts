@@ -206,8 +206,10 @@ class TurnEventRecord {
   }
 }
 
+/** What names a part of the service's: a text, or a whole number as text. */
 function word(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
+  if (typeof value === "string") return value;
+  return Number.isSafeInteger(value) ? String(value) : null;
 }
 
 /**

@@ -67,6 +67,7 @@ pub(crate) async fn turn_events(case: Value) {
         "text": event.text(),
         "data": event.data(),
         "block_id": parts.block_id,
+        "message_id": parts.message_id,
         "stream_entry_id": parts.stream_entry_id,
         "timestamp": parts.timestamp,
     });
