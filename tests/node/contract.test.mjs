@@ -57,17 +57,23 @@ function milliseconds(options = {}, ...names) {
   return converted;
 }
 
-for (const { id, scope, steps, faults = [], emulator: setup, events: options, expect } of [
-  ...cases("streams.json"),
-  ...cases("rude_faults.json", "streams"),
-]) {
+for (const {
+  id,
+  scope,
+  steps,
+  faults = [],
+  emulator: setup,
+  client: own,
+  events: options,
+  expect,
+} of [...cases("streams.json"), ...cases("rude_faults.json", "streams")]) {
   test(id, async () => {
     const emulator = await Emulator.start({
       stepDelay: 1,
       scenario: { tasks: [{ steps }] },
       ...milliseconds(setup, "heartbeatInterval"),
     });
-    const client = emulator.agi();
+    const client = emulator.agi(milliseconds(own, "timeout"));
     try {
       const session = await client.sessions.create();
       for (const fault of faults) emulator.fail(fault);

@@ -218,7 +218,10 @@ def set_up(emulator: Emulator, case: dict[str, Any]) -> None:
 def test_streams(case: dict[str, Any]) -> None:
     events: list[Any] = []
     outcome: Any
-    with Emulator(step_delay=0.0, **case.get("emulator", {})) as emulator, emulator.agi() as client:
+    with (
+        Emulator(step_delay=0.0, **case.get("emulator", {})) as emulator,
+        emulator.agi(**case.get("client", {})) as client,
+    ):
         session = client.sessions.create()
         set_up(emulator, case)
         options = case.get("events", {})
@@ -244,7 +247,7 @@ def test_streams_async(case: dict[str, Any]) -> None:
         outcome: Any
         async with (
             Emulator(step_delay=0.0, **case.get("emulator", {})) as emulator,
-            emulator.async_agi() as client,
+            emulator.async_agi(**case.get("client", {})) as client,
         ):
             session = await client.sessions.create()
             set_up(emulator, case)

@@ -64,7 +64,7 @@ pub(crate) async fn stream(case: Value) {
     let id = case["id"].as_str().unwrap();
     let emulator = emulator_with(case.get("emulator").cloned().unwrap_or(json!({}))).await;
     script(&emulator, json!([{"steps": case["steps"]}]));
-    let client = client_with(&emulator, json!({}));
+    let client = client_with(&emulator, case.get("client").cloned().unwrap_or(json!({})));
     let session = session(&client).await;
     for fault in case
         .get("faults")
