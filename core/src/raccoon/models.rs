@@ -719,7 +719,7 @@ impl TurnResult {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Task`]: there is no JSON (its `reason` is `no_json`), or it
+    /// [`ErrorKind::Task`](crate::ErrorKind::Task): there is no JSON (its `reason` is `no_json`), or it
     /// does not fit (`unexpected_shape`).
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         fitted(json_in(&self.text, &self.session_id)?, &self.session_id)

@@ -84,7 +84,7 @@ pub enum Operation {
         /// Seconds between two looks.
         poll_interval: f64,
     },
-    /// Records the session until its task ends (see [`super::Client::record`]).
+    /// Records the session until its task ends (see [`crate::agi::Client::record`]).
     Record {
         /// Which session.
         session_id: String,
