@@ -182,9 +182,9 @@ class TurnFlood(Flood):
             # The client says when it has enough; until then it may send pings.
             connection.settimeout(None)
             with connection.makefile("rb") as frames:
-                while (head := frames.read(2)) and head[0] & 0x0F != CLOSE:
+                while (begin := frames.read(2)) and begin[0] & 0x0F != CLOSE:
                     # The mask, and what a ping says: never much.
-                    frames.read(4 + (head[1] & 0x7F))
+                    frames.read(4 + (begin[1] & 0x7F))
 
     def _answer_the_start(self) -> None:
         connection, _ = self._socket.accept()

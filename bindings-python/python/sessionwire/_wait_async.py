@@ -120,8 +120,9 @@ class _AsyncioBridge:
         return bool(done)
 
     async def bounded(self, value: Awaitable[object], seconds: float) -> object:
+        scope = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as scope:
+            async with scope:
                 return await value
         except TimeoutError:
             if not scope.expired():
