@@ -158,6 +158,7 @@ def main(folder: Path) -> int:
         if path.parent.name != "scenarios" and path.name != "api-surface.json"
         for case in read(path)
     ]
+    cases.sort(key=lambda case: case.file)
     twice = [name for name, count in Counter(case.id for case in cases).items() if count > 1]
     if twice:
         raise SystemExit(f"ids that occur twice: {', '.join(twice)}")
