@@ -134,7 +134,7 @@ impl EventStream {
             }
             let runtime = self.bound.runtime();
             runtime::wait(py, |tick| {
-                reader.queue.wait_blocking(deadline.limit(tick))
+                reader.queue.wait_in_loop(number, deadline.limit(tick))
                     || deadline.has_passed()
                     || !runtime.is_usable()
             })?;

@@ -184,14 +184,20 @@ impl EventQueue {
     }
 
     /// Waits like [`wait`](Self::wait), blocking this thread for at most
-    /// `limit`. Says whether there is something to take, or a loop began.
+    /// `limit`. Says whether there is something to take.
     pub fn wait_blocking(&self, limit: Duration) -> bool {
+        self.wait_in_loop(None, limit)
+    }
+
+    /// The same for the loop of this number: it also ends once a later one has begun.
+    #[doc(hidden)]
+    pub fn wait_in_loop(&self, number: Option<u64>, limit: Duration) -> bool {
         // A limit beyond what the clock can say is none.
         let until = Instant::now().checked_add(limit);
         let shared = self.shared();
         let mut state = shared.lock_to_read();
-        let loops = state.loops;
-        while !state.readable() && state.loops == loops {
+        // Not from here on only: the later one may have begun before this wait.
+        while !state.readable() && number.is_none_or(|number| number == state.loops) {
             let left = until.map_or(Duration::MAX, |until| {
                 until.saturating_duration_since(Instant::now())
             });
@@ -808,21 +814,29 @@ mod tests {
         let mut wait = std::pin::pin!(queue.wait());
         assert!(poll(wait.as_mut(), &woken).is_pending());
         queue.on_ready(called.callback());
-        let waiter = queue.clone();
-        let (begins, began) = mpsc::channel();
-        let blocked = std::thread::spawn(move || {
-            begins.send(()).expect("the test waits");
-            waiter.wait_blocking(Duration::MAX)
-        });
-        began.recv().expect("the thread runs");
         assert_eq!(queue.begin_loop("task").expect("not read yet"), 1);
         assert_eq!((woken.get(), called.get()), (1, 1));
         assert!(poll(wait.as_mut(), &woken).is_ready());
         // Its own waits are for events again.
         assert!(poll(std::pin::pin!(queue.wait()), &woken).is_pending());
-        push(&producer, events(1..=1));
-        assert!(blocked.join().expect("it is woken, or finds the event"));
+        let waiter = queue.clone();
+        let blocked = std::thread::spawn(move || waiter.wait_in_loop(Some(1), Duration::MAX));
         assert_eq!(queue.begin_loop("task").expect("not at its end"), 2);
+        assert!(
+            blocked
+                .join()
+                .expect("it is woken, or finds the later loop")
+        );
+        assert!(
+            queue.wait_in_loop(Some(1), Duration::MAX),
+            "also afterwards"
+        );
+        assert!(
+            !queue.wait_in_loop(Some(2), Duration::ZERO),
+            "it is the latest"
+        );
+        push(&producer, events(1..=1));
+        assert!(queue.wait_in_loop(Some(2), Duration::MAX));
     }
 
     #[test]
