@@ -253,7 +253,7 @@ export function cases(file, group = "cases") {
       found.push(...(contractFile(`endpoints/${endpoint}`)[file.replace(/\.json$/, "")] ?? []));
     }
   }
-  assert.ok(found.length > 0, `${file} has no ${group}`);
+  assert.ok(Object.keys(found).length > 0, `${file} has no ${group}`);
   return found;
 }
 
