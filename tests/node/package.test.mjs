@@ -107,15 +107,19 @@ test("a bundle without the library is told to leave the package out", async () =
   const bundle = (...options) =>
     run(esbuild, [entry, "--bundle", "--platform=node", "--log-level=error", ...options]);
   const outside = join(place, "outside.cjs");
-  await bundle("--external:*.node", `--outfile=${outside}`);
-  const alone = await node([outside]);
-  assert.equal(alone.code, 1);
-  assert.match(alone.stderr, /part of a bundle \(outside\.cjs\).*must stay outside of bundles/);
-  assert.match(
-    alone.stderr,
-    /serverExternalPackages.*--external:sessionwire.*commonjs sessionwire/,
-  );
-  assert.doesNotMatch(alone.stderr, /Delete node_modules/);
+  // Turbopack keeps the name that the file had, below a folder that is none.
+  const kept = `--define:__filename="${join(place, "ROOT/native.js")}"`;
+  for (const [named, ...define] of [["outside.cjs"], ["native.js", kept]]) {
+    await bundle("--external:*.node", `--outfile=${outside}`, ...define);
+    const alone = await node([outside]);
+    assert.equal(alone.code, 1);
+    assert.ok(alone.stderr.includes(`part of a bundle (${named})`), alone.stderr);
+    assert.match(
+      alone.stderr,
+      /must stay outside of bundles.*serverExternalPackages.*--external:sessionwire.*commonjs sessionwire/,
+    );
+    assert.doesNotMatch(alone.stderr, /Delete node_modules/);
+  }
   // The requires are literal: a bundler that copies such files finds this one.
   await mkdir(join(place, "inside"));
   await bundle("--loader:.node=copy", `--outdir=${join(place, "inside")}`);

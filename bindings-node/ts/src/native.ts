@@ -2,6 +2,7 @@
  * The native add-on: what it offers, and how it is found. Private to the package.
  */
 
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import type * as agi from "./agi/seam.js";
 import type * as raccoon from "./raccoon/seam.js";
@@ -354,8 +355,8 @@ function advice(machine: string): string {
       "does not run in a browser or in WebAssembly."
     );
   }
-  // A bundler puts this code into a file of another name.
-  if (basename(__filename) !== "native.js") {
+  // A bundler puts this code into a file of another name, or gives it a name of no file.
+  if (basename(__filename) !== "native.js" || !existsSync(__filename)) {
     return (
       `This code is part of a bundle (${basename(__filename)}), and the library is not beside it. The ` +
       'package must stay outside of bundles: next.config: serverExternalPackages: ["sessionwire"]; ' +
