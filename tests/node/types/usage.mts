@@ -247,6 +247,16 @@ export async function emulator(): Promise<void> {
   console.log(received, emulator.url, emulator.apiKey, emulator.agi().sessions.list());
 }
 
+/** The literals of an open union, which editors complete. */
+type Completed<Name> = Name extends string ? (string extends Name ? never : Name) : never;
+
+/** A mode of tomorrow passes; those of today are known. */
+export async function snapshots(session: Session): Promise<void> {
+  type Mode = Exclude<CreateSessionOptions["saveSnapshotMode"], undefined>;
+  same<Completed<Mode>, "none" | "memory" | "filesystem">(true);
+  await session.delete({ saveSnapshotMode: "tomorrow" });
+}
+
 export async function mistakes(client: Agi, session: Session): Promise<void> {
   // @ts-expect-error an option that does not exist
   new Agi({ api_key: "k" });
