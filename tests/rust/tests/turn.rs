@@ -697,6 +697,29 @@ async fn files_are_uploaded_from_a_path_from_bytes_and_from_a_reader() {
     assert_eq!(missing.await.unwrap_err().kind(), ErrorKind::InvalidRequest);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn g08_what_is_no_regular_file_is_refused() {
+    let emulator = emulator().await;
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let pipe = std::env::temp_dir().join(format!("sessionwire-{}.pipe", session.id()));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    for (path, what) in [
+        (pipe.clone(), "a named pipe"),
+        (std::env::temp_dir(), "a directory"),
+        ("/dev/null".into(), "a device"),
+    ] {
+        let upload = session.upload(UploadSource::path(&path));
+        let error = upload.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
+        assert!(error.to_string().contains(what), "{error}");
+    }
+    std::fs::remove_file(&pipe).unwrap();
+    assert!(emulator.requests().is_empty());
+}
+
 #[tokio::test]
 async fn an_upload_that_is_given_up_ends() {
     let emulator = emulator().await;
