@@ -104,6 +104,25 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) {
   }
 }
 
+// As where a program that runs this one passes on the Ctrl-C that both got.
+test("g05 a signal that comes again at once is the same signal", async () => {
+  // Who ends here leaves the session: the first attempt deletes nothing.
+  emulator.fail({ on: "delete", status: 503, delay: 0.3, headers: { "Retry-After": "0" } });
+  const deletes = () => emulator.requests({ method: "DELETE" }).length;
+  const end = await signalled(
+    `${setup} console.log("ready"); setTimeout(() => {}, 60_000);`,
+    "SIGINT",
+    async (child) => {
+      child.kill("SIGINT");
+      await until(() => deletes() === 1, "the delete is under way");
+      child.kill("SIGINT");
+    },
+  );
+  assert.deepEqual([end.status, end.by], [null, "SIGINT"], end.shown);
+  assert.equal(end.shown, "");
+  assert.deepEqual([deletes(), emulator.sessionCount], [2, 0]);
+});
+
 for (const way of ["on", "once"]) {
   for (const order of ["before", "after"]) {
     test(`g05 a listener of the user's own is left alone: ${way}, ${order}`, async () => {
