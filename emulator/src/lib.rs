@@ -81,7 +81,10 @@ pub use clock::Clock;
 pub use emulator::Emulator;
 pub use faults::{BodyAs, Endpoint, Fault, FaultError, Put, Then};
 pub use options::{Options, StartError};
-pub use raccoon::{AgentFile, AgentTurn, Resume, TurnAgent, TurnCall, TurnHandle};
+pub use raccoon::{
+    AgentFile, AgentTurn, Dialect, EventIds, PageMarks, PayloadPlace, Resume, TextFrames,
+    TurnAgent, TurnCall, TurnHandle,
+};
 pub use regex_lite::Regex;
 pub use requests::{CapturedRequest, RequestFilter};
 pub use scenario::{

@@ -4,7 +4,7 @@ use crate::agi::Agent;
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::faults::Fault;
-use crate::raccoon::{Resume, TurnAgent};
+use crate::raccoon::{Dialect, Resume, TurnAgent};
 use crate::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -71,6 +71,8 @@ pub struct Options {
     pub resume: Resume,
     /// Raccoon: the events on a WebSocket carry a `stream_entry_id`, as those in the history always do.
     pub entry_ids: bool,
+    /// Raccoon: how it speaks, where the documentation leaves that open.
+    pub dialect: Dialect,
     /// Raccoon: seconds between the pings on a WebSocket.
     pub ping_interval: f64,
     /// Raccoon: answer a message that is not understood with an error instead of ignoring it.
@@ -109,6 +111,7 @@ impl Default for Options {
             upload_limit: 25 * 1024 * 1024,
             resume: Resume::Honoured,
             entry_ids: true,
+            dialect: Dialect::default(),
             ping_interval: 20.0,
             strict_frames: false,
             abort_endpoint: false,

@@ -1,8 +1,10 @@
 //! The events of one turn, stored as they go over the wire.
 
+use super::dialect::{Dialect, Said, TextFrames};
 use crate::clock::Timestamp;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// Where an entry is in a stream: the millisecond, and a number within it.
@@ -167,6 +169,8 @@ pub(super) struct Log {
     entries: Vec<Entry>,
     /// The texts, put together.
     pub(super) text: String,
+    /// The text of each block so far.
+    blocks: HashMap<String, String>,
 }
 
 impl Log {
@@ -180,25 +184,35 @@ impl Log {
             .partition_point(|entry| entry.id < id || (entry.id == id && !inclusive))
     }
 
-    pub(super) fn append(&mut self, message_id: &str, drafts: Vec<Draft>, at: Timestamp) {
-        for draft in drafts {
+    pub(super) fn append(
+        &mut self,
+        message_id: &str,
+        drafts: Vec<Draft>,
+        at: Timestamp,
+        dialect: &Dialect,
+    ) {
+        for mut draft in drafts {
             if let ("text", Some(text)) = (&*draft.kind, draft.payload["text"].as_str()) {
                 self.text.push_str(text);
+                if dialect.text == TextFrames::Cumulative {
+                    let block = draft.block.clone().unwrap_or_default();
+                    let so_far = self.blocks.entry(block).or_default();
+                    so_far.push_str(text);
+                    draft.payload["text"] = so_far.as_str().into();
+                }
             }
             let event_id = self.entries.len() as u64 + 1;
             let last = self.entries.last().map(|entry| entry.id);
             let id = last.unwrap_or_default().after(at);
-            let block = draft.block.map_or_else(String::new, |block| {
-                format!(",\"block_id\":{}", Value::from(block))
-            });
-            let mut frame = format!(
-                "{{\"event_id\":{event_id},\"timestamp\":{},\"kind\":{}{block},\"message_id\":\"{message_id}\",\"payload\":{}",
-                at.as_millis(),
-                Value::from(&*draft.kind),
-                draft.payload,
-            );
-            let cut = frame.len();
-            frame.push_str(&format!(",\"stream_entry_id\":\"{id}\"}}"));
+            let said = Said {
+                number: event_id,
+                at,
+                kind: &draft.kind,
+                block: draft.block.as_deref(),
+                message_id,
+                payload: &draft.payload,
+            };
+            let (frame, cut) = dialect.frame(&said, &id.to_string());
             self.entries.push(Entry {
                 event_id,
                 id,
@@ -234,7 +248,7 @@ mod tests {
             Draft::new("task.phase", json!({"phase": 1})),
             Draft::text("a", "d"),
         ];
-        log.append("msg_1", drafts, now);
+        log.append("msg_1", drafts, now, &Dialect::default());
         let ids: Vec<_> = log
             .from(0)
             .iter()

@@ -11,6 +11,7 @@
 mod account;
 mod agent;
 mod call;
+mod dialect;
 mod frames;
 mod function_agent;
 mod handle;
@@ -29,6 +30,7 @@ mod validate;
 mod work;
 
 pub(crate) use account::Account;
+pub use dialect::{Dialect, EventIds, PageMarks, PayloadPlace, TextFrames};
 pub use function_agent::{AgentFile, AgentTurn, TurnAgent, TurnCall, TurnHandle};
 pub use resume::Resume;
 pub(crate) use routes::router;

@@ -75,8 +75,9 @@ fn find(call: &Call, session_id: &str) -> Result<Arc<Session>, ApiError> {
 
 /// `POST /sessions/new`
 pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Response> {
-    let request = validate::start_turn(&body).map_err(IntoResponse::into_response)?;
     let server = &call.server;
+    let request = validate::start_turn(&body, server.options.dialect.prompt.as_deref());
+    let request = request.map_err(IntoResponse::into_response)?;
     let id = request.session_id.clone();
     let begun = call.account(|account| {
         let known = account.get(&id);
@@ -84,7 +85,15 @@ pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Resp
         let session = known.unwrap_or_else(|| {
             let number = account.count();
             let (owner, clock) = (account.owner.clone(), server.options.clock);
-            Arc::new(Session::new(number, &id, owner, &request.prompt, clock))
+            let dialect = Arc::new(server.options.dialect.clone());
+            Arc::new(Session::new(
+                number,
+                &id,
+                owner,
+                &request.prompt,
+                clock,
+                dialect,
+            ))
         });
         let number = account.count();
         account.count();
@@ -108,7 +117,7 @@ pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Resp
     };
     work::start(server, session, &mut begun);
     let workflow = new_uuid();
-    ok(&json!({
+    ok(&server.options.dialect.started(json!({
         "session_id": id,
         "workflow_id": format!("wf_{}", &workflow[..8]),
         "status": status,
@@ -116,7 +125,7 @@ pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Resp
         "queue_position": begun.queue_position,
         "user_message_id": begun.user_message_id,
         "agent_message_id": begun.agent_message_id,
-    }))
+    })))
     .map_err(IntoResponse::into_response)
 }
 
@@ -159,14 +168,12 @@ pub(super) async fn list(call: Call, RawQuery(query): RawQuery) -> ApiResult {
         .take(limit)
         .map(|(_, listed)| listed.object)
         .collect();
-    ok(&json!({
-        "sessions": page,
-        "meta": {
-            "total_count": count,
-            "total_pages": count.div_ceil(query.limit),
-            "current_page": query.page,
-        },
-    }))
+    let pages = count.div_ceil(query.limit);
+    ok(&call
+        .server
+        .options
+        .dialect
+        .page(page, count, pages, query.page))
 }
 
 /// `GET /sessions/{session_id}`

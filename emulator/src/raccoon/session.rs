@@ -1,5 +1,6 @@
 //! A session and its turns.
 
+use super::dialect::Dialect;
 use super::limiter::Permit;
 use super::log::{Draft, Ending, Entry, EntryId, Log};
 use super::owner::Owner;
@@ -11,7 +12,7 @@ use crate::clock::{Clock, SessionTime, Timestamp};
 use crate::sync::lock;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +42,7 @@ pub(super) struct State {
     /// The sandbox's files.
     files: BTreeMap<String, Value>,
     deleted: bool,
+    dialect: Arc<Dialect>,
 }
 
 /// What a session is listed by.
@@ -90,7 +92,8 @@ impl State {
                 keep_files(&mut self.files, &draft.payload);
             }
         }
-        turn.log.append(&turn.agent_message_id, drafts, now);
+        turn.log
+            .append(&turn.agent_message_id, drafts, now, &self.dialect);
         Ok(())
     }
 }
@@ -111,6 +114,7 @@ impl Session {
         owner: Owner,
         prompt: &str,
         clock: Clock,
+        dialect: Arc<Dialect>,
     ) -> Self {
         let time = SessionTime::new(clock);
         let now = time.now();
@@ -128,6 +132,7 @@ impl Session {
                 turns: Vec::new(),
                 files: BTreeMap::new(),
                 deleted: false,
+                dialect,
             }),
             changed: Notify::new(),
         }
@@ -325,7 +330,12 @@ impl Session {
         session["isPinned"] = false.into();
         session["sandboxImage"] = "default".into();
         let state = self.lock();
-        let mut body = format!("{{\"session\":{session},\"messages\":[").into_bytes();
+        let (before, after) = if state.dialect.wrapped {
+            ("{\"data\":", "}")
+        } else {
+            ("", "")
+        };
+        let mut body = format!("{before}{{\"session\":{session},\"messages\":[").into_bytes();
         for (index, turn) in state.turns.iter().enumerate() {
             if index > 0 {
                 body.push(b',');
@@ -345,7 +355,7 @@ impl Session {
                 "id": turn.agent_message_id,
                 "sessionId": self.session_id,
                 "type": "agent",
-                "content": turn.content,
+                "content": if state.dialect.without_content { "" } else { &turn.content },
                 "createdAt": turn.begun_at.as_millis() + 1,
                 "aborted": turn.phase == Phase::Ended(Ending::Aborted),
                 "files": [],
@@ -359,6 +369,7 @@ impl Session {
             body.push(b'}');
         }
         body.extend_from_slice(b"]}");
+        body.extend_from_slice(after.as_bytes());
         body
     }
 }

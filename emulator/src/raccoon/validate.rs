@@ -102,8 +102,14 @@ impl Body {
     }
 }
 
-pub(super) fn start_turn(body: &[u8]) -> Result<StartTurn, ApiError> {
+/// `only`: the one name of the prompt that is taken.
+pub(super) fn start_turn(body: &[u8], only: Option<&str>) -> Result<StartTurn, ApiError> {
     let mut body = Body::parse(body)?;
+    for other in only.map_or(&[][..], |_| &["prompt", "task"]) {
+        if Some(*other) != only && body.get(other).is_some() {
+            body.wrong(other, "extra_forbidden", "Extra inputs are not permitted");
+        }
+    }
     let session_id = body.text("session_id");
     match &session_id {
         None if body.get("session_id").is_none() => {
