@@ -281,6 +281,11 @@ impl Event {
         self.raw
     }
 
+    /// Whether a turn's frame has a payload.
+    pub(crate) fn has_payload(&self) -> bool {
+        matches!(&self.shape, Shape::Frame(payload) if !payload.is_empty())
+    }
+
     /// The text of the data alone: of a turn's event the frame's payload.
     pub fn raw_data(&self) -> &str {
         match &self.shape {

@@ -36,6 +36,7 @@ async function turn(client, options, events) {
 for (const { id, steps = USUAL, faults = [], expect, ...options } of [
   ...cases("turns.json"),
   ...cases("rude_faults.json", "turns"),
+  ...cases("variants.json", "turns"),
 ]) {
   test(id, async () => {
     const scenario = { turns: [{ steps }] };
@@ -47,7 +48,9 @@ for (const { id, steps = USUAL, faults = [], expect, ...options } of [
     await using(emulator, async () => {
       for (const fault of faults) emulator.fail(fault);
       const events = [];
-      const result = await using(emulator.raccoon(camelKeys(options.client ?? {})), (client) =>
+      const client = camelKeys(options.client ?? {});
+      if (client.wire !== undefined) client.wire = camelKeys(client.wire);
+      const result = await using(emulator.raccoon(client), (client) =>
         turn(client, eventOptions(options.events ?? {}), events).catch((error) => {
           if (expect.error === undefined) throw error;
           check(error, expect.error);
@@ -71,6 +74,7 @@ for (const { id, steps = USUAL, faults = [], expect, ...options } of [
       for (const name of ["status", "text", "reason"]) {
         if (expect[name] !== undefined) assert.equal(result[name], expect[name], name);
       }
+      if (expect.certain !== undefined) assert.equal(result.textIsCertain, expect.certain);
       if (expect.requests !== undefined) {
         const made = emulator.requests({ method: "POST", path: "/sessions/new" });
         assert.equal(made.length, expect.requests);
@@ -80,6 +84,20 @@ for (const { id, steps = USUAL, faults = [], expect, ...options } of [
         assert.ok(made.length >= expect.sockets, `${made.length} sockets`);
       }
     });
+  });
+}
+
+for (const { id, dialect } of cases("variants.json", "lists")) {
+  test(id, async () => {
+    const scenario = { turns: [{ steps: [{ complete: true }] }] };
+    await using(await Emulator.start({ stepDelay: 0, scenario, dialect }), (emulator) =>
+      using(emulator.raccoon(), async (client) => {
+        const made = [];
+        for (let at = 0; at < 25; at += 1) made.push((await client.runTurn("go")).sessionId);
+        const listed = (await all(client.sessions.list())).map(({ sessionId }) => sessionId);
+        assert.deepEqual(listed.toSorted(), made.toSorted());
+      }),
+    );
   });
 }
 

@@ -37,6 +37,7 @@ USUAL: list[dict[str, Any]] = [
     {"repeat": 40, "steps": [{"text": "{n} "}]},
     {"complete": True},
 ]
+TURNS = cases("turns.json") + cases("rude_faults.json", "turns") + cases("variants.json", "turns")
 FOREVER: list[dict[str, Any]] = [{"text": "x"}, {"wait_for_stop": True}]
 
 
@@ -69,6 +70,8 @@ def judge(case: dict[str, Any], emulator: Emulator, events: list[Any], outcome: 
     for name in ("status", "text", "reason"):
         if name in expect:
             assert getattr(outcome, name) == expect[name]
+    if "certain" in expect:
+        assert outcome.text_is_certain is expect["certain"]
     requests = emulator.requests()
     if "requests" in expect:
         made = [request for request in requests if request.path == "/sessions/new"]
@@ -78,7 +81,7 @@ def judge(case: dict[str, Any], emulator: Emulator, events: list[Any], outcome: 
         assert len(made) >= expect["sockets"]
 
 
-@pytest.mark.parametrize("case", cases("turns.json") + cases("rude_faults.json", "turns"))
+@pytest.mark.parametrize("case", TURNS)
 def test_turns(case: dict[str, Any]) -> None:
     events: list[Any] = []
     with (
@@ -98,7 +101,7 @@ def test_turns(case: dict[str, Any]) -> None:
         judge(case, emulator, events, outcome)
 
 
-@pytest.mark.parametrize("case", cases("turns.json") + cases("rude_faults.json", "turns"))
+@pytest.mark.parametrize("case", TURNS)
 def test_turns_async(case: dict[str, Any]) -> None:
     async def main() -> None:
         events: list[Any] = []
@@ -117,6 +120,29 @@ def test_turns_async(case: dict[str, Any]) -> None:
             except sessionwire.SessionwireError as error:
                 outcome = error
             judge(case, emulator, events, outcome)
+
+    asyncio.run(main())
+
+
+def list_emulator(case: dict[str, Any]) -> Emulator:
+    return Emulator(scenario=turns({"complete": True}), step_delay=0.0, dialect=case["dialect"])
+
+
+@pytest.mark.parametrize("case", cases("variants.json", "lists"))
+def test_lists(case: dict[str, Any]) -> None:
+    with list_emulator(case) as emulator, emulator.raccoon() as client:
+        made = {client.run_turn("go").session_id for _ in range(25)}
+        listed = [session.session_id for session in client.sessions.list()]
+        assert sorted(listed) == sorted(made)
+
+
+@pytest.mark.parametrize("case", cases("variants.json", "lists"))
+def test_lists_async(case: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with list_emulator(case) as emulator, emulator.async_raccoon() as client:
+            made = {(await client.run_turn("go")).session_id for _ in range(25)}
+            listed = [session.session_id async for session in client.sessions.list()]
+            assert sorted(listed) == sorted(made)
 
     asyncio.run(main())
 

@@ -1,24 +1,32 @@
 //! Every request of the Raccoon API.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http::Method;
 use serde_json::{Map, Value, json};
 
+use super::answers::{Started, page_of, running_turn};
 use super::config::RaccoonConfig;
 use super::models::{
-    DeleteResult, History, ListSessions, PageInfo, RawRequest, RawResponse, SessionInfo,
-    SessionPage, StartTurn, SuccessResult, TurnFile, Upload, UploadedFile,
+    DeleteResult, History, ListSessions, RawRequest, RawResponse, SessionPage, StartTurn,
+    SuccessResult, TurnFile, Upload, UploadedFile,
 };
 use super::turn_limiter::{Permit, TurnLimiter};
 use super::wire_names::WireNames;
 use super::{media, validate};
 use crate::background::{Background, Ended};
 use crate::error::{Error, ErrorKind, Result};
-use crate::meaning;
-use crate::responses::readable;
 use crate::transport::{Closing, Request, Response, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
+
+/// The waits before the history is asked for a turn whose start was not understood.
+const LOOKS: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
 
 /// What the handles of a client share: its configuration and connections.
 #[derive(Clone)]
@@ -28,6 +36,8 @@ pub(crate) struct Api {
     sockets: Transport,
     limiter: Arc<TurnLimiter>,
     background: Background,
+    /// The one name of the prompt that the service takes, once that is known.
+    prompt_name: Arc<OnceLock<String>>,
 }
 
 impl Api {
@@ -39,6 +49,7 @@ impl Api {
             rest,
             config: Arc::new(config),
             limiter: Arc::default(),
+            prompt_name: Arc::default(),
         }
     }
 
@@ -54,6 +65,7 @@ impl Api {
             config: Arc::new(config),
             limiter: self.limiter.clone(),
             background: self.background.clone(),
+            prompt_name: self.prompt_name.clone(),
         }
     }
 
@@ -102,12 +114,18 @@ impl Api {
             }
         }
         let answer = self.rest.send(&request).await?;
-        page_of(answer.json()?, wire).map_err(|why| answer.useless(&why))
+        page_of(answer.json()?, wire, list).map_err(|why| answer.useless(&why))
     }
 
     pub(super) async fn get(&self, session_id: &str) -> Result<History> {
         let request = self.of_session(Method::GET, session_id, &[])?;
-        self.rest.send(&request).await?.json_text()
+        let answer = self.rest.send(&request).await?;
+        let mut history: History = answer.json_text()?;
+        history.read_events_by(&self.config.dialect);
+        if history.session.session_id.is_empty() {
+            session_id.clone_into(&mut history.session.session_id);
+        }
+        Ok(history)
     }
 
     pub(super) async fn rename(&self, session_id: &str, title: &str) -> Result<SuccessResult> {
@@ -192,56 +210,105 @@ impl Api {
     }
 
     /// Sends the request that starts a turn. It is repeated only if it was not
-    /// sent, or refused with 429 (docs/spec/raccoon.md, section 6).
+    /// sent, or refused with 429 (docs/spec/raccoon.md, section 6), or with 422 by a
+    /// service that may know one name of the prompt only: both start nothing.
     pub(super) async fn submit(
         &self,
         session_id: &str,
         start: &StartTurn,
         files: &[UploadedFile],
     ) -> Result<Started> {
-        let wire = &self.config.wire;
-        let mut body = Map::new();
-        body.insert("session_id".to_owned(), session_id.into());
-        for name in &wire.prompt {
-            body.insert(name.clone(), start.prompt.as_str().into());
-        }
-        body.insert("mode".to_owned(), start.mode.as_str().into());
-        if !files.is_empty() {
-            body.insert("files".to_owned(), media::references(files, wire));
-        }
-        for (name, value) in [
-            (
-                &wire.sdk_version,
-                start.sdk_version.clone().map(Value::String),
-            ),
-            (
-                &wire.base_prompt,
-                start.base_prompt.clone().map(Value::String),
-            ),
-            (&wire.references, start.references.clone().map(Value::Array)),
-            (&wire.history, start.history.clone().map(Value::Array)),
-            (
-                &wire.continuation,
-                start.continuation.clone().map(Value::String),
-            ),
-        ] {
-            if let Some(value) = value {
-                body.insert(name.clone(), value);
+        let known = self.prompt_name.get();
+        let names = known.map_or(&self.config.wire.prompt[..], std::slice::from_ref);
+        let refused = match self.submit_as(session_id, start, files, names).await {
+            Err(error) if names.len() > 1 && error.status_code() == Some(422) => error,
+            answer => return answer,
+        };
+        for name in names {
+            let one = std::slice::from_ref(name);
+            match self.submit_as(session_id, start, files, one).await {
+                Err(error) if error.status_code() == Some(422) => {}
+                answer => {
+                    if answer.is_ok() {
+                        tracing::warn!(%name, "the service takes one name of the prompt only: set `wire` to it");
+                        // Another turn may have learned the same.
+                        let _ = self.prompt_name.set(name.clone());
+                    }
+                    return answer;
+                }
             }
         }
-        body.extend(start.extra.clone());
-        let request = self.api(Method::POST, &["sessions", "new"]).json(&body)?;
+        Err(refused.with_advice(
+            "Read what the service says of the request. Where it names a field, `wire` gives it another name \
+             (`WireNames`), and `extra` adds fields",
+        ))
+    }
+
+    async fn submit_as(
+        &self,
+        session_id: &str,
+        start: &StartTurn,
+        files: &[UploadedFile],
+        prompt_names: &[String],
+    ) -> Result<Started> {
+        let wire = &self.config.wire;
+        let body = turn_body(session_id, start, files, prompt_names, wire);
+        let request = self
+            .api(Method::POST, &["sessions", "new"])
+            .status_is_enough()
+            .json(&body)?;
         let answer = self.rest.send(&request).await;
         self.limiter.answered();
-        let answer = answer?;
+        let answer = match answer {
+            Err(error) if error.status_code() == Some(409) => {
+                return Err(self.busy(session_id, error).await);
+            }
+            answer => answer?,
+        };
         let started = answer
             .json()
-            .and_then(|fields| Started::read(&fields, wire).map_err(|why| answer.useless(&why)));
-        started.map_err(|error| {
-            error.with_maybe_delivered(
-                "The turn may run all the same: look at the session's history before you start it again.",
-            )
-        })
+            .and_then(|body| Started::read(body, wire).map_err(|why| answer.useless(&why)));
+        match started {
+            Ok(started) => Ok(started),
+            Err(error) => self.find_started(session_id, start, error).await,
+        }
+    }
+
+    /// Looks up a turn that was started by a response which does not say so.
+    async fn find_started(
+        &self,
+        session_id: &str,
+        start: &StartTurn,
+        error: Error,
+    ) -> Result<Started> {
+        for wait in LOOKS {
+            tokio::time::sleep(wait).await;
+            let history = self.get(session_id).await;
+            if let Ok(history) = &history
+                && let Some(started) = Started::in_history(history, &start.prompt)
+            {
+                return Ok(started);
+            }
+        }
+        Err(error.with_maybe_delivered(
+            "The turn may run all the same: look at the session's history before you start it again. Where the \
+             response names its agent message otherwise, tell `wire` how",
+        ))
+    }
+
+    /// The error of a session that works on a turn: it says on which.
+    async fn busy(&self, session_id: &str, error: Error) -> Error {
+        let error = error.with_session(session_id);
+        let history = self.get(session_id).await;
+        let running = history.as_ref().ok().and_then(running_turn);
+        let error = match running {
+            Some(message_id) => error.with_turn(message_id, None),
+            None => error,
+        };
+        error.with_code("turn_in_progress").with_advice(
+            "A turn of this session still runs: `attach` to it with the error's `message_id`, stop it, or wait for \
+             its end. Turns that shall run at once need sessions of their own",
+        )
     }
 
     /// Uploads those of a turn's files that are on this machine.
@@ -328,119 +395,35 @@ impl std::fmt::Debug for Api {
     }
 }
 
-/// The response to the start of a turn (docs/spec/raccoon.md, section 4.1).
-#[derive(Debug, Clone, Default)]
-pub(super) struct Started {
-    pub(super) agent_message_id: String,
-    pub(super) user_message_id: Option<String>,
-    pub(super) workflow_id: Option<String>,
-    pub(super) status: Option<String>,
-    pub(super) queue_position: Option<u64>,
-}
-
-impl Started {
-    fn read(answer: &Map<String, Value>, wire: &WireNames) -> Result<Self, String> {
-        let text = |name: &String| match answer.get(name)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        };
-        let Some(agent_message_id) = wire.agent_message_id.iter().find_map(text) else {
-            let names = wire.agent_message_id.join("` or `");
-            return Err(format!("it names no agent message: it has no `{names}`"));
-        };
-        Ok(Self {
-            agent_message_id,
-            user_message_id: text(&wire.user_message_id),
-            workflow_id: text(&wire.workflow_id),
-            status: text(&wire.turn_status),
-            queue_position: answer
-                .get(&wire.queue_position)
-                .and_then(meaning::whole_number)
-                .and_then(|position| position.try_into().ok()),
-        })
+/// The body of the request that starts a turn.
+fn turn_body(
+    session_id: &str,
+    start: &StartTurn,
+    files: &[UploadedFile],
+    prompt_names: &[String],
+    wire: &WireNames,
+) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("session_id".to_owned(), session_id.into());
+    for name in prompt_names {
+        body.insert(name.clone(), start.prompt.as_str().into());
     }
-}
-
-/// Reads a list in one of the forms that it may have: bare, or in a field
-/// (docs/spec/raccoon.md, section 4.2).
-fn page_of(answer: Value, wire: &WireNames) -> Result<SessionPage, String> {
-    let (sessions, meta) = match answer {
-        Value::Object(mut fields) => {
-            let meta = fields.remove(&wire.meta).unwrap_or_default();
-            let sessions = wire.sessions.iter().find_map(|name| fields.remove(name));
-            (sessions.unwrap_or_default(), meta)
-        }
-        bare => (bare, Value::Null),
-    };
-    let Value::Array(sessions) = sessions else {
-        return Err(format!(
-            "it holds no list of sessions, which should be in the field `{}`",
-            wire.sessions.join("` or `")
-        ));
-    };
-    let sessions: Vec<SessionInfo> = readable(sessions);
-    let number = |name: &String| {
-        let number = meta.get(name).and_then(meaning::whole_number)?;
-        number.try_into().ok()
-    };
-    let page = meta.is_object().then(|| PageInfo {
-        total_count: number(&wire.total_count),
-        total_pages: number(&wire.total_pages),
-        current_page: number(&wire.current_page),
-    });
-    let more = page.as_ref().is_some_and(|page| {
-        // Without these two numbers nothing says that there is more.
-        matches!((page.current_page, page.total_pages), (Some(current), Some(total)) if current < total)
-    });
-    Ok(SessionPage {
-        last: sessions.is_empty() || !more,
-        sessions,
-        page,
-    })
-}
-
-#[cfg(test)]
-#[allow(clippy::expect_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_is_read_in_each_of_its_forms() {
-        let session = json!({"sessionId": "s"});
-        let meta = |current, total| json!({"current_page": current, "total_pages": total});
-        for (answer, count, last) in [
-            (json!([session]), 1, true),
-            (json!({"sessions": [session]}), 1, true),
-            (json!({"chats": [session], "meta": meta(1, 2)}), 1, false),
-            (json!({"data": [session], "meta": meta(2, 2)}), 1, true),
-            (json!({"sessions": [session], "meta": meta(3, 2)}), 1, true),
-            (json!({"sessions": [], "meta": meta(1, 2)}), 0, true),
-            (json!({"sessions": [session], "meta": null}), 1, true),
-            (
-                json!({"sessions": [session], "meta": {"total_count": 7}}),
-                1,
-                true,
-            ),
-        ] {
-            let page = page_of(answer.clone(), &WireNames::default()).expect("a list");
-            assert_eq!((page.sessions.len(), page.last), (count, last), "{answer}");
-        }
-        let own = WireNames::new()
-            .sessions(["items"])
-            .meta("paging")
-            .current_page("at")
-            .total_pages("of");
-        let answer = json!({"items": [session], "paging": {"at": 1, "of": 2}});
-        let page = page_of(answer, &own).expect("a list");
-        assert_eq!((page.sessions.len(), page.last), (1, false));
-        for (answer, wire) in [
-            (json!({"rows": [session]}), &WireNames::default()),
-            (json!({"sessions": [session]}), &own),
-            (json!("sessions"), &own),
-        ] {
-            let error = page_of(answer, wire).expect_err("no list");
-            assert!(error.contains(&wire.sessions[0]), "{error}");
+    body.insert("mode".to_owned(), start.mode.as_str().into());
+    if !files.is_empty() {
+        body.insert("files".to_owned(), media::references(files, wire));
+    }
+    let text = |text: &Option<String>| text.clone().map(Value::String);
+    for (name, value) in [
+        (&wire.sdk_version, text(&start.sdk_version)),
+        (&wire.base_prompt, text(&start.base_prompt)),
+        (&wire.references, start.references.clone().map(Value::Array)),
+        (&wire.history, start.history.clone().map(Value::Array)),
+        (&wire.continuation, text(&start.continuation)),
+    ] {
+        if let Some(value) = value {
+            body.insert(name.clone(), value);
         }
     }
+    body.extend(start.extra.clone());
+    body
 }

@@ -1,10 +1,10 @@
 //! What a turn's events add up to: its text, its plan, its files. Pure.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::blocks::Blocks;
+use super::models::TextMode;
 use crate::event::{Event, EventType};
 
 /// The state of a turn's work, kept up to date event by event
@@ -12,26 +12,16 @@ use crate::event::{Event, EventType};
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Assembly {
     #[serde(skip)]
+    mode: TextMode,
+    #[serde(skip)]
     texts: Blocks,
     #[serde(skip)]
     thoughts: Blocks,
+    /// The text as the history has it.
+    #[serde(skip)]
+    settled: Option<String>,
     plan: Vec<Map<String, Value>>,
     files: Map<String, Value>,
-}
-
-/// Texts in the order in which they began.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Blocks {
-    list: Vec<Block>,
-    /// Where the newest block of an id is.
-    newest: HashMap<String, usize>,
-}
-
-/// The text of one block.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Block {
-    text: String,
-    finished: bool,
 }
 
 impl Assembly {
@@ -40,10 +30,26 @@ impl Assembly {
         Self::default()
     }
 
+    /// The same, with the frames of texts read in this way.
+    pub fn reading(mode: TextMode) -> Self {
+        Self {
+            mode,
+            ..Self::default()
+        }
+    }
+
+    /// Of the same turn, told from the start.
+    pub(super) fn anew(&self) -> Self {
+        Self::reading(self.mode)
+    }
+
     /// Adds the next event.
     pub fn add(&mut self, event: &Event) {
         match event.event_type() {
-            EventType::Text => self.texts.add(event, "text"),
+            EventType::Text => {
+                self.settled = None;
+                self.texts.add(event, "text");
+            }
             EventType::Thought => self.thoughts.add(event, "thought"),
             EventType::PlanUpdate => self.update_plan(&event.data()),
             EventType::SandboxSnapshot => self.update_files(&event.data()),
@@ -54,18 +60,31 @@ impl Assembly {
     /// The agent's visible text: all its blocks, in the order in which they
     /// began.
     pub fn text(&self) -> String {
-        self.texts
-            .list
-            .iter()
-            .map(|block| block.text.as_str())
-            .collect()
+        match &self.settled {
+            Some(text) => text.clone(),
+            None => self.texts.read(self.mode),
+        }
+    }
+
+    /// Whether the frames can be read to another text, too: each of a block's
+    /// may add to it, or repeat it.
+    pub fn is_ambiguous(&self) -> bool {
+        self.mode == TextMode::Auto && self.settled.is_none() && self.texts.is_ambiguous()
+    }
+
+    /// Takes the history's text, if the frames can be read to it.
+    pub fn settle(&mut self, whole: &str) -> bool {
+        let fits = self.texts.can_be(whole);
+        if fits {
+            self.settled = Some(whole.to_owned());
+        }
+        fits
     }
 
     /// The text of one block of text or thought, such as `text:answer`.
-    pub fn block(&self, block_id: &str) -> Option<&str> {
-        self.texts
-            .get(block_id)
-            .or_else(|| self.thoughts.get(block_id))
+    pub fn block(&self, block_id: &str) -> Option<String> {
+        let text = self.texts.block(block_id, self.mode);
+        text.or_else(|| self.thoughts.block(block_id, self.mode))
     }
 
     /// What the agent plans: each entry with `id`, `content` and `status`.
@@ -109,41 +128,6 @@ impl Assembly {
     }
 }
 
-impl Blocks {
-    /// Adds to a block. Whether a frame appends to its block or replaces it is
-    /// not documented: one that begins with the text so far is taken to replace
-    /// it.
-    fn add(&mut self, event: &Event, field: &str) {
-        let payload = event.data();
-        let Some(text) = payload.get(field).and_then(Value::as_str) else {
-            return;
-        };
-        let id = event
-            .frame()
-            .and_then(|frame| frame.block_id)
-            .unwrap_or_default();
-        let at = match self.newest.get(&id) {
-            Some(at) if !self.list[*at].finished => *at,
-            _ => {
-                self.newest.insert(id, self.list.len());
-                self.list.push(Block::default());
-                self.list.len() - 1
-            }
-        };
-        let block = &mut self.list[at];
-        if text.starts_with(&block.text) {
-            block.text.clear();
-        }
-        block.text.push_str(text);
-        block.finished = payload.get("finalize").and_then(Value::as_bool) == Some(true);
-    }
-
-    fn get(&self, id: &str) -> Option<&str> {
-        let at = self.newest.get(id)?;
-        Some(&self.list[*at].text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -160,19 +144,36 @@ mod tests {
     }
 
     #[test]
-    fn texts_append_unless_they_repeat_what_was_there() {
-        for (parts, whole) in [
-            (&["Five", " bullets"][..], "Five bullets"),
-            (&["Five", "Five bullets"], "Five bullets"),
-            (&["Five", "Five"], "Five"),
-            (&["", "a", ""], "a"),
-            (&["a", "b", "abc"], "abc"),
-        ] {
-            let frames: Vec<_> = parts
-                .iter()
-                .map(|part| ("text", "text:a", json!({"text": part})))
-                .collect();
-            assert_eq!(of(&frames).text(), whole, "{parts:?}");
+    fn the_history_settles_what_can_be_read_in_two_ways() {
+        let part = |text: &str| ("text", "text:a", json!({"text": text}));
+        let mut assembly = of(&[part("1"), part("10")]);
+        assert!(assembly.is_ambiguous());
+        assert_eq!(assembly.text(), "10");
+        assert!(!assembly.settle("A summary"), "it is no reading of them");
+        assert!(assembly.is_ambiguous());
+        assert!(assembly.settle("110"));
+        assert_eq!(
+            (assembly.text(), assembly.is_ambiguous()),
+            ("110".to_owned(), false)
+        );
+
+        let frame = json!({"kind": "text", "block_id": "text:a", "payload": {"text": " EUR"}});
+        assembly.add(&Event::from_frame(frame.to_string()));
+        assert_eq!(assembly.text(), "110 EUR", "the turn went on");
+    }
+
+    #[test]
+    fn a_mode_that_is_given_leaves_nothing_open() {
+        for (mode, text) in [(TextMode::Delta, "110"), (TextMode::Cumulative, "10")] {
+            let mut assembly = Assembly::reading(mode);
+            for text in ["1", "10"] {
+                let frame = json!({"kind": "text", "payload": {"text": text}});
+                assembly.add(&Event::from_frame(frame.to_string()));
+            }
+            assert_eq!(
+                (assembly.text(), assembly.is_ambiguous()),
+                (text.to_owned(), false)
+            );
         }
     }
 
@@ -199,10 +200,10 @@ mod tests {
             ),
         ]);
         assert_eq!(assembly.text(), "A1A2B1");
-        assert_eq!(assembly.block("text:a"), Some("A1A2"));
+        assert_eq!(assembly.block("text:a"), Some("A1A2".to_owned()));
         assert_eq!(
             assembly.block("thought:x"),
-            Some("anew"),
+            Some("anew".to_owned()),
             "a finished one is not added to"
         );
         assert_eq!(assembly.block("text:c"), None);

@@ -22,7 +22,7 @@ pub(super) fn after_close(close: Option<&(u16, String)>) -> AfterClose {
         1000 | 1005 => return AfterClose::LookAtHistory,
         4404 => ErrorKind::NotFound,
         1008 if reason.to_ascii_lowercase().contains("not found") => ErrorKind::NotFound,
-        1008 | 4001..=4499 => ErrorKind::Authentication,
+        1008 | 4001 | 4003 | 4401 | 4403 => ErrorKind::Authentication,
         _ => return AfterClose::Reconnect,
     };
     let words = if reason.trim().is_empty() {
@@ -70,8 +70,14 @@ mod tests {
             (4000, "", "reconnect"),
             (4001, "", "AuthenticationError"),
             (4404, "", "NotFoundError"),
-            (4429, "", "AuthenticationError"),
-            (4499, "", "AuthenticationError"),
+            (4003, "", "AuthenticationError"),
+            (4401, "", "AuthenticationError"),
+            (4403, "", "AuthenticationError"),
+            (4400, "", "reconnect"),
+            (4408, "", "reconnect"),
+            (4409, "", "reconnect"),
+            (4429, "", "reconnect"),
+            (4499, "", "reconnect"),
             (4500, "", "reconnect"),
         ] {
             assert_eq!(meaning(code, reason), means, "{code} {reason}");

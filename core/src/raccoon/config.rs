@@ -1,10 +1,12 @@
 //! The configuration of a Raccoon client.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::dialect::Dialect;
 use super::wire_names::{FrameEncoder, WireNames};
 use crate::config::{
     AtAddress, ClientConfig, ClientOptions, Lookup, OptionChanges, Service, environment,
@@ -104,6 +106,7 @@ pub struct RaccoonConfig {
     /// The same at the address of the WebSockets.
     pub(super) sockets: ClientConfig,
     pub(super) wire: WireNames,
+    pub(super) dialect: Arc<Dialect>,
     pub(super) encode_frame: Option<FrameEncoder>,
     pub(super) respect_max_concurrent: bool,
 }
@@ -143,6 +146,7 @@ impl RaccoonConfig {
         Ok(Self {
             rest,
             sockets,
+            dialect: Arc::new(Dialect::new(&options.wire)),
             wire: options.wire,
             encode_frame: options.encode_frame,
             respect_max_concurrent: options.respect_max_concurrent,
@@ -158,6 +162,7 @@ impl RaccoonConfig {
             rest: self.rest.changed(changes.clone())?,
             sockets: self.sockets.changed(changes)?,
             wire: self.wire.clone(),
+            dialect: self.dialect.clone(),
             encode_frame: self.encode_frame.clone(),
             respect_max_concurrent: self.respect_max_concurrent,
         })

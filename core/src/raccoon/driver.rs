@@ -9,9 +9,11 @@ use tokio::time::Instant;
 
 use super::api::Api;
 use super::close::{AfterClose, after_close};
-use super::events::{EntryId, Incoming};
+use super::dialect::may_be_the_end;
+use super::ending::{TurnEnd, events_of};
+use super::events::{EntryId, Incoming, is_later};
 use super::models::{Message, TurnEventOptions};
-use super::progress::{Progress, TurnEnd, events_of};
+use super::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::meaning;
@@ -36,6 +38,32 @@ pub(super) struct Command {
     pub(super) done: oneshot::Sender<Result<()>>,
 }
 
+/// How long a part of the service may not know of a turn that another part took.
+const LATE: Duration = Duration::from_secs(5);
+/// How long nothing may follow an event that may be the turn's end, before the
+/// history is looked at.
+const SUSPENSE: Duration = Duration::from_secs(2);
+
+/// When the service's sockets know of the turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Knows {
+    /// It is an old one.
+    Now,
+    /// It was taken a moment ago.
+    Soon,
+}
+
+/// What tells events apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Numbering {
+    /// Their ids, which rise.
+    Ids,
+    /// Their places in the stream: the ids begin anew, or stand still.
+    Entries,
+    /// What they say: the ids stand still, and there are no places.
+    Words,
+}
+
 /// A turn's stream and its position.
 pub(super) struct Driver {
     api: Api,
@@ -50,6 +78,13 @@ pub(super) struct Driver {
     over: bool,
     /// Something new was delivered since the last connection was opened.
     progress: bool,
+    numbering: Numbering,
+    /// The newest event that had an id, by its words.
+    newest: Option<u64>,
+    /// Until then the service may not know the turn yet.
+    unknown_until: Instant,
+    /// The newest event may have been the turn's end.
+    suspense: bool,
 }
 
 /// How a connection, or the whole stream, came to its end.
@@ -85,7 +120,9 @@ impl Driver {
         options: TurnEventOptions,
         queue: Producer,
         commands: mpsc::Receiver<Command>,
+        knows: Knows,
     ) -> Self {
+        let now = Instant::now();
         let resume = Resume::new(turn.baseline);
         Self {
             api,
@@ -97,6 +134,14 @@ impl Driver {
             batch: Vec::new(),
             over: false,
             progress: false,
+            numbering: Numbering::Ids,
+            newest: None,
+            unknown_until: if knows == Knows::Soon {
+                now + LATE
+            } else {
+                now
+            },
+            suspense: false,
         }
     }
 
@@ -121,7 +166,7 @@ impl Driver {
                 End::Connection(lost) => lost,
                 end => return Ok(end),
             };
-            if lost.cleanly
+            if (lost.cleanly || self.suspense)
                 && let Some(end) = self.poll_messages().await.unwrap_or_default()
             {
                 return Ok(end);
@@ -181,6 +226,7 @@ impl Driver {
                     if let Some(end) = self.poll_messages().await.unwrap_or_default() {
                         return Ok(end);
                     }
+                    self.nothing_follows();
                     check_at = Instant::now() + idle_timeout;
                     continue;
                 }
@@ -193,7 +239,12 @@ impl Driver {
                 }
                 // Also where the consumer was slow: nobody was reading then.
                 socket.mark_alive();
-                check_at = Instant::now() + idle_timeout;
+                let wait = if self.suspense {
+                    SUSPENSE.min(idle_timeout)
+                } else {
+                    idle_timeout
+                };
+                check_at = Instant::now() + wait;
             }
             if let Some(lost) = lost {
                 return self.lost(lost);
@@ -236,7 +287,7 @@ impl Driver {
     }
 
     fn take_frame(&mut self, text: &str) {
-        match Incoming::read(text) {
+        match Incoming::read(text, &self.api.config().dialect) {
             Incoming::Ack { resume_from } => self.turn.resumes_from(resume_from),
             Incoming::Event(event) => {
                 if !event.is_of_another(&self.turn.started.agent_message_id) {
@@ -267,7 +318,11 @@ impl Driver {
                         None => "The service closed the turn's socket".to_owned(),
                     },
                 );
+                let late = !self.turn.has_events() && Instant::now() < self.unknown_until;
                 let cleanly = match after_close(close.as_ref()) {
+                    AfterClose::Refused(error) if late && error.kind() == ErrorKind::NotFound => {
+                        return Ok(Lost::broken(error));
+                    }
                     AfterClose::Refused(error) => return Err(error),
                     AfterClose::LookAtHistory => true,
                     AfterClose::Reconnect => false,
@@ -304,6 +359,13 @@ impl Driver {
         newest: i64,
         ready: &mut Vec<Event>,
     ) -> Result<Option<End>> {
+        self.number_by(&event);
+        if self.numbering != Numbering::Ids {
+            if self.is_new(&event) {
+                self.record(event, ready);
+            }
+            return Ok(None);
+        }
         let upcoming = event.id().unwrap_or(i64::MIN);
         loop {
             self.record_found_before(upcoming, ready);
@@ -322,6 +384,52 @@ impl Driver {
                     return Ok(None);
                 }
             }
+        }
+    }
+
+    /// Sees whether ids still tell events apart (docs/spec/raccoon.md, section 5.7).
+    fn number_by(&mut self, event: &Event) {
+        let Some(id) = event.id().filter(|_| self.numbering == Numbering::Ids) else {
+            return;
+        };
+        if id > self.resume.high() {
+            return;
+        }
+        let entry = event.frame().and_then(|frame| frame.stream_entry_id);
+        let numbering = match (entry, self.turn.last_entry()) {
+            (Some(entry), Some(last)) if is_later(&entry, &last) => Numbering::Entries,
+            (None, None)
+                if id == self.resume.high() && self.newest != Some(event.fingerprint()) =>
+            {
+                Numbering::Words
+            }
+            _ => return,
+        };
+        tracing::warn!(session = %self.turn.session_id, id, ?numbering, "the ids of the turn's events do not rise");
+        self.numbering = numbering;
+        if let Some(newest) = self.newest.filter(|_| numbering == Numbering::Words) {
+            self.resume.note_words(newest);
+        }
+    }
+
+    /// Whether an event that its id does not tell apart was not seen yet.
+    fn is_new(&mut self, event: &Event) -> bool {
+        let entry = event.frame().and_then(|frame| frame.stream_entry_id);
+        match (entry, self.turn.last_entry()) {
+            (Some(entry), Some(last)) => is_later(&entry, &last),
+            (Some(_), None) => true,
+            (None, _) => self.resume.admit_by_words(event) == Step::Deliver,
+        }
+    }
+
+    /// Says so where an event may have been the turn's end, and nothing follows.
+    fn nothing_follows(&mut self) {
+        if std::mem::take(&mut self.suspense) {
+            tracing::warn!(
+                session = %self.turn.session_id,
+                "nothing follows an event of a kind that is not known, and the history does not say that the turn is over: \
+                 where it is, `wire` names its kind (`completed_kinds`, `failed_kinds`, `aborted_kinds`)"
+            );
         }
     }
 
@@ -346,6 +454,10 @@ impl Driver {
     fn record(&mut self, event: Event, ready: &mut Vec<Event>) {
         self.progress = true;
         self.over = event.is_terminal();
+        self.suspense = may_be_the_end(&event);
+        if event.id() == Some(self.resume.high()) {
+            self.newest = Some(event.fingerprint());
+        }
         self.turn.saw(&event);
         ready.push(event);
     }
@@ -382,9 +494,20 @@ impl Driver {
         let Some(message) = self.turn.message(&self.api).await? else {
             return Ok(None);
         };
-        self.looked_up(Some(&message), self.resume.high());
         let mut ready = Vec::new();
-        self.record_found_before(i64::MAX, &mut ready);
+        if self.numbering == Numbering::Ids {
+            self.looked_up(Some(&message), self.resume.high());
+            self.record_found_before(i64::MAX, &mut ready);
+        } else {
+            for event in events_of(&message) {
+                let has_place = event
+                    .frame()
+                    .is_some_and(|frame| frame.stream_entry_id.is_some());
+                if has_place && !self.over && self.is_new(&event) {
+                    self.record(event, &mut ready);
+                }
+            }
+        }
         if let Some(end) = self.push(ready, None).await {
             return Ok(Some(end));
         }
@@ -443,6 +566,11 @@ impl Driver {
                 _ => {}
             }
         }
+        // Another part of the service took the turn a moment ago.
+        let late = matches!(error.status_code(), Some(404 | 409 | 425));
+        if late && self.resume.connections() == 0 && Instant::now() < self.unknown_until {
+            return Ok(Lost::broken(error));
+        }
         // A socket that was open before is refused by a wrong key only, and where
         // the turn is gone.
         let refused = match error.status_code() {
@@ -456,7 +584,7 @@ impl Driver {
     }
 
     fn given_up(&self, error: Error) -> Error {
-        if error.status_code().is_some() {
+        if error.status_code().is_some() || error.kind() == ErrorKind::NotFound {
             return error;
         }
         Error::new(

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::dialect::Dialect;
 use crate::event::Event;
 use crate::meaning;
 
@@ -18,7 +19,7 @@ pub(super) enum Incoming {
 }
 
 impl Incoming {
-    pub(super) fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str, dialect: &Dialect) -> Self {
         // Every frame is looked at: most need no second parser.
         if text.len() < 1024
             && text.contains("\"ack\"")
@@ -31,7 +32,7 @@ impl Incoming {
                 resume_from: from.unwrap_or_default().to_owned(),
             };
         }
-        Self::Event(Event::from_frame(text))
+        Self::Event(dialect.event(text))
     }
 }
 
@@ -61,6 +62,7 @@ pub(super) fn is_later(entry: &str, than: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::wire_names::WireNames;
     use super::*;
 
     #[test]
@@ -94,7 +96,8 @@ mod tests {
 
     #[test]
     fn the_first_frame_is_no_event() {
-        let resume_from = |text: &str| match Incoming::read(text) {
+        let dialect = Dialect::new(&WireNames::new());
+        let resume_from = |text: &str| match Incoming::read(text, &dialect) {
             Incoming::Ack { resume_from } => Some(resume_from),
             Incoming::Event(_) => None,
         };

@@ -20,6 +20,15 @@ pub fn new_session_id() -> Result<String> {
     Ok(text)
 }
 
+/// Whether a text is a UUID, of any version.
+pub(super) fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
 /// Bytes that nobody can guess.
 pub(super) fn random_bytes() -> Result<[u8; 16]> {
     let mut bytes = [0; 16];

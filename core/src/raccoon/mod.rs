@@ -1,11 +1,15 @@
 //! The Raccoon AI Agents API: sessions with a sandbox, worked on turn by turn.
 
+mod answers;
 mod api;
 mod assembly;
+mod blocks;
 mod client;
 mod close;
 mod config;
+mod dialect;
 mod driver;
+mod ending;
 mod events;
 mod frame;
 mod ids;

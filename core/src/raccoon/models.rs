@@ -11,6 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::dialect::{Dialect, unwrapped};
+use super::ids::is_uuid;
 use crate::error::Result;
 use crate::meaning::Fields;
 use crate::responses::{
@@ -22,7 +24,7 @@ pub use crate::responses::{DeleteResult, SuccessResult};
 pub use crate::transport::{RawRequest, RawResponse};
 
 /// A session as the service describes it (docs/spec/raccoon.md, sections 4.2 and 4.3).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionInfo {
@@ -44,22 +46,41 @@ pub struct SessionInfo {
     pub extra: Map<String, Value>,
 }
 
-impl<'de> Deserialize<'de> for SessionInfo {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut fields = Fields::new(Map::deserialize(deserializer)?);
-        let session_id = fields.id(&["session_id", "sessionId"]);
-        Ok(Self {
-            session_id: session_id
-                .filter(|id| !id.is_empty())
-                .ok_or_else(|| D::Error::custom("the session has no `sessionId`"))?,
+impl SessionInfo {
+    /// What an object says of a session, its id apart, which may be missing.
+    fn read(session: Value) -> Option<Self> {
+        let Value::Object(fields) = session else {
+            return None;
+        };
+        let mut fields = Fields::new(fields);
+        let session_id = fields.id(&["session_id", "sessionId", "uuid"]);
+        Some(Self {
+            session_id: session_id.unwrap_or_default(),
             id: fields.id(&["id"]),
             title: fields.text(&["title"]).unwrap_or_default(),
             created_at: fields.milliseconds(&["created_at", "createdAt"]),
             updated_at: fields.milliseconds(&["updated_at", "updatedAt"]),
             files: fields
-                .object(&["files", "fileSnapshot"])
+                .object(&["files", "fileSnapshot", "file_snapshot"])
                 .unwrap_or_default(),
             extra: fields.rest(),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for SessionInfo {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let session = Self::read(Value::deserialize(deserializer)?)
+            .ok_or_else(|| D::Error::custom("the session is no object"))?;
+        let id = match (session.session_id.is_empty(), &session.id) {
+            (false, _) => return Ok(session),
+            // A UUID is the client's, whatever the field is called.
+            (true, Some(id)) if is_uuid(id) => id.clone(),
+            _ => return Err(D::Error::custom("the session has no `sessionId`")),
+        };
+        Ok(Self {
+            session_id: id,
+            ..session
         })
     }
 }
@@ -148,7 +169,7 @@ impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The events keep their text, which a value would not.
         let mut parts = Parts::deserialize(deserializer)?;
-        let events = parts.0.remove("events");
+        let events = parts.take(&["events", "stream_events", "frames"]);
         let mut fields = Fields::new(
             parts
                 .0
@@ -157,14 +178,16 @@ impl<'de> Deserialize<'de> for Message {
                 .collect(),
         );
         // Which word stands for the agent is not documented.
-        let role = match fields.text(&["type"]) {
-            Some(word) if word == "user" => Role::User,
+        let role = match fields.text(&["type", "role", "author"]) {
+            Some(word) if matches!(&*word.to_ascii_lowercase(), "user" | "human") => Role::User,
             _ => Role::Agent,
         };
         Ok(Self {
-            id: fields.id(&["id"]).unwrap_or_default(),
+            id: fields
+                .id(&["id", "message_id", "messageId"])
+                .unwrap_or_default(),
             role,
-            content: fields.text(&["content"]).unwrap_or_default(),
+            content: fields.text(&["content", "text"]).unwrap_or_default(),
             created_at: fields.milliseconds(&["createdAt", "created_at"]),
             mode: fields.text(&["inputMode", "mode"]),
             aborted: fields.flag(&["aborted"]).unwrap_or_default(),
@@ -179,6 +202,26 @@ impl<'de> Deserialize<'de> for Message {
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Parts(BTreeMap<String, Box<RawValue>>);
+
+impl Parts {
+    fn take(&mut self, names: &[&str]) -> Option<Box<RawValue>> {
+        names.iter().find_map(|name| self.0.remove(*name))
+    }
+
+    /// The object within that has one of these members, if this one has none.
+    fn unwrapped(mut self, names: &[&str]) -> Self {
+        let has = |parts: &Self| names.iter().any(|name| parts.0.contains_key(*name));
+        if has(&self) {
+            return self;
+        }
+        let inner = ["data", "result", "response"].iter().find_map(|name| {
+            let inner: Self = serde_json::from_str(self.0.get(*name)?.get()).ok()?;
+            has(&inner).then_some(inner)
+        });
+        self.0.extend(inner.into_iter().flat_map(|inner| inner.0));
+        self
+    }
+}
 
 fn value_of(raw: &RawValue) -> Value {
     // It was read as strict JSON before.
@@ -223,15 +266,49 @@ pub struct History {
     pub messages: Vec<Message>,
 }
 
+impl History {
+    /// Brings every event to its documented form.
+    pub(super) fn read_events_by(&mut self, dialect: &Dialect) {
+        for event in self
+            .messages
+            .iter_mut()
+            .flat_map(|message| &mut message.events)
+        {
+            let read = dialect.event(event.get());
+            if read.raw() != event.get()
+                && let Ok(raw) = RawValue::from_string(read.into_raw().into())
+            {
+                *event = raw;
+            }
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for History {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut parts = Parts::deserialize(deserializer)?;
-        let session = parts.0.remove("session");
-        let session = session.ok_or_else(|| D::Error::missing_field("session"))?;
-        let messages = parts.0.remove("messages").map(|raw| entries_of(&raw));
-        let messages = messages.unwrap_or_default();
+        let parts = Parts::deserialize(deserializer)?;
+        let mut parts = parts.unwrapped(&["session", "chat", "messages"]);
+        let session = parts.take(&["session", "chat"]);
+        let messages = parts.take(&["messages"]);
+        if session.is_none()
+            && messages
+                .as_ref()
+                .is_none_or(|raw| entries_of(raw).is_empty())
+        {
+            return Err(D::Error::missing_field("session"));
+        }
+        let messages = messages.map(|raw| entries_of(&raw)).unwrap_or_default();
+        let session = match session {
+            Some(session) => value_of(&session),
+            // Its fields may stand beside the messages.
+            None => parts
+                .0
+                .iter()
+                .map(|(name, raw)| (name.clone(), value_of(raw)))
+                .collect(),
+        };
         Ok(Self {
-            session: serde_json::from_str(session.get()).map_err(D::Error::custom)?,
+            session: SessionInfo::read(session).unwrap_or_default(),
             messages: messages
                 .iter()
                 .filter_map(|message| serde_json::from_str(message.get()).ok())
@@ -270,13 +347,22 @@ pub struct UploadedFile {
 impl UploadedFile {
     /// Reads the service's response to an upload.
     pub(super) fn read(answer: Map<String, Value>) -> Option<Self> {
+        const KEYS: [&str; 4] = ["key", "file_key", "fileKey", "path"];
+        let has_key =
+            |fields: &Map<String, Value>| KEYS.iter().any(|key| fields.contains_key(*key));
+        let answer = match has_key(&answer) {
+            true => answer,
+            false => unwrapped(answer, has_key),
+        };
         let mut fields = Fields::new(answer);
-        let key = fields.text(&["key"])?;
+        let key = fields.text(&KEYS)?;
         let size = fields.whole_number(&["size"]).unwrap_or_default();
         Some(Self {
             key,
             name: fields.text(&["filename", "name"]).unwrap_or_default(),
-            content_type: fields.text(&["contentType", "type"]).unwrap_or_default(),
+            content_type: fields
+                .text(&["contentType", "content_type", "mime_type", "type"])
+                .unwrap_or_default(),
             size: size.try_into().unwrap_or_default(),
             uploaded_at: fields.text(&["uploadedAt", "uploaded_at"]),
         })
@@ -480,6 +566,8 @@ pub struct TurnEventOptions {
     pub idle_timeout: Duration,
     /// Asks on the first connect for what happened before it. Default: true.
     pub replay: bool,
+    /// What the frames of a text are. Default: [`TextMode::Auto`].
+    pub text_mode: TextMode,
 }
 
 impl Default for TurnEventOptions {
@@ -489,6 +577,7 @@ impl Default for TurnEventOptions {
             ping_interval: Duration::from_secs(20),
             idle_timeout: Duration::from_secs(60),
             replay: true,
+            text_mode: TextMode::Auto,
         }
     }
 }
@@ -505,7 +594,25 @@ setters!(TurnEventOptions {
     ping_interval: Duration,
     idle_timeout: Duration,
     replay: bool,
+    text_mode: TextMode,
 });
+
+/// What the frames of a block of text are, which is not documented
+/// (docs/spec/raccoon.md, section 5.6).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TextMode {
+    /// Decided by all frames of a turn; where two readings are possible, by the
+    /// history.
+    #[default]
+    Auto,
+    /// Each adds to its block.
+    Delta,
+    /// Each is all of its block so far.
+    Cumulative,
+}
 
 /// Parameters of `attach`: a turn that was started before, or elsewhere.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -695,6 +802,9 @@ impl TurnState {
 pub struct TurnResult {
     /// The agent's answer: its texts, or else the message's content.
     pub text: String,
+    /// False where the frames can be read to another text too, and the history
+    /// does not say which is right: set `text_mode` then.
+    pub text_is_certain: bool,
     /// `completed` or `aborted`.
     pub status: TurnStatus,
     /// Why it was aborted, where it was and the service says.

@@ -3,12 +3,14 @@
 use std::sync::MutexGuard;
 use std::time::Instant;
 
-use super::api::{Api, Started};
+use super::answers::Started;
+use super::api::Api;
 use super::assembly::Assembly;
+use super::ending::{TurnEnd, events_of};
 use super::events::is_later;
-use super::models::{After, Message, ResumePoint, TurnState, TurnStatus};
+use super::models::{After, Message, ResumePoint, TextMode, TurnState, TurnStatus};
 use crate::error::{Error, Result};
-use crate::event::{Event, EventType};
+use crate::event::Event;
 use crate::stream::{TaskLog, Watched};
 
 /// What is known of a turn: written by its stream, read by its handles.
@@ -38,14 +40,19 @@ pub(super) struct State {
 const BEFORE_ALL: i64 = -1;
 
 impl Progress {
-    pub(super) fn new(session_id: String, started: Started, begun: Instant) -> Self {
+    pub(super) fn new(
+        session_id: String,
+        started: Started,
+        begun: Instant,
+        text_mode: TextMode,
+    ) -> Self {
         Self {
             session_id,
             started,
             baseline: BEFORE_ALL,
             state: Watched::new(State {
                 log: TaskLog::new(begun),
-                assembly: Assembly::new(),
+                assembly: Assembly::reading(text_mode),
                 resume_from: None,
                 last_entry: None,
                 last_event: None,
@@ -117,6 +124,11 @@ impl Progress {
     pub(super) fn entry(&self) -> Option<String> {
         let state = self.lock();
         state.last_entry.clone().filter(|_| state.entry_is_of_event)
+    }
+
+    /// The newest stream entry that was seen.
+    pub(super) fn last_entry(&self) -> Option<String> {
+        self.lock().last_entry.clone()
     }
 
     /// Whether any event was seen.
@@ -217,50 +229,4 @@ impl State {
             Some(0)
         }
     }
-}
-
-/// How a turn ended.
-#[derive(Debug, Clone)]
-pub(super) enum TurnEnd {
-    Completed,
-    Aborted(Option<String>),
-    Failed(Event),
-    Broken(Error),
-}
-
-impl TurnEnd {
-    pub(super) fn of_event(event: &Event) -> Option<Self> {
-        match event.event_type() {
-            EventType::TaskCompleted => Some(Self::Completed),
-            EventType::TaskAborted => Some(Self::Aborted(
-                Some(event.text()).filter(|why| !why.is_empty()),
-            )),
-            EventType::TaskError => Some(Self::Failed(event.clone())),
-            _ => None,
-        }
-    }
-
-    /// The end that the history tells of.
-    pub(super) fn of_message(message: &Message) -> Option<Self> {
-        events_of(message)
-            .find_map(|event| Self::of_event(&event))
-            .or_else(|| message.aborted.then_some(Self::Aborted(None)))
-    }
-
-    pub(super) fn status(&self) -> TurnStatus {
-        match self {
-            Self::Completed => TurnStatus::Completed,
-            Self::Aborted(_) => TurnStatus::Aborted,
-            Self::Failed(_) => TurnStatus::Failed,
-            Self::Broken(_) => TurnStatus::Unknown,
-        }
-    }
-}
-
-/// The events that the history holds of a turn, as it orders them.
-pub(super) fn events_of(message: &Message) -> impl Iterator<Item = Event> + '_ {
-    message
-        .events
-        .iter()
-        .map(|frame| Event::from_frame(frame.get()))
 }

@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use super::api::{Api, Started};
-use super::assembly::Assembly;
-use super::driver::{Command, Driver};
+use super::answers::Started;
+use super::api::Api;
+use super::driver::{Command, Driver, Knows};
+use super::ending::{TurnEnd, events_of};
 use super::frame::Frame;
 use super::models::{
     Attach, Message, ResumePoint, StartTurn, StopResult, SuccessResult, TurnEventOptions,
     TurnMessage, TurnResult, TurnState, TurnStatus,
 };
-use super::progress::{Progress, TurnEnd, events_of};
+use super::progress::Progress;
 use super::turn_limiter::Permit;
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,9 +43,16 @@ impl Turn {
         let files = api.upload_files(&session_id, &start.files).await?;
         let permit = api.permit().await?;
         let begun = Instant::now();
-        let started = api.submit(&session_id, &start, &files).await?;
-        let progress = Progress::new(session_id, started, begun);
-        Ok(Self::follow(api, progress, start.events, permit))
+        let started = api.submit(&session_id, &start, &files).await;
+        let started = started.map_err(|error| error.with_session(&session_id))?;
+        let progress = Progress::new(session_id, started, begun, start.events.text_mode);
+        Ok(Self::follow(
+            api,
+            progress,
+            start.events,
+            permit,
+            Knows::Soon,
+        ))
     }
 
     pub(super) async fn attach(api: Api, attach: Attach) -> Result<Self> {
@@ -56,7 +64,12 @@ impl Turn {
             agent_message_id: attach.message_id.clone(),
             ..Started::default()
         };
-        let mut progress = Progress::new(attach.session_id.clone(), started, Instant::now());
+        let mut progress = Progress::new(
+            attach.session_id.clone(),
+            started,
+            Instant::now(),
+            attach.events.text_mode,
+        );
         if let Some(after) = &attach.after {
             // What came before that place is part of the turn all the same.
             let history = api.get(&attach.session_id).await?;
@@ -66,7 +79,7 @@ impl Turn {
                 .find(|message| message.id == attach.message_id);
             progress.skip(after, message.as_ref());
         }
-        Ok(Self::follow(api, progress, attach.events, None))
+        Ok(Self::follow(api, progress, attach.events, None, Knows::Now))
     }
 
     /// Follows a turn; its permit is held until its stream ends.
@@ -75,6 +88,7 @@ impl Turn {
         progress: Progress,
         options: TurnEventOptions,
         permit: Option<Permit>,
+        knows: Knows,
     ) -> Self {
         let progress = Arc::new(progress);
         let (producer, queue) = queue();
@@ -85,6 +99,7 @@ impl Turn {
             options,
             producer.clone(),
             receiver,
+            knows,
         );
         producer.drive(async move {
             let _permit = permit;
@@ -299,9 +314,9 @@ impl Turn {
     }
 
     async fn conclude(&self, end: TurnEnd) -> Result<TurnResult> {
-        let (status, reason) = match end {
-            TurnEnd::Completed => (TurnStatus::Completed, None),
-            TurnEnd::Aborted(reason) => (TurnStatus::Aborted, reason),
+        let (status, reason, answer) = match end {
+            TurnEnd::Completed(answer) => (TurnStatus::Completed, None, answer),
+            TurnEnd::Aborted(reason) => (TurnStatus::Aborted, reason, String::new()),
             TurnEnd::Failed(event) => {
                 return Err(self
                     .failure(ErrorKind::Task, event.text())
@@ -318,24 +333,47 @@ impl Turn {
             (state.log.duration(), ended, state.assembly.clone())
         };
         let mut text = work.text();
-        if !ended || text.is_empty() {
-            // Not all of it was read here, or the answer is in no event.
+        if ended && text.is_empty() && !answer.is_empty() {
+            text = answer;
+        } else if !ended || text.is_empty() || work.is_ambiguous() {
+            // Not all of it was read here, the answer is in no event, or the
+            // frames do not say for sure what it is.
             let message = match self.message().await {
                 // The session ended the turn by its end: there is no more than was read.
                 Err(error) if ended && error.kind() == ErrorKind::NotFound => None,
+                // What was read is worth more than an error.
+                Err(_) if ended && !text.is_empty() => None,
                 message => message?,
             };
-            if !ended && let Some(message) = &message {
-                work = Assembly::new();
-                events_of(message).for_each(|event| work.add(&event));
-                text = work.text();
+            let told = message.as_ref().map(|message| {
+                let mut told = work.anew();
+                events_of(message).for_each(|event| told.add(&event));
+                told
+            });
+            if let Some(told) = &told
+                && !ended
+            {
+                work = told.clone();
             }
+            let content = message.map(|message| message.content).unwrap_or_default();
+            if work.is_ambiguous() && !work.settle(&content) {
+                // The history may keep a block as one frame.
+                if let Some(told) = told.filter(|told| !told.is_ambiguous()) {
+                    work.settle(&told.text());
+                }
+            }
+            text = work.text();
             if text.is_empty() {
-                text = message.map(|message| message.content).unwrap_or_default();
+                text = if content.is_empty() { answer } else { content };
             }
+        }
+        let text_is_certain = !work.is_ambiguous();
+        if !text_is_certain {
+            tracing::warn!(session = %self.session_id(), "the turn's text can be read in two ways: set `text_mode` to `delta` or `cumulative`");
         }
         Ok(TurnResult {
             text,
+            text_is_certain,
             status,
             reason,
             plan: work.plan().to_vec(),

@@ -1,5 +1,6 @@
 //! Bad input is refused here, before anything is sent.
 
+use super::ids::is_uuid;
 use super::models::{ListSessions, StartTurn, TurnEventOptions};
 use crate::error::{Error, Result};
 use crate::ws::KeepAlive;
@@ -13,12 +14,7 @@ const MAX_PAGE: u64 = 100;
 /// A session is named by a UUID, which its user makes
 /// (docs/spec/raccoon.md, section 1).
 pub(crate) fn session_id(id: &str) -> Result<()> {
-    let is_uuid = id.len() == 36
-        && id.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        });
-    if is_uuid {
+    if is_uuid(id) {
         return Ok(());
     }
     Err(Error::invalid(format!(

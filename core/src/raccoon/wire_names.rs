@@ -127,11 +127,62 @@ pub struct WireNames {
     pub message_references: String,
     /// What a stop's frame is. Default: `stop`.
     pub stop_frame: String,
+    /// Fields of a frame of the service's that may name its kind. Default: `kind`,
+    /// `type`, `event` and `event_type`.
+    ///
+    /// The first that is there counts, also in the lists below. A name may be a
+    /// path, such as `data.kind`, and `eventId` is the same name as `event_id`.
+    pub frame_kind: Vec<String>,
+    /// Its number within the turn. Default: `event_id`, `id`, `seq`.
+    pub frame_event_id: Vec<String>,
+    /// The block that it belongs to. Default: `block_id`, `block`.
+    pub frame_block_id: Vec<String>,
+    /// The agent message. Default: `message_id`, `agent_message_id`.
+    pub frame_message_id: Vec<String>,
+    /// Its place in the stream. Default: `stream_entry_id`, `entry_id`.
+    pub frame_entry_id: Vec<String>,
+    /// When it happened. Default: `timestamp`, `ts`, `created_at`.
+    pub frame_timestamp: Vec<String>,
+    /// What it says. Default: `payload`, `data`, `content`, `delta`, `body`; else it
+    /// stands beside the ids.
+    pub frame_payload: Vec<String>,
+    /// Where a payload has the text of a `text`. Default: `text`, `content`, `delta`,
+    /// `value`, `chunk`.
+    pub text_fields: Vec<String>,
+    /// That of a `thought`. Default: `thought`, `reasoning`, `text`, `content`,
+    /// `delta`.
+    pub thought_fields: Vec<String>,
+    /// Where the payload of a `task.completed` may have the answer. Default: `text`,
+    /// `result`, `answer`, `output`, `content`.
+    pub result_fields: Vec<String>,
+    /// Kinds that are a `text` beside those that say so in their words. Default:
+    /// none.
+    pub text_kinds: Vec<String>,
+    /// Kinds that are a `thought`. Default: none.
+    pub thought_kinds: Vec<String>,
+    /// Kinds with which a turn ends well. Default: none beside those that say so,
+    /// such as `task_completed` and `turn.done`.
+    pub completed_kinds: Vec<String>,
+    /// Kinds with which it was stopped. Default: none beside such as
+    /// `task.cancelled`.
+    pub aborted_kinds: Vec<String>,
+    /// Kinds with which it failed. Default: none beside such as `task.failed`.
+    pub failed_kinds: Vec<String>,
 }
+
+/// Lists that may be empty: what they name is known by its words already.
+const MAY_BE_EMPTY: [&str; 5] = [
+    "text_kinds",
+    "thought_kinds",
+    "completed_kinds",
+    "aborted_kinds",
+    "failed_kinds",
+];
 
 impl Default for WireNames {
     fn default() -> Self {
         let name = str::to_owned;
+        let names = |names: &[&str]| names.iter().copied().map(name).collect();
         Self {
             prompt: vec![name("prompt"), name("task")],
             sdk_version: name("sdk_version"),
@@ -165,6 +216,21 @@ impl Default for WireNames {
             message_files: name("files"),
             message_references: name("references"),
             stop_frame: name("stop"),
+            frame_kind: names(&["kind", "type", "event", "event_type"]),
+            frame_event_id: names(&["event_id", "id", "seq"]),
+            frame_block_id: names(&["block_id", "block"]),
+            frame_message_id: names(&["message_id", "agent_message_id"]),
+            frame_entry_id: names(&["stream_entry_id", "entry_id"]),
+            frame_timestamp: names(&["timestamp", "ts", "created_at"]),
+            frame_payload: names(&["payload", "data", "content", "delta", "body"]),
+            text_fields: names(&["text", "content", "delta", "value", "chunk"]),
+            thought_fields: names(&["thought", "reasoning", "text", "content", "delta"]),
+            result_fields: names(&["text", "result", "answer", "output", "content"]),
+            text_kinds: Vec::new(),
+            thought_kinds: Vec::new(),
+            completed_kinds: Vec::new(),
+            aborted_kinds: Vec::new(),
+            failed_kinds: Vec::new(),
         }
     }
 }
@@ -173,6 +239,31 @@ impl WireNames {
     /// The names that are assumed.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether frames are read by the names that are assumed.
+    pub(super) fn reads_as_documented(&self) -> bool {
+        let read = |names: &Self| {
+            [
+                &names.frame_kind,
+                &names.frame_event_id,
+                &names.frame_block_id,
+                &names.frame_message_id,
+                &names.frame_entry_id,
+                &names.frame_timestamp,
+                &names.frame_payload,
+                &names.text_fields,
+                &names.thought_fields,
+                &names.result_fields,
+                &names.text_kinds,
+                &names.thought_kinds,
+                &names.completed_kinds,
+                &names.aborted_kinds,
+                &names.failed_kinds,
+            ]
+            .map(Vec::clone)
+        };
+        read(self) == read(&Self::default())
     }
 
     /// Refuses a name that is missing or empty.
@@ -186,7 +277,7 @@ impl WireNames {
         for (what, names) in names.as_object().into_iter().flatten() {
             let is_empty = |name: &Value| name.as_str().is_none_or(str::is_empty);
             match names.as_array() {
-                Some(names) if names.is_empty() => {
+                Some(names) if names.is_empty() && !MAY_BE_EMPTY.contains(&what.as_str()) => {
                     return refuse(format!("no name for `{what}`"));
                 }
                 Some(names) if names.iter().any(is_empty) => {
@@ -233,4 +324,19 @@ setters!(WireNames {
     message_files: into String,
     message_references: into String,
     stop_frame: into String,
+    frame_kind: each String,
+    frame_event_id: each String,
+    frame_block_id: each String,
+    frame_message_id: each String,
+    frame_entry_id: each String,
+    frame_timestamp: each String,
+    frame_payload: each String,
+    text_fields: each String,
+    thought_fields: each String,
+    result_fields: each String,
+    text_kinds: each String,
+    thought_kinds: each String,
+    completed_kinds: each String,
+    aborted_kinds: each String,
+    failed_kinds: each String,
 });

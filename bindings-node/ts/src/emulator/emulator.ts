@@ -93,6 +93,11 @@ export interface EmulatorOptions {
   resume?: "honoured" | "ignored" | "inclusive" | undefined;
   /** Raccoon: the events on a WebSocket carry a `stream_entry_id`. Default: true. */
   entryIds?: boolean | undefined;
+  /**
+   * How Raccoon speaks where its documentation leaves that open, such as
+   * `{ text: "cumulative", payload: "data" }`; see `docs/emulator-dialect.md`.
+   */
+  dialect?: Readonly<Record<string, unknown>> | undefined;
   /** Raccoon: milliseconds between the pings on a WebSocket. Default: 20,000. */
   pingInterval?: number | undefined;
   /** Raccoon: answers a frame that is not understood with an error instead of ignoring it. */
@@ -128,6 +133,7 @@ export const EMULATOR: Names<EmulatorOptions> = {
   uploadLimit: true,
   resume: true,
   entryIds: true,
+  dialect: true,
   pingInterval: true,
   strictFrames: true,
   abortEndpoint: true,
@@ -205,6 +211,7 @@ export class Emulator implements AsyncDisposable {
       upload_limit: count("uploadLimit", options.uploadLimit, ConfigError),
       resume: options.resume,
       entry_ids: options.entryIds,
+      dialect: options.dialect,
       ping_interval: seconds("pingInterval", options.pingInterval, ConfigError),
       strict_frames: options.strictFrames,
       abort_endpoint: options.abortEndpoint,

@@ -84,6 +84,36 @@ export interface WireNames {
   messageReferences?: string;
   /** What a stop's frame is. Default: `stop`. */
   stopFrame?: string;
+  /**
+   * Fields of a frame of the service's: its kind, ids, time and payload. The first that is there
+   * counts, here and below. A name may be a path, such as `data.kind`, and `eventId` is the same
+   * name as `event_id`. Default: `["kind", "type", "event", "event_type"]`.
+   */
+  frameKind?: readonly string[];
+  /** Default: `["event_id", "id", "seq"]`. */
+  frameEventId?: readonly string[];
+  /** Default: `["block_id", "block"]`. */
+  frameBlockId?: readonly string[];
+  /** Default: `["message_id", "agent_message_id"]`. */
+  frameMessageId?: readonly string[];
+  /** Default: `["stream_entry_id", "entry_id"]`. */
+  frameEntryId?: readonly string[];
+  /** Default: `["timestamp", "ts", "created_at"]`. */
+  frameTimestamp?: readonly string[];
+  /** Default: `["payload", "data", "content", "delta", "body"]`; else beside the ids. */
+  framePayload?: readonly string[];
+  /** Where a payload has its text. Default: `["text", "content", "delta", "value", "chunk"]`. */
+  textFields?: readonly string[];
+  /** The same of a thought. Default: `["thought", "reasoning", "text", "content", "delta"]`. */
+  thoughtFields?: readonly string[];
+  /** Where `task.completed` may have the answer. Default: `["text", "result", "answer", "output", "content"]`. */
+  resultFields?: readonly string[];
+  /** Kinds beside those that say in their words what they are. Default: none. */
+  textKinds?: readonly string[];
+  thoughtKinds?: readonly string[];
+  completedKinds?: readonly string[];
+  abortedKinds?: readonly string[];
+  failedKinds?: readonly string[];
 }
 
 /** What a client may be told; everything else comes from the environment or the default. */
@@ -145,6 +175,21 @@ const WIRE: Names<WireNames> = {
   messageFiles: true,
   messageReferences: true,
   stopFrame: true,
+  frameKind: true,
+  frameEventId: true,
+  frameBlockId: true,
+  frameMessageId: true,
+  frameEntryId: true,
+  frameTimestamp: true,
+  framePayload: true,
+  textFields: true,
+  thoughtFields: true,
+  resultFields: true,
+  textKinds: true,
+  thoughtKinds: true,
+  completedKinds: true,
+  abortedKinds: true,
+  failedKinds: true,
 };
 
 const OPTIONS: Names<RaccoonOptions> = {

@@ -90,6 +90,11 @@ export interface ResumePoint {
 export interface TurnResult {
   /** The agent's answer. */
   text: string;
+  /**
+   * False where the frames can be read to another text too, and the history does not say which is
+   * right: set `textMode` then.
+   */
+  textIsCertain: boolean;
   status: "completed" | "aborted" | (string & {});
   /** Why it was aborted, where it was and the service says. */
   reason: string | null;
@@ -131,9 +136,10 @@ export function historyFrom(wire: WireHistory): History {
 
 /** @internal */
 export function turnResultFrom(wire: WireTurnResult): TurnResult {
-  const { session_id, message_id, duration, plan, files, ...result } = wire;
+  const { session_id, message_id, duration, plan, files, text_is_certain, ...result } = wire;
   return {
     ...result,
+    textIsCertain: text_is_certain,
     plan: plan as unknown as TodoItem[],
     files: files as Record<string, SandboxFile>,
     sessionId: session_id,

@@ -34,11 +34,14 @@ export type StartTurn = {
   events?: TurnEventOptions | undefined;
 };
 
+export type TextMode = "auto" | "delta" | "cumulative";
+
 export type TurnEventOptions = {
   max_reconnects?: number | undefined;
   ping_interval?: number | undefined;
   idle_timeout?: number | undefined;
   replay?: boolean | undefined;
+  text_mode?: TextMode | undefined;
 };
 
 export type TurnFile = GivenFile | string;
@@ -105,6 +108,7 @@ export type SuccessResult = { success: boolean; message: string };
 
 export type TurnResult = {
   text: string;
+  text_is_certain: boolean;
   status: TurnStatus;
   reason: string | null;
   plan: { [name: string]: unknown }[];

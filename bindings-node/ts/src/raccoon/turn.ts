@@ -54,6 +54,11 @@ export interface TurnEventOptions extends CallOptions {
   idleTimeout?: number | undefined;
   /** Asks on the first connect for what happened before it. Default: true. */
   replay?: boolean | undefined;
+  /**
+   * What the frames of a text are: `delta`, each adds to its block; `cumulative`, each is all of it
+   * so far; `auto` decides by all of them, and by the history. Default: `auto`.
+   */
+  textMode?: "auto" | "delta" | "cumulative" | undefined;
 }
 
 const EVENTS: Names<TurnEventOptions> = {
@@ -62,6 +67,7 @@ const EVENTS: Names<TurnEventOptions> = {
   pingInterval: true,
   idleTimeout: true,
   replay: true,
+  textMode: true,
 };
 
 /** Parameters of a turn. What is not set is not sent. */
@@ -345,6 +351,7 @@ function wireEvents(options: TurnEventOptions): WireEvents {
     ping_interval: seconds("pingInterval", options.pingInterval),
     idle_timeout: seconds("idleTimeout", options.idleTimeout),
     replay: options.replay,
+    text_mode: options.textMode,
   };
 }
 

@@ -78,6 +78,8 @@ class Emulator:
         resume: What a turn's socket makes of the place to go on from: `honoured`: later
             entries only; `ignored`: everything again; `inclusive`: that entry again too.
         entry_ids: Whether live frames name their stream entry.
+        dialect: How Raccoon speaks where its documentation leaves that open, such as
+            `{"text": "cumulative", "payload": "data"}`; see `docs/emulator-dialect.md`.
         ping_interval: Seconds between two pings on a turn's socket.
         strict_frames: Answers unknown frames with an error.
         abort_endpoint: Offers `DELETE /message/{message_id}/abort`.
@@ -120,6 +122,7 @@ class Emulator:
         upload_limit: int = 26_214_400,
         resume: Literal["honoured", "ignored", "inclusive"] = "honoured",
         entry_ids: bool = True,
+        dialect: Mapping[str, Any] | None = None,
         ping_interval: float = 20.0,
         strict_frames: bool = False,
         abort_endpoint: bool = False,
@@ -155,6 +158,7 @@ class Emulator:
                 "upload_limit": upload_limit,
                 "resume": resume,
                 "entry_ids": entry_ids,
+                "dialect": dict(dialect or {}),
                 "ping_interval": ping_interval,
                 "strict_frames": strict_frames,
                 "abort_endpoint": abort_endpoint,

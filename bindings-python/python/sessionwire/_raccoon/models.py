@@ -224,6 +224,8 @@ class TurnResult(Model):
 
     Attributes:
         text: The agent's answer.
+        text_is_certain: False where the frames can be read to another text too, and the
+            history does not say which is right: set `text_mode` then.
         status: `completed` or `aborted`.
         reason: Why it was aborted, where the service says; else None.
         plan: What the agent planned: entries with `id`, `content` and `status`.
@@ -235,6 +237,7 @@ class TurnResult(Model):
 
     __slots__ = (
         "text",
+        "text_is_certain",
         "status",
         "reason",
         "plan",
@@ -247,6 +250,7 @@ class TurnResult(Model):
     def __init__(
         self,
         text: str,
+        text_is_certain: bool,
         status: str,
         reason: str | None,
         plan: list[dict[str, Any]],
@@ -256,6 +260,7 @@ class TurnResult(Model):
         duration: float,
     ) -> None:
         self.text: str = text
+        self.text_is_certain: bool = text_is_certain
         self.status: str = status
         self.reason: str | None = reason
         self.plan: list[dict[str, Any]] = plan

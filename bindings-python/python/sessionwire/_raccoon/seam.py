@@ -39,11 +39,15 @@ class StartTurn(TypedDict):
     events: NotRequired[TurnEventOptions]
 
 
+TextMode: TypeAlias = 'Literal["auto"] | Literal["delta"] | Literal["cumulative"]'
+
+
 class TurnEventOptions(TypedDict):
     max_reconnects: NotRequired[int]
     ping_interval: NotRequired[float]
     idle_timeout: NotRequired[float]
     replay: NotRequired[bool]
+    text_mode: NotRequired[TextMode]
 
 
 TurnFile: TypeAlias = "GivenFile | str"

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TypedDict
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 from .. import _native
 from .models import UploadedFile
@@ -16,6 +16,9 @@ class Client(Protocol):
 
     @property
     def _options(self) -> dict[str, Any]: ...
+
+
+TextMode: TypeAlias = Literal["auto", "delta", "cumulative"]
 
 
 class WireNames(TypedDict, total=False):
@@ -67,6 +70,35 @@ class WireNames(TypedDict, total=False):
     message_references: str
     #: What a stop's frame is. Default: `stop`.
     stop_frame: str
+    #: Fields of a frame of the service's: its kind, ids, time and payload. The first that
+    #: is there counts, here and below. A name may be a path, such as `data.kind`, and
+    #: `eventId` is the same name as `event_id`. Default: `["kind", "type", "event", "event_type"]`.
+    frame_kind: list[str]
+    #: Default: `["event_id", "id", "seq"]`.
+    frame_event_id: list[str]
+    #: Default: `["block_id", "block"]`.
+    frame_block_id: list[str]
+    #: Default: `["message_id", "agent_message_id"]`.
+    frame_message_id: list[str]
+    #: Default: `["stream_entry_id", "entry_id"]`.
+    frame_entry_id: list[str]
+    #: Default: `["timestamp", "ts", "created_at"]`.
+    frame_timestamp: list[str]
+    #: Default: `["payload", "data", "content", "delta", "body"]`; else beside the ids.
+    frame_payload: list[str]
+    #: Where a payload has its text. Default: `["text", "content", "delta", "value", "chunk"]`.
+    text_fields: list[str]
+    #: The same of a thought. Default: `["thought", "reasoning", "text", "content", "delta"]`.
+    thought_fields: list[str]
+    #: Where `task.completed` may have the answer. Default: `["text", "result", "answer",
+    #: "output", "content"]`.
+    result_fields: list[str]
+    #: Kinds beside those that say in their words what they are. Default: none.
+    text_kinds: list[str]
+    thought_kinds: list[str]
+    completed_kinds: list[str]
+    aborted_kinds: list[str]
+    failed_kinds: list[str]
 
 
 class TurnOptions(TypedDict, total=False):
@@ -83,3 +115,4 @@ class TurnOptions(TypedDict, total=False):
     ping_interval: float
     idle_timeout: float
     replay: bool
+    text_mode: TextMode

@@ -75,6 +75,8 @@ const DRIVERS: &[Driver] = drivers! {
     "turn_events.json".cases => meaning::turn_events,
     "turn_input.json".cases => turns::g08_bad_input_sends_nothing,
     "turns.json".cases => turns::turn,
+    "variants.json".turns => turns::turn,
+    "variants.json".lists => turns::list,
     "warnings.json".cases => warnings::g08_what_may_be_a_mistake,
     "webhooks.json".cases => webhooks::webhook,
 };

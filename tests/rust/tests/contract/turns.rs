@@ -1,7 +1,9 @@
 //! Turns, and bad input to them.
 
 use serde_json::{Value, json};
-use sessionwire::raccoon::{Client, StartTurn, TurnResult, UploadProgress, UploadSource};
+use sessionwire::raccoon::{
+    Client, ListSessions, RunTurn, StartTurn, TurnResult, UploadProgress, UploadSource,
+};
 use sessionwire::{Batch, ErrorKind, Result};
 use sessionwire_tests::turns::{build, client_with, fail, kinds, script};
 use sessionwire_tests::{check, emulator, emulator_with, ids, read, value};
@@ -46,6 +48,9 @@ pub(crate) async fn turn(case: Value) {
             assert_eq!(json!(result)[name], *wanted, "{id}: {name}");
         }
     }
+    if let (Some(wanted), Ok(result)) = (expect.get("certain"), &outcome) {
+        assert_eq!(json!(result.text_is_certain), *wanted, "{id}: certain");
+    }
     let made = |method: &str, path: &str| {
         let requests = emulator.requests();
         let same = requests
@@ -63,6 +68,28 @@ pub(crate) async fn turn(case: Value) {
             "{id}: {sockets} sockets"
         );
     }
+}
+
+/// All sessions of several pages are listed, however the pages are marked.
+pub(crate) async fn list(case: Value) {
+    let id = case["id"].as_str().unwrap();
+    let emulator = emulator_with(json!({"dialect": case["dialect"]})).await;
+    script(&emulator, json!([{"steps": [{"complete": true}]}]));
+    let client = client_with(&emulator, json!({}));
+    let mut made = Vec::new();
+    for _ in 0..25 {
+        let session = client.session().unwrap();
+        session.run_turn(RunTurn::new("go")).await.unwrap();
+        made.push(session.id().to_owned());
+    }
+    let mut sessions = client.sessions().list(ListSessions::new());
+    let mut listed = Vec::new();
+    while let Some(session) = sessions.next().await {
+        listed.push(session.unwrap().session_id);
+    }
+    made.sort();
+    listed.sort();
+    assert_eq!(listed, made, "{id}");
 }
 
 /// Starts a turn, reads all its events, and gives its result.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..._raccoon.events import TurnEvent
     from ..._raccoon.models import TurnResult
     from ..._raccoon.seam import Attach
-    from ..._raccoon.types import TurnOptions, WireNames
+    from ..._raccoon.types import TextMode, TurnOptions, WireNames
     from ..._wait_sync import Maybe
 
 
@@ -190,6 +190,7 @@ class Raccoon(BaseClient):
         ping_interval: float = 20.0,
         idle_timeout: float = 60.0,
         replay: bool = True,
+        text_mode: TextMode = "auto",
     ) -> Turn:
         """Gives a handle on a turn that was started before, or elsewhere.
 
@@ -202,6 +203,7 @@ class Raccoon(BaseClient):
             ping_interval: As for `start_turn`.
             idle_timeout: As for `start_turn`.
             replay: As for `start_turn`.
+            text_mode: As for `start_turn`.
 
         Raises:
             InvalidRequestError: An id that cannot be one.
@@ -220,6 +222,7 @@ class Raccoon(BaseClient):
                 "ping_interval": ping_interval,
                 "idle_timeout": idle_timeout,
                 "replay": replay,
+                "text_mode": text_mode,
             },
         }
         point = ResumePoint(session_id, message_id, after) if isinstance(after, str) else after

@@ -55,7 +55,9 @@ class RaccoonSession:
                 which the stream fails (6). `ping_interval`: seconds between two pings
                 (20). `idle_timeout`: seconds without a sign of life after which the
                 socket counts as dead (60). `replay`: whether the first connect asks for
-                what happened before it (True).
+                what happened before it (True). `text_mode`: what the frames of a text
+                are: `delta`, each adds to its block; `cumulative`, each is all of it so
+                far; `auto` (the default) decides by all of them, and by the history.
 
         Raises:
             InvalidRequestError: The prompt is empty, or a file cannot be read.
@@ -177,7 +179,7 @@ def _turn_params(prompt: str, mode: str, options: TurnOptions) -> StartTurn:
     params["files"] = [
         file._fields() if isinstance(file, UploadedFile) else str(file) for file in files or ()
     ]
-    names = ("max_reconnects", "ping_interval", "idle_timeout", "replay")
+    names = ("max_reconnects", "ping_interval", "idle_timeout", "replay", "text_mode")
     params["events"] = {name: params.pop(name) for name in names if name in params}
     extra = params.pop("extra", None)
     params["extra"] = dict(extra or {})

@@ -1,0 +1,80 @@
+//! How a turn ended, as its events or the history tell. Pure.
+
+use super::dialect::{end_it_may_be, end_of_status};
+use super::models::{Message, TurnStatus};
+use crate::error::Error;
+use crate::event::{Event, EventType};
+
+/// How a turn ended.
+#[derive(Debug, Clone)]
+pub(super) enum TurnEnd {
+    /// With the answer, where the end says it.
+    Completed(String),
+    Aborted(Option<String>),
+    Failed(Event),
+    Broken(Error),
+}
+
+impl TurnEnd {
+    pub(super) fn of_event(event: &Event) -> Option<Self> {
+        match event.event_type() {
+            EventType::TaskCompleted => Some(Self::Completed(answer_in(event))),
+            EventType::TaskAborted => Some(Self::Aborted(
+                Some(event.text()).filter(|why| !why.is_empty()),
+            )),
+            EventType::TaskError => Some(Self::Failed(event.clone())),
+            _ => None,
+        }
+    }
+
+    /// The end that the history tells of.
+    pub(super) fn of_message(message: &Message) -> Option<Self> {
+        let told = events_of(message).find_map(|event| Self::of_event(&event));
+        let told = told.or_else(|| message.aborted.then_some(Self::Aborted(None)));
+        told.or_else(|| {
+            let status = message.extra.get("status")?.as_str()?;
+            Self::of_kind(&end_of_status(status)?, || events_of(message).last())
+        })
+        .or_else(|| {
+            // Nothing came after it, and its words are those of an end.
+            let last = events_of(message).last()?;
+            Self::of_kind(&end_it_may_be(&last)?, || Some(last))
+        })
+    }
+
+    fn of_kind(kind: &EventType, event: impl FnOnce() -> Option<Event>) -> Option<Self> {
+        match kind {
+            EventType::TaskCompleted => Some(Self::Completed(String::new())),
+            EventType::TaskAborted => Some(Self::Aborted(None)),
+            EventType::TaskError => {
+                let failed = || Event::from_frame(r#"{"kind":"task.error","payload":{}}"#);
+                Some(Self::Failed(event().unwrap_or_else(failed)))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn status(&self) -> TurnStatus {
+        match self {
+            Self::Completed(_) => TurnStatus::Completed,
+            Self::Aborted(_) => TurnStatus::Aborted,
+            Self::Failed(_) => TurnStatus::Failed,
+            Self::Broken(_) => TurnStatus::Unknown,
+        }
+    }
+}
+
+/// What the end of a turn says of its answer.
+fn answer_in(event: &Event) -> String {
+    let data = event.data();
+    let text = data.get("text").and_then(|text| text.as_str());
+    text.unwrap_or_default().to_owned()
+}
+
+/// The events that the history holds of a turn, as it orders them.
+pub(super) fn events_of(message: &Message) -> impl Iterator<Item = Event> + '_ {
+    message
+        .events
+        .iter()
+        .map(|frame| Event::from_frame(frame.get()))
+}
