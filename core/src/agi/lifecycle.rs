@@ -33,10 +33,15 @@ impl Api {
     /// The same, for who goes on with the piece of work.
     pub(super) async fn offer(&self, create: &CreateSession) -> Result<Offer<SessionInfo>> {
         validate::create(create)?;
-        self.closing().check()?;
         let wanted = Wanted(Closing::default());
         let request = self.create_request(create)?.wanted(wanted.0.clone());
-        let piece = self.background().begin(Work::Create(wanted.0.clone()));
+        // A close first ends the calls, then looks at the pieces: what it does not
+        // find there must not begin.
+        let mut piece = self.background().begin(Work::Create(wanted.0.clone()));
+        if let Err(closed) = self.closing().check() {
+            piece.over();
+            return Err(closed);
+        }
         let (reply, replied) = oneshot::channel();
         let (api, snapshot) = (self.clone(), create.snapshot.clone());
         tokio::spawn(Box::pin(async move {
