@@ -77,7 +77,7 @@ chaos-dev: | check-machine
 .PHONY: wheel
 wheel: $(VENV)/.installed ## build the release wheel into dist/
 	rm -f dist/*.whl
-	RUSTFLAGS="$(RELEASE_FLAGS)" $(BIN)/maturin build --release --locked --out dist
+	RUSTFLAGS="$(RELEASE_FLAGS)" $(BIN)/maturin build --release --locked --compression-level 9 --out dist
 
 .PHONY: npm-pack
 npm-pack: node_modules/.installed ## build the release npm tarball, with this machine's binary, into dist/

@@ -61,7 +61,7 @@ const BOLD: Font = Font {
 };
 const LARGE: Font = Font {
     weight: FontWeight::Bold,
-    size: RasterHeight::Size32,
+    size: RasterHeight::Size24,
 };
 
 impl Font {
