@@ -1,5 +1,6 @@
 //! Every request of the Raccoon API.
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -263,6 +264,12 @@ impl Api {
             Err(error) if error.status_code() == Some(409) => {
                 return Err(self.busy(session_id, error).await);
             }
+            Err(error) if error.kind() == ErrorKind::RateLimit => {
+                return Err(error.with_advice(
+                    "Wait (see `retry_after`; `wait_for_limit` lets the client do it), stop a turn, or run fewer \
+                     at once (`respect_max_concurrent`)",
+                ));
+            }
             answer => answer?,
         };
         let started = answer
@@ -317,15 +324,19 @@ impl Api {
         session_id: &str,
         files: &[TurnFile],
     ) -> Result<Vec<UploadedFile>> {
-        let mut uploaded = Vec::with_capacity(files.len());
-        for file in files {
+        let mut uploaded: Vec<UploadedFile> = Vec::with_capacity(files.len());
+        let mut keys = HashSet::new();
+        for (at, file) in files.iter().enumerate() {
             uploaded.push(match file {
                 TurnFile::Uploaded(file) => file.clone(),
                 TurnFile::Path(path) => {
-                    let upload = Upload {
-                        session_id: session_id.to_owned(),
-                        ..Upload::default()
-                    };
+                    let mut upload = Upload::new(session_id);
+                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    let name = validate::file_name(&name);
+                    // A second file of this name must not overwrite the first.
+                    if !keys.insert(name.clone()) {
+                        upload.key = Some(format!("{session_id}/{}/{name}", at + 1));
+                    }
                     let source = UploadSource::path(path);
                     self.send_file(&upload, source, UploadProgress::new())
                         .await?

@@ -24,9 +24,15 @@ pub(super) fn form(
     validate::session_id(&upload.session_id)?;
     let given = upload.name.clone().or_else(|| source.file_name());
     let name = validate::file_name(given.as_deref().unwrap_or_default());
-    let key = match &upload.key {
-        Some(key) => key.clone(),
-        None => format!("{}/{name}", upload.session_id),
+    let random: String = random_bytes()?
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let key = match (&upload.key, &given) {
+        (Some(key), _) => key.clone(),
+        (None, Some(_)) => format!("{}/{name}", upload.session_id),
+        // Two files without a name are two files.
+        (None, None) => format!("{}/{}/{name}", upload.session_id, &random[..8]),
     };
     validate::key(&key)?;
     let content_type = match &upload.content_type {
@@ -34,17 +40,13 @@ pub(super) fn form(
         None => type_of(&name).to_owned(),
     };
     validate::content_type(&content_type)?;
-    let boundary: String = random_bytes()?
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     let part = FilePart {
         field: "file",
         name: &name,
         content_type: &content_type,
     };
     let body = Multipart::new(
-        format!("sessionwire-{boundary}"),
+        format!("sessionwire-{random}"),
         &[("key", &key)],
         &part,
         source,

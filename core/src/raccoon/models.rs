@@ -443,7 +443,8 @@ impl From<&str> for TurnFile {
 pub struct Upload {
     /// The session that the file is for. It need not exist yet.
     pub session_id: String,
-    /// Where to keep it. Default: `{session_id}/{name}`.
+    /// Where to keep it. Default: `{session_id}/{name}`; a place of its own for one
+    /// without a name.
     pub key: Option<String>,
     /// Its name. Default: the name of the file it comes from, else `file`.
     pub name: Option<String>,

@@ -1042,3 +1042,70 @@ async fn a_turns_text_is_read_as_json() {
     let error = result.json::<Vec<u8>>().unwrap_err();
     assert_eq!(error.reason(), Some("unexpected_shape"));
 }
+
+#[tokio::test]
+async fn files_of_one_name_and_files_without_one_stay_apart() {
+    let emulator = emulator().await;
+    script(&emulator, json!([{"steps": [{"complete": true}]}]));
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let folder = std::env::temp_dir().join(format!("sessionwire-{}", session.id()));
+    let mut start = StartTurn::new("compare");
+    for year in ["2024", "2025"] {
+        std::fs::create_dir_all(folder.join(year)).unwrap();
+        let path = folder.join(year).join("report.csv");
+        std::fs::write(&path, year).unwrap();
+        start = start.file(path.to_str().unwrap());
+    }
+    session.run_turn(start).await.unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let requests = emulator.requests();
+    let started = requests
+        .iter()
+        .find(|request| request.path == "/sessions/new");
+    let body: Value = serde_json::from_str(&started.unwrap().body).unwrap();
+    let of = |field: &str| [&body["files"][0][field], &body["files"][1][field]].map(Clone::clone);
+    assert_eq!(of("name"), ["report.csv", "report.csv"]);
+    assert_eq!(
+        of("key"),
+        [
+            json!(format!("{}/report.csv", session.id())),
+            json!(format!("{}/2/report.csv", session.id()))
+        ]
+    );
+    let first = session
+        .upload(UploadSource::bytes(b"a".as_slice()))
+        .await
+        .unwrap();
+    let second = session
+        .upload(UploadSource::bytes(b"b".as_slice()))
+        .await
+        .unwrap();
+    assert_ne!(first.key, second.key);
+    assert_eq!(
+        (first.name.as_str(), second.name.as_str()),
+        ("file", "file")
+    );
+}
+
+#[tokio::test]
+async fn a_turn_that_is_one_too_many_says_what_to_do() {
+    let emulator = emulator_with(json!({"max_turns": 1})).await;
+    script(&emulator, json!([{"steps": [{"wait_for_stop": true}]}]));
+    let client = client_with(&emulator, json!({"max_retries": 0}));
+    let first = client
+        .session()
+        .unwrap()
+        .start_turn(StartTurn::new("one"))
+        .await
+        .unwrap();
+    let second = client
+        .session()
+        .unwrap()
+        .start_turn(StartTurn::new("two"))
+        .await;
+    let text = second.unwrap_err().to_string();
+    assert!(text.contains("respect_max_concurrent"), "{text}");
+    assert!(!text.contains("delete sessions"), "{text}");
+    assert!(first.stop(Duration::from_secs(10)).await.unwrap().confirmed);
+}
