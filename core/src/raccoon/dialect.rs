@@ -50,7 +50,7 @@ pub(super) fn may_be_the_end(event: &Event) -> bool {
     let words = words(event.event_type().name());
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [one] => end_of(one).is_some(),
-        [first, last] if is_the_turn(first) => !is_on_the_way(last),
+        [first, last] if is_the_turn(first) || is_a_part(first) => !is_on_the_way(last),
         _ => false,
     }
 }
@@ -233,7 +233,12 @@ fn is_of_turns(event_type: &EventType) -> bool {
 }
 
 fn is_the_turn(word: &str) -> bool {
-    matches!(word, "task" | "turn" | "run" | "workflow")
+    matches!(word, "task" | "turn")
+}
+
+/// Words for the turn, or for a part of it.
+fn is_a_part(word: &str) -> bool {
+    matches!(word, "run" | "workflow" | "agent" | "session")
 }
 
 /// How something ended that is said to be this.
@@ -421,7 +426,6 @@ mod tests {
             ("TASK.COMPLETED", EventType::TaskCompleted),
             ("taskCompleted", EventType::TaskCompleted),
             ("turn.done", EventType::TaskCompleted),
-            ("run-finished", EventType::TaskCompleted),
             ("task.failed", EventType::TaskError),
             ("task.cancelled", EventType::TaskAborted),
             ("turn_canceled", EventType::TaskAborted),
@@ -434,6 +438,8 @@ mod tests {
             ("error", true),
             ("done", true),
             ("task.closed", true),
+            ("run.failed", true),
+            ("workflow.started", false),
             ("task.phase", false),
             ("turn.progress", false),
             ("tool.error", false),

@@ -53,6 +53,15 @@ pub(super) enum Knows {
     Soon,
 }
 
+/// What the service did with the turn's socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Peer {
+    /// It is open, or broke: more may come.
+    Open,
+    /// It closed it properly, or has none for the turn.
+    Closed,
+}
+
 /// What tells events apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Numbering {
@@ -166,8 +175,13 @@ impl Driver {
                 End::Connection(lost) => lost,
                 end => return Ok(end),
             };
+            let socket = if lost.cleanly {
+                Peer::Closed
+            } else {
+                Peer::Open
+            };
             if (lost.cleanly || self.suspense)
-                && let Some(end) = self.poll_messages().await.unwrap_or_default()
+                && let Some(end) = self.poll_messages(socket).await.unwrap_or_default()
             {
                 return Ok(end);
             }
@@ -182,7 +196,7 @@ impl Driver {
                     tokio::time::sleep(wait).await;
                 }
                 _ => {
-                    return match self.poll_messages().await {
+                    return match self.poll_messages(Peer::Closed).await {
                         Ok(Some(end)) => Ok(end),
                         _ => Err(self.given_up(lost.error)),
                     };
@@ -223,7 +237,7 @@ impl Driver {
                 incoming = socket.next() => incoming,
                 () = tokio::time::sleep_until(check_at) => {
                     // The socket lives, but says nothing.
-                    if let Some(end) = self.poll_messages().await.unwrap_or_default() {
+                    if let Some(end) = self.poll_messages(Peer::Open).await.unwrap_or_default() {
                         return Ok(end);
                     }
                     self.nothing_follows();
@@ -490,7 +504,7 @@ impl Driver {
 
     /// Delivers what the history holds beyond the stream; says whether the turn
     /// is over.
-    async fn poll_messages(&mut self) -> Result<Option<End>> {
+    async fn poll_messages(&mut self, peer: Peer) -> Result<Option<End>> {
         let Some(message) = self.turn.message(&self.api).await? else {
             return Ok(None);
         };
@@ -512,7 +526,11 @@ impl Driver {
             return Ok(Some(end));
         }
         // An end before the place to go on from, or one without an event.
-        Ok(TurnEnd::of_message(&message).map(|end| {
+        let end = match peer {
+            Peer::Open => TurnEnd::of_message(&message),
+            Peer::Closed => TurnEnd::of_closed(&message),
+        };
+        Ok(end.map(|end| {
             self.turn.end_with(end);
             End::Turn
         }))
@@ -558,7 +576,7 @@ impl Driver {
     /// Whether an attempt that failed may be repeated.
     async fn failed_to_open(&mut self, error: Error) -> Result<End> {
         if error.status_code() == Some(404) {
-            match self.poll_messages().await {
+            match self.poll_messages(Peer::Closed).await {
                 // The socket of a turn that is over may be gone.
                 Ok(Some(end)) => return Ok(end),
                 // A gateway may lose the socket's route alone.

@@ -35,8 +35,12 @@ impl TurnEnd {
             let status = message.extra.get("status")?.as_str()?;
             Self::of_kind(&end_of_status(status)?, || events_of(message).last())
         })
-        .or_else(|| {
-            // Nothing came after it, and its words are those of an end.
+    }
+
+    /// The same once the service has closed the socket: an event whose words are
+    /// those of an end, and after which nothing came, is one then.
+    pub(super) fn of_closed(message: &Message) -> Option<Self> {
+        Self::of_message(message).or_else(|| {
             let last = events_of(message).last()?;
             Self::of_kind(&end_it_may_be(&last)?, || Some(last))
         })
