@@ -417,8 +417,12 @@ impl Driver {
             {
                 Numbering::Words
             }
-            _ => return,
+            // One that is sent again after a reconnect, or one that was late.
+            _ if self.resume.connections() > 1 || self.resume.is_missing(id) => return,
+            _ if id == self.resume.high() => return,
+            _ => return self.turn.ids_are_odd(),
         };
+        self.turn.ids_are_odd();
         tracing::warn!(session = %self.turn.session_id, id, ?numbering, "the ids of the turn's events do not rise");
         self.numbering = numbering;
         if let Some(newest) = self.newest.filter(|_| numbering == Numbering::Words) {

@@ -27,6 +27,8 @@ pub(super) struct Progress {
 pub(super) struct State {
     pub(super) log: TaskLog<TurnEnd>,
     pub(super) assembly: Assembly,
+    /// The ids of the events do not tell them apart.
+    pub(super) ids_are_odd: bool,
     resume_from: Option<String>,
     /// The newest stream entry seen.
     last_entry: Option<String>,
@@ -53,6 +55,7 @@ impl Progress {
             state: Watched::new(State {
                 log: TaskLog::new(begun),
                 assembly: Assembly::reading(text_mode),
+                ids_are_odd: false,
                 resume_from: None,
                 last_entry: None,
                 last_event: None,
@@ -74,9 +77,10 @@ impl Progress {
         let state = self.state.get_mut();
         for event in message.into_iter().flat_map(events_of) {
             let place = event.frame().and_then(|frame| frame.stream_entry_id);
+            // Places in the stream rise, whatever the ids do.
             let known = match (event.id(), event_id, &place, &entry) {
-                (Some(id), Some(last), _, _) => id <= last,
                 (_, _, Some(place), Some(last)) => !is_later(place, last),
+                (Some(id), Some(last), _, _) => id <= last,
                 _ => false,
             };
             if known {
@@ -129,6 +133,11 @@ impl Progress {
     /// The newest stream entry that was seen.
     pub(super) fn last_entry(&self) -> Option<String> {
         self.lock().last_entry.clone()
+    }
+
+    /// Events may have been lost, or come twice, as their ids do not rise.
+    pub(super) fn ids_are_odd(&self) {
+        self.lock().ids_are_odd = true;
     }
 
     /// Whether any event was seen.

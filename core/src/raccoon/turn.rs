@@ -327,15 +327,17 @@ impl Turn {
                 return Err(self.api.without_key(error));
             }
         };
-        let (duration, ended, mut work) = {
+        let (duration, ended, odd, mut work) = {
             let state = self.progress.lock();
             let ended = state.log.end().is_some();
-            (state.log.duration(), ended, state.assembly.clone())
+            let odd = state.ids_are_odd;
+            (state.log.duration(), ended, odd, state.assembly.clone())
         };
         let mut text = work.text();
+        let mut text_is_certain = !odd;
         if ended && text.is_empty() && !answer.is_empty() {
             text = answer;
-        } else if !ended || text.is_empty() || work.is_ambiguous() {
+        } else if !ended || odd || text.is_empty() || work.is_ambiguous() {
             // Not all of it was read here, the answer is in no event, or the
             // frames do not say for sure what it is.
             let message = match self.message().await {
@@ -363,11 +365,12 @@ impl Turn {
                 }
             }
             text = work.text();
-            if text.is_empty() {
+            text_is_certain |= !content.is_empty();
+            if text.is_empty() || (odd && !content.is_empty()) {
                 text = if content.is_empty() { answer } else { content };
             }
         }
-        let text_is_certain = !work.is_ambiguous();
+        text_is_certain &= odd || !work.is_ambiguous();
         if !text_is_certain {
             tracing::warn!(session = %self.session_id(), "the turn's text can be read in two ways: set `text_mode` to `delta` or `cumulative`");
         }

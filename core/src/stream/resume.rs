@@ -104,6 +104,12 @@ impl Resume {
         self.high
     }
 
+    /// Whether this id never came, although a later one did.
+    #[cfg(feature = "raccoon")]
+    pub fn is_missing(&self, id: i64) -> bool {
+        self.gaps.contains(id)
+    }
+
     /// How many connections were opened.
     pub fn connections(&self) -> u64 {
         self.connections
