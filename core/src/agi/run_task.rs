@@ -94,7 +94,7 @@ impl RunTask {
             Task::start(api.clone(), session_id.to_owned(), self.start.clone()),
         )
         .await
-        .unwrap_or_else(|| Err(timed_out(limit, session_id, Vec::new())))?;
+        .unwrap_or_else(|| Err(not_started(limit, session_id)))?;
         match within(until, self.follow(&task)).await {
             Some(result) => result,
             None => {
@@ -135,6 +135,17 @@ impl std::fmt::Debug for RunTask {
             .field("start", &self.start)
             .finish_non_exhaustive()
     }
+}
+
+fn not_started(limit: Option<Duration>, session_id: &str) -> Error {
+    Error::new(
+        ErrorKind::TaskTimeout,
+        format!(
+            "The task was not started within {} s. Raise `timeout`; look at the session's messages before you start it again",
+            limit.unwrap_or_default().as_secs_f64()
+        ),
+    )
+    .with_session(session_id)
 }
 
 fn timed_out(limit: Option<Duration>, session_id: &str, events: Vec<Event>) -> Error {

@@ -221,7 +221,12 @@ class Session(SessionFields):
         pending = self._client._native.start_task(self.session_id, params)
         if not _wait.within(pending, timeout):
             pending.cancel()
-            raise _task_timeout(self.session_id, timeout)
+            late = TaskTimeout(
+                f"The task was not started within {timeout} s. Raise `timeout`; look at the "
+                "session's messages before you start it again."
+            )
+            late.session_id = self.session_id
+            raise late
         try:
             return Task(pending.result())
         except ConflictError as busy:
@@ -443,15 +448,13 @@ class Paused:
             log_warning(f"The paused task could not be cancelled: {failure}")
 
 
-def _task_timeout(
-    session_id: str, timeout: float | None, events: list[Event] | None = None
-) -> TaskTimeout:
+def _task_timeout(session_id: str, timeout: float | None, events: list[Event]) -> TaskTimeout:
     error = TaskTimeout(
         f"The task did not end within {timeout} s. Unless it was cancelled it goes on in its "
         "session: wait for it there, or cancel it."
     )
     error.session_id = session_id
-    error.events = events or []
+    error.events = events
     return error
 
 
