@@ -120,7 +120,8 @@ pub(super) fn start_turn(body: &[u8], only: Option<&str>) -> Result<StartTurn, A
         }
         _ => {}
     }
-    let (prompt, task) = (body.text("prompt"), body.text("task"));
+    let (first, second) = (only.unwrap_or("prompt"), only.unwrap_or("task"));
+    let (prompt, task) = (body.text(first), body.text(second));
     let text = match (prompt, task) {
         (Some(prompt), Some(task)) => {
             if prompt != task {
@@ -131,12 +132,12 @@ pub(super) fn start_turn(body: &[u8], only: Option<&str>) -> Result<StartTurn, A
         }
         (prompt, task) => prompt.or(task),
     };
-    let is_there = body.get("prompt").or(body.get("task")).is_some();
+    let is_there = body.get(first).or(body.get(second)).is_some();
     match &text {
-        None if !is_there => body.wrong("prompt", "missing", "Field required"),
+        None if !is_there => body.wrong(first, "missing", "Field required"),
         Some(text) if text.trim().is_empty() => {
             let text = "String should have at least 1 character that is not a blank";
-            body.wrong("prompt", "string_too_short", text);
+            body.wrong(first, "string_too_short", text);
         }
         _ => {}
     }
