@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::answers::Started;
 use super::api::Api;
+use super::assembly::Assembly;
 use super::driver::{Command, Driver, Knows};
 use super::ending::{TurnEnd, events_of};
 use super::frame::Frame;
@@ -333,49 +334,30 @@ impl Turn {
             let odd = state.ids_are_odd;
             (state.log.duration(), ended, odd, state.assembly.clone())
         };
-        let mut text = work.text();
-        let mut text_is_certain = !odd;
-        if ended && text.is_empty() && !answer.is_empty() {
-            text = answer;
-        } else if !ended || odd || text.is_empty() || work.is_ambiguous() {
-            // Not all of it was read here, the answer is in no event, or the
-            // frames do not say for sure what it is.
-            let message = match self.message().await {
-                // The session ended the turn by its end: there is no more than was read.
-                Err(error) if ended && error.kind() == ErrorKind::NotFound => None,
-                // What was read is worth more than an error.
-                Err(_) if ended && !text.is_empty() => None,
-                message => message?,
-            };
-            let told = message.as_ref().map(|message| {
-                let mut told = work.anew();
-                events_of(message).for_each(|event| told.add(&event));
-                told
-            });
-            if let Some(told) = &told
-                && !ended
-            {
-                work = told.clone();
-            }
-            let content = message.map(|message| message.content).unwrap_or_default();
-            if work.is_ambiguous() && !work.settle(&content) {
-                // The history may keep a block as one frame.
-                if let Some(told) = told.filter(|told| !told.is_ambiguous()) {
-                    work.settle(&told.text());
-                }
-            }
-            text = work.text();
-            text_is_certain |= !content.is_empty();
-            if text.is_empty() || (odd && !content.is_empty()) {
-                text = if content.is_empty() { answer } else { content };
-            }
-        }
-        text_is_certain &= odd || !work.is_ambiguous();
+        let nothing_said = work.text().is_empty() && answer.is_empty();
+        let content = if !ended || odd || nothing_said || work.is_ambiguous() {
+            self.content(&mut work, ended, nothing_said).await?
+        } else {
+            String::new()
+        };
+        let text_is_certain = match odd {
+            true => !content.is_empty(),
+            false => !work.is_ambiguous(),
+        };
         if !text_is_certain {
-            tracing::warn!(session = %self.session_id(), "the turn's text can be read in two ways: set `text_mode` to `delta` or `cumulative`");
+            tracing::warn!(
+                session = %self.session_id(),
+                "the frames and the history do not say for sure what the turn's text is: where frames repeat, or add to, \
+                 their block, set `text_mode`"
+            );
         }
+        let texts = match odd {
+            true => [content, work.text(), answer],
+            false => [work.text(), content, answer],
+        };
+        let text = texts.into_iter().find(|text| !text.is_empty());
         Ok(TurnResult {
-            text,
+            text: text.unwrap_or_default(),
             text_is_certain,
             status,
             reason,
@@ -385,6 +367,36 @@ impl Turn {
             message_id: self.message_id().to_owned(),
             duration,
         })
+    }
+
+    /// What the history says of the answer. It completes the work where not all
+    /// of it was read here, and settles how its frames are read.
+    async fn content(
+        &self,
+        work: &mut Assembly,
+        ended: bool,
+        nothing_said: bool,
+    ) -> Result<String> {
+        let message = match self.message().await {
+            // The session ended the turn by its end: there is no more than was read.
+            Err(error) if ended && error.kind() == ErrorKind::NotFound => None,
+            // What was read is worth more than an error.
+            Err(_) if ended && !nothing_said => None,
+            message => message?,
+        };
+        let Some(message) = message else {
+            return Ok(String::new());
+        };
+        let mut told = work.anew();
+        events_of(&message).for_each(|event| told.add(&event));
+        if !ended {
+            work.clone_from(&told);
+        }
+        // The history may keep a block as one frame.
+        if work.is_ambiguous() && !work.settle(&message.content) && !told.is_ambiguous() {
+            work.settle(&told.text());
+        }
+        Ok(message.content)
     }
 
     /// The turn's agent message in the history, if it is there.
