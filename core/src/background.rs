@@ -208,9 +208,15 @@ impl Background {
 
     /// Notes that a session is left, and why.
     pub(crate) fn report(&self, error: Error) {
+        let error = self.shown(error);
+        self.lock().failures.push(error);
+    }
+
+    /// The error as it may be shown; the log has it.
+    fn shown(&self, error: Error) -> Error {
         let error = error.redacted(&self.0.key);
         tracing::warn!("{}", error.message());
-        self.lock().failures.push(error);
+        error
     }
 
     fn lock(&self) -> MutexGuard<'_, Pieces> {
@@ -267,6 +273,15 @@ impl Piece {
         entry.is_some_and(|entry| entry.told)
     }
 
+    /// What is to be told where it ends now.
+    fn left(&self) -> Option<Error> {
+        let pieces = self.background.lock();
+        let entry = pieces.under_way.get(&self.number);
+        let untold = entry.filter(|entry| !self.is_over && !entry.told)?;
+        let why = "the program ended before the service replied";
+        Some(untold.work.left(why))
+    }
+
     /// From here on it is a session that somebody holds.
     fn hold(&mut self, session_id: &str) {
         let mut pieces = self.background.lock();
@@ -279,12 +294,17 @@ impl Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        let entry = self.background.lock().under_way.remove(&self.number);
-        if let Some(entry) = entry.filter(|entry| !self.is_over && !entry.told) {
-            let why = "the program ended before the service replied";
-            self.background.report(entry.work.left(why));
+        let background = &self.background;
+        // The log may call what is not ours: not while the lock is held.
+        let left = self.left().map(|left| background.shown(left));
+        let mut pieces = background.lock();
+        let entry = pieces.under_way.remove(&self.number);
+        // In one step: nobody finds it neither under way nor told.
+        if entry.is_some_and(|entry| !entry.told) {
+            pieces.failures.extend(left);
         }
-        self.background.0.changed.send_replace(());
+        drop(pieces);
+        background.0.changed.send_replace(());
     }
 }
 
