@@ -51,17 +51,22 @@ pub(super) fn plain_noting<'a>(
 pub fn may_be_odd(text: &str) -> bool {
     let mut rest = text.as_bytes();
     let mut brackets = 0;
-    while let Some(block) = rest.first_chunk() {
+    while rest.len() > SHORT {
+        let padded;
+        let block = match rest.first_chunk() {
+            Some(block) => block,
+            None => {
+                padded = padded_block(rest);
+                &padded
+            }
+        };
         brackets += brackets_in(block);
         if brackets > DEEPEST || has_large_number(block) {
             return true;
         }
-        rest = &rest[BLOCK..];
+        rest = rest.get(BLOCK..).unwrap_or_default();
     }
-    if text.len() > 2 * DEEPEST {
-        brackets += memchr::memchr2_iter(b'{', b'[', rest).count();
-    }
-    brackets > DEEPEST || large_number_in(rest)
+    large_number_in(rest)
 }
 
 /// How many bytes are looked at in one step: as many as make the compiler use
@@ -70,6 +75,17 @@ const BLOCK: usize = 128;
 
 /// A block, and what may follow its last byte in a large number.
 type Block = [u8; BLOCK + FEW_DIGITS];
+
+/// A rest of this length costs more as a block; no nesting worth counting is in
+/// it, since every bracket closes.
+const SHORT: usize = 32;
+
+/// The end of a text as a block. Zeros are in no number and no bracket.
+fn padded_block(rest: &[u8]) -> Block {
+    let mut block = [0; BLOCK + FEW_DIGITS];
+    block[..rest.len()].copy_from_slice(rest);
+    block
+}
 
 fn brackets_in(block: &Block) -> usize {
     let brackets = block[..BLOCK].iter();
