@@ -50,6 +50,8 @@ pub(super) fn plain_noting<'a>(
 /// [`plain`] form. Quick, and right wherever it says no.
 pub fn may_be_odd(text: &str) -> bool {
     let mut rest = text.as_bytes();
+    // Every level opens and closes: a short text has few of them.
+    let may_be_deep = text.len() > 2 * DEEPEST;
     let mut brackets = 0;
     while rest.len() > SHORT {
         let padded;
@@ -60,7 +62,9 @@ pub fn may_be_odd(text: &str) -> bool {
                 &padded
             }
         };
-        brackets += brackets_in(block);
+        if may_be_deep {
+            brackets += brackets_in(block);
+        }
         if brackets > DEEPEST || has_large_number(block) {
             return true;
         }
