@@ -4,8 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::dialect::{find, id_of, unwrapped};
-use super::ending::TurnEnd;
-use super::models::{History, ListSessions, Message, PageInfo, Role, SessionInfo, SessionPage};
+use super::models::{History, ListSessions, PageInfo, Role, SessionInfo, SessionPage};
 use super::wire_names::WireNames;
 use crate::meaning;
 use crate::responses::readable;
@@ -73,9 +72,8 @@ impl Started {
 
 /// The newest turn of a session, while nothing says that it is over.
 pub(super) fn running_turn(history: &History) -> Option<&str> {
-    let is_reply = |message: &&Message| message.role == Role::Agent && !message.id.is_empty();
-    let newest = history.messages.iter().rfind(is_reply)?;
-    TurnEnd::of_message(newest).is_none().then_some(&newest.id)
+    let newest = history.last_turn()?;
+    newest.ended().is_none().then_some(&newest.id)
 }
 
 /// Reads a list in one of the forms that it may have: bare, or in a field

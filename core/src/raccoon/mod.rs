@@ -12,6 +12,7 @@ mod driver;
 mod ending;
 mod events;
 mod frame;
+mod history;
 mod ids;
 mod media;
 mod models;
