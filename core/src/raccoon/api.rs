@@ -9,11 +9,12 @@ use serde_json::{Map, Value, json};
 
 use super::answers::{Started, page_of, running_turn};
 use super::config::RaccoonConfig;
+use super::ending::TurnEnd;
 use super::models::{
     DeleteResult, History, ListSessions, RawRequest, RawResponse, SessionPage, StartTurn,
     SuccessResult, TurnFile, Upload, UploadedFile,
 };
-use super::turn_limiter::{Permit, TurnLimiter};
+use super::turn_limiter::{Permit, Seen, TurnLimiter, TurnName};
 use super::wire_names::WireNames;
 use super::{media, validate};
 use crate::background::{Background, Ended};
@@ -194,20 +195,58 @@ impl Api {
         }
         let rest = self.rest.config();
         let wait = rest.wait_for_limit().unwrap_or(rest.timeout());
-        let permit = async { Ok(self.limiter.acquire(|| self.max_concurrent()).await) };
-        let permit = self.closing().until_closed(permit);
-        let permit = tokio::time::timeout(wait, permit).await.map_err(|_| {
-            Error::new(
-                ErrorKind::Timeout,
-                format!(
-                    "The turn was not started: no place became free within {} s. This client runs as many turns as \
-                     the service allows at once ({}). Wait longer with `wait_for_limit`, or stop a turn",
-                    wait.as_secs_f64(),
-                    self.limiter.taken(),
-                ),
-            )
-        })??;
+        let see = |turn| self.clone().see(turn);
+        let permit = self.closing().until_closed(async {
+            let waiting = self.limiter.acquire(|| self.max_concurrent(), &see);
+            if let Ok(permit) = tokio::time::timeout(wait, waiting).await {
+                return Ok(permit);
+            }
+            // One who does not wait looks once all the same.
+            self.limiter.look(&see).await;
+            let free = self.limiter.try_acquire(self.max_concurrent());
+            free.ok_or_else(|| self.no_place(wait))
+        });
+        let permit = permit.await?;
         Ok(Some(permit))
+    }
+
+    fn no_place(&self, waited: Duration) -> Error {
+        let left = match self.limiter.left() {
+            0 => String::new(),
+            left => format!(
+                "; nobody follows {left} of them any more, but the history does not say that they are over"
+            ),
+        };
+        Error::new(
+            ErrorKind::Timeout,
+            format!(
+                "The turn was not started: no place became free within {} s. This client runs as many turns as \
+                 the service allows at once ({}{left}). Wait longer with `wait_for_limit`, or stop a turn",
+                waited.as_secs_f64(),
+                self.limiter.taken(),
+            ),
+        )
+    }
+
+    /// What the history says of a turn.
+    async fn see(self, turn: TurnName) -> Seen {
+        let history = match self.get(&turn.session_id).await {
+            Ok(history) => history,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Seen::Nothing,
+            Err(_) => return Seen::Unknown,
+        };
+        let Some(message_id) = &turn.message_id else {
+            return match running_turn(&history) {
+                Some(_) => Seen::Running,
+                None => Seen::Nothing,
+            };
+        };
+        let mut messages = history.messages.iter();
+        match messages.find(|message| message.id == *message_id) {
+            Some(message) if TurnEnd::of_message(message).is_some() => Seen::Over,
+            Some(_) => Seen::Running,
+            None => Seen::Nothing,
+        }
     }
 
     /// Sends the request that starts a turn. It is repeated only if it was not

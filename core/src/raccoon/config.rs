@@ -33,7 +33,8 @@ pub struct RaccoonOptions {
     /// Starts no more turns at once than the service allows
     /// (docs/spec/raccoon.md, section 6): further ones wait here for a place,
     /// for the client's `wait_for_limit`, or its `timeout` where that is not
-    /// set. Default: false.
+    /// set. A turn that nobody follows any more keeps its place until the history
+    /// says that it is over, for at most 10 minutes. Default: false.
     pub respect_max_concurrent: bool,
 }
 

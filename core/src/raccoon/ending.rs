@@ -58,6 +58,11 @@ impl TurnEnd {
         }
     }
 
+    /// Whether it is the turn's own; otherwise only its stream ended.
+    pub(super) fn is_known(&self) -> bool {
+        !matches!(self, Self::Broken(_))
+    }
+
     pub(super) fn status(&self) -> TurnStatus {
         match self {
             Self::Completed(_) => TurnStatus::Completed,

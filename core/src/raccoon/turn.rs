@@ -42,9 +42,17 @@ impl Turn {
         validate::session_id(&session_id)?;
         start.check()?;
         let files = api.upload_files(&session_id, &start.files).await?;
-        let permit = api.permit().await?;
+        let mut permit = api.permit().await?;
         let begun = Instant::now();
+        if let Some(permit) = &mut permit {
+            permit.begins(&session_id);
+        }
         let started = api.submit(&session_id, &start, &files).await;
+        if let (Err(error), Some(permit)) = (&started, &mut permit)
+            && !error.maybe_delivered()
+        {
+            permit.over();
+        }
         let started = started.map_err(|error| error.with_session(&session_id))?;
         let progress = Progress::new(session_id, started, begun, start.events.text_mode);
         Ok(Self::follow(
@@ -83,7 +91,7 @@ impl Turn {
         Ok(Self::follow(api, progress, attach.events, None, Knows::Now))
     }
 
-    /// Follows a turn; its permit is held until its stream ends.
+    /// Follows a turn; its permit is held until it is over.
     fn follow(
         api: Api,
         progress: Progress,
@@ -102,8 +110,12 @@ impl Turn {
             receiver,
             knows,
         );
+        let place = permit.map(|permit| {
+            permit.runs(&progress.started.agent_message_id, queue.downgrade());
+            Taken(permit, progress.clone())
+        });
         producer.drive(async move {
-            let _permit = permit;
+            let _place = place;
             driver.run().await;
         });
         Self {
@@ -408,6 +420,18 @@ impl Turn {
         let error = self.progress.name(Error::new(kind, message));
         self.api
             .without_key(error.with_events(self.progress.recent()))
+    }
+}
+
+/// A turn's permit while its stream is read: free at once where its end was seen.
+struct Taken(Permit, Arc<Progress>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let Self(permit, progress) = self;
+        if progress.end().is_some_and(|end| end.is_known()) {
+            permit.over();
+        }
     }
 }
 

@@ -939,7 +939,7 @@ async fn a_turn_without_a_place_is_not_started_and_a_place_comes_back_in_every_w
     failed.result(None).await.unwrap_err();
     let done = start("done").await.unwrap();
     done.result(None).await.unwrap();
-    // A copy of the client has the same places; a turn whose events nobody reads any more has none.
+    // A copy of the client has the same places; a turn that nobody follows any more keeps its own.
     let copy = client
         .with_options(sessionwire::OptionChanges::default())
         .unwrap();
@@ -951,6 +951,10 @@ async fn a_turn_without_a_place_is_not_started_and_a_place_comes_back_in_every_w
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     left.close();
+    let error = session.start_turn(StartTurn::new("second")).await;
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("nobody follows 1 of them"), "{text}");
+    assert_eq!(refused(&emulator), 0);
     let options = json!({"respect_max_concurrent": true, "max_retries": 0, "wait_for_limit": 0});
     let impatient = client_with(&emulator, options);
     let session = impatient.session().unwrap();
@@ -963,6 +967,51 @@ async fn a_turn_without_a_place_is_not_started_and_a_place_comes_back_in_every_w
         ErrorKind::RateLimit,
         "the service still runs it"
     );
+    assert!(left.stop(Duration::from_secs(10)).await.unwrap().confirmed);
+    let done = start("after it").await.unwrap();
+    assert_eq!(done.result(None).await.unwrap().text, "x");
+}
+
+/// Whoever runs turns by the service's limit is refused none, whatever becomes
+/// of those who wait for them.
+#[tokio::test]
+async fn turns_that_were_left_do_not_make_room_before_they_end() {
+    let emulator = emulator_with(json!({"max_turns": 3})).await;
+    script(
+        &emulator,
+        json!([
+            {"match": "slow", "steps": [{"delay": 0.4}, {"text": "x"}]},
+            {"steps": [{"delay": 0.01}, {"text": "x"}]},
+        ]),
+    );
+    // Starts that take long are cut off too.
+    fail(
+        &emulator,
+        json!({"on": "start_turn", "delay": 0.15, "times": 2}),
+    );
+    let client = client_with(
+        &emulator,
+        json!({"respect_max_concurrent": true, "wait_for_limit": 60, "max_retries": 0, "timeout": 60}),
+    );
+    let mut runs = tokio::task::JoinSet::new();
+    for n in 0..50 {
+        let session = client.session().unwrap();
+        runs.spawn(async move {
+            let is_left = n % 6 == 0;
+            let turn = match is_left {
+                true => RunTurn::new("slow").timeout(Duration::from_millis(100)),
+                false => RunTurn::new(format!("turn {n}")),
+            };
+            match session.run_turn(turn).await {
+                Ok(result) => assert_eq!(result.text, "x"),
+                Err(error) => assert!(is_left && error.kind() == ErrorKind::TaskTimeout, "{error}"),
+            }
+        });
+    }
+    while let Some(run) = runs.join_next().await {
+        run.unwrap();
+    }
+    assert_eq!(refused(&emulator), 0);
 }
 
 #[tokio::test]

@@ -132,7 +132,8 @@ export interface RaccoonOptions extends ServiceOptions {
   encodeFrame?: FrameEncoder | undefined;
   /**
    * Starts no more turns at once than the service allows. Further ones wait here for a place, for
-   * `waitForLimit`, or `timeout` where that is not set; then they are an `APITimeoutError`.
+   * `waitForLimit`, or `timeout` where that is not set; then they are an `APITimeoutError`. A turn that nobody
+   * follows any more keeps its place until the history says that it is over, for at most 10 minutes.
    */
   respectMaxConcurrent?: boolean | undefined;
 }

@@ -60,7 +60,9 @@ class AsyncRaccoon(AsyncBaseClient):
             way: it gets the frame as a dict, and gives the one to send.
         respect_max_concurrent: Starts no more turns at once than the service allows.
             Further ones wait here for a place, for `wait_for_limit`, or `timeout` where
-            that is not set; then they are an APITimeoutError.
+            that is not set; then they are an APITimeoutError. A turn that nobody
+            follows any more keeps its place until the history says that it is over,
+            for at most 10 minutes.
 
     Raises:
         ConfigError: A missing key, or an option that cannot be used.
