@@ -82,7 +82,7 @@ pub use emulator::Emulator;
 pub use faults::{BodyAs, Endpoint, Fault, FaultError, Put, Then};
 pub use options::{Options, StartError};
 pub use raccoon::{
-    AgentFile, AgentTurn, Dialect, EventIds, PageMarks, PayloadPlace, Resume, TextFrames,
+    AgentFile, AgentTurn, Dialect, Envelope, EventIds, PageMarks, PayloadPlace, Resume, TextFrames,
     TurnAgent, TurnCall, TurnHandle,
 };
 pub use regex_lite::Regex;

@@ -4,6 +4,7 @@
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// How the emulator speaks. The defaults are what is documented, or assumed first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ pub struct Dialect {
     pub prompt: Option<String>,
     /// The history leaves the text of the agent's message out.
     pub without_content: bool,
+    /// What is sent as a text in a field `envelope`: no name tells a client how to read it.
+    pub envelope: Envelope,
 }
 
 /// What the frames of a block of text are.
@@ -42,6 +45,21 @@ pub enum TextFrames {
     Delta,
     /// Each is all of the block so far.
     Cumulative,
+}
+
+/// What stands as JSON in a text: `{"envelope": "{...}"}`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Envelope {
+    /// Nothing.
+    #[default]
+    None,
+    /// The frames of a socket, and the events of a history.
+    Frames,
+    /// The responses.
+    Responses,
+    /// Both.
+    All,
 }
 
 /// Where a frame has what it says.
@@ -139,6 +157,24 @@ impl Dialect {
         (frame, cut)
     }
 
+    /// A frame as it is sent.
+    pub(super) fn sealed_frame<'a>(&self, frame: &'a str) -> Cow<'a, str> {
+        match self.envelope {
+            Envelope::Frames | Envelope::All => sealed(frame).into(),
+            Envelope::None | Envelope::Responses => frame.into(),
+        }
+    }
+
+    /// The body of a response as it is sent.
+    pub(super) fn sealed_response(&self, body: Vec<u8>) -> Vec<u8> {
+        match self.envelope {
+            Envelope::Responses | Envelope::All => {
+                sealed(&String::from_utf8_lossy(&body)).into_bytes()
+            }
+            Envelope::None | Envelope::Frames => body,
+        }
+    }
+
     fn payload(&self, payload: &Value) -> String {
         let mut payload = payload.clone();
         if let Some(name) = &self.text_field
@@ -229,6 +265,10 @@ impl Dialect {
     }
 }
 
+fn sealed(text: &str) -> String {
+    json!({ "envelope": text }).to_string()
+}
+
 fn camel(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
@@ -291,11 +331,30 @@ mod tests {
     }
 
     #[test]
+    fn an_envelope_holds_what_it_shall() {
+        for (envelope, frame, response) in [
+            ("none", "{}", "{}"),
+            ("frames", r#"{"envelope":"{}"}"#, "{}"),
+            ("responses", "{}", r#"{"envelope":"{}"}"#),
+            ("all", r#"{"envelope":"{}"}"#, r#"{"envelope":"{}"}"#),
+        ] {
+            let dialect: Dialect = serde_json::from_value(json!({ "envelope": envelope })).unwrap();
+            assert_eq!(dialect.sealed_frame("{}"), frame, "{envelope}");
+            assert_eq!(
+                dialect.sealed_response(b"{}".into()),
+                response.as_bytes(),
+                "{envelope}"
+            );
+        }
+    }
+
+    #[test]
     fn a_switch_that_is_not_known_is_refused() {
         for odd in [
             json!({"texts": "delta"}),
             json!({"text": "deltas"}),
             json!({"kinds": []}),
+            json!({"envelope": true}),
         ] {
             assert!(
                 serde_json::from_value::<Dialect>(odd.clone()).is_err(),

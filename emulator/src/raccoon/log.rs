@@ -223,13 +223,13 @@ impl Log {
     }
 
     /// All events as a JSON array.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, out: &mut Vec<u8>, dialect: &Dialect) {
         out.push(b'[');
         for (index, entry) in self.entries.iter().enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            out.extend_from_slice(entry.frame.as_bytes());
+            out.extend_from_slice(dialect.sealed_frame(&entry.frame).as_bytes());
         }
         out.push(b']');
     }

@@ -30,7 +30,7 @@ mod validate;
 mod work;
 
 pub(crate) use account::Account;
-pub use dialect::{Dialect, EventIds, PageMarks, PayloadPlace, TextFrames};
+pub use dialect::{Dialect, Envelope, EventIds, PageMarks, PayloadPlace, TextFrames};
 pub use function_agent::{AgentFile, AgentTurn, TurnAgent, TurnCall, TurnHandle};
 pub use resume::Resume;
 pub(crate) use routes::router;

@@ -60,12 +60,14 @@ async fn front(State(server): State<Arc<Server>>, request: Request, next: Next) 
 
 type ApiResult = Result<Response, ApiError>;
 
-fn ok(body: &Value) -> ApiResult {
-    Ok(json_response(StatusCode::OK, body.to_string()))
+fn ok(server: &Server, body: &Value) -> ApiResult {
+    let body = body.to_string().into_bytes();
+    let body = server.options.dialect.sealed_response(body);
+    Ok(json_response(StatusCode::OK, body))
 }
 
-fn success(text: &str) -> ApiResult {
-    ok(&json!({ "success": true, "message": text }))
+fn success(call: &Call, text: &str) -> ApiResult {
+    ok(&call.server, &json!({ "success": true, "message": text }))
 }
 
 fn find(call: &Call, session_id: &str) -> Result<Arc<Session>, ApiError> {
@@ -117,7 +119,7 @@ pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Resp
     };
     work::start(server, session, &mut begun);
     let workflow = new_uuid();
-    ok(&server.options.dialect.started(json!({
+    let started = server.options.dialect.started(json!({
         "session_id": id,
         "workflow_id": format!("wf_{}", &workflow[..8]),
         "status": status,
@@ -125,8 +127,8 @@ pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Resp
         "queue_position": begun.queue_position,
         "user_message_id": begun.user_message_id,
         "agent_message_id": begun.agent_message_id,
-    })))
-    .map_err(IntoResponse::into_response)
+    }));
+    ok(server, &started).map_err(IntoResponse::into_response)
 }
 
 fn too_many(most: usize) -> Response {
@@ -169,16 +171,14 @@ pub(super) async fn list(call: Call, RawQuery(query): RawQuery) -> ApiResult {
         .map(|(_, listed)| listed.object)
         .collect();
     let pages = count.div_ceil(query.limit);
-    ok(&call
-        .server
-        .options
-        .dialect
-        .page(page, count, pages, query.page))
+    let dialect = &call.server.options.dialect;
+    ok(&call.server, &dialect.page(page, count, pages, query.page))
 }
 
 /// `GET /sessions/{session_id}`
 pub(super) async fn history(call: Call, Path(session_id): Path<String>) -> ApiResult {
     let body = find(&call, &session_id)?.history();
+    let body = call.server.options.dialect.sealed_response(body);
     Ok(json_response(StatusCode::OK, body))
 }
 
@@ -186,7 +186,7 @@ pub(super) async fn history(call: Call, Path(session_id): Path<String>) -> ApiRe
 pub(super) async fn rename(call: Call, Path(session_id): Path<String>, body: Bytes) -> ApiResult {
     let session = find(&call, &session_id)?;
     session.rename(&validate::title(&body)?);
-    success("Title updated")
+    success(&call, "Title updated")
 }
 
 /// `DELETE /sessions/{session_id}`
@@ -195,7 +195,7 @@ pub(super) async fn delete(call: Call, Path(session_id): Path<String>) -> ApiRes
         .account(|account| account.remove(&session_id))
         .ok_or_else(ApiError::no_session)?;
     session.delete();
-    success("Session deleted")
+    success(&call, "Session deleted")
 }
 
 /// `DELETE /message/{message_id}/abort`
@@ -207,7 +207,7 @@ pub(super) async fn abort(call: Call, Path(message_id): Path<String>) -> ApiResu
     });
     let (session, index) = turn.ok_or_else(ApiError::no_message)?;
     match session.abort(index, "Stopped by the user") {
-        Ok(()) => success("The turn was stopped"),
-        Err(_) => success("The turn has ended already"),
+        Ok(()) => success(&call, "The turn was stopped"),
+        Err(_) => success(&call, "The turn has ended already"),
     }
 }

@@ -365,7 +365,7 @@ impl Session {
             let agent = agent.to_string();
             body.extend_from_slice(agent.trim_end_matches('}').as_bytes());
             body.extend_from_slice(b",\"events\":");
-            turn.log.write(&mut body);
+            turn.log.write(&mut body, &state.dialect);
             body.push(b'}');
         }
         body.extend_from_slice(b"]}");

@@ -20,6 +20,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -204,7 +205,7 @@ impl Socket {
         let silent = matches!(self.fault.stop, Some((Stop::Silence, 0)));
         if !self.fault.socket.no_ack && !silent {
             let ack = serde_json::json!({ "type": "ack", "resume_from": self.query.last_entry });
-            self.send(sink, ack.to_string().into()).await?;
+            self.say(sink, ack.to_string().into()).await?;
         }
         self.insert(sink).await?;
         if self.stops(sink).await? {
@@ -227,7 +228,7 @@ impl Socket {
                     _ = ping.tick(), if !self.fault.no_heartbeats => sink.send(Message::Ping(Vec::new().into())).await?,
                     Some(text) = complaint.recv() => {
                         let error = serde_json::json!({ "type": "error", "message": text });
-                        self.send(sink, error.to_string().into()).await?;
+                        self.say(sink, error.to_string().into()).await?;
                     }
                 }
                 continue;
@@ -261,8 +262,8 @@ impl Socket {
         };
         let putting = self.fault.putting.as_ref();
         let changed = putting.and_then(|putting| putting.apply(&text));
-        self.send(sink, changed.map_or(text, Utf8Bytes::from))
-            .await?;
+        let text = changed.map_or(text, Utf8Bytes::from);
+        self.say(sink, text).await?;
         self.sent += 1;
         self.insert(sink).await
     }
@@ -300,6 +301,15 @@ impl Socket {
                 Ok(true)
             }
         }
+    }
+
+    /// Sends a frame as the dialect will have it.
+    async fn say(&self, sink: &mut SplitSink<Wire, Message>, text: Utf8Bytes) -> Result<(), Leave> {
+        let sealed = match self.server.options.dialect.sealed_frame(&text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(sealed) => Some(sealed),
+        };
+        self.send(sink, sealed.map_or(text, Utf8Bytes::from)).await
     }
 
     /// Sends a text as the faults will have it.

@@ -115,7 +115,9 @@ fn keep(call: &Call, key: &str, mut file: Upload) -> Result<Response, ApiError> 
     });
     let uploads = call.account(|account| account.owner.uploads.clone());
     lock(&uploads).insert(key, Arc::new(file));
-    Ok(json_response(StatusCode::OK, Body::from(reply.to_string())))
+    let reply = reply.to_string().into_bytes();
+    let reply = call.server.options.dialect.sealed_response(reply);
+    Ok(json_response(StatusCode::OK, Body::from(reply)))
 }
 
 async fn next(
