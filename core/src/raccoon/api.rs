@@ -5,13 +5,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::Method;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::answers::{Started, page_of, running_turn};
 use super::config::RaccoonConfig;
 use super::ending::TurnEnd;
+use super::hooks::{AnswerDecoder, FrameDecoder};
 use super::models::{
-    DeleteResult, History, ListSessions, RawRequest, RawResponse, SessionPage, StartTurn,
+    DeleteResult, History, ListSessions, Message, RawRequest, RawResponse, SessionPage, StartTurn,
     SuccessResult, TurnFile, Upload, UploadedFile,
 };
 use super::turn_limiter::{Permit, Seen, TurnLimiter, TurnName};
@@ -19,8 +21,12 @@ use super::wire_names::WireNames;
 use super::{media, validate};
 use crate::background::{Background, Ended};
 use crate::error::{Error, ErrorKind, Result};
+use crate::meaning;
 use crate::transport::{Closing, Request, Response, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
+
+/// The operation that a session is deleted by, at whatever time.
+const DELETE: &str = "delete_session";
 
 /// The waits before the history is asked for a turn whose start was not understood.
 const LOOKS: [Duration; 4] = [
@@ -115,19 +121,102 @@ impl Api {
                 request = request.query(name, value);
             }
         }
-        let answer = self.rest.send(&request).await?;
-        page_of(answer.json()?, wire, list).map_err(|why| answer.useless(&why))
+        let answer = self.send("list_sessions", &request).await?;
+        let page = answer.json();
+        let page =
+            page.and_then(|page| page_of(page, wire, list).map_err(|why| answer.useless(&why)));
+        page.map_err(curable)
     }
 
     pub(super) async fn get(&self, session_id: &str) -> Result<History> {
+        let mut history = self.history(session_id).await?;
+        for message in &mut history.messages {
+            if let Err(error) = self.read_events(message).await {
+                tracing::warn!(session = %session_id, %error, "an event of the history stays as it came");
+            }
+        }
+        Ok(history)
+    }
+
+    /// One message of a session's history, if it is there.
+    ///
+    /// # Errors
+    /// Those of every call, and that of `decode_frame` for an event that nobody knows.
+    pub(super) async fn message(
+        &self,
+        session_id: &str,
+        message_id: &str,
+    ) -> Result<Option<Message>> {
+        let history = self.history(session_id).await?;
+        let mut messages = history.messages.into_iter();
+        let Some(mut message) = messages.find(|message| message.id == message_id) else {
+            return Ok(None);
+        };
+        self.read_events(&mut message).await?;
+        Ok(Some(message))
+    }
+
+    /// A session's history, its events as they came.
+    async fn history(&self, session_id: &str) -> Result<History> {
         let request = self.of_session(Method::GET, session_id, &[])?;
-        let answer = self.rest.send(&request).await?;
-        let mut history: History = answer.json_text()?;
-        history.read_events_by(&self.config.dialect);
+        let answer = self.send("get_session", &request).await?;
+        let mut history: History = answer.json_text().map_err(curable)?;
         if history.session.session_id.is_empty() {
             session_id.clone_into(&mut history.session.session_id);
         }
         Ok(history)
+    }
+
+    /// Brings the events of a message to their documented form. One that
+    /// `decode_frame` fails on stays as it came: it is an error unless it is known as
+    /// it is.
+    async fn read_events(&self, message: &mut Message) -> Result<()> {
+        let mut outcome = Ok(());
+        if let Some(decoder) = &self.config.decode_frame {
+            let came = std::mem::take(&mut message.events);
+            let mut rest = &came[..];
+            while !rest.is_empty() {
+                let frames = rest.iter().map(|event| frame_of(event.get())).collect();
+                let (decoded, failed) = decoder.decode(frames).await;
+                rest = rest.get(decoded.len()..).unwrap_or_default();
+                let events = decoded.into_iter().flatten().map(RawValue::from_string);
+                message.events.extend(events.filter_map(Result::ok));
+                if let (Some(why), Some((odd, after))) = (failed, rest.split_first()) {
+                    if !self.config.dialect.knows(odd.get()) {
+                        outcome = outcome.and(Err(FrameDecoder::error(&why, odd.get())));
+                    }
+                    message.events.push(odd.clone());
+                    rest = after;
+                }
+            }
+        }
+        message.read_events_by(&self.config.dialect);
+        outcome
+    }
+
+    /// The response to a request, as `decode_answer` gives it.
+    async fn send(&self, operation: &str, request: &Request) -> Result<Response> {
+        let answer = self.rest.send(request).await?;
+        self.decoded(operation, answer).await
+    }
+
+    async fn decoded(&self, operation: &str, answer: Response) -> Result<Response> {
+        let Some(decoder) = &self.config.decode_answer else {
+            return Ok(answer);
+        };
+        // What cannot be read at all is told by whoever reads it.
+        let Some(body) = answer.value() else {
+            return Ok(answer);
+        };
+        match decoder.decode(operation, answer.status, body).await {
+            Ok(body) => Ok(answer.with_body(&body)),
+            Err(why) => {
+                let error = answer.useless(&why).with_reason(AnswerDecoder::NAME);
+                Err(error.with_advice(
+                    "The service did what it was asked for; only its response was not read: correct `decode_answer`",
+                ))
+            }
+        }
     }
 
     pub(super) async fn rename(&self, session_id: &str, title: &str) -> Result<SuccessResult> {
@@ -136,14 +225,14 @@ impl Api {
             .of_session(Method::PUT, session_id, &["title"])?
             .status_is_enough()
             .json(&json!({ &self.config.wire.title: title }))?;
-        Ok(self.rest.send(&request).await?.success())
+        Ok(self.send("rename_session", &request).await?.success())
     }
 
     pub(super) async fn delete(&self, session_id: &str) -> Result<DeleteResult> {
         let request = self
             .of_session(Method::DELETE, session_id, &[])?
             .status_is_enough();
-        deleted(self.rest.send(&request).await)
+        deleted(self.send(DELETE, &request).await)
     }
 
     /// Deletes a session at the end of its use: also where the client is closed,
@@ -156,7 +245,13 @@ impl Api {
             .of_session(Method::DELETE, session_id, &[])?
             .status_is_enough();
         let api = self.clone();
-        let delete = async move { deleted(api.rest.outliving_close().send(&request).await) };
+        let delete = async move {
+            let answer = api.rest.outliving_close().send(&request).await;
+            deleted(match answer {
+                Ok(answer) => api.decoded(DELETE, answer).await,
+                answer => answer,
+            })
+        };
         Ok(self.background.end_session(session_id, delete))
     }
 
@@ -169,13 +264,17 @@ impl Api {
         let (body, sent) = media::form(upload, source, progress)?;
         let request = self.api(Method::PUT, &["media", "upload"]).multipart(body);
         let answer = self.rest.send(&request).await?;
-        let file = answer.json().and_then(|fields| {
-            UploadedFile::read(fields)
-                .ok_or_else(|| answer.useless("it names no file: it has no `key`"))
+        let answer = self.decoded("upload", answer).await;
+        let file = answer.and_then(|answer| {
+            answer.json().and_then(|fields| {
+                UploadedFile::read(fields)
+                    .ok_or_else(|| answer.useless("it names no file: it has no `key`"))
+            })
         });
         let mut file = file.map_err(|error| {
             error.with_maybe_delivered(
-                "The file was uploaded all the same, as far as anybody knows: look at the session before you repeat it.",
+                "The file was uploaded all the same, as far as anybody knows: look at the session before you repeat it. \
+                 Where the service answers in another form, bring it into the documented one with `decode_answer`.",
             )
         })?;
         if file.name.is_empty() {
@@ -311,6 +410,12 @@ impl Api {
             }
             answer => answer?,
         };
+        let answer = self.decoded("start_turn", answer).await.map_err(|error| {
+            error.with_maybe_delivered(
+                "The turn may run all the same: look at the session's history before you start it again, and correct \
+                 `decode_answer`",
+            )
+        })?;
         let started = answer
             .json()
             .and_then(|body| Started::read(body, wire).map_err(|why| answer.useless(&why)));
@@ -338,7 +443,8 @@ impl Api {
         }
         Err(error.with_maybe_delivered(
             "The turn may run all the same: look at the session's history before you start it again. Where the \
-             response names its agent message otherwise, tell `wire` how",
+             response names its agent message otherwise, tell `wire` how (`agent_message_id`), or bring it into the \
+             documented form with `decode_answer`",
         ))
     }
 
@@ -424,6 +530,23 @@ impl Api {
             rest,
         ))
     }
+}
+
+/// The error of a response that a hook may cure, if this is one: it is JSON.
+fn curable(error: Error) -> Error {
+    let is_json = error.body().is_some_and(meaning::is_json);
+    if !is_json || error.reason() != Some("bad_answer") {
+        return error;
+    }
+    error.with_advice(
+        "Check that the base URL is that of the API. Where the service answers in another form, bring it into the \
+         documented one with `decode_answer`",
+    )
+}
+
+/// A frame of the service's as a value: its JSON, else its text.
+pub(super) fn frame_of(text: &str) -> Value {
+    meaning::value(text).unwrap_or_else(|| text.into())
 }
 
 fn deleted(answer: Result<Response>) -> Result<DeleteResult> {

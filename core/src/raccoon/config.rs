@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::dialect::Dialect;
+use super::hooks::{AnswerDecoder, FrameDecoder};
 use super::wire_names::{FrameEncoder, WireNames};
 use crate::config::{
     AtAddress, ClientConfig, ClientOptions, Lookup, OptionChanges, Service, environment,
@@ -30,6 +31,12 @@ pub struct RaccoonOptions {
     pub wire: WireNames,
     /// Writes the frames that are sent on a turn's socket. Default: as `wire` says.
     pub encode_frame: Option<FrameEncoder>,
+    /// Brings each frame of a turn into the documented form before it is read.
+    /// Default: frames are read as `wire` says.
+    pub decode_frame: Option<FrameDecoder>,
+    /// Brings the response to each operation into the documented form before it
+    /// is read. Default: responses are read as `wire` says.
+    pub decode_answer: Option<AnswerDecoder>,
     /// Starts no more turns at once than the service allows
     /// (docs/spec/raccoon.md, section 6): further ones wait here for a place,
     /// for the client's `wait_for_limit`, or its `timeout` where that is not
@@ -50,6 +57,8 @@ setters!(RaccoonOptions {
     websocket_url?: into String,
     wire: WireNames,
     encode_frame?: FrameEncoder,
+    decode_frame?: FrameDecoder,
+    decode_answer?: AnswerDecoder,
     respect_max_concurrent: bool,
 });
 
@@ -68,6 +77,8 @@ impl fmt::Debug for RaccoonOptions {
             .field("websocket_url", &websocket_url)
             .field("wire", &self.wire)
             .field("encode_frame", &self.encode_frame)
+            .field("decode_frame", &self.decode_frame)
+            .field("decode_answer", &self.decode_answer)
             .field("respect_max_concurrent", &self.respect_max_concurrent)
             .finish()
     }
@@ -95,6 +106,8 @@ impl<'de> Deserialize<'de> for RaccoonOptions {
             websocket_url,
             wire: wire.unwrap_or_default(),
             encode_frame: None,
+            decode_frame: None,
+            decode_answer: None,
             respect_max_concurrent: respect_max_concurrent.unwrap_or_default(),
         })
     }
@@ -109,6 +122,8 @@ pub struct RaccoonConfig {
     pub(super) wire: WireNames,
     pub(super) dialect: Arc<Dialect>,
     pub(super) encode_frame: Option<FrameEncoder>,
+    pub(super) decode_frame: Option<FrameDecoder>,
+    pub(super) decode_answer: Option<AnswerDecoder>,
     pub(super) respect_max_concurrent: bool,
 }
 
@@ -150,6 +165,8 @@ impl RaccoonConfig {
             dialect: Arc::new(Dialect::new(&options.wire)),
             wire: options.wire,
             encode_frame: options.encode_frame,
+            decode_frame: options.decode_frame,
+            decode_answer: options.decode_answer,
             respect_max_concurrent: options.respect_max_concurrent,
         })
     }
@@ -165,6 +182,8 @@ impl RaccoonConfig {
             wire: self.wire.clone(),
             dialect: self.dialect.clone(),
             encode_frame: self.encode_frame.clone(),
+            decode_frame: self.decode_frame.clone(),
+            decode_answer: self.decode_answer.clone(),
             respect_max_concurrent: self.respect_max_concurrent,
         })
     }

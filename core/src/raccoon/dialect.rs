@@ -12,6 +12,9 @@ use crate::meaning;
 /// Objects that a frame or a response may be wrapped in.
 const WRAPPERS: [&str; 6] = ["data", "result", "response", "event", "turn", "payload"];
 
+/// Most characters of a kind that an error shows.
+const LONGEST_KIND: usize = 80;
+
 /// The names by which frames are read.
 #[derive(Debug)]
 pub(super) struct Dialect {
@@ -26,6 +29,11 @@ impl Dialect {
             usual: wire.reads_as_documented(),
             wire: wire.clone(),
         }
+    }
+
+    /// Whether this is a frame of a kind that is known, whatever its form.
+    pub(super) fn knows(&self, text: &str) -> bool {
+        is_of_turns(self.event(text).event_type())
     }
 
     /// The event of a frame, whatever its form.
@@ -53,6 +61,27 @@ pub(super) fn may_be_the_end(event: &Event) -> bool {
         [first, last] if is_the_turn(first) || is_a_part(first) => !is_on_the_way(last),
         _ => false,
     }
+}
+
+/// Which setting tells what an event is, where nobody knows: a sentence without its stop.
+pub(super) fn cure_of(event: &Event) -> Option<String> {
+    let kind = event.event_type();
+    if is_of_turns(kind) {
+        return None;
+    }
+    // The name of what names no kind.
+    if kind.name() == "message" {
+        return Some(
+            "Its newest frame names no kind that can be read: tell `wire` where it stands (`frame_kind`), or bring the \
+             frames into the documented form with `decode_frame`"
+                .to_owned(),
+        );
+    }
+    let kind: String = kind.name().chars().take(LONGEST_KIND).collect();
+    Some(format!(
+        "Its newest event is of the kind {kind:?}, which is not known: where a turn ends with it, tell `wire` so \
+         (`completed_kinds`, `failed_kinds`, `aborted_kinds`)"
+    ))
 }
 
 /// What kind of end this is, for an event that stands last in the history.

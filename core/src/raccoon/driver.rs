@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::api::Api;
+use super::api::{Api, frame_of};
 use super::close::{AfterClose, after_close};
 use super::dialect::may_be_the_end;
 use super::ending::{TurnEnd, events_of};
 use super::events::{EntryId, Incoming, is_later};
+use super::hooks::FrameDecoder;
 use super::models::{Message, TurnEventOptions};
 use super::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
@@ -81,6 +82,8 @@ pub(super) struct Driver {
     queue: Producer,
     commands: mpsc::Receiver<Command>,
     resume: Resume,
+    /// Frames that arrived and wait for `decode_frame`.
+    undecoded: Vec<String>,
     /// Events that arrived and were not admitted yet.
     batch: Vec<Event>,
     /// The turn's end was seen.
@@ -140,6 +143,7 @@ impl Driver {
             queue,
             commands,
             resume,
+            undecoded: Vec::new(),
             batch: Vec::new(),
             over: false,
             progress: false,
@@ -181,7 +185,7 @@ impl Driver {
                 Peer::Open
             };
             if (lost.cleanly || self.suspense)
-                && let Some(end) = self.poll_messages(socket).await.unwrap_or_default()
+                && let Some(end) = looked(self.poll_messages(socket).await)?
             {
                 return Ok(end);
             }
@@ -198,6 +202,7 @@ impl Driver {
                 _ => {
                     return match self.poll_messages(Peer::Closed).await {
                         Ok(Some(end)) => Ok(end),
+                        Err(error) if FrameDecoder::caused(&error) => Err(error),
                         _ => Err(self.given_up(lost.error)),
                     };
                 }
@@ -237,7 +242,7 @@ impl Driver {
                 incoming = socket.next() => incoming,
                 () = tokio::time::sleep_until(check_at) => {
                     // The socket lives, but says nothing.
-                    if let Some(end) = self.poll_messages(Peer::Open).await.unwrap_or_default() {
+                    if let Some(end) = looked(self.poll_messages(Peer::Open).await)? {
                         return Ok(end);
                     }
                     self.nothing_follows();
@@ -246,6 +251,7 @@ impl Driver {
                 }
             };
             let lost = self.take_ready(first, socket);
+            let decoded = self.decode_frames().await;
             if !self.batch.is_empty() {
                 let end = self.flush(Some(&mut *socket)).await?;
                 if let Some(end) = end {
@@ -260,6 +266,8 @@ impl Driver {
                 };
                 check_at = Instant::now() + wait;
             }
+            // What arrived before the one that failed was delivered.
+            decoded?;
             if let Some(lost) = lost {
                 return self.lost(lost);
             }
@@ -279,15 +287,20 @@ impl Driver {
             match frame {
                 Ok(ws::Incoming::Text(text)) => {
                     size += text.len();
-                    self.take_frame(&text);
+                    match self.api.config().decode_frame {
+                        Some(_) => self.undecoded.push(text.to_string()),
+                        None => self.take_frame(&text),
+                    }
                 }
                 Ok(ws::Incoming::Binary(bytes)) => {
                     size += bytes.len();
                     // Not documented: JSON is taken, anything else is not.
-                    if let Ok(text) = std::str::from_utf8(&bytes)
-                        && meaning::is_json(text)
-                    {
-                        self.take_frame(text);
+                    match std::str::from_utf8(&bytes) {
+                        Ok(text) if self.api.config().decode_frame.is_some() => {
+                            self.undecoded.push(text.to_owned());
+                        }
+                        Ok(text) if meaning::is_json(text) => self.take_frame(text),
+                        _ => {}
                     }
                 }
                 Err(lost) => return Some(lost),
@@ -298,6 +311,26 @@ impl Driver {
             frame = Ok(socket.try_next()?);
         }
         None
+    }
+
+    /// Takes the frames that wait for `decode_frame` into the batch: those before one
+    /// that it fails on, if it does.
+    async fn decode_frames(&mut self) -> Result<()> {
+        let frames = std::mem::take(&mut self.undecoded);
+        let Some(decoder) = &self.api.config().decode_frame else {
+            return Ok(());
+        };
+        if frames.is_empty() {
+            return Ok(());
+        }
+        let values = frames.iter().map(|text| frame_of(text)).collect();
+        let (decoded, failed) = decoder.decode(values).await;
+        let odd = frames.get(decoded.len()).map_or("", String::as_str);
+        let failed = failed.map(|why| FrameDecoder::error(&why, odd));
+        for frame in decoded.into_iter().flatten() {
+            self.take_frame(&frame);
+        }
+        failed.map_or(Ok(()), Err)
     }
 
     fn take_frame(&mut self, text: &str) {
@@ -390,7 +423,9 @@ impl Driver {
                 Step::Drop => return Ok(None),
                 Step::LookUp { .. } => match self.turn.message(&self.api).await {
                     Ok(message) => self.looked_up(message.as_ref(), newest - 1),
-                    Err(error) if error.is_final() => return Err(error),
+                    Err(error) if error.is_final() || FrameDecoder::caused(&error) => {
+                        return Err(error);
+                    }
                     Err(error) => return Ok(Some(Lost::broken(error))),
                 },
                 Step::Deliver => {
@@ -612,13 +647,23 @@ impl Driver {
         Error::new(
             ErrorKind::Stream,
             format!(
-                "The turn's stream broke and could not be opened again after {} attempts: {}. The turn may go on: \
+                "The turn's stream broke and could not be opened again after {} attempts: {}{}. The turn may go on: \
                  attach to it later with its session, its message and `after`",
                 self.options.max_reconnects,
-                error.message()
+                error.message(),
+                self.turn.cure(),
             ),
         )
         .with_reason("reconnect_failed")
+    }
+}
+
+/// What a look at the history brought. That it could not be read is no news, unless
+/// the caller has to mend what reads it.
+fn looked(found: Result<Option<End>>) -> Result<Option<End>> {
+    match found {
+        Err(error) if !FrameDecoder::caused(&error) => Ok(None),
+        found => found,
     }
 }
 

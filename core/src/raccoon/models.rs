@@ -266,14 +266,10 @@ pub struct History {
     pub messages: Vec<Message>,
 }
 
-impl History {
+impl Message {
     /// Brings every event to its documented form.
     pub(super) fn read_events_by(&mut self, dialect: &Dialect) {
-        for event in self
-            .messages
-            .iter_mut()
-            .flat_map(|message| &mut message.events)
-        {
+        for event in &mut self.events {
             let read = dialect.event(event.get());
             if read.raw() != event.get()
                 && let Ok(raw) = RawValue::from_string(read.into_raw().into())

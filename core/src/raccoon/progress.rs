@@ -6,8 +6,10 @@ use std::time::Instant;
 use super::answers::Started;
 use super::api::Api;
 use super::assembly::Assembly;
+use super::dialect::cure_of;
 use super::ending::{TurnEnd, events_of};
 use super::events::is_later;
+use super::hooks::FrameDecoder;
 use super::models::{After, Message, ResumePoint, TextMode, TurnState, TurnStatus};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -168,13 +170,23 @@ impl Progress {
         }
     }
 
+    /// Which setting may tell more, where the turn does not end for this client and its
+    /// newest event is not understood; else nothing. A sentence that follows another.
+    pub(super) fn cure(&self) -> String {
+        match self.lock().log.latest().map(cure_of) {
+            Some(Some(cure)) => format!(". {cure}"),
+            _ => String::new(),
+        }
+    }
+
     /// The turn's agent message in the history, if it is there.
     pub(super) async fn message(&self, api: &Api) -> Result<Option<Message>> {
-        let history = api.get(&self.session_id).await?;
-        Ok(history
-            .messages
-            .into_iter()
-            .find(|message| message.id == self.started.agent_message_id))
+        api.message(&self.session_id, &self.started.agent_message_id)
+            .await
+            .map_err(|error| match FrameDecoder::caused(&error) {
+                true => self.name(error),
+                false => error,
+            })
     }
 
     pub(super) fn end(&self) -> Option<TurnEnd> {

@@ -238,7 +238,8 @@ impl Turn {
             Err(self.failure(
                 ErrorKind::TaskTimeout,
                 format!(
-                    "The turn did not end within {seconds} s. It goes on: wait again, or stop it"
+                    "The turn did not end within {seconds} s. It goes on: wait again, or stop it{}",
+                    self.progress.cure()
                 ),
             ))
         })

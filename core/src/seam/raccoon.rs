@@ -6,10 +6,12 @@ use tokio::runtime::Handle;
 
 use crate::background::Offer;
 use crate::error::Result;
+pub use crate::raccoon::hooks::{HookBridge, HookReply};
 use crate::raccoon::validate as raccoon_validate;
 use crate::raccoon::{
-    Client, DeleteResult, History, ListSessions, RawRequest, RawResponse, SessionPage, StartTurn,
-    StopResult, SuccessResult, Turn, TurnMessage, TurnResult, UploadedFile,
+    AnswerDecoder, Client, DeleteResult, FrameDecoder, History, ListSessions, RawRequest,
+    RawResponse, SessionPage, StartTurn, StopResult, SuccessResult, Turn, TurnMessage, TurnResult,
+    UploadedFile,
 };
 use crate::responses::to_json;
 use crate::validate;
@@ -48,6 +50,16 @@ pub enum Operation {
     },
     /// Any other request.
     Request(RawRequest),
+}
+
+/// A `decode_frame` that is a function of another language.
+pub fn frame_decoder(bridge: HookBridge) -> FrameDecoder {
+    FrameDecoder::across(bridge)
+}
+
+/// A `decode_answer` that is a function of another language.
+pub fn answer_decoder(bridge: HookBridge) -> AnswerDecoder {
+    AnswerDecoder::across(bridge)
 }
 
 /// What an [`Operation`] or a [`TurnOperation`] gives.

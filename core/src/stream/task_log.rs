@@ -57,6 +57,12 @@ impl<E: Clone> TaskLog<E> {
         self.recent.push_back(event.clone());
     }
 
+    /// The latest event.
+    #[cfg(feature = "raccoon")]
+    pub(crate) fn latest(&self) -> Option<&Event> {
+        self.recent.back()
+    }
+
     /// The latest events, oldest first.
     pub(crate) fn recent(&self) -> Vec<Event> {
         self.recent.iter().cloned().collect()

@@ -60,6 +60,30 @@ impl Response {
         }
     }
 
+    /// The body as a value: its JSON, else its text; null where there is none.
+    /// `None` where it cannot be read at all.
+    #[cfg(feature = "raccoon")]
+    pub(crate) fn value(&self) -> Option<Value> {
+        if self.garbled.is_some() || self.check_values().is_err() {
+            return None;
+        }
+        if self.body.trim_ascii().is_empty() {
+            return Some(Value::Null);
+        }
+        let json = meaning::from_bytes(&self.body);
+        Some(json.unwrap_or_else(|_| meaning::decoded(&self.body).into_owned().into()))
+    }
+
+    /// The same response with another body; null is none.
+    #[cfg(feature = "raccoon")]
+    pub(crate) fn with_body(mut self, body: &Value) -> Self {
+        self.body = match body {
+            Value::Null => Bytes::new(),
+            body => body.to_string().into(),
+        };
+        self
+    }
+
     /// Of a request whose success is in the status: what the body adds to it, if it
     /// says anything.
     pub(crate) fn success(&self) -> SuccessResult {

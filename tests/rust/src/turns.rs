@@ -22,8 +22,66 @@ pub fn client_with(emulator: &Emulator, options: Value) -> Client {
 
 /// A client from options alone, with an empty environment.
 pub fn build(options: Value) -> sessionwire::Result<Client> {
-    let options: RaccoonOptions = crate::read(options, sessionwire::ErrorKind::Config)?;
+    let (options, decode_frame, decode_answer) = hooks::taken_from(options);
+    let mut options: RaccoonOptions = crate::read(options, sessionwire::ErrorKind::Config)?;
+    options.decode_frame = decode_frame;
+    options.decode_answer = decode_answer;
     Client::new(RaccoonConfig::resolve_with(options, &|_| None)?)
+}
+
+/// The functions that cases name.
+mod hooks {
+    use serde_json::{Value, json};
+    use sessionwire::raccoon::{AnswerDecoder, FrameDecoder, HookError};
+
+    /// Options without the hooks that they name, and those.
+    pub(super) fn taken_from(
+        mut options: Value,
+    ) -> (Value, Option<FrameDecoder>, Option<AnswerDecoder>) {
+        let mut named = |hook: &str| options.as_object_mut()?.remove(hook);
+        let frame = named("decode_frame");
+        let answer = named("decode_answer");
+        let frame = frame.map(|name| FrameDecoder::new(decode_frame(name.as_str().unwrap())));
+        let answer = answer.map(|name| AnswerDecoder::new(decode_answer(name.as_str().unwrap())));
+        (options, frame, answer)
+    }
+
+    fn open_envelope(value: Value) -> Result<Value, HookError> {
+        match value["envelope"].as_str() {
+            Some(text) => Ok(serde_json::from_str(text)?),
+            None => Ok(value),
+        }
+    }
+
+    fn decode_frame(name: &str) -> fn(Value) -> Result<Option<Value>, HookError> {
+        match name {
+            "open_envelope" => |frame| match frame {
+                Value::String(_) => Ok(None),
+                frame => open_envelope(frame).map(Some),
+            },
+            "leave_out_thoughts" => {
+                |frame| Ok(Some(frame).filter(|frame| frame["kind"] != "thought"))
+            }
+            "fail_at_text" => |frame| match frame["kind"] == "text" {
+                true => Err("no such frame".into()),
+                false => Ok(Some(frame)),
+            },
+            "give_a_number" => |frame| {
+                let is_text = frame["kind"] == "text";
+                Ok(Some(if is_text { json!(7) } else { frame }))
+            },
+            other => panic!("no hook is called {other}"),
+        }
+    }
+
+    fn decode_answer(name: &str) -> fn(&str, u16, Value) -> Result<Value, HookError> {
+        match name {
+            "open_envelope" => |_, _, body| open_envelope(body),
+            "fail" => |_, _, _| Err("no such response".into()),
+            "give_nothing" => |_, _, _| Ok(Value::Null),
+            other => panic!("no hook is called {other}"),
+        }
+    }
 }
 
 /// Sets what the agent does in turns.

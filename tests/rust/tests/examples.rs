@@ -37,5 +37,6 @@ examples! {
     raccoon_session: "../../../examples/rust/raccoon_session.rs", raccoon_session_runs;
     sessions: "../../../examples/rust/sessions.rs", sessions_runs;
     turn: "../../../examples/rust/turn.rs", turn_runs;
+    turn_envelopes: "../../../examples/rust/turn_envelopes.rs", turn_envelopes_runs;
     webhooks: "../../../examples/rust/webhooks.rs", webhooks_runs;
 }

@@ -73,6 +73,7 @@ const DRIVERS: &[Driver] = drivers! {
     "success.json".cases => success::g03_a_success_without_words,
     "times.json".cases => meaning::time,
     "turn_events.json".cases => meaning::turn_events,
+    "turn_hooks.json".turns => turns::turn,
     "turn_input.json".cases => turns::g08_bad_input_sends_nothing,
     "turns.json".cases => turns::turn,
     "variants.json".turns => turns::turn,
