@@ -1,7 +1,9 @@
 //! The command line: what may be written, and the help.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sessionwire::raccoon::UploadedFile;
 use sessionwire_emulator::{Endpoint, Fault};
 
 use crate::{output, report, terminal};
@@ -19,8 +21,8 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Args)]
 pub(crate) struct Global {
-    /// The service's address [default: AGI_BASE_URL, else https://api.agi.tech/v1; for turn
-    /// RACCOON_BASE_URL, else https://api.raccoonai.tech]
+    /// The service's address [default: AGI_BASE_URL, else https://api.agi.tech/v1; for raccoon and
+    /// turn RACCOON_BASE_URL, else https://api.raccoonai.tech]
     #[arg(
         long,
         global = true,
@@ -46,11 +48,12 @@ Examples:
   sessionwire run \"Book a table for two\" --answer \"at seven\" --json
   sessionwire turn \"Summarise the report\" --file report.pdf
   sessionwire sessions list
+  sessionwire raccoon sessions list
   sessionwire emulator --port 8080
 
-The API key is read from AGI_API_KEY, for `turn` from RACCOON_API_KEY. No option takes it: every
-user of a machine can see the command lines of its processes. No key yet? Use `run --local` or
-`turn --local`, or start the emulator.
+The API key is read from AGI_API_KEY, for `raccoon` and `turn` from RACCOON_API_KEY. No option
+takes it: every user of a machine can see the command lines of its processes. No key yet? Use
+`run --local` or `turn --local`, or start the emulator.
 
 Exit status: 0 done, 1 task error, 2 usage, 3 API error, 4 timeout, 130 interrupted.";
 
@@ -60,6 +63,9 @@ pub(crate) enum Command {
     Run(Run),
     /// Run one turn of a Raccoon session: show the events, print the answer
     Turn(Turn),
+    /// Raccoon: run, follow, steer and stop turns; list, show, rename and delete sessions
+    #[command(subcommand, after_help = RACCOON_HELP)]
+    Raccoon(Raccoon),
     /// Start a local server that speaks the API: no key, no cost
     Emulator(Emulator),
     /// Record a session, history included, as a scenario that the emulator plays again
@@ -145,9 +151,8 @@ pub(crate) struct Turn {
     /// Continue this session [default: a new one]
     #[arg(long, value_name = "UUID")]
     pub(crate) session: Option<String>,
-    /// A file for the agent, uploaded first; repeat it for more
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Vec<std::path::PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: Files,
     /// Give up after this many seconds; the turn goes on
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
@@ -157,6 +162,186 @@ pub(crate) struct Turn {
     /// Print the answer as it came, with control characters that could drive a terminal
     #[arg(long)]
     pub(crate) raw: bool,
+}
+
+/// Files for the agent of a turn.
+#[derive(Args)]
+pub(crate) struct Files {
+    /// A file for the agent, uploaded first; repeat it for more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Vec<std::path::PathBuf>,
+    /// A file that was uploaded: what `raccoon upload --json` printed; repeat it for more
+    #[arg(long, value_name = "JSON", value_parser = uploaded)]
+    pub(crate) uploaded: Vec<UploadedFile>,
+}
+
+const RACCOON_HELP: &str = "\
+Examples:
+  sessionwire raccoon turn \"Summarise the report\" --file report.pdf
+  sessionwire raccoon sessions list --search report
+  sessionwire raccoon messages 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415
+  sessionwire raccoon attach 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415
+  sessionwire raccoon send 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415 \"Also include last year\"
+  sessionwire raccoon stop 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415
+  sessionwire raccoon sessions delete 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415
+
+The API key is read from RACCOON_API_KEY. attach, send and stop take the session's newest turn
+unless --message names another one. All commands take --json.
+
+Exit status: 0 done, 1 turn failed or aborted, 2 usage, 3 API error, 4 timeout, 130 interrupted.";
+
+/// What can be done with the sessions and turns of Raccoon.
+#[derive(Subcommand)]
+pub(crate) enum Raccoon {
+    /// Run one turn: show the events, print the answer; the same as `sessionwire turn`
+    Turn(Turn),
+    /// Follow a turn to its end and print the answer
+    Attach(Attach),
+    #[command(flatten)]
+    Control(RaccoonControl),
+}
+
+/// The requests of the Raccoon API, one by one.
+#[derive(Subcommand)]
+pub(crate) enum RaccoonControl {
+    /// Tell a running turn more
+    Send(Send),
+    /// Stop a running turn and wait for its end; the session stays
+    Stop(StopTurn),
+    /// Upload a file for the turns of a session
+    Upload(Upload),
+    /// List, show, rename or delete sessions
+    #[command(subcommand)]
+    Sessions(RaccoonSessions),
+    /// Print the messages of a session: its prompts and the agent's answers
+    Messages(Session),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RaccoonSessions {
+    /// List your sessions, those that changed last first
+    List {
+        /// Only sessions that match this text
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        /// updatedAt, createdAt or title
+        #[arg(long, value_name = "FIELD")]
+        sort_by: Option<String>,
+        /// asc or desc
+        #[arg(long, value_name = "ORDER")]
+        sort_order: Option<String>,
+        /// Only the first N sessions [default: all]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        first: Option<u64>,
+    },
+    /// Show one session; with --json its messages too
+    Get(Session),
+    /// Give a session another title: 1 to 255 characters
+    Rename {
+        #[command(flatten)]
+        session: Session,
+        /// The new title
+        title: String,
+    },
+    /// Delete one session and stop its turn; one that is gone is no error
+    Delete(Session),
+}
+
+/// A turn, by its session.
+#[derive(Args)]
+pub(crate) struct TurnOf {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// The turn's agent message [default: that of the session's newest turn]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) message: Option<String>,
+}
+
+const ATTACH_HELP: &str = "\
+Examples:
+  sessionwire raccoon attach 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415
+  sessionwire raccoon attach 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415 --message msg_a82 --after 1772615727418-0
+
+Events come from the turn's beginning, or those after --after or --after-id; the answer is that of
+the whole turn. A turn that is over is shown again. Events, answer and --json are as for `turn`.
+Ctrl-C and --timeout leave the turn running, and say how to follow it again.
+
+Exit status: 0 done, 1 turn failed or aborted, 2 usage, 3 API error, 4 timeout, 130 interrupted.";
+
+#[derive(Args)]
+#[command(after_help = ATTACH_HELP)]
+pub(crate) struct Attach {
+    #[command(flatten)]
+    pub(crate) turn: TurnOf,
+    /// Only events after this stream entry
+    #[arg(long, value_name = "ENTRY", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) after: Option<String>,
+    /// Only events with a higher id, as --json prints it
+    #[arg(long, value_name = "ID")]
+    pub(crate) after_id: Option<i64>,
+    /// Give up after this many seconds; the turn goes on
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) timeout: Option<f64>,
+    /// Print the answer only, no events
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Print the answer as it came, with control characters that could drive a terminal
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+const SEND_HELP: &str = "\
+Examples:
+  sessionwire raccoon send 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415 \"Also include last year\"
+  sessionwire raccoon send 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415 \"Use this\" --file prices.csv
+
+The message is sent once. `raccoon attach` shows what the agent makes of it. A turn that is over
+takes none (exit status 3): start the next one with `raccoon turn PROMPT --session SESSION`.";
+
+#[derive(Args)]
+#[command(after_help = SEND_HELP)]
+pub(crate) struct Send {
+    #[command(flatten)]
+    pub(crate) turn: TurnOf,
+    /// What the agent shall know
+    pub(crate) text: String,
+    #[command(flatten)]
+    pub(crate) files: Files,
+}
+
+#[derive(Args)]
+pub(crate) struct StopTurn {
+    #[command(flatten)]
+    pub(crate) turn: TurnOf,
+    /// How many seconds to wait for the turn's end
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = "10")]
+    pub(crate) timeout: f64,
+}
+
+const UPLOAD_HELP: &str = "\
+Examples:
+  sessionwire raccoon upload 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415 report.pdf
+  sessionwire raccoon turn \"Digest it\" --session $S --uploaded \"$(sessionwire raccoon upload $S report.pdf --json)\"
+
+The session need not exist yet: any new UUID will do, such as that of `uuidgen`. A second file with
+the same key takes the place of the first.";
+
+#[derive(Args)]
+#[command(after_help = UPLOAD_HELP)]
+pub(crate) struct Upload {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// The file; `-` is standard input
+    pub(crate) file: std::path::PathBuf,
+    /// Where to keep it [default: SESSION/NAME]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Its name [default: the file's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Its media type [default: by the name's ending]
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) content_type: Option<String>,
 }
 
 /// Its list of endpoints is the emulator's own.
@@ -358,6 +543,17 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A number of seconds that was checked.
+pub(crate) fn duration(seconds: f64) -> std::time::Duration {
+    std::time::Duration::try_from_secs_f64(seconds).unwrap_or(std::time::Duration::MAX)
+}
+
+fn uploaded(text: &str) -> Result<UploadedFile, String> {
+    serde_json::from_str(text).map_err(|error| {
+        format!("give the line that `sessionwire raccoon upload --json` printed ({error})")
+    })
+}
+
 fn fault(text: &str) -> Result<Fault, String> {
     let fault: Fault = text.parse().map_err(|error| format!("{error}"))?;
     fault.validate().map_err(|error| error.to_string())?;
@@ -385,7 +581,7 @@ impl NoCommand {
         let mut text = self.error.render().to_string();
         if self.asks_for_key() {
             text.push_str(
-                "\nThe key is read from the environment variable AGI_API_KEY (turn: RACCOON_API_KEY): every user of a machine can see the \
+                "\nThe key is read from the environment variable AGI_API_KEY (raccoon and turn: RACCOON_API_KEY): every user of a machine can see the \
                  command lines of its processes.\n",
             );
         }

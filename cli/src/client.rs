@@ -1,6 +1,7 @@
 //! The client that the commands use.
 
 use sessionwire::agi::Client;
+use sessionwire::raccoon::{self, RaccoonConfig, RaccoonOptions};
 use sessionwire::{ClientConfig, ClientOptions, Error};
 
 use crate::args::Global;
@@ -19,4 +20,14 @@ pub(crate) fn options(global: &Global) -> ClientOptions {
 
 pub(crate) fn client(options: ClientOptions) -> Result<Client, Error> {
     Client::new(ClientConfig::resolve(options)?)
+}
+
+/// A client of Raccoon as the environment and the command line have it.
+pub(crate) fn raccoon(global: &Global) -> Result<raccoon::Client, Error> {
+    raccoon_client(options(global))
+}
+
+pub(crate) fn raccoon_client(options: ClientOptions) -> Result<raccoon::Client, Error> {
+    let options = RaccoonOptions::new().client(options);
+    raccoon::Client::new(RaccoonConfig::resolve(options)?)
 }

@@ -1,28 +1,24 @@
 //! The requests of the API, one command each.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use sessionwire::Batch;
 use sessionwire::agi::{
-    CleanupOptions, CleanupReport, Client, DeleteResult, EventOptions, EventType, ListMessages,
-    Messages, Screenshot, Session, SessionInfo, SnapshotOptions, SuccessResult,
+    CleanupOptions, CleanupReport, Client, EventOptions, EventType, ListMessages, Messages,
+    Screenshot, Session, SessionInfo, SnapshotOptions,
 };
 
-use crate::args::{Control, Global, Session as Id, Sessions};
+use crate::args::{self, Control, Global, Session as Id, Sessions};
 use crate::client::connect;
 use crate::failure::Failure;
 use crate::files::check_target;
 use crate::output::Output;
 use crate::render::{Renderer, one_line};
+use crate::reply::{Reply, aligned, deleted, done, named, show};
 use crate::screenshot;
 use crate::terminal::note;
-
-/// A number that the command line has checked.
-fn duration(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-}
 
 pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> Result<(), Failure> {
     let client = connect(global)?;
@@ -50,7 +46,7 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         } => return picture(&client, &session.id, file, json, output).await,
         Control::Sessions(Sessions::Cleanup { older_than, status }) => {
             let mut options = CleanupOptions::new();
-            options.older_than = older_than.map(duration);
+            options.older_than = older_than.map(args::duration);
             if !status.is_empty() {
                 options.statuses = status;
             }
@@ -99,39 +95,6 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         }
     };
     show(&reply, global, output).await
-}
-
-/// A reply for a program, and for a person.
-struct Reply {
-    json: String,
-    lines: Vec<String>,
-}
-
-impl Reply {
-    fn of(reply: &Value, lines: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            json: reply.to_string(),
-            lines: lines.into_iter().collect(),
-        }
-    }
-}
-
-fn deleted(reply: &DeleteResult) -> Reply {
-    Reply::of(&json!(reply), [outcome(reply.success, &reply.message)])
-}
-
-fn done(reply: &SuccessResult) -> Reply {
-    Reply::of(&json!(reply), [outcome(reply.success, &reply.message)])
-}
-
-async fn show(reply: &Reply, global: &Global, output: &Output) -> Result<(), Failure> {
-    if global.json {
-        return output.json(reply.json.clone()).await;
-    }
-    for line in &reply.lines {
-        output.line(line.clone()).await?;
-    }
-    Ok(())
 }
 
 async fn events(
@@ -205,15 +168,6 @@ async fn picture(
     output.line(line).await
 }
 
-/// What the service says of a command, or a word where it says nothing.
-fn outcome(success: bool, message: &str) -> String {
-    match (one_line(message), success) {
-        (message, _) if !message.is_empty() => message,
-        (_, true) => "ok".to_owned(),
-        (_, false) => "The service did not do it and gives no reason".to_owned(),
-    }
-}
-
 fn cleaned(report: &CleanupReport) -> String {
     let what = match (&report.error, report.deleted) {
         (Some(error), _) => format!("not deleted: {error}"),
@@ -236,23 +190,11 @@ fn fields(session: &SessionInfo) -> Vec<String> {
         ("created_at", session.created_at.as_deref()),
         ("vnc_url", session.vnc_url.as_deref()),
     ];
-    let known = known
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?.to_owned())));
-    let extra = session.extra.iter().map(|(name, value)| {
-        let text = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        (name.as_str(), text)
-    });
-    known
-        .chain(extra)
-        .map(|(name, value)| one_line(&format!("{name}: {value}")))
-        .collect()
+    named(known, &session.extra)
 }
 
 fn table(sessions: &[&SessionInfo]) -> Vec<String> {
-    let row = |session: &&SessionInfo| {
+    aligned(sessions.iter().map(|session| {
         [
             &session.session_id,
             &session.status,
@@ -260,23 +202,7 @@ fn table(sessions: &[&SessionInfo]) -> Vec<String> {
             session.created_at.as_deref().unwrap_or_default(),
         ]
         .map(one_line)
-    };
-    let rows: Vec<_> = sessions.iter().map(row).collect();
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths = [width(0), width(1), width(2)];
-    rows.iter()
-        .map(|[id, status, agent, created]| {
-            let [w0, w1, w2] = widths;
-            format!("{id:<w0$}  {status:<w1$}  {agent:<w2$}  {created}")
-                .trim_end()
-                .to_owned()
-        })
-        .collect()
+    }))
 }
 
 fn message_lines(messages: &Messages) -> Vec<String> {

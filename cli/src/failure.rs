@@ -38,6 +38,7 @@ impl Failure {
             "message": message.as_deref().unwrap_or("The command was interrupted."),
             "code": error.and_then(Error::code),
             "session_id": error.and_then(Error::session_id),
+            "message_id": error.and_then(Error::message_id),
             "maybe_delivered": error.is_some_and(Error::maybe_delivered),
             "exit_status": self.status(),
         })

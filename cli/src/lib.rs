@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod attach;
 mod client;
 mod control;
 mod emulator;
@@ -13,8 +14,10 @@ mod input;
 mod interrupt;
 mod log;
 mod output;
+mod raccoon;
 mod record;
 mod render;
+mod reply;
 mod report;
 mod screenshot;
 mod stop;
@@ -24,7 +27,7 @@ mod turn;
 
 use std::time::Duration;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Raccoon};
 use failure::Failure;
 use interrupt::Interrupt;
 use output::Output;
@@ -86,7 +89,18 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
     let json = cli.global.json;
     match cli.command {
         Command::Run(args) => task::run(args, cli.global, output, interrupt).await,
-        Command::Turn(args) => turn::run(args, cli.global, output, interrupt).await,
+        Command::Turn(args) | Command::Raccoon(Raccoon::Turn(args)) => {
+            turn::run(args, cli.global, output, interrupt).await
+        }
+        Command::Raccoon(Raccoon::Attach(args)) => {
+            attach::run(args, &cli.global, output, interrupt).await
+        }
+        Command::Raccoon(Raccoon::Control(command)) => {
+            tokio::select! {
+                result = raccoon::run(command, &cli.global, output) => result,
+                () = interrupt.wait() => Err(Failure::Interrupted),
+            }
+        }
         Command::Emulator(args) => emulator::run(args, json, output, interrupt).await,
         Command::Record(args) => record::run(args, &cli.global, output, interrupt).await,
         Command::Control(command) => {

@@ -3,14 +3,13 @@
 use std::time::{Duration, Instant};
 
 use sessionwire::raccoon::{
-    Client, RaccoonConfig, RaccoonOptions, StartTurn, TurnFile, TurnResult, TurnStatus,
-    new_session_id,
+    Client, Event, StartTurn, TurnFile, TurnResult, TurnStatus, new_session_id,
 };
 use sessionwire::transport::Secret;
 use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator::Emulator;
 
-use crate::args::{Global, Turn};
+use crate::args::{Attach, Global, Turn};
 use crate::client;
 use crate::emulator::start_local;
 use crate::failure::Failure;
@@ -57,14 +56,12 @@ pub(crate) async fn run(
 }
 
 fn connect(global: &Global, emulator: Option<&Emulator>) -> Result<Client, Failure> {
-    let mut options = RaccoonOptions::new().client(client::options(global));
+    let mut options = client::options(global);
     if let Some(emulator) = emulator {
-        options.client.base_url = Some(emulator.raccoon_url().to_owned());
-        options.client.api_key = Some(Secret::new(emulator.api_key()));
+        options.base_url = Some(emulator.raccoon_url().to_owned());
+        options.api_key = Some(Secret::new(emulator.api_key()));
     }
-    RaccoonConfig::resolve(options)
-        .and_then(Client::new)
-        .map_err(hint_at_local)
+    client::raccoon_client(options).map_err(hint_at_local)
 }
 
 fn hint_at_local(error: Error) -> Failure {
@@ -94,10 +91,11 @@ async fn take_turn(
         note(&format!("session: {session_id}"));
     }
     let turn = start(client.start_turn(&session_id, request), stop).await?;
+    let mut place = Place::default();
     let result = tokio::select! {
         biased;
         failure = stop.wait() => Err(failure),
-        result = follow(&turn, renderer) => result,
+        result = follow(&turn, renderer, &mut place) => result,
     };
     match result {
         Ok(result) => {
@@ -112,10 +110,7 @@ async fn take_turn(
             Err(Failure::Interrupted)
         }
         Err(Failure::Timeout(seconds)) if !args.local => {
-            note(&format!(
-                "The turn goes on in the session {session_id}, as message {}.",
-                turn.message_id()
-            ));
+            note(&place.how_to_go_on(&turn));
             Err(Failure::Timeout(seconds))
         }
         Err(failure) => Err(failure),
@@ -123,10 +118,11 @@ async fn take_turn(
 }
 
 fn request_of(args: &Turn) -> StartTurn {
-    let files = args.file.iter().cloned().map(TurnFile::Path);
+    let uploaded = args.files.uploaded.iter().cloned().map(TurnFile::Uploaded);
+    let files = args.files.file.iter().cloned().map(TurnFile::Path);
     StartTurn::new(&args.prompt)
         .mode(&args.mode)
-        .files(files.collect())
+        .files(uploaded.chain(files).collect())
 }
 
 /// A start under way is not dropped when the command shall end: its turn would
@@ -157,9 +153,53 @@ async fn stop_turn(turn: &sessionwire::raccoon::Turn) {
     }
 }
 
-async fn follow(
+/// How far a turn was shown.
+#[derive(Default)]
+pub(crate) struct Place {
+    entry: Option<String>,
+    event_id: Option<i64>,
+}
+
+impl Place {
+    /// Where the user wants to begin.
+    pub(crate) fn of(args: &Attach) -> Self {
+        Self {
+            entry: args.after.clone(),
+            event_id: args.after_id,
+        }
+    }
+
+    fn passed(&mut self, event: &Event) {
+        let entry = event.frame().and_then(|frame| frame.stream_entry_id);
+        if entry.is_some() || event.id().is_some() {
+            (self.entry, self.event_id) = (entry, event.id());
+        }
+    }
+
+    /// What to say when nobody follows the turn any more.
+    pub(crate) fn how_to_go_on(&self, turn: &sessionwire::raccoon::Turn) -> String {
+        let after = match self {
+            Self {
+                entry: Some(entry), ..
+            } => format!(" --after {entry}"),
+            Self {
+                event_id: Some(id), ..
+            } => format!(" --after-id {id}"),
+            _ => String::new(),
+        };
+        let (session_id, message_id) = (turn.session_id(), turn.message_id());
+        format!(
+            "The turn goes on in the session {session_id}. Follow it with `sessionwire raccoon attach {session_id} \
+             --message {message_id}{after}`."
+        )
+    }
+}
+
+/// Shows the events of a turn up to its end.
+pub(crate) async fn follow(
     turn: &sessionwire::raccoon::Turn,
     renderer: Renderer<'_>,
+    place: &mut Place,
 ) -> Result<TurnResult, Failure> {
     let started = Instant::now();
     let queue = turn.queue();
@@ -169,6 +209,7 @@ async fn follow(
             sessionwire::Batch::Events(events) => {
                 for event in events {
                     renderer.event(&event, started.elapsed()).await?;
+                    place.passed(&event);
                 }
             }
             sessionwire::Batch::Empty => queue.wait().await,
@@ -179,7 +220,8 @@ async fn follow(
     }
 }
 
-fn ended_well(result: &TurnResult) -> Result<(), Failure> {
+/// An aborted turn is none that went well.
+pub(crate) fn ended_well(result: &TurnResult) -> Result<(), Failure> {
     if result.status != TurnStatus::Aborted {
         return Ok(());
     }

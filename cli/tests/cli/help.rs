@@ -26,6 +26,8 @@ fn every_command_is_listed_and_has_help() {
     let all = Running::start(program(&["--help"])).finish().stdout;
     for command in [
         "run",
+        "turn",
+        "raccoon",
         "emulator",
         "sessions",
         "events",

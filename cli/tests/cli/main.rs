@@ -10,6 +10,7 @@ mod help;
 mod interrupted;
 mod local;
 mod questions;
+mod raccoon;
 mod record;
 mod run;
 mod support;

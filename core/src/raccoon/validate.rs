@@ -1,7 +1,7 @@
 //! Bad input is refused here, before anything is sent.
 
 use super::ids::is_uuid;
-use super::models::{ListSessions, StartTurn, TurnEventOptions};
+use super::models::{ListSessions, StartTurn, TurnEventOptions, TurnMessage};
 use crate::error::{Error, Result};
 use crate::ws::KeepAlive;
 
@@ -138,6 +138,16 @@ impl StartTurn {
     /// `InvalidRequest` for what would be refused.
     pub fn check(&self) -> Result<()> {
         start_turn(self)
+    }
+}
+
+impl TurnMessage {
+    /// Refuses what the service would refuse. Sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
+    pub fn check(&self) -> Result<()> {
+        message(&self.text)
     }
 }
 

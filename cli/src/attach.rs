@@ -1,0 +1,62 @@
+//! `sessionwire raccoon attach`: a turn that was started before, or elsewhere.
+
+use sessionwire::raccoon::{After, Client, Turn};
+
+use crate::args::{self, Global};
+use crate::client::raccoon;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+use crate::raccoon::find;
+use crate::render::Renderer;
+use crate::stop::Stop;
+use crate::terminal::{self, note};
+use crate::turn::{Place, ended_well, follow};
+
+pub(crate) async fn run(
+    args: args::Attach,
+    global: &Global,
+    output: &Output,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    let stop = Stop::new(interrupt, args.timeout);
+    let client = raccoon(global)?;
+    let turn = tokio::select! {
+        biased;
+        failure = stop.wait() => return Err(failure),
+        turn = attach(&client, &args) => turn?,
+    };
+    let renderer = Renderer::of_turn(output, global.json, args.quiet, args.raw);
+    let mut place = Place::of(&args);
+    let result = tokio::select! {
+        biased;
+        failure = stop.wait() => Err(failure),
+        result = follow(&turn, renderer, &mut place) => result,
+    };
+    match result {
+        Ok(result) => {
+            renderer.turn_result(&result).await?;
+            ended_well(&result)
+        }
+        Err(failure) => {
+            if matches!(failure, Failure::Interrupted) {
+                terminal::end_line();
+            }
+            if matches!(failure, Failure::Interrupted | Failure::Timeout(_)) {
+                note(&place.how_to_go_on(&turn));
+            }
+            Err(failure)
+        }
+    }
+}
+
+async fn attach(client: &Client, args: &args::Attach) -> Result<Turn, Failure> {
+    let mut attach = find(client, &args.turn).await?.attach();
+    if args.after.is_some() || args.after_id.is_some() {
+        attach = attach.after(After::Point {
+            last_stream_entry_id: args.after.clone(),
+            last_event_id: args.after_id,
+        });
+    }
+    Ok(client.attach(attach).await?)
+}
