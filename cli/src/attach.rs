@@ -1,6 +1,6 @@
 //! `sessionwire raccoon attach`: a turn that was started before, or elsewhere.
 
-use sessionwire::raccoon::{After, Client, Turn};
+use sessionwire::raccoon::{After, Attach, Client, Turn};
 
 use crate::args::{self, Global};
 use crate::client::raccoon;
@@ -51,7 +51,10 @@ pub(crate) async fn run(
 }
 
 async fn attach(client: &Client, args: &args::Attach) -> Result<Turn, Failure> {
-    let mut attach = find(client, &args.turn).await?.attach();
+    let mut attach = match &args.turn.message {
+        Some(message_id) => Attach::new(&args.turn.session.id, message_id),
+        None => find(client, &args.turn).await?.attach(),
+    };
     if args.after.is_some() || args.after_id.is_some() {
         attach = attach.after(After::Point {
             last_stream_entry_id: args.after.clone(),

@@ -227,7 +227,10 @@ fn fields(session: &SessionInfo) -> Vec<String> {
         ("title", Some(session.title.as_str())),
         ("created_at", created.as_deref()),
         ("updated_at", updated.as_deref()),
-        ("files", Some(files.as_str())),
+        (
+            "files",
+            Some(files.as_str()).filter(|files| !files.is_empty()),
+        ),
     ];
     named(known, &session.extra)
 }

@@ -133,7 +133,7 @@ async fn start(
 ) -> Result<sessionwire::raccoon::Turn, Failure> {
     tokio::pin!(start);
     tokio::select! {
-        turn = &mut start => Ok(turn?),
+        turn = &mut start => turn.map_err(hint_at_the_running_turn),
         failure = stop.wait() => {
             match tokio::time::timeout(START_GRACE, start).await {
                 Ok(Ok(turn)) => stop_turn(&turn).await,
@@ -142,6 +142,17 @@ async fn start(
             }
             Err(failure)
         }
+    }
+}
+
+fn hint_at_the_running_turn(error: Error) -> Failure {
+    if error.code() == Some("turn_in_progress") {
+        Failure::ClientHint(
+            error,
+            "Here that is `sessionwire raccoon attach SESSION` and `sessionwire raccoon stop SESSION`.",
+        )
+    } else {
+        Failure::Client(error)
     }
 }
 

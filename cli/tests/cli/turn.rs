@@ -162,10 +162,16 @@ fn a_timeout_leaves_the_turn_running_and_says_where() {
     );
     let again = turn(&server, &["turn", "Again", "--session", SESSION]);
     assert_eq!(again.status, 3);
+    for part in ["turn_in_progress", "sessionwire raccoon attach SESSION"] {
+        assert!(again.stderr.contains(part), "{}", again.stderr);
+    }
+    let again = turn(&server, &["turn", "Again", "--session", SESSION, "--json"]);
+    let line = again.json_lines().pop().unwrap();
+    let message = line["message_id"].as_str().unwrap();
     assert!(
-        again.stderr.contains("turn_in_progress"),
+        done.stderr.contains(&format!("--message {message}")),
         "{}",
-        again.stderr
+        done.stderr
     );
 }
 
