@@ -3,7 +3,7 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sessionwire::raccoon::UploadedFile;
+use sessionwire::raccoon::{TextMode, UploadedFile, WireNames};
 use sessionwire_emulator::{Endpoint, Fault};
 
 use crate::{output, report, terminal};
@@ -39,6 +39,9 @@ pub(crate) struct Global {
     /// Print JSON on one line; events one per line
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
+    /// For raccoon and turn: other names of fields and events, as JSON or a file with it
+    #[arg(long, global = true, value_name = "JSON", value_parser = wire, help_heading = "Global options")]
+    pub(crate) wire: Option<Box<WireNames>>,
 }
 
 const EXAMPLES: &str = "\
@@ -56,6 +59,13 @@ takes it: every user of a machine can see the command lines of its processes. No
 `run --local` or `turn --local`, or start the emulator.
 
 Exit status: 0 done, 1 task error, 2 usage, 3 API error, 4 timeout, 130 interrupted.";
+
+impl Command {
+    /// Whether it speaks to Raccoon.
+    pub(crate) fn is_of_raccoon(&self) -> bool {
+        matches!(self, Self::Turn(_) | Self::Raccoon(_))
+    }
+}
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -153,6 +163,9 @@ pub(crate) struct Turn {
     pub(crate) session: Option<String>,
     #[command(flatten)]
     pub(crate) files: Files,
+    /// What a frame of a text is: delta (it adds to its block), cumulative (all of it so far), or auto
+    #[arg(long, value_name = "MODE", value_parser = text_mode, default_value = "auto")]
+    pub(crate) text_mode: TextMode,
     /// Give up after this many seconds; the turn goes on
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
@@ -279,6 +292,9 @@ pub(crate) struct Attach {
     /// Only events with a higher id, as --json prints it
     #[arg(long, value_name = "ID")]
     pub(crate) after_id: Option<i64>,
+    /// What a frame of a text is: delta (it adds to its block), cumulative (all of it so far), or auto
+    #[arg(long, value_name = "MODE", value_parser = text_mode, default_value = "auto")]
+    pub(crate) text_mode: TextMode,
     /// Give up after this many seconds; the turn goes on
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
@@ -546,6 +562,21 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// A number of seconds that was checked.
 pub(crate) fn duration(seconds: f64) -> std::time::Duration {
     std::time::Duration::try_from_secs_f64(seconds).unwrap_or(std::time::Duration::MAX)
+}
+
+fn wire(text: &str) -> Result<Box<WireNames>, String> {
+    let json = if text.trim_start().starts_with('{') {
+        text.to_owned()
+    } else {
+        std::fs::read_to_string(text)
+            .map_err(|error| format!("it is neither a JSON object nor a file to read ({error})"))?
+    };
+    serde_json::from_str(&json)
+        .map_err(|error| format!("give an object such as {{\"prompt\": [\"task\"]}} ({error})"))
+}
+
+fn text_mode(text: &str) -> Result<TextMode, String> {
+    serde_json::from_value(text.into()).map_err(|_| "use auto, delta or cumulative".to_owned())
 }
 
 fn uploaded(text: &str) -> Result<UploadedFile, String> {

@@ -1,6 +1,6 @@
 //! `sessionwire raccoon attach`: a turn that was started before, or elsewhere.
 
-use sessionwire::raccoon::{After, Attach, Client, Turn};
+use sessionwire::raccoon::{After, Attach, Client, Turn, TurnEventOptions};
 
 use crate::args::{self, Global};
 use crate::client::raccoon;
@@ -11,7 +11,7 @@ use crate::raccoon::find;
 use crate::render::Renderer;
 use crate::stop::Stop;
 use crate::terminal::{self, note};
-use crate::turn::{Place, ended_well, follow};
+use crate::turn::{Place, conclude, follow};
 
 pub(crate) async fn run(
     args: args::Attach,
@@ -34,10 +34,7 @@ pub(crate) async fn run(
         result = follow(&turn, renderer, &mut place) => result,
     };
     match result {
-        Ok(result) => {
-            renderer.turn_result(&result).await?;
-            ended_well(&result)
-        }
+        Ok(result) => conclude(&result, renderer).await,
         Err(failure) => {
             if matches!(failure, Failure::Interrupted) {
                 terminal::end_line();
@@ -61,5 +58,6 @@ async fn attach(client: &Client, args: &args::Attach) -> Result<Turn, Failure> {
             last_event_id: args.after_id,
         });
     }
-    Ok(client.attach(attach).await?)
+    let events = TurnEventOptions::new().text_mode(args.text_mode);
+    Ok(client.attach(attach.events(events)).await?)
 }

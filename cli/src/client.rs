@@ -1,7 +1,7 @@
 //! The client that the commands use.
 
 use sessionwire::agi::Client;
-use sessionwire::raccoon::{self, RaccoonConfig, RaccoonOptions};
+use sessionwire::raccoon::{self, RaccoonConfig, RaccoonOptions, WireNames};
 use sessionwire::{ClientConfig, ClientOptions, Error};
 
 use crate::args::Global;
@@ -24,10 +24,17 @@ pub(crate) fn client(options: ClientOptions) -> Result<Client, Error> {
 
 /// A client of Raccoon as the environment and the command line have it.
 pub(crate) fn raccoon(global: &Global) -> Result<raccoon::Client, Error> {
-    raccoon_client(options(global))
+    raccoon_client(options(global), global)
 }
 
-pub(crate) fn raccoon_client(options: ClientOptions) -> Result<raccoon::Client, Error> {
-    let options = RaccoonOptions::new().client(options);
+/// The same, with these options instead of the environment's and the command line's.
+pub(crate) fn raccoon_client(
+    options: ClientOptions,
+    global: &Global,
+) -> Result<raccoon::Client, Error> {
+    let mut options = RaccoonOptions::new().client(options);
+    if let Some(wire) = &global.wire {
+        options.wire = WireNames::clone(wire);
+    }
     raccoon::Client::new(RaccoonConfig::resolve(options)?)
 }

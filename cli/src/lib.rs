@@ -87,6 +87,12 @@ async fn command(cli: Cli) -> i32 {
 
 async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<(), Failure> {
     let json = cli.global.json;
+    if cli.global.wire.is_some() && !cli.command.is_of_raccoon() {
+        return Err(Failure::Usage(
+            "--wire is for `raccoon` and `turn`: it names what Raccoon's documentation leaves open. Leave it out here."
+                .to_owned(),
+        ));
+    }
     match cli.command {
         Command::Run(args) => task::run(args, cli.global, output, interrupt).await,
         Command::Turn(args) | Command::Raccoon(Raccoon::Turn(args)) => {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sessionwire::raccoon::{
-    Client, Event, StartTurn, TurnFile, TurnResult, TurnStatus, new_session_id,
+    Client, Event, StartTurn, TurnEventOptions, TurnFile, TurnResult, TurnStatus, new_session_id,
 };
 use sessionwire::transport::Secret;
 use sessionwire::{Error, ErrorKind};
@@ -61,7 +61,7 @@ fn connect(global: &Global, emulator: Option<&Emulator>) -> Result<Client, Failu
         options.base_url = Some(emulator.raccoon_url().to_owned());
         options.api_key = Some(Secret::new(emulator.api_key()));
     }
-    client::raccoon_client(options).map_err(hint_at_local)
+    client::raccoon_client(options, global).map_err(hint_at_local)
 }
 
 fn hint_at_local(error: Error) -> Failure {
@@ -98,10 +98,7 @@ async fn take_turn(
         result = follow(&turn, renderer, &mut place) => result,
     };
     match result {
-        Ok(result) => {
-            renderer.turn_result(&result).await?;
-            ended_well(&result)
-        }
+        Ok(result) => conclude(&result, renderer).await,
         Err(Failure::Interrupted) => {
             // Said before the stop, which may take a while.
             terminal::end_line();
@@ -122,6 +119,7 @@ fn request_of(args: &Turn) -> StartTurn {
     let files = args.files.file.iter().cloned().map(TurnFile::Path);
     StartTurn::new(&args.prompt)
         .mode(&args.mode)
+        .events(TurnEventOptions::new().text_mode(args.text_mode))
         .files(uploaded.chain(files).collect())
 }
 
@@ -231,8 +229,19 @@ pub(crate) async fn follow(
     }
 }
 
-/// An aborted turn is none that went well.
-pub(crate) fn ended_well(result: &TurnResult) -> Result<(), Failure> {
+/// Shows the result. An aborted turn did not go well.
+pub(crate) async fn conclude(result: &TurnResult, renderer: Renderer<'_>) -> Result<(), Failure> {
+    renderer.turn_result(result).await?;
+    if !result.text_is_certain {
+        note(
+            "warning: the answer's text is not certain, as its frames can be read in two ways. Say with --text-mode which \
+             is right.",
+        );
+    }
+    ended_well(result)
+}
+
+fn ended_well(result: &TurnResult) -> Result<(), Failure> {
     if result.status != TurnStatus::Aborted {
         return Ok(());
     }

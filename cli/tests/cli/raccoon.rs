@@ -535,6 +535,61 @@ fn bad_input_costs_no_request() {
 }
 
 #[test]
+fn what_the_service_calls_otherwise_can_be_said() {
+    let server = Server::speaking(json!({"kinds": {"text": "bubble"}, "without_content": true}));
+    play(&server, json!([{"text": "It works."}]));
+    let turn = ["turn", "x", "--session", SESSION, "-q"];
+    assert_eq!(good(&server, &turn).stdout, "");
+    let wire = r#"{"text_kinds": ["bubble"]}"#;
+    let folder = Folder::new();
+    let file = folder.file("wire.json");
+    std::fs::write(&file, wire).unwrap();
+    let attach = ["raccoon", "attach", SESSION, "-q", "--wire"];
+    for wire in [wire, &file] {
+        let told = good(&server, &[&attach[..], &[wire]].concat());
+        assert_eq!(told.stdout, "It works.\n");
+    }
+    for (wire, words) in [
+        (r#"{"text_kind": []}"#, "text_kind"),
+        ("{", "--wire"),
+        ("/no/such.json", "neither a JSON object nor a file"),
+    ] {
+        refused(&server, &[&attach[..], &[wire]].concat(), 2, &[words]);
+    }
+    refused(
+        &server,
+        &["sessions", "list", "--wire", wire],
+        2,
+        &["`raccoon`"],
+    );
+}
+
+#[test]
+fn a_text_that_is_not_certain_is_warned_of_and_can_be_settled() {
+    let server = Server::speaking(json!({"without_content": true}));
+    play(&server, json!([{"text": "1"}, {"text": "1 EUR"}]));
+    let done = run(&server, &["turn", "x", "--session", SESSION, "-q"]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(
+        done.stderr
+            .contains("warning: the answer's text is not certain")
+            && done.stderr.contains("--text-mode"),
+        "{}",
+        done.stderr
+    );
+    for (mode, text) in [("delta", "11 EUR\n"), ("cumulative", "1 EUR\n")] {
+        let attach = ["raccoon", "attach", SESSION, "-q", "--text-mode", mode];
+        assert_eq!(good(&server, &attach).stdout, text);
+    }
+    refused(
+        &server,
+        &["raccoon", "attach", SESSION, "--text-mode", "all"],
+        2,
+        &["auto, delta or cumulative"],
+    );
+}
+
+#[test]
 fn a_missing_key_is_named() {
     for args in [
         &["raccoon", "sessions", "list"][..],

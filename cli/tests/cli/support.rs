@@ -22,8 +22,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::speaking(json!({}))
+    }
+
+    /// An emulator that speaks Raccoon so.
+    pub(crate) fn speaking(dialect: Value) -> Self {
         let runtime = Runtime::new().unwrap();
-        let options = json!({"step_delay": 0.0, "api_keys": ["test-key-1"], "browser": "builtin"});
+        let options = json!({
+            "step_delay": 0.0, "api_keys": ["test-key-1"], "browser": "builtin", "dialect": dialect,
+        });
         let options = serde_json::from_value(options).unwrap();
         let emulator = runtime.block_on(Emulator::start(options)).unwrap();
         Self { runtime, emulator }
