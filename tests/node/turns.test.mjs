@@ -439,7 +439,8 @@ test("files are uploaded from a path, bytes, a Blob and a stream, with progress"
       const [request] = emulator.requests({ path: "/sessions/new" });
       assert.deepEqual(
         JSON.parse(request.body).files.map(({ key }) => key),
-        [file.key, file.key],
+        // What was uploaded before stays as it is.
+        [`${session.sessionId}/2/notes.txt`, file.key],
       );
     } finally {
       rmSync(folder, { recursive: true });

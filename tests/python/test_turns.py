@@ -431,6 +431,7 @@ def test_files_from_everywhere_with_progress(tmp_path: Path) -> None:
         assert session.upload(b"# hi", name="a.md").key == f"{session.session_id}/a.md"
         with path.open("rb") as file:
             assert session.upload(file).size == 3_000_000
+        assert session.upload(b"# ho", name="a.md").key == f"{session.session_id}/2/a.md"
         again = UploadedFile(**{name: getattr(upload, name) for name in upload.__slots__})
         assert session.run_turn("read", files=[upload, again, path]).text == "read"
         assert len(session.history().messages[0].files) == 3

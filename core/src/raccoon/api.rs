@@ -1,6 +1,5 @@
 //! Every request of the Raccoon API.
 
-use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::answers::{Started, page_of, running_turn};
 use super::config::RaccoonConfig;
 use super::ending::TurnEnd;
 use super::hooks::{AnswerDecoder, FrameDecoder};
+use super::keys::Keys;
 use super::models::{
     DeleteResult, History, ListSessions, Message, RawRequest, RawResponse, SessionPage, StartTurn,
     SuccessResult, TurnFile, Upload, UploadedFile,
@@ -44,6 +44,7 @@ pub(crate) struct Api {
     sockets: Transport,
     limiter: Arc<TurnLimiter>,
     background: Background,
+    keys: Keys,
     /// The one name of the prompt that the service takes, once that is known.
     prompt_name: Arc<OnceLock<String>>,
 }
@@ -57,6 +58,7 @@ impl Api {
             rest,
             config: Arc::new(config),
             limiter: Arc::default(),
+            keys: Keys::default(),
             prompt_name: Arc::default(),
         }
     }
@@ -73,6 +75,7 @@ impl Api {
             config: Arc::new(config),
             limiter: self.limiter.clone(),
             background: self.background.clone(),
+            keys: self.keys.clone(),
             prompt_name: self.prompt_name.clone(),
         }
     }
@@ -261,9 +264,13 @@ impl Api {
         source: UploadSource,
         progress: UploadProgress,
     ) -> Result<UploadedFile> {
-        let (body, sent) = media::form(upload, source, progress)?;
+        let (body, sent) = media::form(upload, source, progress, &self.keys)?;
         let request = self.api(Method::PUT, &["media", "upload"]).multipart(body);
-        let answer = self.rest.send(&request).await?;
+        let answer = self.rest.send(&request).await.inspect_err(|error| {
+            if upload.key.is_none() && error.kind() == ErrorKind::InvalidRequest {
+                self.keys.give_back(&sent.key);
+            }
+        })?;
         let answer = self.decoded("upload", answer).await;
         let file = answer.and_then(|answer| {
             answer.json().and_then(|fields| {
@@ -469,19 +476,24 @@ impl Api {
         session_id: &str,
         files: &[TurnFile],
     ) -> Result<Vec<UploadedFile>> {
+        if files.iter().any(|file| matches!(file, TurnFile::Path(_))) {
+            let files = files.to_vec();
+            let checked = tokio::task::spawn_blocking(move || media::check_files(&files)).await;
+            // Where that did not come to its end, the upload finds out.
+            checked.unwrap_or(Ok(()))?;
+        }
+        for file in files {
+            // It may be from another process.
+            if let TurnFile::Uploaded(file) = file {
+                self.keys.take(&file.key);
+            }
+        }
         let mut uploaded: Vec<UploadedFile> = Vec::with_capacity(files.len());
-        let mut keys = HashSet::new();
-        for (at, file) in files.iter().enumerate() {
+        for file in files {
             uploaded.push(match file {
                 TurnFile::Uploaded(file) => file.clone(),
                 TurnFile::Path(path) => {
-                    let mut upload = Upload::new(session_id);
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    let name = validate::file_name(&name);
-                    // A second file of this name must not overwrite the first.
-                    if !keys.insert(name.clone()) {
-                        upload.key = Some(format!("{session_id}/{}/{name}", at + 1));
-                    }
+                    let upload = Upload::new(session_id);
                     let source = UploadSource::path(path);
                     self.send_file(&upload, source, UploadProgress::new())
                         .await?

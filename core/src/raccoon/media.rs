@@ -3,14 +3,16 @@
 use serde_json::{Value, json};
 
 use super::ids::random_bytes;
-use super::models::{Upload, UploadedFile};
+use super::keys::Keys;
+use super::models::{TurnFile, Upload, UploadedFile};
 use super::validate;
 use super::wire_names::WireNames;
-use crate::error::Result;
-use crate::transport::{FilePart, Multipart, UploadProgress, UploadSource};
+use crate::error::{Error, Result};
+use crate::transport::{FilePart, Multipart, UploadProgress, UploadSource, problem};
 
 /// What an upload says of its file.
 pub(super) struct Sent {
+    pub(super) key: String,
     pub(super) name: String,
     pub(super) content_type: String,
 }
@@ -20,26 +22,38 @@ pub(super) fn form(
     upload: &Upload,
     source: UploadSource,
     progress: UploadProgress,
+    keys: &Keys,
 ) -> Result<(Multipart, Sent)> {
     validate::session_id(&upload.session_id)?;
     let given = upload.name.clone().or_else(|| source.file_name());
     let name = validate::file_name(given.as_deref().unwrap_or_default());
+    let place = match upload.folder.as_deref() {
+        Some(folder) if !folder.is_empty() => {
+            validate::folder(folder)?;
+            format!("{folder}/{name}")
+        }
+        _ => name.clone(),
+    };
     let random: String = random_bytes()?
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let key = match (&upload.key, &given) {
-        (Some(key), _) => key.clone(),
-        (None, Some(_)) => format!("{}/{name}", upload.session_id),
-        // Two files without a name are two files.
-        (None, None) => format!("{}/{}/{name}", upload.session_id, &random[..8]),
-    };
-    validate::key(&key)?;
     let content_type = match &upload.content_type {
         Some(content_type) => content_type.clone(),
         None => type_of(&name).to_owned(),
     };
     validate::content_type(&content_type)?;
+    let own = &random[..8];
+    let key = match (&upload.key, &given) {
+        (Some(key), _) => {
+            validate::key(key)?;
+            keys.take(key);
+            key.clone()
+        }
+        (None, Some(_)) => keys.take_free(&upload.session_id, &place, own),
+        // Two files without a name are two files.
+        (None, None) => format!("{}/{own}/{place}", upload.session_id),
+    };
     let part = FilePart {
         field: "file",
         name: &name,
@@ -52,7 +66,25 @@ pub(super) fn form(
         source,
         progress,
     );
-    Ok((body, Sent { name, content_type }))
+    let sent = Sent {
+        key,
+        name,
+        content_type,
+    };
+    Ok((body, sent))
+}
+
+/// Refuses files that cannot be uploaded, before any of them is. Blocks, as the
+/// file system does.
+pub(crate) fn check_files(files: &[TurnFile]) -> Result<()> {
+    for (at, file) in files.iter().enumerate() {
+        if let TurnFile::Path(path) = file
+            && let Some(why) = problem(path)
+        {
+            return Err(Error::invalid(format!("`files[{at}]`: {why}")));
+        }
+    }
+    Ok(())
 }
 
 /// How a turn refers to files (docs/spec/raccoon.md, section 4.1).

@@ -439,9 +439,12 @@ impl From<&str> for TurnFile {
 pub struct Upload {
     /// The session that the file is for. It need not exist yet.
     pub session_id: String,
-    /// Where to keep it. Default: `{session_id}/{name}`; a place of its own for one
-    /// without a name.
+    /// Where to keep it; what is there is overwritten. Default: `{session_id}/{name}`,
+    /// or a place of its own for one without a name, and for a second one of that
+    /// name by this client.
     pub key: Option<String>,
+    /// The folder of the default key: `{session_id}/{folder}/{name}`. Default: none.
+    pub folder: Option<String>,
     /// Its name. Default: the name of the file it comes from, else `file`.
     pub name: Option<String>,
     /// Its media type. Default: by the name's ending.
@@ -460,6 +463,7 @@ impl Upload {
 
 setters!(Upload {
     key?: into String,
+    folder?: into String,
     name?: into String,
     content_type?: into String,
 });

@@ -88,14 +88,26 @@ pub(super) fn message(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// A key that would leave its place is refused.
-pub(super) fn key(key: &str) -> Result<()> {
-    let bad = key.is_empty()
+/// Whether a key would leave its place.
+fn strays(key: &str) -> bool {
+    key.is_empty()
         || key.chars().any(char::is_control)
         || key
             .split(['/', '\\'])
-            .any(|part| matches!(part, "." | ".."));
-    if bad {
+            .any(|part| matches!(part, "." | ".."))
+}
+
+pub(super) fn folder(folder: &str) -> Result<()> {
+    if strays(folder) {
+        return Err(Error::invalid(format!(
+            "`folder` is {folder:?}, which is no place for a file. Use one such as reports/2026, or leave it out"
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn key(key: &str) -> Result<()> {
+    if strays(key) {
         return Err(Error::invalid(format!(
             "`key` is {key:?}, which is no place for a file. Use {{session_id}}/{{name}}, or leave it out"
         )));

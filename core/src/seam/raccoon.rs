@@ -1,17 +1,19 @@
 //! The operations of Raccoon.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
 use crate::background::Offer;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 pub use crate::raccoon::hooks::{HookBridge, HookReply};
 use crate::raccoon::validate as raccoon_validate;
 use crate::raccoon::{
-    AnswerDecoder, Client, DeleteResult, FrameDecoder, History, ListSessions, RawRequest,
-    RawResponse, SessionPage, StartTurn, StopResult, SuccessResult, Turn, TurnMessage, TurnResult,
-    UploadedFile,
+    AnswerDecoder, Client, DeleteResult, DirectoryFile, FrameDecoder, History, ListSessions,
+    RawRequest, RawResponse, SessionPage, StartTurn, StopResult, SuccessResult, Turn, TurnFile,
+    TurnMessage, TurnResult, UploadedFile, check_files, directory_files,
 };
 use crate::responses::to_json;
 use crate::validate;
@@ -48,6 +50,14 @@ pub enum Operation {
         /// Which session.
         session_id: String,
     },
+    /// The files of a directory of this machine that a pattern names.
+    DirectoryFiles {
+        /// Where.
+        directory: String,
+        /// Which, such as `**/*.csv`.
+        #[serde(default = "all_files")]
+        pattern: String,
+    },
     /// Any other request.
     Request(RawRequest),
 }
@@ -79,6 +89,8 @@ pub enum Output {
     Success(SuccessResult),
     /// Of an upload.
     File(UploadedFile),
+    /// Of `directory_files`.
+    DirectoryFiles(Vec<DirectoryFile>),
     /// Of a turn's `stop`.
     Stop(StopResult),
     /// Of a turn's `result`.
@@ -130,6 +142,10 @@ pub enum TurnOperation {
     },
 }
 
+fn all_files() -> String {
+    "**/*".to_owned()
+}
+
 fn ten_seconds() -> f64 {
     10.0
 }
@@ -147,6 +163,11 @@ pub enum Check {
     },
     /// A turn.
     Turn(Box<StartTurn>),
+    /// Files for a turn. Looks whether those of this machine can be read.
+    Files {
+        /// Which.
+        files: Vec<TurnFile>,
+    },
 }
 
 impl Check {
@@ -157,7 +178,11 @@ impl Check {
     pub fn run(&self) -> Result<()> {
         match self {
             Self::SessionId { session_id } => raccoon_validate::session_id(session_id),
-            Self::Turn(turn) => turn.check(),
+            Self::Turn(turn) => {
+                turn.check()?;
+                check_files(&turn.files)
+            }
+            Self::Files { files } => check_files(files),
         }
     }
 }
@@ -202,6 +227,12 @@ impl Client {
             }
             Operation::EndSession { session_id } => {
                 Output::Ended(self.api.end_session(&session_id)?.await?)
+            }
+            Operation::DirectoryFiles { directory, pattern } => {
+                let read = move || directory_files(Path::new(&directory), &pattern);
+                let read = tokio::task::spawn_blocking(read).await;
+                let gone = |_| Err(Error::new(ErrorKind::Config, "The runtime is gone"));
+                Output::DirectoryFiles(read.unwrap_or_else(gone)?)
             }
             Operation::Request(request) => Output::Raw(self.request(request).await?),
         })
@@ -273,6 +304,7 @@ pub(super) fn schema() -> Value {
                 of.gives::<History>(&["get_session"]);
                 of.gives::<SuccessResult>(&["rename_session"]);
                 of.gives::<DeleteResult>(&["delete_session", "end_session"]);
+                of.gives::<Vec<DirectoryFile>>(&["directory_files"]);
                 of.gives::<RawResponse>(&["request"]);
             });
             outputs.group("TurnOutputs", |of| {

@@ -24,7 +24,7 @@ mod upload;
 
 pub use raw::{RawRequest, RawResponse};
 pub use secret::Secret;
-pub(crate) use upload::{FilePart, Multipart};
+pub(crate) use upload::{FilePart, Multipart, problem};
 pub use upload::{UploadProgress, UploadSource, UploadWriter};
 
 pub(crate) use self::closing::Closing;

@@ -267,22 +267,51 @@ fn quoted(text: &str) -> String {
         .replace('\n', "%0A")
 }
 
-async fn open_file(path: &Path) -> Result<(Reading, Option<u64>)> {
-    let refuse = |error: io::Error| {
-        Error::invalid(format!(
-            "The file {} cannot be uploaded: {error}. Check its path and permissions",
-            path.display()
+/// Why a file cannot be uploaded, and what to do.
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    format!(
+        "The file {} cannot be uploaded: {error}. Check its path and permissions",
+        path.display()
+    )
+}
+
+/// The same of what is no regular file.
+fn irregular(path: &Path, facts: &std::fs::Metadata) -> Option<String> {
+    let path = path.display();
+    if facts.is_file() {
+        None
+    } else if facts.is_dir() {
+        Some(format!(
+            "The file {path} cannot be uploaded: it is a directory, not a regular file. Pass its files, or upload \
+             them with `upload_directory`"
         ))
-    };
+    } else {
+        Some(format!(
+            "The file {path} cannot be uploaded: it is {}, not a regular file. Pass a regular file, or open it and \
+             pass what you read from it",
+            kind(facts.file_type())
+        ))
+    }
+}
+
+/// Why a file cannot be uploaded, as far as that can be told without a request.
+/// Blocks, as the file system does.
+pub(crate) fn problem(path: &Path) -> Option<String> {
+    let open = || std::fs::File::open(path).err();
+    match std::fs::metadata(path) {
+        Ok(facts) => {
+            irregular(path, &facts).or_else(|| open().map(|error| unreadable(path, &error)))
+        }
+        Err(error) => Some(unreadable(path, &error)),
+    }
+}
+
+async fn open_file(path: &Path) -> Result<(Reading, Option<u64>)> {
+    let refuse = |error: io::Error| Error::invalid(unreadable(path, &error));
     // Before it is opened: a pipe that nobody writes to holds a thread for good.
     let facts = tokio::fs::metadata(path).await.map_err(refuse)?;
-    if !facts.is_file() {
-        return Err(Error::invalid(format!(
-            "The file {} cannot be uploaded: it is {}, not a regular file. Pass a regular file, or open it and pass \
-             what you read from it",
-            path.display(),
-            kind(facts.file_type())
-        )));
+    if let Some(why) = irregular(path, &facts) {
+        return Err(Error::invalid(why));
     }
     let file = tokio::fs::File::open(path).await.map_err(refuse)?;
     let length = file.metadata().await.map_err(refuse)?.len();
@@ -306,11 +335,8 @@ fn kind(file: std::fs::FileType) -> &'static str {
             return "a device";
         }
     }
-    if file.is_dir() {
-        "a directory"
-    } else {
-        "something else"
-    }
+    let _ = file;
+    "something else"
 }
 
 /// Reads to the end or the limit, as long as somebody takes the chunks.

@@ -1122,6 +1122,15 @@ async fn files_of_one_name_and_files_without_one_stay_apart() {
             json!(format!("{}/2/report.csv", session.id()))
         ]
     );
+    let named = || {
+        let upload = Upload::new(session.id()).name("report.csv");
+        client.upload(upload, UploadSource::bytes("c"), UploadProgress::new())
+    };
+    let keys = [named().await.unwrap().key, named().await.unwrap().key];
+    assert_eq!(
+        keys,
+        [3, 4].map(|at| format!("{}/{at}/report.csv", session.id()))
+    );
     let first = session
         .upload(UploadSource::bytes(b"a".as_slice()))
         .await

@@ -9,6 +9,7 @@ import {
   CALL,
   type CallOptions,
   check,
+  checkCallback,
   checkSignal,
   execute,
   seconds,
@@ -104,6 +105,8 @@ export class Agi implements AsyncDisposable {
     checkSignal(signal);
     signal?.throwIfAborted();
     // Bad input costs no session.
+    checkCallback("onQuestion", onQuestion);
+    checkCallback("onEvent", onEvent);
     check({ check: "task", message: text("task", task), start_url: startUrl });
     const limit = new Limit(timeout, signal);
     let session: Session | undefined;

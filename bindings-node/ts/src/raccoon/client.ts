@@ -3,7 +3,7 @@
  */
 
 import { inspect } from "node:util";
-import { ConfigError, errorFrom, orThrow } from "../errors.js";
+import { ConfigError, errorFrom, InvalidRequestError, orThrow } from "../errors.js";
 import { type NativeRaccoonClient, native } from "../native.js";
 import { text } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
@@ -17,7 +17,7 @@ import {
 } from "../shared/options.js";
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
 import { Media } from "./media.js";
-import type { TurnResult } from "./models.js";
+import type { ResumePoint, TurnResult } from "./models.js";
 import type { Check } from "./seam.js";
 import { RaccoonSession, type RaccoonSessionOptions } from "./session.js";
 import { RaccoonSessions } from "./sessions.js";
@@ -30,6 +30,7 @@ import {
   RUN,
   type RunTurnOptions,
   type Turn,
+  type TurnEventOptions,
 } from "./turn.js";
 
 /**
@@ -247,8 +248,23 @@ export class Raccoon implements AsyncDisposable {
   }
 
   /** A handle on a turn that was started before, or elsewhere. */
-  attach(sessionId: string, messageId: string, options: AttachOptions = {}): Promise<Turn> {
-    return attach(this.#native, sessionId, messageId, options);
+  attach(sessionId: string, messageId: string, options?: AttachOptions): Promise<Turn>;
+  /** A handle on a turn that goes on after a `turn.resumePoint`. */
+  attach(point: ResumePoint, options?: TurnEventOptions): Promise<Turn>;
+  async attach(
+    where: string | ResumePoint,
+    messageId?: string | TurnEventOptions,
+    options: AttachOptions = {},
+  ): Promise<Turn> {
+    if (typeof where !== "object" || where === null) {
+      return attach(this.#native, where, messageId as string, options);
+    }
+    if (typeof messageId === "string" || "after" in (messageId ?? {})) {
+      throw new InvalidRequestError(
+        "`sessionId` is a resume point, which says where to go on. Leave out `messageId` and `after`.",
+      );
+    }
+    return attach(this.#native, where.sessionId, where.messageId, { ...messageId, after: where });
   }
 
   /** A copy with other options that shares the connections. Closing one closes both. */

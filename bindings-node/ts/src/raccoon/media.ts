@@ -9,21 +9,28 @@ import {
   type NativeUploadChannel,
   native,
 } from "../native.js";
-import { CALL, type CallOptions, checkSignal, text } from "../shared/calls.js";
+import {
+  CALL,
+  type CallOptions,
+  checkCallback,
+  checkSignal,
+  execute,
+  text,
+} from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
+import {
+  check,
+  type FileInput,
+  type Given,
+  givenFiles,
+  nameOf,
+  type Upload,
+  type UploadInput,
+  wireFile,
+} from "./files.js";
 import type { UploadedFile } from "./models.js";
 
-/**
- * What can be uploaded: the path of a file, bytes, a `Blob`, or a stream of bytes (a Node or web
- * `ReadableStream`, any async iterable). All but bytes are streamed. A file is read again for a
- * retry; a stream can be read once, so that it is repeated only as long as nothing of it was sent.
- */
-export type UploadInput =
-  | string
-  | Uint8Array
-  | ArrayBuffer
-  | Blob
-  | AsyncIterable<Uint8Array | string>;
+export type { FileInput, NewFile, UploadInput } from "./files.js";
 
 /** How far an upload is, in bytes. It begins anew when the upload is repeated. */
 export interface UploadProgress {
@@ -32,8 +39,40 @@ export interface UploadProgress {
   total: number | null;
 }
 
+/** How far an upload of many files is: the place of the one that is sent now, from 0, and its bytes. */
+export interface UploadFilesProgress extends UploadProgress {
+  index: number;
+}
+
+export interface FilesOptions extends CallOptions {
+  /** Is called while bytes are sent, and once all of a file are. */
+  onProgress?: ((progress: UploadFilesProgress) => unknown) | undefined;
+}
+
+export interface DirectoryOptions extends FilesOptions {
+  /**
+   * Which files, by their paths in there: `*` and `?` stand for any characters of a name, `**` for
+   * any folders. Names that begin with a dot need a pattern with that dot; links to directories are
+   * not followed. Default: `**\/*`, all of them.
+   */
+  pattern?: string | undefined;
+}
+
+export interface UploadFilesOptions extends FilesOptions {
+  /** The session that the files are for; it need not exist yet. */
+  sessionId: string;
+}
+
+export interface UploadDirectoryOptions extends DirectoryOptions {
+  /** The session that the files are for; it need not exist yet. */
+  sessionId: string;
+}
+
 export interface FileOptions extends CallOptions {
-  /** Where to keep it. Default: `{sessionId}/{name}`. */
+  /**
+   * Where to keep it; what is there is overwritten. Default: `{sessionId}/{name}`, or a place of its
+   * own for a second file of that name.
+   */
   key?: string | undefined;
   /** Default: the name of the file, else `file`. */
   name?: string | undefined;
@@ -57,6 +96,16 @@ export const FILE: Names<FileOptions> = {
   onProgress: true,
 };
 
+/** @internal */
+export const FILES: Names<FilesOptions> = { ...CALL, onProgress: true };
+
+/** @internal */
+export const DIRECTORY: Names<DirectoryOptions> = { ...FILES, pattern: true };
+
+const UPLOAD_FILES: Names<UploadFilesOptions> = { ...FILES, sessionId: true };
+
+const UPLOAD_DIRECTORY: Names<UploadDirectoryOptions> = { ...DIRECTORY, sessionId: true };
+
 const UPLOAD: Names<UploadOptions> = {
   ...FILE,
   sessionId: true,
@@ -78,6 +127,19 @@ export class Media {
   upload(file: UploadInput, options: UploadOptions): Promise<UploadedFile> {
     return upload(this.#native, file, options);
   }
+
+  /**
+   * Uploads files, one after the other: what `files` of a turn takes. What was uploaded already
+   * stays as it is. Files that cannot be read are refused before any is sent.
+   */
+  uploadFiles(files: Iterable<FileInput>, options: UploadFilesOptions): Promise<UploadedFile[]> {
+    return uploadFiles(this.#native, files, options);
+  }
+
+  /** Uploads the files of a directory, in the order of their paths; their folders become part of their keys. */
+  uploadDirectory(directory: string, options: UploadDirectoryOptions): Promise<UploadedFile[]> {
+    return uploadDirectory(this.#native, directory, options);
+  }
 }
 
 /** @internal */
@@ -86,19 +148,79 @@ export async function upload(
   file: UploadInput,
   options: UploadOptions,
 ): Promise<UploadedFile> {
-  const { signal, onProgress } = known(options, UPLOAD);
-  checkSignal(signal);
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw new InvalidRequestError(`\`onProgress\` must be a function, not ${typeof onProgress}.`);
+  const { signal, onProgress, sessionId, ...said } = known(options, UPLOAD);
+  checkCallback("onProgress", onProgress);
+  return sendFile(client, sessionId, { content: file, ...said }, signal, onProgress);
+}
+
+/** @internal */
+export async function uploadFiles(
+  client: NativeRaccoonClient,
+  files: Iterable<FileInput>,
+  options: UploadFilesOptions,
+): Promise<UploadedFile[]> {
+  const { sessionId } = known(options, UPLOAD_FILES);
+  checkCallback("onProgress", options.onProgress);
+  const given = givenFiles(files);
+  check({ check: "session_id", session_id: text("sessionId", sessionId) });
+  check({ check: "files", files: given.map(wireFile) });
+  return sendAll(client, sessionId, given, options);
+}
+
+/** @internal */
+export async function uploadDirectory(
+  client: NativeRaccoonClient,
+  directory: string,
+  options: UploadDirectoryOptions,
+): Promise<UploadedFile[]> {
+  const { sessionId, pattern, signal } = known(options, UPLOAD_DIRECTORY);
+  checkCallback("onProgress", options.onProgress);
+  check({ check: "session_id", session_id: text("sessionId", sessionId) });
+  const operation = {
+    op: "directory_files" as const,
+    directory: text("directory", directory),
+    pattern: pattern === undefined ? undefined : text("pattern", pattern),
+  };
+  const found = await execute(client, operation, signal);
+  const given = found.map(({ path, folder }) => ({ upload: { content: path, folder } }));
+  return sendAll(client, sessionId, given, options);
+}
+
+async function sendAll(
+  client: NativeRaccoonClient,
+  sessionId: string,
+  files: Given[],
+  { signal, onProgress }: FilesOptions,
+): Promise<UploadedFile[]> {
+  const uploaded: UploadedFile[] = [];
+  for (const [index, file] of files.entries()) {
+    if ("uploaded" in file) {
+      uploaded.push(file.uploaded);
+      continue;
+    }
+    const report = onProgress && ((progress: UploadProgress) => onProgress({ index, ...progress }));
+    uploaded.push(await sendFile(client, sessionId, file.upload, signal, report));
   }
+  return uploaded;
+}
+
+/** @internal */
+export async function sendFile(
+  client: NativeRaccoonClient,
+  sessionId: string,
+  { content: file, key, name, contentType, folder }: Upload,
+  signal?: AbortSignal,
+  onProgress?: (progress: UploadProgress) => unknown,
+): Promise<UploadedFile> {
+  checkSignal(signal);
   signal?.throwIfAborted();
   const params = {
     upload: {
-      session_id: text("sessionId", options.sessionId),
-      key: options.key,
-      name: options.name ?? (file instanceof Blob && "name" in file ? file.name : undefined),
-      content_type:
-        options.contentType ?? (file instanceof Blob && file.type ? file.type : undefined),
+      session_id: text("sessionId", sessionId),
+      key,
+      folder,
+      name: name ?? (typeof file === "object" && file !== null ? nameOf(file) : undefined),
+      content_type: contentType ?? (file instanceof Blob && file.type ? file.type : undefined),
     },
     path: typeof file === "string" ? file : undefined,
   };

@@ -49,11 +49,14 @@ export type TurnFile = GivenFile | string;
 export type Upload = {
   session_id?: string | undefined;
   key?: string | null | undefined;
+  folder?: string | null | undefined;
   name?: string | null | undefined;
   content_type?: string | null | undefined;
 };
 
 export type DeleteResult = { success: boolean; deleted: boolean; message: string };
+
+export type DirectoryFile = { path: string; folder: string };
 
 export type History = { session: SessionInfo; messages: Message[] };
 
@@ -154,6 +157,7 @@ export type Operation =
   | { op: "rename_session"; session_id: string; title: string }
   | { op: "delete_session"; session_id: string }
   | { op: "end_session"; session_id: string }
+  | { op: "directory_files"; directory: string; pattern?: string | undefined }
   | {
       op: "request";
       method: string;
@@ -188,7 +192,8 @@ export type Check =
       continuation?: string | null | undefined;
       extra?: { [name: string]: unknown } | undefined;
       events?: TurnEventOptions | undefined;
-    };
+    }
+  | { check: "files"; files: readonly TurnFile[] };
 
 export interface Outputs {
   list_sessions: SessionPage;
@@ -196,6 +201,7 @@ export interface Outputs {
   rename_session: SuccessResult;
   delete_session: DeleteResult;
   end_session: DeleteResult;
+  directory_files: DirectoryFile[];
   request: RawResponse;
 }
 

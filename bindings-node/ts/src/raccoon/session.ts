@@ -8,7 +8,19 @@ import { CALL, type CallOptions, execute, text } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
 import type { DeleteResult, SuccessResult } from "../shared/models.js";
 import { warn } from "../shared/warn.js";
-import { FILE, type FileOptions, type UploadInput, upload } from "./media.js";
+import {
+  DIRECTORY,
+  type DirectoryOptions,
+  FILE,
+  FILES,
+  type FileInput,
+  type FileOptions,
+  type FilesOptions,
+  type UploadInput,
+  upload,
+  uploadDirectory,
+  uploadFiles,
+} from "./media.js";
 import { type History, historyFrom, type TurnResult, type UploadedFile } from "./models.js";
 import {
   type RunTurnOptions,
@@ -76,6 +88,18 @@ export class RaccoonSession implements AsyncDisposable {
   /** Uploads a file for its turns. */
   upload(file: UploadInput, options: FileOptions = {}): Promise<UploadedFile> {
     return upload(this.#native, file, { ...known(options, FILE), sessionId: this.sessionId });
+  }
+
+  /** Uploads files for its turns, one after the other; see `client.media.uploadFiles`. */
+  uploadFiles(files: Iterable<FileInput>, options: FilesOptions = {}): Promise<UploadedFile[]> {
+    const { sessionId } = this;
+    return uploadFiles(this.#native, files, { ...known(options, FILES), sessionId });
+  }
+
+  /** Uploads the files of a directory for its turns; see `client.media.uploadDirectory`. */
+  uploadDirectory(directory: string, options: DirectoryOptions = {}): Promise<UploadedFile[]> {
+    const { sessionId } = this;
+    return uploadDirectory(this.#native, directory, { ...known(options, DIRECTORY), sessionId });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -19,6 +19,8 @@ import { guarded, Limit } from "../shared/limit.js";
 import type { SuccessResult } from "../shared/models.js";
 import { RESULT_OPTIONS, type ResultOptions } from "../shared/options.js";
 import { type SandboxFile, type TodoItem, type TurnEvent, turnEventAt } from "./events.js";
+import { check, givenFiles, isNew, uploadedFiles, wireFile, wireUploaded } from "./files.js";
+import { type FileInput, sendFile } from "./media.js";
 import {
   type ResumePoint,
   type StopResult,
@@ -29,7 +31,6 @@ import {
 } from "./models.js";
 import type {
   Attach,
-  GivenFile,
   StartTurn,
   TurnFile,
   TurnOperation,
@@ -74,8 +75,11 @@ const EVENTS: Names<TurnEventOptions> = {
 export interface StartTurnOptions extends TurnEventOptions {
   /** Default: `auto`. */
   mode?: TurnMode | undefined;
-  /** Files for the agent: paths, which are uploaded first, or what `upload` gave. */
-  files?: readonly (string | UploadedFile)[] | undefined;
+  /**
+   * Files for the agent, in any mixture: paths, bytes, Blobs, streams, and objects with `name` and
+   * `content`, which are uploaded first, or what `upload` gave.
+   */
+  files?: Iterable<FileInput> | undefined;
   /** `fast` or `think`; others are passed on. */
   sdkVersion?: string | undefined;
   /** Instructions that the prompt builds on. */
@@ -262,7 +266,7 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
     const operation = {
       op: "send_message" as const,
       text: checked("text", text),
-      files: files?.map(wireFile) as GivenFile[] | undefined,
+      files: files && uploadedFiles(files),
       references,
     };
     return this.#send(operation, options, MESSAGE);
@@ -339,12 +343,6 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
   }
 }
 
-function wireFile(file: string | UploadedFile): TurnFile {
-  if (typeof file !== "object" || file === null) return file;
-  const { uploadedAt: _, ...wire } = file;
-  return wire;
-}
-
 function wireEvents(options: TurnEventOptions): WireEvents {
   return {
     max_reconnects: count("maxReconnects", options.maxReconnects),
@@ -356,11 +354,15 @@ function wireEvents(options: TurnEventOptions): WireEvents {
 }
 
 /** @internal */
-export function wireTurn(prompt: string, options: StartTurnOptions): StartTurn {
+export function wireTurn(
+  prompt: string,
+  options: StartTurnOptions,
+  files: readonly TurnFile[],
+): StartTurn {
   return {
     prompt: checked("prompt", prompt),
     mode: options.mode,
-    files: options.files?.map(wireFile),
+    files,
     sdk_version: options.sdkVersion,
     base_prompt: options.basePrompt,
     references: options.references,
@@ -378,9 +380,19 @@ export async function startTurn(
   prompt: string,
   options: StartTurnOptions,
 ): Promise<Turn> {
-  known(options, START);
-  const params = JSON.stringify({ session_id: sessionId, turn: wireTurn(prompt, options) });
-  const { signal } = options;
+  const { signal } = known(options, START);
+  const given = givenFiles(options.files);
+  const files = given.map(wireFile);
+  if (given.some(isNew)) {
+    // What the turn's start would refuse is refused before a file is sent.
+    check({ check: "turn", ...wireTurn(prompt, options, files) });
+    for (const [at, file] of given.entries()) {
+      if (isNew(file))
+        files[at] = wireUploaded(await sendFile(client, sessionId, file.upload, signal));
+    }
+  }
+  const whole = wireTurn(prompt, options, files);
+  const params = JSON.stringify({ session_id: sessionId, turn: whole });
   const turn = await cancellable(client, signal, (id) => client.startTurn(id, params));
   return new Turn(orThrow(turn), frameEncoder(client), signal);
 }

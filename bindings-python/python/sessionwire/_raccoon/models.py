@@ -195,6 +195,10 @@ class ResumePoint(Model):
         self.last_stream_entry_id: str | None = last_stream_entry_id
         self.last_event_id: int | None = last_event_id
 
+    def to_dict(self) -> dict[str, Any]:
+        """Its fields, to be kept as JSON: `ResumePoint(**fields)` is the same point again."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def _position(self) -> dict[str, Any] | None:
         if self.last_stream_entry_id is None and self.last_event_id is None:
             return None

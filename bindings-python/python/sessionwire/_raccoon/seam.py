@@ -56,6 +56,7 @@ TurnFile: TypeAlias = "GivenFile | str"
 class Upload(TypedDict):
     session_id: NotRequired[str]
     key: NotRequired[str | None]
+    folder: NotRequired[str | None]
     name: NotRequired[str | None]
     content_type: NotRequired[str | None]
 
@@ -90,6 +91,12 @@ class EndSessionOperation(TypedDict):
     session_id: str
 
 
+class DirectoryFilesOperation(TypedDict):
+    op: Literal["directory_files"]
+    directory: str
+    pattern: NotRequired[str]
+
+
 class RequestOperation(TypedDict):
     op: Literal["request"]
     method: str
@@ -105,6 +112,7 @@ Operation: TypeAlias = (
     | RenameSessionOperation
     | DeleteSessionOperation
     | EndSessionOperation
+    | DirectoryFilesOperation
     | RequestOperation
 )
 
@@ -150,4 +158,9 @@ class TurnCheck(TypedDict):
     events: NotRequired[TurnEventOptions]
 
 
-Check: TypeAlias = SessionIdCheck | TurnCheck
+class FilesCheck(TypedDict):
+    check: Literal["files"]
+    files: Sequence[TurnFile]
+
+
+Check: TypeAlias = SessionIdCheck | TurnCheck | FilesCheck

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import IO, Any, Literal, Protocol, TypeAlias, TypedDict
 
 from .. import _native
 from .models import UploadedFile
@@ -17,6 +17,11 @@ class Client(Protocol):
     @property
     def _options(self) -> dict[str, Any]: ...
 
+
+# What an upload takes for a file.
+Content: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
+# What a turn takes for one.
+GivenFile: TypeAlias = Content | UploadedFile | Mapping[str, Any]
 
 TextMode: TypeAlias = Literal["auto", "delta", "cumulative"]
 
@@ -104,7 +109,7 @@ class WireNames(TypedDict, total=False):
 class TurnOptions(TypedDict, total=False):
     """The further keywords of `session.start_turn`."""
 
-    files: Iterable[str | os.PathLike[str] | UploadedFile]
+    files: Iterable[GivenFile]
     sdk_version: str | None
     base_prompt: str | None
     references: list[dict[str, Any]] | None

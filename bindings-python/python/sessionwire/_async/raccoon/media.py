@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from ... import _native
 from ... import _wait_async as _wait
+from ..._callbacks import check_callback
 from ..._errors import InvalidRequestError
+from ..._raccoon.files import NewFile, given_files
 from ..._raccoon.models import UploadedFile
+from ..._reports import remaining
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
-    from typing import IO, Any
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
-    from ... import _native
-    from ..._raccoon.seam import Upload
-    from ..._raccoon.types import Client
+    from ..._raccoon.seam import DirectoryFilesOperation, TurnFile, Upload
+    from ..._raccoon.types import Client, Content, GivenFile
     from ..._wait_async import Maybe
-
-    # What an upload takes for a file.
-    Content = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
 # How much of a file object is read at once.
 _CHUNK = 256 * 1024
@@ -50,7 +50,8 @@ class AsyncMedia:
             file: A path, bytes, or a file object opened in binary mode. Only a file
                 object is not read again for a retry.
             session_id: The session that it is for; it need not exist yet.
-            key: Where to keep it. Default: `{session_id}/{name}`.
+            key: Where to keep it; what is there is overwritten. Default:
+                `{session_id}/{name}`, or a place of its own for a second file of that name.
             name: Its name. Default: that of the file.
             content_type: Its media type. Default: by the name's ending.
             on_progress: Called now and then with the bytes sent and the bytes in all
@@ -60,40 +61,143 @@ class AsyncMedia:
             InvalidRequestError: The file cannot be read, for example.
             APIError: The service refused it, or was not reached.
         """
-        params: Upload = {
-            "session_id": session_id,
-            "key": key,
-            "name": name,
-            "content_type": content_type,
-        }
-        native = self._client._native
-        if isinstance(file, (bytes, bytearray, memoryview)):
-            upload = native.upload(params, content=bytes(file))
-            return await self._finish(upload, on_progress)
-        if hasattr(file, "read"):
-            if name is None:
-                params["name"] = getattr(file, "name", None)
-            return await self._pump(native.upload(params), file, on_progress)
-        if not isinstance(file, str) and not hasattr(file, "__fspath__"):
+        check_callback("on_progress", on_progress)
+        if not isinstance(file, str | bytes | bytearray | memoryview) and not (
+            hasattr(file, "read") or hasattr(file, "__fspath__")
+        ):
             raise InvalidRequestError(
                 f"`file` must be a path, bytes, or a file opened in binary mode, not {file!r}. "
                 "Pass one of them."
             )
-        return await self._finish(native.upload(params, path=file), on_progress)
+        new = NewFile(file, name=name, content_type=content_type, key=key)
+        return await self._send(new, session_id, on_progress)
+
+    async def upload_files(
+        self,
+        files: Iterable[GivenFile],
+        *,
+        session_id: str,
+        on_progress: Callable[[int, int, int | None], Maybe[object]] | None = None,
+    ) -> list[UploadedFile]:
+        """Uploads files, one after the other: what `files` of a turn takes.
+
+        Args:
+            files: Paths, bytes, file objects opened in binary mode, dicts with `content` or
+                `path`, and `name`, `content_type` or `key` where wanted. What was uploaded
+                already stays as it is.
+            session_id: The session that they are for; it need not exist yet.
+            on_progress: Called now and then with the place in `files`, from 0, and with that
+                file's bytes sent and bytes in all (None where unknown).
+
+        Raises:
+            InvalidRequestError: One of them is no file, or cannot be read: nothing was sent.
+            APIError: The service refused one, or was not reached.
+        """
+        check_callback("on_progress", on_progress)
+        given = given_files(files)
+        _native.check_raccoon({"check": "session_id", "session_id": session_id})
+        _native.check_raccoon({"check": "files", "files": wire_files(given)})
+        return await self._send_all(given, session_id, on_progress)
+
+    async def upload_directory(
+        self,
+        directory: str | os.PathLike[str],
+        pattern: str = "**/*",
+        *,
+        session_id: str,
+        on_progress: Callable[[int, int, int | None], Maybe[object]] | None = None,
+    ) -> list[UploadedFile]:
+        """Uploads the files of a directory; their folders become part of their keys.
+
+        Args:
+            directory: Where they are.
+            pattern: Which, by their paths in there: `*` and `?` stand for any characters of a
+                name, `**` for any folders. Names that begin with a dot need a pattern with
+                that dot. Links to directories are not followed.
+            session_id: The session that they are for; it need not exist yet.
+            on_progress: As for `upload_files`; files go in the order of their paths.
+
+        Raises:
+            InvalidRequestError: It is no directory, or has no such file.
+            APIError: The service refused one, or was not reached.
+
+        Example:
+            >>> files = await client.media.upload_directory(
+            ...     "reports", "**/*.csv", session_id=session.session_id
+            ... )
+        """
+        check_callback("on_progress", on_progress)
+        _native.check_raccoon({"check": "session_id", "session_id": session_id})
+        operation: DirectoryFilesOperation = {
+            "op": "directory_files",
+            "directory": str(directory),
+            "pattern": pattern,
+        }
+        found = await _wait.result(self._client._native.start(operation))
+        given = [NewFile(file["path"], folder=file["folder"]) for file in found]
+        return await self._send_all(given, session_id, on_progress)
+
+    async def _send_all(
+        self,
+        given: Iterable[NewFile | UploadedFile],
+        session_id: str,
+        on_progress: Callable[[int, int, int | None], Maybe[object]] | None,
+    ) -> list[UploadedFile]:
+        uploaded = []
+        for at, file in enumerate(given):
+            if isinstance(file, NewFile):
+                report = None if on_progress is None else _report(on_progress, at)
+                file = await self._send(file, session_id, report)
+            uploaded.append(file)
+        return uploaded
+
+    async def _send(
+        self,
+        file: NewFile,
+        session_id: str,
+        on_progress: Callable[[int, int | None], Maybe[object]] | None = None,
+        until: float | None = None,
+    ) -> UploadedFile:
+        """Uploads a file; Late where there is no time left."""
+        params: Upload = {
+            "session_id": session_id,
+            "key": file.key,
+            "folder": file.folder,
+            "name": file.name,
+            "content_type": file.content_type,
+        }
+        native, content = self._client._native, file.content
+        if isinstance(content, bytes | bytearray | memoryview):
+            upload = native.upload(params, content=bytes(content))
+        elif hasattr(content, "read"):
+            name = getattr(content, "name", None)
+            # That of a file without a name on the disk is a number.
+            if file.name is None and isinstance(name, str):
+                params["name"] = name
+            upload = native.upload(params)
+            await self._pump(upload, content, on_progress, until)
+        else:
+            upload = native.upload(params, path=content)
+        return await self._finish(upload, on_progress, until)
 
     async def _pump(
         self,
         upload: _native.Upload,
         file: Any,
         on_progress: Callable[[int, int | None], Maybe[object]] | None,
-    ) -> UploadedFile:
+        until: float | None,
+    ) -> None:
         try:
             while content := await _wait.call(file.read, _CHUNK):
                 if isinstance(content, str):
                     raise InvalidRequestError(
                         "The file gives text. Open it in binary mode: open(path, 'rb')."
                     )
-                if not await _wait.result(upload.write(content)):
+                writing = upload.write(content)
+                if not await _wait.within(writing, remaining(until)):
+                    writing.cancel()
+                    raise _wait.Late
+                if not writing.result():
                     break
                 if on_progress is not None:
                     await _wait.call(on_progress, upload.sent, None)
@@ -101,15 +205,18 @@ class AsyncMedia:
             upload.pending.cancel()
             raise
         upload.finish()
-        return await self._finish(upload, on_progress)
 
     async def _finish(
         self,
         upload: _native.Upload,
         on_progress: Callable[[int, int | None], Maybe[object]] | None,
+        until: float | None,
     ) -> UploadedFile:
         if on_progress is None:
-            return UploadedFile._of(await _wait.result(upload.pending))
+            if not await _wait.within(upload.pending, remaining(until)):
+                upload.pending.cancel()
+                raise _wait.Late
+            return UploadedFile._of(upload.pending.result())
         try:
             while not await _wait.within(upload.pending, _PROGRESS):
                 await _wait.call(on_progress, upload.sent, upload.total)
@@ -118,3 +225,17 @@ class AsyncMedia:
             raise
         await _wait.call(on_progress, upload.sent, upload.total)
         return UploadedFile._of(upload.pending.result())
+
+
+def wire_files(given: Iterable[NewFile | UploadedFile]) -> list[TurnFile]:
+    """The files as the core looks at them before any is sent: paths, and what has none."""
+    return [
+        file._fields() if isinstance(file, UploadedFile) else file.path or {"key": "new"}
+        for file in given
+    ]
+
+
+def _report(
+    on_progress: Callable[[int, int, int | None], Maybe[object]], at: int
+) -> Callable[[int, int | None], Maybe[object]]:
+    return lambda sent, total: on_progress(at, sent, total)

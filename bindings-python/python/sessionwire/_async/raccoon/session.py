@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from ... import _native
 from ... import _wait_async as _wait
-from ..._errors import InvalidRequestError, TaskTimeout
-from ..._raccoon.models import UploadedFile
+from ..._callbacks import check_callback
+from ..._errors import TaskTimeout
+from ..._raccoon.files import NewFile, given_files
 from ..._reports import deadline, remaining
 from ..base import delete_on_exit
-from .media import AsyncMedia
+from .media import AsyncMedia, wire_files
 from .sessions import AsyncRaccoonSessions
 from .turn import AsyncTurn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import os
+    from collections.abc import Callable, Iterable
     from typing import Any, Unpack
 
     from ..._models import DeleteResult, SuccessResult
     from ..._raccoon.events import TurnEvent
-    from ..._raccoon.models import History, TurnResult
-    from ..._raccoon.seam import EndSessionOperation, StartTurn
-    from ..._raccoon.types import Client, TurnOptions
+    from ..._raccoon.models import History, TurnResult, UploadedFile
+    from ..._raccoon.seam import EndSessionOperation, StartTurn, TurnCheck
+    from ..._raccoon.types import Client, Content, GivenFile, TurnOptions
     from ..._wait_async import Maybe, Opening
-    from .media import Content
 
 
 class AsyncRaccoonSession:
@@ -48,7 +50,8 @@ class AsyncRaccoonSession:
         Args:
             prompt: What the agent shall do.
             mode: `auto`, `plan`, `code`, `deepsearch` or `slides`.
-            **options: `files`: paths, which are uploaded first, or what `upload` gave.
+            **options: `files`: paths, bytes, open files, dicts with `name` and `content`,
+                which are uploaded first, or what `upload` gave, in any mixture.
                 `sdk_version`: `fast` or `think`. `base_prompt`, `references`, `history`,
                 `continuation`: as the service documents them. `extra`: fields that this
                 version does not know. `max_reconnects`: failed attempts in a row after
@@ -72,14 +75,41 @@ class AsyncRaccoonSession:
             ...         print(event.kind, event.text)
             ...     result = await turn.result()
         """
-        return _wait.Opening(self._start_turn(_turn_params(prompt, mode, options)))
+        params, files = _turn_params(prompt, mode, options)
+        return _wait.Opening(self._start_turn(params, files))
 
-    async def _start_turn(self, params: StartTurn, timeout: float | None = None) -> AsyncTurn:
+    async def _start_turn(
+        self,
+        params: StartTurn,
+        files: list[NewFile | UploadedFile],
+        timeout: float | None = None,
+        until: float | None = None,
+    ) -> AsyncTurn:
+        try:
+            await self._upload_new(params, files, until)
+        except _wait.Late:
+            raise _turn_timeout(self.session_id, timeout) from None
         pending = self._client._native.start_turn(self.session_id, params)
-        if not await _wait.within(pending, timeout):
+        if not await _wait.within(pending, remaining(until)):
             pending.cancel()
             raise _turn_timeout(self.session_id, timeout)
         return AsyncTurn(pending.result(), self._client._options["encode_frame"])
+
+    async def _upload_new(
+        self, params: StartTurn, files: list[NewFile | UploadedFile], until: float | None
+    ) -> None:
+        """Uploads what the core cannot read by itself: all but plain paths."""
+        wire = wire_files(files)
+        new = [at for at, file in enumerate(files) if isinstance(file, NewFile) and not file.plain]
+        if new:
+            # What the turn's start would refuse is refused before a file is sent.
+            checked: TurnCheck = {"check": "turn", **params, "files": wire}
+            _native.check_raccoon(checked)
+        for at in new:
+            file: Any = files[at]
+            media = AsyncMedia(self._client)
+            wire[at] = (await media._send(file, self.session_id, None, until))._fields()
+        params["files"] = wire
 
     async def run_turn(
         self,
@@ -108,8 +138,10 @@ class AsyncRaccoonSession:
             StreamError: Its stream was lost, and the history does not hold its end.
             APIError: The service refused a request, or was not reached.
         """
+        check_callback("on_event", on_event)
         until = deadline(timeout)
-        turn = await self._start_turn(_turn_params(prompt, mode, options), timeout)
+        params, files = _turn_params(prompt, mode, options)
+        turn = await self._start_turn(params, files, timeout, until)
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
             await turn._attend(on_event, until)
@@ -154,6 +186,29 @@ class AsyncRaccoonSession:
             on_progress=on_progress,
         )
 
+    async def upload_files(
+        self,
+        files: Iterable[GivenFile],
+        *,
+        on_progress: Callable[[int, int, int | None], Maybe[object]] | None = None,
+    ) -> list[UploadedFile]:
+        """Uploads files for the session's turns; see `client.media.upload_files`."""
+        return await AsyncMedia(self._client).upload_files(
+            files, session_id=self.session_id, on_progress=on_progress
+        )
+
+    async def upload_directory(
+        self,
+        directory: str | os.PathLike[str],
+        pattern: str = "**/*",
+        *,
+        on_progress: Callable[[int, int, int | None], Maybe[object]] | None = None,
+    ) -> list[UploadedFile]:
+        """Uploads the files of a directory; see `client.media.upload_directory`."""
+        return await AsyncMedia(self._client).upload_directory(
+            directory, pattern, session_id=self.session_id, on_progress=on_progress
+        )
+
     async def __aenter__(self) -> AsyncRaccoonSession:
         return self
 
@@ -170,21 +225,18 @@ class AsyncRaccoonSession:
         return f"AsyncRaccoonSession(session_id={self.session_id!r})"
 
 
-def _turn_params(prompt: str, mode: str, options: TurnOptions) -> StartTurn:
-    """The parameters of a turn as the core takes them."""
+def _turn_params(
+    prompt: str, mode: str, options: TurnOptions
+) -> tuple[StartTurn, list[NewFile | UploadedFile]]:
+    """The parameters of a turn as the core takes them, and its files."""
     params: Any = {"prompt": prompt, "mode": mode, **options}
-    files = params.pop("files", None)
-    if isinstance(files, str):
-        raise InvalidRequestError(f"`files` is a text. Pass a list of files, such as [{files!r}].")
-    params["files"] = [
-        file._fields() if isinstance(file, UploadedFile) else str(file) for file in files or ()
-    ]
+    files = given_files(params.pop("files", None))
     names = ("max_reconnects", "ping_interval", "idle_timeout", "replay", "text_mode")
     params["events"] = {name: params.pop(name) for name in names if name in params}
     extra = params.pop("extra", None)
     params["extra"] = dict(extra or {})
     checked: StartTurn = params
-    return checked
+    return checked, files
 
 
 def _turn_timeout(

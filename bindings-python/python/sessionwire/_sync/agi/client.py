@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ... import _native
+from ..._callbacks import check_callback
 from ..._errors import InvalidRequestError, QuestionPending
 from ..._parameters import listed
 from ..base import BaseClient
@@ -154,6 +155,8 @@ class Agi(BaseClient):
             >>> result = client.run_task("Find the price", start_url="https://shop.example")
         """
         # Bad input costs no session.
+        check_callback("on_question", on_question)
+        check_callback("on_event", on_event)
         _native.check({"check": "task", "message": task, "start_url": start_url})
         try:
             with self.sessions.create(agent_name, **create_options) as session:
@@ -203,6 +206,7 @@ class Agi(BaseClient):
             >>> for outcome in client.run_tasks(["Price of the mug?", "And the cup?"]):
             ...     print(outcome.task, outcome.error or outcome.result)
         """
+        check_callback("on_question", on_question)
         if isinstance(tasks, str):
             raise InvalidRequestError("`tasks` is a text. Pass a list of tasks, such as [task].")
         snapshot = snapshot_options(

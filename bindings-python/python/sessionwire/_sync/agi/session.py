@@ -5,6 +5,7 @@ from __future__ import annotations
 from ... import _native
 from ... import _wait_sync as _wait
 from ..._agi.models import Messages, Screenshot, SessionFields
+from ..._callbacks import check_callback
 from ..._errors import ConflictError, InvalidRequestError, SessionwireError, TaskTimeout
 from ..._models import DeleteResult, SuccessResult
 from ..._parameters import listed, warn_unknown_types
@@ -269,6 +270,8 @@ class Session(SessionFields):
             InvalidRequestError: The message is empty or too long, for example.
             APIError: The service refused a request, or was not reached.
         """
+        check_callback("on_question", on_question)
+        check_callback("on_event", on_event)
         until = deadline(timeout)
         params: StartTask = {"message": message, "start_url": start_url, "if_busy": if_busy}
         task = self._start_task(params, timeout)

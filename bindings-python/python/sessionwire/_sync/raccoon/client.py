@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import _native
 from ... import _wait_sync as _wait
-from ..._errors import ConfigError
+from ..._errors import ConfigError, InvalidRequestError
 from ..._raccoon.models import ResumePoint
 from ..base import BaseClient
 from .media import Media
@@ -184,8 +184,8 @@ class Raccoon(BaseClient):
 
     def attach(
         self,
-        session_id: str,
-        message_id: str,
+        session_id: str | ResumePoint,
+        message_id: str | None = None,
         after: str | ResumePoint | None = None,
         *,
         max_reconnects: int = 6,
@@ -197,7 +197,8 @@ class Raccoon(BaseClient):
         """Gives a handle on a turn that was started before, or elsewhere.
 
         Args:
-            session_id: The turn's session.
+            session_id: The turn's session; or a `turn.resume_point`, which says the two
+                others as well.
             message_id: The turn's agent message: `turn.message_id`.
             after: Only events after this place: a `turn.resume_point`, or a stream
                 entry id. Default: all of the turn.
@@ -213,8 +214,20 @@ class Raccoon(BaseClient):
 
         Example:
             >>> point = turn.resume_point
-            >>> turn = client.attach(point.session_id, point.message_id, point)
+            >>> turn = client.attach(point)
         """
+        if isinstance(session_id, ResumePoint):
+            if message_id is not None or after is not None:
+                raise InvalidRequestError(
+                    "`session_id` is a resume point, which says where to go on. Leave out "
+                    "`message_id` and `after`."
+                )
+            after = session_id
+            session_id, message_id = after.session_id, after.message_id
+        if message_id is None:
+            raise InvalidRequestError(
+                "`message_id` is missing. Pass the turn's agent message, or a resume point alone."
+            )
         params: Attach = {
             "session_id": session_id,
             "message_id": message_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ... import _wait_sync as _wait
 from ..._errors import InvalidRequestError, SessionwireError
 from ..._models import SuccessResult
+from ..._raccoon.files import uploaded_files
 from ..._raccoon.models import ResumePoint, StopResult, TurnResult
 from ..._reports import log_warning, remaining
 from ..base import Handle
@@ -137,7 +138,7 @@ class Turn(Handle):
         self,
         text: str,
         *,
-        files: Iterable[UploadedFile] = (),
+        files: Iterable[UploadedFile | Mapping[str, Any]] = (),
         references: Iterable[Mapping[str, Any]] = (),
     ) -> SuccessResult:
         """Tells the agent more while it works. Sent once.
@@ -155,7 +156,7 @@ class Turn(Handle):
         operation: SendMessageTurnOperation = {
             "op": "send_message",
             "text": text,
-            "files": [file._fields() for file in files],
+            "files": uploaded_files(files),
             "references": [dict(reference) for reference in references],
         }
         return SuccessResult(**self._send(operation))
