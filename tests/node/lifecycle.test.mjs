@@ -192,12 +192,24 @@ test("the examples run without a key", async () => {
       "turn.mjs",
       /plan\.update[\s\S]*completed Understand[\s\S]*notes\.txt is text\/plain with 38 bytes/,
     ],
+    // What the second process prints before depends on how far the first one came.
+    [
+      "chat.mjs",
+      /< 53\.40 EUR\nbranch[\s\S]*first[\s\S]*go on: 63\.00 EUR\nevents read once each\nmain {3}> The sum\?\n {7}< 63\.00 EUR\n$/,
+    ],
   ]) {
     const result = await node([join("examples/node", file)]);
     assert.equal(result.code, 0, result.stderr);
     assert.equal(result.stderr, "");
     assert.match(result.stdout, words);
   }
+});
+
+test("the chat type-checks", async () => {
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const config = join(root, "tests/node/types/tsconfig.chat.json");
+  const checked = await node([tsc, "-p", config], { timeout: 60_000 });
+  assert.equal(checked.code, 0, checked.stdout);
 });
 
 test("the TypeScript example compiles for Node 20 and runs", async () => {

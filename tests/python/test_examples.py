@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples" / "python").glob("*.py"))
+# What the second process prints depends on how far the first one came.
+CHAT = "go on: 63.00 EUR\nevents read once each\nmain   > The sum?\n       < 63.00 EUR\n"
 EXPECTED = {
     "agent.py": "done The blue bowl costs 7.50 EUR\n7.5",
     "quickstart.py": "messages in",
@@ -18,6 +20,8 @@ EXPECTED = {
     "async_quickstart.py": "Add 2 and 3: done",
     "turn.py": "task.completed",
     "turn_agent.py": "\nWithout tax: 22.40 EUR. With 19 % tax: 26.66 EUR.\n",
+    "chat.py": CHAT,
+    "async_chat.py": CHAT,
     "emulator.py": "21 thoughts, the last: Comparing offer 20 for the morning",
 }
 # They run under a web server: see test_webhook_receivers.py.
