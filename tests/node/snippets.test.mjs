@@ -16,8 +16,26 @@ const client = new Agi();
 const tasks = ["Price of the blue mug"];
 `;
 
-test("the snippets of the documents type-check", async () => {
+/** The blocks of the guide to Raccoon, put together: one program. */
+async function guide() {
+  const text = await readFile(join(root, "docs/raccoon.md"), "utf8");
+  const blocks = Array.from(text.matchAll(/^```js\n([\s\S]*?)^```$/gm), ([, block]) => block);
+  assert.ok(blocks.length > 6, String(blocks.length));
+  return blocks.join("\n");
+}
+
+test("the guide to Raccoon runs", async () => {
   await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, "guide.mjs");
+  await writeFile(file, await guide());
+  const { code, stdout, stderr } = await node([file], { timeout: 60_000 });
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr, "");
+  assert.match(stdout, /task\.completed[\s\S]*\ntrue\n\[ 1, 2 \]/);
+});
+
+test("the snippets of the documents type-check", async () => {
   await mkdir(folder, { recursive: true });
   const files = [];
   for (const document of ["README.md", "emulator/README.md"]) {
@@ -30,6 +48,8 @@ test("the snippets of the documents type-check", async () => {
     }
   }
   assert.ok(files.length >= 5, String(files));
+  await writeFile(join(folder, "guide.mts"), `${await guide()}\nexport {};\n`);
+  files.push("guide.mts");
   const options = { extends: "../../tests/node/types/tsconfig.json", files, include: [] };
   options.compilerOptions = { strict: true, noUnusedLocals: false, rootDir: "../.." };
   await writeFile(join(folder, "tsconfig.json"), JSON.stringify(options));
