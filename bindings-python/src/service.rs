@@ -39,8 +39,18 @@ pub(crate) struct PerRuntime<C: Core> {
 
 impl<C: Core> PerRuntime<C> {
     pub(crate) fn open(py: Python<'_>, options: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::open_as(py, options, |config| config)
+    }
+
+    /// The same with a configuration that says more than options can.
+    pub(crate) fn open_as(
+        py: Python<'_>,
+        options: &Bound<'_, PyAny>,
+        more: impl FnOnce(C::Config) -> C::Config,
+    ) -> PyResult<Self> {
         let options = params::read(options, ErrorKind::Config, "The client's options")?;
         let client = C::resolve(options)
+            .map(more)
             .and_then(C::open)
             .map_err(|failure| error::to_py(py, &failure))?;
         Self::build(py, client, Arc::default())

@@ -33,6 +33,44 @@ def thoughts(count: int) -> dict[str, Any]:
     return {"repeat": count, "steps": [{"thought": "thought {n}"}]}
 
 
+def hooks_named(options: dict[str, Any]) -> dict[str, Any]:
+    """A client's options, with the functions that a case of turn_hooks.json names."""
+    hooks: dict[str, dict[str, Any]] = {
+        "decode_frame": DECODE_FRAME,
+        "decode_answer": DECODE_ANSWER,
+    }
+    return {name: hooks[name][of] if name in hooks else of for name, of in options.items()}
+
+
+def open_envelope(value: Any) -> Any:
+    if isinstance(value, dict) and "envelope" in value:
+        return json.loads(value["envelope"])
+    return value
+
+
+def fail_at_text(frame: dict[str, Any]) -> dict[str, Any]:
+    if frame.get("kind") == "text":
+        raise ValueError("no such frame")
+    return frame
+
+
+def fail(*_: object) -> Any:
+    raise LookupError("no such response")
+
+
+DECODE_FRAME: dict[str, Callable[[Any], Any]] = {
+    "open_envelope": lambda frame: None if isinstance(frame, str) else open_envelope(frame),
+    "leave_out_thoughts": lambda frame: None if frame.get("kind") == "thought" else frame,
+    "fail_at_text": fail_at_text,
+    "give_a_number": lambda frame: 7 if frame.get("kind") == "text" else frame,
+}
+DECODE_ANSWER: dict[str, Callable[[str, int, Any], Any]] = {
+    "open_envelope": lambda operation, status, body: open_envelope(body),
+    "fail": fail,
+    "give_nothing": lambda operation, status, body: None,
+}
+
+
 class RawStream:
     """A server whose first stream is exactly these bytes; everything after it is gone (404)."""
 

@@ -19,6 +19,7 @@ EXPECTED = {
     "live_events.py": "? ",
     "async_quickstart.py": "Add 2 and 3: done",
     "turn.py": "task.completed",
+    "turn_envelopes.py": "You asked: \u201cSay hello\u201d",
     "turn_agent.py": "\nWithout tax: 22.40 EUR. With 19 % tax: 26.66 EUR.\n",
     "chat.py": CHAT,
     "async_chat.py": CHAT,

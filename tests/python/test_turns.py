@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import sessionwire
+from helpers import hooks_named
 from sessionwire import (
     AsyncRaccoon,
     ConfigError,
@@ -37,7 +38,12 @@ USUAL: list[dict[str, Any]] = [
     {"repeat": 40, "steps": [{"text": "{n} "}]},
     {"complete": True},
 ]
-TURNS = cases("turns.json") + cases("rude_faults.json", "turns") + cases("variants.json", "turns")
+TURNS = (
+    cases("turns.json")
+    + cases("rude_faults.json", "turns")
+    + cases("variants.json", "turns")
+    + cases("turn_hooks.json", "turns")
+)
 FOREVER: list[dict[str, Any]] = [{"text": "x"}, {"wait_for_stop": True}]
 
 
@@ -86,7 +92,7 @@ def test_turns(case: dict[str, Any]) -> None:
     events: list[Any] = []
     with (
         emulator_of(case) as emulator,
-        emulator.raccoon(**case.get("client", {})) as client,
+        emulator.raccoon(**hooks_named(case.get("client", {}))) as client,
     ):
         outcome: Any
         try:
@@ -107,7 +113,7 @@ def test_turns_async(case: dict[str, Any]) -> None:
         events: list[Any] = []
         async with (
             emulator_of(case) as emulator,
-            emulator.async_raccoon(**case.get("client", {})) as client,
+            emulator.async_raccoon(**hooks_named(case.get("client", {}))) as client,
         ):
             outcome: Any
             try:

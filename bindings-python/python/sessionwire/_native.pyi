@@ -1,5 +1,6 @@
 """The native half of sessionwire. Private: import from `sessionwire`."""
 
+from collections.abc import Callable
 from typing import Any, Final, Literal, NoReturn, TypeAlias, final
 
 from typing_extensions import disjoint_base
@@ -19,6 +20,8 @@ __all__ = [
     "Event",
     "EventStream",
     "HeartbeatEvent",
+    "HookCall",
+    "HookCalls",
     "LogEvent",
     "MessageReceivedEvent",
     "PausedEvent",
@@ -480,7 +483,13 @@ class Turn:
 class RaccoonClient:
     """A client of Raccoon."""
 
-    def __new__(cls, options: dict[str, Any]) -> RaccoonClient: ...
+    def __new__(
+        cls,
+        options: dict[str, Any],
+        *,
+        decode_frame: Callable[[Any], Any] | None = None,
+        decode_answer: Callable[[str, int, Any], Any] | None = None,
+    ) -> RaccoonClient: ...
     @property
     def base_url(self) -> str: ...
     @property
@@ -496,6 +505,20 @@ class RaccoonClient:
     ) -> Upload: ...
     def close(self) -> None: ...
     def settle(self, seconds: float) -> Pending | None: ...
+
+@final
+class HookCalls:
+    """The calls that wait for `decode_frame` and `decode_answer`."""
+
+    def next(self) -> Pending: ...
+
+@final
+class HookCall:
+    """One call."""
+
+    @property
+    def request(self) -> dict[str, Any]: ...
+    def reply(self, outcomes: list[tuple[str, Any]]) -> None: ...
 
 @final
 class Upload:

@@ -1,6 +1,7 @@
 //! The client of Raccoon.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -9,38 +10,67 @@ use sessionwire::raccoon::{self, Attach, RaccoonConfig, RaccoonOptions, StartTur
 use sessionwire::seam::raccoon::{Check, Operation, Output};
 use sessionwire::{ErrorKind, OptionChanges};
 
+use super::hooks::Hooks;
 use super::upload::Upload;
 use crate::pending::{Pending, Reply};
 use crate::runtime::Runtime;
 use crate::service::{Core, PerRuntime};
 use crate::{error, json, params};
 
-impl Core for raccoon::Client {
+/// A client of the core whose hooks are functions of Python.
+#[derive(Debug, Clone)]
+pub(crate) struct Hooked {
+    client: raccoon::Client,
+    setup: Setup,
+}
+
+/// What it is built from.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    config: RaccoonConfig,
+    hooks: Option<Arc<Hooks>>,
+}
+
+impl Core for Hooked {
     type Options = RaccoonOptions;
-    type Config = RaccoonConfig;
+    type Config = Setup;
 
-    fn resolve(options: RaccoonOptions) -> sessionwire::Result<RaccoonConfig> {
-        RaccoonConfig::resolve(options)
+    fn resolve(options: RaccoonOptions) -> sessionwire::Result<Setup> {
+        let config = RaccoonConfig::resolve(options)?;
+        Ok(Setup {
+            config,
+            hooks: None,
+        })
     }
 
-    fn open(config: RaccoonConfig) -> sessionwire::Result<Self> {
-        Self::new(config)
+    fn open(setup: Setup) -> sessionwire::Result<Self> {
+        let config = setup.config.clone();
+        let config = match &setup.hooks {
+            Some(hooks) => hooks.connect(config)?,
+            None => config,
+        };
+        let client = raccoon::Client::new(config)?;
+        Ok(Self { client, setup })
     }
 
-    fn config(&self) -> &RaccoonConfig {
-        self.config()
+    fn config(&self) -> &Setup {
+        &self.setup
     }
 
     fn with_options(&self, changes: OptionChanges) -> sessionwire::Result<Self> {
-        self.with_options(changes)
+        let client = self.client.with_options(changes)?;
+        let config = client.config().clone();
+        let hooks = self.setup.hooks.clone();
+        let setup = Setup { config, hooks };
+        Ok(Self { client, setup })
     }
 
     fn close(&self) {
-        self.close();
+        self.client.close();
     }
 
     fn background(&self) -> &Background {
-        self.background()
+        self.client.background()
     }
 }
 
@@ -48,21 +78,39 @@ impl Core for raccoon::Client {
 #[pyclass(frozen, module = "sessionwire._native")]
 #[derive(Debug)]
 pub(crate) struct RaccoonClient {
-    core: PerRuntime<raccoon::Client>,
+    core: PerRuntime<Hooked>,
+}
+
+impl RaccoonClient {
+    /// The client of the core, for a call.
+    fn live(&self, py: Python<'_>) -> PyResult<(&'static Runtime, raccoon::Client)> {
+        if let Some(hooks) = &self.core.config().hooks {
+            hooks.refuse_inside(py)?;
+        }
+        let (runtime, core) = self.core.live(py)?;
+        Ok((runtime, core.client))
+    }
 }
 
 #[pymethods]
 impl RaccoonClient {
     #[new]
-    fn new(py: Python<'_>, options: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let core = PerRuntime::open(py, options)?;
+    #[pyo3(signature = (options, *, decode_frame=None, decode_answer=None))]
+    fn new(
+        py: Python<'_>,
+        options: &Bound<'_, PyAny>,
+        decode_frame: Option<Py<PyAny>>,
+        decode_answer: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let hooks = Hooks::new(decode_frame, decode_answer);
+        let core = PerRuntime::open_as(py, options, |setup| Setup { hooks, ..setup })?;
         Ok(Self { core })
     }
 
     /// The service's address.
     #[getter]
     fn base_url(&self) -> &str {
-        self.core.config().base_url()
+        self.core.config().config.base_url()
     }
 
     /// Whether the client was closed.
@@ -74,7 +122,7 @@ impl RaccoonClient {
     /// How many turns may run at once, as the service said last.
     #[getter]
     fn max_concurrent(&self, py: Python<'_>) -> PyResult<Option<u32>> {
-        Ok(self.core.live(py)?.1.max_concurrent())
+        Ok(self.core.live(py)?.1.client.max_concurrent())
     }
 
     /// A copy with some options changed; it shares the connections.
@@ -87,7 +135,7 @@ impl RaccoonClient {
     fn start(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
         let operation: Operation =
             params::read(params, ErrorKind::InvalidRequest, &params::op_of(params))?;
-        let (runtime, client) = self.core.live(py)?;
+        let (runtime, client) = self.live(py)?;
         let call = || client.execute(operation);
         Ok(Pending::begin(runtime, call))
     }
@@ -100,7 +148,7 @@ impl RaccoonClient {
         params: &Bound<'_, PyAny>,
     ) -> PyResult<Pending> {
         let start: StartTurn = params::read(params, ErrorKind::InvalidRequest, "start_turn")?;
-        let (runtime, client) = self.core.live(py)?;
+        let (runtime, client) = self.live(py)?;
         let call = || client.start_turn(session_id, start);
         Ok(Pending::begin(runtime, call))
     }
@@ -108,7 +156,7 @@ impl RaccoonClient {
     /// Attaches to a turn; the call's value is a Turn.
     fn attach(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
         let attach: Attach = params::read(params, ErrorKind::InvalidRequest, "attach")?;
-        let (runtime, client) = self.core.live(py)?;
+        let (runtime, client) = self.live(py)?;
         let call = || client.attach(attach);
         Ok(Pending::begin(runtime, call))
     }
@@ -123,7 +171,7 @@ impl RaccoonClient {
         content: Option<Vec<u8>>,
     ) -> PyResult<Upload> {
         let upload: raccoon::Upload = params::read(params, ErrorKind::InvalidRequest, "upload")?;
-        let (runtime, client) = self.core.live(py)?;
+        let (runtime, client) = self.live(py)?;
         Upload::start(py, runtime, &client, upload, path, content)
     }
 

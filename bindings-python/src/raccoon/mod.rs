@@ -2,5 +2,6 @@
 
 pub(crate) mod client;
 pub(crate) mod events;
+pub(crate) mod hooks;
 pub(crate) mod turn;
 pub(crate) mod upload;

@@ -188,6 +188,19 @@ impl RaccoonConfig {
         })
     }
 
+    /// A copy with these hooks.
+    pub(crate) fn with_hooks(
+        self,
+        decode_frame: Option<FrameDecoder>,
+        decode_answer: Option<AnswerDecoder>,
+    ) -> Self {
+        Self {
+            decode_frame,
+            decode_answer,
+            ..self
+        }
+    }
+
     /// The service's address, without a slash at its end.
     pub fn base_url(&self) -> &str {
         self.rest.base_url()

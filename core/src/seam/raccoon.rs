@@ -12,8 +12,8 @@ pub use crate::raccoon::hooks::{HookBridge, HookReply};
 use crate::raccoon::validate as raccoon_validate;
 use crate::raccoon::{
     AnswerDecoder, Client, DeleteResult, DirectoryFile, FrameDecoder, History, ListSessions,
-    RawRequest, RawResponse, SessionPage, StartTurn, StopResult, SuccessResult, Turn, TurnFile,
-    TurnMessage, TurnResult, UploadedFile, check_files, directory_files,
+    RaccoonConfig, RawRequest, RawResponse, SessionPage, StartTurn, StopResult, SuccessResult,
+    Turn, TurnFile, TurnMessage, TurnResult, UploadedFile, check_files, directory_files,
 };
 use crate::responses::to_json;
 use crate::validate;
@@ -62,14 +62,17 @@ pub enum Operation {
     Request(RawRequest),
 }
 
-/// A `decode_frame` that is a function of another language.
-pub fn frame_decoder(bridge: HookBridge) -> FrameDecoder {
-    FrameDecoder::across(bridge)
-}
-
-/// A `decode_answer` that is a function of another language.
-pub fn answer_decoder(bridge: HookBridge) -> AnswerDecoder {
-    AnswerDecoder::across(bridge)
+/// A configuration whose `decode_frame` and `decode_answer` are functions of another
+/// language.
+pub fn with_hooks(
+    config: RaccoonConfig,
+    decode_frame: Option<HookBridge>,
+    decode_answer: Option<HookBridge>,
+) -> RaccoonConfig {
+    config.with_hooks(
+        decode_frame.map(FrameDecoder::across),
+        decode_answer.map(AnswerDecoder::across),
+    )
 }
 
 /// What an [`Operation`] or a [`TurnOperation`] gives.

@@ -58,6 +58,19 @@ class Raccoon(BaseClient):
             `{"prompt": ["task"]}`.
         encode_frame: Writes the frames that `send_message` and `stop` send in its own
             way: it gets the frame as a dict, and gives the one to send.
+        decode_frame: Brings each frame of a turn into the form that docs/spec/raccoon.md,
+            section 5.3, documents, where no name in `wire` can. It gets the frame's JSON,
+            or its text where it is none, and gives a dict, or None to leave it out:
+            each frame of a socket once, in their order, and the events of a history
+            each time that it is read. Where it raises, or gives anything else, the turn's
+            stream ends with a StreamError whose `reason` is `decode_frame`; the turn goes on.
+        decode_answer: Brings responses into the form of docs/spec/raccoon.md, section 4. It
+            gets the operation (`list_sessions`, `get_session`, `start_turn`, `rename_session`,
+            `delete_session`, `upload`), the status and the body's JSON (None where there is
+            no body), and gives the body. Where it raises, the call ends with an
+            APIStatusError whose `reason` is `decode_answer`; after `start_turn` its
+            `maybe_delivered` is True. Both are plain functions, called one after another
+            in a thread of the client's own, and may not use the client.
         respect_max_concurrent: Starts no more turns at once than the service allows.
             Further ones wait here for a place, for `wait_for_limit`, or `timeout` where
             that is not set; then they are an APITimeoutError. A turn that nobody
@@ -99,6 +112,8 @@ class Raccoon(BaseClient):
         websocket_url: str | None = None,
         wire: WireNames | Mapping[str, Any] | None = None,
         encode_frame: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None,
+        decode_frame: Callable[[Any], dict[str, Any] | None] | None = None,
+        decode_answer: Callable[[str, int, Any], Any] | None = None,
         respect_max_concurrent: bool = False,
     ) -> None:
         if encode_frame is not None and not callable(encode_frame):
@@ -106,6 +121,17 @@ class Raccoon(BaseClient):
                 f"encode_frame is not a function but {type(encode_frame).__name__}. Give a "
                 "function that takes a frame and gives the one to send."
             )
+        if decode_frame is not None or decode_answer is not None:
+            from ..._raccoon import hooks
+
+            if decode_frame is not None:
+                hooks.check("decode_frame", decode_frame, "takes a frame and gives it as a dict")
+            if decode_answer is not None:
+                hooks.check(
+                    "decode_answer",
+                    decode_answer,
+                    "takes operation, status and body, and gives the body",
+                )
         self._connect(
             {
                 "api_key": api_key,
@@ -121,6 +147,8 @@ class Raccoon(BaseClient):
                 "websocket_url": websocket_url,
                 "wire": None if wire is None else dict(wire),
                 "encode_frame": encode_frame,
+                "decode_frame": decode_frame,
+                "decode_answer": decode_answer,
                 "respect_max_concurrent": respect_max_concurrent,
             }
         )
@@ -128,7 +156,8 @@ class Raccoon(BaseClient):
     def _make(self, options: dict[str, Any]) -> NativeClient:
         # It is Python's own: what it gives goes along with the call.
         options.pop("encode_frame")
-        return _native.RaccoonClient(options)
+        hooks = {name: options.pop(name) for name in ("decode_frame", "decode_answer")}
+        return _native.RaccoonClient(options, **hooks)
 
     def _open(self, native: NativeClient, options: dict[str, Any]) -> None:
         super()._open(native, options)
