@@ -2,6 +2,7 @@
 //! what [`Resume`] lets through (docs/spec/raccoon.md, section 5.6).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -37,6 +38,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 pub(super) struct Command {
     pub(super) text: String,
     pub(super) done: oneshot::Sender<Result<()>>,
+    /// Set before anything of it is sent.
+    pub(super) begun: Arc<AtomicBool>,
 }
 
 /// How long a part of the service may not know of a turn that another part took.
@@ -674,6 +677,7 @@ impl Command {
         if self.done.is_closed() {
             return Ok(());
         }
+        self.begun.store(true, Ordering::Relaxed);
         let sent = socket.send(self.text).await;
         let told = sent.clone().map_err(|error| {
             error.with_maybe_delivered(

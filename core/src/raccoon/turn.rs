@@ -1,6 +1,7 @@
 //! One turn: from the request that starts it to its `task.*` end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -24,6 +25,8 @@ use crate::stream::{EventQueue, EventStream, queue, within};
 
 /// How many commands wait for the socket.
 const COMMANDS_AHEAD: usize = 16;
+/// How long to wait between two looks at the history for a turn that was stopped.
+const STOP_POLL: Duration = Duration::from_millis(500);
 
 /// A handle on one turn. Clones share it.
 ///
@@ -205,10 +208,10 @@ impl Turn {
     ) -> Result<StopResult> {
         let until = tokio::time::Instant::now().checked_add(timeout);
         let stopping = self.api.closing().until_closed(async {
-            if self.progress.end().is_none() {
+            if !self.is_over() {
                 self.command(Frame::Stop(frame)).await?;
             }
-            self.wait_for_end().await
+            self.wait_for_stop().await
         });
         // The history may know of an end that a closed stream did not bring.
         let status = match within(until, stopping).await.transpose()? {
@@ -263,34 +266,38 @@ impl Turn {
 
     /// Hands a frame to the socket, once that is open.
     async fn command(&self, frame: Frame) -> Result<()> {
-        if self.progress.end().is_some() {
-            return Err(Error::invalid(
-                "The turn is over: nothing can be sent to it. Start the next turn in its session",
-            ));
+        if self.is_over() {
+            return Err(over());
         }
         let is_stop = matches!(frame, Frame::Stop(_));
         let text = frame.encode(self.api.config()).to_string();
-        if self.queue.is_closed() {
-            // Its events are not read any more, so that it has no socket.
+        if self.queue.is_closed() || self.progress.end().is_some() {
+            // Its events are not read any more, or its stream was lost: it has no socket.
             return self.send_alone(text).await;
         }
         let (done, answer) = oneshot::channel();
+        let begun = Arc::<AtomicBool>::default();
         let command = Command {
             text: text.clone(),
             done,
+            begun: begun.clone(),
         };
         if self.commands.send(command).await.is_err() {
             return self.send_alone(text).await;
         }
         match answer.await {
             Ok(sent) => sent,
-            // The socket was closed meanwhile. Stopping twice is stopping once.
-            Err(_) if is_stop => self.send_alone(text).await,
-            Err(_) => Err(Error::new(
+            Err(_) if !is_stop && begun.load(Ordering::Relaxed) => Err(Error::new(
                 ErrorKind::Connection,
                 "The turn's socket was closed while the message was sent",
             )
             .with_maybe_delivered("It may have arrived all the same: look at the turn's events.")),
+            Err(_) if self.is_over() => match is_stop {
+                true => Ok(()),
+                false => Err(over()),
+            },
+            // Nothing was sent, or stopping twice is stopping once.
+            Err(_) => self.send_alone(text).await,
         }
     }
 
@@ -310,6 +317,29 @@ impl Turn {
         socket.send(frame).await?;
         socket.close().await;
         Ok(())
+    }
+
+    /// Whether it is known how the turn ended; a stream that was lost tells nothing.
+    fn is_over(&self) -> bool {
+        let end = self.progress.end();
+        end.is_some_and(|end| !matches!(end, TurnEnd::Broken(_)))
+    }
+
+    /// The end of a turn that was told to stop. Where its stream was lost, the
+    /// history tells.
+    async fn wait_for_stop(&self) -> Result<TurnEnd> {
+        loop {
+            let end = self.wait_for_end().await?;
+            if !matches!(end, TurnEnd::Broken(_)) {
+                return Ok(end);
+            }
+            if let Some(message) = self.message().await?
+                && let Some(end) = TurnEnd::of_message(&message)
+            {
+                return Ok(end);
+            }
+            tokio::time::sleep(STOP_POLL).await;
+        }
     }
 
     async fn wait_for_end(&self) -> Result<TurnEnd> {
@@ -434,6 +464,12 @@ impl Drop for Taken {
             permit.over();
         }
     }
+}
+
+fn over() -> Error {
+    Error::invalid(
+        "The turn is over: nothing can be sent to it. Start the next turn in its session",
+    )
 }
 
 impl std::fmt::Debug for Turn {

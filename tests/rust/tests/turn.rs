@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sessionwire::raccoon::{
     Attach, Client, FrameEncoder, ListSessions, RaccoonConfig, RaccoonOptions, ResumePoint,
-    RunTurn, StartTurn, TurnMessage, TurnStatus, Upload, UploadProgress, UploadSource,
+    RunTurn, StartTurn, TurnEventOptions, TurnMessage, TurnStatus, Upload, UploadProgress,
+    UploadSource,
 };
 use sessionwire::seam::raccoon::TurnOperation;
 use sessionwire::{Batch, ErrorKind, EventStream};
@@ -239,6 +240,56 @@ async fn a_turn_is_steered_and_stopped() {
     assert!(again.confirmed);
     let late = turn.send_message(TurnMessage::new("late"));
     assert_eq!(late.await.unwrap_err().kind(), ErrorKind::InvalidRequest);
+}
+
+#[tokio::test]
+async fn a_turn_whose_stream_was_lost_is_steered_and_stopped_all_the_same() {
+    let emulator = emulator().await;
+    let steps = json!([{"wait_for_message": true}, {"text": "Noted"}, {"wait_for_stop": true}]);
+    script(&emulator, json!([{"steps": steps}]));
+    fail(&emulator, json!({"on": "socket", "status": 503}));
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let start = StartTurn::new("wait").events(TurnEventOptions::new().max_reconnects(0));
+    let turn = session.start_turn(start).await.unwrap();
+    let mut events = turn.events();
+    while events.next().await.unwrap().is_ok() {}
+    turn.send_message(TurnMessage::new("more")).await.unwrap();
+    let attach = Attach::new(session.id(), turn.message_id());
+    let mut events = client.attach(attach).await.unwrap().events();
+    while events.next().await.unwrap().unwrap().text() != "Noted" {}
+    let stopped = turn.stop(Duration::from_secs(10)).await.unwrap();
+    assert_eq!(
+        (stopped.confirmed, stopped.status),
+        (true, TurnStatus::Aborted)
+    );
+}
+
+#[tokio::test]
+async fn a_turn_that_nobody_knows_is_not_said_to_be_over() {
+    let emulator = emulator().await;
+    script(&emulator, json!([{"steps": []}]));
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    session.run_turn(RunTurn::new("x")).await.unwrap();
+    let attach = || client.attach(Attach::new(session.id(), "none"));
+    // Before its stream says so.
+    let message = TurnMessage::new("more");
+    let error = attach().await.unwrap().send_message(message).await;
+    let error = error.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.maybe_delivered()),
+        (ErrorKind::NotFound, false)
+    );
+    let turn = attach().await.unwrap();
+    assert!(turn.events().next().await.unwrap().is_err());
+    let error = turn
+        .send_message(TurnMessage::new("more"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let error = turn.stop(Duration::from_secs(10)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
 }
 
 #[tokio::test]
