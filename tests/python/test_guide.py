@@ -44,7 +44,7 @@ def test_the_guide_type_checks(checker: list[str], path: Path) -> None:
 
 
 def test_the_guide_runs(path: Path) -> None:
-    command = [sys.executable, "-W", "error", path]
+    command = [sys.executable, "-W", "error", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=path.parent, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "task.completed" in done.stdout

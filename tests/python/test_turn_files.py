@@ -76,6 +76,37 @@ def test_files_of_a_turn_in_every_form_async(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+class Request:
+    """A file of a web framework: its `read` is awaited, and it has a `filename`."""
+
+    filename = "form.csv"
+
+    def __init__(self) -> None:
+        self._rest = bytearray(b"a,b")
+
+    async def read(self, size: int) -> bytearray:
+        part, self._rest = self._rest[:size], self._rest[size:]
+        return part
+
+
+def test_files_of_web_frameworks() -> None:
+    async def main() -> None:
+        async with Emulator() as emulator, emulator.async_raccoon() as client:
+            file: Any = Request()
+            uploaded = await client.session().upload(file)
+            assert (uploaded.name, uploaded.size) == ("form.csv", 3)
+
+    asyncio.run(main())
+    with Emulator() as emulator, emulator.raccoon() as client:
+        session = client.session()
+        for size in (1, 100):
+            with tempfile.SpooledTemporaryFile(max_size=size) as spooled:
+                spooled.write(b"some bytes")
+                spooled.seek(0)
+                [uploaded] = session.upload_files([spooled])
+                assert (uploaded.name, uploaded.size) == ("file", 10)
+
+
 FIVE: Any = 5
 
 
@@ -96,6 +127,8 @@ FIVE: Any = 5
         ([{"content": None}], r"`files\[0\]`: its `content` must be bytes or a file, not None"),
         ([{"path": b"x"}], r"`files\[0\]`: its `path` must be a path, not b'x'"),
         ([{"path": "x", "content": b"x"}], r"`files\[0\]` has both"),
+        ([b"x", io.StringIO("x")], r"`files\[1\]` is a file that gives text.*binary"),
+        ([{"content": io.StringIO("x")}], r"`files\[0\]` is a file that gives text.*binary"),
         ([b"x", "{path}", "/no/such"], r"`files\[2\]`: The file /no/such cannot be uploaded"),
         (["{path}", "/no/such"], r"`files\[1\]`: The file /no/such cannot be uploaded"),
         ([b"x", "{folder}"], r"`files\[1\]`: .* is a directory.* `upload_directory`"),
@@ -129,6 +162,7 @@ def test_g08_bad_input_beside_files_is_refused_before_they_are_sent() -> None:
             (lambda: session.run_turn("x", on_event=FIVE), "`on_event` must be a function, not 5"),
             (lambda: client.run_turn("x", on_event=FIVE), "`on_event` must be a function, not 5"),
             (lambda: session.upload(b"x", on_progress=FIVE), "`on_progress` must be a function"),
+            (lambda: session.upload(io.StringIO("x")), "`file` is a file that gives text"),  # type: ignore[arg-type]
             (lambda: session.upload_files([b"x"], on_progress=FIVE), "`on_progress` must be"),
             (lambda: client.media.upload_files([b"x"], session_id="x"), "UUID"),
             (lambda: client.media.upload_directory(".", session_id="x"), "UUID"),

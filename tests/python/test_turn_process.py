@@ -168,8 +168,10 @@ class Endless(io.RawIOBase):
         lambda session: session.upload(b"x" * 50_000_000),
         lambda session: session.upload(Endless()),
         lambda session: session.run_turn("read", files=[__file__]),
+        lambda session: session.run_turn("read", files=[b"x"]),
+        lambda session: session.upload_files([Endless()]),
     ],
-    ids=["bytes", "progress", "many-bytes", "file", "turn"],
+    ids=["bytes", "progress", "many-bytes", "file", "turn", "turn-with-bytes", "files"],
 )
 def test_g06_ctrl_c_while_an_upload_stalls(
     emulator: Emulator, client: Raccoon, upload: Callable[[RaccoonSession], object]

@@ -260,7 +260,7 @@ function streamOf(file: UploadInput): AsyncIterable<Uint8Array | string> {
   if (file instanceof Blob) return file.stream() as AsyncIterable<Uint8Array>;
   if (typeof file === "object" && file !== null && Symbol.asyncIterator in file) return file;
   throw new InvalidRequestError(
-    "A file to upload must be a path, bytes, a Blob or a stream of bytes. Pass one of them.",
+    `\`file\` must be a path, bytes, a Blob or a stream of bytes, not ${file === null ? "null" : typeof file}. Pass one of them.`,
   );
 }
 

@@ -101,6 +101,7 @@ def _given(name: str, file: Any) -> NewFile | UploadedFile:
     content = _content(file)
     if content is None:
         raise InvalidRequestError(f"`{name}` must be {_FORMS}, not {_cut(file)}.")
+    refuse_text(name, content)
     return NewFile(content)
 
 
@@ -133,12 +134,23 @@ def _described(name: str, file: Mapping[Any, Any]) -> NewFile | UploadedFile:
     if content is None or ("path" in file and not isinstance(content, str)):
         field = "`path` must be a path" if "path" in file else "`content` must be bytes or a file"
         raise InvalidRequestError(f"`{name}`: its {field}, not {_cut(given)}.")
+    refuse_text(name, content)
     return NewFile(
         content,
         name=file.get("name"),
         content_type=file.get("content_type"),
         key=file.get("key"),
     )
+
+
+def refuse_text(name: str, file: object) -> None:
+    """Refuses a file that was opened as text, before anything of it is sent."""
+    import io
+
+    if isinstance(file, io.TextIOBase):
+        raise InvalidRequestError(
+            f"`{name}` is a file that gives text. Open it in binary mode: open(path, 'rb')."
+        )
 
 
 def _known(name: str, field: object, fields: Collection[object]) -> None:

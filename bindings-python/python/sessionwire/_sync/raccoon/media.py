@@ -6,7 +6,7 @@ from ... import _native
 from ... import _wait_sync as _wait
 from ..._callbacks import check_callback
 from ..._errors import InvalidRequestError
-from ..._raccoon.files import NewFile, given_files
+from ..._raccoon.files import NewFile, given_files, refuse_text
 from ..._raccoon.models import UploadedFile
 from ..._reports import remaining
 
@@ -69,6 +69,7 @@ class Media:
                 f"`file` must be a path, bytes, or a file opened in binary mode, not {file!r}. "
                 "Pass one of them."
             )
+        refuse_text("file", file)
         new = NewFile(file, name=name, content_type=content_type, key=key)
         return self._send(new, session_id, on_progress)
 
@@ -170,10 +171,10 @@ class Media:
         if isinstance(content, bytes | bytearray | memoryview):
             upload = native.upload(params, content=bytes(content))
         elif hasattr(content, "read"):
-            name = getattr(content, "name", None)
-            # That of a file without a name on the disk is a number.
-            if file.name is None and isinstance(name, str):
-                params["name"] = name
+            if file.name is None:
+                # That of a file without a name on the disk is a number, or None.
+                names = (getattr(content, field, None) for field in ("name", "filename"))
+                params["name"] = next((name for name in names if isinstance(name, str)), None)
             upload = native.upload(params)
             self._pump(upload, content, on_progress, until)
         else:
@@ -189,11 +190,12 @@ class Media:
     ) -> None:
         try:
             while content := _wait.call(file.read, _CHUNK):
-                if isinstance(content, str):
+                if not isinstance(content, bytes | bytearray | memoryview):
                     raise InvalidRequestError(
-                        "The file gives text. Open it in binary mode: open(path, 'rb')."
+                        f"The file gives a {type(content).__name__}, not bytes. Open it in binary "
+                        "mode: open(path, 'rb'); one that is awaited needs an asynchronous client."
                     )
-                writing = upload.write(content)
+                writing = upload.write(bytes(content))
                 if not _wait.within(writing, remaining(until)):
                     writing.cancel()
                     raise _wait.Late
