@@ -21,8 +21,8 @@ function eventOptions({ ping_interval, idle_timeout, ...others }) {
 }
 
 /** Starts a turn, reads all its events into `events`, and gives its result. */
-async function turn(client, options, events) {
-  return using(await client.session().startTurn("go", options), async (turn) => {
+async function turn(session, options, events) {
+  return using(await session.startTurn("go", options), async (turn) => {
     try {
       for await (const event of turn) events.push(event);
     } catch (error) {
@@ -50,13 +50,17 @@ for (const { id, steps = USUAL, faults = [], expect, ...options } of [
       const events = [];
       const client = camelKeys(options.client ?? {});
       if (client.wire !== undefined) client.wire = camelKeys(client.wire);
-      const result = await using(emulator.raccoon(client), (client) =>
-        turn(client, eventOptions(options.events ?? {}), events).catch((error) => {
-          if (expect.error === undefined) throw error;
-          check(error, expect.error);
-          return null;
-        }),
-      );
+      const { result, lastTurn } = await using(emulator.raccoon(client), async (client) => {
+        const session = client.session();
+        const result = await turn(session, eventOptions(options.events ?? {}), events).catch(
+          (error) => {
+            if (expect.error === undefined) throw error;
+            check(error, expect.error);
+            return null;
+          },
+        );
+        return { result, lastTurn: expect.last_turn && (await session.lastTurn()) };
+      });
       if (expect.error !== undefined) assert.equal(result, null, "nothing was thrown");
       if (expect.ids !== undefined) {
         const [first, last] = expect.ids;
@@ -75,6 +79,23 @@ for (const { id, steps = USUAL, faults = [], expect, ...options } of [
         if (expect[name] !== undefined) assert.equal(result[name], expect[name], name);
       }
       if (expect.certain !== undefined) assert.equal(result.textIsCertain, expect.certain);
+      if (expect.extra !== undefined) assert.deepEqual(result.extra, expect.extra);
+      if (expect.json?.error !== undefined) {
+        check(await failure(async () => result.json()), expect.json.error);
+      } else if (expect.json !== undefined) {
+        assert.deepEqual(result.json(), expect.json);
+        assert.deepEqual(
+          result.parse(({ price }) => price),
+          expect.json.price,
+        );
+      }
+      if (expect.last_turn !== undefined) {
+        const { status, text, plan, sandboxFiles } = lastTurn;
+        const told = { status, text };
+        told.plan = plan.map(({ content }) => content);
+        told.sandbox_files = Object.keys(sandboxFiles);
+        assert.deepEqual(told, { ...told, ...expect.last_turn });
+      }
       if (expect.requests !== undefined) {
         const made = emulator.requests({ method: "POST", path: "/sessions/new" });
         assert.equal(made.length, expect.requests);

@@ -59,7 +59,13 @@ def emulator_of(case: dict[str, Any]) -> Emulator:
     return emulator
 
 
-def judge(case: dict[str, Any], emulator: Emulator, events: list[Any], outcome: Any) -> None:
+def judge(
+    case: dict[str, Any],
+    emulator: Emulator,
+    events: list[Any],
+    outcome: Any,
+    last_turn: sessionwire.HistoryMessage | None,
+) -> None:
     """Compares what a case expects with what came."""
     expect = case["expect"]
     if "error" in expect:
@@ -78,6 +84,24 @@ def judge(case: dict[str, Any], emulator: Emulator, events: list[Any], outcome: 
             assert getattr(outcome, name) == expect[name]
     if "certain" in expect:
         assert outcome.text_is_certain is expect["certain"]
+    if "extra" in expect:
+        assert outcome.extra == expect["extra"]
+    if "json" in expect and "error" in expect["json"]:
+        with pytest.raises(sessionwire.SessionwireError) as caught:
+            outcome.json()
+        check(caught.value, expect["json"]["error"])
+    elif "json" in expect:
+        assert outcome.json() == expect["json"]
+        assert outcome.parse(dict[str, int]) == expect["json"]
+    if "last_turn" in expect:
+        assert last_turn is not None
+        told = {
+            "status": last_turn.status,
+            "text": last_turn.text,
+            "plan": [item["content"] for item in last_turn.plan],
+            "sandbox_files": list(last_turn.sandbox_files),
+        }
+        assert told == {**told, **expect["last_turn"]}
     requests = emulator.requests()
     if "requests" in expect:
         made = [request for request in requests if request.path == "/sessions/new"]
@@ -95,8 +119,9 @@ def test_turns(case: dict[str, Any]) -> None:
         emulator.raccoon(**hooks_named(case.get("client", {}))) as client,
     ):
         outcome: Any
+        session = client.session()
         try:
-            with client.session().start_turn("go", **case.get("events", {})) as turn:
+            with session.start_turn("go", **case.get("events", {})) as turn:
                 # An error of the stream is the result's too.
                 with contextlib.suppress(sessionwire.SessionwireError):
                     for event in turn:
@@ -104,7 +129,8 @@ def test_turns(case: dict[str, Any]) -> None:
                 outcome = turn.result()
         except sessionwire.SessionwireError as error:
             outcome = error
-        judge(case, emulator, events, outcome)
+        last_turn = session.last_turn() if "last_turn" in case["expect"] else None
+        judge(case, emulator, events, outcome, last_turn)
 
 
 @pytest.mark.parametrize("case", TURNS)
@@ -116,8 +142,9 @@ def test_turns_async(case: dict[str, Any]) -> None:
             emulator.async_raccoon(**hooks_named(case.get("client", {}))) as client,
         ):
             outcome: Any
+            session = client.session()
             try:
-                async with client.session().start_turn("go", **case.get("events", {})) as turn:
+                async with session.start_turn("go", **case.get("events", {})) as turn:
                     # An error of the stream is the result's too.
                     with contextlib.suppress(sessionwire.SessionwireError):
                         async for event in turn:
@@ -125,7 +152,8 @@ def test_turns_async(case: dict[str, Any]) -> None:
                     outcome = await turn.result()
             except sessionwire.SessionwireError as error:
                 outcome = error
-            judge(case, emulator, events, outcome)
+            last_turn = await session.last_turn() if "last_turn" in case["expect"] else None
+            judge(case, emulator, events, outcome, last_turn)
 
     asyncio.run(main())
 

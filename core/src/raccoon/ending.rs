@@ -1,16 +1,42 @@
 //! How a turn ended, as its events or the history tell. Pure.
 
+use serde_json::{Map, Value};
+
 use super::dialect::{end_it_may_be, end_of_status};
 use super::models::{Message, TurnStatus};
 use crate::error::Error;
 use crate::event::{Event, EventType};
 
+/// What the end of a turn says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Said {
+    /// The answer, or why it was aborted; may be empty.
+    pub(super) text: String,
+    /// What else its payload holds, such as the usage.
+    pub(super) extra: Map<String, Value>,
+}
+
+impl Said {
+    fn by(event: &Event, text: String) -> Self {
+        let extra = match event.data() {
+            Value::Object(mut fields) => {
+                // The text stands apart already.
+                fields.retain(|_, value| {
+                    text.is_empty() || value.as_str().is_none_or(|value| value != text)
+                });
+                fields
+            }
+            _ => Map::new(),
+        };
+        Self { text, extra }
+    }
+}
+
 /// How a turn ended.
 #[derive(Debug, Clone)]
 pub(super) enum TurnEnd {
-    /// With the answer, where the end says it.
-    Completed(String),
-    Aborted(Option<String>),
+    Completed(Said),
+    Aborted(Said),
     Failed(Event),
     Broken(Error),
 }
@@ -18,10 +44,8 @@ pub(super) enum TurnEnd {
 impl TurnEnd {
     pub(super) fn of_event(event: &Event) -> Option<Self> {
         match event.event_type() {
-            EventType::TaskCompleted => Some(Self::Completed(answer_in(event))),
-            EventType::TaskAborted => Some(Self::Aborted(
-                Some(event.text()).filter(|why| !why.is_empty()),
-            )),
+            EventType::TaskCompleted => Some(Self::Completed(Said::by(event, answer_in(event)))),
+            EventType::TaskAborted => Some(Self::Aborted(Said::by(event, event.text()))),
             EventType::TaskError => Some(Self::Failed(event.clone())),
             _ => None,
         }
@@ -30,7 +54,7 @@ impl TurnEnd {
     /// The end that the history tells of.
     pub(super) fn of_message(message: &Message) -> Option<Self> {
         let told = events_of(message).find_map(|event| Self::of_event(&event));
-        let told = told.or_else(|| message.aborted.then_some(Self::Aborted(None)));
+        let told = told.or_else(|| message.aborted.then(|| Self::Aborted(Said::default())));
         told.or_else(|| {
             let status = message.extra.get("status")?.as_str()?;
             Self::of_kind(&end_of_status(status)?, || events_of(message).last())
@@ -48,8 +72,8 @@ impl TurnEnd {
 
     fn of_kind(kind: &EventType, event: impl FnOnce() -> Option<Event>) -> Option<Self> {
         match kind {
-            EventType::TaskCompleted => Some(Self::Completed(String::new())),
-            EventType::TaskAborted => Some(Self::Aborted(None)),
+            EventType::TaskCompleted => Some(Self::Completed(Said::default())),
+            EventType::TaskAborted => Some(Self::Aborted(Said::default())),
             EventType::TaskError => {
                 let failed = || Event::from_frame(r#"{"kind":"task.error","payload":{}}"#);
                 Some(Self::Failed(event().unwrap_or_else(failed)))

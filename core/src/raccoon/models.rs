@@ -142,6 +142,7 @@ pub enum Role {
 /// One entry of a session's history (docs/spec/raccoon.md, section 4.3).
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(into = "super::history::ToldMessage")]
 #[non_exhaustive]
 pub struct Message {
     /// The message's id.
@@ -258,6 +259,7 @@ impl PartialEq for Message {
 /// A session with every message of every turn (docs/spec/raccoon.md, section 4.3).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(into = "super::history::ToldHistory")]
 #[non_exhaustive]
 pub struct History {
     /// The session's record.
@@ -775,7 +777,8 @@ pub struct TurnState {
     pub workflow_id: Option<String>,
     /// Where the turn is.
     pub status: TurnStatus,
-    /// How many turns go before it; 0 once it runs, `None` where unknown.
+    /// How many turns went before it when it was started; 0 once it runs, `None`
+    /// where unknown.
     pub queue_position: Option<u64>,
     /// What the service said it goes on from, on the newest connection.
     pub resume_from: Option<String>,
@@ -822,6 +825,8 @@ pub struct TurnResult {
     #[serde(with = "crate::seconds::duration")]
     #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub duration: Duration,
+    /// What else the end said, named as on the wire: the usage, for example.
+    pub extra: Map<String, Value>,
 }
 
 impl TurnResult {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::api::Api;
 use super::models::{
-    DeleteResult, History, ListSessions, SessionInfo, StartTurn, SuccessResult, TurnResult, Upload,
-    UploadedFile,
+    DeleteResult, History, ListSessions, Message, SessionInfo, StartTurn, SuccessResult,
+    TurnResult, Upload, UploadedFile,
 };
 use super::run_turn::RunTurn;
 use super::turn::Turn;
@@ -180,6 +180,16 @@ impl Session {
     /// Those of [every call](crate#errors).
     pub async fn history(&self) -> Result<History> {
         Sessions::new(self.api.clone()).get(&self.session_id).await
+    }
+
+    /// The agent's message of the session's newest turn, also of one that another
+    /// process started; `None` where there is none. Reads the history: no socket
+    /// is needed to see where the turn is.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
+    pub async fn last_turn(&self) -> Result<Option<Message>> {
+        Ok(self.history().await?.last_turn().cloned())
     }
 
     /// Gives the session another title: 1 to 255 characters.

@@ -15,7 +15,7 @@ use super::ending::{TurnEnd, events_of};
 use super::frame::Frame;
 use super::models::{
     Attach, Message, ResumePoint, StartTurn, StopResult, SuccessResult, TurnEventOptions,
-    TurnMessage, TurnResult, TurnState, TurnStatus,
+    TurnMessage, TurnResult, TurnState,
 };
 use super::progress::Progress;
 use super::turn_limiter::Permit;
@@ -156,7 +156,8 @@ impl Turn {
         self.progress.snapshot()
     }
 
-    /// How many turns go before this one; 0 once it runs.
+    /// How many turns went before this one when it was started, as the service
+    /// said; 0 once it runs, `None` where unknown. It says no more in between.
     pub fn queue_position(&self) -> Option<u64> {
         self.progress.lock().queue_position(&self.progress.started)
     }
@@ -358,9 +359,14 @@ impl Turn {
     }
 
     async fn conclude(&self, end: TurnEnd) -> Result<TurnResult> {
-        let (status, reason, answer) = match end {
-            TurnEnd::Completed(answer) => (TurnStatus::Completed, None, answer),
-            TurnEnd::Aborted(reason) => (TurnStatus::Aborted, reason, String::new()),
+        let status = end.status();
+        let (reason, answer, extra) = match end {
+            TurnEnd::Completed(said) => (None, said.text, said.extra),
+            TurnEnd::Aborted(said) => (
+                Some(said.text).filter(|why| !why.is_empty()),
+                String::new(),
+                said.extra,
+            ),
             TurnEnd::Failed(event) => {
                 return Err(self
                     .failure(ErrorKind::Task, event.text())
@@ -409,6 +415,7 @@ impl Turn {
             session_id: self.session_id().to_owned(),
             message_id: self.message_id().to_owned(),
             duration,
+            extra,
         })
     }
 

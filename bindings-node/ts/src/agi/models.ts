@@ -2,9 +2,8 @@
  * The service's responses, in JavaScript's names and types.
  */
 
-import { TaskError } from "../errors.js";
-import { native } from "../native.js";
 import { parseTime, take } from "../shared/models.js";
+import { jsonIn, type Validator, validated } from "../shared/results.js";
 import type {
   Message as WireMessage,
   Messages as WireMessages,
@@ -64,9 +63,6 @@ export interface Messages {
   hasAgent: boolean;
 }
 
-/** Something that checks a result: a function, or an object with `parse` such as a zod schema. */
-export type Validator<T> = ((value: unknown) => T) | { parse(value: unknown): T };
-
 /** What a task ended with. */
 export class TaskResult {
   /** The result for a person: the text, or an object's `summary`. */
@@ -100,19 +96,12 @@ export class TaskResult {
    * Throws a `TaskError` with reason `no_json` if there is none.
    */
   json(): unknown {
-    if (typeof this.data !== "string") return this.data;
-    const found = native.findJson(this.data);
-    if (found !== null) return JSON.parse(found);
-    throw new TaskError("The result holds no JSON. Read `text`, or ask for JSON in the task.", {
-      reason: "no_json",
-      sessionId: this.sessionId,
-    });
+    return typeof this.data === "string" ? jsonIn(this.data, this.sessionId) : this.data;
   }
 
   /** `json()`, checked and typed by a validator; what that throws comes through. */
   parse<T>(validator: Validator<T>): T {
-    const value = this.json();
-    return typeof validator === "function" ? validator(value) : validator.parse(value);
+    return validated(this.json(), validator);
   }
 }
 

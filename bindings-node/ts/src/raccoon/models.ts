@@ -3,6 +3,7 @@
  */
 
 import { take, timeOf } from "../shared/models.js";
+import { jsonIn, type Validator, validated } from "../shared/results.js";
 import { type SandboxFile, type TodoItem, type TurnEvent, turnEventFromFrame } from "./events.js";
 import type {
   History as WireHistory,
@@ -42,6 +43,13 @@ export interface HistoryMessage {
   role: "user" | "agent";
   /** The text; may be empty where the events hold it. */
   content: string;
+  /** The text: its content, or what its events say. */
+  text: string;
+  /** Where the turn of an agent's message is; null of a prompt. */
+  status: TurnStatus | null;
+  plan: TodoItem[];
+  /** The sandbox's files by path, as its events tell. */
+  sandboxFiles: Record<string, SandboxFile>;
   createdAt: Date | null;
   /** The mode of a prompt's turn. */
   mode: string | null;
@@ -58,6 +66,8 @@ export interface HistoryMessage {
 export interface History {
   session: SessionRecord;
   messages: HistoryMessage[];
+  /** The agent's message of the newest turn; null where no turn was started. */
+  lastTurn: HistoryMessage | null;
 }
 
 /** A file that was uploaded: pass it as it is in the `files` of a turn. */
@@ -87,24 +97,53 @@ export interface ResumePoint {
 }
 
 /** What a turn ended with. */
-export interface TurnResult {
+export class TurnResult {
   /** The agent's answer. */
-  text: string;
+  readonly text: string;
   /**
    * False where the frames can be read to another text too, and the history does not say which is
    * right: set `textMode` then.
    */
-  textIsCertain: boolean;
-  status: "completed" | "aborted" | (string & {});
+  readonly textIsCertain: boolean;
+  readonly status: "completed" | "aborted" | (string & {});
   /** Why it was aborted, where it was and the service says. */
-  reason: string | null;
-  plan: TodoItem[];
+  readonly reason: string | null;
+  readonly plan: TodoItem[];
   /** The sandbox's files, by path. */
-  files: Record<string, SandboxFile>;
-  sessionId: string;
-  messageId: string;
+  readonly files: Record<string, SandboxFile>;
+  readonly sessionId: string;
+  readonly messageId: string;
   /** From the start of the turn, or from `attach`, to its end, in milliseconds. */
-  duration: number;
+  readonly duration: number;
+  /** What else the turn's end said, named as on the wire: the usage, for example. */
+  readonly extra: Record<string, unknown>;
+
+  /** @internal */
+  constructor(wire: WireTurnResult) {
+    this.text = wire.text;
+    this.textIsCertain = wire.text_is_certain;
+    this.status = wire.status;
+    this.reason = wire.reason;
+    this.plan = wire.plan as unknown as TodoItem[];
+    this.files = wire.files as Record<string, SandboxFile>;
+    this.sessionId = wire.session_id;
+    this.messageId = wire.message_id;
+    this.duration = wire.duration * 1000;
+    this.extra = wire.extra;
+  }
+
+  /**
+   * The text as JSON: all of it, else the first code fence that is JSON, else the longest object or
+   * list in it. Throws a `TaskError` with reason `no_json` if there is none.
+   */
+  json(): unknown {
+    return jsonIn(this.text, this.sessionId);
+  }
+
+  /** `json()`, checked and typed by a validator; what that throws comes through. */
+  parse<T>(validator: Validator<T>): T {
+    return validated(this.json(), validator);
+  }
 }
 
 /** @internal */
@@ -123,27 +162,14 @@ export function sessionInfoFrom(wire: WireSessionInfo): SessionRecord {
 
 /** @internal */
 export function historyFrom(wire: WireHistory): History {
-  return {
-    session: sessionInfoFrom(wire.session),
-    messages: wire.messages.map(({ created_at, events, ...message }) => ({
-      ...message,
-      files: message.files as Record<string, unknown>[],
-      createdAt: timeOf(created_at),
-      events: events.map((frame) => turnEventFromFrame(JSON.stringify(frame))),
-    })),
-  };
-}
-
-/** @internal */
-export function turnResultFrom(wire: WireTurnResult): TurnResult {
-  const { session_id, message_id, duration, plan, files, text_is_certain, ...result } = wire;
-  return {
-    ...result,
-    textIsCertain: text_is_certain,
+  const messages = wire.messages.map(({ created_at, events, plan, sandbox_files, ...message }) => ({
+    ...message,
     plan: plan as unknown as TodoItem[],
-    files: files as Record<string, SandboxFile>,
-    sessionId: session_id,
-    messageId: message_id,
-    duration: duration * 1000,
-  };
+    sandboxFiles: sandbox_files as Record<string, SandboxFile>,
+    files: message.files as Record<string, unknown>[],
+    createdAt: timeOf(created_at),
+    events: events.map((frame) => turnEventFromFrame(JSON.stringify(frame))),
+  }));
+  const lastTurn = wire.last_turn === null ? undefined : messages[wire.last_turn];
+  return { session: sessionInfoFrom(wire.session), messages, lastTurn: lastTurn ?? null };
 }

@@ -58,12 +58,16 @@ export type DeleteResult = { success: boolean; deleted: boolean; message: string
 
 export type DirectoryFile = { path: string; folder: string };
 
-export type History = { session: SessionInfo; messages: Message[] };
+export type History = { session: SessionInfo; messages: Message[]; last_turn: number | null };
 
 export type Message = {
   id: string;
   role: Role;
   content: string;
+  text: string;
+  status: TurnStatus | null;
+  plan: { [name: string]: unknown }[];
+  sandbox_files: { [name: string]: unknown };
   created_at: number | null;
   mode: string | null;
   aborted: boolean;
@@ -119,6 +123,7 @@ export type TurnResult = {
   session_id: string;
   message_id: string;
   duration: number;
+  extra: { [name: string]: unknown };
 };
 
 export type TurnState = {

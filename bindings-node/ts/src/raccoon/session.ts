@@ -21,7 +21,13 @@ import {
   uploadDirectory,
   uploadFiles,
 } from "./media.js";
-import { type History, historyFrom, type TurnResult, type UploadedFile } from "./models.js";
+import {
+  type History,
+  type HistoryMessage,
+  historyFrom,
+  type TurnResult,
+  type UploadedFile,
+} from "./models.js";
 import {
   type RunTurnOptions,
   runTurn,
@@ -71,6 +77,14 @@ export class RaccoonSession implements AsyncDisposable {
   /** Reads the session with every message of every turn. */
   history(options: CallOptions = {}): Promise<History> {
     return getSession(this.#native, this.sessionId, options);
+  }
+
+  /**
+   * Reads the agent's message of the session's newest turn, whoever started it; null where there is
+   * none. Its `status` says where the turn is: no socket is needed.
+   */
+  async lastTurn(options: CallOptions = {}): Promise<HistoryMessage | null> {
+    return (await this.history(options)).lastTurn;
   }
 
   /** Gives it another title: 1 to 255 characters. */

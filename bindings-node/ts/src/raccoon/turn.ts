@@ -24,9 +24,8 @@ import { type FileInput, sendFile } from "./media.js";
 import {
   type ResumePoint,
   type StopResult,
-  type TurnResult,
+  TurnResult,
   type TurnStatus,
-  turnResultFrom,
   type UploadedFile,
 } from "./models.js";
 import type {
@@ -226,7 +225,10 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
     return this.#state.status;
   }
 
-  /** How many turns go before this one; 0 once it runs, null where unknown. */
+  /**
+   * How many turns went before this one when it was started, as the service said; 0 once it runs,
+   * null where unknown. It says no more in between.
+   */
   get queuePosition(): number | null {
     return this.#state.queue_position;
   }
@@ -305,7 +307,7 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
   async result(options: ResultOptions = {}): Promise<TurnResult> {
     const timeout = seconds("timeout", known(options, RESULT_OPTIONS).timeout);
     const wire = await this.#handle.execute({ op: "result", timeout }, options, RESULT_OPTIONS);
-    return turnResultFrom(wire);
+    return new TurnResult(wire);
   }
 
   /** The next event. Calls that overlap are answered in their order. */

@@ -202,7 +202,7 @@ class TaskResult(Model):
         Raises:
             TaskError: The text holds no JSON (`reason` is `no_json`).
         """
-        from .parse import find_json
+        from .._parse import find_json
 
         return find_json(self.data, self.session_id)
 
@@ -215,7 +215,7 @@ class TaskResult(Model):
                 (`reason` is `no_json` or `unexpected_shape`). pydantic and
                 msgspec raise their own validation errors.
         """
-        from .parse import build, find_json
+        from .._parse import build, find_json
 
         return build(find_json(self.data, self.session_id), model, self.session_id)
 

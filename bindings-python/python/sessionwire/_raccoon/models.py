@@ -6,7 +6,9 @@ from .._models import Model, take
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 __all__ = [
     "AgentFile",
@@ -73,6 +75,11 @@ class HistoryMessage(Model):
         id: The message's id; the agent's names the turn.
         role: `user` or `agent`.
         content: Its text; may be empty where the events hold it.
+        text: The text: its content, or what its events say.
+        status: Where the turn of an agent's message is: `running`, `completed`, `aborted`
+            or `failed`; None of a prompt.
+        plan: What the agent planned: entries with `id`, `content` and `status`.
+        sandbox_files: The sandbox's files by path, as its events tell.
         created_at: Milliseconds since 1970, or None.
         mode: The mode of a prompt's turn, or None.
         aborted: Whether the turn was stopped.
@@ -85,6 +92,10 @@ class HistoryMessage(Model):
         "id",
         "role",
         "content",
+        "text",
+        "status",
+        "plan",
+        "sandbox_files",
         "created_at",
         "mode",
         "aborted",
@@ -104,10 +115,18 @@ class HistoryMessage(Model):
         files: list[Any] | None = None,
         events: list[dict[str, Any]] | None = None,
         extra: dict[str, Any] | None = None,
+        text: str = "",
+        status: str | None = None,
+        plan: list[dict[str, Any]] | None = None,
+        sandbox_files: dict[str, Any] | None = None,
     ) -> None:
         self.id: str = id
         self.role: str = role
         self.content: str = content
+        self.text: str = text
+        self.status: str | None = status
+        self.plan: list[dict[str, Any]] = plan if plan is not None else []
+        self.sandbox_files: dict[str, Any] = sandbox_files if sandbox_files is not None else {}
         self.created_at: int | None = created_at
         self.mode: str | None = mode
         self.aborted: bool = aborted
@@ -122,18 +141,30 @@ class History(Model):
     Attributes:
         session: The session's record.
         messages: Its messages, as the service orders them.
+        last_turn: The agent's message of the newest turn; None where no turn was started.
     """
 
-    __slots__ = ("session", "messages")
+    __slots__ = ("session", "messages", "last_turn")
 
-    def __init__(self, session: SessionRecord, messages: list[HistoryMessage]) -> None:
+    def __init__(
+        self,
+        session: SessionRecord,
+        messages: list[HistoryMessage],
+        last_turn: HistoryMessage | None = None,
+    ) -> None:
         self.session: SessionRecord = session
         self.messages: list[HistoryMessage] = messages
+        self.last_turn: HistoryMessage | None = last_turn
 
     @classmethod
     def _of(cls, fields: dict[str, Any]) -> History:
         messages = [HistoryMessage(**message) for message in fields["messages"]]
-        return cls(SessionRecord._of(fields["session"]), messages)
+        last_turn = fields["last_turn"]
+        return cls(
+            SessionRecord._of(fields["session"]),
+            messages,
+            None if last_turn is None else messages[last_turn],
+        )
 
 
 class UploadedFile(Model):
@@ -237,6 +268,7 @@ class TurnResult(Model):
         session_id: The turn's session.
         message_id: The turn's agent message.
         duration: Seconds from the start of the turn, or from `attach`, to its end.
+        extra: What else the turn's end said, named as on the wire: the usage, for example.
     """
 
     __slots__ = (
@@ -249,6 +281,7 @@ class TurnResult(Model):
         "session_id",
         "message_id",
         "duration",
+        "extra",
     )
 
     def __init__(
@@ -262,6 +295,7 @@ class TurnResult(Model):
         session_id: str,
         message_id: str,
         duration: float,
+        extra: dict[str, Any] | None = None,
     ) -> None:
         self.text: str = text
         self.text_is_certain: bool = text_is_certain
@@ -272,6 +306,31 @@ class TurnResult(Model):
         self.session_id: str = session_id
         self.message_id: str = message_id
         self.duration: float = duration
+        self.extra: dict[str, Any] = extra if extra is not None else {}
+
+    def json(self) -> Any:
+        """The text as JSON: all of it, else the first code fence that is JSON, else the
+        longest object or array in it.
+
+        Raises:
+            TaskError: The text holds no JSON (`reason` is `no_json`).
+        """
+        from .._parse import find_json
+
+        return find_json(self.text, self.session_id)
+
+    def parse(self, model: type[T]) -> T:
+        """The text as an object of `model`: a pydantic model, a msgspec struct, a
+        dataclass, or a `list[...]` or `dict[str, ...]` of those.
+
+        Raises:
+            TaskError: The text holds no JSON, or a dataclass does not fit it
+                (`reason` is `no_json` or `unexpected_shape`). pydantic and
+                msgspec raise their own validation errors.
+        """
+        from .._parse import build, find_json
+
+        return build(find_json(self.text, self.session_id), model, self.session_id)
 
 
 class AgentTurn(Model):

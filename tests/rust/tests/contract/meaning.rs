@@ -291,22 +291,21 @@ fn of_record(session: &raccoon::SessionInfo) -> Value {
 }
 
 fn of_history(message: &raccoon::Message) -> Value {
-    let events = message.events.iter().map(|frame| {
-        let event = raccoon::Event::from_frame(frame.get());
-        let name = event.event_type().name();
-        json!({"type": name, "id": event.id(), "data": event.data()})
-    });
-    json!({
-        "id": message.id,
-        "role": message.role,
-        "content": message.content,
-        "created_at": message.created_at,
-        "mode": message.mode,
-        "aborted": message.aborted,
-        "files": message.files,
-        "events": events.collect::<Vec<_>>(),
-        "extra": message.extra,
-    })
+    // What the bindings get: their fields are Rust's fields and methods.
+    let mut told = json!(message);
+    assert_eq!(told["text"], json!(message.text()));
+    assert_eq!(told["plan"], json!(message.plan()));
+    assert_eq!(told["sandbox_files"], json!(message.sandbox_files()));
+    told["events"] = message
+        .events
+        .iter()
+        .map(|frame| {
+            let event = raccoon::Event::from_frame(frame.get());
+            let name = event.event_type().name();
+            json!({"type": name, "id": event.id(), "data": event.data()})
+        })
+        .collect();
+    told
 }
 
 fn webhook(body: &str) -> Value {

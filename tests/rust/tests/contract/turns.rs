@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sessionwire::raccoon::{
-    Client, ListSessions, RunTurn, StartTurn, TurnResult, UploadProgress, UploadSource,
+    ListSessions, RunTurn, Session, StartTurn, TurnResult, UploadProgress, UploadSource,
 };
 use sessionwire::{Batch, ErrorKind, Result};
 use sessionwire_tests::turns::{build, client_with, fail, kinds, script};
@@ -29,7 +29,8 @@ pub(crate) async fn turn(case: Value) {
     }
     let client = client_with(&emulator, part("client"));
     let mut events = Vec::new();
-    let outcome = run(&client, part("events"), &mut events).await;
+    let session = client.session().unwrap();
+    let outcome = run(&session, part("events"), &mut events).await;
     let expect = &case["expect"];
     match (&outcome, expect.get("error")) {
         (Ok(_), None) => {}
@@ -50,6 +51,32 @@ pub(crate) async fn turn(case: Value) {
     }
     if let (Some(wanted), Ok(result)) = (expect.get("certain"), &outcome) {
         assert_eq!(json!(result.text_is_certain), *wanted, "{id}: certain");
+    }
+    if let (Some(wanted), Ok(result)) = (expect.get("extra"), &outcome) {
+        assert_eq!(json!(result.extra), *wanted, "{id}: extra");
+    }
+    if let (Some(wanted), Ok(result)) = (expect.get("json"), &outcome) {
+        match (result.json::<Value>(), wanted.get("error")) {
+            (Ok(found), None) => assert_eq!(found, *wanted, "{id}: json"),
+            (Err(error), Some(wanted)) => check(id, &error, wanted),
+            (found, _) => panic!("{id}: {found:?}"),
+        }
+    }
+    if let Some(wanted) = expect.get("last_turn") {
+        let message = session.last_turn().await.unwrap().expect(id);
+        let contents = message
+            .plan()
+            .into_iter()
+            .map(|item| item["content"].clone());
+        let told = json!({
+            "status": message.ended(),
+            "text": message.text(),
+            "plan": contents.collect::<Value>(),
+            "sandbox_files": message.sandbox_files().keys().collect::<Vec<_>>(),
+        });
+        for (name, wanted) in wanted.as_object().unwrap() {
+            assert_eq!(told[name], *wanted, "{id}: {name}");
+        }
     }
     let made = |method: &str, path: &str| {
         let requests = emulator.requests();
@@ -94,13 +121,13 @@ pub(crate) async fn list(case: Value) {
 
 /// Starts a turn, reads all its events, and gives its result.
 async fn run(
-    client: &Client,
+    session: &Session,
     options: Value,
     events: &mut Vec<sessionwire::raccoon::Event>,
 ) -> Result<TurnResult> {
     let mut start = StartTurn::new("go");
     start.events = serde_json::from_value(options).unwrap();
-    let turn = client.session()?.start_turn(start).await?;
+    let turn = session.start_turn(start).await?;
     loop {
         match turn.queue().try_take(512) {
             Batch::Events(more) => events.extend(more),

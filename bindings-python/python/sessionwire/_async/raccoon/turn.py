@@ -92,7 +92,10 @@ class AsyncTurn(AsyncHandle):
 
     @property
     def queue_position(self) -> int | None:
-        """How many turns go before this one; 0 once it runs, None where unknown."""
+        """How many turns went before this one when it was started, as the service said.
+
+        0 once it runs, None where unknown: the service says no more in between.
+        """
         return self._native.queue_position
 
     @property

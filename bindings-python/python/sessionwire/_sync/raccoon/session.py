@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..._models import DeleteResult, SuccessResult
     from ..._raccoon.events import TurnEvent
-    from ..._raccoon.models import History, TurnResult, UploadedFile
+    from ..._raccoon.models import History, HistoryMessage, TurnResult, UploadedFile
     from ..._raccoon.seam import EndSessionOperation, StartTurn, TurnCheck
     from ..._raccoon.types import Client, Content, GivenFile, TurnOptions
     from ..._wait_sync import Maybe
@@ -156,6 +156,14 @@ class RaccoonSession:
     def history(self) -> History:
         """Reads the session's record and all its messages."""
         return RaccoonSessions(self._client).get(self.session_id)
+
+    def last_turn(self) -> HistoryMessage | None:
+        """Reads the agent's message of the session's newest turn, whoever started it.
+
+        Its `status` says where the turn is: no socket is needed. None where no turn was
+        started.
+        """
+        return (self.history()).last_turn
 
     def rename(self, title: str) -> SuccessResult:
         """Gives the session another title: 1 to 255 characters."""

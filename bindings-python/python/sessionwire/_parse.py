@@ -1,4 +1,4 @@
-"""From a task's result to JSON and to objects of the user's classes. Imported on use."""
+"""From a result to JSON and to objects of the user's classes. Imported on use."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import types
 import typing
 from typing import Any, TypeVar
 
-from .. import _native
-from .._errors import TaskError
+from . import _native
+from ._errors import TaskError
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ def find_json(data: Any, session_id: str) -> Any:
     found = _native.find_json(data)
     if found is None:
         raise _task_error(
-            "The task's result holds no JSON. Read `text`, or ask for JSON in the task.",
+            "The result holds no JSON. Read `text`, or ask for JSON.",
             "no_json",
             session_id,
         )
@@ -34,8 +34,8 @@ def build(value: Any, model: type[T], session_id: str) -> T:
         return typing.cast("T", _convert(value, model, "the result"))
     except _Mismatch as mismatch:
         raise _task_error(
-            f"The task's result does not fit {_name(model)}: {mismatch}. "
-            "Read `data`, or describe the wanted fields in the task.",
+            f"The result does not fit {_name(model)}: {mismatch}. "
+            "Read its text, or describe the wanted fields to the agent.",
             "unexpected_shape",
             session_id,
         ) from None
