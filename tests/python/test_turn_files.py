@@ -108,6 +108,7 @@ def test_files_of_web_frameworks() -> None:
 
 
 FIVE: Any = 5
+NONE: Any = None
 
 
 @pytest.mark.parametrize(
@@ -122,6 +123,12 @@ FIVE: Any = 5
         (5, r"`files` must be a list of files, not 5"),
         ([{}], r"`files\[0\]` is a dict without"),
         ([{"key": 5}], r"`files\[0\]\.key` must be a text, not 5"),
+        (
+            [{"key": "k", "size": -1}],
+            r"`files\[0\]\.size` must be a whole number from 0 on, not -1",
+        ),
+        ([{"key": "k"}, {"key": ""}], r"`files\[1\]`: The `key` is empty"),
+        (["{path}", ""], r"`files\[1\]`: The path is empty"),
         ([{"key": "k", "sise": 5}], r"`files\[0\]` has 'sise', .* Its fields are key, name"),
         ([{"content": b"x", "mime": "a/b"}], r"`files\[0\]` has 'mime'.*content_type"),
         ([{"content": None}], r"`files\[0\]`: its `content` must be bytes or a file, not None"),
@@ -163,12 +170,15 @@ def test_g08_bad_input_beside_files_is_refused_before_they_are_sent() -> None:
             (lambda: client.run_turn("x", on_event=FIVE), "`on_event` must be a function, not 5"),
             (lambda: session.upload(b"x", on_progress=FIVE), "`on_progress` must be a function"),
             (lambda: session.upload(io.StringIO("x")), "`file` is a file that gives text"),  # type: ignore[arg-type]
+            (lambda: session.upload_files(NONE), "`files` is None"),
             (lambda: session.upload_files([b"x"], on_progress=FIVE), "`on_progress` must be"),
             (lambda: client.media.upload_files([b"x"], session_id="x"), "UUID"),
             (lambda: client.media.upload_directory(".", session_id="x"), "UUID"),
             (lambda: session.upload_directory("/no/such"), "/no/such cannot be read"),
             (lambda: session.upload_directory(".", "../*"), "`pattern`"),
+            (lambda: session.upload_directory(NONE), "`directory` must be a path, not None"),
             (lambda: client.attach(session.session_id), "`message_id` is missing"),
+            (lambda: client.attach({"session_id": "x"}), r"`ResumePoint\(\*\*fields\)`"),  # type: ignore[arg-type]
             (lambda: agi.run_task("x", on_event=FIVE), "`on_event` must be a function, not 5"),
             (lambda: agi.run_task("x", on_question=FIVE), "`on_question` must be a function"),
             (lambda: agi.run_tasks(["x"], on_question=FIVE), "`on_question` must be a function"),

@@ -476,7 +476,7 @@ impl Api {
         session_id: &str,
         files: &[TurnFile],
     ) -> Result<Vec<UploadedFile>> {
-        if files.iter().any(|file| matches!(file, TurnFile::Path(_))) {
+        if !files.is_empty() {
             let files = files.to_vec();
             let checked = tokio::task::spawn_blocking(move || media::check_files(&files)).await;
             // Where that did not come to its end, the upload finds out.

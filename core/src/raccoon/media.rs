@@ -78,9 +78,17 @@ pub(super) fn form(
 /// file system does.
 pub(crate) fn check_files(files: &[TurnFile]) -> Result<()> {
     for (at, file) in files.iter().enumerate() {
-        if let TurnFile::Path(path) = file
-            && let Some(why) = problem(path)
-        {
+        let why = match file {
+            TurnFile::Path(path) if path.as_os_str().is_empty() => {
+                Some("The path is empty. Pass that of a file".to_owned())
+            }
+            TurnFile::Path(path) => problem(path),
+            TurnFile::Uploaded(file) if file.key.is_empty() => {
+                Some("The `key` is empty. Pass what `upload` gave".to_owned())
+            }
+            TurnFile::Uploaded(_) => None,
+        };
+        if let Some(why) = why {
             return Err(Error::invalid(format!("`files[{at}]`: {why}")));
         }
     }

@@ -364,6 +364,18 @@ export async function turns(): Promise<void> {
   });
   same<typeof file, UploadedFile>(true);
   await using turn = await session.startTurn("...", { mode: "code", files: ["a.txt", file] });
+  const bytes = { name: "b.txt", content: Buffer.from("b"), contentType: "text/plain" };
+  const mixed = ["a.txt", file, bytes, new Blob(["c"]), Buffer.from("d")];
+  const uploaded = await session.uploadFiles(mixed, {
+    onProgress: ({ index, sent, total }) => console.log(index + sent, total ?? 0),
+  });
+  const reports = await session.uploadDirectory("reports", { pattern: "**/*.csv" });
+  await session.runTurn("...", { files: [...uploaded, ...reports] });
+  // @ts-expect-error: a number is no file.
+  await session.runTurn("...", { files: [5] });
+  // @ts-expect-error: one file is no list.
+  await session.runTurn("...", { files: file });
+  await client.attach(turn.resumePoint, { textMode: "delta" });
   same<typeof turn, Turn>(true);
   for await (const event of turn) {
     same<typeof event, TurnEvent>(true);

@@ -108,9 +108,9 @@ function described(name: string, file: Record<string, unknown>): Given {
       if (ours && says(field)) uploaded[ours] = file[field];
     }
     for (const field of ["key", "name", "type"]) text(`${name}.${field}`, uploaded[field]);
-    if (!Number.isSafeInteger(uploaded.size)) {
+    if (!(Number.isSafeInteger(uploaded.size) && Number(uploaded.size) >= 0)) {
       throw new InvalidRequestError(
-        `\`${name}.size\` must be a whole number, not ${shown(uploaded.size)}.`,
+        `\`${name}.size\` must be a whole number, 0 or more, not ${shown(uploaded.size)}.`,
       );
     }
     return { uploaded: uploaded as unknown as UploadedFile };

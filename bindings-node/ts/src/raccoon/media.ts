@@ -161,6 +161,9 @@ export async function uploadFiles(
 ): Promise<UploadedFile[]> {
   const { sessionId } = known(options, UPLOAD_FILES);
   checkCallback("onProgress", options.onProgress);
+  if (files === undefined || files === null) {
+    throw new InvalidRequestError(`\`files\` is ${files}. Pass an array of files.`);
+  }
   const given = givenFiles(files);
   check({ check: "session_id", session_id: text("sessionId", sessionId) });
   check({ check: "files", files: given.map(wireFile) });

@@ -407,6 +407,12 @@ export async function attach(
   options: AttachOptions,
 ): Promise<Turn> {
   const { after, signal } = known(options, ATTACH);
+  if (typeof after === "object" && after !== null && !("lastEventId" in after)) {
+    // It would otherwise be the turn's beginning.
+    throw new InvalidRequestError(
+      "`after` has no `lastEventId`. Pass a `turn.resumePoint`, or the id of a stream entry.",
+    );
+  }
   const params: Attach = {
     session_id: checked("sessionId", sessionId),
     message_id: checked("messageId", messageId),

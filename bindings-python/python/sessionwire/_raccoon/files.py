@@ -115,7 +115,7 @@ def _described(name: str, file: Mapping[Any, Any]) -> NewFile | UploadedFile:
             )
         for field in file:
             _known(name, field, _UPLOADED)
-        fields = {_UPLOADED[field]: value for field, value in file.items()}
+        fields = {_UPLOADED[field]: value for field, value in file.items() if value is not None}
         for field, kind in (("key", str), ("name", str), ("type", str), ("size", int)):
             _check(f"{name}.{field}", fields.get(field, kind()), kind)
         return UploadedFile(**fields)
@@ -161,9 +161,9 @@ def _known(name: str, field: object, fields: Collection[object]) -> None:
         )
 
 
-def _check(name: str, value: object, kind: type) -> None:
-    if not isinstance(value, kind):
-        what = "a whole number" if kind is int else "a text"
+def _check(name: str, value: Any, kind: type) -> None:
+    if not isinstance(value, kind) or (isinstance(value, int) and not _is_size(value)):
+        what = "a whole number from 0 on" if kind is int else "a text"
         raise InvalidRequestError(f"`{name}` must be {what}, not {_cut(value)}.")
 
 
@@ -193,3 +193,7 @@ def _is_mapping(file: object) -> bool:
 def _cut(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _is_size(value: int) -> bool:
+    return not isinstance(value, bool) and value >= 0

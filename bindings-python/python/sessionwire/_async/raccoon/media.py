@@ -95,6 +95,8 @@ class AsyncMedia:
             APIError: The service refused one, or was not reached.
         """
         check_callback("on_progress", on_progress)
+        if files is None:
+            raise InvalidRequestError("`files` is None. Pass a list of files.")
         given = given_files(files)
         _native.check_raccoon({"check": "session_id", "session_id": session_id})
         _native.check_raccoon({"check": "files", "files": wire_files(given)})
@@ -128,6 +130,8 @@ class AsyncMedia:
             ... )
         """
         check_callback("on_progress", on_progress)
+        if not isinstance(directory, str) and not hasattr(directory, "__fspath__"):
+            raise InvalidRequestError(f"`directory` must be a path, not {directory!r}.")
         _native.check_raccoon({"check": "session_id", "session_id": session_id})
         operation: DirectoryFilesOperation = {
             "op": "directory_files",
@@ -231,10 +235,13 @@ class AsyncMedia:
 
 def wire_files(given: Iterable[NewFile | UploadedFile]) -> list[TurnFile]:
     """The files as the core looks at them before any is sent: paths, and what has none."""
-    return [
-        file._fields() if isinstance(file, UploadedFile) else file.path or {"key": "new"}
-        for file in given
-    ]
+    wire: list[TurnFile] = []
+    for file in given:
+        if isinstance(file, UploadedFile):
+            wire.append(file._fields())
+        else:
+            wire.append({"key": "new"} if file.path is None else file.path)
+    return wire
 
 
 def _report(

@@ -253,6 +253,10 @@ class Raccoon(BaseClient):
                 )
             after = session_id
             session_id, message_id = after.session_id, after.message_id
+        if isinstance(session_id, dict):
+            raise InvalidRequestError(
+                "`session_id` is a dict. Pass a resume point, `ResumePoint(**fields)`, or the ids."
+            )
         if message_id is None:
             raise InvalidRequestError(
                 "`message_id` is missing. Pass the turn's agent message, or a resume point alone."
