@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::one_line;
 use crate::reply::{Reply, aligned, deleted, done, named, show};
+use crate::terminal::word;
 
 /// The most sessions that one page may have.
 const PAGE: u64 = 100;
@@ -184,7 +185,9 @@ async fn stop(
     let text = format!(
         "The service did not confirm within {} s that the turn stopped: it may go on. Follow it with `sessionwire \
          raccoon attach {} --message {}`, or try again with a longer --timeout.",
-        args.timeout, found.session_id, found.message_id
+        args.timeout,
+        found.session_id,
+        word(&found.message_id)
     );
     Err(Failure::Client(Error::new(ErrorKind::TaskTimeout, text)))
 }

@@ -46,6 +46,17 @@ pub(crate) fn escaped(json: &str) -> String {
     escaped
 }
 
+/// `text` as one word of a command that a person may copy: it may come from the
+/// service.
+pub(crate) fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// Whether a character is a control, changes the direction of what follows,
 /// breaks a line where none is seen, or hides in a text.
 fn is_treacherous(c: char) -> bool {
@@ -69,6 +80,20 @@ mod tests {
     fn what_drives_a_terminal_or_turns_a_text_around_is_left_out() {
         let text = "a\x1b[31m\u{9b}2J\u{202e}b\u{2066}c\r\nd\te\u{e0041}é🐈";
         assert_eq!(visible(text), "a[31m2Jbc\nd\teé🐈");
+    }
+
+    #[test]
+    fn a_word_of_a_command_stays_one_word() {
+        for (text, told) in [
+            ("1772615727418-0", "1772615727418-0"),
+            ("msg_a82", "msg_a82"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("x`id`", "'x`id`'"),
+            ("';ls '", r"''\'';ls '\'''"),
+        ] {
+            assert_eq!(word(text), told);
+        }
     }
 
     #[test]

@@ -190,13 +190,13 @@ impl Place {
         let after = match self {
             Self {
                 entry: Some(entry), ..
-            } => format!(" --after {entry}"),
+            } => format!(" --after {}", terminal::word(entry)),
             Self {
                 event_id: Some(id), ..
             } => format!(" --after-id {id}"),
             _ => String::new(),
         };
-        let (session_id, message_id) = (turn.session_id(), turn.message_id());
+        let (session_id, message_id) = (turn.session_id(), terminal::word(turn.message_id()));
         format!(
             "The turn goes on in the session {session_id}. Follow it with `sessionwire raccoon attach {session_id} \
              --message {message_id}{after}`."
