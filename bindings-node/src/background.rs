@@ -64,6 +64,8 @@ pub fn settle<'env>(
 #[cfg_attr(test, allow(dead_code))]
 #[napi(catch_unwind)]
 pub fn settle_all(milliseconds: u32) -> String {
+    // This thread blocks from here on.
+    crate::hooks::end();
     let limit = Duration::from_millis(milliseconds.into());
     let (sender, receiver) = mpsc::channel();
     let mut backgrounds = std::mem::take(&mut *orphans());

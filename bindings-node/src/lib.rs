@@ -18,6 +18,7 @@ mod cli;
 mod client;
 mod emulator;
 mod fanout;
+mod hooks;
 mod log;
 mod meaning;
 mod raccoon;

@@ -5,12 +5,13 @@ use napi::bindgen_prelude::{Either, Function, PromiseRaw, within_runtime_if_avai
 use napi_derive::napi;
 use serde::Deserialize;
 use sessionwire::raccoon::{self, RaccoonConfig, StartTurn};
+use sessionwire::seam::raccoon::with_hooks;
 
 use crate::calls::Calls;
 use crate::reply::{ErrorInfo, Handle, Reply, either, handle, read, read_options, turn_reply};
 use crate::turn::Turn;
 use crate::upload::{Upload, UploadChannel, UploadParams};
-use crate::{background, has_runtime};
+use crate::{background, has_runtime, hooks};
 
 /// A client of the Raccoon service.
 #[napi]
@@ -29,18 +30,24 @@ struct StartParams {
 
 #[napi]
 impl RaccoonClient {
-    /// A client from JSON options; `environment` looks a variable up.
+    /// A client from JSON options; `environment` looks a variable up. A hook gets a call as
+    /// JSON, and gives its outcomes as JSON (`sessionwire::seam::raccoon::HookBridge`).
     #[napi(catch_unwind)]
     pub fn open(
         options: String,
         environment: Function<'_, String, Option<String>>,
-    ) -> Either<RaccoonClient, ErrorInfo> {
+        decode_frame: Option<Function<'_, String, String>>,
+        decode_answer: Option<Function<'_, String, String>>,
+    ) -> napi::Result<Either<RaccoonClient, ErrorInfo>> {
+        let decode_frame = decode_frame.as_ref().map(hooks::bridge).transpose()?;
+        let decode_answer = decode_answer.as_ref().map(hooks::bridge).transpose()?;
         let lookup = |name: &str| environment.call(name.to_owned()).ok().flatten();
-        either(read_options(&options).and_then(|options| {
+        Ok(either(read_options(&options).and_then(|options| {
             has_runtime()?;
             let config = RaccoonConfig::resolve_with(options, &lookup)?;
+            let config = with_hooks(config, decode_frame, decode_answer);
             Ok(Self::of(raccoon::Client::new(config)?))
-        }))
+        })))
     }
 
     fn of(inner: raccoon::Client) -> Self {

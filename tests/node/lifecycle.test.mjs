@@ -192,6 +192,7 @@ test("the examples run without a key", async () => {
       "turn.mjs",
       /plan\.update[\s\S]*completed Understand[\s\S]*notes\.txt is text\/plain with 38 bytes/,
     ],
+    ["turn-envelopes.mjs", /You asked: “Say hello”/],
     // What the second process prints before depends on how far the first one came.
     [
       "chat.mjs",

@@ -20,6 +20,26 @@ function eventOptions({ ping_interval, idle_timeout, ...others }) {
   };
 }
 
+const openEnvelope = (value) =>
+  typeof value?.envelope === "string" ? JSON.parse(value.envelope) : value;
+
+const fails = (why) => {
+  throw new Error(why);
+};
+
+// The functions that cases name.
+const DECODE_FRAME = {
+  open_envelope: (frame) => (typeof frame === "string" ? null : openEnvelope(frame)),
+  leave_out_thoughts: (frame) => (frame.kind === "thought" ? undefined : frame),
+  fail_at_text: (frame) => (frame.kind === "text" ? fails("no such frame") : frame),
+  give_a_number: (frame) => (frame.kind === "text" ? 7 : frame),
+};
+const DECODE_ANSWER = {
+  open_envelope: (_operation, _status, body) => openEnvelope(body),
+  fail: () => fails("no such response"),
+  give_nothing: () => undefined,
+};
+
 /** Starts a turn, reads all its events into `events`, and gives its result. */
 async function turn(session, options, events) {
   return using(await session.startTurn("go", options), async (turn) => {
@@ -37,6 +57,7 @@ for (const { id, steps = USUAL, faults = [], expect, ...options } of [
   ...cases("turns.json"),
   ...cases("rude_faults.json", "turns"),
   ...cases("variants.json", "turns"),
+  ...cases("turn_hooks.json", "turns"),
 ]) {
   test(id, async () => {
     const scenario = { turns: [{ steps }] };
@@ -50,6 +71,8 @@ for (const { id, steps = USUAL, faults = [], expect, ...options } of [
       const events = [];
       const client = camelKeys(options.client ?? {});
       if (client.wire !== undefined) client.wire = camelKeys(client.wire);
+      if (client.decodeFrame) client.decodeFrame = DECODE_FRAME[client.decodeFrame];
+      if (client.decodeAnswer) client.decodeAnswer = DECODE_ANSWER[client.decodeAnswer];
       const { result, lastTurn } = await using(emulator.raccoon(client), async (client) => {
         const session = client.session();
         const result = await turn(session, eventOptions(options.events ?? {}), events).catch(

@@ -195,6 +195,8 @@ export interface Native {
     open(
       options: string,
       environment: (name: string) => string | null,
+      decodeFrame?: (call: string) => string,
+      decodeAnswer?: (call: string) => string,
     ): NativeRaccoonClient | ErrorInfo;
   };
   UploadChannel: { open(): NativeUploadChannel };

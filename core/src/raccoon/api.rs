@@ -211,8 +211,12 @@ impl Api {
         let Some(body) = answer.value() else {
             return Ok(answer);
         };
-        match decoder.decode(operation, answer.status, body).await {
-            Ok(body) => Ok(answer.with_body(&body)),
+        // A delete at the end of the program is none the less for its response.
+        let is_enough = operation == DELETE;
+        let decoded = decoder.decode(operation, answer.status, body, is_enough);
+        match decoded.await {
+            Ok(Some(body)) => Ok(answer.with_body(&body)),
+            Ok(None) => Ok(answer),
             Err(why) => {
                 let error = answer.useless(&why).with_reason(AnswerDecoder::NAME);
                 Err(error.with_advice(

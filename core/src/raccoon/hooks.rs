@@ -117,7 +117,7 @@ impl HookBridge {
         let call = serde_json::to_string(call).unwrap_or_default();
         let reply = (self.0)(call).await;
         let outcomes = reply.and_then(|reply| serde_json::from_str(&reply).ok());
-        outcomes.unwrap_or_else(|| vec![Outcome::nobody()])
+        outcomes.unwrap_or_else(|| vec![Outcome::Nobody])
     }
 }
 
@@ -143,13 +143,12 @@ enum Outcome {
     Failed(String),
     /// It gave something that no JSON has.
     Odd(String),
+    /// It can be called no more, since the program ends.
+    #[serde(skip)]
+    Nobody,
 }
 
 impl Outcome {
-    fn nobody() -> Self {
-        Self::Failed("it can be called no more, since the program ends".to_owned())
-    }
-
     fn of(run: impl FnOnce() -> Result<Option<Value>, HookError>) -> Self {
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Ok(value)) => Self::Gave(value.unwrap_or_default()),
@@ -164,6 +163,9 @@ impl Outcome {
             Self::Gave(value) => Ok(value),
             Self::Failed(why) => Err(format!("`{hook}` failed: {why}")),
             Self::Odd(what) => Err(format!("`{hook}` gave {what}")),
+            Self::Nobody => Err(format!(
+                "`{hook}` can be called no more, since the program ends"
+            )),
         }
     }
 }
@@ -279,13 +281,15 @@ impl AnswerDecoder {
         Self(Way::There(bridge))
     }
 
-    /// What the body is, or why nobody knows.
+    /// What the body is, or why nobody knows. `is_enough`: the status says all, so that
+    /// the body stays as it came (`None`) where the program ends.
     pub(super) async fn decode(
         &self,
         operation: &str,
         status: u16,
         body: Value,
-    ) -> Result<Value, String> {
+        is_enough: bool,
+    ) -> Result<Option<Value>, String> {
         let was_empty = body.is_null();
         let outcome = match &self.0 {
             Way::Here(decode) => Outcome::of(|| decode(operation, status, body).map(Some)),
@@ -297,17 +301,20 @@ impl AnswerDecoder {
                 };
                 let outcomes = bridge.call(&call).await;
                 let first = outcomes.into_iter().next();
-                first.unwrap_or_else(Outcome::nobody)
+                first.unwrap_or(Outcome::Nobody)
             }
         };
+        if is_enough && matches!(outcome, Outcome::Nobody) {
+            return Ok(None);
+        }
         let value = outcome.value(Self::NAME)?;
         if value.is_null() && !was_empty {
             return Err(format!(
-                "`{}` gave nothing for the response to `{operation}`",
+                "`{}` gave nothing for the response to {operation:?}",
                 Self::NAME
             ));
         }
-        Ok(value)
+        Ok(Some(value))
     }
 }
 

@@ -16,6 +16,7 @@ import {
   type ServiceOptions,
 } from "../shared/options.js";
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
+import { type AnswerDecoder, answerHook, type FrameDecoder, frameHook } from "./hooks.js";
 import { Media } from "./media.js";
 import type { ResumePoint, TurnResult } from "./models.js";
 import type { Check } from "./seam.js";
@@ -132,6 +133,17 @@ export interface RaccoonOptions extends ServiceOptions {
    */
   encodeFrame?: FrameEncoder | undefined;
   /**
+   * Brings each frame of a turn into the documented form, where no name in `wire` can. Where it throws, or
+   * gives anything but an object, null or undefined, the turn's stream ends with a `StreamError` whose `reason` is
+   * `decode_frame`; the turn goes on. A plain function, called on the thread that made the client.
+   */
+  decodeFrame?: FrameDecoder | undefined;
+  /**
+   * The same for the response to each operation. Where it throws, the call ends with an `APIStatusError` whose
+   * `reason` is `decode_answer`; after `startTurn` its `maybeDelivered` is true.
+   */
+  decodeAnswer?: AnswerDecoder | undefined;
+  /**
    * Starts no more turns at once than the service allows. Further ones wait here for a place, for
    * `waitForLimit`, or `timeout` where that is not set; then they are an `APITimeoutError`. A turn that nobody
    * follows any more keeps its place until the history says that it is over, for at most 10 minutes.
@@ -199,6 +211,8 @@ const OPTIONS: Names<RaccoonOptions> = {
   websocketUrl: true,
   wire: true,
   encodeFrame: true,
+  decodeFrame: true,
+  decodeAnswer: true,
   respectMaxConcurrent: true,
 };
 
@@ -331,7 +345,14 @@ function open(options: RaccoonOptions): NativeRaccoonClient {
         "function that takes a frame and gives the one to send.",
     );
   }
-  const client = orThrow(native.RaccoonClient.open(json, environment));
+  const client = orThrow(
+    native.RaccoonClient.open(
+      json,
+      environment,
+      frameHook(options.decodeFrame),
+      answerHook(options.decodeAnswer),
+    ),
+  );
   encodeFramesBy(client, encodeFrame);
   return client;
 }

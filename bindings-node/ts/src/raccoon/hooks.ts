@@ -1,0 +1,119 @@
+/**
+ * `decodeFrame` and `decodeAnswer`: functions of a caller that bring what the service says into its
+ * documented form, where no name can.
+ */
+
+import { types } from "node:util";
+import { ConfigError } from "../errors.js";
+import { warn } from "../shared/warn.js";
+
+/**
+ * Brings each frame of a turn into the form that docs/spec/raccoon.md, section 5.3, documents.
+ *
+ * It gets the frame's JSON, or its text where it is none, and gives an object, or null or undefined
+ * to leave the frame out: each frame of a socket once, in their order, and the events of a history
+ * each time that it is read.
+ */
+export type FrameDecoder = (frame: unknown) => object | null | undefined;
+
+/** What a response answers. */
+export type AnsweredOperation =
+  | "list_sessions"
+  | "get_session"
+  | "start_turn"
+  | "rename_session"
+  | "delete_session"
+  | "upload";
+
+/**
+ * Brings the response to an operation into the form of docs/spec/raccoon.md, section 4: it gets the
+ * operation, the status, which is a success, and the body's JSON (its text where it is none, null
+ * where there is no body), and gives the body.
+ */
+export type AnswerDecoder = (
+  operation: AnsweredOperation,
+  status: number,
+  body: unknown,
+) => unknown;
+
+/** A call, as the core makes it. */
+type Call =
+  | { hook: "decode_frame"; frames: unknown[] }
+  | { hook: "decode_answer"; operation: AnsweredOperation; status: number; body: unknown };
+
+/** What the native client calls; undefined for no function. It throws nothing. */
+type Hook = ((call: string) => string) | undefined;
+
+/** @internal */
+export function frameHook(decode: FrameDecoder | undefined): Hook {
+  return hook("decodeFrame", decode, "takes a frame and gives it as an object", (call) => {
+    const { frames } = call as Extract<Call, { hook: "decode_frame" }>;
+    return frames.map((frame) => () => (decode as FrameDecoder)(frame));
+  });
+}
+
+/** @internal */
+export function answerHook(decode: AnswerDecoder | undefined): Hook {
+  const gives = "takes operation, status and body, and gives the body";
+  return hook("decodeAnswer", decode, gives, (call) => {
+    const { operation, status, body } = call as Extract<Call, { hook: "decode_answer" }>;
+    return [() => (decode as AnswerDecoder)(operation, status, body)];
+  });
+}
+
+function hook(
+  name: string,
+  decode: unknown,
+  gives: string,
+  calls: (call: Call) => (() => unknown)[],
+): Hook {
+  if (decode === undefined) return undefined;
+  if (typeof decode !== "function") {
+    throw new ConfigError(
+      `\`${name}\` is not a function but ${decode === null ? "null" : typeof decode}. Give a function that ${gives}.`,
+    );
+  }
+  if (types.isAsyncFunction(decode)) {
+    throw new ConfigError(
+      `\`${name}\` is an async function, for which nobody waits. Give a plain function that ${gives}.`,
+    );
+  }
+  return (call) => {
+    const outcomes: string[] = [];
+    for (const one of calls(JSON.parse(call) as Call)) {
+      const outcome = run(name, one);
+      outcomes.push(outcome.json);
+      if (!outcome.gave) break;
+    }
+    return `[${outcomes.join()}]`;
+  };
+}
+
+/** What came of one call, as JSON. */
+function run(name: string, call: () => unknown): { gave: boolean; json: string } {
+  const no = (outcome: object) => ({ gave: false, json: JSON.stringify(outcome) });
+  try {
+    const value = call();
+    if (value === null || value === undefined) return { gave: true, json: '{"gave":null}' };
+    if (typeof (value as PromiseLike<unknown>).then === "function") {
+      // Nobody else looks at how it ends.
+      Promise.resolve(value).catch(() => {});
+      return no({ odd: "a promise; give a plain function" });
+    }
+    const json = JSON.stringify(value) as string | undefined;
+    if (json === undefined) return no({ odd: `a ${typeof value}, which JSON does not have` });
+    return { gave: true, json: `{"gave":${json}}` };
+  } catch (error) {
+    // With its stack, which the error of the call does not have.
+    warn(`\`${name}\` threw`, error);
+    return no({ failed: words(error) });
+  }
+}
+
+function words(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return "something that has no text";
+  }
+}
