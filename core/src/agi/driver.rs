@@ -9,6 +9,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use super::api::Api;
+use super::claim::is_outcome;
 use super::models::{EventOptions, ListMessages, Messages, is_terminal};
 use super::progress::Progress;
 use super::validate;
@@ -464,6 +465,11 @@ impl Driver {
                     Err(error) => return self.unread(error).map(Some),
                 }
             }
+            match self.names_no_end(&event).await {
+                Ok(true) => return Ok(None),
+                Ok(false) => {}
+                Err(error) => return self.unread(error).map(Some),
+            }
             match self.resume.admit(&event) {
                 Step::Drop => return Ok(None),
                 Step::LookUp { after } => {
@@ -548,6 +554,21 @@ impl Driver {
                 .messages
                 .iter()
                 .any(|message| matches!(message.message_type.as_str(), "DONE" | "ERROR")))
+    }
+
+    /// Whether a `done` or an `error` has the id of a message that is none: of the
+    /// user's own, for example, which is the first of the task.
+    async fn names_no_end(&self, event: &Event) -> Result<bool> {
+        let Scope::Task(progress) = &self.scope else {
+            return Ok(false);
+        };
+        let first = progress.baseline() + 1;
+        if !event.is_terminal() || event.id() != Some(first) {
+            return Ok(false);
+        }
+        let seen = self.messages(progress.baseline()).await?;
+        let mut messages = seen.messages.iter();
+        Ok(messages.any(|message| message.id == first && !is_outcome(message)))
     }
 
     /// Reads the messages after an id into [`Resume`]. Up to the one before

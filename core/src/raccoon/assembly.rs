@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::blocks::Blocks;
+use super::dialect::is_of_turns;
 use super::models::TextMode;
 use crate::event::{Event, EventType};
 
@@ -20,6 +21,9 @@ pub struct Assembly {
     /// The text as the history has it.
     #[serde(skip)]
     settled: Option<String>,
+    /// There were frames of text, or of a kind that nobody knows.
+    #[serde(skip)]
+    may_say: bool,
     plan: Vec<Map<String, Value>>,
     files: Map<String, Value>,
 }
@@ -48,13 +52,19 @@ impl Assembly {
         match event.event_type() {
             EventType::Text => {
                 self.settled = None;
+                self.may_say = true;
                 self.texts.add(event, "text");
             }
             EventType::Thought => self.thoughts.add(event, "thought"),
             EventType::PlanUpdate => self.update_plan(&event.data()),
             EventType::SandboxSnapshot => self.update_files(&event.data()),
-            _ => {}
+            kind => self.may_say |= !is_of_turns(kind),
         }
+    }
+
+    /// Whether there were frames that should have said something, or may have.
+    pub(super) fn may_say(&self) -> bool {
+        self.may_say
     }
 
     /// The agent's visible text: all its blocks, in the order in which they

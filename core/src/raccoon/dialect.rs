@@ -255,7 +255,8 @@ fn kind_of(kind: &str, wire: &WireNames) -> EventType {
     .unwrap_or_else(|| EventType::from_name(kind))
 }
 
-fn is_of_turns(event_type: &EventType) -> bool {
+/// Whether it is documented for turns.
+pub(super) fn is_of_turns(event_type: &EventType) -> bool {
     EventType::KNOWN
         .iter()
         .any(|(known, _, sources)| known == event_type && sources.contains(&"turn"))

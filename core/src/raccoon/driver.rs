@@ -96,6 +96,7 @@ pub(super) struct Driver {
     numbering: Numbering,
     /// The newest event that had an id, by its words.
     newest: Option<u64>,
+    knows: Knows,
     /// Until then the service may not know the turn yet.
     unknown_until: Instant,
     /// The newest event may have been the turn's end.
@@ -152,6 +153,7 @@ impl Driver {
             progress: false,
             numbering: Numbering::Ids,
             newest: None,
+            knows,
             unknown_until: if knows == Knows::Soon {
                 now + LATE
             } else {
@@ -370,8 +372,13 @@ impl Driver {
                 );
                 let late = !self.turn.has_events() && Instant::now() < self.unknown_until;
                 let cleanly = match after_close(close.as_ref()) {
-                    AfterClose::Refused(error) if late && error.kind() == ErrorKind::NotFound => {
-                        return Ok(Lost::broken(error));
+                    AfterClose::Refused(error) if error.kind() == ErrorKind::NotFound => {
+                        // A gateway may lose the socket's route alone.
+                        if late || self.turn.has_events() {
+                            let cleanly = !late;
+                            return Ok(End::Connection(Lost { cleanly, error }));
+                        }
+                        return Err(self.unknown(error));
                     }
                     AfterClose::Refused(error) => return Err(error),
                     AfterClose::LookAtHistory => true,
@@ -638,14 +645,25 @@ impl Driver {
             _ => error.is_final(),
         };
         if refused {
-            return Err(error);
+            return Err(self.unknown(error));
         }
         Ok(Lost::broken(error))
     }
 
+    /// The error of a turn that was started and is not found: it may run.
+    fn unknown(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::NotFound || self.knows == Knows::Now {
+            return error;
+        }
+        error.with_maybe_delivered(
+            "The turn was started and may run: look at the session's history before you start it again. Where the \
+             response to the start names its agent message otherwise, tell `wire` how (`agent_message_id`)",
+        )
+    }
+
     fn given_up(&self, error: Error) -> Error {
         if error.status_code().is_some() || error.kind() == ErrorKind::NotFound {
-            return error;
+            return self.unknown(error);
         }
         Error::new(
             ErrorKind::Stream,

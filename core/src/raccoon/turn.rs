@@ -389,22 +389,24 @@ impl Turn {
         } else {
             String::new()
         };
-        let text_is_certain = match odd {
+        let settled = match odd {
             true => !content.is_empty(),
             false => !work.is_ambiguous(),
         };
-        if !text_is_certain {
-            tracing::warn!(
-                session = %self.session_id(),
-                "the frames and the history do not say for sure what the turn's text is: where frames repeat, or add to, \
-                 their block, set `text_mode`"
-            );
-        }
         let texts = match odd {
             true => [content, work.text(), answer],
             false => [work.text(), content, answer],
         };
         let text = texts.into_iter().find(|text| !text.is_empty());
+        // Where there is none it may stand where nobody looks for it.
+        let text_is_certain = settled && (text.is_some() || !work.may_say());
+        if !text_is_certain {
+            tracing::warn!(
+                session = %self.session_id(),
+                "the frames and the history do not say for sure what the turn's text is: where frames repeat, or add to, \
+                 their block, set `text_mode`; where their text has another name, tell `wire` (`text_kinds`, `text_fields`)"
+            );
+        }
         Ok(TurnResult {
             text: text.unwrap_or_default(),
             text_is_certain,
