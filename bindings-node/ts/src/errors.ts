@@ -356,7 +356,8 @@ export function errorFrom(info: ErrorInfo): SessionwireError {
 
 function inNodeWords(wire: WireError): string {
   // What the service said stays as it is.
-  const ours = /`(retry_after|wait_for_limit|api_key|base_url|decode_answer)(=True)?`/g;
+  const ours =
+    /`(retry_after|wait_for_limit|api_key|base_url|decode_answer|agent_message_id|respect_max_concurrent)(=True)?`/g;
   return wire.status_code === null ? inCamelCase(wire.text) : inCamelCase(wire.text, ours);
 }
 
