@@ -45,6 +45,12 @@ impl Turn {
         self.inner.state().to_json()
     }
 
+    /// Which setting may cure that the turn does not end; empty where nothing is odd.
+    #[napi(getter, catch_unwind)]
+    pub fn cure(&self) -> String {
+        self.inner.cure()
+    }
+
     /// Carries an operation out. `id` is for `cancel`; 0: not cancellable.
     #[napi(catch_unwind, ts_return_type = "Promise<string | ErrorInfo | null>")]
     pub fn execute<'env>(

@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { APIStatusError, ConfigError, Emulator, Raccoon, StreamError } from "sessionwire";
+import {
+  APIStatusError,
+  ConfigError,
+  Emulator,
+  Raccoon,
+  StreamError,
+  TaskTimeout,
+} from "sessionwire";
 import { failure, using } from "./helpers.mjs";
 
 const STEPS = [{ thought: "hm" }, { text: "a" }, { text: "b" }, { complete: true }];
@@ -159,4 +166,17 @@ test("a client with hooks does not keep the process", async () => {
   const args = ["--input-type=module", "-e", program];
   const { stdout, stderr } = await run(process.execPath, args, { timeout: 60_000 });
   assert.deepEqual([stdout, stderr], ["completed\n", ""]);
+});
+
+test("a run without a known end says which setting names it", async () => {
+  const steps = [{ text: "x" }, { event: "finito", payload: {} }, { wait_for_stop: true }];
+  await withClient(
+    {},
+    async (client) => {
+      const error = await failure(() => client.runTurn("go", { timeout: 1000 }));
+      assert.ok(error instanceof TaskTimeout);
+      assert.match(error.message, /"finito".*`completedKinds`/);
+    },
+    { scenario: { turns: [{ steps }] } },
+  );
 });

@@ -24,6 +24,7 @@ from sessionwire import (
     InvalidRequestError,
     Raccoon,
     StreamError,
+    TaskTimeout,
 )
 
 STEPS = [{"thought": "hm"}, {"text": "a"}, {"text": "b"}, {"complete": True}]
@@ -306,3 +307,13 @@ def test_values_cross_as_they_are() -> None:
     assert json.loads(texts[0].text) == big
     assert json.loads(texts[0].raw)["extra"] == big
     assert [frame["payload"] for frame in seen] == [{"text": "a"}, {"text": "b"}]
+
+
+def test_a_run_without_a_known_end_says_which_setting_names_it() -> None:
+    steps = [{"text": "x"}, {"event": "finito", "payload": {}}, {"wait_for_stop": True}]
+    with (
+        Emulator(scenario={"turns": [{"steps": steps}]}) as emulator,
+        emulator.raccoon() as client,
+        pytest.raises(TaskTimeout, match=r'"finito".*`completed_kinds`'),
+    ):
+        client.run_turn("go", timeout=1)

@@ -119,6 +119,7 @@ export interface NativeAgentPort {
 export interface NativeTurn extends NativeHandle<raccoon.TurnOperation, raccoon.TurnOutputs> {
   readonly messageId: string;
   readonly state: string;
+  readonly cure: string;
   frame(operation: string): string | ErrorInfo;
 }
 

@@ -59,6 +59,11 @@ impl Turn {
         json::parse(py, self.turn(py)?.state().to_json().as_bytes())
     }
 
+    /// Which setting may cure that the turn does not end; empty where nothing is odd.
+    fn cure(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.turn(py)?.cure())
+    }
+
     /// The stream of this turn's events: for every loop over the turn.
     fn events(&self, py: Python<'_>) -> PyResult<EventStream> {
         Ok(EventStream::of(

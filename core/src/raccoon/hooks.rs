@@ -335,3 +335,57 @@ impl fmt::Debug for HookBridge {
         f.debug_struct("HookBridge").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn replying(reply: Option<&'static str>) -> HookBridge {
+        HookBridge::new(move |_| Box::pin(async move { reply.map(str::to_owned) }))
+    }
+
+    #[test]
+    fn a_reply_is_read_up_to_its_first_failure() {
+        for (reply, decoded, says) in [
+            (Some(r#"[{"gave":{"a":1}},{"gave":null}]"#), 2, None),
+            (
+                Some(r#"[{"gave":{}},{"failed":"why"}]"#),
+                1,
+                Some("failed: why"),
+            ),
+            (
+                Some(r#"[{"gave":{}},{"odd":"a set"}]"#),
+                1,
+                Some("gave a set"),
+            ),
+            (Some(r#"[{"gave":[]}]"#), 0, Some("gave a list")),
+            (Some(r#"[{"gave":{}}]"#), 1, Some("too little")),
+            (Some("what?"), 0, Some("the program ends")),
+            (None, 0, Some("the program ends")),
+        ] {
+            let decoder = FrameDecoder::across(replying(reply));
+            let decode = decoder.decode(vec![Value::Null, Value::Null]);
+            let (frames, failed) = decode.now_or_never().expect("nothing to wait for");
+            assert_eq!(frames.len(), decoded, "{reply:?}");
+            match (failed, says) {
+                (None, None) => {}
+                (Some(why), Some(says)) => assert!(why.contains(says), "{why}"),
+                other => panic!("{reply:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_delete_needs_nobody_at_the_end_of_the_program() {
+        let decoder = AnswerDecoder::across(replying(None));
+        let decode = |is_enough| {
+            let decode = decoder.decode("delete_session", 200, Value::Null, is_enough);
+            decode.now_or_never().expect("nothing to wait for")
+        };
+        assert_eq!(decode(true), Ok(None));
+        assert!(decode(false).is_err());
+    }
+}

@@ -69,6 +69,7 @@ impl RunTurn {
                     // The timeout is what the caller must hear of.
                     let _ = turn.stop(Duration::from_secs(10)).await;
                 }
+                let late = format!("{late}{}", turn.hint());
                 Err(turn.failure(ErrorKind::TaskTimeout, late))
             }
         }

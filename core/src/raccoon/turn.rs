@@ -456,6 +456,11 @@ impl Turn {
         self.progress.message(&self.api).await
     }
 
+    /// Which setting may cure that the turn does not end; empty where nothing is odd.
+    pub(crate) fn hint(&self) -> String {
+        self.progress.cure()
+    }
+
     pub(super) fn failure(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         let error = self.progress.name(Error::new(kind, message));
         self.api

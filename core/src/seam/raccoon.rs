@@ -255,6 +255,12 @@ impl Turn {
         Box::pin(async move { turn.run(operation).await })
     }
 
+    /// Which setting may cure that the turn does not end: a sentence that follows another,
+    /// without its stop. Empty where its newest event is understood.
+    pub fn cure(&self) -> String {
+        self.hint()
+    }
+
     async fn run(&self, operation: TurnOperation) -> Result<Output> {
         Ok(match operation {
             TurnOperation::SendMessage(message) => {

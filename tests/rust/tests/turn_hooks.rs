@@ -226,3 +226,21 @@ async fn a_copy_of_a_client_has_its_hooks() {
     );
     assert!(format!("{:?}", RaccoonOptions::new()).contains("decode_frame"));
 }
+
+#[tokio::test]
+async fn a_run_without_a_known_end_says_which_setting_names_it() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"text": "x"}, {"event": "finito", "payload": {}}, {"wait_for_stop": true}]}]),
+    );
+    let session = client(&emulator).session().unwrap();
+    let run = RunTurn::new("go").timeout(std::time::Duration::from_secs(1));
+    let error = session.run_turn(run).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TaskTimeout);
+    let shown = error.to_string();
+    assert!(
+        shown.contains("\"finito\"") && shown.contains("`completed_kinds`"),
+        "{shown}"
+    );
+}

@@ -2,7 +2,7 @@
  * A turn, and running one to its end.
  */
 
-import { errorFrom, InvalidRequestError, orThrow, TaskTimeout } from "../errors.js";
+import { errorFrom, InvalidRequestError, inCamelCase, orThrow, TaskTimeout } from "../errors.js";
 import type { NativeRaccoonClient, NativeTurn } from "../native.js";
 import {
   CALL,
@@ -258,6 +258,11 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
     };
   }
 
+  /** @internal Which setting may cure that the turn does not end; empty where nothing is odd. */
+  get cure(): string {
+    return inCamelCase(this.#handle.native.cure);
+  }
+
   get #state(): TurnState {
     return JSON.parse(this.#handle.native.state) as TurnState;
   }
@@ -441,12 +446,12 @@ export async function runTurn(
   checkCallback("onEvent", onEvent);
   seconds("timeout", timeout);
   const limit = new Limit(timeout, signal);
+  let turn: Turn | undefined;
   const late = (messageId: string | null = null, events: TaskTimeout["events"] = []) =>
     new TaskTimeout(
-      `The turn did not end within ${timeout} ms. Unless it was stopped it goes on in its session: raise \`timeout\`, or attach to it.`,
+      `The turn did not end within ${timeout} ms. Unless it was stopped it goes on in its session: raise \`timeout\`, or attach to it${turn?.cure ?? ""}.`,
       { sessionId, messageId, events },
     );
-  let turn: Turn | undefined;
   try {
     turn = await startTurn(client, sessionId, prompt, { ...start, signal: limit.signal });
     await follow(turn, onEvent, limit.signal).catch((error) => {

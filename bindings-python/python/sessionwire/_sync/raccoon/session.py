@@ -149,7 +149,7 @@ class RaccoonSession:
         except TaskTimeout as late:
             if stop_on_timeout:
                 turn._stop_quietly()
-            raise _turn_timeout(self.session_id, timeout, late) from None
+            raise _turn_timeout(self.session_id, timeout, late, turn._native.cure()) from None
         finally:
             turn.close()
 
@@ -248,11 +248,11 @@ def _turn_params(
 
 
 def _turn_timeout(
-    session_id: str, timeout: float | None, late: TaskTimeout | None = None
+    session_id: str, timeout: float | None, late: TaskTimeout | None = None, cure: str = ""
 ) -> TaskTimeout:
     error = TaskTimeout(
         f"The turn did not end within {timeout} s. Unless it was stopped it goes on in its "
-        "session: attach to it, or stop it."
+        f"session: attach to it, or stop it{cure}."
     )
     error.session_id = session_id
     if late is not None:
