@@ -27,8 +27,8 @@ pub(crate) fn parse<'py>(py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, Py
 /// is none.
 pub(crate) fn parse_wire<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
     let read = || parse(py, text.as_bytes());
-    if !meaning::may_be_odd(text)
-        && let Ok(value) = read()
+    if let Ok(value) = read()
+        && !is_odd(&value, 0)
     {
         return Ok(value);
     }
@@ -36,6 +36,25 @@ pub(crate) fn parse_wire<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py
         Some(plain) => parse(py, plain.as_bytes()),
         // It says best what is wrong.
         None => read(),
+    }
+}
+
+/// Whether the core reads a value otherwise than Python's parser did: a number that
+/// 64 bits cannot hold, or what is nested too deeply. There are fewer values than
+/// bytes to look at.
+fn is_odd(value: &Bound<'_, PyAny>, depth: usize) -> bool {
+    if value.is_exact_instance_of::<PyString>() {
+        false
+    } else if value.is_exact_instance_of::<PyInt>() {
+        value.extract::<i64>().is_err() && value.extract::<u64>().is_err()
+    } else if let Ok(dict) = value.cast_exact::<PyDict>() {
+        depth == meaning::DEEPEST || dict.iter().any(|(_, item)| is_odd(&item, depth + 1))
+    } else if let Ok(list) = value.cast_exact::<PyList>() {
+        depth == meaning::DEEPEST || list.iter().any(|item| is_odd(&item, depth + 1))
+    } else if let Ok(number) = value.cast_exact::<PyFloat>() {
+        !number.value().is_finite()
+    } else {
+        false
     }
 }
 

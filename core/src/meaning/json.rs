@@ -46,105 +46,8 @@ pub(super) fn plain_noting<'a>(
     Some(scanner.edits.finish(text))
 }
 
-/// Whether a text that a strict parser took may still differ from its
-/// [`plain`] form. Quick, and right wherever it says no.
-pub fn may_be_odd(text: &str) -> bool {
-    let mut rest = text.as_bytes();
-    // Every level opens and closes: a short text has few of them.
-    let may_be_deep = text.len() > 2 * DEEPEST;
-    let mut brackets = 0;
-    while rest.len() > SHORT {
-        let padded;
-        let block = match rest.first_chunk() {
-            Some(block) => block,
-            None => {
-                padded = padded_block(rest);
-                &padded
-            }
-        };
-        if may_be_deep {
-            brackets += brackets_in(block);
-        }
-        if brackets > DEEPEST || has_large_number(block) {
-            return true;
-        }
-        rest = rest.get(BLOCK..).unwrap_or_default();
-    }
-    large_number_in(rest)
-}
-
-/// How many bytes are looked at in one step: as many as make the compiler use
-/// the wide registers, and no more than a byte can count.
-const BLOCK: usize = 128;
-
-/// A block, and what may follow its last byte in a large number.
-type Block = [u8; BLOCK + FEW_DIGITS];
-
-/// A rest of this length costs more as a block; no nesting worth counting is in
-/// it, since every bracket closes.
-const SHORT: usize = 32;
-
-/// The end of a text as a block. Zeros are in no number and no bracket.
-fn padded_block(rest: &[u8]) -> Block {
-    let mut block = [0; BLOCK + FEW_DIGITS];
-    block[..rest.len()].copy_from_slice(rest);
-    block
-}
-
-fn brackets_in(block: &Block) -> usize {
-    let brackets = block[..BLOCK].iter();
-    usize::from(brackets.fold(0, |count, byte| count + u8::from(byte | 0x20 == b'{')))
-}
-
-/// The same as [`large_number_in`], for what begins in this block.
-fn has_large_number(block: &Block) -> bool {
-    // How far a byte is from being a digit: below 10 it is one.
-    let far = |at: usize| block[at].wrapping_sub(b'0');
-    // Two digits side by side are rare enough in prose.
-    let two = |at: usize| far(at + 2).max(far(at + 3));
-    let nearest = (0..BLOCK).fold(u8::MAX, |nearest, at| nearest.min(two(at)));
-    if nearest >= 10 {
-        return false;
-    }
-    // An `e` stands before them, maybe with a sign; or the run goes on.
-    let more = |at: usize| {
-        let e = (block[at] | 0x20) ^ b'e';
-        let run = far(at + 10).max(far(at + FEW_DIGITS));
-        e.saturating_add(9).min(run)
-    };
-    let nearest = (0..BLOCK).fold(u8::MAX, |nearest, at| nearest.min(two(at).max(more(at))));
-    nearest < 10 && large_number_in(block)
-}
-
-/// Whether there may be a number of many digits, or with a large exponent. A
-/// run of three digits covers one of each three places.
-fn large_number_in(bytes: &[u8]) -> bool {
-    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let mut at = 2;
-    while at < bytes.len() {
-        if !digit(at) {
-            at += 3;
-            continue;
-        }
-        let before = (0..at).rev().find(|&place| !digit(place));
-        let first = before.map_or(0, |place| place + 1);
-        let end = (at..bytes.len()).find(|&place| !digit(place));
-        let end = end.unwrap_or(bytes.len());
-        if end - first > FEW_DIGITS || (end - first > 2 && is_exponent(&bytes[..first])) {
-            return true;
-        }
-        at = end + 3;
-    }
-    false
-}
-
-/// Whether the digits that follow are an exponent.
-fn is_exponent(before: &[u8]) -> bool {
-    let unsigned = before.strip_suffix(b"-").or(before.strip_suffix(b"+"));
-    matches!(unsigned.unwrap_or(before), [.., b'e' | b'E'])
-}
-
-/// The same for strings, which are often short.
+/// How many bytes of a string are looked at in one step: as many as make the
+/// compiler use the wide registers.
 const STEP: usize = 32;
 
 /// How many bytes come before the first that ends or interrupts a string: a
@@ -643,23 +546,6 @@ mod tests {
                 prop_assert_eq!(plain_run(rest), plainly);
             }
         }
-
-        /// The look at whole blocks agrees with the look at every third place.
-        #[test]
-        fn a_large_number_is_seen_wherever_it_stands(
-            numbers in prop::collection::vec("[-+eE.0-9]{0,6}|[0-9]{17,21}|[xe{\\[]", 0..8),
-            lengths in prop::collection::vec(0..150_usize, 8),
-        ) {
-            let text: String = numbers
-                .iter()
-                .zip(lengths)
-                .flat_map(|(number, length)| [" ".repeat(length), number.clone()])
-                .collect();
-            for from in 0..=text.len() {
-                let rest = &text[from..];
-                prop_assert_eq!(may_be_odd(rest), large_number_in(rest.as_bytes()), "{}", rest);
-            }
-        }
     }
 
     #[test]
@@ -786,25 +672,5 @@ mod tests {
             found,
             [("a", r#"[1, {"b": 2}]"#), ("b", "\"x\""), ("a", "null")]
         );
-    }
-
-    #[test]
-    fn what_may_be_odd_is_noticed() {
-        for text in [
-            "18446744073709551616",
-            "[1e999]",
-            "[1E+400, 2]",
-            "{\"a\": -9223372036854775809}",
-            &"[".repeat(201),
-        ] {
-            assert!(may_be_odd(text), "{text}");
-        }
-        for text in [
-            r#"{"text": "thought 12", "message_id": 123456}"#,
-            "1772615727418",
-            "",
-        ] {
-            assert!(!may_be_odd(text), "{text}");
-        }
     }
 }

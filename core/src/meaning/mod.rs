@@ -14,7 +14,7 @@ mod time;
 
 pub use ending::is_over;
 pub use find::find_json;
-pub use json::{DEEPEST, may_be_odd, plain};
+pub use json::{DEEPEST, plain};
 pub use text::{TEXT_FIELDS, Text};
 pub use time::{Moment, moment};
 
