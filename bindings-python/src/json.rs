@@ -4,6 +4,7 @@ use jiter::{PythonParse, StringCacheMode};
 use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::{Borrowed, ffi};
 use serde_json::{Map, Number, Value};
 use sessionwire::meaning;
 
@@ -48,7 +49,7 @@ fn is_odd(value: &Bound<'_, PyAny>, depth: usize) -> bool {
     } else if value.is_exact_instance_of::<PyInt>() {
         value.extract::<i64>().is_err() && value.extract::<u64>().is_err()
     } else if let Ok(dict) = value.cast_exact::<PyDict>() {
-        depth == meaning::DEEPEST || dict.iter().any(|(_, item)| is_odd(&item, depth + 1))
+        depth == meaning::DEEPEST || has_odd_item(dict, depth + 1)
     } else if let Ok(list) = value.cast_exact::<PyList>() {
         depth == meaning::DEEPEST || list.iter().any(|item| is_odd(&item, depth + 1))
     } else if let Ok(number) = value.cast_exact::<PyFloat>() {
@@ -56,6 +57,31 @@ fn is_odd(value: &Bound<'_, PyAny>, depth: usize) -> bool {
     } else {
         false
     }
+}
+
+/// [`is_odd`] for the items of a dict. A loop by pyo3 counts references and asks for
+/// the dict's size with each of them, which costs more than the items' own look.
+fn has_odd_item(dict: &Bound<'_, PyDict>, depth: usize) -> bool {
+    let mut place = 0;
+    let mut item = std::ptr::null_mut();
+    // SAFETY: the dict lives as long as `dict`, nothing changes it meanwhile, and the
+    // items that it lends are of this dict.
+    while unsafe {
+        ffi::PyDict_Next(
+            dict.as_ptr(),
+            &raw mut place,
+            std::ptr::null_mut(),
+            &raw mut item,
+        )
+    } != 0
+    {
+        // SAFETY: as above; no reference is taken or given.
+        let item = unsafe { Borrowed::from_ptr(dict.py(), item) };
+        if is_odd(&item, depth) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Why a Python value is no JSON.

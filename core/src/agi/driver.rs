@@ -465,10 +465,12 @@ impl Driver {
                     Err(error) => return self.unread(error).map(Some),
                 }
             }
-            match self.names_no_end(&event).await {
-                Ok(true) => return Ok(None),
-                Ok(false) => {}
-                Err(error) => return self.unread(error).map(Some),
+            if self.is_first_and_last(&event) {
+                match self.names_no_end(&event).await {
+                    Ok(true) => return Ok(None),
+                    Ok(false) => {}
+                    Err(error) => return self.unread(error).map(Some),
+                }
             }
             match self.resume.admit(&event) {
                 Step::Drop => return Ok(None),
@@ -556,17 +558,21 @@ impl Driver {
                 .any(|message| matches!(message.message_type.as_str(), "DONE" | "ERROR")))
     }
 
-    /// Whether a `done` or an `error` has the id of a message that is none: of the
-    /// user's own, for example, which is the first of the task.
-    async fn names_no_end(&self, event: &Event) -> Result<bool> {
-        let Scope::Task(progress) = &self.scope else {
-            return Ok(false);
-        };
-        let first = progress.baseline() + 1;
-        if !event.is_terminal() || event.id() != Some(first) {
-            return Ok(false);
+    /// Whether a `done` or an `error` has the first id of the task, which is the one
+    /// of the user's own message.
+    fn is_first_and_last(&self, event: &Event) -> bool {
+        match &self.scope {
+            Scope::Task(progress) if event.is_terminal() => {
+                event.id() == Some(progress.baseline() + 1)
+            }
+            _ => false,
         }
-        let seen = self.messages(progress.baseline()).await?;
+    }
+
+    /// Whether the message with the event's id is no end.
+    async fn names_no_end(&self, event: &Event) -> Result<bool> {
+        let first = event.id().unwrap_or_default();
+        let seen = self.messages(first - 1).await?;
         let mut messages = seen.messages.iter();
         Ok(messages.any(|message| message.id == first && !is_outcome(message)))
     }
