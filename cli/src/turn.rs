@@ -233,10 +233,16 @@ pub(crate) async fn follow(
 pub(crate) async fn conclude(result: &TurnResult, renderer: Renderer<'_>) -> Result<(), Failure> {
     renderer.turn_result(result).await?;
     if !result.text_is_certain {
-        note(
-            "warning: the answer's text is not certain, as its frames can be read in two ways. Say with --text-mode which \
-             is right.",
-        );
+        note(match result.text.is_empty() {
+            false => {
+                "warning: the answer's text is not certain, as its frames can be read in two ways. Say with --text-mode \
+                 which is right."
+            }
+            true => {
+                "warning: it is not certain that the answer is empty, as there were frames that may hold a text. Say with \
+                 --wire which kinds and fields do (text_kinds, text_fields)."
+            }
+        });
     }
     ended_well(result)
 }

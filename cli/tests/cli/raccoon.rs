@@ -539,7 +539,9 @@ fn what_the_service_calls_otherwise_can_be_said() {
     let server = Server::speaking(json!({"kinds": {"text": "bubble"}, "without_content": true}));
     play(&server, json!([{"text": "It works."}]));
     let turn = ["turn", "x", "--session", SESSION, "-q"];
-    assert_eq!(good(&server, &turn).stdout, "");
+    let done = run(&server, &turn);
+    assert_eq!((done.status, done.stdout.as_str()), (0, ""));
+    assert!(done.stderr.contains("text_kinds"), "{}", done.stderr);
     let wire = r#"{"text_kinds": ["bubble"]}"#;
     let folder = Folder::new();
     let file = folder.file("wire.json");

@@ -222,6 +222,9 @@ impl Driver {
             Err(error) => return self.failed_to_open(error).await,
         };
         self.resume.connected();
+        if self.resume.connections() > 1 {
+            self.turn.in_pieces();
+        }
         let end = self.read(&mut socket).await;
         if matches!(end, Ok(End::Turn)) {
             // Nobody shall wait for the farewell.
@@ -571,6 +574,9 @@ impl Driver {
                 }
             }
         }
+        if !ready.is_empty() {
+            self.turn.in_pieces();
+        }
         if let Some(end) = self.push(ready, None).await {
             return Ok(Some(end));
         }
@@ -580,6 +586,7 @@ impl Driver {
             Peer::Closed => TurnEnd::of_closed(&message),
         };
         Ok(end.map(|end| {
+            self.turn.in_pieces();
             self.turn.end_with(end);
             End::Turn
         }))

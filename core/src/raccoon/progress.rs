@@ -31,6 +31,9 @@ pub(super) struct State {
     pub(super) assembly: Assembly,
     /// The ids of the events do not tell them apart.
     pub(super) ids_are_odd: bool,
+    /// Not all of it came over one socket: what fits together by its ids need not be
+    /// the whole.
+    pub(super) in_pieces: bool,
     resume_from: Option<String>,
     /// The newest stream entry seen.
     last_entry: Option<String>,
@@ -58,6 +61,7 @@ impl Progress {
                 log: TaskLog::new(begun),
                 assembly: Assembly::reading(text_mode),
                 ids_are_odd: false,
+                in_pieces: false,
                 resume_from: None,
                 last_entry: None,
                 last_event: None,
@@ -91,6 +95,7 @@ impl Progress {
                 state.last_entry = place.or(state.last_entry.take());
             }
         }
+        state.in_pieces = true;
         state.last_entry = entry.or(state.last_entry.take());
         state.last_event = (baseline > BEFORE_ALL).then_some(baseline);
         state.entry_is_of_event = state.last_entry.is_some();
@@ -140,6 +145,11 @@ impl Progress {
     /// Events may have been lost, or come twice, as their ids do not rise.
     pub(super) fn ids_are_odd(&self) {
         self.lock().ids_are_odd = true;
+    }
+
+    /// What comes now follows what came over another socket, or stands in the history.
+    pub(super) fn in_pieces(&self) {
+        self.lock().in_pieces = true;
     }
 
     /// Whether any event was seen.

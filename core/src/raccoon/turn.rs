@@ -377,18 +377,24 @@ impl Turn {
                 return Err(self.api.without_key(error));
             }
         };
-        let (duration, ended, odd, mut work) = {
+        let (duration, ended, mut odd, in_pieces, mut work) = {
             let state = self.progress.lock();
             let ended = state.log.end().is_some();
-            let odd = state.ids_are_odd;
-            (state.log.duration(), ended, odd, state.assembly.clone())
+            let (odd, in_pieces) = (state.ids_are_odd, state.in_pieces);
+            let work = state.assembly.clone();
+            (state.log.duration(), ended, odd, in_pieces, work)
         };
         let nothing_said = work.text().is_empty() && answer.is_empty();
-        let content = if !ended || odd || nothing_said || work.is_ambiguous() {
-            self.content(&mut work, ended, nothing_said).await?
-        } else {
-            String::new()
-        };
+        let mut content = String::new();
+        if !ended || odd || in_pieces || nothing_said || work.is_ambiguous() {
+            let told = self.told(&mut work, ended, nothing_said).await?;
+            // The pieces do not fit together: the whole is in the history.
+            if in_pieces && let Some(whole) = told.whole {
+                odd = true;
+                work = whole;
+            }
+            content = told.content;
+        }
         let settled = match odd {
             true => !content.is_empty(),
             false => !work.is_ambiguous(),
@@ -423,12 +429,7 @@ impl Turn {
 
     /// What the history says of the answer. It completes the work where not all
     /// of it was read here, and settles how its frames are read.
-    async fn content(
-        &self,
-        work: &mut Assembly,
-        ended: bool,
-        nothing_said: bool,
-    ) -> Result<String> {
+    async fn told(&self, work: &mut Assembly, ended: bool, nothing_said: bool) -> Result<Told> {
         let message = match self.message().await {
             // The session ended the turn by its end: there is no more than was read.
             Err(error) if ended && error.kind() == ErrorKind::NotFound => None,
@@ -437,10 +438,13 @@ impl Turn {
             message => message?,
         };
         let Some(message) = message else {
-            return Ok(String::new());
+            return Ok(Told::default());
         };
         let mut told = work.anew();
         events_of(&message).for_each(|event| told.add(&event));
+        if told.is_ambiguous() {
+            told.settle(&message.content);
+        }
         if !ended {
             work.clone_from(&told);
         }
@@ -448,7 +452,14 @@ impl Turn {
         if work.is_ambiguous() && !work.settle(&message.content) && !told.is_ambiguous() {
             work.settle(&told.text());
         }
-        Ok(message.content)
+        let read = work.text();
+        let same = [&message.content, &told.text()].contains(&&read);
+        // A history that does not know of the end may lag behind.
+        let differs = !same && TurnEnd::of_message(&message).is_some();
+        Ok(Told {
+            content: message.content,
+            whole: differs.then_some(told),
+        })
     }
 
     /// The turn's agent message in the history, if it is there.
@@ -466,6 +477,15 @@ impl Turn {
         self.api
             .without_key(error.with_events(self.progress.recent()))
     }
+}
+
+/// What the history says of a turn's answer.
+#[derive(Default)]
+struct Told {
+    /// The message's own text; may be empty.
+    content: String,
+    /// What its events add up to, where that is another text than what was read.
+    whole: Option<Assembly>,
 }
 
 /// A turn's permit while its stream is read: free at once where its end was seen.

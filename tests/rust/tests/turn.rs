@@ -1218,3 +1218,37 @@ async fn a_turn_that_is_one_too_many_says_what_to_do() {
     assert!(!text.contains("delete sessions"), "{text}");
     assert!(first.stop(Duration::from_secs(10)).await.unwrap().confirmed);
 }
+
+/// Where neither ids nor places tell events apart, a reader that goes on from a
+/// place cannot know what it missed: the history does.
+#[tokio::test]
+async fn a_text_that_was_read_in_pieces_is_that_of_the_history() {
+    for (ids, read) in [("still", 1), ("restarting", 1), ("restarting", 2)] {
+        let dialect = json!({"dialect": {"event_ids": ids}, "entry_ids": false});
+        let emulator = emulator_with(dialect).await;
+        script(
+            &emulator,
+            json!([{"steps": [
+                {"wait_for_socket": true}, {"thought": "hm"}, {"text": "Pay 10"}, {"text": " EUR"},
+                {"wait_for_message": true}, {"text": " to Bob"},
+            ]}]),
+        );
+        let client = client(&emulator);
+        let session = client.session().unwrap();
+        let turn = session.start_turn(StartTurn::new("go")).await.unwrap();
+        let mut events = turn.events();
+        let mut last = None;
+        for _ in 0..read {
+            last = events.next().await.unwrap().unwrap().id();
+        }
+        let mut point = turn.resume_point();
+        point.last_event_id = last;
+        drop(events);
+        turn.close();
+        let again = client.attach(Attach::resume(&point)).await.unwrap();
+        again.send_message(TurnMessage::new("go on")).await.unwrap();
+        let result = again.result(Some(Duration::from_secs(20))).await.unwrap();
+        assert_eq!(result.text, "Pay 10 EUR to Bob", "{ids} {read}");
+        assert!(result.text_is_certain);
+    }
+}
