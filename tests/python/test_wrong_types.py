@@ -11,17 +11,19 @@ import pytest
 from sessionwire import (
     Agi,
     AsyncAgi,
+    AsyncRaccoon,
     ConfigError,
     Emulator,
     InvalidRequestError,
     QuestionEvent,
     QuestionPending,
+    Raccoon,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sessionwire import Raccoon, Session
+    from sessionwire import Session
 
     Call = Callable[["Here"], object]
 
@@ -74,7 +76,7 @@ CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     "api_key": (
         lambda here: Agi(api_key=FIVE),
         ConfigError,
-        "`api_key` must be a str or None, not int 5",
+        "`api_key` must be a str or None, not int",
     ),
     "headers": (
         lambda here: Agi(api_key="k", headers=FIVE),
@@ -215,3 +217,14 @@ def test_a_question_is_its_text(here: Here) -> None:
     question = QuestionEvent(id=1, raw='{"text": "Which colour?", "message_id": 1}')
     assert str(question) == "Which colour?"
     assert repr(question) != str(question)
+
+
+@pytest.mark.parametrize("option", ["api_key", "headers", "proxy"])
+@pytest.mark.parametrize("client", [Agi, AsyncAgi, Raccoon, AsyncRaccoon])
+def test_g07_a_wrong_value_of_what_may_hold_a_secret_is_not_shown(option: str, client: Any) -> None:
+    for value in (b"s3cret", ["s3cret"], {"s3cret"}):
+        with pytest.raises(ConfigError) as caught:
+            client(**{"api_key": "k", option: value})
+        assert f"`{option}`" in str(caught.value)
+        assert "s3cret" not in str(caught.value)
+        assert "s3cret" not in repr(caught.value.__cause__)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PACKAGE = __name__.partition(".")[0]
 MISSING = object()
+# What may hold a key or a password: such a value is shown nowhere.
+SECRET = frozenset(("api_key", "headers", "proxy", "secret"))
 
 
 def named(why: str) -> str:
@@ -149,10 +151,10 @@ def _fits(value: object, hint: Any) -> bool:
 
 
 def _sentence(name: str, hint: Any, value: object) -> str:
-    given = repr(value)
-    if len(given) > 60:
-        given = given[:57] + "..."
-    kind = "None" if value is None else f"{type(value).__name__} {given}"
+    given = "" if name in SECRET else f" {value!r}"
+    if len(given) > 61:
+        given = given[:58] + "..."
+    kind = "None" if value is None else f"{type(value).__name__}{given}"
     advice = ""
     if isinstance(value, bytes):
         advice = ": decode it first, as in `value.decode()`"

@@ -47,7 +47,7 @@ class AsyncBaseClient:
         try:
             headers = dict(options["headers"] or {})
         except (TypeError, ValueError):
-            why = f"`headers` must be a dict, not {options['headers']!r}"
+            why = f"`headers` must be a dict, not {type(options['headers']).__name__}"
             raise ConfigError(f"{named(why)}.") from None
         plain = {**options, "ca_file": None if file is None else str(file), "headers": headers}
         self._open(self._make(dict(plain)), plain)
