@@ -126,7 +126,7 @@ def test_configuration(make: Callable[..., object], tmp_path: Any) -> None:
         ({"api_key": "key", "timeout": 0}, "timeout.*positive"),
         ({"api_key": "key", "max_retries": -1}, "-1"),
         ({"api_key": "key", "proxy": "::"}, "proxy.*Give one such as"),
-        ({"api_key": 42}, "`api_key` must be a str or None, not int 42"),
+        ({"api_key": 42}, "`api_key` must be a str or None, not int"),
     ]
     for options, text in cases:
         with pytest.raises(ConfigError, match=text):
