@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use glob::{MatchOptions, Pattern};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -18,19 +19,14 @@ pub struct DirectoryFile {
 }
 
 /// The files of a directory whose paths in there a pattern names, in the order of
-/// their paths: `*` and `?` stand for any characters of a name, `**` for any
-/// folders. Names that begin with a dot are left out unless the pattern has that dot,
+/// their paths: `*` and `?` stand for any characters of a name, `[ab]` for one of
+/// those, `**` for any folders. Names that begin with a dot are left out unless the pattern has that dot,
 /// and links to directories are not followed. Blocks, as the file system does.
 ///
 /// # Errors
 /// `InvalidRequest` where it is no directory, cannot be read, or has no such file.
 pub fn directory_files(directory: &Path, pattern: &str) -> Result<Vec<DirectoryFile>> {
-    let wanted: Vec<&str> = pattern.split('/').collect();
-    if wanted.iter().any(|part| matches!(*part, "" | "." | "..")) {
-        return Err(Error::invalid(format!(
-            "`pattern` is {pattern:?}, which names no files of the directory. Use one such as **/*.csv"
-        )));
-    }
+    let wanted = Wanted::read(pattern)?;
     let unreadable = |path: &Path, error: &std::io::Error| {
         Error::invalid(format!(
             "The directory {} cannot be read: {error}. Check its path and permissions",
@@ -54,10 +50,10 @@ pub fn directory_files(directory: &Path, pattern: &str) -> Result<Vec<DirectoryF
             let mut inner = parts.clone();
             inner.push(name);
             if kind.is_dir() {
-                if may_hold(&wanted, &inner) {
+                if wanted.may_be_in(&inner) {
                     folders.push((entry.path(), inner));
                 }
-            } else if names(&wanted, &inner) && entry.path().is_file() {
+            } else if wanted.names(&inner) && entry.path().is_file() {
                 found.push((inner, entry.path()));
             }
         }
@@ -84,67 +80,57 @@ pub fn directory_files(directory: &Path, pattern: &str) -> Result<Vec<DirectoryF
     found.into_iter().map(file).collect()
 }
 
-/// Whether a pattern names a path.
-fn names(pattern: &[&str], path: &[String]) -> bool {
-    match (pattern, path) {
-        ([], []) => true,
-        (["**", rest @ ..], []) => names(rest, path),
-        (["**", rest @ ..], [first, others @ ..]) => {
-            names(rest, path) || (!first.starts_with('.') && names(pattern, others))
-        }
-        ([first, rest @ ..], [name, others @ ..]) => names_part(first, name) && names(rest, others),
-        _ => false,
-    }
+/// What is named of a directory.
+struct Wanted {
+    pattern: Pattern,
+    /// How many parts it has; more than any path has where one is `**`.
+    depth: usize,
+    /// A part of it begins with a dot.
+    hidden: bool,
 }
 
-/// Whether a folder may hold what a pattern names.
-fn may_hold(pattern: &[&str], folder: &[String]) -> bool {
-    match (pattern, folder) {
-        ([], _) => false,
-        (_, []) => true,
-        (["**", rest @ ..], [first, others @ ..]) => {
-            may_hold(rest, folder) || (!first.starts_with('.') && may_hold(pattern, others))
-        }
-        ([first, rest @ ..], [name, others @ ..]) => {
-            !rest.is_empty() && names_part(first, name) && may_hold(rest, others)
-        }
-    }
-}
+/// As a shell does, but that a `**` stands for folders.
+const AS_SHELLS_DO: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
 
-/// Whether a part of a pattern names a file or folder.
-fn names_part(pattern: &str, name: &str) -> bool {
-    if name.starts_with('.') && !pattern.starts_with('.') {
-        return false;
-    }
-    let (pattern, name): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), name.chars().collect());
-    let (mut at, mut reached) = (0, 0);
-    // The last `*`, and how much of the name it stands for.
-    let mut star: Option<(usize, usize)> = None;
-    while reached < name.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, reached));
-                at += 1;
-            }
-            Some(&char) if char == '?' || char == name[reached] => {
-                at += 1;
-                reached += 1;
-            }
-            _ => match star {
-                Some((place, from)) => {
-                    star = Some((place, from + 1));
-                    at = place + 1;
-                    reached = from + 1;
-                }
-                None => return false,
+impl Wanted {
+    fn read(pattern: &str) -> Result<Self> {
+        let refused = |why: String| {
+            Error::invalid(format!(
+                "`pattern` is {pattern:?}, {why}. Use one such as **/*.csv"
+            ))
+        };
+        let parts: Vec<&str> = pattern.split('/').collect();
+        if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
+            return Err(refused("which names no files of the directory".to_owned()));
+        }
+        let read = Pattern::new(pattern);
+        Ok(Self {
+            pattern: read.map_err(|error| refused(format!("which is none: {}", error.msg)))?,
+            depth: match parts.contains(&"**") {
+                true => usize::MAX,
+                false => parts.len(),
             },
-        }
+            hidden: parts.iter().any(|part| part.starts_with('.')),
+        })
     }
-    pattern[at..].iter().all(|char| *char == '*')
+
+    fn names(&self, path: &[String]) -> bool {
+        self.pattern.matches_with(&path.join("/"), AS_SHELLS_DO)
+    }
+
+    /// Whether a folder may hold what is named.
+    fn may_be_in(&self, folder: &[String]) -> bool {
+        let is_hidden = folder.last().is_some_and(|name| name.starts_with('.'));
+        folder.len() < self.depth && (self.hidden || !is_hidden)
+    }
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
 
@@ -170,15 +156,25 @@ mod tests {
             ("*a*b", "xaxbx", false),
             ("?.txt", "é.txt", true),
             ("?.txt", ".txt", false),
+            ("[ab].txt", "b.txt", true),
         ] {
             let parts: Vec<String> = path.split('/').map(str::to_owned).collect();
-            let pattern_parts: Vec<&str> = pattern.split('/').collect();
-            assert_eq!(names(&pattern_parts, &parts), named, "{pattern} {path}");
-            let (_, folder) = parts.split_last().unwrap_or((&parts[0], &[]));
+            let wanted = Wanted::read(pattern).expect(pattern);
+            assert_eq!(wanted.names(&parts), named, "{pattern} {path}");
+            // Every folder on the way to it is looked into.
+            let mut folders = (1..parts.len()).map(|depth| &parts[..depth]);
             assert!(
-                !named || may_hold(&pattern_parts, folder),
+                !named || folders.all(|folder| wanted.may_be_in(folder)),
                 "{pattern} {path}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused() {
+        for pattern in ["", "/a", "a//b", "../a", "a**", "[a"] {
+            let error = Wanted::read(pattern).err().expect(pattern);
+            assert!(error.to_string().contains("`pattern`"), "{error}");
         }
     }
 }
