@@ -180,3 +180,32 @@ test("a run without a known end says which setting names it", async () => {
     { scenario: { turns: [{ steps }] } },
   );
 });
+
+test("what no JSON has, and what cannot be shown, is told as that", async () => {
+  const texts = (payload) => (frame) => (frame.kind === "text" ? { ...frame, payload } : frame);
+  const shapeless = Object.create(null);
+  for (const [decodeFrame, says] of [
+    [texts({ text: "\ud800" }), "half of a surrogate pair"],
+    [texts({ "\udc00": 1 }), "half of a surrogate pair"],
+    [texts({ text: "a", price: Number.NaN }), "NaN is not a number that JSON has"],
+    [
+      (frame) => {
+        if (frame.kind === "text") throw shapeless;
+        return frame;
+      },
+      "something that has no text",
+    ],
+  ]) {
+    await withClient({ decodeFrame }, async (client) => {
+      const kinds = [];
+      const turn = await client.session().startTurn("go");
+      const error = await failure(async () => {
+        for await (const event of turn) kinds.push(event.kind);
+      });
+      assert.ok(error instanceof StreamError);
+      assert.match(error.message, new RegExp(says));
+      assert.match(error.message, /"kind":"text"/);
+      assert.deepEqual(kinds, ["message.received", "thought"]);
+    });
+  }
+});

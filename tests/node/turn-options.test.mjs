@@ -136,6 +136,27 @@ test("no more turns at once than the service allows", async () => {
   }
 });
 
+test("a run whose time is up before its turn began does not say that it goes on", async () => {
+  await withClient(
+    { respectMaxConcurrent: true },
+    async (client, emulator) => {
+      const first = await client.session().startTurn("wait");
+      await assert.rejects(client.runTurn("second", { timeout: 100 }), (error) => {
+        assert.ok(error instanceof TaskTimeout, error.stack);
+        assert.match(
+          error.message,
+          /not known to run within 100 ms.*Look at the session's history/,
+        );
+        assert.ok(error.sessionId);
+        return true;
+      });
+      emulator.assertRequested({ method: "POST", path: "/sessions/new" }, { times: 1 });
+      assert.ok((await first.stop()).confirmed);
+    },
+    { maxTurns: 1, scenario: SHORT },
+  );
+});
+
 test("a turn without a place is not started", async () => {
   await withClient(
     { respectMaxConcurrent: true, waitForLimit: 50 },

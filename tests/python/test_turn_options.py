@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sessionwire import APITimeoutError, ConfigError, Emulator, InvalidRequestError, RateLimitError
+from sessionwire import (
+    APITimeoutError,
+    ConfigError,
+    Emulator,
+    InvalidRequestError,
+    RateLimitError,
+    TaskTimeout,
+)
 
 if TYPE_CHECKING:
     from sessionwire._raccoon.types import WireNames
@@ -149,6 +156,37 @@ def test_no_more_turns_at_once_than_the_service_allows(respects: bool) -> None:
         assert client.max_concurrent == 3
         assert all(outcomes) == respects
         assert (refusals(emulator) == 0) == respects
+
+
+NOT_BEGUN = r"not known to run within 0\.1 s.*Look at the session's history"
+
+
+def test_a_run_whose_time_is_up_before_its_turn_began_does_not_say_that_it_goes_on() -> None:
+    with (
+        Emulator(max_turns=1, scenario=SHORT) as emulator,
+        emulator.raccoon(respect_max_concurrent=True) as client,
+        client.session().start_turn("wait") as first,
+    ):
+        with pytest.raises(TaskTimeout, match=NOT_BEGUN) as caught:
+            client.run_turn("second", timeout=0.1)
+        assert caught.value.session_id
+        assert len(emulator.requests("POST", "/sessions/new")) == 1
+        assert first.stop().confirmed
+
+
+def test_the_same_in_asyncio() -> None:
+    async def main() -> None:
+        async with (
+            Emulator(max_turns=1, scenario=SHORT) as emulator,
+            emulator.async_raccoon(respect_max_concurrent=True) as client,
+            client.session().start_turn("wait") as first,
+        ):
+            with pytest.raises(TaskTimeout, match=NOT_BEGUN):
+                await client.run_turn("second", timeout=0.1)
+            assert len(emulator.requests("POST", "/sessions/new")) == 1
+            assert (await first.stop()).confirmed
+
+    asyncio.run(main())
 
 
 def test_no_more_turns_at_once_than_the_service_allows_in_asyncio() -> None:

@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 
 use super::answers::{Started, page_of, running_turn};
 use super::config::RaccoonConfig;
-use super::ending::TurnEnd;
 use super::hooks::{AnswerDecoder, FrameDecoder};
 use super::keys::Keys;
 use super::models::{
@@ -340,22 +339,23 @@ impl Api {
 
     /// What the history says of a turn.
     async fn see(self, turn: TurnName) -> Seen {
-        let history = match self.get(&turn.session_id).await {
-            Ok(history) => history,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Seen::Nothing,
-            Err(_) => return Seen::Unknown,
+        let ended = match &turn.message_id {
+            Some(message_id) => {
+                let message = self.message(&turn.session_id, message_id).await;
+                message.map(|message| Some(message?.ended().is_some()))
+            }
+            // Whether it runs is all that can be known of one without a name.
+            None => {
+                let history = self.get(&turn.session_id).await;
+                history.map(|history| running_turn(&history).map(|_| false))
+            }
         };
-        let Some(message_id) = &turn.message_id else {
-            return match running_turn(&history) {
-                Some(_) => Seen::Running,
-                None => Seen::Nothing,
-            };
-        };
-        let mut messages = history.messages.iter();
-        match messages.find(|message| message.id == *message_id) {
-            Some(message) if TurnEnd::of_message(message).is_some() => Seen::Over,
-            Some(_) => Seen::Running,
-            None => Seen::Nothing,
+        match ended {
+            Ok(Some(true)) => Seen::Over,
+            Ok(Some(false)) => Seen::Running,
+            Ok(None) => Seen::Nothing,
+            Err(error) if error.kind() == ErrorKind::NotFound => Seen::Nothing,
+            Err(_) => Seen::Unknown,
         }
     }
 

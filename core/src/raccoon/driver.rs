@@ -96,9 +96,9 @@ pub(super) struct Driver {
     numbering: Numbering,
     /// The newest event that had an id, by its words.
     newest: Option<u64>,
-    knows: Knows,
-    /// Until then the service may not know the turn yet.
-    unknown_until: Instant,
+    /// Until then the service may not know the turn yet; `None` of one that was
+    /// not started here.
+    unknown_until: Option<Instant>,
     /// The newest event may have been the turn's end.
     suspense: bool,
 }
@@ -138,7 +138,6 @@ impl Driver {
         commands: mpsc::Receiver<Command>,
         knows: Knows,
     ) -> Self {
-        let now = Instant::now();
         let resume = Resume::new(turn.baseline);
         Self {
             api,
@@ -153,12 +152,7 @@ impl Driver {
             progress: false,
             numbering: Numbering::Ids,
             newest: None,
-            knows,
-            unknown_until: if knows == Knows::Soon {
-                now + LATE
-            } else {
-                now
-            },
+            unknown_until: (knows == Knows::Soon).then(|| Instant::now() + LATE),
             suspense: false,
         }
     }
@@ -373,7 +367,7 @@ impl Driver {
                         None => "The service closed the turn's socket".to_owned(),
                     },
                 );
-                let late = !self.turn.has_events() && Instant::now() < self.unknown_until;
+                let late = !self.turn.has_events() && self.may_be_unknown();
                 let cleanly = match after_close(close.as_ref()) {
                     AfterClose::Refused(error) if error.kind() == ErrorKind::NotFound => {
                         // A gateway may lose the socket's route alone.
@@ -642,7 +636,7 @@ impl Driver {
         }
         // Another part of the service took the turn a moment ago.
         let late = matches!(error.status_code(), Some(404 | 409 | 425));
-        if late && self.resume.connections() == 0 && Instant::now() < self.unknown_until {
+        if late && self.resume.connections() == 0 && self.may_be_unknown() {
             return Ok(Lost::broken(error));
         }
         // A socket that was open before is refused by a wrong key only, and where
@@ -657,9 +651,15 @@ impl Driver {
         Ok(Lost::broken(error))
     }
 
+    /// Whether another part of the service may have taken the turn a moment ago.
+    fn may_be_unknown(&self) -> bool {
+        self.unknown_until
+            .is_some_and(|until| Instant::now() < until)
+    }
+
     /// The error of a turn that was started and is not found: it may run.
     fn unknown(&self, error: Error) -> Error {
-        if error.kind() != ErrorKind::NotFound || self.knows == Knows::Now {
+        if error.kind() != ErrorKind::NotFound || self.unknown_until.is_none() {
             return error;
         }
         error.with_maybe_delivered(

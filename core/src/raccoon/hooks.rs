@@ -115,9 +115,11 @@ impl HookBridge {
 
     async fn call(&self, call: &Call<'_>) -> Vec<Outcome> {
         let call = serde_json::to_string(call).unwrap_or_default();
-        let reply = (self.0)(call).await;
-        let outcomes = reply.and_then(|reply| serde_json::from_str(&reply).ok());
-        outcomes.unwrap_or_else(|| vec![Outcome::Nobody])
+        let Some(reply) = (self.0)(call).await else {
+            return vec![Outcome::Nobody];
+        };
+        serde_json::from_str(&reply)
+            .unwrap_or_else(|error| vec![Outcome::Odd(format!("what is no JSON: {error}"))])
     }
 }
 
@@ -363,7 +365,7 @@ mod tests {
             ),
             (Some(r#"[{"gave":[]}]"#), 0, Some("gave a list")),
             (Some(r#"[{"gave":{}}]"#), 1, Some("too little")),
-            (Some("what?"), 0, Some("the program ends")),
+            (Some("what?"), 0, Some("gave what is no JSON")),
             (None, 0, Some("the program ends")),
         ] {
             let decoder = FrameDecoder::across(replying(reply));

@@ -199,6 +199,11 @@ impl Progress {
             })
     }
 
+    /// Whether it is known how the turn ended; a stream that was lost tells nothing.
+    pub(super) fn is_over(&self) -> bool {
+        self.end().is_some_and(|end| end.is_known())
+    }
+
     pub(super) fn end(&self) -> Option<TurnEnd> {
         self.lock().log.end()
     }

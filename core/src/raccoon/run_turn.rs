@@ -60,7 +60,11 @@ impl RunTurn {
         )
         .await
         .unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::TaskTimeout, late.as_str()).with_session(session_id))
+            let early = format!(
+                "The turn was not known to run within {seconds} s: its files, a place among the turns that run at once, \
+                 or the response to its start took that long. Look at the session's history before you start it again"
+            );
+            Err(Error::new(ErrorKind::TaskTimeout, early).with_session(session_id))
         })?;
         match within(until, self.follow(&turn)).await {
             Some(result) => result,

@@ -209,7 +209,7 @@ impl Turn {
     ) -> Result<StopResult> {
         let until = tokio::time::Instant::now().checked_add(timeout);
         let stopping = self.api.closing().until_closed(async {
-            if !self.is_over() {
+            if !self.progress.is_over() {
                 self.command(Frame::Stop(frame)).await?;
             }
             self.wait_for_stop().await
@@ -267,7 +267,7 @@ impl Turn {
 
     /// Hands a frame to the socket, once that is open.
     async fn command(&self, frame: Frame) -> Result<()> {
-        if self.is_over() {
+        if self.progress.is_over() {
             return Err(over());
         }
         let is_stop = matches!(frame, Frame::Stop(_));
@@ -293,7 +293,7 @@ impl Turn {
                 "The turn's socket was closed while the message was sent",
             )
             .with_maybe_delivered("It may have arrived all the same: look at the turn's events.")),
-            Err(_) if self.is_over() => match is_stop {
+            Err(_) if self.progress.is_over() => match is_stop {
                 true => Ok(()),
                 false => Err(over()),
             },
@@ -320,18 +320,12 @@ impl Turn {
         Ok(())
     }
 
-    /// Whether it is known how the turn ended; a stream that was lost tells nothing.
-    fn is_over(&self) -> bool {
-        let end = self.progress.end();
-        end.is_some_and(|end| !matches!(end, TurnEnd::Broken(_)))
-    }
-
     /// The end of a turn that was told to stop. Where its stream was lost, the
     /// history tells.
     async fn wait_for_stop(&self) -> Result<TurnEnd> {
         loop {
             let end = self.wait_for_end().await?;
-            if !matches!(end, TurnEnd::Broken(_)) {
+            if end.is_known() {
                 return Ok(end);
             }
             if let Some(message) = self.message().await?
@@ -494,7 +488,7 @@ struct Taken(Permit, Arc<Progress>);
 impl Drop for Taken {
     fn drop(&mut self) {
         let Self(permit, progress) = self;
-        if progress.end().is_some_and(|end| end.is_known()) {
+        if progress.is_over() {
             permit.over();
         }
     }

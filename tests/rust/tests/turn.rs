@@ -1023,6 +1023,27 @@ async fn a_turn_without_a_place_is_not_started_and_a_place_comes_back_in_every_w
     assert_eq!(done.result(None).await.unwrap().text, "x");
 }
 
+#[tokio::test]
+async fn a_run_whose_time_is_up_before_its_turn_began_does_not_say_that_it_goes_on() {
+    let emulator = emulator_with(json!({"max_turns": 1})).await;
+    script(&emulator, json!([{"steps": [{"wait_for_stop": true}]}]));
+    let client = client_with(&emulator, json!({"respect_max_concurrent": true}));
+    let session = client.session().unwrap();
+    let first = session.start_turn(StartTurn::new("wait")).await.unwrap();
+    let second = client.session().unwrap();
+    let run = RunTurn::new("second").timeout(Duration::from_millis(100));
+    let error = second.run_turn(run).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TaskTimeout);
+    let text = error.to_string();
+    assert!(text.contains("not known to run within 0.1 s"), "{text}");
+    assert_eq!(error.session_id(), Some(second.id()));
+    assert_eq!(
+        sessionwire_tests::count(&emulator, "POST", "/sessions/new"),
+        1
+    );
+    assert!(first.stop(Duration::from_secs(10)).await.unwrap().confirmed);
+}
+
 /// Whoever runs turns by the service's limit is refused none, whatever becomes
 /// of those who wait for them.
 #[tokio::test]

@@ -100,13 +100,39 @@ function run(name: string, call: () => unknown): { gave: boolean; json: string }
       Promise.resolve(value).catch(() => {});
       return no({ odd: "a promise; give a plain function" });
     }
-    const json = JSON.stringify(value) as string | undefined;
+    const json = JSON.stringify(value, plain) as string | undefined;
     if (json === undefined) return no({ odd: `a ${typeof value}, which JSON does not have` });
     return { gave: true, json: `{"gave":${json}}` };
   } catch (error) {
-    // With its stack, which the error of the call does not have.
-    warn(`\`${name}\` threw`, error);
+    if (error instanceof NoJson) return no({ odd: error.message });
+    tell(name, error);
     return no({ failed: words(error) });
+  }
+}
+
+/** Half of a surrogate pair; a whole one is one character here. */
+const HALF = /\p{Surrogate}/u;
+
+/** What JSON does not have. */
+class NoJson extends Error {}
+
+/** Refuses what `JSON.stringify` would change without a word, or no parser reads. */
+function plain(name: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw new NoJson(`no JSON: ${value} is not a number that JSON has`);
+  }
+  if (HALF.test(name) || (typeof value === "string" && HALF.test(value))) {
+    throw new NoJson("no JSON: the text holds half of a surrogate pair, which UTF-8 cannot carry");
+  }
+  return value;
+}
+
+/** The error with its stack, which the error of the call does not have. */
+function tell(name: string, error: unknown): void {
+  try {
+    warn(`\`${name}\` threw`, error);
+  } catch {
+    // It cannot be shown; the error of the call says so.
   }
 }
 

@@ -447,6 +447,11 @@ export async function runTurn(
   seconds("timeout", timeout);
   const limit = new Limit(timeout, signal);
   let turn: Turn | undefined;
+  const early = () =>
+    new TaskTimeout(
+      `The turn was not known to run within ${timeout} ms: its files, a place among the turns that run at once, or the response to its start took that long. Look at the session's history before you start it again.`,
+      { sessionId },
+    );
   const late = (messageId: string | null = null, events: TaskTimeout["events"] = []) =>
     new TaskTimeout(
       `The turn did not end within ${timeout} ms. Unless it was stopped it goes on in its session: raise \`timeout\`, or attach to it${turn?.cure ?? ""}.`,
@@ -465,7 +470,8 @@ export async function runTurn(
     const expired = error === limit.expired;
     if (stopOnTimeout && (expired || error instanceof TaskTimeout))
       await turn?.stop().catch(() => {});
-    throw expired ? late() : error;
+    if (!expired) throw error;
+    throw turn === undefined ? early() : late();
   } finally {
     limit.clear();
     await turn?.close();

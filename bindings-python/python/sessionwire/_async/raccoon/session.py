@@ -88,11 +88,11 @@ class AsyncRaccoonSession:
         try:
             await self._upload_new(params, files, until)
         except _wait.Late:
-            raise _turn_timeout(self.session_id, timeout) from None
+            raise _start_timeout(self.session_id, timeout) from None
         pending = self._client._native.start_turn(self.session_id, params)
         if not await _wait.within(pending, remaining(until)):
             pending.cancel()
-            raise _turn_timeout(self.session_id, timeout)
+            raise _start_timeout(self.session_id, timeout)
         return AsyncTurn(pending.result(), self._client._options["encode_frame"])
 
     async def _upload_new(
@@ -245,6 +245,16 @@ def _turn_params(
     params["extra"] = dict(extra or {})
     checked: StartTurn = params
     return checked, files
+
+
+def _start_timeout(session_id: str, timeout: float | None) -> TaskTimeout:
+    error = TaskTimeout(
+        f"The turn was not known to run within {timeout} s: its files, a place among the turns "
+        "that run at once, or the response to its start took that long. Look at the session's "
+        "history before you start it again."
+    )
+    error.session_id = session_id
+    return error
 
 
 def _turn_timeout(
