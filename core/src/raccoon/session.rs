@@ -187,7 +187,8 @@ impl Session {
     /// is needed to see where the turn is.
     ///
     /// # Errors
-    /// Those of [every call](crate#errors).
+    /// Those of [every call](crate#errors): `NotFound` among them for a session that
+    /// had no turn yet, since the first one creates it.
     pub async fn last_turn(&self) -> Result<Option<Message>> {
         Ok(self.history().await?.last_turn().cloned())
     }

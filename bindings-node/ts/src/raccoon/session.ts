@@ -81,7 +81,8 @@ export class RaccoonSession implements AsyncDisposable {
 
   /**
    * Reads the agent's message of the session's newest turn, whoever started it; null where there is
-   * none. Its `status` says where the turn is: no socket is needed.
+   * none. Its `status` says where the turn is: no socket is needed. Rejects with `NotFoundError` where
+   * the service knows no such session: its first turn creates it.
    */
   async lastTurn(options: CallOptions = {}): Promise<HistoryMessage | null> {
     return (await this.history(options)).lastTurn;

@@ -160,8 +160,11 @@ class RaccoonSession:
     def last_turn(self) -> HistoryMessage | None:
         """Reads the agent's message of the session's newest turn, whoever started it.
 
-        Its `status` says where the turn is: no socket is needed. None where no turn was
-        started.
+        Its `status` says where the turn is: no socket is needed. None where the session has
+        no turn.
+
+        Raises:
+            NotFoundError: The service knows no such session: its first turn creates it.
         """
         return (self.history()).last_turn
 
