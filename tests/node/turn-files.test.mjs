@@ -98,6 +98,15 @@ test("g08 what can be no file of a turn is refused, before anything is sent", ()
         /`files\[2\]`: The file \/no\/such cannot be uploaded/,
       ],
       [[path, "/no/such"], /`files\[1\]`: The file \/no\/such cannot be uploaded/],
+      [
+        [Buffer.from("x"), { content: "x", contentType: "a b" }],
+        /`files\[1\]`: `contentType` is "a b"/,
+      ],
+      [[Buffer.from("x"), { content: "x", key: "../x" }], /`files\[1\]`: `key` is "\.\.\/x"/],
+      [
+        [{ content: "x", key: "s/a" }, path, { content: "y", key: "s/a" }],
+        /`files\[2\]`: It has the `key` of `files\[0\]`/,
+      ],
       [[Buffer.from("x"), folder], /`files\[1\]`: .* is a directory.* `uploadDirectory`/],
     ]) {
       for (const call of [
@@ -112,6 +121,66 @@ test("g08 what can be no file of a turn is refused, before anything is sent", ()
         });
       }
     }
+    assert.deepEqual(emulator.requests(), []);
+  }));
+
+test("an answer that took no file is no loss", () =>
+  playing(async ({ emulator, path }) => {
+    writeFileSync(path, Buffer.alloc(3_000_000));
+    await using(emulator.raccoon({ maxRetries: 2 }), async (client) => {
+      const session = client.session();
+      for (const status of [429, 503]) {
+        for (const file of [
+          createReadStream(path),
+          new Blob([Buffer.alloc(3_000_000)]),
+          Readable.toWeb(createReadStream(path)),
+        ]) {
+          emulator.fail({ on: "upload", status, headers: { "Retry-After": "0" } });
+          assert.equal((await session.upload(file)).size, 3_000_000);
+        }
+      }
+    });
+  }));
+
+test("the files of a turn get their keys in their order", () =>
+  playing(async ({ session, emulator, path }) => {
+    const other = { name: "a.txt", content: "two" };
+    await session.runTurn("read", { files: [path, other, path, Readable.from(["x"])] });
+    const [request] = emulator.requests({ path: "/sessions/new" });
+    const keys = JSON.parse(request.body).files.map(({ key }) => key);
+    const id = session.sessionId;
+    assert.deepEqual(keys.slice(0, 3), [`${id}/a.txt`, `${id}/2/a.txt`, `${id}/3/a.txt`]);
+  }));
+
+test("g08 a stream is given once, and as long as it gives something", () =>
+  playing(async ({ session, emulator, path }) => {
+    const stream = Readable.from([Buffer.from("x")]);
+    const spent = createReadStream(path);
+    for await (const _ of spent);
+    const destroyed = createReadStream(path).destroy();
+    const locked = new Blob(["x"]).stream();
+    locked.getReader();
+    for (const [files, words] of [
+      [[path, stream, { content: stream }], /`files\[2\]` is the stream of `files\[1\]`/],
+      [[Buffer.from("x"), spent], /`files\[1\]` is a stream that was read to its end/],
+      [[Buffer.from("x"), { content: destroyed }], /`files\[1\]` is a stream that is destroyed/],
+      [[Buffer.from("x"), locked], /`files\[1\]` is a stream that is read by somebody else/],
+    ]) {
+      for (const call of [
+        () => session.startTurn("read", { files }),
+        () => session.uploadFiles(files),
+      ]) {
+        await assert.rejects(
+          call,
+          (error) => error instanceof InvalidRequestError && words.test(error.message),
+        );
+      }
+    }
+    await assert.rejects(session.upload(spent), /`file` is a stream that was read to its end/);
+    await assert.rejects(
+      session.upload(Buffer.from("x"), { contentType: "bad type" }),
+      /`contentType` is "bad type", which is no media type/,
+    );
     assert.deepEqual(emulator.requests(), []);
   }));
 

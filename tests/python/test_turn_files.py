@@ -15,7 +15,7 @@ from sessionwire import Emulator, InvalidRequestError, ResumePoint, TaskTimeout
 from test_turns import USUAL, turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def test_files_of_a_turn_in_every_form(tmp_path: Path) -> None:
@@ -107,6 +107,76 @@ def test_files_of_web_frameworks() -> None:
                 assert (uploaded.name, uploaded.size) == ("file", 10)
 
 
+@pytest.fixture
+def unreadable(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """Files that give no bytes, or none any more."""
+    path = tmp_path / "b.txt"
+    path.write_text("two")
+    with path.open("rb") as closed:
+        pass
+    with path.open("ab") as write_only, path.open("rb") as read:
+        read.read()
+        yield {"{closed}": closed, "{at its end}": read, "{write-only}": write_only}
+
+
+def test_an_answer_that_took_no_file_is_no_loss(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x" * 3_000_000)
+    kept = b"y" * 20_000_000
+
+    async def main(emulator: Emulator) -> None:
+        async with emulator.async_raccoon(max_retries=2) as client:
+            session = client.session()
+            for status in (429, 503):
+                with path.open("rb") as file:
+                    for one in (file, io.BytesIO(kept)):
+                        emulator.fail(on="upload", status=status, headers={"Retry-After": "0"})
+                        assert (await session.upload(one)).size in (3_000_000, len(kept))
+
+    with Emulator() as emulator, emulator.raccoon(max_retries=2) as client:
+        session = client.session()
+        for status in (429, 503):
+            with path.open("rb") as file:
+                named = io.BytesIO(kept)
+                named.name = "b.bin"
+                for one, name, size in ((file, "a.bin", 3_000_000), (named, "b.bin", len(kept))):
+                    emulator.fail(on="upload", status=status, headers={"Retry-After": "0"})
+                    uploaded = session.upload(one)
+                    assert (uploaded.name.endswith(name), uploaded.size) == (True, size)
+        asyncio.run(main(emulator))
+
+
+def test_the_files_of_a_turn_get_their_keys_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("one")
+    with Emulator(scenario=turns({"text": "read"})) as emulator, emulator.raccoon() as client:
+        session = client.session()
+        id = session.session_id
+        other = {"name": "a.txt", "content": b"two"}
+        session.run_turn("read", files=[path, other, str(path), io.BytesIO(b"x")])
+        sent = json.loads(emulator.requests("POST", "/sessions/new")[-1].body)["files"]
+        keys = [f"{id}/a.txt", f"{id}/2/a.txt", f"{id}/3/a.txt"]
+        assert [one["key"] for one in sent[:3]] == keys
+        assert [one["size"] for one in sent] == [3, 3, 3, 1]
+
+
+@pytest.mark.parametrize("again", ["one", "described"])
+def test_g08_an_open_file_is_given_once(again: str) -> None:
+    with Emulator() as emulator, emulator.raccoon() as client, io.BytesIO(b"x") as file:
+        session = client.session()
+        files: list[Any] = [b"y", file, {"content": file, "name": "b"} if again != "one" else file]
+        words = r"`files\[2\]` is the open file of `files\[1\]`.*Leave it out"
+        for call in (session.start_turn, session.run_turn):
+            with pytest.raises(InvalidRequestError, match=words):
+                call("read", files=files)
+        with pytest.raises(InvalidRequestError, match=words):
+            session.upload_files(files)
+        assert emulator.requests() == []
+        assert session.upload(file).size == 1
+        with pytest.raises(InvalidRequestError, match=r"`file` is a file that was read.*seek\(0\)"):
+            session.upload(file)
+
+
 FIVE: Any = 5
 NONE: Any = None
 
@@ -138,16 +208,28 @@ NONE: Any = None
         ([{"content": io.StringIO("x")}], r"`files\[0\]` is a file that gives text.*binary"),
         ([b"x", "{path}", "/no/such"], r"`files\[2\]`: The file /no/such cannot be uploaded"),
         (["{path}", "/no/such"], r"`files\[1\]`: The file /no/such cannot be uploaded"),
+        (
+            [b"x", {"content": b"x", "content_type": "a b"}],
+            r"`files\[1\]`: .*`content_type` is \"a b",
+        ),
+        ([b"x", {"content": b"x", "key": "../x"}], r"`files\[1\]`: `key` is \"../x\""),
+        (
+            [{"content": b"x", "key": "s/a"}, b"x", {"content": b"y", "key": "s/a"}],
+            r"`files\[2\]`: It has the `key` of `files\[0\]`",
+        ),
+        ([b"x", "{closed}"], r"`files\[1\]` is a file that is closed\. Open it"),
+        ([b"x", "{at its end}"], r"`files\[1\]` is a file that was read.*`seek\(0\)`"),
+        ([b"x", "{write-only}"], r"`files\[1\]` is a file that was not opened for reading"),
         ([b"x", "{folder}"], r"`files\[1\]`: .* is a directory.* `upload_directory`"),
     ],
     ids=str,
 )
 def test_g08_what_can_be_no_file_of_a_turn_is_refused(
-    files: Any, words: str, tmp_path: Path
+    files: Any, words: str, tmp_path: Path, unreadable: dict[str, Any]
 ) -> None:
     path = tmp_path / "a.txt"
     path.write_text("one")
-    places = {"{path}": str(path), "{folder}": str(tmp_path)}
+    places: dict[str, Any] = {"{path}": str(path), "{folder}": str(tmp_path), **unreadable}
     if isinstance(files, list):
         files = [places.get(one, one) if isinstance(one, str) else one for one in files]
     with Emulator() as emulator, emulator.raccoon() as client:

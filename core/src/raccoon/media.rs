@@ -1,5 +1,9 @@
 //! Files on their way to the service (docs/spec/raccoon.md, section 4.6).
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ids::random_bytes;
@@ -74,20 +78,74 @@ pub(super) fn form(
     Ok((body, sent))
 }
 
-/// Refuses files that cannot be uploaded, before any of them is. Blocks, as the
-/// file system does.
-pub(crate) fn check_files(files: &[TurnFile]) -> Result<()> {
-    for (at, file) in files.iter().enumerate() {
-        let why = match file {
-            TurnFile::Path(path) if path.as_os_str().is_empty() => {
+/// What is said of a file for a turn, to be checked before any is sent.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct FileToCheck {
+    /// It was uploaded: its key names it.
+    pub uploaded: bool,
+    /// The file on this machine, if it is one.
+    pub path: Option<PathBuf>,
+    /// Its key; default: one of its own.
+    pub key: Option<String>,
+    /// Its media type; default: by its name.
+    pub content_type: Option<String>,
+}
+
+impl FileToCheck {
+    fn of(file: &TurnFile) -> Self {
+        match file {
+            TurnFile::Path(path) => Self {
+                path: Some(path.clone()),
+                ..Self::default()
+            },
+            TurnFile::Uploaded(file) => Self {
+                uploaded: true,
+                key: Some(file.key.clone()),
+                ..Self::default()
+            },
+        }
+    }
+
+    /// Why it cannot be uploaded.
+    fn problem(&self) -> Option<String> {
+        let key = self.key.as_deref();
+        if self.uploaded {
+            let is_empty = key.unwrap_or_default().is_empty();
+            return is_empty.then(|| "The `key` is empty. Pass what `upload` gave".to_owned());
+        }
+        let content_type = self.content_type.as_deref().map(validate::content_type);
+        let said = [content_type, key.map(validate::key)];
+        if let Some(error) = said.into_iter().flatten().find_map(Result::err) {
+            return Some(error.message().to_owned());
+        }
+        match self.path.as_deref() {
+            Some(path) if path.as_os_str().is_empty() => {
                 Some("The path is empty. Pass that of a file".to_owned())
             }
-            TurnFile::Path(path) => problem(path),
-            TurnFile::Uploaded(file) if file.key.is_empty() => {
-                Some("The `key` is empty. Pass what `upload` gave".to_owned())
-            }
-            TurnFile::Uploaded(_) => None,
-        };
+            path => path.and_then(problem),
+        }
+    }
+}
+
+/// Refuses files that cannot be uploaded, before any of them is. Blocks, as the
+/// file system does.
+pub(super) fn check_files(files: &[TurnFile]) -> Result<()> {
+    check_given(&files.iter().map(FileToCheck::of).collect::<Vec<_>>())
+}
+
+/// The same of files in whatever form.
+pub(crate) fn check_given(files: &[FileToCheck]) -> Result<()> {
+    let mut keys: HashMap<&str, usize> = HashMap::new();
+    for (at, file) in files.iter().enumerate() {
+        let why = file.problem().or_else(|| {
+            let key = file.key.as_deref().filter(|_| !file.uploaded)?;
+            let first = keys.insert(key, at)?;
+            Some(format!(
+                "It has the `key` of `files[{first}]`, which it would overwrite. Give it another, or none"
+            ))
+        });
         if let Some(why) = why {
             return Err(Error::invalid(format!("`files[{at}]`: {why}")));
         }

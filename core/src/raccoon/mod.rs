@@ -35,7 +35,7 @@ pub use config::{RaccoonConfig, RaccoonOptions};
 pub use directory::{DirectoryFile, directory_files};
 pub use hooks::{AnswerDecoder, FrameDecoder, HookError};
 pub use ids::new_session_id;
-pub(crate) use media::check_files;
+pub(crate) use media::{FileToCheck, check_given};
 pub use models::*;
 pub use run_turn::RunTurn;
 pub use session::{Media, Session, SessionList, Sessions};

@@ -126,12 +126,25 @@ pub(super) fn file_name(name: &str) -> String {
 }
 
 pub(super) fn content_type(content_type: &str) -> Result<()> {
-    if http::HeaderValue::from_str(content_type).is_err() || content_type.is_empty() {
-        return Err(Error::invalid(format!(
-            "`content_type` is {content_type:?}. Give a media type such as application/pdf, or leave it out"
-        )));
+    if is_media_type(content_type) {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::invalid(format!(
+        "`content_type` is {content_type:?}, which is no media type. Give one such as application/pdf, or leave it out"
+    )))
+}
+
+/// `type/subtype`, and parameters perhaps.
+fn is_media_type(text: &str) -> bool {
+    let is_token = |text: &str| {
+        let is_of_tokens =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        !text.is_empty() && text.bytes().all(is_of_tokens)
+    };
+    let (kind, parameters) = text.split_once(';').unwrap_or((text, ""));
+    let (kind, subtype) = kind.split_once('/').unwrap_or_default();
+    let is_printable = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    is_token(kind) && is_token(subtype.trim_end()) && parameters.bytes().all(is_printable)
 }
 
 impl TurnEventOptions {
@@ -222,6 +235,27 @@ mod tests {
             ("s/a\nb", false),
         ] {
             assert_eq!(key(given).is_ok(), good, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn content_types_are_media_types() {
+        for (given, good) in [
+            ("text/csv", true),
+            ("text/csv; charset=utf-8", true),
+            ("text/plain ;charset=\"utf 8\"", true),
+            ("application/vnd.ms-excel.sheet+xml", true),
+            ("", false),
+            ("text", false),
+            ("bad type", false),
+            ("bad type/x", false),
+            ("text/", false),
+            ("text/a/b", false),
+            ("text/csv\r\nX: y", false),
+            ("text/csv; a=\n", false),
+            ("té/xt", false),
+        ] {
+            assert_eq!(content_type(given).is_ok(), good, "{given:?}");
         }
     }
 

@@ -11,9 +11,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub use crate::raccoon::hooks::{HookBridge, HookReply};
 use crate::raccoon::validate as raccoon_validate;
 use crate::raccoon::{
-    AnswerDecoder, Client, DeleteResult, DirectoryFile, FrameDecoder, History, ListSessions,
-    RaccoonConfig, RawRequest, RawResponse, SessionPage, StartTurn, StopResult, SuccessResult,
-    Turn, TurnFile, TurnMessage, TurnResult, UploadedFile, check_files, directory_files,
+    AnswerDecoder, Client, DeleteResult, DirectoryFile, FileToCheck, FrameDecoder, History,
+    ListSessions, RaccoonConfig, RawRequest, RawResponse, SessionPage, StartTurn, StopResult,
+    SuccessResult, Turn, TurnMessage, TurnResult, UploadedFile, check_given, directory_files,
 };
 use crate::responses::to_json;
 use crate::validate;
@@ -164,12 +164,12 @@ pub enum Check {
         /// A UUID.
         session_id: String,
     },
-    /// A turn.
+    /// A turn but its files.
     Turn(Box<StartTurn>),
     /// Files for a turn. Looks whether those of this machine can be read.
     Files {
         /// Which.
-        files: Vec<TurnFile>,
+        files: Vec<FileToCheck>,
     },
 }
 
@@ -181,11 +181,8 @@ impl Check {
     pub fn run(&self) -> Result<()> {
         match self {
             Self::SessionId { session_id } => raccoon_validate::session_id(session_id),
-            Self::Turn(turn) => {
-                turn.check()?;
-                check_files(&turn.files)
-            }
-            Self::Files { files } => check_files(files),
+            Self::Turn(turn) => turn.check(),
+            Self::Files { files } => check_given(files),
         }
     }
 }

@@ -20,7 +20,7 @@ use super::response::{Asked, CARRIED_OUT, Response, plain_headers};
 use super::retry::{self, Attempt, Decision, Effect, Failure};
 use super::tls;
 use super::tunnel::{Refusal, Tunnel};
-use super::upload::UploadProgress;
+use super::upload::{KEPT, UploadProgress};
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::testing;
@@ -131,6 +131,19 @@ impl Transport {
                 Some(Err(failed)) => failed,
                 None => return Err(self.timed_out(request, limit, made)),
             };
+            if request.is_spent() {
+                let is_for_now = failed.failure == Failure::Limited
+                    || failed.failure == Failure::Status(503) && !failed.error.maybe_delivered();
+                let error = match is_for_now {
+                    false => failed.error,
+                    true => failed.error.with_advice(&format!(
+                        "Nothing of it was taken, but it was not sent again: of a stream no more than {} MiB are \
+                         kept. Upload it once more, or pass its path",
+                        KEPT >> 20
+                    )),
+                };
+                return Err(error.with_attempts(made));
+            }
             let waits = request
                 .wait_for_limit
                 .filter(|_| failed.failure == Failure::Limited);
@@ -591,6 +604,10 @@ impl Transport {
         let ambiguous = match failure {
             Failure::NotSent | Failure::Limited => false,
             Failure::Broken => true,
+            // A file that the service asks for again later was not taken.
+            Failure::Status(503) if matches!(request.body, Body::Multipart(_)) => {
+                error.retry_after().is_none()
+            }
             Failure::Status(status) => status >= 500,
         };
         if ambiguous && request.effect() == Effect::Once {

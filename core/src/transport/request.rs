@@ -162,11 +162,15 @@ impl Request {
 
     /// What sending it again would do.
     pub(super) fn effect(&self) -> Effect {
-        match &self.body {
-            // What a reader gave once cannot be read again.
-            Body::Multipart(body) if !body.can_be_sent_again() => Effect::Once,
-            _ => self.effect,
+        match self.is_spent() {
+            true => Effect::Once,
+            false => self.effect,
         }
+    }
+
+    /// Whether it cannot be sent again: a reader gave its bytes once.
+    pub(super) fn is_spent(&self) -> bool {
+        matches!(&self.body, Body::Multipart(body) if !body.can_be_sent_again())
     }
 }
 

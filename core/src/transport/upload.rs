@@ -4,8 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -20,6 +20,8 @@ use crate::error::{Error, Result};
 const CHUNK: usize = 64 * 1024;
 /// How many chunks wait for the socket.
 const CHUNKS_AHEAD: usize = 4;
+/// How much of what can be read once is kept, so that it can be sent again.
+pub(super) const KEPT: usize = 8 << 20;
 
 /// Where an upload's bytes come from.
 #[derive(Debug, Clone)]
@@ -32,11 +34,68 @@ enum Source {
     Channel(Arc<Channel>),
 }
 
-/// A source that can be read once.
+/// A source that can be read once: what was read of it is kept while it is little.
 #[derive(Debug)]
-struct Channel {
-    chunks: Mutex<Option<mpsc::Receiver<io::Result<Bytes>>>>,
-    taken: AtomicBool,
+struct Channel(Mutex<Reader>);
+
+#[derive(Debug)]
+struct Reader {
+    chunks: mpsc::Receiver<io::Result<Bytes>>,
+    /// What was read.
+    kept: Vec<Bytes>,
+    size: usize,
+    /// Something was read that is not kept, or nothing more can be read.
+    lost: bool,
+    /// The newest attempt: an older one gets nothing more.
+    attempt: u64,
+}
+
+impl Channel {
+    fn lock(&self) -> MutexGuard<'_, Reader> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reader {
+    /// The chunk at this place, for this attempt; counts it.
+    fn poll_at(
+        &mut self,
+        attempt: u64,
+        at: &mut usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Bytes>>> {
+        if attempt != self.attempt {
+            return Poll::Ready(Some(Err(io::Error::other("it is sent again"))));
+        }
+        let chunk = match self.kept.get(*at) {
+            Some(kept) => Poll::Ready(Some(Ok(kept.clone()))),
+            None => self.chunks.poll_recv(cx).map(|read| {
+                match &read {
+                    Some(Ok(chunk)) => self.keep(chunk),
+                    Some(Err(_)) => self.forget(),
+                    None => {}
+                }
+                read
+            }),
+        };
+        if matches!(chunk, Poll::Ready(Some(Ok(_)))) {
+            *at += 1;
+        }
+        chunk
+    }
+
+    fn keep(&mut self, chunk: &Bytes) {
+        self.size = self.size.saturating_add(chunk.len());
+        match self.size <= KEPT && !self.lost {
+            true => self.kept.push(chunk.clone()),
+            false => self.forget(),
+        }
+    }
+
+    fn forget(&mut self) {
+        self.lost = true;
+        self.kept = Vec::new();
+    }
 }
 
 impl UploadSource {
@@ -51,13 +110,17 @@ impl UploadSource {
     }
 
     /// What somebody writes bit by bit. It can be read once only, so that such
-    /// an upload is repeated only as long as nothing of it was sent.
+    /// an upload is repeated as long as no more than 8 MiB of it were sent: that much
+    /// is kept.
     pub fn channel() -> (UploadWriter, Self) {
-        let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-        let channel = Channel {
-            chunks: Mutex::new(Some(receiver)),
-            taken: AtomicBool::new(false),
-        };
+        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let channel = Channel(Mutex::new(Reader {
+            chunks,
+            kept: Vec::new(),
+            size: 0,
+            lost: false,
+            attempt: 0,
+        }));
         let writer = UploadWriter {
             chunks: Some(sender),
         };
@@ -230,7 +293,7 @@ impl Multipart {
     pub(super) fn can_be_sent_again(&self) -> bool {
         match &self.source {
             Source::Path(_) | Source::Bytes(_) => true,
-            Source::Channel(channel) => !channel.taken.load(Ordering::Relaxed),
+            Source::Channel(channel) => !channel.lock().lost,
         }
     }
 
@@ -239,7 +302,22 @@ impl Multipart {
         let (file, length) = match &self.source {
             Source::Path(path) => open_file(path).await?,
             Source::Bytes(bytes) => (Reading::Rest(bytes.clone()), Some(bytes.len() as u64)),
-            Source::Channel(channel) => (Reading::Once(channel.clone(), None), None),
+            Source::Channel(channel) => {
+                let attempt = {
+                    let mut reader = channel.lock();
+                    reader.attempt += 1;
+                    reader.attempt
+                };
+                let channel = channel.clone();
+                (
+                    Reading::Once {
+                        channel,
+                        attempt,
+                        at: 0,
+                    },
+                    None,
+                )
+            }
         };
         self.progress.begin(length);
         let around = (self.head.len() + self.tail.len()) as u64;
@@ -361,9 +439,12 @@ async fn pump(reader: impl AsyncRead + Unpin, limit: u64, chunks: mpsc::Sender<i
 enum Reading {
     Rest(Bytes),
     Chunks(mpsc::Receiver<io::Result<Bytes>>),
-    /// Taken from the channel when the first byte is asked for: until then the
-    /// upload can be tried again.
-    Once(Arc<Channel>, Option<mpsc::Receiver<io::Result<Bytes>>>),
+    /// What is kept of it, then what is still to come.
+    Once {
+        channel: Arc<Channel>,
+        attempt: u64,
+        at: usize,
+    },
 }
 
 impl Reading {
@@ -372,20 +453,11 @@ impl Reading {
             Self::Rest(rest) if rest.is_empty() => Poll::Ready(None),
             Self::Rest(rest) => Poll::Ready(Some(Ok(rest.split_to(rest.len().min(CHUNK))))),
             Self::Chunks(chunks) => chunks.poll_recv(cx),
-            Self::Once(channel, chunks) => {
-                if chunks.is_none() {
-                    channel.taken.store(true, Ordering::Relaxed);
-                    *chunks = channel
-                        .chunks
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .take();
-                }
-                match chunks {
-                    Some(chunks) => chunks.poll_recv(cx),
-                    None => Poll::Ready(Some(Err(io::Error::other("it was read already")))),
-                }
-            }
+            Self::Once {
+                channel,
+                attempt,
+                at,
+            } => channel.lock().poll_at(*attempt, at, cx),
         }
     }
 }

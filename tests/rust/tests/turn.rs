@@ -793,6 +793,56 @@ async fn an_upload_that_is_given_up_ends() {
     assert_eq!(sending.await.unwrap().unwrap().size, 1_000_000);
 }
 
+/// What is read once is kept while it is little: an answer that took nothing of it is no reason to give up.
+#[tokio::test]
+async fn a_stream_is_sent_again_while_little_of_it_was_read() {
+    const CHUNK: usize = 1 << 20;
+    let emulator = emulator().await;
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let send = async |chunks: usize| {
+        let (writer, source) = UploadSource::channel();
+        let upload = Upload::new(session.id());
+        let sending = tokio::spawn(client.upload(upload, source, UploadProgress::new()));
+        for at in 0..chunks {
+            if !writer.send(vec![u8::try_from(at).unwrap(); CHUNK]).await {
+                break;
+            }
+        }
+        writer.finish();
+        sending.await.unwrap()
+    };
+    for fault in [
+        json!({"on": "upload", "status": 429, "headers": {"Retry-After": "0"}}),
+        json!({"on": "upload", "status": 503, "headers": {"Retry-After": "0"}}),
+        json!({"on": "upload", "status": 503}),
+        json!({"on": "upload", "status": 429, "headers": {"Retry-After": "0"}, "times": 2}),
+        json!({"on": "upload", "reset": true}),
+    ] {
+        fail(&emulator, fault.clone());
+        assert_eq!(send(3).await.unwrap().size, 3 << 20, "{fault}");
+    }
+    let before = emulator.requests().len();
+    for (fault, ambiguous) in [
+        (
+            json!({"on": "upload", "status": 429, "headers": {"Retry-After": "0"}}),
+            false,
+        ),
+        (
+            json!({"on": "upload", "status": 503, "headers": {"Retry-After": "0"}}),
+            false,
+        ),
+        (json!({"on": "upload", "status": 500}), true),
+    ] {
+        fail(&emulator, fault.clone());
+        let error = send(20).await.unwrap_err();
+        assert_eq!(error.maybe_delivered(), ambiguous, "{fault}: {error}");
+        let text = error.to_string();
+        assert_eq!(text.contains("pass its path"), !ambiguous, "{text}");
+    }
+    assert_eq!(emulator.requests().len(), before + 3);
+}
+
 #[tokio::test]
 async fn names_that_the_documentation_leaves_open_can_be_set() {
     let emulator = emulator().await;

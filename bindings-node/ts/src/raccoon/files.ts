@@ -7,12 +7,12 @@ import { errorFrom, InvalidRequestError } from "../errors.js";
 import { native } from "../native.js";
 import { text } from "../shared/calls.js";
 import type { UploadedFile } from "./models.js";
-import type { Check, TurnFile } from "./seam.js";
+import type { Check, FileToCheck } from "./seam.js";
 
 /**
  * What can be uploaded: the path of a file, bytes, a `Blob`, or a stream of bytes (a Node or web
  * `ReadableStream`, any async iterable). All but bytes are streamed. A file is read again for a
- * retry; a stream can be read once, so that it is repeated only as long as nothing of it was sent.
+ * retry; of what a Blob or a stream gives, 8 MiB are kept for it.
  */
 export type UploadInput =
   | string
@@ -82,12 +82,53 @@ export function givenFiles(files: unknown): Given[] {
       `\`files\` must be an array of files, not ${shown(files)}. Pass one such as ["report.pdf"].`,
     );
   }
-  return Array.from(files as Iterable<unknown>, (file, at) => given(`files[${at}]`, file));
+  const members = Array.from(files as Iterable<unknown>, (file, at) => given(`files[${at}]`, file));
+  const streams = new Map<unknown, number>();
+  for (const [at, file] of members.entries()) {
+    if (!("upload" in file && isStream(file.upload.content))) continue;
+    const first = streams.get(file.upload.content);
+    if (first !== undefined) {
+      throw new InvalidRequestError(
+        `\`files[${at}]\` is the stream of \`files[${first}]\`, which is read once. Leave it out, or pass its path or its bytes.`,
+      );
+    }
+    streams.set(file.upload.content, at);
+  }
+  return members;
+}
+
+function isStream(content: unknown): content is AsyncIterable<Uint8Array | string> {
+  if (typeof content !== "object" || content === null || content instanceof Blob) return false;
+  return Symbol.asyncIterator in content;
+}
+
+/** Refuses a stream that gives nothing any more, before anything of it is sent. */
+export function refuseSpent(name: string, content: UploadInput): void {
+  if (!isStream(content)) return;
+  const { destroyed, readableEnded, locked } = content as {
+    destroyed?: unknown;
+    readableEnded?: unknown;
+    locked?: unknown;
+  };
+  const state =
+    readableEnded === true
+      ? "was read to its end"
+      : destroyed === true
+        ? "is destroyed"
+        : locked === true && "is read by somebody else";
+  if (state !== false) {
+    throw new InvalidRequestError(
+      `\`${name}\` is a stream that ${state}. Open it anew, or pass its path or its bytes.`,
+    );
+  }
 }
 
 function given(name: string, file: unknown): Given {
   const content = contentOf(file);
-  if (content !== undefined) return { upload: { content } };
+  if (content !== undefined) {
+    refuseSpent(name, content);
+    return { upload: { content } };
+  }
   if (isPlain(file)) return described(name, file);
   throw new InvalidRequestError(`\`${name}\` must be ${FORMS}, not ${shown(file)}.`);
 }
@@ -135,6 +176,7 @@ function described(name: string, file: Record<string, unknown>): Given {
       `\`${name}\`: its \`content\` must be bytes, text, a Blob or a stream, not ${shown(content)}.`,
     );
   }
+  refuseSpent(name, bytes);
   return { upload: { ...said, content: bytes } };
 }
 
@@ -182,10 +224,15 @@ export function isNew(file: Given): file is { upload: Upload } {
   return "upload" in file && plainPath(file.upload) === undefined;
 }
 
-/** A file as the core looks at it before any is sent: a path, or what has none. */
-export function wireFile(file: Given): TurnFile {
-  if ("uploaded" in file) return wireUploaded(file.uploaded);
-  return typeof file.upload.content === "string" ? file.upload.content : { key: "new" };
+/** Refuses what cannot be uploaded, by its place, before anything of it is sent. */
+export function checkFiles(files: readonly Given[]): void {
+  const wire = files.map((file): FileToCheck => {
+    if ("uploaded" in file) return { uploaded: true, key: file.uploaded.key };
+    const { content, key, contentType } = file.upload;
+    const path = typeof content === "string" ? content : undefined;
+    return { path, key: key ?? undefined, content_type: contentType ?? undefined };
+  });
+  check({ check: "files", files: wire });
 }
 
 export function wireUploaded({ uploadedAt, ...file }: UploadedFile) {

@@ -20,13 +20,14 @@ import {
 import { known, type Names } from "../shared/known.js";
 import {
   check,
+  checkFiles,
   type FileInput,
   type Given,
   givenFiles,
   nameOf,
+  refuseSpent,
   type Upload,
   type UploadInput,
-  wireFile,
 } from "./files.js";
 import type { UploadedFile } from "./models.js";
 
@@ -150,6 +151,7 @@ export async function upload(
 ): Promise<UploadedFile> {
   const { signal, onProgress, sessionId, ...said } = known(options, UPLOAD);
   checkCallback("onProgress", onProgress);
+  refuseSpent("file", file);
   return sendFile(client, sessionId, { content: file, ...said }, signal, onProgress);
 }
 
@@ -166,7 +168,7 @@ export async function uploadFiles(
   }
   const given = givenFiles(files);
   check({ check: "session_id", session_id: text("sessionId", sessionId) });
-  check({ check: "files", files: given.map(wireFile) });
+  checkFiles(given);
   return sendAll(client, sessionId, given, options);
 }
 

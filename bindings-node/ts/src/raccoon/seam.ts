@@ -13,6 +13,13 @@ export type Attach = {
   events?: TurnEventOptions | undefined;
 };
 
+export type FileToCheck = {
+  uploaded?: boolean | undefined;
+  path?: string | null | undefined;
+  key?: string | null | undefined;
+  content_type?: string | null | undefined;
+};
+
 export type GivenFile = {
   key: string;
   name?: string | undefined;
@@ -198,7 +205,7 @@ export type Check =
       extra?: { [name: string]: unknown } | undefined;
       events?: TurnEventOptions | undefined;
     }
-  | { check: "files"; files: readonly TurnFile[] };
+  | { check: "files"; files: readonly FileToCheck[] };
 
 export interface Outputs {
   list_sessions: SessionPage;

@@ -19,7 +19,7 @@ import { guarded, Limit } from "../shared/limit.js";
 import type { SuccessResult } from "../shared/models.js";
 import { RESULT_OPTIONS, type ResultOptions } from "../shared/options.js";
 import { type SandboxFile, type TodoItem, type TurnEvent, turnEventAt } from "./events.js";
-import { check, givenFiles, isNew, uploadedFiles, wireFile, wireUploaded } from "./files.js";
+import { check, checkFiles, givenFiles, isNew, uploadedFiles, wireUploaded } from "./files.js";
 import { type FileInput, sendFile } from "./media.js";
 import {
   type ResumePoint,
@@ -389,14 +389,20 @@ export async function startTurn(
 ): Promise<Turn> {
   const { signal } = known(options, START);
   const given = givenFiles(options.files);
-  const files = given.map(wireFile);
-  if (given.some(isNew)) {
+  const files: TurnFile[] = [];
+  // The core reads plain paths by itself.
+  const uploadsHere = given.some(isNew);
+  if (uploadsHere) {
     // What the turn's start would refuse is refused before a file is sent.
-    check({ check: "turn", ...wireTurn(prompt, options, files) });
-    for (const [at, file] of given.entries()) {
-      if (isNew(file))
-        files[at] = wireUploaded(await sendFile(client, sessionId, file.upload, signal));
-    }
+    check({ check: "turn", ...wireTurn(prompt, options, []) });
+    check({ check: "session_id", session_id: sessionId });
+    checkFiles(given);
+  }
+  for (const file of given) {
+    if ("uploaded" in file) files.push(wireUploaded(file.uploaded));
+    else if (uploadsHere)
+      files.push(wireUploaded(await sendFile(client, sessionId, file.upload, signal)));
+    else files.push(file.upload.content as string);
   }
   const whole = wireTurn(prompt, options, files);
   const params = JSON.stringify({ session_id: sessionId, turn: whole });

@@ -79,7 +79,17 @@ def given_files(files: Iterable[GivenFile] | None) -> list[NewFile | UploadedFil
         raise InvalidRequestError(
             f"`files` must be a list of files, not {_cut(files)}. Pass one such as ['report.pdf']."
         ) from None
-    return [_given(f"files[{at}]", file) for at, file in enumerate(members)]
+    given = [_given(f"files[{at}]", file) for at, file in enumerate(members)]
+    seen: dict[int, int] = {}
+    for at, file in enumerate(given):
+        if isinstance(file, NewFile) and hasattr(file.content, "read"):
+            first = seen.setdefault(id(file.content), at)
+            if first != at:
+                raise InvalidRequestError(
+                    f"`files[{at}]` is the open file of `files[{first}]`, which is read once. "
+                    "Leave it out, or pass its path or its bytes."
+                )
+    return given
 
 
 def uploaded_files(files: Iterable[UploadedFile | Mapping[str, Any]]) -> list[Any]:
@@ -101,7 +111,7 @@ def _given(name: str, file: Any) -> NewFile | UploadedFile:
     content = _content(file)
     if content is None:
         raise InvalidRequestError(f"`{name}` must be {_FORMS}, not {_cut(file)}.")
-    refuse_text(name, content)
+    refuse_unreadable(name, content)
     return NewFile(content)
 
 
@@ -134,7 +144,7 @@ def _described(name: str, file: Mapping[Any, Any]) -> NewFile | UploadedFile:
     if content is None or ("path" in file and not isinstance(content, str)):
         field = "`path` must be a path" if "path" in file else "`content` must be bytes or a file"
         raise InvalidRequestError(f"`{name}`: its {field}, not {_cut(given)}.")
-    refuse_text(name, content)
+    refuse_unreadable(name, content)
     return NewFile(
         content,
         name=file.get("name"),
@@ -143,14 +153,44 @@ def _described(name: str, file: Mapping[Any, Any]) -> NewFile | UploadedFile:
     )
 
 
-def refuse_text(name: str, file: object) -> None:
-    """Refuses a file that was opened as text, before anything of it is sent."""
+def refuse_unreadable(name: str, file: Any) -> None:
+    """Refuses an open file that gives no bytes, before anything of it is sent."""
     import io
 
+    if not hasattr(file, "read"):
+        return
     if isinstance(file, io.TextIOBase):
         raise InvalidRequestError(
             f"`{name}` is a file that gives text. Open it in binary mode: open(path, 'rb')."
         )
+    if getattr(file, "closed", False) is True:
+        raise InvalidRequestError(f"`{name}` is a file that is closed. Open it, or pass its path.")
+    if not isinstance(file, io.IOBase):
+        return
+    # One that says nothing of itself has `read` all the same.
+    if file.writable() and not file.readable():
+        raise InvalidRequestError(
+            f"`{name}` is a file that was not opened for reading. Open it with open(path, 'rb')."
+        )
+    try:
+        at = file.tell()
+        end = file.seek(0, io.SEEK_END)
+        file.seek(at)
+    except (OSError, ValueError):
+        # A pipe, for example.
+        return
+    if isinstance(end, int) and 0 < end <= at:
+        raise InvalidRequestError(
+            f"`{name}` is a file that was read, or written, to its end: nothing is left of it. "
+            "Go to its beginning with `seek(0)`, or pass its path."
+        )
+
+
+def is_in_memory(file: object) -> bool:
+    """Whether a file holds its bytes in memory: they can be sent again."""
+    import io
+
+    return isinstance(file, io.BytesIO)
 
 
 def _known(name: str, field: object, fields: Collection[object]) -> None:

@@ -18,6 +18,13 @@ class Attach(TypedDict):
     events: NotRequired[TurnEventOptions]
 
 
+class FileToCheck(TypedDict):
+    uploaded: NotRequired[bool]
+    path: NotRequired[str | None]
+    key: NotRequired[str | None]
+    content_type: NotRequired[str | None]
+
+
 class GivenFile(TypedDict):
     key: str
     name: NotRequired[str]
@@ -160,7 +167,7 @@ class TurnCheck(TypedDict):
 
 class FilesCheck(TypedDict):
     check: Literal["files"]
-    files: Sequence[TurnFile]
+    files: Sequence[FileToCheck]
 
 
 Check: TypeAlias = SessionIdCheck | TurnCheck | FilesCheck

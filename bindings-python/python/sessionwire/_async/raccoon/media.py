@@ -6,7 +6,7 @@ from ... import _native
 from ... import _wait_async as _wait
 from ..._callbacks import check_callback
 from ..._errors import InvalidRequestError
-from ..._raccoon.files import NewFile, given_files, refuse_text
+from ..._raccoon.files import NewFile, given_files, is_in_memory, refuse_unreadable
 from ..._raccoon.models import UploadedFile
 from ..._reports import remaining
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from ..._raccoon.seam import DirectoryFilesOperation, TurnFile, Upload
+    from ..._raccoon.seam import DirectoryFilesOperation, FileToCheck, Upload
     from ..._raccoon.types import Client, Content, GivenFile
     from ..._wait_async import Maybe
 
@@ -47,8 +47,8 @@ class AsyncMedia:
         """Uploads a file. It is streamed, never held in memory as a whole.
 
         Args:
-            file: A path, bytes, or a file object opened in binary mode. Only a file
-                object is not read again for a retry.
+            file: A path, bytes, or a file object opened in binary mode. Of what a file
+                object gives, 8 MiB are kept for a retry.
             session_id: The session that it is for; it need not exist yet.
             key: Where to keep it; what is there is overwritten. Default:
                 `{session_id}/{name}`, or a place of its own for a second file of that name.
@@ -69,7 +69,7 @@ class AsyncMedia:
                 f"`file` must be a path, bytes, or a file opened in binary mode, not {file!r}. "
                 "Pass one of them."
             )
-        refuse_text("file", file)
+        refuse_unreadable("file", file)
         new = NewFile(file, name=name, content_type=content_type, key=key)
         return await self._send(new, session_id, on_progress)
 
@@ -99,7 +99,7 @@ class AsyncMedia:
             raise InvalidRequestError("`files` is None. Pass a list of files.")
         given = given_files(files)
         _native.check_raccoon({"check": "session_id", "session_id": session_id})
-        _native.check_raccoon({"check": "files", "files": wire_files(given)})
+        check_files(given)
         return await self._send_all(given, session_id, on_progress)
 
     async def upload_directory(
@@ -172,13 +172,15 @@ class AsyncMedia:
             "content_type": file.content_type,
         }
         native, content = self._client._native, file.content
+        if hasattr(content, "read") and file.name is None:
+            # That of a file without a name on the disk is a number, or None.
+            names = (getattr(content, field, None) for field in ("name", "filename"))
+            params["name"] = next((name for name in names if isinstance(name, str)), None)
+        if is_in_memory(content):
+            content = content.read()
         if isinstance(content, bytes | bytearray | memoryview):
             upload = native.upload(params, content=bytes(content))
         elif hasattr(content, "read"):
-            if file.name is None:
-                # That of a file without a name on the disk is a number, or None.
-                names = (getattr(content, field, None) for field in ("name", "filename"))
-                params["name"] = next((name for name in names if isinstance(name, str)), None)
             upload = native.upload(params)
             await self._pump(upload, content, on_progress, until)
         else:
@@ -233,15 +235,18 @@ class AsyncMedia:
         return UploadedFile._of(upload.pending.result())
 
 
-def wire_files(given: Iterable[NewFile | UploadedFile]) -> list[TurnFile]:
-    """The files as the core looks at them before any is sent: paths, and what has none."""
-    wire: list[TurnFile] = []
-    for file in given:
-        if isinstance(file, UploadedFile):
-            wire.append(file._fields())
-        else:
-            wire.append({"key": "new"} if file.path is None else file.path)
-    return wire
+def check_files(given: Iterable[NewFile | UploadedFile]) -> None:
+    """Refuses what cannot be uploaded, by its place, before anything of it is sent."""
+    files: list[FileToCheck] = [
+        {
+            "uploaded": isinstance(file, UploadedFile),
+            "path": file.path if isinstance(file, NewFile) else None,
+            "key": file.key,
+            "content_type": file.content_type if isinstance(file, NewFile) else None,
+        }
+        for file in given
+    ]
+    _native.check_raccoon({"check": "files", "files": files})
 
 
 def _report(

@@ -7,9 +7,10 @@ from ... import _wait_async as _wait
 from ..._callbacks import check_callback
 from ..._errors import TaskTimeout
 from ..._raccoon.files import NewFile, given_files
+from ..._raccoon.models import UploadedFile
 from ..._reports import deadline, remaining
 from ..base import delete_on_exit
-from .media import AsyncMedia, wire_files
+from .media import AsyncMedia, check_files
 from .sessions import AsyncRaccoonSessions
 from .turn import AsyncTurn
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..._models import DeleteResult, SuccessResult
     from ..._raccoon.events import TurnEvent
-    from ..._raccoon.models import History, HistoryMessage, TurnResult, UploadedFile
+    from ..._raccoon.models import History, HistoryMessage, TurnResult
     from ..._raccoon.seam import EndSessionOperation, StartTurn, TurnCheck
     from ..._raccoon.types import Client, Content, GivenFile, TurnOptions
     from ..._wait_async import Maybe, Opening
@@ -98,18 +99,21 @@ class AsyncRaccoonSession:
     async def _upload_new(
         self, params: StartTurn, files: list[NewFile | UploadedFile], until: float | None
     ) -> None:
-        """Uploads what the core cannot read by itself: all but plain paths."""
-        wire = wire_files(files)
-        new = [at for at, file in enumerate(files) if isinstance(file, NewFile) and not file.plain]
-        if new:
+        """Uploads what is new, where the core cannot read all of it by itself: plain paths."""
+        params["files"] = []
+        if any(isinstance(file, NewFile) and not file.plain for file in files):
             # What the turn's start would refuse is refused before a file is sent.
-            checked: TurnCheck = {"check": "turn", **params, "files": wire}
+            checked: TurnCheck = {"check": "turn", **params}
             _native.check_raccoon(checked)
-        for at in new:
-            file: Any = files[at]
+            _native.check_raccoon({"check": "session_id", "session_id": self.session_id})
+            check_files(files)
             media = AsyncMedia(self._client)
-            wire[at] = (await media._send(file, self.session_id, None, until))._fields()
-        params["files"] = wire
+            for at, file in enumerate(files):
+                if isinstance(file, NewFile):
+                    files[at] = await media._send(file, self.session_id, None, until)
+        params["files"] = [
+            file._fields() if isinstance(file, UploadedFile) else file.content for file in files
+        ]
 
     async def run_turn(
         self,
