@@ -259,10 +259,11 @@ impl State {
     }
 
     pub(super) fn queue_position(&self, started: &Started) -> Option<u64> {
-        if self.log.is_empty() && self.log.end().is_none() {
-            started.queue_position
-        } else {
-            Some(0)
+        // That its stream was lost does not say that it runs.
+        let is_over = self.log.end().is_some_and(|end| end.is_known());
+        match is_over || !self.log.is_empty() {
+            true => Some(0),
+            false => started.queue_position,
         }
     }
 }

@@ -1323,3 +1323,25 @@ async fn a_text_that_was_read_in_pieces_is_that_of_the_history() {
         assert!(result.text_is_certain);
     }
 }
+
+/// A turn whose stream is lost while it waits for its place was not seen to run.
+#[tokio::test]
+async fn a_lost_stream_does_not_say_that_the_turn_runs() {
+    let emulator = emulator_with(json!({"max_turns": 1, "queue_turns": true})).await;
+    script(&emulator, json!([{"steps": [{"wait_for_stop": true}]}]));
+    let client = client_with(&emulator, json!({"max_retries": 0}));
+    let first = client.session().unwrap();
+    let first = first.start_turn(StartTurn::new("first")).await.unwrap();
+    fail(
+        &emulator,
+        json!({"on": "socket", "status": 503, "times": 0}),
+    );
+    let events = TurnEventOptions::new().max_reconnects(0);
+    let start = StartTurn::new("second").events(events);
+    let second = client.session().unwrap().start_turn(start).await.unwrap();
+    assert_eq!(second.queue_position(), Some(1));
+    assert!(second.result(None).await.is_err());
+    assert_eq!(second.queue_position(), Some(1), "as the service said last");
+    emulator.clear_faults();
+    assert!(first.stop(Duration::from_secs(10)).await.unwrap().confirmed);
+}
