@@ -70,6 +70,7 @@ mod event;
 pub mod log;
 #[doc(hidden)]
 pub mod meaning;
+mod outcomes;
 #[cfg(feature = "raccoon")]
 pub mod raccoon;
 mod responses;

@@ -41,21 +41,24 @@ impl DeleteResult {
         .with_reason("not_deleted"))
     }
 
-    /// The outcome of a delete: what shall be gone and is not there is gone. Only the API
-    /// knows that, and its errors are JSON objects: any server says 404 at an address that it
-    /// does not have, with a page, a line of text or nothing.
+    /// The outcome of a delete: what shall be gone and is not there is gone.
     pub(crate) fn or_gone(outcome: Result<Self>) -> Result<Self> {
         match outcome {
-            Err(error) if error.kind() == ErrorKind::NotFound && is_object(error.body()) => {
-                Ok(Self {
-                    success: true,
-                    deleted: false,
-                    message: error.message().to_owned(),
-                })
-            }
+            Err(error) if says_gone(&error) => Ok(Self {
+                success: true,
+                deleted: false,
+                message: error.message().to_owned(),
+            }),
             outcome => outcome,
         }
     }
+}
+
+/// Whether the API says that a thing is not there. Only the API knows that, and its errors
+/// are JSON objects: any server says 404 at an address that it does not have, with a page,
+/// a line of text or nothing.
+pub(crate) fn says_gone(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound && is_object(error.body())
 }
 
 fn is_object(body: Option<&str>) -> bool {

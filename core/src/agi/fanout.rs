@@ -1,14 +1,14 @@
 //! Many tasks, one session each, a few at once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::api::Api;
@@ -18,6 +18,7 @@ use super::run_task::RunTask;
 use crate::background::Offer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::outcomes::{Outcomes, Worker};
 use crate::transport::{jitter, retry};
 
 /// The first and the longest pause of our own choice while a limit holds.
@@ -67,17 +68,14 @@ struct FanOut {
     api: Api,
     plan: RunTasks,
     started: AtomicUsize,
-    state: Mutex<State>,
-    stop: watch::Sender<bool>,
-    workers: watch::Sender<usize>,
+    questions: Mutex<Questions>,
+    outcomes: Arc<Outcomes<FanOutItem>>,
 }
 
 #[derive(Default)]
-struct State {
-    items: VecDeque<FanOutItem>,
+struct Questions {
     replies: HashMap<u64, oneshot::Sender<Option<String>>>,
     asked: u64,
-    wakers: Vec<Waker>,
 }
 
 impl Client {
@@ -98,9 +96,8 @@ impl Client {
             api: self.api.clone(),
             plan,
             started: AtomicUsize::new(0),
-            state: Mutex::default(),
-            stop: watch::Sender::new(false),
-            workers: watch::Sender::new(count),
+            questions: Mutex::default(),
+            outcomes: Arc::new(Outcomes::of_workers(count)),
         });
         for _ in 0..count {
             // On the heap at once: see `Client::execute`.
@@ -118,7 +115,7 @@ impl TaskOutcomes {
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<TaskOutcome>> {
         loop {
-            match self.0.poll_ready(context) {
+            match self.0.outcomes.poll_ready(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) => match self.try_take() {
                     Some(FanOutItem::Outcome(outcome)) => return Poll::Ready(Some(*outcome)),
@@ -132,19 +129,17 @@ impl TaskOutcomes {
 
     /// What there is to take now, for callers who answer questions themselves.
     pub fn try_take(&self) -> Option<FanOutItem> {
-        self.0.lock().items.pop_front()
+        self.0.outcomes.take()
     }
 
     /// Whether everything was taken and nothing will follow.
     pub fn is_over(&self) -> bool {
-        // In this order: an item comes before its worker ends.
-        *self.0.workers.borrow() == 0 && self.0.lock().items.is_empty()
+        self.0.outcomes.is_over()
     }
 
     /// Waits until there is something to take, or nothing will follow.
     pub fn ready(&self) -> impl Future<Output = ()> + Send + 'static {
-        let fan_out = self.0.clone();
-        poll_fn(move |context| fan_out.poll_ready(context))
+        self.0.outcomes.ready()
     }
 
     /// Answers a question; `None` leaves it open, which ends its task with
@@ -160,17 +155,13 @@ impl TaskOutcomes {
     /// Ends what still runs, and waits until the sessions are deleted. Can be
     /// called twice.
     pub fn close(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.0.stop.send_replace(true);
-        let mut workers = self.0.workers.subscribe();
-        async move {
-            let _ = workers.wait_for(|count| *count == 0).await;
-        }
+        self.0.outcomes.close()
     }
 }
 
 impl Drop for TaskOutcomes {
     fn drop(&mut self) {
-        self.0.stop.send_replace(true);
+        self.0.outcomes.stop();
     }
 }
 
@@ -185,7 +176,7 @@ impl futures_core::Stream for TaskOutcomes {
 /// What nobody took is told where the client ends.
 impl Drop for FanOut {
     fn drop(&mut self) {
-        for item in std::mem::take(&mut self.lock().items) {
+        while let Some(item) = self.outcomes.take() {
             if let FanOutItem::Outcome(outcome) = item
                 && let Some(left) = outcome.undeleted
             {
@@ -195,37 +186,25 @@ impl Drop for FanOut {
     }
 }
 
-/// Says that a worker has ended, however it did.
-struct Worker(Arc<FanOut>);
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.0.workers.send_modify(|count| *count -= 1);
-        self.0.wake();
-    }
-}
-
 impl FanOut {
     async fn work(self: Arc<Self>) {
-        let worker = Worker(self);
-        let this = &worker.0;
-        let mut stop = this.stop.subscribe();
+        let _worker = Worker::of(&self.outcomes);
         loop {
-            let index = this.started.fetch_add(1, Ordering::Relaxed);
-            let Some(task) = this.plan.tasks.get(index) else {
+            let index = self.started.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = self.plan.tasks.get(index) else {
                 return;
             };
-            if *stop.borrow_and_update() {
+            if self.outcomes.is_stopped() {
                 return;
             }
-            let (result, undeleted) = this.run(index, task).await;
+            let (result, undeleted) = self.run(index, task).await;
             let outcome = TaskOutcome {
                 index,
                 task: task.clone(),
                 result,
                 undeleted,
             };
-            this.push(FanOutItem::Outcome(Box::new(outcome)));
+            self.outcomes.push(FanOutItem::Outcome(Box::new(outcome)));
         }
     }
 
@@ -318,7 +297,7 @@ impl FanOut {
         let number = state.asked;
         state.replies.insert(number, reply);
         drop(state);
-        self.push(FanOutItem::Question {
+        self.outcomes.push(FanOutItem::Question {
             number,
             index,
             event,
@@ -337,45 +316,19 @@ impl FanOut {
 
     /// Resolves when the caller, or the client, has closed.
     async fn stopped(&self) -> Error {
-        let mut stop = self.stop.subscribe();
         tokio::select! {
             () = self.api.closing().closed() => Error::closed(),
-            _ = stop.wait_for(|stop| *stop) => {
+            () = self.outcomes.stopped() => {
                 Error::new(ErrorKind::Task, "The task was cancelled by this client")
                     .with_reason("cancelled")
             }
         }
     }
 
-    fn push(&self, item: FanOutItem) {
-        self.lock().items.push_back(item);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        let wakers = std::mem::take(&mut self.lock().wakers);
-        for waker in wakers {
-            waker.wake();
-        }
-    }
-
-    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if !state.items.is_empty() || *self.workers.borrow() == 0 {
-            return Poll::Ready(());
-        }
-        if !state
-            .wakers
-            .iter()
-            .any(|waker| waker.will_wake(context.waker()))
-        {
-            state.wakers.push(context.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Questions> {
+        self.questions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -319,6 +319,17 @@ impl Api {
         Ok(Some(permit))
     }
 
+    /// Waits for the permit of a turn, for as long as it takes: also where the client
+    /// does not respect the service's limit otherwise.
+    pub(super) async fn place(&self) -> Result<Permit> {
+        let see = |turn| self.clone().see(turn);
+        let waiting = async {
+            let limit = || self.max_concurrent();
+            Ok(self.limiter.acquire(limit, &see).await)
+        };
+        self.closing().until_closed(waiting).await
+    }
+
     fn no_place(&self, waited: Duration) -> Error {
         let left = match self.limiter.left() {
             0 => String::new(),

@@ -2,16 +2,23 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::api::Api;
 use super::config::{RaccoonConfig, RaccoonOptions};
+use super::frame::Frame;
 use super::ids::new_session_id;
-use super::models::{Attach, RawRequest, RawResponse, StartTurn, Upload, UploadedFile};
+use super::models::{
+    Attach, EventOptions, RawRequest, RawResponse, StartTurn, Upload, UploadedFile,
+};
 use super::session::{Media, Session, Sessions};
 use super::turn::Turn;
 use super::validate;
+use super::watch;
 use crate::background::Background;
 use crate::config::OptionChanges;
 use crate::error::{Error, Result};
+use crate::stream::EventQueue;
 use crate::transport::{UploadProgress, UploadSource};
 
 /// A client of the Raccoon AI Agents API. Clones share everything.
@@ -126,6 +133,18 @@ impl Client {
         Box::pin(Turn::attach(api, attach))
     }
 
+    /// Watches a session: its events over all its turns, whoever starts them. It reads
+    /// in the background, and reports failures through the queue.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for options of no use; all else comes through the queue.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn events(&self, session_id: &str, options: EventOptions) -> Result<EventQueue> {
+        watch::open(&self.api, session_id, options)
+    }
+
     /// Uploads a file. It is streamed: `progress` tells how far it is. Dropping
     /// the future cancels it. The client's `timeout` limits how long it may
     /// stand still, not how long it may take.
@@ -154,6 +173,13 @@ impl Client {
     /// the runtime still runs.
     pub async fn settle(&self, limit: Duration) -> Vec<Error> {
         self.api.background().settle(limit).await
+    }
+
+    /// The frame that stops a turn, for language bindings whose users write it in their
+    /// own way.
+    #[doc(hidden)]
+    pub fn stop_frame(&self) -> Value {
+        Frame::Stop(None).encode(self.config())
     }
 
     /// What goes on in the background, for language bindings.

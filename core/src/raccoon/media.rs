@@ -131,7 +131,7 @@ impl FileToCheck {
 
 /// Refuses files that cannot be uploaded, before any of them is. Blocks, as the
 /// file system does.
-pub(super) fn check_files(files: &[TurnFile]) -> Result<()> {
+pub(crate) fn check_files(files: &[TurnFile]) -> Result<()> {
     check_given(&files.iter().map(FileToCheck::of).collect::<Vec<_>>())
 }
 

@@ -549,6 +549,103 @@ setters!(StartTurn {
     events: TurnEventOptions,
 });
 
+/// A turn, and the session that it belongs to.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TurnInSession {
+    /// The UUID of its session; `None`: a fresh one.
+    #[serde(default)]
+    pub session_id: Option<String>,
+    /// The turn.
+    pub turn: StartTurn,
+}
+
+impl TurnInSession {
+    /// A turn in a fresh session.
+    pub fn new(turn: impl Into<StartTurn>) -> Self {
+        Self {
+            session_id: None,
+            turn: turn.into(),
+        }
+    }
+}
+
+setters!(TurnInSession {
+    session_id?: into String,
+});
+
+impl<T: Into<StartTurn>> From<T> for TurnInSession {
+    fn from(turn: T) -> Self {
+        Self::new(turn)
+    }
+}
+
+impl From<&str> for StartTurn {
+    fn from(prompt: &str) -> Self {
+        Self::new(prompt)
+    }
+}
+
+impl From<String> for StartTurn {
+    fn from(prompt: String) -> Self {
+        Self::new(prompt)
+    }
+}
+
+/// Parameters of `run_turns`: turns, each in a session of its own unless it names one.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RunTurns {
+    /// The turns.
+    pub turns: Vec<TurnInSession>,
+    /// How many run at once, at most; where the service allows fewer, so many.
+    /// Default: 4.
+    pub concurrency: usize,
+    /// The time for each turn, uploads included, once it has its place; `None`: no
+    /// limit. A turn that is late goes on, unless `stop_on_timeout` is set.
+    #[serde(with = "crate::seconds::timeout")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
+    pub timeout: Option<Duration>,
+    /// Stops a turn when its time is over. Default: false.
+    pub stop_on_timeout: bool,
+    /// The frame that stops a turn instead of the usual one, for a service whose
+    /// frames are of another shape.
+    pub stop_frame: Option<Value>,
+}
+
+impl Default for RunTurns {
+    fn default() -> Self {
+        Self {
+            turns: Vec::new(),
+            concurrency: 4,
+            timeout: None,
+            stop_on_timeout: false,
+            stop_frame: None,
+        }
+    }
+}
+
+impl RunTurns {
+    /// These turns, four at once.
+    pub fn new<T: Into<TurnInSession>>(turns: impl IntoIterator<Item = T>) -> Self {
+        Self {
+            turns: turns.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+setters!(RunTurns {
+    concurrency: usize,
+    timeout?: Duration,
+    stop_on_timeout: bool,
+    stop_frame?: into Value,
+});
+
 /// How a turn's events are read (docs/spec/raccoon.md, sections 5.5 and 5.6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -598,6 +695,58 @@ setters!(TurnEventOptions {
     idle_timeout: Duration,
     replay: bool,
     text_mode: TextMode,
+});
+
+/// Parameters of a session's `events` (docs/spec/raccoon.md, section 5.9).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct EventOptions {
+    /// Only events after this place. Default: see `include_history`.
+    #[serde(deserialize_with = "given_place")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<GivenPlace>"))]
+    pub after: Option<ResumePoint>,
+    /// Starts with the events that the session has already. Default: true.
+    pub include_history: bool,
+    /// The time between two looks at the history, more than 0. Default: 2 s.
+    #[serde(with = "crate::seconds::poll_interval")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
+    pub poll_interval: Duration,
+    /// The time after which the stream ends, without an error; `None`: no limit.
+    #[serde(with = "crate::seconds::timeout")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
+    pub timeout: Option<Duration>,
+    /// Looks at the history that may fail in a row; at the next one the stream fails.
+    /// Default: 6.
+    pub max_reconnects: u32,
+}
+
+impl Default for EventOptions {
+    fn default() -> Self {
+        Self {
+            after: None,
+            include_history: true,
+            poll_interval: Duration::from_secs(2),
+            timeout: None,
+            max_reconnects: 6,
+        }
+    }
+}
+
+impl EventOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(EventOptions {
+    after?: ResumePoint,
+    include_history: bool,
+    poll_interval: Duration,
+    timeout?: Duration,
+    max_reconnects: u32,
 });
 
 /// What the frames of a block of text are, which is not documented
@@ -733,6 +882,31 @@ setters!(ResumePoint {
     last_event_id?: i64,
 });
 
+/// A resume point as a caller writes it. The service may add fields; a caller may not.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct GivenPlace {
+    session_id: String,
+    message_id: String,
+    #[serde(default)]
+    last_stream_entry_id: Option<String>,
+    #[serde(default)]
+    last_event_id: Option<i64>,
+}
+
+fn given_place<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<ResumePoint>, D::Error> {
+    let given = Option::<GivenPlace>::deserialize(deserializer)?;
+    Ok(given.map(|given| ResumePoint {
+        session_id: given.session_id,
+        message_id: given.message_id,
+        last_stream_entry_id: given.last_stream_entry_id,
+        last_event_id: given.last_event_id,
+    }))
+}
+
 /// Where a turn is (docs/spec/raccoon.md, section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -777,8 +951,8 @@ pub struct TurnState {
     pub workflow_id: Option<String>,
     /// Where the turn is.
     pub status: TurnStatus,
-    /// How many turns went before it when it was started; 0 once it runs, `None`
-    /// where unknown.
+    /// How many turns went before it when it was started; 0 once an event came, or
+    /// it is over; `None` where unknown.
     pub queue_position: Option<u64>,
     /// What the service said it goes on from, on the newest connection.
     pub resume_from: Option<String>,

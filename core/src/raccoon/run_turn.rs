@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::stream::{Batch, within};
 
-type EventHandler = Box<dyn FnMut(&Event) + Send>;
+pub(super) type EventHandler = Box<dyn FnMut(&Event) + Send>;
 
 /// Parameters of `run_turn`: a turn, and who watches it.
 pub struct RunTurn {
@@ -54,19 +54,10 @@ impl RunTurn {
         let late = format!(
             "The turn did not end within {seconds} s. Unless it was stopped it goes on in its session"
         );
-        let turn = within(
-            until,
-            Turn::start(api.clone(), session_id.to_owned(), self.start.clone()),
-        )
-        .await
-        .unwrap_or_else(|| {
-            let early = format!(
-                "The turn was not known to run within {seconds} s: its files, a place among the turns that run at once, \
-                 or the response to its start took that long. Look at the session's history before you start it again"
-            );
-            Err(Error::new(ErrorKind::TaskTimeout, early).with_session(session_id))
-        })?;
-        match within(until, self.follow(&turn)).await {
+        let starting = Turn::start(api.clone(), session_id.to_owned(), self.start.clone());
+        let turn = within(until, starting).await;
+        let turn = turn.unwrap_or_else(|| Err(started_late(session_id, self.timeout)))?;
+        match within(until, follow(&turn, &mut self.on_event)).await {
             Some(result) => result,
             None => {
                 if self.stop_on_timeout {
@@ -78,22 +69,33 @@ impl RunTurn {
             }
         }
     }
+}
 
-    async fn follow(&mut self, turn: &Turn) -> Result<TurnResult> {
-        // Read also where nobody looks: a full queue would hold the stream back.
-        // Not as a stream: dropping that would take the socket from a stop.
-        loop {
-            match turn.queue().try_take(512) {
-                Batch::Events(events) => {
-                    if let Some(handler) = &mut self.on_event {
-                        events.iter().for_each(handler);
-                    }
+/// Reads a turn's events to their end, for its handler, and gives its result.
+pub(super) async fn follow(turn: &Turn, handler: &mut Option<EventHandler>) -> Result<TurnResult> {
+    // Read also where nobody looks: a full queue would hold the stream back.
+    // Not as a stream: dropping that would take the socket from a stop.
+    loop {
+        match turn.queue().try_take(512) {
+            Batch::Events(events) => {
+                if let Some(handler) = handler {
+                    events.iter().for_each(handler);
                 }
-                Batch::Empty => turn.queue().wait().await,
-                Batch::Ended | Batch::Failed(_) => return turn.result(None).await,
             }
+            Batch::Empty => turn.queue().wait().await,
+            Batch::Ended | Batch::Failed(_) => return turn.result(None).await,
         }
     }
+}
+
+/// The error of a turn whose start was not answered in time.
+pub(super) fn started_late(session_id: &str, timeout: Option<Duration>) -> Error {
+    let seconds = timeout.unwrap_or_default().as_secs_f64();
+    let early = format!(
+        "The turn was not known to run within {seconds} s: its files, a place among the turns that run at once, \
+         or the response to its start took that long. Look at the session's history before you start it again"
+    );
+    Error::new(ErrorKind::TaskTimeout, early).with_session(session_id)
 }
 
 impl From<StartTurn> for RunTurn {

@@ -4,12 +4,14 @@ use std::collections::HashSet;
 
 use super::api::Api;
 use super::models::{
-    DeleteResult, History, ListSessions, Message, SessionInfo, StartTurn, SuccessResult,
-    TurnResult, Upload, UploadedFile,
+    DeleteResult, EventOptions, History, ListSessions, Message, SessionInfo, StartTurn,
+    SuccessResult, TurnResult, Upload, UploadedFile,
 };
 use super::run_turn::RunTurn;
 use super::turn::Turn;
+use super::watch;
 use crate::error::Result;
+use crate::stream::EventStream;
 use crate::transport::{UploadProgress, UploadSource};
 
 /// The sessions of a client's key.
@@ -172,6 +174,26 @@ impl Session {
     /// Those of [every call](crate#errors), and those of [`Turn::result`](super::Turn::result).
     pub async fn run_turn(&self, turn: impl Into<RunTurn>) -> Result<TurnResult> {
         turn.into().run(&self.api, &self.session_id).await
+    }
+
+    /// The session's events over all its turns, whoever starts them: each once, with
+    /// its turn's [`message_id`](super::Frame::message_id), in the order of the history, which is
+    /// read again and again. A session that is not there yet is waited for: its first
+    /// turn creates it. For the events of one turn as they happen, see
+    /// [`Turn::events`](super::Turn::events).
+    ///
+    /// The stream ends without an error after [`EventOptions::timeout`] alone. It
+    /// ends with `Stream` where the session is deleted (the reason is `session_gone`),
+    /// where its history cannot be read any more (`reconnect_failed`), and where that
+    /// does not have the message of [`EventOptions::after`] (`unknown_resume_point`).
+    ///
+    /// # Errors
+    /// `InvalidRequest` for options of no use; all else comes through the stream.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn events(&self, options: EventOptions) -> Result<EventStream> {
+        watch::open(&self.api, &self.session_id, options).map(EventStream::new)
     }
 
     /// The session's record and all its messages.

@@ -15,7 +15,7 @@ use super::ending::{TurnEnd, events_of};
 use super::frame::Frame;
 use super::models::{
     Attach, Message, ResumePoint, StartTurn, StopResult, SuccessResult, TurnEventOptions,
-    TurnMessage, TurnResult, TurnState,
+    TurnMessage, TurnResult, TurnState, UploadedFile,
 };
 use super::progress::Progress;
 use super::turn_limiter::Permit;
@@ -45,7 +45,18 @@ impl Turn {
         validate::session_id(&session_id)?;
         start.check()?;
         let files = api.upload_files(&session_id, &start.files).await?;
-        let mut permit = api.permit().await?;
+        let permit = api.permit().await?;
+        Self::submit(api, session_id, start, files, permit).await
+    }
+
+    /// Sends what starts the turn: its files are uploaded, and it has its place.
+    pub(super) async fn submit(
+        api: Api,
+        session_id: String,
+        start: StartTurn,
+        files: Vec<UploadedFile>,
+        mut permit: Option<Permit>,
+    ) -> Result<Self> {
         let begun = Instant::now();
         if let Some(permit) = &mut permit {
             permit.begins(&session_id);
@@ -157,7 +168,9 @@ impl Turn {
     }
 
     /// How many turns went before this one when it was started, as the service
-    /// said; 0 once it runs, `None` where unknown. It says no more in between.
+    /// said (docs/spec/raccoon.md, section 4.1): it says no more in between, so that the
+    /// number does not go down. 0 once an event came, or the turn is over; `None` where
+    /// the service named no number, and after `attach`.
     pub fn queue_position(&self) -> Option<u64> {
         self.progress.lock().queue_position(&self.progress.started)
     }

@@ -1,7 +1,9 @@
 //! Bad input is refused here, before anything is sent.
 
 use super::ids::is_uuid;
-use super::models::{ListSessions, StartTurn, TurnEventOptions, TurnMessage};
+use super::models::{
+    EventOptions, ListSessions, RunTurns, StartTurn, TurnEventOptions, TurnMessage,
+};
 use crate::error::{Error, Result};
 use crate::ws::KeepAlive;
 
@@ -51,8 +53,57 @@ pub(super) fn start_turn(start: &StartTurn) -> Result<()> {
     event_options(&start.events)
 }
 
+pub(super) fn run_turns(plan: &RunTurns) -> Result<()> {
+    if plan.concurrency == 0 {
+        return Err(Error::invalid(
+            "`concurrency` is 0. Pass how many turns may run at once, such as 4",
+        ));
+    }
+    for (index, given) in plan.turns.iter().enumerate() {
+        let session = given.session_id.as_deref().map_or(Ok(()), session_id);
+        session
+            .and_then(|()| start_turn(&given.turn))
+            .map_err(|error| of_turn(index, &error))?;
+    }
+    plan.timeout
+        .map_or(Ok(()), |timeout| duration("timeout", timeout).map(drop))
+}
+
+/// The same error, of one of many turns.
+pub(crate) fn of_turn(index: usize, error: &Error) -> Error {
+    let message = error.message();
+    Error::invalid(format!("The turn with the index {index}: {message}"))
+}
+
 pub(super) fn event_options(options: &TurnEventOptions) -> Result<()> {
     options.keep_alive().map(drop)
+}
+
+pub(super) fn session_events(session_id: &str, options: &EventOptions) -> Result<()> {
+    duration("poll_interval", options.poll_interval)?;
+    if let Some(timeout) = options.timeout {
+        duration("timeout", timeout)?;
+    }
+    let Some(after) = &options.after else {
+        return Ok(());
+    };
+    if !after.session_id.eq_ignore_ascii_case(session_id) {
+        return Err(Error::invalid(format!(
+            "`after` is a place in the session {:?}, not in this one. Pass a place in this session, or leave it out",
+            after.session_id
+        )));
+    }
+    if after.message_id.is_empty() {
+        return Err(Error::invalid(
+            "`after` names no message. Pass an event of this session, or a resume point with its `message_id`",
+        ));
+    }
+    if !options.include_history {
+        return Err(Error::invalid(
+            "`after` says where to begin, and so does `include_history`. Pass one of them",
+        ));
+    }
+    Ok(())
 }
 
 /// The title that is sent.
@@ -163,6 +214,16 @@ impl StartTurn {
     /// `InvalidRequest` for what would be refused.
     pub fn check(&self) -> Result<()> {
         start_turn(self)
+    }
+}
+
+impl RunTurns {
+    /// Refuses what the service would refuse. Sends nothing.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for what would be refused.
+    pub fn check(&self) -> Result<()> {
+        run_turns(self)
     }
 }
 

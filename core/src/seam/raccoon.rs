@@ -12,8 +12,9 @@ pub use crate::raccoon::hooks::{HookBridge, HookReply};
 use crate::raccoon::validate as raccoon_validate;
 use crate::raccoon::{
     AnswerDecoder, Client, DeleteResult, DirectoryFile, FileToCheck, FrameDecoder, History,
-    ListSessions, RaccoonConfig, RawRequest, RawResponse, SessionPage, StartTurn, StopResult,
-    SuccessResult, Turn, TurnMessage, TurnResult, UploadedFile, check_given, directory_files,
+    ListSessions, RaccoonConfig, RawRequest, RawResponse, RunTurns, SessionPage, StartTurn,
+    StopResult, SuccessResult, Turn, TurnMessage, TurnResult, UploadedFile, check_files,
+    check_given, directory_files,
 };
 use crate::responses::to_json;
 use crate::validate;
@@ -166,6 +167,9 @@ pub enum Check {
     },
     /// A turn but its files.
     Turn(Box<StartTurn>),
+    /// Turns, each in a session of its own unless it names one. Looks whether files of
+    /// this machine can be read.
+    RunTurns(Box<RunTurns>),
     /// Files for a turn. Looks whether those of this machine can be read.
     Files {
         /// Which.
@@ -182,6 +186,14 @@ impl Check {
         match self {
             Self::SessionId { session_id } => raccoon_validate::session_id(session_id),
             Self::Turn(turn) => turn.check(),
+            Self::RunTurns(plan) => {
+                plan.check()?;
+                let mut turns = plan.turns.iter().enumerate();
+                turns.try_for_each(|(index, given)| {
+                    check_files(&given.turn.files)
+                        .map_err(|error| raccoon_validate::of_turn(index, &error))
+                })
+            }
             Self::Files { files } => check_given(files),
         }
     }
@@ -293,7 +305,7 @@ impl Turn {
 /// What each operation takes and gives, for the bindings' types.
 #[cfg(feature = "schema")]
 pub(super) fn schema() -> Value {
-    use crate::raccoon::{Attach, TurnState, Upload};
+    use crate::raccoon::{Attach, EventOptions, ToldOutcome, TurnState, Upload};
     super::schema::service(
         |inputs| {
             inputs.root::<Operation>("Operation");
@@ -302,9 +314,12 @@ pub(super) fn schema() -> Value {
             inputs.define::<StartTurn>();
             inputs.define::<Attach>();
             inputs.define::<Upload>();
+            inputs.define::<RunTurns>();
+            inputs.define::<EventOptions>();
         },
         |outputs| {
             outputs.define::<TurnState>();
+            outputs.define::<ToldOutcome<'_>>();
             outputs.group("Outputs", |of| {
                 of.gives::<SessionPage>(&["list_sessions"]);
                 of.gives::<History>(&["get_session"]);

@@ -13,6 +13,14 @@ export type Attach = {
   events?: TurnEventOptions | undefined;
 };
 
+export type EventOptions = {
+  after?: GivenPlace | null | undefined;
+  include_history?: boolean | undefined;
+  poll_interval?: number | undefined;
+  timeout?: number | null | undefined;
+  max_reconnects?: number | undefined;
+};
+
 export type FileToCheck = {
   uploaded?: boolean | undefined;
   path?: string | null | undefined;
@@ -26,6 +34,21 @@ export type GivenFile = {
   type?: string | undefined;
   size?: number | undefined;
   uploaded_at?: string | null | undefined;
+};
+
+export type GivenPlace = {
+  session_id: string;
+  message_id: string;
+  last_stream_entry_id?: string | null | undefined;
+  last_event_id?: number | null | undefined;
+};
+
+export type RunTurns = {
+  turns?: readonly TurnInSession[] | undefined;
+  concurrency?: number | undefined;
+  timeout?: number | null | undefined;
+  stop_on_timeout?: boolean | undefined;
+  stop_frame?: unknown | undefined;
 };
 
 export type StartTurn = {
@@ -52,6 +75,8 @@ export type TurnEventOptions = {
 };
 
 export type TurnFile = GivenFile | string;
+
+export type TurnInSession = { session_id?: string | null | undefined; turn: StartTurn };
 
 export type Upload = {
   session_id?: string | undefined;
@@ -119,6 +144,14 @@ export type SessionPage = { sessions: SessionInfo[]; page: PageInfo | null; last
 export type StopResult = { confirmed: boolean; status: TurnStatus };
 
 export type SuccessResult = { success: boolean; message: string };
+
+export type TurnOutcome = {
+  index: number;
+  session_id: string;
+  message_id: string | null;
+  sent: boolean;
+  result: TurnResult | null;
+};
 
 export type TurnResult = {
   text: string;
@@ -204,6 +237,14 @@ export type Check =
       continuation?: string | null | undefined;
       extra?: { [name: string]: unknown } | undefined;
       events?: TurnEventOptions | undefined;
+    }
+  | {
+      check: "run_turns";
+      turns?: readonly TurnInSession[] | undefined;
+      concurrency?: number | undefined;
+      timeout?: number | null | undefined;
+      stop_on_timeout?: boolean | undefined;
+      stop_frame?: unknown | undefined;
     }
   | { check: "files"; files: readonly FileToCheck[] };
 

@@ -226,8 +226,9 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
   }
 
   /**
-   * How many turns went before this one when it was started, as the service said; 0 once it runs,
-   * null where unknown. It says no more in between.
+   * How many turns went before this one when it was started, as the service said. It says no more in
+   * between, so that the number does not go down. 0 once an event came, or the turn is over; null where
+   * the service named no number, and after `attach`.
    */
   get queuePosition(): number | null {
     return this.#state.queue_position;

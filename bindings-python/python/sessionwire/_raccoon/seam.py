@@ -18,6 +18,14 @@ class Attach(TypedDict):
     events: NotRequired[TurnEventOptions]
 
 
+class EventOptions(TypedDict):
+    after: NotRequired[GivenPlace | None]
+    include_history: NotRequired[bool]
+    poll_interval: NotRequired[float]
+    timeout: NotRequired[float | None]
+    max_reconnects: NotRequired[int]
+
+
 class FileToCheck(TypedDict):
     uploaded: NotRequired[bool]
     path: NotRequired[str | None]
@@ -31,6 +39,21 @@ class GivenFile(TypedDict):
     type: NotRequired[str]
     size: NotRequired[int]
     uploaded_at: NotRequired[str | None]
+
+
+class GivenPlace(TypedDict):
+    session_id: str
+    message_id: str
+    last_stream_entry_id: NotRequired[str | None]
+    last_event_id: NotRequired[int | None]
+
+
+class RunTurns(TypedDict):
+    turns: NotRequired[Sequence[TurnInSession]]
+    concurrency: NotRequired[int]
+    timeout: NotRequired[float | None]
+    stop_on_timeout: NotRequired[bool]
+    stop_frame: NotRequired[Any]
 
 
 class StartTurn(TypedDict):
@@ -58,6 +81,11 @@ class TurnEventOptions(TypedDict):
 
 
 TurnFile: TypeAlias = "GivenFile | str"
+
+
+class TurnInSession(TypedDict):
+    session_id: NotRequired[str | None]
+    turn: StartTurn
 
 
 class Upload(TypedDict):
@@ -165,9 +193,18 @@ class TurnCheck(TypedDict):
     events: NotRequired[TurnEventOptions]
 
 
+class RunTurnsCheck(TypedDict):
+    check: Literal["run_turns"]
+    turns: NotRequired[Sequence[TurnInSession]]
+    concurrency: NotRequired[int]
+    timeout: NotRequired[float | None]
+    stop_on_timeout: NotRequired[bool]
+    stop_frame: NotRequired[Any]
+
+
 class FilesCheck(TypedDict):
     check: Literal["files"]
     files: Sequence[FileToCheck]
 
 
-Check: TypeAlias = SessionIdCheck | TurnCheck | FilesCheck
+Check: TypeAlias = SessionIdCheck | TurnCheck | RunTurnsCheck | FilesCheck

@@ -94,7 +94,8 @@ class AsyncTurn(AsyncHandle):
     def queue_position(self) -> int | None:
         """How many turns went before this one when it was started, as the service said.
 
-        0 once it runs, None where unknown: the service says no more in between.
+        It says no more in between, so that the number does not go down. 0 once an event
+        came, or the turn is over; None where the service named no number, and after `attach`.
         """
         return self._native.queue_position
 
