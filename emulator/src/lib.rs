@@ -88,6 +88,7 @@ pub use raccoon::{
 pub use regex_lite::Regex;
 pub use requests::{CapturedRequest, RequestFilter};
 pub use scenario::{
-    Branch, Match, RecordedEvent, RecordedMessage, SCENARIO_SCHEMA, Scenario, ScenarioError,
-    ScriptedTask, ScriptedTurn, SessionRecording, Step, Todo, TurnStep,
+    Branch, Match, RecordedEvent, RecordedMessage, RecordedTurnEvent, SCENARIO_SCHEMA, Scenario,
+    ScenarioError, ScriptedTask, ScriptedTurn, SessionRecording, Step, Todo, TurnRecording,
+    TurnStep,
 };

@@ -6,7 +6,7 @@ use crate::faults::Faults;
 use crate::keys::Keys;
 use crate::live_link::LiveLink;
 use crate::options::Options;
-use crate::raccoon::{self, TurnAgent};
+use crate::raccoon::{self, Dialect, TurnAgent};
 use crate::requests::RequestLog;
 use crate::scenario::{Playing, Scenario};
 use crate::sync::lock;
@@ -32,6 +32,8 @@ pub(crate) struct Server {
     pub(crate) requests: Arc<Mutex<RequestLog>>,
     pub(crate) faults: Mutex<Faults>,
     pub(crate) playing: Mutex<Playing>,
+    /// How Raccoon speaks, where the scenario does not say so.
+    dialect: Arc<Dialect>,
     /// The developer's own agent.
     pub(crate) agent: Mutex<Option<Agent>>,
     /// The same for turns.
@@ -70,6 +72,7 @@ impl Server {
             requests: Arc::default(),
             faults: Mutex::default(),
             playing: Mutex::new(Playing::new(scenario)),
+            dialect: Arc::new(options.dialect.clone()),
             agent: Mutex::new(options.agent.take()),
             turn_agent: Mutex::new(options.turn_agent.take()),
             open_streams: AtomicUsize::new(0),
@@ -81,6 +84,12 @@ impl Server {
             url,
             live_link,
         }
+    }
+
+    /// How Raccoon speaks.
+    pub(crate) fn dialect(&self) -> Arc<Dialect> {
+        let own = || self.dialect.clone();
+        lock(&self.playing).dialect().unwrap_or_else(own)
     }
 
     /// Ends all browsers and forgets the snapshots, which hold their profiles.

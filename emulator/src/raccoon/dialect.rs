@@ -32,6 +32,8 @@ pub struct Dialect {
     pub prompt: Option<String>,
     /// The history leaves the text of the agent's message out.
     pub without_content: bool,
+    /// The frames of a socket have no `stream_entry_id`, as with the option `entry_ids` off; those of a history have one.
+    pub without_entry_ids: bool,
     /// What is sent as a text in a field `envelope`: no name tells a client how to read it.
     pub envelope: Envelope,
 }
@@ -120,6 +122,30 @@ pub(super) struct Said<'a> {
 }
 
 impl Dialect {
+    /// The switches that are not at their defaults.
+    pub(crate) fn switches(&self) -> Map<String, Value> {
+        let usual = Self::default().all();
+        let mut switches = self.all();
+        switches.retain(|name, value| usual.get(name) != Some(value));
+        switches
+    }
+
+    /// What its switches are called.
+    pub(crate) fn names() -> Vec<String> {
+        Self::default()
+            .all()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    fn all(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(switches)) => switches,
+            _ => Map::new(),
+        }
+    }
+
     /// The frame of an event, and where in it the place in the stream begins.
     pub(super) fn frame(&self, said: &Said<'_>, id: &str) -> (String, usize) {
         let number = match self.event_ids {

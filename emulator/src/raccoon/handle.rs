@@ -24,7 +24,8 @@ impl WorkHandle {
     }
 
     pub(super) fn say(&self, drafts: Vec<Draft>) -> Result<(), Detached> {
-        self.session.lock().append(self.index, drafts)?;
+        let dialect = self.session.dialect();
+        self.session.lock().append(self.index, drafts, dialect)?;
         self.session.changed().notify_waiters();
         Ok(())
     }

@@ -62,7 +62,7 @@ type ApiResult = Result<Response, ApiError>;
 
 fn ok(server: &Server, body: &Value) -> ApiResult {
     let body = body.to_string().into_bytes();
-    let body = server.options.dialect.sealed_response(body);
+    let body = server.dialect().sealed_response(body);
     Ok(json_response(StatusCode::OK, body))
 }
 
@@ -78,7 +78,8 @@ fn find(call: &Call, session_id: &str) -> Result<Arc<Session>, ApiError> {
 /// `POST /sessions/new`
 pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Response> {
     let server = &call.server;
-    let request = validate::start_turn(&body, server.options.dialect.prompt.as_deref());
+    let dialect = server.dialect();
+    let request = validate::start_turn(&body, dialect.prompt.as_deref());
     let request = request.map_err(IntoResponse::into_response)?;
     let id = request.session_id.clone();
     let begun = call.account(|account| {
@@ -87,7 +88,7 @@ pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Resp
         let session = known.unwrap_or_else(|| {
             let number = account.count();
             let (owner, clock) = (account.owner.clone(), server.options.clock);
-            let dialect = Arc::new(server.options.dialect.clone());
+            let dialect = dialect.clone();
             Arc::new(Session::new(
                 number,
                 &id,
@@ -119,7 +120,7 @@ pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Resp
     };
     work::start(server, session, &mut begun);
     let workflow = new_uuid();
-    let started = server.options.dialect.started(json!({
+    let started = dialect.started(json!({
         "session_id": id,
         "workflow_id": format!("wf_{}", &workflow[..8]),
         "status": status,
@@ -171,14 +172,14 @@ pub(super) async fn list(call: Call, RawQuery(query): RawQuery) -> ApiResult {
         .map(|(_, listed)| listed.object)
         .collect();
     let pages = count.div_ceil(query.limit);
-    let dialect = &call.server.options.dialect;
+    let dialect = call.server.dialect();
     ok(&call.server, &dialect.page(page, count, pages, query.page))
 }
 
 /// `GET /sessions/{session_id}`
 pub(super) async fn history(call: Call, Path(session_id): Path<String>) -> ApiResult {
     let body = find(&call, &session_id)?.history();
-    let body = call.server.options.dialect.sealed_response(body);
+    let body = call.server.dialect().sealed_response(body);
     Ok(json_response(StatusCode::OK, body))
 }
 

@@ -5,7 +5,7 @@ use super::log::Draft;
 use super::validate::StartTurn;
 use crate::agent::Detached;
 use crate::fill::{Filling, fill, fill_all};
-use crate::scenario::{Todo, TurnStep};
+use crate::scenario::{ScriptedTurn, Todo, TurnStep};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::pin::Pin;
@@ -18,17 +18,18 @@ const BATCH: usize = 256;
 pub(super) async fn play(
     handle: &WorkHandle,
     request: &StartTurn,
-    steps: &[TurnStep],
+    script: &ScriptedTurn,
 ) -> Result<(), Detached> {
     let mut player = Player {
         handle,
         request,
+        verbatim: script.verbatim,
         message: String::new(),
         thoughts: 0,
         tools: 0,
         pending: Vec::new(),
     };
-    if player.steps(steps, 0).await? == Flow::GoOn {
+    if player.steps(&script.steps, 0).await? == Flow::GoOn {
         player.flush().await?;
         handle.end(Draft::completed(), None)?;
     }
@@ -44,6 +45,8 @@ enum Flow {
 struct Player<'a> {
     handle: &'a WorkHandle,
     request: &'a StartTurn,
+    /// Nothing is put in.
+    verbatim: bool,
     message: String,
     /// Counts the thoughts that have a block of their own.
     thoughts: u64,
@@ -93,7 +96,7 @@ impl Player<'_> {
                 if *takes > 0.0 {
                     self.sleep(*takes).await?;
                 }
-                let output = fill_all(output, &self.filling(n));
+                let output = self.fill_all(output, n);
                 self.say(Draft::tool_result(&block, status, output)).await?;
             }
             TurnStep::Plan(todos) => {
@@ -114,7 +117,7 @@ impl Player<'_> {
                 payload,
                 block_id,
             } => {
-                let payload = fill_all(&Value::Object(payload.clone()), &self.filling(n));
+                let payload = self.fill_all(&Value::Object(payload.clone()), n);
                 let mut draft = Draft::new(kind.clone(), payload);
                 draft.block.clone_from(block_id);
                 if draft.ending().is_some() {
@@ -205,7 +208,20 @@ impl Player<'_> {
     }
 
     fn fill(&self, text: &str, n: u64) -> String {
-        fill(text, &self.filling(n))
+        if self.verbatim {
+            text.to_owned()
+        } else {
+            fill(text, &self.filling(n))
+        }
+    }
+
+    /// The same at any depth.
+    fn fill_all(&self, value: &Value, n: u64) -> Value {
+        if self.verbatim {
+            value.clone()
+        } else {
+            fill_all(value, &self.filling(n))
+        }
     }
 
     fn filling(&self, n: u64) -> Filling<'_> {

@@ -28,6 +28,7 @@ pub(crate) struct Session {
     pub(super) owner: Owner,
     pub(super) created_at: Timestamp,
     pub(super) clock: Clock,
+    dialect: Arc<Dialect>,
     state: Mutex<State>,
     /// Notified when anything changes.
     changed: Notify,
@@ -42,7 +43,6 @@ pub(super) struct State {
     /// The sandbox's files.
     files: BTreeMap<String, Value>,
     deleted: bool,
-    dialect: Arc<Dialect>,
 }
 
 /// What a session is listed by.
@@ -80,7 +80,12 @@ impl State {
     }
 
     /// Adds events to a turn that has not ended.
-    pub(super) fn append(&mut self, index: usize, drafts: Vec<Draft>) -> Result<(), Detached> {
+    pub(super) fn append(
+        &mut self,
+        index: usize,
+        drafts: Vec<Draft>,
+        dialect: &Dialect,
+    ) -> Result<(), Detached> {
         let now = self.time.now();
         self.updated_at = now;
         let turn = self.turns.get_mut(index).ok_or(Detached)?;
@@ -93,7 +98,7 @@ impl State {
             }
         }
         turn.log
-            .append(&turn.agent_message_id, drafts, now, &self.dialect);
+            .append(&turn.agent_message_id, drafts, now, dialect);
         Ok(())
     }
 }
@@ -125,6 +130,7 @@ impl Session {
             owner,
             created_at: now,
             clock,
+            dialect,
             state: Mutex::new(State {
                 time,
                 title: line.chars().take(TITLE).collect(),
@@ -132,7 +138,6 @@ impl Session {
                 turns: Vec::new(),
                 files: BTreeMap::new(),
                 deleted: false,
-                dialect,
             }),
             changed: Notify::new(),
         }
@@ -140,6 +145,11 @@ impl Session {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+
+    /// How it speaks, from its beginning on.
+    pub(super) fn dialect(&self) -> &Dialect {
+        &self.dialect
     }
 
     /// The index of the turn with this agent message.
@@ -211,7 +221,7 @@ impl Session {
     ) -> Result<(), Detached> {
         let mut state = self.lock();
         let ending = draft.ending().unwrap_or(Ending::Completed);
-        state.append(index, vec![draft])?;
+        state.append(index, vec![draft], &self.dialect)?;
         let turn = state.turns.get_mut(index).ok_or(Detached)?;
         let had_permit = turn.phase == Phase::Running;
         turn.phase = Phase::Ended(ending);
@@ -259,7 +269,8 @@ impl Session {
         references: &[Value],
     ) -> Result<(), Detached> {
         let mut state = self.lock();
-        state.append(index, vec![Draft::received(text, files, references)])?;
+        let received = Draft::received(text, files, references);
+        state.append(index, vec![received], &self.dialect)?;
         if let Some(turn) = state.turns.get_mut(index) {
             turn.inbox.push_back(text.to_owned());
         }
@@ -330,7 +341,7 @@ impl Session {
         session["isPinned"] = false.into();
         session["sandboxImage"] = "default".into();
         let state = self.lock();
-        let (before, after) = if state.dialect.wrapped {
+        let (before, after) = if self.dialect.wrapped {
             ("{\"data\":", "}")
         } else {
             ("", "")
@@ -355,7 +366,7 @@ impl Session {
                 "id": turn.agent_message_id,
                 "sessionId": self.session_id,
                 "type": "agent",
-                "content": if state.dialect.without_content { "" } else { &turn.content },
+                "content": if self.dialect.without_content { "" } else { &turn.content },
                 "createdAt": turn.begun_at.as_millis() + 1,
                 "aborted": turn.phase == Phase::Ended(Ending::Aborted),
                 "files": [],
@@ -365,7 +376,7 @@ impl Session {
             let agent = agent.to_string();
             body.extend_from_slice(agent.trim_end_matches('}').as_bytes());
             body.extend_from_slice(b",\"events\":");
-            turn.log.write(&mut body, &state.dialect);
+            turn.log.write(&mut body, &self.dialect);
             body.push(b'}');
         }
         body.extend_from_slice(b"]}");

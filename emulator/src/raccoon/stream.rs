@@ -255,7 +255,7 @@ impl Socket {
     ) -> Result<(), Leave> {
         let text = if self.fault.omit_ids {
             entry.without_ids()
-        } else if self.server.options.entry_ids {
+        } else if self.server.options.entry_ids && !self.session.dialect().without_entry_ids {
             entry.frame.clone()
         } else {
             entry.without_entry_id()
@@ -305,7 +305,7 @@ impl Socket {
 
     /// Sends a frame as the dialect will have it.
     async fn say(&self, sink: &mut SplitSink<Wire, Message>, text: Utf8Bytes) -> Result<(), Leave> {
-        let sealed = match self.server.options.dialect.sealed_frame(&text) {
+        let sealed = match self.session.dialect().sealed_frame(&text) {
             Cow::Borrowed(_) => None,
             Cow::Owned(sealed) => Some(sealed),
         };

@@ -6,7 +6,7 @@ use super::session::{Begun, Session};
 use super::validate::StartTurn;
 use super::{agent, function_agent, script};
 use crate::agent::Detached;
-use crate::scenario::TurnStep;
+use crate::scenario::ScriptedTurn;
 use crate::state::Server;
 use crate::sync::lock;
 use std::sync::Arc;
@@ -67,10 +67,10 @@ async fn by_program(
     server: &Server,
     handle: &WorkHandle,
     request: &StartTurn,
-    script: Option<Vec<TurnStep>>,
+    script: Option<ScriptedTurn>,
 ) -> Result<(), Detached> {
     match script {
-        Some(steps) => script::play(handle, request, &steps).await,
+        Some(script) => script::play(handle, request, &script).await,
         None => agent::work(handle, server.step_delay(), &server.web, request).await,
     }
 }

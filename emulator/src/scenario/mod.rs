@@ -15,6 +15,7 @@ mod read_turn;
 mod recording;
 mod scrub;
 mod turn;
+mod turn_recording;
 mod write;
 mod yaml;
 
@@ -24,3 +25,4 @@ pub use model::{Branch, SCENARIO_SCHEMA, Scenario, ScenarioError, ScriptedTask, 
 pub(crate) use playing::Playing;
 pub use recording::{RecordedEvent, RecordedMessage, SessionRecording};
 pub use turn::{ScriptedTurn, Todo, TurnStep};
+pub use turn_recording::{RecordedTurnEvent, TurnRecording};

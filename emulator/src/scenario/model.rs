@@ -2,6 +2,7 @@
 
 use super::matches::{Match, fits};
 use super::turn::ScriptedTurn;
+use crate::raccoon::Dialect;
 use serde_json::Value;
 
 /// The JSON Schema of a scenario.
@@ -28,6 +29,8 @@ pub struct Scenario {
     pub tasks: Vec<ScriptedTask>,
     /// The same for the turns of Raccoon.
     pub turns: Vec<ScriptedTurn>,
+    /// How Raccoon speaks; `None`: as the emulator's own option says.
+    pub dialect: Option<Dialect>,
 }
 
 /// The steps for the tasks whose text fits `match`.

@@ -2,7 +2,9 @@
 
 use super::matches::fits;
 use super::model::{Scenario, ScriptedTask};
-use super::turn::TurnStep;
+use super::turn::ScriptedTurn;
+use crate::raccoon::Dialect;
+use std::sync::Arc;
 
 /// The scenario in force, with the `once` entries that were used up.
 #[derive(Debug, Default)]
@@ -10,6 +12,7 @@ pub(crate) struct Playing {
     scenario: Scenario,
     used: Vec<bool>,
     used_turns: Vec<bool>,
+    dialect: Option<Arc<Dialect>>,
 }
 
 impl Playing {
@@ -17,6 +20,7 @@ impl Playing {
         Self {
             used: vec![false; scenario.tasks.len()],
             used_turns: vec![false; scenario.turns.len()],
+            dialect: scenario.dialect.clone().map(Arc::new),
             scenario,
         }
     }
@@ -31,7 +35,7 @@ impl Playing {
     }
 
     /// The same for a new turn.
-    pub(crate) fn turn_script_for(&mut self, prompt: &str, mode: &str) -> Option<Vec<TurnStep>> {
+    pub(crate) fn turn_script_for(&mut self, prompt: &str, mode: &str) -> Option<ScriptedTurn> {
         let turns = &self.scenario.turns;
         let index = (0..turns.len()).find(|&index| {
             !self.used_turns[index]
@@ -42,13 +46,19 @@ impl Playing {
                     .is_none_or(|wanted| wanted == mode)
         })?;
         self.used_turns[index] = turns[index].once;
-        Some(turns[index].steps.clone())
+        Some(turns[index].clone())
+    }
+
+    /// How Raccoon speaks, where the scenario says so.
+    pub(crate) fn dialect(&self) -> Option<Arc<Dialect>> {
+        self.dialect.clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::model::Step;
+    use super::super::turn::TurnStep;
     use super::*;
     use serde_json::json;
 
@@ -60,7 +70,11 @@ mod tests {
                 {"match": "red", "steps": [{"abort": "2"}]}]}))
             .unwrap(),
         );
-        let mut first = |prompt, mode| match playing.turn_script_for(prompt, mode).as_deref() {
+        let mut first = |prompt, mode| match playing
+            .turn_script_for(prompt, mode)
+            .as_ref()
+            .map(|script| &script.steps[..])
+        {
             Some([TurnStep::Abort { reason }]) => reason.parse().ok(),
             _ => None,
         };

@@ -4,6 +4,7 @@ use super::fields::{Kinds, Outcome, Place, flag, kind, matches, once, seconds};
 use super::load::whole;
 use super::model::{Branch, Scenario, ScenarioError, ScriptedTask, Step};
 use super::read_turn;
+use crate::raccoon::Dialect;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -93,10 +94,35 @@ fn yaml(text: &str) -> Outcome<Value> {
 fn scenario(value: &Value) -> Outcome<Scenario> {
     let place = Place::default();
     let fields = place.object(value, "{\"tasks\": [...]}")?;
-    place.only(fields, &["tasks", "turns", "$schema"], "a scenario")?;
+    place.only(
+        fields,
+        &["tasks", "turns", "dialect", "$schema"],
+        "a scenario",
+    )?;
     let tasks = place.list(fields, "tasks", task)?;
     let turns = place.list(fields, "turns", read_turn::turn)?;
-    Ok(Scenario { tasks, turns })
+    Ok(Scenario {
+        tasks,
+        turns,
+        dialect: dialect(fields, &place)?,
+    })
+}
+
+fn dialect(fields: &Map<String, Value>, place: &Place) -> Outcome<Option<Dialect>> {
+    let place = place.child("dialect");
+    match fields.get("dialect") {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            let fields = place.object(value, "{\"text\": \"cumulative\"}")?;
+            let names = Dialect::names();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            place.only(fields, &names, "a dialect")?;
+            match Dialect::deserialize(value) {
+                Ok(dialect) => Ok(Some(dialect)),
+                Err(error) => place.wrong(error),
+            }
+        }
+    }
 }
 
 fn task(value: &Value, place: &Place) -> Outcome<ScriptedTask> {

@@ -1,6 +1,6 @@
 //! Reads the scripts for turns.
 
-use super::fields::{Kinds, Outcome, Place, kind, matches, once, seconds};
+use super::fields::{Kinds, Outcome, Place, flag, kind, matches, once, seconds};
 use super::load::whole;
 use super::turn::{ScriptedTurn, Todo, TurnStep};
 use serde_json::{Map, Value, json};
@@ -25,11 +25,13 @@ const KINDS: Kinds = &[
 
 pub(super) fn turn(value: &Value, place: &Place) -> Outcome<ScriptedTurn> {
     let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
-    place.only(fields, &["match", "mode", "once", "steps"], "a turn")?;
+    let known = ["match", "mode", "once", "verbatim", "steps"];
+    place.only(fields, &known, "a turn")?;
     let turn = ScriptedTurn {
         matches: matches(fields, place)?,
         mode: place.optional_text(fields, "mode")?,
         once: once(fields, place)?,
+        verbatim: flag("verbatim", fields, place)?,
         steps: steps(fields, place)?,
     };
     place.bounded(value)?;

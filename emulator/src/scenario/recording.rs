@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 /// In seconds: the longest delay that a scenario may have.
-const LONGEST_DELAY: f64 = 86_400.0;
+pub(super) const LONGEST_DELAY: f64 = 86_400.0;
 
 /// What a session's stream and its `/messages` told. Fields that are not known are skipped.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -271,7 +271,7 @@ impl Recorder<'_> {
 }
 
 /// A match for a text in which something may be redacted.
-fn matching(scrubbed: &str) -> Option<Match> {
+pub(super) fn matching(scrubbed: &str) -> Option<Match> {
     if !scrubbed.contains(REDACTED) {
         return Some(Match::Contains(scrubbed.to_owned()));
     }
@@ -335,9 +335,12 @@ impl Scenario {
     /// As it is written by hand.
     fn document(&self) -> Value {
         let mut document = serde_json::to_value(self).unwrap_or_default();
-        for task in document["tasks"].as_array_mut().into_iter().flatten() {
-            if let Some(Value::Array(steps)) = task.get_mut("steps") {
-                *steps = with_after(std::mem::take(steps));
+        for kind in ["tasks", "turns"] {
+            let entries = document.get_mut(kind).and_then(Value::as_array_mut);
+            for entry in entries.into_iter().flatten() {
+                if let Some(Value::Array(steps)) = entry.get_mut("steps") {
+                    *steps = with_after(std::mem::take(steps));
+                }
             }
         }
         document

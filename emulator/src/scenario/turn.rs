@@ -14,6 +14,8 @@ pub struct ScriptedTurn {
     pub steps: Vec<TurnStep>,
     /// Play for one turn only. Entries with `once` play in their order.
     pub once: bool,
+    /// Texts are taken as they are: nothing is put in for `{prompt}` and its like.
+    pub verbatim: bool,
 }
 
 /// One step of a turn's script.

@@ -9,9 +9,16 @@ use serde_json::{Map, Value, json};
 impl Serialize for Scenario {
     fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
         let tasks: Vec<_> = self.tasks.iter().map(task).collect();
-        let mut scenario = json!({ "tasks": tasks });
+        let mut scenario = json!({});
+        // One of turns alone says nothing of tasks.
+        if !tasks.is_empty() || self.turns.is_empty() {
+            scenario["tasks"] = tasks.into();
+        }
         if !self.turns.is_empty() {
             scenario["turns"] = self.turns.iter().map(turn).collect();
+        }
+        if let Some(dialect) = &self.dialect {
+            scenario["dialect"] = dialect.switches().into();
         }
         scenario.serialize(target)
     }
@@ -43,6 +50,9 @@ fn turn(turn: &ScriptedTurn) -> Value {
     );
     if turn.once {
         fields.insert("once".to_owned(), true.into());
+    }
+    if turn.verbatim {
+        fields.insert("verbatim".to_owned(), true.into());
     }
     fields.into()
 }
@@ -168,7 +178,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_turn_step_survives_a_round_trip() {
-        let all = json!({"tasks": [], "turns": [{"match": "x", "mode": "code", "once": true, "steps": [
+        let all = json!({"dialect": {"text": "cumulative", "kinds": {"text": "TEXT"}}, "turns": [{"match": "x", "mode": "code", "once": true, "verbatim": true, "steps": [
             {"thought": "a"}, {"thought": "b", "finalize": false, "block": "plan"}, {"text": "c"}, {"text": "d", "block": "e"},
             {"tool": "browser", "output": [1], "status": "error", "takes": 0.5},
             {"plan": [{"id": "1", "content": "f", "status": "active"}]}, {"snapshot": ["g"]},

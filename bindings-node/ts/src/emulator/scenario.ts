@@ -11,6 +11,8 @@ export interface Scenario {
   tasks?: ScriptedTask[];
   /** The same for the turns of Raccoon. */
   turns?: ScriptedTurn[];
+  /** How Raccoon speaks; it takes the place of the option `dialect`. */
+  dialect?: Readonly<Record<string, unknown>>;
   /** Where an editor finds the schema: `sessionwire/scenario.schema.json`. */
   $schema?: string;
 }
@@ -25,6 +27,8 @@ export interface ScriptedTurn {
   steps: TurnStep[];
   /** For one turn only. */
   once?: boolean;
+  /** Texts are taken as they are: nothing is put in for `{prompt}` and its like. */
+  verbatim?: boolean;
 }
 
 /**
