@@ -1,7 +1,7 @@
 //! What a session did, for playing it again in the emulator.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::api::Api;
 use super::driver;
@@ -34,30 +34,16 @@ impl Recording {
     ) -> Self {
         let event = |event: &Event| json!({"type": event.event_type().name(), "id": event.id(), "data": event.data()});
         Self {
-            session: redacted(json!(session), key),
+            session: key.redact_value(json!(session)),
             events: events
                 .iter()
-                .map(|item| redacted(event(item), key))
+                .map(|item| key.redact_value(event(item)))
                 .collect(),
             messages: messages
                 .iter()
-                .map(|message| redacted(json!(message), key))
+                .map(|message| key.redact_value(json!(message)))
                 .collect(),
         }
-    }
-}
-
-/// The value without the key, wherever the service may have echoed it.
-fn redacted(value: Value, key: &Secret) -> Value {
-    match value {
-        Value::String(text) => key.redact(&text).into(),
-        Value::Array(items) => items.into_iter().map(|item| redacted(item, key)).collect(),
-        Value::Object(fields) => fields
-            .into_iter()
-            .map(|(name, value)| (key.redact(&name), redacted(value, key)))
-            .collect::<Map<_, _>>()
-            .into(),
-        other => other,
     }
 }
 

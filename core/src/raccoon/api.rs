@@ -15,6 +15,7 @@ use super::models::{
     DeleteResult, History, ListSessions, Message, RawRequest, RawResponse, SessionPage, StartTurn,
     SuccessResult, TurnFile, Upload, UploadedFile,
 };
+use super::tap::Tap;
 use super::turn_limiter::{Permit, Seen, TurnLimiter, TurnName};
 use super::wire_names::WireNames;
 use super::{media, validate};
@@ -46,6 +47,8 @@ pub(crate) struct Api {
     keys: Keys,
     /// The one name of the prompt that the service takes, once that is known.
     prompt_name: Arc<OnceLock<String>>,
+    /// Who writes down what the service says.
+    tap: Option<Tap>,
 }
 
 impl Api {
@@ -59,7 +62,35 @@ impl Api {
             limiter: Arc::default(),
             keys: Keys::default(),
             prompt_name: Arc::default(),
+            tap: None,
         }
+    }
+
+    /// A copy of which what the service says is written down, too.
+    pub(super) fn with_tap(&self, tap: Tap) -> Self {
+        Self {
+            tap: Some(tap),
+            ..self.clone()
+        }
+    }
+
+    /// A turn's socket was opened.
+    pub(super) fn see_connection(&self) {
+        if let Some(tap) = &self.tap {
+            tap.connected();
+        }
+    }
+
+    /// A frame of a turn's socket came.
+    pub(super) fn see_frame(&self, frame: &str) {
+        if let Some(tap) = &self.tap {
+            tap.frame(frame);
+        }
+    }
+
+    /// The one name of the prompt that the service takes, once that is known.
+    pub(super) fn prompt_name(&self) -> Option<&str> {
+        self.prompt_name.get().map(String::as_str)
     }
 
     pub(super) fn config(&self) -> &RaccoonConfig {
@@ -76,6 +107,7 @@ impl Api {
             background: self.background.clone(),
             keys: self.keys.clone(),
             prompt_name: self.prompt_name.clone(),
+            tap: self.tap.clone(),
         }
     }
 
@@ -203,6 +235,11 @@ impl Api {
     }
 
     async fn decoded(&self, operation: &str, answer: Response) -> Result<Response> {
+        if let Some(tap) = &self.tap
+            && let Some(body) = answer.value()
+        {
+            tap.response(operation, body);
+        }
         let Some(decoder) = &self.config.decode_answer else {
             return Ok(answer);
         };

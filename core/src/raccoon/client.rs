@@ -11,6 +11,7 @@ use super::ids::new_session_id;
 use super::models::{
     Attach, EventOptions, RawRequest, RawResponse, StartTurn, Upload, UploadedFile,
 };
+use super::recording::{self, TurnRecording};
 use super::session::{Media, Session, Sessions};
 use super::turn::Turn;
 use super::validate;
@@ -122,6 +123,22 @@ impl Client {
         let api = self.api.clone();
         let session_id = session_id.to_owned();
         Box::pin(Turn::start(api, session_id, start))
+    }
+
+    /// Runs a turn to its end, or until `stop` is ready, which stops it, and gives what a
+    /// service like this one would say: for the emulator, and for `wire`. The
+    /// session's history and a list of one session are read after it. `decode_frame` and
+    /// `decode_answer` are not asked.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors). A turn that fails is none.
+    pub async fn record_turn(
+        &self,
+        session_id: &str,
+        start: StartTurn,
+        stop: impl Future<Output = ()>,
+    ) -> Result<TurnRecording> {
+        recording::record(&self.api, session_id, start, stop).await
     }
 
     /// Gives a handle on a turn that was started before, or elsewhere.

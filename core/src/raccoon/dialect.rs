@@ -10,7 +10,7 @@ use crate::event::{Event, EventType};
 use crate::meaning;
 
 /// Objects that a frame or a response may be wrapped in.
-const WRAPPERS: [&str; 6] = ["data", "result", "response", "event", "turn", "payload"];
+pub(super) const WRAPPERS: [&str; 6] = ["data", "result", "response", "event", "turn", "payload"];
 
 /// Most characters of a kind that an error shows.
 const LONGEST_KIND: usize = 80;
@@ -220,7 +220,7 @@ fn main_field(event_type: &EventType) -> &'static str {
 
 /// What a kind is, by its words: `task_completed`, `TASK.COMPLETED` and
 /// `taskCompleted` are `task.completed`.
-fn kind_of(kind: &str, wire: &WireNames) -> EventType {
+pub(super) fn kind_of(kind: &str, wire: &WireNames) -> EventType {
     let same = |given: &[String]| given.iter().any(|name| is_same(name, kind));
     for (given, event_type) in [
         (&wire.completed_kinds, EventType::TaskCompleted),
@@ -323,7 +323,7 @@ fn words(name: &str) -> Vec<String> {
 }
 
 /// Whether two names are the same but for how their words are joined.
-fn is_same(one: &str, other: &str) -> bool {
+pub(super) fn is_same(one: &str, other: &str) -> bool {
     one == other || {
         let letters = |name: &str| -> String { words(name).concat() };
         letters(one) == letters(other)
@@ -337,7 +337,7 @@ pub(super) fn find<'a>(fields: &'a Map<String, Value>, names: &[String]) -> Opti
     found.into_iter().find(|value| !value.is_null())
 }
 
-fn at_path<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+pub(super) fn at_path<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     if let Some(value) = field(fields, path) {
         return Some(value);
     }
@@ -401,7 +401,7 @@ pub(super) fn id_of(value: &Value) -> Option<String> {
 }
 
 /// A text, or that of an object that holds it.
-fn text_in(value: &Value) -> Option<String> {
+pub(super) fn text_in(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Object(object) => {

@@ -216,6 +216,7 @@ impl Driver {
             Err(error) => return self.failed_to_open(error).await,
         };
         self.resume.connected();
+        self.api.see_connection();
         if self.resume.connections() > 1 {
             self.turn.in_pieces();
         }
@@ -289,6 +290,7 @@ impl Driver {
             match frame {
                 Ok(ws::Incoming::Text(text)) => {
                     size += text.len();
+                    self.api.see_frame(&text);
                     match self.api.config().decode_frame {
                         Some(_) => self.undecoded.push(text.to_string()),
                         None => self.take_frame(&text),
@@ -296,6 +298,9 @@ impl Driver {
                 }
                 Ok(ws::Incoming::Binary(bytes)) => {
                     size += bytes.len();
+                    if let Ok(text) = std::str::from_utf8(&bytes) {
+                        self.api.see_frame(text);
+                    }
                     // Not documented: JSON is taken, anything else is not.
                     match std::str::from_utf8(&bytes) {
                         Ok(text) if self.api.config().decode_frame.is_some() => {

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer};
 
+use serde_json::Value;
+
 use super::redact::Forms;
 
 /// An API key: usable, but shown nowhere.
@@ -44,6 +46,23 @@ impl Secret {
     /// it wrote it.
     pub(crate) fn redact(&self, text: &str) -> String {
         self.found_in(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// `value` without this key, in its names too.
+    pub(crate) fn redact_value(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => self.redact(&text).into(),
+            Value::Array(items) => items
+                .into_iter()
+                .map(|item| self.redact_value(item))
+                .collect(),
+            Value::Object(fields) => fields
+                .into_iter()
+                .map(|(name, value)| (self.redact(&name), self.redact_value(value)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            other => other,
+        }
     }
 
     /// `text` without this key; `None` where it is not in there.

@@ -114,6 +114,7 @@ fn the_pure_parts_of_the_core_do_no_io() {
         "raccoon/close.rs",
         "raccoon/config.rs",
         "raccoon/events.rs",
+        "raccoon/learning.rs",
         "raccoon/models.rs",
         "raccoon/validate.rs",
         "raccoon/wire_names.rs",
