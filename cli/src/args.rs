@@ -73,7 +73,7 @@ pub(crate) enum Command {
     Run(Run),
     /// Run one turn of a Raccoon session: show the events, print the answer
     Turn(Turn),
-    /// Raccoon: run, follow, steer and stop turns; list, show, rename and delete sessions
+    /// Raccoon: run, follow, record, steer and stop turns; list, show, rename and delete sessions
     #[command(subcommand, after_help = RACCOON_HELP)]
     Raccoon(Raccoon),
     /// Start a local server that speaks the API: no key, no cost
@@ -150,11 +150,20 @@ Exit status: 0 done, 1 turn failed or aborted, 2 usage, 3 API error, 4 timeout, 
 #[derive(Args)]
 #[command(after_help = TURN_HELP)]
 pub(crate) struct Turn {
-    /// What the agent shall do
-    pub(crate) prompt: String,
+    #[command(flatten)]
+    pub(crate) start: StartTurn,
     /// Use an emulator inside this program instead of the service: needs no key
     #[arg(long)]
     pub(crate) local: bool,
+    #[command(flatten)]
+    pub(crate) follow: FollowTurn,
+}
+
+/// A turn that is to begin.
+#[derive(Args)]
+pub(crate) struct StartTurn {
+    /// What the agent shall do
+    pub(crate) prompt: String,
     /// auto, plan, code, deepsearch or slides
     #[arg(long, value_name = "MODE", default_value = "auto")]
     pub(crate) mode: String,
@@ -166,6 +175,11 @@ pub(crate) struct Turn {
     /// What a frame of a text is: delta (it adds to its block), cumulative (all of it so far), or auto
     #[arg(long, value_name = "MODE", value_parser = text_mode, default_value = "auto")]
     pub(crate) text_mode: TextMode,
+}
+
+/// How a turn is followed and shown.
+#[derive(Args)]
+pub(crate) struct FollowTurn {
     /// Give up after this many seconds; the turn goes on
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
@@ -194,6 +208,7 @@ Examples:
   sessionwire raccoon sessions list --search report
   sessionwire raccoon messages 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415
   sessionwire raccoon attach 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415
+  sessionwire raccoon record \"Compare two mugs\" --output mugs.yaml
   sessionwire raccoon send 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415 \"Also include last year\"
   sessionwire raccoon stop 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415
   sessionwire raccoon sessions delete 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415
@@ -210,6 +225,8 @@ pub(crate) enum Raccoon {
     Turn(Turn),
     /// Follow a turn to its end and print the answer
     Attach(Attach),
+    /// Run one turn and record it: a scenario that the emulator plays in the service's own words
+    Record(RecordTurn),
     #[command(flatten)]
     Control(RaccoonControl),
 }
@@ -295,15 +312,8 @@ pub(crate) struct Attach {
     /// What a frame of a text is: delta (it adds to its block), cumulative (all of it so far), or auto
     #[arg(long, value_name = "MODE", value_parser = text_mode, default_value = "auto")]
     pub(crate) text_mode: TextMode,
-    /// Give up after this many seconds; the turn goes on
-    #[arg(long, value_name = "S", value_parser = seconds)]
-    pub(crate) timeout: Option<f64>,
-    /// Print the answer only, no events
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
-    /// Print the answer as it came, with control characters that could drive a terminal
-    #[arg(long)]
-    pub(crate) raw: bool,
+    #[command(flatten)]
+    pub(crate) follow: FollowTurn,
 }
 
 const SEND_HELP: &str = "\
@@ -460,6 +470,38 @@ the file of --secrets holds. Look the scenario over before you share it.";
 pub(crate) struct Record {
     #[command(flatten)]
     pub(crate) session: Session,
+    #[command(flatten)]
+    pub(crate) to: RecordTo,
+}
+
+const RECORD_TURN_HELP: &str = "\
+Examples:
+  sessionwire raccoon record \"Compare two mugs\" --output mugs.yaml
+  sessionwire emulator --scenario mugs.yaml --fast
+
+The scenario has the turn's events, and as its `dialect` in which words the service spoke: names of
+fields and kinds, pieces or whole texts, ids, marks of pages. What is no default is told on standard
+error, and so is the --wire that reads such a service, where one is needed. Ctrl-C and --timeout
+stop the turn and record it up to there. The session stays; its history and a list of one session
+are read, too. Secrets are redacted as by `sessionwire record`; the dialect holds names alone.
+
+Exit status: 0 recorded, also a turn that failed; 2 usage, 3 API error.";
+
+#[derive(Args)]
+#[command(after_help = RECORD_TURN_HELP)]
+pub(crate) struct RecordTurn {
+    #[command(flatten)]
+    pub(crate) start: StartTurn,
+    /// Stop the turn after this many seconds
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) timeout: Option<f64>,
+    #[command(flatten)]
+    pub(crate) to: RecordTo,
+}
+
+/// Where a recording goes, and what is no part of it.
+#[derive(Args)]
+pub(crate) struct RecordTo {
     /// The scenario to write: JSON if it is named .json, else YAML [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<std::path::PathBuf>,

@@ -19,14 +19,14 @@ pub(crate) async fn run(
     output: &Output,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    let stop = Stop::new(interrupt, args.timeout);
+    let stop = Stop::new(interrupt, args.follow.timeout);
     let client = raccoon(global)?;
     let turn = tokio::select! {
         biased;
         failure = stop.wait() => return Err(failure),
         turn = attach(&client, &args) => turn?,
     };
-    let renderer = Renderer::of_turn(output, global.json, args.quiet, args.raw);
+    let renderer = Renderer::of_turn(output, global.json, args.follow.quiet, args.follow.raw);
     let mut place = Place::of(&args);
     let result = tokio::select! {
         biased;

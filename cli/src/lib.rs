@@ -101,6 +101,9 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
         Command::Raccoon(Raccoon::Attach(args)) => {
             attach::run(args, &cli.global, output, interrupt).await
         }
+        Command::Raccoon(Raccoon::Record(args)) => {
+            record::turn(args, &cli.global, output, interrupt).await
+        }
         Command::Raccoon(Raccoon::Control(command)) => {
             tokio::select! {
                 result = raccoon::run(command, &cli.global, output) => result,
@@ -108,7 +111,7 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
             }
         }
         Command::Emulator(args) => emulator::run(args, json, output, interrupt).await,
-        Command::Record(args) => record::run(args, &cli.global, output, interrupt).await,
+        Command::Record(args) => record::session(args, &cli.global, output, interrupt).await,
         Command::Control(command) => {
             tokio::select! {
                 result = control::run(command, &cli.global, output) => result,

@@ -9,7 +9,7 @@ use sessionwire::transport::Secret;
 use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator::Emulator;
 
-use crate::args::{Attach, Global, Turn};
+use crate::args::{self, Attach, Global, Turn};
 use crate::client;
 use crate::emulator::start_local;
 use crate::failure::Failure;
@@ -31,19 +31,19 @@ pub(crate) async fn run(
     output: &Output,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    if args.local && (global.base_url.is_some() || args.session.is_some()) {
+    if args.local && (global.base_url.is_some() || args.start.session.is_some()) {
         return Err(Failure::Usage(
             "--local starts an emulator of its own, without sessions. Leave out --base-url and --session, or --local."
                 .to_owned(),
         ));
     }
-    let stop = Stop::new(interrupt, args.timeout);
+    let stop = Stop::new(interrupt, args.follow.timeout);
     let emulator = if args.local {
         Some(start_local().await?)
     } else {
         None
     };
-    let renderer = Renderer::of_turn(output, global.json, args.quiet, args.raw);
+    let renderer = Renderer::of_turn(output, global.json, args.follow.quiet, args.follow.raw);
     let client = connect(&global, emulator.as_ref());
     let result = match client {
         Ok(client) => take_turn(&args, &client, renderer, &stop).await,
@@ -80,14 +80,14 @@ async fn take_turn(
     renderer: Renderer<'_>,
     stop: &Stop<'_>,
 ) -> Result<(), Failure> {
-    let request = request_of(args);
+    let request = request_of(&args.start);
     request.check()?;
-    let session_id = match &args.session {
+    let session_id = match &args.start.session {
         Some(id) => id.clone(),
         None => new_session_id()?,
     };
     // Known before anything can go wrong with the turn.
-    if !args.local && args.session.is_none() {
+    if !args.local && args.start.session.is_none() {
         note(&format!("session: {session_id}"));
     }
     let turn = start(client.start_turn(&session_id, request), stop).await?;
@@ -114,7 +114,7 @@ async fn take_turn(
     }
 }
 
-fn request_of(args: &Turn) -> StartTurn {
+pub(crate) fn request_of(args: &args::StartTurn) -> StartTurn {
     let uploaded = args.files.uploaded.iter().cloned().map(TurnFile::Uploaded);
     let files = args.files.file.iter().cloned().map(TurnFile::Path);
     StartTurn::new(&args.prompt)
