@@ -64,6 +64,8 @@ mod _native {
         TurnThoughtEvent, UnknownTurnEvent,
     };
     #[pymodule_export]
+    use super::raccoon::fanout::TurnRuns;
+    #[pymodule_export]
     use super::raccoon::hooks::{HookCall, HookCalls};
     #[pymodule_export]
     use super::raccoon::turn::Turn;

@@ -90,6 +90,7 @@ from ._raccoon.models import (
     ResumePoint,
     SessionRecord,
     StopResult,
+    TurnOutcome,
     TurnResult,
     UploadedFile,
 )
@@ -105,6 +106,8 @@ from ._sync import (
     Task,
     Turn,
     TurnAgent,
+    TurnEventStream,
+    TurnOutcomes,
 )
 
 TYPE_CHECKING = False
@@ -122,6 +125,8 @@ if TYPE_CHECKING:
         AsyncTask,
         AsyncTurn,
         AsyncTurnAgent,
+        AsyncTurnEventStream,
+        AsyncTurnOutcomes,
     )
     from ._wait_async import AsyncEventStream
 
@@ -148,6 +153,8 @@ __all__ = [
     "AsyncTask",
     "AsyncTurn",
     "AsyncTurnAgent",
+    "AsyncTurnEventStream",
+    "AsyncTurnOutcomes",
     "AuthenticationError",
     "BadRequestError",
     "CapturedRequest",
@@ -210,6 +217,9 @@ __all__ = [
     "Turn",
     "TurnAgent",
     "TurnEvent",
+    "TurnEventStream",
+    "TurnOutcome",
+    "TurnOutcomes",
     "TurnResult",
     "TurnThoughtEvent",
     "UnknownEvent",

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use sessionwire::background::Background;
-use sessionwire::raccoon::{self, Attach, RaccoonConfig, RaccoonOptions, StartTurn};
+use sessionwire::raccoon::{
+    self, Attach, EventOptions, RaccoonConfig, RaccoonOptions, RunTurns, StartTurn,
+};
 use sessionwire::seam::raccoon::{Check, Operation, Output};
 use sessionwire::{ErrorKind, OptionChanges};
 
+use super::fanout::TurnRuns;
 use super::hooks::Hooks;
 use super::upload::Upload;
 use crate::pending::{Pending, Reply};
 use crate::runtime::Runtime;
 use crate::service::{Core, PerRuntime};
+use crate::stream::EventStream;
 use crate::{error, json, params};
 
 /// A client of the core whose hooks are functions of Python.
@@ -159,6 +163,39 @@ impl RaccoonClient {
         let (runtime, client) = self.live(py)?;
         let call = || client.attach(attach);
         Ok(Pending::begin(runtime, call))
+    }
+
+    /// Starts many turns.
+    fn run_turns(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<TurnRuns> {
+        let plan: RunTurns = params::read(params, ErrorKind::InvalidRequest, "run_turns")?;
+        let (runtime, client) = self.live(py)?;
+        let _entered = runtime.handle().enter();
+        let outcomes = client
+            .run_turns(plan)
+            .map_err(|failure| error::to_py(py, &failure))?;
+        Ok(TurnRuns::new(runtime, outcomes))
+    }
+
+    /// Watches a session's events.
+    fn events(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        options: &Bound<'_, PyAny>,
+    ) -> PyResult<EventStream> {
+        let options: EventOptions = params::read(options, ErrorKind::InvalidRequest, "events")?;
+        let (runtime, client) = self.live(py)?;
+        let _entered = runtime.handle().enter();
+        let queue = client
+            .events(session_id, options)
+            .map_err(|failure| error::to_py(py, &failure))?;
+        Ok(EventStream::new(runtime, queue))
+    }
+
+    /// The frame that stops a turn, as a dict.
+    fn stop_frame<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let (_, client) = self.live(py)?;
+        json::parse(py, client.stop_frame().to_string().as_bytes())
     }
 
     /// Starts an upload of a file, of bytes, or of what is written to it.

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod events;
+pub(crate) mod fanout;
 pub(crate) mod hooks;
 pub(crate) mod turn;
 pub(crate) mod upload;

@@ -7,6 +7,8 @@ from .agi.sessions import AsyncSessions
 from .agi.task import AsyncTask
 from .raccoon.agent import AsyncTurnAgent
 from .raccoon.client import AsyncRaccoon
+from .raccoon.events import AsyncTurnEventStream
+from .raccoon.fanout import AsyncTurnOutcomes
 from .raccoon.media import AsyncMedia
 from .raccoon.session import AsyncRaccoonSession
 from .raccoon.sessions import AsyncRaccoonSessions
@@ -24,6 +26,8 @@ __all__ = [
     "AsyncTask",
     "AsyncTurn",
     "AsyncTurnAgent",
+    "AsyncTurnEventStream",
+    "AsyncTurnOutcomes",
 ]
 
 for _name in __all__:

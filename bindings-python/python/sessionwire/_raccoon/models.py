@@ -18,6 +18,7 @@ __all__ = [
     "ResumePoint",
     "SessionRecord",
     "StopResult",
+    "TurnOutcome",
     "TurnResult",
     "UploadedFile",
 ]
@@ -323,14 +324,57 @@ class TurnResult(Model):
         """The text as an object of `model`: a pydantic model, a msgspec struct, a
         dataclass, or a `list[...]` or `dict[str, ...]` of those.
 
+        The agent knows nothing of the model: say in the prompt which JSON it shall give.
+
         Raises:
             TaskError: The text holds no JSON, or a dataclass does not fit it
                 (`reason` is `no_json` or `unexpected_shape`). pydantic and
                 msgspec raise their own validation errors.
+
+        Example:
+            >>> prompt = 'Price of the mug? Answer with JSON: {"price": number, "currency": text}'
+            >>> price = session.run_turn(prompt).parse(Price)
         """
         from .._parse import build, find_json
 
         return build(find_json(self.text, self.session_id), model, self.session_id)
+
+
+class TurnOutcome(Model):
+    """What became of one turn of `client.run_turns`.
+
+    Attributes:
+        turn: The turn as it was given: a prompt, or a dict.
+        index: Its place among the turns, from 0.
+        session_id: The session that it ran in, or would have.
+        message_id: Its agent message; None where the service named none, since the turn was
+            not started, or not heard.
+        sent: Whether the service has the turn, or may have it: False where it was not sent,
+            or refused. Where it is True and there is no `message_id`, the session's history
+            tells whether it runs.
+        result: Its result; None if there is an error. A turn that was stopped has one.
+        error: Why there is no result: an error of this package. None if there is one.
+    """
+
+    __slots__ = ("turn", "index", "session_id", "message_id", "sent", "result", "error")
+
+    def __init__(
+        self,
+        turn: Any,
+        index: int,
+        session_id: str,
+        message_id: str | None = None,
+        sent: bool = False,
+        result: TurnResult | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        self.turn: Any = turn
+        self.index: int = index
+        self.session_id: str = session_id
+        self.message_id: str | None = message_id
+        self.sent: bool = sent
+        self.result: TurnResult | None = result
+        self.error: Exception | None = error
 
 
 class AgentTurn(Model):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import IO, Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import IO, Any, Literal, Protocol, Required, TypeAlias, TypedDict
 
 from .. import _native
 from .models import UploadedFile
@@ -121,3 +121,12 @@ class TurnOptions(TypedDict, total=False):
     idle_timeout: float
     replay: bool
     text_mode: TextMode
+
+
+class GivenTurn(TurnOptions, total=False):
+    """A turn of `client.run_turns`: its prompt, its session, and what `start_turn` takes."""
+
+    prompt: Required[str]
+    #: The UUID of its session. Default: a fresh one.
+    session_id: str | None
+    mode: str

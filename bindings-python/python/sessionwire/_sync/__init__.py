@@ -7,6 +7,8 @@ from .agi.sessions import Sessions
 from .agi.task import Task
 from .raccoon.agent import TurnAgent
 from .raccoon.client import Raccoon
+from .raccoon.events import TurnEventStream
+from .raccoon.fanout import TurnOutcomes
 from .raccoon.media import Media
 from .raccoon.session import RaccoonSession
 from .raccoon.sessions import RaccoonSessions
@@ -24,6 +26,8 @@ __all__ = [
     "Task",
     "Turn",
     "TurnAgent",
+    "TurnEventStream",
+    "TurnOutcomes",
 ]
 
 for _name in __all__:

@@ -7,6 +7,7 @@ from ... import _wait_async as _wait
 from ..._errors import ConfigError, InvalidRequestError
 from ..._raccoon.models import ResumePoint
 from ..base import AsyncBaseClient
+from .fanout import AsyncTurnOutcomes, run_turns
 from .media import AsyncMedia
 from .session import AsyncRaccoonSession
 from .sessions import AsyncRaccoonSessions
@@ -15,14 +16,14 @@ from .turn import AsyncTurn
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Unpack
 
     from ..._native import RaccoonClient as NativeClient
     from ..._raccoon.events import TurnEvent
     from ..._raccoon.models import TurnResult
-    from ..._raccoon.seam import Attach
-    from ..._raccoon.types import TextMode, TurnOptions, WireNames
+    from ..._raccoon.seam import Attach, RunTurns
+    from ..._raccoon.types import GivenTurn, TextMode, TurnOptions, WireNames
     from ..._wait_async import Maybe, Opening
 
 
@@ -210,6 +211,47 @@ class AsyncRaccoon(AsyncBaseClient):
             stop_on_timeout=stop_on_timeout,
             **options,
         )
+
+    def run_turns(
+        self,
+        turns: Iterable[str | GivenTurn],
+        *,
+        concurrency: int = 4,
+        mode: str = "auto",
+        timeout: float | None = None,
+        stop_on_timeout: bool = False,
+        **options: Unpack[TurnOptions],
+    ) -> AsyncTurnOutcomes:
+        """Runs many turns, each in a session of its own unless it names one, and gives each
+        outcome as its turn ends. One failure stops nothing; the sessions stay.
+
+        Turns of one session go one after another, in their order, since a session takes one at
+        a time. No more run at once than the service allows (`max_concurrent`), with or without
+        `respect_max_concurrent`: the others wait here for their place, for as long as it takes.
+
+        Args:
+            turns: Prompts, or dicts with `prompt`, and with `session_id` and what `start_turn`
+                takes where a turn has its own. `files` are paths, or what `upload` gave.
+            concurrency: How many run at once, at most.
+            mode: `auto`, `plan`, `code`, `deepsearch` or `slides`, of turns that say no other.
+            timeout: Seconds for each turn, uploads included, once it has its place. None: no
+                limit. A turn that is late goes on, unless `stop_on_timeout` is set.
+            stop_on_timeout: Stops a turn when its time is over.
+            **options: As for `start_turn`, of turns that say nothing else.
+
+        Raises:
+            InvalidRequestError: A prompt is empty, for example; nothing was sent.
+
+        Example:
+            >>> async for outcome in client.run_turns(["Price of the mug?", "And the cup?"]):
+            ...     print(outcome.turn, outcome.error or outcome.result.text)
+        """
+        plan: RunTurns = {
+            "concurrency": concurrency,
+            "timeout": timeout,
+            "stop_on_timeout": stop_on_timeout,
+        }
+        return run_turns(self, turns, mode, options, plan)
 
     def attach(
         self,

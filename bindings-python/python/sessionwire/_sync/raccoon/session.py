@@ -10,6 +10,7 @@ from ..._raccoon.files import NewFile, given_files
 from ..._raccoon.models import UploadedFile
 from ..._reports import deadline, remaining
 from ..base import delete_on_exit
+from .events import TurnEventStream, place_of
 from .media import Media, check_files
 from .sessions import RaccoonSessions
 from .turn import Turn
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from ..._models import DeleteResult, SuccessResult
     from ..._raccoon.events import TurnEvent
-    from ..._raccoon.models import History, HistoryMessage, TurnResult
-    from ..._raccoon.seam import EndSessionOperation, StartTurn, TurnCheck
+    from ..._raccoon.models import History, HistoryMessage, ResumePoint, TurnResult
+    from ..._raccoon.seam import EndSessionOperation, EventOptions, StartTurn, TurnCheck
     from ..._raccoon.types import Client, Content, GivenFile, TurnOptions
     from ..._wait_sync import Maybe
 
@@ -76,7 +77,7 @@ class RaccoonSession:
             ...         print(event.kind, event.text)
             ...     result = turn.result()
         """
-        params, files = _turn_params(prompt, mode, options)
+        params, files = turn_params(prompt, mode, options)
         return self._start_turn(params, files)
 
     def _start_turn(
@@ -144,7 +145,7 @@ class RaccoonSession:
         """
         check_callback("on_event", on_event)
         until = deadline(timeout)
-        params, files = _turn_params(prompt, mode, options)
+        params, files = turn_params(prompt, mode, options)
         turn = self._start_turn(params, files, timeout, until)
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
@@ -156,6 +157,49 @@ class RaccoonSession:
             raise _turn_timeout(self.session_id, timeout, late, turn._native.cure()) from None
         finally:
             turn.close()
+
+    def events(
+        self,
+        *,
+        after: ResumePoint | TurnEvent | None = None,
+        include_history: bool = True,
+        poll_interval: float = 2.0,
+        timeout: float | None = None,
+        max_reconnects: int = 6,
+    ) -> TurnEventStream:
+        """Watches the session: its events over all its turns, whoever starts them, each once
+        and in the order of the history, which is read again and again.
+
+        Each has the `message_id` of its turn. A session that is not there yet is waited for:
+        its first turn creates it. For the events of one turn as they happen, iterate the turn.
+
+        Args:
+            after: Only events after this place: the last event that you had, or a resume point.
+            include_history: Starts with the events that the session has already.
+            poll_interval: Seconds between two looks at the history, more than 0.
+            timeout: Seconds after which the stream ends, without an error. None: no limit.
+            max_reconnects: Looks that may fail in a row; at the next one the stream fails.
+
+        Raises:
+            InvalidRequestError: An argument of no use; nothing was sent.
+            StreamError: While reading: the session was deleted (`reason` is `session_gone`),
+                its history cannot be read any more (`reconnect_failed`), or does not have
+                the message of `after` (`unknown_resume_point`). Its `message_id`,
+                `last_event_id` and `last_stream_entry_id` say how far it was read.
+            APIConnectionError: While reading: the client was closed.
+
+        Example:
+            >>> for event in session.events():
+            ...     print(event.message_id, event.kind, event.text)
+        """
+        options: EventOptions = {
+            "after": place_of(self.session_id, after),
+            "include_history": include_history,
+            "poll_interval": poll_interval,
+            "timeout": timeout,
+            "max_reconnects": max_reconnects,
+        }
+        return TurnEventStream(_wait.stream(self._client._native.events(self.session_id, options)))
 
     def history(self) -> History:
         """Reads the session's record and all its messages."""
@@ -240,7 +284,7 @@ class RaccoonSession:
         return f"RaccoonSession(session_id={self.session_id!r})"
 
 
-def _turn_params(
+def turn_params(
     prompt: str, mode: str, options: TurnOptions
 ) -> tuple[StartTurn, list[NewFile | UploadedFile]]:
     """The parameters of a turn as the core takes them, and its files."""
