@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::dialect::{find, id_of, unwrapped};
-use super::models::{History, ListSessions, PageInfo, Role, SessionInfo, SessionPage};
+use super::models::{History, ListSessions, PageInfo, SessionInfo, SessionPage};
 use super::wire_names::WireNames;
 use crate::meaning;
 use crate::responses::readable;
@@ -46,26 +46,6 @@ impl Started {
             queue_position: position
                 .and_then(meaning::whole_number)
                 .and_then(|position| position.try_into().ok()),
-        })
-    }
-
-    /// The newest turn of a session, if it is that of this prompt.
-    pub(super) fn in_history(history: &History, prompt: &str) -> Option<Self> {
-        let at = history
-            .messages
-            .iter()
-            .rposition(|message| message.role == Role::User)?;
-        let user = &history.messages[at];
-        if user.content.trim() != prompt.trim() {
-            return None;
-        }
-        let mut replies = history.messages[at + 1..].iter();
-        let agent =
-            replies.find(|message| message.role == Role::Agent && !message.id.is_empty())?;
-        Some(Self {
-            agent_message_id: agent.id.clone(),
-            user_message_id: Some(user.id.clone()).filter(|id| !id.is_empty()),
-            ..Self::default()
         })
     }
 }
@@ -334,25 +314,8 @@ mod tests {
             {"id": "u1", "type": "user", "content": "One"}, {"id": "a1", "type": "agent", "content": "1"},
             {"id": "u2", "type": "user", "content": " Two\n"}, {"id": "a2", "type": "assistant", "aborted": false},
         ]);
-        let found = |prompt| Started::in_history(&history(two.clone()), prompt);
-        let started = found("Two").expect("the newest");
-        assert_eq!(
-            (
-                &*started.agent_message_id,
-                started.user_message_id.as_deref()
-            ),
-            ("a2", Some("u2"))
-        );
-        assert!(found("One").is_none(), "that is an older one");
-        assert_eq!(running_turn(&history(two.clone())), Some("a2"));
+        assert_eq!(running_turn(&history(two)), Some("a2"));
         let over = json!([{"id": "a", "type": "agent", "aborted": true}]);
         assert_eq!(running_turn(&history(over)), None);
-        assert!(
-            Started::in_history(
-                &history(json!([{"id": "u", "type": "user", "content": "x"}])),
-                "x"
-            )
-            .is_none()
-        );
     }
 }

@@ -1,7 +1,7 @@
 //! Every request of the Raccoon API.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::value::RawValue;
@@ -11,6 +11,7 @@ use super::answers::{Started, page_of, running_turn};
 use super::config::RaccoonConfig;
 use super::hooks::{AnswerDecoder, FrameDecoder};
 use super::keys::Keys;
+use super::lost_start::{KnownTurns, LostStart};
 use super::models::{
     DeleteResult, History, ListSessions, Message, RawRequest, RawResponse, SessionPage, StartTurn,
     SuccessResult, TurnFile, Upload, UploadedFile,
@@ -22,6 +23,7 @@ use super::{media, validate};
 use crate::background::{Background, Ended};
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning;
+use crate::transport::retry::parse_http_date;
 use crate::transport::{Closing, Request, Response, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
 
@@ -35,6 +37,28 @@ const LOOKS: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
 ];
+/// The same of one whose answer was lost, or was an error.
+const LOOKS_FOR_LOST: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(250),
+    Duration::from_millis(750),
+];
+
+/// Why there is no turn.
+pub(super) struct NotStarted {
+    pub(super) error: Error,
+    /// It may run all the same, for all that the history says.
+    pub(super) may_run: bool,
+}
+
+impl From<Error> for NotStarted {
+    fn from(error: Error) -> Self {
+        Self {
+            may_run: error.maybe_delivered(),
+            error,
+        }
+    }
+}
 
 /// What the handles of a client share: its configuration and connections.
 #[derive(Clone)]
@@ -45,6 +69,7 @@ pub(crate) struct Api {
     limiter: Arc<TurnLimiter>,
     background: Background,
     keys: Keys,
+    turns: KnownTurns,
     /// The one name of the prompt that the service takes, once that is known.
     prompt_name: Arc<OnceLock<String>>,
     /// Who writes down what the service says.
@@ -61,6 +86,7 @@ impl Api {
             config: Arc::new(config),
             limiter: Arc::default(),
             keys: Keys::default(),
+            turns: KnownTurns::default(),
             prompt_name: Arc::default(),
             tap: None,
         }
@@ -106,9 +132,15 @@ impl Api {
             limiter: self.limiter.clone(),
             background: self.background.clone(),
             keys: self.keys.clone(),
+            turns: self.turns.clone(),
             prompt_name: self.prompt_name.clone(),
             tap: self.tap.clone(),
         }
+    }
+
+    /// The turns that this client followed.
+    pub(super) fn turns(&self) -> &KnownTurns {
+        &self.turns
     }
 
     /// How many turns may run at once, as the service said last.
@@ -192,13 +224,20 @@ impl Api {
 
     /// A session's history, its events as they came.
     async fn history(&self, session_id: &str) -> Result<History> {
+        Ok(self.history_at(session_id).await?.0)
+    }
+
+    /// The same, and when it was told by the service's clock: in seconds since 1970.
+    async fn history_at(&self, session_id: &str) -> Result<(History, Option<u64>)> {
         let request = self.of_session(Method::GET, session_id, &[])?;
         let answer = self.send("get_session", &request).await?;
+        let date = answer.headers.get(http::header::DATE);
+        let now = date.and_then(|date| parse_http_date(date.to_str().ok()?, 0));
         let mut history: History = answer.json_text().map_err(curable)?;
         if history.session.session_id.is_empty() {
             session_id.clone_into(&mut history.session.session_id);
         }
-        Ok(history)
+        Ok((history, now))
     }
 
     /// Brings the events of a message to their documented form. One that
@@ -415,17 +454,18 @@ impl Api {
         session_id: &str,
         start: &StartTurn,
         files: &[UploadedFile],
-    ) -> Result<Started> {
+    ) -> Result<Started, NotStarted> {
         let known = self.prompt_name.get();
         let names = known.map_or(&self.config.wire.prompt[..], std::slice::from_ref);
+        let is_422 = |failed: &NotStarted| failed.error.status_code() == Some(422);
         let refused = match self.submit_as(session_id, start, files, names).await {
-            Err(error) if names.len() > 1 && error.status_code() == Some(422) => error,
+            Err(failed) if names.len() > 1 && is_422(&failed) => failed.error,
             answer => return answer,
         };
         for name in names {
             let one = std::slice::from_ref(name);
             match self.submit_as(session_id, start, files, one).await {
-                Err(error) if error.status_code() == Some(422) => {}
+                Err(failed) if is_422(&failed) => {}
                 answer => {
                     if answer.is_ok() {
                         tracing::warn!(%name, "the service takes one name of the prompt only: set `wire` to it");
@@ -436,10 +476,11 @@ impl Api {
                 }
             }
         }
-        Err(refused.with_advice(
+        let error = refused.with_advice(
             "Read what the service says of the request. Where it names a field, `wire` gives it another name \
              (`WireNames`), and `extra` adds fields",
-        ))
+        );
+        Err(error.into())
     }
 
     async fn submit_as(
@@ -448,24 +489,30 @@ impl Api {
         start: &StartTurn,
         files: &[UploadedFile],
         prompt_names: &[String],
-    ) -> Result<Started> {
+    ) -> Result<Started, NotStarted> {
         let wire = &self.config.wire;
         let body = turn_body(session_id, start, files, prompt_names, wire);
         let request = self
             .api(Method::POST, &["sessions", "new"])
             .status_is_enough()
             .json(&body)?;
+        let sent = Instant::now();
         let answer = self.rest.send(&request).await;
         self.limiter.answered();
         let answer = match answer {
             Err(error) if error.status_code() == Some(409) => {
-                return Err(self.busy(session_id, error).await);
+                return Err(self.busy(session_id, error).await.into());
             }
             Err(error) if error.kind() == ErrorKind::RateLimit => {
-                return Err(error.with_advice(
+                let error = error.with_advice(
                     "Wait (see `retry_after`; `wait_for_limit` lets the client do it), stop a turn, or run fewer \
                      at once (`respect_max_concurrent`)",
-                ));
+                );
+                return Err(error.into());
+            }
+            // The time is over: whoever waits wants to know.
+            Err(error) if error.maybe_delivered() && error.kind() != ErrorKind::Timeout => {
+                return self.find_lost(session_id, start, sent, error).await;
             }
             answer => answer?,
         };
@@ -480,7 +527,7 @@ impl Api {
             .and_then(|body| Started::read(body, wire).map_err(|why| answer.useless(&why)));
         match started {
             Ok(started) => Ok(started),
-            Err(error) => self.find_started(session_id, start, error).await,
+            Err(error) => self.find_started(session_id, start, sent, error).await,
         }
     }
 
@@ -489,22 +536,88 @@ impl Api {
         &self,
         session_id: &str,
         start: &StartTurn,
+        sent: Instant,
         error: Error,
-    ) -> Result<Started> {
-        for wait in LOOKS {
-            tokio::time::sleep(wait).await;
-            let history = self.get(session_id).await;
-            if let Ok(history) = &history
-                && let Some(started) = Started::in_history(history, &start.prompt)
-            {
-                return Ok(started);
-            }
+    ) -> Result<Started, NotStarted> {
+        let found = self.look_for(session_id, start, sent, &LOOKS, true).await?;
+        found.map_err(|_| {
+            let error = error.with_maybe_delivered(
+                "The turn may run all the same: look at the session's history before you start it again. Where the \
+                 response names its agent message otherwise, tell `wire` how (`agent_message_id`), or bring it into the \
+                 documented form with `decode_answer`",
+            );
+            error.into()
+        })
+    }
+
+    /// Looks up a turn whose start got no answer, or an error that may stand for one.
+    async fn find_lost(
+        &self,
+        session_id: &str,
+        start: &StartTurn,
+        sent: Instant,
+        error: Error,
+    ) -> Result<Started, NotStarted> {
+        let looking = self.look_for(session_id, start, sent, &LOOKS_FOR_LOST, false);
+        let left = self.rest.config().timeout().saturating_sub(sent.elapsed());
+        let seen = match tokio::time::timeout(left, looking).await {
+            Ok(found) => match found? {
+                Ok(started) => return Ok(started),
+                Err(seen) => seen,
+            },
+            Err(_) => Seen::Unknown,
+        };
+        let says = match seen {
+            Seen::Nothing => "The session's history does not have the turn, but it may still come",
+            _ => "The turn may run all the same, and the session's history could not be read",
+        };
+        Err(NotStarted {
+            error: error.with_maybe_delivered(&format!(
+                "{says}: look at it before you start the turn again. It was not started twice"
+            )),
+            may_run: seen != Seen::Nothing,
+        })
+    }
+
+    /// The turn of a start in the session's history; else whether that could be read.
+    async fn look_for(
+        &self,
+        session_id: &str,
+        start: &StartTurn,
+        sent: Instant,
+        looks: &[Duration],
+        is_sure: bool,
+    ) -> Result<Result<Started, Seen>> {
+        let mut seen = Seen::Unknown;
+        for wait in looks {
+            let sleeping = async {
+                tokio::time::sleep(*wait).await;
+                Ok(())
+            };
+            self.closing().until_closed(sleeping).await?;
+            seen = match self.history_at(session_id).await {
+                Ok((mut history, now)) => {
+                    for message in &mut history.messages {
+                        // One that nobody knows does not say that the turn is over.
+                        let _ = self.read_events(message).await;
+                    }
+                    let lost = LostStart {
+                        session_id,
+                        prompt: &start.prompt,
+                        is_sure,
+                        age: sent.elapsed(),
+                        known: &self.turns,
+                    };
+                    if let Some(started) = lost.find(&history, now) {
+                        return Ok(Ok(started));
+                    }
+                    Seen::Nothing
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => Seen::Nothing,
+                Err(_) => Seen::Unknown,
+            };
         }
-        Err(error.with_maybe_delivered(
-            "The turn may run all the same: look at the session's history before you start it again. Where the \
-             response names its agent message otherwise, tell `wire` how (`agent_message_id`), or bring it into the \
-             documented form with `decode_answer`",
-        ))
+        Ok(Err(seen))
     }
 
     /// The error of a session that works on a turn: it says on which.

@@ -19,6 +19,7 @@ pub(crate) mod hooks;
 mod ids;
 mod keys;
 mod learning;
+mod lost_start;
 mod media;
 mod models;
 mod news;

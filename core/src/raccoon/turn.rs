@@ -62,12 +62,12 @@ impl Turn {
             permit.begins(&session_id);
         }
         let started = api.submit(&session_id, &start, &files).await;
-        if let (Err(error), Some(permit)) = (&started, &mut permit)
-            && !error.maybe_delivered()
+        if let (Err(failed), Some(permit)) = (&started, &mut permit)
+            && !failed.may_run
         {
             permit.over();
         }
-        let started = started.map_err(|error| error.with_session(&session_id))?;
+        let started = started.map_err(|failed| failed.error.with_session(&session_id))?;
         let progress = Progress::new(session_id, started, begun, start.events.text_mode);
         Ok(Self::follow(
             api,
@@ -113,6 +113,8 @@ impl Turn {
         permit: Option<Permit>,
         knows: Knows,
     ) -> Self {
+        api.turns()
+            .add(&progress.session_id, &progress.started.agent_message_id);
         let progress = Arc::new(progress);
         let (producer, queue) = queue();
         let (commands, receiver) = mpsc::channel(COMMANDS_AHEAD);

@@ -163,7 +163,7 @@ pub fn parse_rate_limit_wait(value: &str, now: u64) -> Option<Duration> {
 /// A date as seconds since 1970 (RFC 9110, section 5.6.7):
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or
 /// `Sun Nov  6 08:49:37 1994`.
-fn parse_http_date(text: &str, now: u64) -> Option<u64> {
+pub(crate) fn parse_http_date(text: &str, now: u64) -> Option<u64> {
     let parts: Vec<&str> = text.split_ascii_whitespace().collect();
     let (day, month, year, clock) = match parts[..] {
         [name, day, month, year, clock, "GMT"] if name.ends_with(',') => {

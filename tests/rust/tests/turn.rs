@@ -1073,6 +1073,97 @@ async fn a_turn_without_a_place_is_not_started_and_a_place_comes_back_in_every_w
     assert_eq!(done.result(None).await.unwrap().text, "x");
 }
 
+/// The history tells one turn of a prompt from another: nothing is started twice, and no old result is given for a new one.
+#[tokio::test]
+async fn g03_a_start_whose_answer_was_lost_is_looked_up() {
+    let emulator = emulator().await;
+    script(&emulator, json!([{"steps": [{"text": "x"}]}]));
+    let session = client(&emulator).session().unwrap();
+    let first = session.run_turn(RunTurn::new("go on")).await.unwrap();
+    let starts = || sessionwire_tests::count(&emulator, "POST", "/sessions/new");
+    for (fault, acts) in [
+        (json!({"on": "start_turn", "reset": true}), false),
+        (json!({"on": "start_turn", "status": 500}), false),
+        (
+            json!({"on": "start_turn", "reset": true, "after": true}),
+            true,
+        ),
+        (
+            json!({"on": "start_turn", "status": 504, "after": true}),
+            true,
+        ),
+    ] {
+        let before = starts();
+        fail(&emulator, fault.clone());
+        let run = session.run_turn(RunTurn::new("go on")).await;
+        match run {
+            Ok(result) => {
+                assert!(acts, "{fault}");
+                assert_ne!(result.message_id, first.message_id);
+            }
+            Err(error) => {
+                assert!(!acts, "{fault}: {error}");
+                assert!(error.maybe_delivered());
+                let text = error.to_string();
+                assert!(text.contains("history does not have the turn"), "{text}");
+            }
+        }
+        assert_eq!(starts(), before + 1, "{fault}");
+    }
+    // Where nobody can read the history, nobody knows.
+    fail(&emulator, json!({"on": "get", "status": 500, "times": 100}));
+    fail(
+        &emulator,
+        json!({"on": "start_turn", "reset": true, "after": true}),
+    );
+    let options = json!({"max_retries": 0});
+    let session = client_with(&emulator, options).session().unwrap();
+    let error = session.run_turn(RunTurn::new("go on")).await.unwrap_err();
+    assert!(error.maybe_delivered());
+    let text = error.to_string();
+    assert!(text.contains("history could not be read"), "{text}");
+}
+
+/// Whoever is told that nothing runs need not wait for its end.
+#[tokio::test]
+async fn a_start_that_started_nothing_gives_its_place_back_at_once() {
+    let emulator = emulator_with(json!({"max_turns": 1})).await;
+    script(&emulator, json!([{"steps": [{"text": "x"}]}]));
+    let client = client_with(
+        &emulator,
+        json!({"respect_max_concurrent": true, "wait_for_limit": 2, "max_retries": 0}),
+    );
+    let first = client.session().unwrap();
+    first.run_turn(RunTurn::new("first")).await.unwrap();
+    for fault in [
+        json!({"status": 400}),
+        json!({"status": 401}),
+        json!({"status": 404}),
+        json!({"status": 409}),
+        json!({"status": 422, "times": 3}),
+        json!({"status": 429, "headers": {"Retry-After": "61"}}),
+        json!({"status": 500}),
+        json!({"status": 502}),
+        json!({"reset": true}),
+    ] {
+        let mut all = json!({"on": "start_turn"});
+        all.as_object_mut()
+            .unwrap()
+            .extend(fault.as_object().unwrap().clone());
+        for session in [
+            client.session().unwrap(),
+            client.continue_session(first.id()).unwrap(),
+        ] {
+            fail(&emulator, all.clone());
+            let error = session.start_turn(StartTurn::new("refused")).await;
+            assert!(error.is_err(), "{fault}");
+            let after = client.session().unwrap();
+            let result = after.run_turn(RunTurn::new("after")).await;
+            assert_eq!(result.unwrap().text, "x", "{fault}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_run_whose_time_is_up_before_its_turn_began_does_not_say_that_it_goes_on() {
     let emulator = emulator_with(json!({"max_turns": 1})).await;
