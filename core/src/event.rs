@@ -351,6 +351,16 @@ impl Event {
         hasher.finish()
     }
 
+    /// The same for two events of a turn that say the same, whatever their ids, places and
+    /// times are.
+    #[cfg(feature = "raccoon")]
+    pub(crate) fn words(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.event_type.hash(&mut hasher);
+        self.raw_data().hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// What the event takes in a queue, in bytes.
     pub(crate) fn weight(&self) -> usize {
         size_of::<Self>() + self.raw.len()

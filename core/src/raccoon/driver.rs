@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::api::{Api, frame_of};
 use super::close::{AfterClose, after_close};
+use super::delivered::Delivered;
 use super::dialect::may_be_the_end;
 use super::ending::{TurnEnd, events_of};
 use super::events::{EntryId, Incoming, is_later};
@@ -73,7 +74,7 @@ enum Numbering {
     Ids,
     /// Their places in the stream: the ids begin anew, or stand still.
     Entries,
-    /// What they say: the ids stand still, and there are no places.
+    /// What they say: the ids begin anew, or stand still, and there are no places.
     Words,
 }
 
@@ -94,8 +95,9 @@ pub(super) struct Driver {
     /// Something new was delivered since the last connection was opened.
     progress: bool,
     numbering: Numbering,
-    /// The newest event that had an id, by its words.
-    newest: Option<u64>,
+    delivered: Delivered,
+    /// The newest connection was asked for the whole turn.
+    asked_for_all: bool,
     /// Until then the service may not know the turn yet; `None` of one that was
     /// not started here.
     unknown_until: Option<Instant>,
@@ -151,7 +153,8 @@ impl Driver {
             over: false,
             progress: false,
             numbering: Numbering::Ids,
-            newest: None,
+            delivered: Delivered::default(),
+            asked_for_all: true,
             unknown_until: (knows == Knows::Soon).then(|| Instant::now() + LATE),
             suspense: false,
         }
@@ -217,6 +220,7 @@ impl Driver {
         };
         self.resume.connected();
         self.api.see_connection();
+        self.delivered.connected(self.asked_for_all);
         if self.resume.connections() > 1 {
             self.turn.in_pieces();
         }
@@ -418,21 +422,28 @@ impl Driver {
         newest: i64,
         ready: &mut Vec<Event>,
     ) -> Result<Option<End>> {
-        self.number_by(&event);
-        if self.numbering != Numbering::Ids {
-            if self.is_new(&event) {
-                self.record(event, ready);
+        let words = event.words();
+        self.delivered.came(words);
+        self.number_by(&event, words);
+        let id = match event.id() {
+            Some(id) if self.numbering == Numbering::Ids => id,
+            _ => {
+                if self.is_new(&event, words) {
+                    self.record(event, ready);
+                }
+                return Ok(None);
             }
-            return Ok(None);
-        }
-        let upcoming = event.id().unwrap_or(i64::MIN);
+        };
         loop {
-            self.record_found_before(upcoming, ready);
+            self.record_found_before(id, ready);
             if self.over {
                 return Ok(None);
             }
             match self.resume.admit(&event) {
-                Step::Drop => return Ok(None),
+                Step::Drop => {
+                    self.delivered.came_again(words);
+                    return Ok(None);
+                }
                 Step::LookUp { .. } => match self.turn.message(&self.api).await {
                     Ok(message) => self.looked_up(message.as_ref(), newest - 1),
                     Err(error) if error.is_final() || FrameDecoder::caused(&error) => {
@@ -441,7 +452,12 @@ impl Driver {
                     Err(error) => return Ok(Some(Lost::broken(error))),
                 },
                 Step::Deliver => {
-                    self.record(event, ready);
+                    // An earlier connection may have told it without its id.
+                    if self.resume.connections() > 1 && self.delivered.is_known_without_id(words) {
+                        self.delivered.came_again(words);
+                    } else {
+                        self.record(event, ready);
+                    }
                     return Ok(None);
                 }
             }
@@ -449,42 +465,43 @@ impl Driver {
     }
 
     /// Sees whether ids still tell events apart (docs/spec/raccoon.md, section 5.7).
-    fn number_by(&mut self, event: &Event) {
+    fn number_by(&mut self, event: &Event, words: u64) {
         let Some(id) = event.id().filter(|_| self.numbering == Numbering::Ids) else {
             return;
         };
-        if id > self.resume.high() {
+        if id > self.resume.high() || self.resume.is_missing(id) {
             return;
         }
+        let is_the_same = self
+            .delivered
+            .words_of(id)
+            .is_none_or(|known| known == words);
         let entry = event.frame().and_then(|frame| frame.stream_entry_id);
         let numbering = match (entry, self.turn.last_entry()) {
             (Some(entry), Some(last)) if is_later(&entry, &last) => Numbering::Entries,
-            (None, None)
-                if id == self.resume.high() && self.newest != Some(event.fingerprint()) =>
-            {
-                Numbering::Words
-            }
-            // One that is sent again after a reconnect, or one that was late.
-            _ if self.resume.connections() > 1 || self.resume.is_missing(id) => return,
-            _ if id == self.resume.high() => return,
-            _ => return self.turn.ids_are_odd(),
+            _ if is_the_same => return,
+            // Its place says that it came before.
+            (Some(_), Some(_)) => return self.turn.ids_are_odd(),
+            _ => Numbering::Words,
         };
         self.turn.ids_are_odd();
         tracing::warn!(session = %self.turn.session_id, id, ?numbering, "the ids of the turn's events do not rise");
         self.numbering = numbering;
-        if let Some(newest) = self.newest.filter(|_| numbering == Numbering::Words) {
-            self.resume.note_words(newest);
-        }
     }
 
     /// Whether an event that its id does not tell apart was not seen yet.
-    fn is_new(&mut self, event: &Event) -> bool {
+    fn is_new(&mut self, event: &Event, words: u64) -> bool {
         let entry = event.frame().and_then(|frame| frame.stream_entry_id);
-        match (entry, self.turn.last_entry()) {
+        let entry = entry.filter(|_| self.numbering == Numbering::Entries);
+        let is_new = match (entry, self.turn.last_entry()) {
             (Some(entry), Some(last)) => is_later(&entry, &last),
             (Some(_), None) => true,
-            (None, _) => self.resume.admit_by_words(event) == Step::Deliver,
+            (None, _) => return !self.delivered.repeats(words),
+        };
+        if !is_new {
+            self.delivered.came_again(words);
         }
+        is_new
     }
 
     /// Says so where an event may have been the turn's end, and nothing follows.
@@ -511,7 +528,10 @@ impl Driver {
             let Some(found) = self.resume.next_found_before(id) else {
                 return;
             };
-            self.record(found, ready);
+            // It may have come without its id.
+            if !self.delivered.is_known_without_id(found.words()) {
+                self.record(found, ready);
+            }
         }
     }
 
@@ -520,9 +540,8 @@ impl Driver {
         self.progress = true;
         self.over = event.is_terminal();
         self.suspense = may_be_the_end(&event);
-        if event.id() == Some(self.resume.high()) {
-            self.newest = Some(event.fingerprint());
-        }
+        let id = event.id().filter(|_| self.numbering == Numbering::Ids);
+        self.delivered.push(id, event.words());
         self.turn.saw(&event);
         ready.push(event);
     }
@@ -564,11 +583,22 @@ impl Driver {
             self.looked_up(Some(&message), self.resume.high());
             self.record_found_before(i64::MAX, &mut ready);
         } else {
-            for event in events_of(&message) {
-                let has_place = event
-                    .frame()
-                    .is_some_and(|frame| frame.stream_entry_id.is_some());
-                if has_place && !self.over && self.is_new(&event) {
+            let told: Vec<Event> = events_of(&message).collect();
+            let words: Vec<u64> = told.iter().map(Event::words).collect();
+            let by_words = match self.numbering {
+                Numbering::Words => self.delivered.new_among(&words),
+                _ => Vec::new(),
+            };
+            for (at, event) in told.into_iter().enumerate() {
+                let is_new = match self.numbering {
+                    Numbering::Words => by_words.binary_search(&at).is_ok(),
+                    _ => {
+                        let frame = event.frame();
+                        let has_place = frame.is_some_and(|frame| frame.stream_entry_id.is_some());
+                        has_place && self.is_new(&event, words[at])
+                    }
+                };
+                if is_new && !self.over {
                     self.record(event, &mut ready);
                 }
             }
@@ -594,6 +624,9 @@ impl Driver {
     async fn open(&mut self) -> Result<Socket> {
         let keep_alive = self.options.keep_alive()?;
         let after = self.resume_entry().await;
+        self.asked_for_all = after
+            .as_deref()
+            .is_none_or(|after| after == EntryId::BEGINNING);
         self.api
             .open_socket(
                 &self.turn.session_id,
@@ -615,17 +648,24 @@ impl Driver {
             let first = self.resume.connections() == 0;
             return (self.options.replay || !first).then(|| EntryId::BEGINNING.to_owned());
         }
+        let beginning = EntryId::BEGINNING.to_owned();
+        if self.numbering == Numbering::Words {
+            return Some(beginning);
+        }
         let high = self.resume.high();
         let message = self.turn.message(&self.api).await.ok().flatten();
-        let known = message
+        let told: Vec<Event> = message.iter().flat_map(events_of).collect();
+        let ids: Vec<i64> = told.iter().filter_map(Event::id).collect();
+        if !ids.is_sorted_by(|id, next| id < next) {
+            return Some(beginning);
+        }
+        let mut known = told
             .iter()
-            .flat_map(events_of)
+            .rev()
             .filter(|event| event.id().is_some_and(|id| id <= high));
-        let newest = known.max_by_key(Event::id);
-        let entry = newest
-            .and_then(|event| event.frame())
-            .and_then(|frame| frame.stream_entry_id);
-        Some(entry.unwrap_or_else(|| EntryId::BEGINNING.to_owned()))
+        let newest = known.next().and_then(Event::frame);
+        let entry = newest.and_then(|frame| frame.stream_entry_id);
+        Some(entry.unwrap_or(beginning))
     }
 
     /// Whether an attempt that failed may be repeated.

@@ -7,6 +7,7 @@ mod blocks;
 mod client;
 mod close;
 mod config;
+mod delivered;
 mod dialect;
 mod directory;
 mod driver;

@@ -154,7 +154,7 @@ impl Progress {
 
     /// Whether any event was seen.
     pub(super) fn has_events(&self) -> bool {
-        self.lock().last_event.is_some()
+        !self.lock().log.is_empty()
     }
 
     /// Tells those who wait that something was noted.

@@ -130,21 +130,6 @@ impl Resume {
         }
     }
 
-    /// Counts an event as delivered by what it says, too.
-    #[cfg(feature = "raccoon")]
-    pub fn note_words(&mut self, fingerprint: u64) {
-        self.unnumbered.is_new(fingerprint);
-    }
-
-    /// The same for an event whose id says nothing: by what it says.
-    #[cfg(feature = "raccoon")]
-    pub fn admit_by_words(&mut self, event: &Event) -> Step {
-        match self.unnumbered.is_new(event.fingerprint()) {
-            true => Step::Deliver,
-            false => Step::Drop,
-        }
-    }
-
     fn admit_id(&mut self, id: i64, terminal: bool) -> Step {
         if id <= self.high {
             // One that arrives late is better than one that is lost.

@@ -88,6 +88,8 @@ pub enum EventIds {
     Rising,
     /// They begin anew after every third.
     Restarting,
+    /// They rise by one, and begin anew with each socket; the history has its own.
+    PerSocket,
     /// Each is 1.
     Still,
     /// They are texts.
@@ -149,7 +151,7 @@ impl Dialect {
     /// The frame of an event, and where in it the place in the stream begins.
     pub(super) fn frame(&self, said: &Said<'_>, id: &str) -> (String, usize) {
         let number = match self.event_ids {
-            EventIds::Rising => json!(said.number),
+            EventIds::Rising | EventIds::PerSocket => json!(said.number),
             EventIds::Restarting => json!((said.number - 1) % 3 + 1),
             EventIds::Still => json!(1),
             EventIds::Text => json!(said.number.to_string()),
@@ -181,6 +183,16 @@ impl Dialect {
         let cut = frame.len();
         frame.push_str(&format!(",{}:\"{id}\"}}", self.name("stream_entry_id")));
         (frame, cut)
+    }
+
+    /// The frame of an event as the `count`th of a socket.
+    pub(super) fn renumbered(&self, frame: &str, count: u64) -> Option<String> {
+        if self.event_ids != EventIds::PerSocket {
+            return None;
+        }
+        let (id, rest) = frame.split_once(',')?;
+        let (name, _) = id.split_once(':')?;
+        Some(format!("{name}:{count},{rest}"))
     }
 
     /// A frame as it is sent.
@@ -354,6 +366,18 @@ mod tests {
         ] {
             assert_eq!(frame(dialect, "text", says("x")), wanted);
         }
+    }
+
+    #[test]
+    fn a_socket_may_count_for_itself() {
+        let dialect =
+            |ids: &str| -> Dialect { serde_json::from_value(json!({ "event_ids": ids })).unwrap() };
+        let frame = r#"{"event_id":7,"kind":"text"}"#;
+        assert_eq!(
+            dialect("per_socket").renumbered(frame, 2).as_deref(),
+            Some(r#"{"event_id":2,"kind":"text"}"#)
+        );
+        assert_eq!(dialect("rising").renumbered(frame, 2), None);
     }
 
     #[test]

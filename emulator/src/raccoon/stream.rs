@@ -260,6 +260,12 @@ impl Socket {
         } else {
             entry.without_entry_id()
         };
+        let dialect = &self.server.options.dialect;
+        let counted = match self.fault.omit_ids {
+            true => None,
+            false => dialect.renumbered(&text, self.sent + 1),
+        };
+        let text = counted.map_or(text, Utf8Bytes::from);
         let putting = self.fault.putting.as_ref();
         let changed = putting.and_then(|putting| putting.apply(&text));
         let text = changed.map_or(text, Utf8Bytes::from);
