@@ -27,6 +27,7 @@ mod stream;
 mod task;
 mod testing;
 mod turn;
+mod turn_fanout;
 mod upload;
 mod webhooks;
 

@@ -9,7 +9,9 @@ use sessionwire::seam::raccoon::with_hooks;
 
 use crate::calls::Calls;
 use crate::reply::{ErrorInfo, Handle, Reply, either, handle, read, read_options, turn_reply};
+use crate::stream::EventStream;
 use crate::turn::Turn;
+use crate::turn_fanout::TurnRuns;
 use crate::upload::{Upload, UploadChannel, UploadParams};
 use crate::{background, has_runtime, hooks};
 
@@ -114,6 +116,30 @@ impl RaccoonClient {
         let begin = |attach| self.inner.attach(attach);
         let finish = |outcome| handle(outcome, Turn::new);
         self.calls.start(env, id, &params, begin, finish)
+    }
+
+    /// Runs many turns.
+    #[napi(catch_unwind)]
+    pub fn run_turns(&self, plan: String) -> Either<TurnRuns, ErrorInfo> {
+        either(read(&plan).and_then(|plan| {
+            let outcomes = within_runtime_if_available(|| self.inner.run_turns(plan))?;
+            Ok(TurnRuns::new(outcomes))
+        }))
+    }
+
+    /// The session's events.
+    #[napi(catch_unwind)]
+    pub fn events(&self, session_id: String, options: String) -> Either<EventStream, ErrorInfo> {
+        either(read(&options).and_then(|options| {
+            let queue = within_runtime_if_available(|| self.inner.events(&session_id, options))?;
+            Ok(EventStream::new(queue, "session"))
+        }))
+    }
+
+    /// The frame that stops a turn, as JSON.
+    #[napi(getter, catch_unwind)]
+    pub fn stop_frame(&self) -> String {
+        self.inner.stop_frame().to_string()
     }
 
     /// Uploads a file: what `params` and `bytes` or a channel say.

@@ -14,9 +14,11 @@ from helpers import eventually
 from sessionwire import (
     APIConnectionError,
     Emulator,
+    History,
     InvalidRequestError,
     Raccoon,
     ResumePoint,
+    SessionwireError,
     StreamError,
     TaskError,
     TaskTimeout,
@@ -24,6 +26,7 @@ from sessionwire import (
     TurnEvent,
     TurnOutcome,
 )
+from test_contract import cases, check
 
 MIXED = {
     "turns": [
@@ -352,5 +355,176 @@ def test_events_async(emulator: Emulator) -> None:
             assert [(await anext(events)).id for _ in range(3)] == [1, 2, 3]
             await events.close()
             assert events.closed
+
+    asyncio.run(main())
+
+
+def prepared(case: dict[str, Any], new_id: Any) -> tuple[list[Any], dict[str, str]]:
+    """The turns of a case, and the sessions that it names."""
+    sessions: dict[str, str] = {}
+    found: list[Any] = []
+    for turn in case["turns"]:
+        if isinstance(turn, str):
+            found.append(turn)
+            continue
+        given = dict(turn)
+        name = given.pop("session", None)
+        if name is not None:
+            given["session_id"] = sessions.setdefault(name, new_id())
+        found.append(given)
+    return found, sessions
+
+
+def check_runs(case: dict[str, Any], outcomes: list[TurnOutcome], emulator: Emulator) -> None:
+    expect = case["expect"]
+    assert told(outcomes) == expect["told"]
+    assert [outcome.sent for outcome in outcomes] == expect["sent"]
+    assert starts(emulator) == expect["requests"]
+
+
+def prompts(history: History) -> list[str]:
+    return [message.content for message in history.messages if message.role == "user"]
+
+
+@pytest.mark.parametrize("case", cases("turn_runs.json"))
+def test_turn_runs(case: dict[str, Any]) -> None:
+    with (
+        Emulator(scenario=MIXED, step_delay=0.0, **case.get("emulator", {})) as emulator,
+        emulator.raccoon(**case.get("client", {})) as client,
+    ):
+        for fault in case.get("faults", []):
+            emulator.fail(fault)
+        given, sessions = prepared(case, lambda: client.session().session_id)
+        options = case.get("options", {})
+        if "error" in case["expect"]:
+            with pytest.raises(SessionwireError) as caught:
+                client.run_turns(given, **options)
+            check(caught.value, case["expect"]["error"])
+            assert emulator.requests() == []
+            return
+        check_runs(case, client.run_turns(given, **options).all(), emulator)
+        for name, said in case["expect"].get("prompts", {}).items():
+            assert prompts(client.session(sessions[name]).history()) == said
+
+
+@pytest.mark.parametrize("case", cases("turn_runs.json"))
+def test_turn_runs_async(case: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with (
+            Emulator(scenario=MIXED, step_delay=0.0, **case.get("emulator", {})) as emulator,
+            emulator.async_raccoon(**case.get("client", {})) as client,
+        ):
+            for fault in case.get("faults", []):
+                emulator.fail(fault)
+            given, sessions = prepared(case, lambda: client.session().session_id)
+            options = case.get("options", {})
+            if "error" in case["expect"]:
+                with pytest.raises(SessionwireError) as caught:
+                    client.run_turns(given, **options)
+                check(caught.value, case["expect"]["error"])
+                assert emulator.requests() == []
+                return
+            check_runs(case, await client.run_turns(given, **options).all(), emulator)
+            for name, said in case["expect"].get("prompts", {}).items():
+                assert prompts(await client.session(sessions[name]).history()) == said
+
+    asyncio.run(main())
+
+
+SPOKEN = {"turns": [{"steps": [{"text": "a"}, {"text": "b"}]}]}
+
+
+@pytest.mark.parametrize("case", cases("session_events.json"))
+def test_g01_g04_session_events(case: dict[str, Any]) -> None:
+    expect = case["expect"]
+    with (
+        Emulator(scenario=SPOKEN, step_delay=0.0, **case.get("emulator", {})) as emulator,
+        emulator.raccoon(**case.get("client", {})) as reader,
+        emulator.raccoon() as other,
+    ):
+        session = reader.session()
+
+        def turn() -> str:
+            return other.session(session.session_id).run_turn("go").message_id
+
+        messages = [turn() for _ in range(case["turns"])]
+        options: dict[str, Any] = dict(case.get("options", {}))
+        first = 0
+        if "after" in case:
+            with session.events(poll_interval=0.01) as before:
+                first = case["after"] + 1
+                options["after"] = [next(before) for _ in range(first)][-1]
+        for fault in case.get("faults", []):
+            emulator.fail(fault)
+        events = session.events(poll_interval=0.01, **options)
+
+        def read(ids: list[int], of: list[str], start: int) -> None:
+            found = [next(events) for _ in ids]
+            assert [event.id for event in found] == ids
+            wanted = [of[(start + at) // 4] for at in range(len(ids))]
+            assert [event.message_id for event in found] == wanted
+
+        read(expect["ids"], messages, first)
+        match case.get("then"):
+            case "turn":
+                read(expect["more"], [turn()], 0)
+            case "delete":
+                session.delete()
+            case "close":
+                reader.close()
+        if "error" in expect:
+            with pytest.raises(SessionwireError) as caught:
+                next(events)
+            check(caught.value, expect["error"])
+        if "ends" in expect or "error" in expect:
+            assert next(events, None) is None
+
+
+@pytest.mark.parametrize("case", cases("session_events.json"))
+def test_g01_g04_session_events_async(case: dict[str, Any]) -> None:
+    expect = case["expect"]
+
+    async def main() -> None:
+        async with (
+            Emulator(scenario=SPOKEN, step_delay=0.0, **case.get("emulator", {})) as emulator,
+            emulator.async_raccoon(**case.get("client", {})) as reader,
+            emulator.async_raccoon() as other,
+        ):
+            session = reader.session()
+
+            async def turn() -> str:
+                return (await other.session(session.session_id).run_turn("go")).message_id
+
+            messages = [await turn() for _ in range(case["turns"])]
+            options: dict[str, Any] = dict(case.get("options", {}))
+            first = 0
+            if "after" in case:
+                async with session.events(poll_interval=0.01) as before:
+                    first = case["after"] + 1
+                    options["after"] = [await anext(before) for _ in range(first)][-1]
+            for fault in case.get("faults", []):
+                emulator.fail(fault)
+            events = session.events(poll_interval=0.01, **options)
+
+            async def read(ids: list[int], of: list[str], start: int) -> None:
+                found = [await anext(events) for _ in ids]
+                assert [event.id for event in found] == ids
+                wanted = [of[(start + at) // 4] for at in range(len(ids))]
+                assert [event.message_id for event in found] == wanted
+
+            await read(expect["ids"], messages, first)
+            match case.get("then"):
+                case "turn":
+                    await read(expect["more"], [await turn()], 0)
+                case "delete":
+                    await session.delete()
+                case "close":
+                    await reader.close()
+            if "error" in expect:
+                with pytest.raises(SessionwireError) as caught:
+                    await anext(events)
+                check(caught.value, expect["error"])
+            if "ends" in expect or "error" in expect:
+                assert await anext(events, None) is None
 
     asyncio.run(main())

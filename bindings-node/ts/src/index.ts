@@ -99,6 +99,8 @@ export {
 export type * from "./raccoon/client.js";
 export { Raccoon } from "./raccoon/client.js";
 export type * from "./raccoon/events.js";
+export type * from "./raccoon/fanout.js";
+export { TurnOutcomes } from "./raccoon/fanout.js";
 export type * from "./raccoon/hooks.js";
 export type * from "./raccoon/media.js";
 export { Media } from "./raccoon/media.js";

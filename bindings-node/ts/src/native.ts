@@ -123,6 +123,19 @@ export interface NativeTurn extends NativeHandle<raccoon.TurnOperation, raccoon.
   frame(operation: string): string | ErrorInfo;
 }
 
+/** What became of a turn: all but the error, and that, as JSON. */
+export interface NativeTurnOutcome {
+  outcome: string;
+  error?: string;
+}
+
+export interface NativeTurnRuns {
+  take(): NativeTurnOutcome | null;
+  ready(): Promise<void>;
+  readonly over: boolean;
+  close(): Promise<void>;
+}
+
 export interface NativeUpload {
   readonly sent: number;
   readonly total: number | null;
@@ -143,6 +156,9 @@ export interface NativeRaccoonClient
   readonly maxConcurrent: number | null;
   startTurn(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
   attach(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
+  runTurns(plan: string): NativeTurnRuns | ErrorInfo;
+  events(sessionId: string, options: string): NativeStream | ErrorInfo;
+  readonly stopFrame: string;
   upload(
     params: string,
     bytes?: Uint8Array,

@@ -16,6 +16,7 @@ import {
   type ServiceOptions,
 } from "../shared/options.js";
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
+import { type GivenTurn, type RunTurnsOptions, runTurns, type TurnOutcomes } from "./fanout.js";
 import { type AnswerDecoder, answerHook, type FrameDecoder, frameHook } from "./hooks.js";
 import { Media } from "./media.js";
 import type { ResumePoint, TurnResult } from "./models.js";
@@ -259,6 +260,24 @@ export class Raccoon implements AsyncDisposable {
   async runTurn(prompt: string, options: RaccoonRunTurnOptions = {}): Promise<TurnResult> {
     const { sessionId, ...run } = known(options, CLIENT_RUN);
     return this.session(sessionId).runTurn(prompt, run);
+  }
+
+  /**
+   * Runs many turns, each in a session of its own unless it names one, and gives each outcome as its
+   * turn ends. One failure stops nothing; the sessions stay. Turns of one session go one after another,
+   * in their order. No more run at once than the service allows, with or without
+   * `respectMaxConcurrent`: the others wait here, for as long as it takes. Throws an
+   * `InvalidRequestError` for an empty prompt, for example; nothing was sent then.
+   *
+   * @example
+   * ```ts
+   * for await (const { turn, result, error } of client.runTurns(["Price of the mug?"])) {
+   *   console.log(turn, error ?? result?.text);
+   * }
+   * ```
+   */
+  runTurns(turns: Iterable<string | GivenTurn>, options: RunTurnsOptions = {}): TurnOutcomes {
+    return runTurns(this.#native, turns, options);
   }
 
   /** A handle on a turn that was started before, or elsewhere. */

@@ -140,7 +140,10 @@ export class TurnResult {
     return jsonIn(this.text, this.sessionId);
   }
 
-  /** `json()`, checked and typed by a validator; what that throws comes through. */
+  /**
+   * `json()`, checked and typed by a validator; what that throws comes through. The agent knows nothing
+   * of the validator: say in the prompt which JSON it shall give.
+   */
   parse<T>(validator: Validator<T>): T {
     return validated(this.json(), validator);
   }

@@ -3,11 +3,22 @@
  */
 
 import { inspect } from "node:util";
+import { InvalidRequestError, orThrow } from "../errors.js";
 import type { NativeRaccoonClient } from "../native.js";
-import { CALL, type CallOptions, execute, text } from "../shared/calls.js";
+import {
+  CALL,
+  type CallOptions,
+  checkSignal,
+  count,
+  execute,
+  seconds,
+  text,
+} from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
 import type { DeleteResult, SuccessResult } from "../shared/models.js";
 import { warn } from "../shared/warn.js";
+import { EventStream } from "../stream/stream.js";
+import { type TurnEvent, turnEventAt } from "./events.js";
 import {
   DIRECTORY,
   type DirectoryOptions,
@@ -25,9 +36,11 @@ import {
   type History,
   type HistoryMessage,
   historyFrom,
+  type ResumePoint,
   type TurnResult,
   type UploadedFile,
 } from "./models.js";
+import type { EventOptions, GivenPlace } from "./seam.js";
 import {
   type RunTurnOptions,
   runTurn,
@@ -44,6 +57,29 @@ export interface RaccoonSessionOptions {
 
 const SESSION: Names<RaccoonSessionOptions> = {
   deleteOnExit: true,
+};
+
+/** How a session is watched. */
+export interface SessionEventsOptions extends CallOptions {
+  /** Only events after this place: the last event that you had, or a resume point. */
+  after?: ResumePoint | TurnEvent | undefined;
+  /** Starts with the events that the session has already. Default: true. */
+  includeHistory?: boolean | undefined;
+  /** Milliseconds between two looks at the history, more than 0. Default: 2,000. */
+  pollInterval?: number | undefined;
+  /** Milliseconds after which the stream ends, without an error. Default: no limit. */
+  timeout?: number | undefined;
+  /** Looks that may fail in a row; at the next one the stream fails. Default: 6. */
+  maxReconnects?: number | undefined;
+}
+
+const SESSION_EVENTS: Names<SessionEventsOptions> = {
+  ...CALL,
+  after: true,
+  includeHistory: true,
+  pollInterval: true,
+  timeout: true,
+  maxReconnects: true,
 };
 
 /** One session: a workspace with files and a conversation that persist between turns. */
@@ -72,6 +108,31 @@ export class RaccoonSession implements AsyncDisposable {
    */
   runTurn(prompt: string, options: RunTurnOptions = {}): Promise<TurnResult> {
     return runTurn(this.#native, this.sessionId, prompt, options);
+  }
+
+  /**
+   * Watches the session: its events over all its turns, whoever starts them, each once and in the order
+   * of the history, which is read again and again. Each has the `messageId` of its turn. A session that
+   * is not there yet is waited for: its first turn creates it. For the events of one turn as they
+   * happen, iterate the turn.
+   *
+   * The stream ends with a `StreamError` where the session is deleted (`reason` is `session_gone`), where
+   * its history cannot be read any more (`reconnect_failed`), or does not have the message of `after`
+   * (`unknown_resume_point`). Its `messageId`, `lastEventId` and `lastStreamEntryId` say how far it was read.
+   */
+  events(options: SessionEventsOptions = {}): EventStream<TurnEvent> {
+    const { signal } = known(options, SESSION_EVENTS);
+    checkSignal(signal);
+    signal?.throwIfAborted();
+    const wire: EventOptions = {
+      after: placeOf(this.sessionId, options.after),
+      include_history: options.includeHistory,
+      poll_interval: seconds("pollInterval", options.pollInterval),
+      timeout: seconds("timeout", options.timeout),
+      max_reconnects: count("maxReconnects", options.maxReconnects),
+    };
+    const stream = orThrow(this.#native.events(this.sessionId, JSON.stringify(wire)));
+    return new EventStream(stream, turnEventAt, signal);
   }
 
   /** Reads the session with every message of every turn. */
@@ -138,6 +199,35 @@ export class RaccoonSession implements AsyncDisposable {
   [inspect.custom](_depth: number, options: object): string {
     return `RaccoonSession ${inspect(this.toJSON(), options)}`;
   }
+}
+
+/** The place that a caller means: a resume point, or that of an event of the session. */
+function placeOf(sessionId: string, after: unknown): GivenPlace | undefined {
+  if (after === undefined) return undefined;
+  if (typeof after === "object" && after !== null && "messageId" in after) {
+    if ("lastEventId" in after) {
+      const point = after as ResumePoint;
+      return {
+        session_id: text("after.sessionId", point.sessionId),
+        message_id: text("after.messageId", point.messageId),
+        last_stream_entry_id: point.lastStreamEntryId,
+        last_event_id: point.lastEventId,
+      };
+    }
+    if ("streamEntryId" in after) {
+      const event = after as TurnEvent;
+      return {
+        session_id: sessionId,
+        message_id: event.messageId ?? "",
+        last_stream_entry_id: event.streamEntryId,
+        last_event_id: event.id,
+      };
+    }
+  }
+  throw new InvalidRequestError(
+    "`after` is neither an event of this session nor a resume point. Pass the last event that you had, or " +
+      "an object with `sessionId`, `messageId`, `lastStreamEntryId` and `lastEventId`.",
+  );
 }
 
 /** @internal */

@@ -93,7 +93,8 @@ export interface StartTurnOptions extends TurnEventOptions {
   extra?: Record<string, unknown> | undefined;
 }
 
-const START: Names<StartTurnOptions> = {
+/** @internal */
+export const START: Names<StartTurnOptions> = {
   ...EVENTS,
   mode: true,
   files: true,

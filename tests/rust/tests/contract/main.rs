@@ -14,6 +14,7 @@ mod meaning;
 mod origins;
 mod pure;
 mod success;
+mod turn_runs;
 mod turns;
 mod warnings;
 mod webhooks;
@@ -69,12 +70,14 @@ const DRIVERS: &[Driver] = drivers! {
     "rude_faults.json".turns => turns::turn,
     "rude_json.json".cases => meaning::rude_json,
     "sse".cases => pure::frames,
+    "session_events.json".cases => turn_runs::g01_g04_events_of_a_session,
     "streams.json".cases => agi::stream,
     "success.json".cases => success::g03_a_success_without_words,
     "times.json".cases => meaning::time,
     "turn_events.json".cases => meaning::turn_events,
     "turn_hooks.json".turns => turns::turn,
     "turn_input.json".cases => turns::g08_bad_input_sends_nothing,
+    "turn_runs.json".cases => turn_runs::many_turns,
     "turns.json".cases => turns::turn,
     "variants.json".turns => turns::turn,
     "variants.json".lists => turns::list,

@@ -11,7 +11,7 @@ from .session import turn_params
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from typing import Any
 
     from ..._raccoon.files import NewFile
@@ -123,7 +123,7 @@ async def _outcomes(turns: list[Any], runs: _native.TurnRuns) -> AsyncIterator[T
 
 def run_turns(
     client: Client,
-    turns: Iterable[str | GivenTurn],
+    turns: Iterable[str | GivenTurn | Mapping[str, Any]],
     mode: str,
     options: TurnOptions,
     plan: RunTurns,

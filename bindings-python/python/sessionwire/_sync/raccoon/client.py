@@ -214,7 +214,7 @@ class Raccoon(BaseClient):
 
     def run_turns(
         self,
-        turns: Iterable[str | GivenTurn],
+        turns: Iterable[str | GivenTurn | Mapping[str, Any]],
         *,
         concurrency: int = 4,
         mode: str = "auto",
