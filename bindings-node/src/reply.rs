@@ -3,6 +3,7 @@
 use napi::bindgen_prelude::{Buffer, Either, Either3, Either4, Null, ToNapiValue};
 use napi_derive::napi;
 use serde::de::DeserializeOwned;
+use sessionwire::meaning::misread;
 use sessionwire::{Error, ErrorKind, seam};
 
 /// An error as data.
@@ -39,14 +40,16 @@ impl ErrorInfo {
     /// For parameters that the core cannot read.
     pub fn unreadable(error: &serde_json::Error) -> Self {
         Self::invalid(format!(
-            "A parameter is not valid: {error}. Check the names and types of what you pass"
+            "A parameter is not valid: {}. Check the names and types of what you pass",
+            misread(&error.to_string())
         ))
     }
 
     /// For options that the core cannot read.
     pub fn unreadable_options(error: &serde_json::Error) -> Self {
         Self::config(format!(
-            "An option is not valid: {error}. Check the names and types of the options"
+            "An option is not valid: {}. Check the names and types of the options",
+            misread(&error.to_string())
         ))
     }
 

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use serde::de::DeserializeOwned;
+use sessionwire::meaning::misread;
 use sessionwire::{Error, ErrorKind};
 
 use crate::json::Refusal;
@@ -27,7 +28,7 @@ pub(crate) fn read<T: DeserializeOwned>(
         Err(Refusal::Python(error)) => return Err(error),
         Err(Refusal::Input(why)) => return Err(refuse(why)),
     };
-    serde_json::from_value(value).map_err(|error| refuse(error.to_string()))
+    serde_json::from_value(value).map_err(|error| refuse(misread(&error.to_string())))
 }
 
 /// The same by the parameter of the Python call, where that can be told.

@@ -361,6 +361,13 @@ impl Error {
     }
 
     /// With other words on what to do next.
+    /// The same with another text before its advice; `message` stays.
+    pub(crate) fn with_lead(mut self, lead: String) -> Self {
+        self.0.text = sentence(&lead, self.0.kind.advice());
+        self.0.lead = lead;
+        self
+    }
+
     pub(crate) fn with_advice(mut self, advice: &str) -> Self {
         self.0.text = sentence(&self.0.lead, advice);
         self
@@ -656,16 +663,18 @@ fn is_in_chain(error: &(dyn std::error::Error + 'static), key: &Secret) -> bool 
 
 /// Joins a message and an advice into sentences.
 fn sentence(message: &str, advice: &str) -> String {
-    let message = message.trim_end();
-    let stop = if message.ends_with(['.', '!', '?']) {
-        ""
-    } else {
-        "."
+    let whole = |text: &str| {
+        let text = text.trim_end();
+        let stop = if text.ends_with(['.', '!', '?']) {
+            ""
+        } else {
+            "."
+        };
+        format!("{text}{stop}")
     };
-    if advice.is_empty() {
-        format!("{message}{stop}")
-    } else {
-        format!("{message}{stop} {advice}")
+    match advice {
+        "" => whole(message),
+        advice => format!("{} {}", whole(message), whole(advice)),
     }
 }
 

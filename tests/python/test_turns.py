@@ -570,7 +570,7 @@ def test_the_options_of_a_client() -> None:
         Raccoon(api_key="some-key", websocket_url="https://a.example")
     with pytest.raises(ConfigError, match="wire"):
         Raccoon(api_key="some-key", wire={"prompt": []})
-    with pytest.raises(ConfigError, match="unknown field"):
+    with pytest.raises(ConfigError, match="`promt` is not known. Did you mean `prompt`"):
         Raccoon(api_key="some-key", wire={"promt": ["x"]})
     with Emulator() as emulator:
         with emulator.raccoon(wire={"prompt": ["task"]}) as client:

@@ -148,6 +148,11 @@ CALLS: dict[str, tuple[Call, type[Exception], str]] = {
         InvalidRequestError,
         "`tasks` must be a list of a str, not None",
     ),
+    "history": (
+        lambda here: here.raccoon.session().start_turn("go", history=X),
+        InvalidRequestError,
+        "`history` must be a list or None, not str 'x'",
+    ),
     "client_run_task": (
         lambda here: here.agi.run_task(FIVE),
         InvalidRequestError,

@@ -186,7 +186,9 @@ def _words(hint: Any) -> str:
         return "a number"
     if kind in (collections.abc.Iterable, collections.abc.Sequence, list, tuple):
         inner = typing.get_args(hint)
-        return f"a list of {_words(inner[0])}" if inner else "a list"
+        # Of anything: there is no more to say.
+        known = [one for one in inner[:1] if one not in (typing.Any, object)]
+        return f"a list of {_words(known[0])}" if known else "a list"
     if kind in (collections.abc.Mapping, dict):
         return "a dict"
     name = getattr(kind, "__name__", str(kind))

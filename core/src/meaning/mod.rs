@@ -7,6 +7,7 @@ mod ending;
 mod find;
 mod json;
 mod likely;
+mod misread;
 mod page;
 mod read;
 mod text;
@@ -15,6 +16,7 @@ mod time;
 pub use ending::is_over;
 pub use find::find_json;
 pub use json::{DEEPEST, plain};
+pub use misread::misread;
 pub use text::{TEXT_FIELDS, Text};
 pub use time::{Moment, moment};
 

@@ -94,9 +94,9 @@ impl<'de> Deserialize<'de> for RaccoonOptions {
             .transpose()
             .map_err(|error| D::Error::custom(format!("websocket_url: {error}")))?;
         let wire = own("wire")
-            .map(serde_json::from_value)
+            .map(wire_of)
             .transpose()
-            .map_err(|error| D::Error::custom(format!("wire: {error}")))?;
+            .map_err(|why| D::Error::custom(format!("wire: {why}")))?;
         let respect_max_concurrent = own("respect_max_concurrent")
             .map(serde_json::from_value)
             .transpose()
@@ -111,6 +111,25 @@ impl<'de> Deserialize<'de> for RaccoonOptions {
             respect_max_concurrent: respect_max_concurrent.unwrap_or_default(),
         })
     }
+}
+
+/// Reads names, and says which one is of a wrong type.
+fn wire_of(names: Value) -> Result<WireNames, String> {
+    serde_json::from_value(names.clone()).map_err(|error| {
+        let is_odd = |(name, value): &(&String, &Value)| {
+            let alone = Map::from_iter([((*name).clone(), (*value).clone())]);
+            serde_json::from_value::<WireNames>(Value::Object(alone)).is_err()
+        };
+        let odd = names
+            .as_object()
+            .and_then(|names| names.iter().find(is_odd));
+        match odd {
+            Some((name, _)) if error.to_string().starts_with("invalid") => {
+                format!("`{name}`: {error}")
+            }
+            _ => error.to_string(),
+        }
+    })
 }
 
 /// Checked configuration of one Raccoon client.

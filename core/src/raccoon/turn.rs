@@ -42,7 +42,7 @@ pub struct Turn {
 
 impl Turn {
     pub(super) async fn start(api: Api, session_id: String, start: StartTurn) -> Result<Self> {
-        validate::session_id(&session_id)?;
+        validate::session_id_or_none(&session_id)?;
         start.check()?;
         let files = api.upload_files(&session_id, &start.files).await?;
         let permit = api.permit().await?;
@@ -377,9 +377,14 @@ impl Turn {
                 said.extra,
             ),
             TurnEnd::Failed(event) => {
-                return Err(self
-                    .failure(ErrorKind::Task, event.text())
-                    .with_reason("agent_error"));
+                let said = event.text();
+                let (said, lead) = match said.trim() {
+                    "" | "{}" => ("", NO_WORDS.to_owned()),
+                    words => (words, format!("The turn failed: {words}")),
+                };
+                let message = if said.is_empty() { &lead } else { said };
+                let error = Error::new(ErrorKind::Task, message).with_lead(lead.clone());
+                return Err(self.named(error).with_reason("agent_error"));
             }
             TurnEnd::Broken(error) => {
                 let error = error.with_events(self.progress.recent());
@@ -482,11 +487,20 @@ impl Turn {
     }
 
     pub(super) fn failure(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
-        let error = self.progress.name(Error::new(kind, message));
+        self.named(Error::new(kind, message))
+    }
+
+    /// An error with what is known of the turn, and without the key.
+    fn named(&self, error: Error) -> Error {
+        let error = self.progress.name(error);
         self.api
             .without_key(error.with_events(self.progress.recent()))
     }
 }
+
+/// Of a turn whose end says no more than that it failed.
+const NO_WORDS: &str =
+    "The turn failed, and the service does not say why. Look at its events, or start it again";
 
 /// What the history says of a turn's answer.
 #[derive(Default)]

@@ -19,10 +19,24 @@ pub(crate) fn session_id(id: &str) -> Result<()> {
     if is_uuid(id) {
         return Ok(());
     }
+    Err(Error::invalid(no_uuid(id)))
+}
+
+/// The same where a fresh session would do, too.
+pub(crate) fn session_id_or_none(id: &str) -> Result<()> {
+    if is_uuid(id) {
+        return Ok(());
+    }
     Err(Error::invalid(format!(
-        "`session_id` is {id:?}, which is no UUID. Pass one such as 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415, \
-         or leave it out for a fresh session"
+        "{}, or leave it out for a fresh session",
+        no_uuid(id)
     )))
+}
+
+fn no_uuid(id: &str) -> String {
+    format!(
+        "`session_id` is {id:?}, which is no UUID. Pass one such as 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415"
+    )
 }
 
 pub(super) fn message_id(id: &str) -> Result<()> {

@@ -184,7 +184,7 @@ impl Check {
     /// `InvalidRequest` for what would be refused.
     pub fn run(&self) -> Result<()> {
         match self {
-            Self::SessionId { session_id } => raccoon_validate::session_id(session_id),
+            Self::SessionId { session_id } => raccoon_validate::session_id_or_none(session_id),
             Self::Turn(turn) => turn.check(),
             Self::RunTurns(plan) => {
                 plan.check()?;

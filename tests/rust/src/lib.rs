@@ -48,7 +48,8 @@ pub fn client_with(emulator: &Emulator, mut options: Value) -> Client {
 
 /// Parameters from JSON, as a binding reads them.
 pub fn read<T: DeserializeOwned>(value: Value, kind: ErrorKind) -> sessionwire::Result<T> {
-    serde_json::from_value(value).map_err(|error| Error::new(kind, error.to_string()))
+    serde_json::from_value(value)
+        .map_err(|error| Error::new(kind, sessionwire::meaning::misread(&error.to_string())))
 }
 
 /// A client from options alone, with an empty environment.
