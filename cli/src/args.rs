@@ -3,7 +3,9 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sessionwire::raccoon::{TextMode, UploadedFile, WireNames};
+use serde_json::{Value, json};
+use sessionwire::meaning::misread;
+use sessionwire::raccoon::{RaccoonOptions, TextMode, UploadedFile, WireNames};
 use sessionwire_emulator::{Endpoint, Fault};
 
 use crate::{output, report, terminal};
@@ -304,7 +306,7 @@ pub(crate) struct Attach {
     #[command(flatten)]
     pub(crate) turn: TurnOf,
     /// Only events after this stream entry
-    #[arg(long, value_name = "ENTRY", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "ENTRY", value_parser = entry, allow_hyphen_values = true)]
     pub(crate) after: Option<String>,
     /// Only events with a higher id, as --json prints it
     #[arg(long, value_name = "ID")]
@@ -613,8 +615,28 @@ fn wire(text: &str) -> Result<Box<WireNames>, String> {
         std::fs::read_to_string(text)
             .map_err(|error| format!("it is neither a JSON object nor a file to read ({error})"))?
     };
-    serde_json::from_str(&json)
-        .map_err(|error| format!("give an object such as {{\"prompt\": [\"task\"]}} ({error})"))
+    // A client's options say which name is not as it should be.
+    let read = serde_json::from_str(&json)
+        .and_then(|wire: Value| serde_json::from_value(json!({ "wire": wire })));
+    let options: RaccoonOptions = read.map_err(|error| {
+        let why = misread(error.to_string().trim_start_matches("wire: "));
+        format!("{why}; give an object such as {{\"prompt\": [\"task\"]}}")
+    })?;
+    Ok(Box::new(options.wire))
+}
+
+/// Whether a text names a place in a turn's stream (docs/spec/raccoon.md, section 5.6).
+pub(crate) fn is_entry(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('-')
+        .is_some_and(|(at, number)| is_number(at) && is_number(number))
+}
+
+fn entry(text: &str) -> Result<String, String> {
+    match is_entry(text) {
+        true => Ok(text.to_owned()),
+        false => Err("give the `stream_entry_id` of an event, such as 1772615727418-0".to_owned()),
+    }
 }
 
 fn text_mode(text: &str) -> Result<TextMode, String> {
@@ -623,7 +645,8 @@ fn text_mode(text: &str) -> Result<TextMode, String> {
 
 fn uploaded(text: &str) -> Result<UploadedFile, String> {
     serde_json::from_str(text).map_err(|error| {
-        format!("give the line that `sessionwire raccoon upload --json` printed ({error})")
+        let why = misread(&error.to_string());
+        format!("{why}; give the line that `sessionwire raccoon upload --json` printed")
     })
 }
 

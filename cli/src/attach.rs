@@ -11,7 +11,7 @@ use crate::raccoon::find;
 use crate::render::Renderer;
 use crate::stop::Stop;
 use crate::terminal::{self, note};
-use crate::turn::{Place, conclude, follow};
+use crate::turn::{Place, shown};
 
 pub(crate) async fn run(
     args: args::Attach,
@@ -23,28 +23,24 @@ pub(crate) async fn run(
     let client = raccoon(global)?;
     let turn = tokio::select! {
         biased;
-        failure = stop.wait() => return Err(failure),
+        failure = stop.wait() => {
+            let ids = &args.turn;
+            return Err(failure.of_turn(&ids.session.id, ids.message.as_deref()));
+        }
         turn = attach(&client, &args) => turn?,
     };
     let renderer = Renderer::of_turn(output, global.json, args.follow.quiet, args.follow.raw);
     let mut place = Place::of(&args);
-    let result = tokio::select! {
-        biased;
-        failure = stop.wait() => Err(failure),
-        result = follow(&turn, renderer, &mut place) => result,
-    };
-    match result {
-        Ok(result) => conclude(&result, renderer).await,
-        Err(failure) => {
-            if matches!(failure, Failure::Interrupted) {
-                terminal::end_line();
-            }
-            if matches!(failure, Failure::Interrupted | Failure::Timeout(_)) {
-                note(&place.how_to_go_on(&turn));
-            }
-            Err(failure)
+    let outcome = shown(&turn, renderer, &mut place, &stop).await;
+    if let Err(failure) = &outcome {
+        if matches!(failure.cause(), Failure::Interrupted) {
+            terminal::end_line();
+        }
+        if matches!(failure.cause(), Failure::Interrupted | Failure::Timeout(_)) {
+            note(&place.how_to_go_on(&turn));
         }
     }
+    outcome
 }
 
 async fn attach(client: &Client, args: &args::Attach) -> Result<Turn, Failure> {

@@ -21,15 +21,51 @@ pub(crate) enum Failure {
     Interrupted,
     /// Whoever read the output has left.
     OutputClosed,
+    /// A command that was about this turn ended early.
+    OfTurn(Box<Failure>, TurnIds),
+}
+
+/// Which turn it is, as far as it is known.
+pub(crate) struct TurnIds {
+    session_id: String,
+    message_id: Option<String>,
 }
 
 impl Failure {
+    /// The same for a turn, where the failure does not name it yet.
+    pub(crate) fn of_turn(self, session_id: &str, message_id: Option<&str>) -> Self {
+        match self {
+            Self::Timeout(_) | Self::Interrupted => {
+                let ids = TurnIds {
+                    session_id: session_id.to_owned(),
+                    message_id: message_id.map(str::to_owned),
+                };
+                Self::OfTurn(Box::new(self), ids)
+            }
+            other => other,
+        }
+    }
+
+    /// What ended the command, whichever turn it was about.
+    pub(crate) fn cause(&self) -> &Self {
+        match self {
+            Self::OfTurn(failure, _) => failure.cause(),
+            failure => failure,
+        }
+    }
+
     /// The line of `--json`.
     pub(crate) fn line(&self) -> Value {
         let error = match self {
             Self::Client(error) | Self::ClientHint(error, _) => Some(error),
             _ => None,
         };
+        let ids = match self {
+            Self::OfTurn(_, ids) => Some(ids),
+            _ => None,
+        };
+        let of_turn = ids.map(|ids| ids.session_id.as_str());
+        let message_id = ids.and_then(|ids| ids.message_id.as_deref());
         let message = self.text();
         json!({
             "type": "error",
@@ -37,8 +73,8 @@ impl Failure {
             "status": error.and_then(Error::status_code),
             "message": message.as_deref().unwrap_or("The command was interrupted."),
             "code": error.and_then(Error::code),
-            "session_id": error.and_then(Error::session_id),
-            "message_id": error.and_then(Error::message_id),
+            "session_id": error.and_then(Error::session_id).or(of_turn),
+            "message_id": error.and_then(Error::message_id).or(message_id),
             "maybe_delivered": error.is_some_and(Error::maybe_delivered),
             "exit_status": self.status(),
         })
@@ -53,6 +89,7 @@ impl Failure {
             Self::Timeout(_) => ErrorKind::TaskTimeout.name(),
             Self::Unanswered(_) => ErrorKind::QuestionPending.name(),
             Self::Interrupted | Self::OutputClosed => "Interrupted",
+            Self::OfTurn(failure, _) => failure.name(),
         }
     }
 
@@ -65,6 +102,7 @@ impl Failure {
             Self::Interrupted => 130,
             // What a shell reports for a program that SIGPIPE ended.
             Self::OutputClosed => 141,
+            Self::OfTurn(failure, _) => failure.status(),
         }
     }
 
@@ -74,9 +112,11 @@ impl Failure {
             Self::Client(error) => Some(error.to_string()),
             Self::ClientHint(error, hint) => Some(format!("{error} {hint}")),
             Self::Usage(text) | Self::Local(text) => Some(text.clone()),
-            Self::Timeout(seconds) => Some(format!(
-                "The task did not end within {seconds} s. Give it more time with --timeout, or make it smaller."
-            )),
+            Self::Timeout(seconds) => Some(too_long("task", *seconds)),
+            Self::OfTurn(failure, _) => match **failure {
+                Self::Timeout(seconds) => Some(too_long("turn", seconds)),
+                ref other => other.text(),
+            },
             Self::Unanswered(question) => Some(format!(
                 "The agent asks: \"{question}\" and there is no answer. Give one with --answer TEXT (once for each \
                  question), or write it to standard input."
@@ -85,6 +125,12 @@ impl Failure {
             Self::Interrupted | Self::OutputClosed => None,
         }
     }
+}
+
+fn too_long(what: &str, seconds: f64) -> String {
+    format!(
+        "The {what} did not end within {seconds} s. Give it more time with --timeout, or make it smaller."
+    )
 }
 
 fn status_of(kind: ErrorKind) -> i32 {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
+use sessionwire::meaning::iso_text;
 use sessionwire::raccoon::{
     Attach, Client, History, ListSessions, Message, Role, SessionInfo, TurnMessage, TurnStatus,
     UploadProgress, UploadSource, UploadedFile,
@@ -42,7 +43,7 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             Reply::of(&json!(found), aligned(found.iter().map(row)))
         }
         Control::Sessions(Sessions::Get(Id { id })) => {
-            let history = client.continue_session(&id)?.history().await?;
+            let history = sessions.get(&id).await?;
             Reply::of(&json!(history), fields(&history.session))
         }
         Control::Sessions(Sessions::Rename { session, title }) => {
@@ -50,7 +51,7 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         }
         Control::Sessions(Sessions::Delete(Id { id })) => deleted(&sessions.delete(&id).await?),
         Control::Messages(Id { id }) => {
-            let history = client.continue_session(&id)?.history().await?;
+            let history = sessions.get(&id).await?;
             let messages = json!({ "messages": history.messages });
             Reply::of(&messages, aligned(history.messages.iter().map(message)))
         }
@@ -115,7 +116,7 @@ impl Found {
 /// Looks the turn up in the session's history.
 pub(crate) async fn find(client: &Client, of: &TurnOf) -> Result<Found, Failure> {
     let session_id = &of.session.id;
-    let history = client.continue_session(session_id)?.history().await?;
+    let history = client.sessions().get(session_id).await?;
     let turn = match &of.message {
         Some(id) => history.messages.iter().find(|message| message.id == *id),
         None => history.last_turn(),
@@ -216,13 +217,16 @@ fn uploaded(file: &UploadedFile) -> [String; 3] {
 fn row(session: &SessionInfo) -> [String; 3] {
     [
         one_line(&session.session_id),
-        session.updated_at.map(time).unwrap_or_default(),
+        session.updated_at.map(iso_text).unwrap_or_default(),
         one_line(&session.title),
     ]
 }
 
 fn fields(session: &SessionInfo) -> Vec<String> {
-    let (created, updated) = (session.created_at.map(time), session.updated_at.map(time));
+    let (created, updated) = (
+        session.created_at.map(iso_text),
+        session.updated_at.map(iso_text),
+    );
     let files: Vec<&str> = session.files.keys().map(String::as_str).collect();
     let files = files.join(" ");
     let known = [
@@ -257,58 +261,4 @@ fn message(message: &Message) -> [String; 4] {
 fn name(status: TurnStatus) -> String {
     let name = json!(status);
     name.as_str().unwrap_or_default().to_owned()
-}
-
-/// Milliseconds since 1970 as ISO 8601 text in UTC.
-fn time(milliseconds: i64) -> String {
-    let (days, rest) = (
-        milliseconds.div_euclid(86_400_000),
-        milliseconds.rem_euclid(86_400_000),
-    );
-    let (year, month, day) = date(days);
-    let seconds = rest / 1_000;
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// The date of a day since 1970, in the Gregorian calendar. Years begin in March
-/// here, so that a leap day is the last one of its year.
-fn date(days: i64) -> (i64, i64, i64) {
-    /// From the first of March of the year 0 to 1970.
-    const TO_1970: i64 = 719_468;
-    /// 400 years.
-    const ERA: i64 = 146_097;
-    let days = days.saturating_add(TO_1970);
-    let (era, day) = (days.div_euclid(ERA), days.rem_euclid(ERA));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    (era * 400 + year + next, month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_those_of_the_calendar() {
-        for (milliseconds, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (1_772_615_727_418, "2026-03-04T09:15:27Z"),
-            (951_782_400_000, "2000-02-29T00:00:00Z"),
-            (951_868_799_999, "2000-02-29T23:59:59Z"),
-            (951_868_800_000, "2000-03-01T00:00:00Z"),
-            (4_107_542_400_000, "2100-03-01T00:00:00Z"),
-            (-1, "1969-12-31T23:59:59Z"),
-        ] {
-            assert_eq!(time(milliseconds), text);
-        }
-        assert!(!time(i64::MAX).is_empty() && !time(i64::MIN).is_empty());
-    }
 }

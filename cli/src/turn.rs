@@ -61,12 +61,15 @@ fn connect(global: &Global, emulator: Option<&Emulator>) -> Result<Client, Failu
         options.base_url = Some(emulator.raccoon_url().to_owned());
         options.api_key = Some(Secret::new(emulator.api_key()));
     }
-    client::raccoon_client(options, global).map_err(hint_at_local)
+    let has_key = options.api_key.is_some();
+    client::raccoon_client(options, global).map_err(|error| match has_key {
+        true => Failure::Client(error),
+        false => hint_at_local(error),
+    })
 }
 
 fn hint_at_local(error: Error) -> Failure {
-    let key = std::env::var("RACCOON_API_KEY").unwrap_or_default();
-    if error.kind() == ErrorKind::Config && key.trim().is_empty() {
+    if error.kind() == ErrorKind::Config && error.to_string().starts_with("No API key") {
         Failure::ClientHint(error, "Here that is `sessionwire turn --local`.")
     } else {
         Failure::Client(error)
@@ -86,31 +89,28 @@ async fn take_turn(
         Some(id) => id.clone(),
         None => new_session_id()?,
     };
-    // Known before anything can go wrong with the turn.
-    if !args.local && args.start.session.is_none() {
-        note(&format!("session: {session_id}"));
-    }
-    let turn = start(client.start_turn(&session_id, request), stop).await?;
+    let is_new = !args.local && args.start.session.is_none();
+    let turn = start(
+        client.start_turn(&session_id, request),
+        &session_id,
+        is_new,
+        stop,
+    )
+    .await?;
     let mut place = Place::default();
-    let result = tokio::select! {
-        biased;
-        failure = stop.wait() => Err(failure),
-        result = follow(&turn, renderer, &mut place) => result,
-    };
-    match result {
-        Ok(result) => conclude(&result, renderer).await,
-        Err(Failure::Interrupted) => {
+    match shown(&turn, renderer, &mut place, stop).await {
+        Err(failure) if matches!(failure.cause(), Failure::Interrupted) => {
             // Said before the stop, which may take a while.
             terminal::end_line();
             note("Interrupted: stopping the turn. Press Ctrl-C again to leave at once.");
             stop_turn(&turn).await;
-            Err(Failure::Interrupted)
+            Err(failure)
         }
-        Err(Failure::Timeout(seconds)) if !args.local => {
+        Err(failure) if matches!(failure.cause(), Failure::Timeout(_)) && !args.local => {
             note(&place.how_to_go_on(&turn));
-            Err(Failure::Timeout(seconds))
+            Err(failure)
         }
-        Err(failure) => Err(failure),
+        outcome => outcome,
     }
 }
 
@@ -124,21 +124,41 @@ pub(crate) fn request_of(args: &args::StartTurn) -> StartTurn {
 }
 
 /// A start under way is not dropped when the command shall end: its turn would
-/// go on, unknown.
+/// go on, unknown. A session that is new is named as soon as there may be one.
 async fn start(
     start: impl Future<Output = Result<sessionwire::raccoon::Turn, Error>>,
+    session_id: &str,
+    is_new: bool,
     stop: &Stop<'_>,
 ) -> Result<sessionwire::raccoon::Turn, Failure> {
+    let name = || {
+        if is_new {
+            note(&format!("session: {session_id}"));
+        }
+    };
     tokio::pin!(start);
     tokio::select! {
-        turn = &mut start => turn.map_err(hint_at_the_running_turn),
+        turn = &mut start => {
+            match &turn {
+                Ok(_) => name(),
+                Err(error) if error.maybe_delivered() => name(),
+                Err(_) => {}
+            }
+            turn.map_err(hint_at_the_running_turn)
+        }
         failure = stop.wait() => {
             match tokio::time::timeout(START_GRACE, start).await {
-                Ok(Ok(turn)) => stop_turn(&turn).await,
+                Ok(Ok(turn)) => {
+                    name();
+                    stop_turn(&turn).await;
+                }
                 Ok(Err(_)) => {}
-                Err(_) => note("warning: the turn was being started and may go on in its session."),
+                Err(_) => {
+                    name();
+                    note("warning: the turn was being started and may go on in its session.");
+                }
             }
-            Err(failure)
+            Err(failure.of_turn(session_id, None))
         }
     }
 }
@@ -190,7 +210,7 @@ impl Place {
         let after = match self {
             Self {
                 entry: Some(entry), ..
-            } => format!(" --after {}", terminal::word(entry)),
+            } if args::is_entry(entry) => format!(" --after {entry}"),
             Self {
                 event_id: Some(id), ..
             } => format!(" --after-id {id}"),
@@ -204,8 +224,26 @@ impl Place {
     }
 }
 
+/// Shows a turn's events and its result, unless the command shall end before.
+pub(crate) async fn shown(
+    turn: &sessionwire::raccoon::Turn,
+    renderer: Renderer<'_>,
+    place: &mut Place,
+    stop: &Stop<'_>,
+) -> Result<(), Failure> {
+    let result = tokio::select! {
+        biased;
+        failure = stop.wait() => Err(failure),
+        result = follow(turn, renderer, place) => result,
+    };
+    match result {
+        Ok(result) => conclude(&result, renderer).await,
+        Err(failure) => Err(failure.of_turn(turn.session_id(), Some(turn.message_id()))),
+    }
+}
+
 /// Shows the events of a turn up to its end.
-pub(crate) async fn follow(
+async fn follow(
     turn: &sessionwire::raccoon::Turn,
     renderer: Renderer<'_>,
     place: &mut Place,
@@ -230,7 +268,7 @@ pub(crate) async fn follow(
 }
 
 /// Shows the result. An aborted turn did not go well.
-pub(crate) async fn conclude(result: &TurnResult, renderer: Renderer<'_>) -> Result<(), Failure> {
+async fn conclude(result: &TurnResult, renderer: Renderer<'_>) -> Result<(), Failure> {
     renderer.turn_result(result).await?;
     if !result.text_is_certain {
         note(match result.text.is_empty() {

@@ -744,3 +744,45 @@ fn snake(name: &str) -> String {
     }
     snake
 }
+
+#[test]
+fn a_place_that_is_none_costs_no_request() {
+    let server = playing(json!([]));
+    for after in ["garbage", "1772615727418", "1772615727418-x", "-1"] {
+        let after = format!("--after={after}");
+        let args = ["raccoon", "attach", SESSION, &after];
+        refused(&server, &args, 2, &["--after", "1772615727418-0"]);
+    }
+    assert!(server.emulator.requests().is_empty());
+}
+
+#[test]
+fn a_session_that_is_no_uuid_is_not_to_be_left_out() {
+    let server = playing(json!([]));
+    for args in [
+        &["raccoon", "sessions", "get", "x"][..],
+        &["raccoon", "sessions", "rename", "x", "y"],
+        &["raccoon", "sessions", "delete", "x"],
+        &["raccoon", "messages", "x"],
+        &["raccoon", "attach", "x"],
+        &["raccoon", "send", "x", "y"],
+        &["raccoon", "stop", "x"],
+        &["raccoon", "upload", "x", "Cargo.toml"],
+    ] {
+        let done = run(&server, args);
+        assert_eq!(done.status, 2, "{args:?}: {}", done.stderr);
+        assert!(done.stderr.contains("no UUID"), "{args:?}: {}", done.stderr);
+        assert!(
+            !done.stderr.contains("leave it out"),
+            "{args:?}: {}",
+            done.stderr
+        );
+    }
+    refused(
+        &server,
+        &["turn", "x", "--session", "y"],
+        2,
+        &["or leave it out for a fresh session"],
+    );
+    assert!(server.emulator.requests().is_empty());
+}

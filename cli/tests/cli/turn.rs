@@ -223,3 +223,127 @@ fn an_answer_in_a_pipe_drives_no_terminal() {
         "a\u{1b}[2J\u{9b}31m\u{202e}b\n"
     );
 }
+
+#[test]
+fn a_timeout_as_json_says_which_turn_goes_on() {
+    let server = playing(json!([{"text": "a"}, {"wait_for_stop": true}]));
+    for args in [
+        &[
+            "turn",
+            "Think",
+            "--session",
+            SESSION,
+            "--timeout",
+            "0.5",
+            "--json",
+        ][..],
+        &["raccoon", "attach", SESSION, "--timeout", "0.5", "--json"],
+    ] {
+        let done = turn(&server, args);
+        assert_eq!(done.status, 4, "{}", done.stderr);
+        let line = done.json_lines().pop().unwrap();
+        assert_eq!(
+            (&line["name"], &line["session_id"]),
+            (&json!("TaskTimeout"), &json!(SESSION)),
+            "{line}"
+        );
+        let message = line["message_id"].as_str().unwrap();
+        let told = format!("attach {SESSION} --message {message}");
+        assert!(done.stderr.contains(&told), "{}", done.stderr);
+        for text in [&line["message"].to_string(), &done.stderr] {
+            assert!(text.contains("The turn did not end within 0.5 s"), "{text}");
+            assert!(!text.contains("task"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_session_is_named_once_there_is_one() {
+    let server = playing(json!([]));
+    for args in [
+        &["turn", "x", "--file", "/no/such.txt"][..],
+        &[
+            "turn",
+            "x",
+            "--base-url",
+            "http://127.0.0.1:9",
+            "--max-retries",
+            "0",
+        ],
+    ] {
+        let done = turn(&server, args);
+        assert_ne!(done.status, 0);
+        assert!(!done.stderr.contains("session: "), "{}", done.stderr);
+    }
+    server.fail(json!({"on": "start_turn", "reset": true, "after": true}));
+    let lost = turn(&server, &["turn", "x", "--max-retries", "0"]);
+    assert!(
+        lost.stderr.starts_with("session: "),
+        "it may be there: {}",
+        lost.stderr
+    );
+}
+
+#[test]
+fn a_failure_of_the_agent_is_said_to_be_one() {
+    for (step, said) in [
+        (
+            json!({"error": "broke"}),
+            "error: The turn failed: broke.\n",
+        ),
+        (
+            json!({"event": "task.error", "payload": {}}),
+            "error: The turn failed, and the service does not say why. Look at its events, or start it again.\n",
+        ),
+    ] {
+        let server = playing(json!([step]));
+        let done = turn(&server, &["turn", "x", "--session", SESSION]);
+        assert_eq!((done.status, done.stderr.as_str()), (1, said));
+    }
+}
+
+#[test]
+fn a_turn_in_progress_is_told_in_whole_sentences() {
+    let server = playing(json!([{"wait_for_stop": true}]));
+    turn(
+        &server,
+        &["turn", "Think", "--session", SESSION, "--timeout", "0.3"],
+    );
+    let again = turn(&server, &["turn", "Again", "--session", SESSION]);
+    let said = "need sessions of their own. Here that is `sessionwire raccoon attach SESSION`";
+    assert!(again.stderr.contains(said), "{}", again.stderr);
+}
+
+#[test]
+fn an_option_that_is_misspelt_is_named_with_those_that_there_are() {
+    let server = playing(json!([]));
+    for (args, words) in [
+        (
+            ["turn", "x", "--wire", "{\"promt\": [\"task\"]}"],
+            "`promt` is not known. Did you mean `prompt`? It can be `prompt`, `sdk_version`,",
+        ),
+        (
+            ["turn", "x", "--wire", "{\"prompt\": \"task\"}"],
+            "`prompt` is the text \"task\", but needs a list",
+        ),
+        (
+            ["turn", "x", "--wire", "[]"],
+            "neither a JSON object nor a file",
+        ),
+        (
+            ["turn", "x", "--uploaded", "{\"keyy\": 1}"],
+            "`key` is missing",
+        ),
+        (
+            ["turn", "x", "--wire", "{\"prompt\": []}"],
+            "`wire` has no name for `prompt`",
+        ),
+    ] {
+        let done = turn(&server, &args);
+        assert_eq!(done.status, 2, "{args:?}: {}", done.stderr);
+        assert!(done.stderr.contains(words), "{args:?}: {}", done.stderr);
+        for foreign in ["unknown field", "expected", "at line", "Here that is"] {
+            assert!(!done.stderr.contains(foreign), "{args:?}: {}", done.stderr);
+        }
+    }
+}

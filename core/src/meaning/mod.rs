@@ -18,7 +18,7 @@ pub use find::find_json;
 pub use json::{DEEPEST, plain};
 pub use misread::misread;
 pub use text::{TEXT_FIELDS, Text};
-pub use time::{Moment, moment};
+pub use time::{Moment, iso_text, moment};
 
 pub(crate) use json::{
     decoded, each_member, from_bytes, has_more_values, is_json, unquoted, value,

@@ -53,6 +53,18 @@ pub fn moment(text: &str) -> Option<Moment> {
     })
 }
 
+/// Milliseconds since 1970 as ISO 8601 text in UTC, in whole seconds.
+pub fn iso_text(milliseconds: i64) -> String {
+    let (days, rest) = (
+        milliseconds.div_euclid(86_400_000),
+        milliseconds.rem_euclid(86_400_000),
+    );
+    let (year, month, day) = date_of(days);
+    let seconds = rest / 1_000;
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// The first and the last second of the years 1 to 9999.
 const FIRST: i64 = -62_135_596_800;
 const LAST: i64 = 253_402_300_799;
@@ -180,5 +192,58 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
         (year - 1, month + 9)
     };
     let leap_days = year / 4 - year / 100 + year / 400;
-    year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
+    year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - TO_1970
+}
+
+/// From the first of March of the year 0 to 1970, in days.
+const TO_1970: i64 = 719_468;
+
+/// The date of a day since 1970, in the Gregorian calendar: what
+/// [`days_since_1970`] takes.
+fn date_of(days: i64) -> (i64, i64, i64) {
+    /// The days of 400 years.
+    const ERA: i64 = 146_097;
+    let days = days.saturating_add(TO_1970);
+    let (era, day) = (days.div_euclid(ERA), days.rem_euclid(ERA));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    (era * 400 + year + next, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (milliseconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_772_615_727_418, "2026-03-04T09:15:27Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (951_868_799_999, "2000-02-29T23:59:59Z"),
+            (951_868_800_000, "2000-03-01T00:00:00Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(iso_text(milliseconds), text);
+        }
+        assert!(!iso_text(i64::MAX).is_empty() && !iso_text(i64::MIN).is_empty());
+    }
+
+    #[test]
+    fn a_day_that_is_written_is_read_as_the_same() {
+        // Leap days of each kind, and the edges of the years that are read.
+        for day in (-719_162..2_932_896).step_by(37).chain(-400..400) {
+            let written = iso_text(day * 86_400_000);
+            let read = moment(&written).map(Moment::milliseconds);
+            assert_eq!(read, Some(day * 86_400_000), "{written}");
+        }
+    }
 }
