@@ -247,6 +247,36 @@ pub(crate) enum RaccoonControl {
     Sessions(RaccoonSessions),
     /// Print the messages of a session: its prompts and the agent's answers
     Messages(Session),
+    /// Watch a session: the events of all its turns, whoever starts them
+    Events(WatchSession),
+}
+
+const WATCH_HELP: &str = "\
+Examples:
+  sessionwire raccoon events 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415
+  sessionwire raccoon events 2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415 --no-history --json
+
+The session's history is read every two seconds, until Ctrl-C or --timeout. A session that is not
+there yet is waited for. With --json each event is one line {\"type\",\"id\",\"data\",\"text\",\"message_id\"};
+the message names the turn. `raccoon attach` shows one turn as it happens.
+
+Exit status: 0 the time of --timeout is over, 2 usage, 3 API error (also a session that was
+deleted), 130 interrupted.";
+
+#[derive(Args)]
+#[command(after_help = WATCH_HELP)]
+pub(crate) struct WatchSession {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// Only new events
+    #[arg(long)]
+    pub(crate) no_history: bool,
+    /// End after this many seconds
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) timeout: Option<f64>,
+    /// Seconds between two looks at the history
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = "2")]
+    pub(crate) poll_interval: f64,
 }
 
 #[derive(Subcommand)]

@@ -1,10 +1,8 @@
 //! The requests of the API, one command each.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use serde_json::{Value, json};
-use sessionwire::Batch;
 use sessionwire::agi::{
     CleanupOptions, CleanupReport, Client, EventOptions, EventType, ListMessages, Messages,
     Screenshot, Session, SessionInfo, SnapshotOptions,
@@ -38,7 +36,7 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
                 options.event_types = Some(types);
             }
             let renderer = Renderer::of_events(output, json);
-            return events(&client, &session.id, options, renderer).await;
+            return renderer.events(&client.events(&session.id, options)?).await;
         }
         Control::Screenshot {
             session,
@@ -95,29 +93,6 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         }
     };
     show(&reply, global, output).await
-}
-
-async fn events(
-    client: &Client,
-    session_id: &str,
-    options: EventOptions,
-    renderer: Renderer<'_>,
-) -> Result<(), Failure> {
-    let started = Instant::now();
-    let queue = client.events(session_id, options)?;
-    loop {
-        queue.wait().await;
-        match queue.try_take(64) {
-            Batch::Events(events) => {
-                for event in &events {
-                    renderer.event(event, started.elapsed()).await?;
-                }
-            }
-            Batch::Empty => {}
-            Batch::Ended => return Ok(()),
-            Batch::Failed(error) => return Err(error.into()),
-        }
-    }
 }
 
 async fn picture(

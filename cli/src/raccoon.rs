@@ -5,19 +5,19 @@ use std::path::Path;
 use serde_json::json;
 use sessionwire::meaning::iso_text;
 use sessionwire::raccoon::{
-    Attach, Client, History, ListSessions, Message, Role, SessionInfo, TurnMessage, TurnStatus,
-    UploadProgress, UploadSource, UploadedFile,
+    Attach, Client, EventOptions, History, ListSessions, Message, Role, SessionInfo, TurnMessage,
+    TurnStatus, UploadProgress, UploadSource, UploadedFile,
 };
 use sessionwire::{Error, ErrorKind};
 
 use crate::args::{
     self, Files, Global, RaccoonControl as Control, RaccoonSessions as Sessions, Session as Id,
-    TurnOf,
+    TurnOf, WatchSession,
 };
 use crate::client::raccoon;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::render::one_line;
+use crate::render::{Renderer, one_line};
 use crate::reply::{Reply, aligned, deleted, done, named, show};
 use crate::terminal::word;
 
@@ -55,6 +55,7 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             let messages = json!({ "messages": history.messages });
             Reply::of(&messages, aligned(history.messages.iter().map(message)))
         }
+        Control::Events(args) => return events(&client, &args, global, output).await,
         Control::Send(args) => send(&client, args).await?,
         Control::Stop(args) => return stop(&client, args, global, output).await,
         Control::Upload(args) => {
@@ -63,6 +64,22 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         }
     };
     show(&reply, global, output).await
+}
+
+/// Shows the events of a session's turns, for as long as asked.
+async fn events(
+    client: &Client,
+    args: &WatchSession,
+    global: &Global,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut options = EventOptions::new()
+        .include_history(!args.no_history)
+        .poll_interval(args::duration(args.poll_interval));
+    options.timeout = args.timeout.map(args::duration);
+    let renderer = Renderer::of_turn_events(output, global.json);
+    let queue = client.events(&args.session.id, options)?;
+    renderer.events(&queue).await
 }
 
 /// Those of all pages, up to so many.

@@ -1,10 +1,11 @@
 //! How events and results look: for a person, in a pipe, as JSON.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sessionwire::agi::{Event, EventType, TaskResult};
 use sessionwire::raccoon::TurnResult;
+use sessionwire::{Batch, EventQueue};
 
 use crate::failure::Failure;
 use crate::input::Answer;
@@ -20,6 +21,8 @@ pub(crate) struct Renderer<'a> {
     width: usize,
     /// A result is printed as it came.
     raw: bool,
+    /// Of several turns: each event says of which.
+    with_messages: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,7 @@ impl<'a> Renderer<'a> {
             style,
             width: 9,
             raw,
+            with_messages: false,
         }
     }
 
@@ -69,6 +73,34 @@ impl<'a> Renderer<'a> {
             style,
             width: 9,
             raw: false,
+            with_messages: false,
+        }
+    }
+
+    /// For the events of turns alone.
+    pub(crate) fn of_turn_events(output: &'a Output, json: bool) -> Self {
+        Self {
+            width: 16,
+            with_messages: true,
+            ..Self::of_events(output, json)
+        }
+    }
+
+    /// All events, as they come.
+    pub(crate) async fn events(&self, queue: &EventQueue) -> Result<(), Failure> {
+        let started = Instant::now();
+        loop {
+            queue.wait().await;
+            match queue.try_take(64) {
+                Batch::Events(events) => {
+                    for event in &events {
+                        self.event(event, started.elapsed()).await?;
+                    }
+                }
+                Batch::Empty => {}
+                Batch::Ended => return Ok(()),
+                Batch::Failed(error) => return Err(error.into()),
+            }
         }
     }
 
@@ -77,12 +109,16 @@ impl<'a> Renderer<'a> {
         match self.style {
             Style::Quiet => Ok(()),
             Style::Json => {
-                let line = json!({
+                let mut line = json!({
                     "type": event.event_type().name(),
                     "id": event.id(),
                     "data": event.data(),
                     "text": event.text(),
                 });
+                if self.with_messages {
+                    let message_id = event.frame().and_then(|frame| frame.message_id);
+                    line["message_id"] = json!(message_id);
+                }
                 self.output.json(line.to_string()).await
             }
             Style::Lines { result_follows } => {

@@ -768,6 +768,7 @@ fn a_session_that_is_no_uuid_is_not_to_be_left_out() {
         &["raccoon", "send", "x", "y"],
         &["raccoon", "stop", "x"],
         &["raccoon", "upload", "x", "Cargo.toml"],
+        &["raccoon", "events", "x"],
     ] {
         let done = run(&server, args);
         assert_eq!(done.status, 2, "{args:?}: {}", done.stderr);
@@ -785,4 +786,38 @@ fn a_session_that_is_no_uuid_is_not_to_be_left_out() {
         &["or leave it out for a fresh session"],
     );
     assert!(server.emulator.requests().is_empty());
+}
+
+#[test]
+fn a_session_is_watched_over_its_turns() {
+    let server = playing(json!([{"text": "a"}]));
+    for prompt in ["one", "two"] {
+        good(&server, &["turn", prompt, "--session", SESSION]);
+    }
+    let args = [
+        "raccoon",
+        "events",
+        SESSION,
+        "--timeout",
+        "0.5",
+        "--poll-interval",
+        "0.1",
+    ];
+    let done = good(&server, &[&args[..], &["--json"]].concat());
+    let lines = done
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<Value> = lines.collect();
+    let ids: Vec<_> = lines.iter().map(|line| line["id"].clone()).collect();
+    assert_eq!(json!(ids), json!([1, 2, 3, 1, 2, 3]));
+    assert_eq!(lines[0]["text"], "one");
+    assert_eq!(lines[0]["message_id"], lines[2]["message_id"]);
+    assert_ne!(lines[0]["message_id"], lines[3]["message_id"]);
+    let shown = good(&server, &args).stdout;
+    assert_eq!(shown.lines().count(), 6, "{shown}");
+    let none = good(&server, &[&args[..], &["--no-history"]].concat());
+    assert_eq!(none.stdout, "");
+    good(&server, &["raccoon", "sessions", "delete", OTHER]);
+    refused(&server, &["raccoon", "events", "me"], 2, &["UUID"]);
 }

@@ -235,6 +235,21 @@ async fn a_timeout_is_each_turns_own_and_stops_it_where_asked() {
     }
 }
 
+/// The wait for a place is not the turn's fault.
+#[tokio::test]
+async fn a_timeout_does_not_count_the_wait_for_a_place() {
+    let emulator = emulator_with(json!({"max_turns": 1})).await;
+    script(
+        &emulator,
+        json!([{"steps": [{"delay": 0.4}, {"text": "x"}]}]),
+    );
+    let plan = RunTurns::new(["turn"; 8])
+        .concurrency(8)
+        .timeout(Duration::from_secs(3));
+    let all = client(&emulator).run_turns(plan).unwrap().all().await;
+    assert_eq!(told(&all), ["x"; 8]);
+}
+
 #[tokio::test]
 async fn a_refused_start_is_its_turns_failure_and_says_whether_it_may_run() {
     let emulator = emulator().await;
