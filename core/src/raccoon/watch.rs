@@ -22,7 +22,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long the history may not yet have the message to go on after.
 const LATE: Duration = Duration::from_secs(5);
 
-/// Watches a session, from the first look for an event on.
+/// Watches a session, from now on.
 pub(super) fn open(api: &Api, session_id: &str, options: EventOptions) -> Result<EventQueue> {
     validate::session_id(session_id)?;
     validate::session_events(session_id, &options)?;
@@ -42,6 +42,8 @@ pub(super) fn open(api: &Api, session_id: &str, options: EventOptions) -> Result
         waiting.wanted().await;
         watch.run().await;
     });
+    // At once: what happens after the call is news.
+    queue.want();
     Ok(queue)
 }
 

@@ -104,6 +104,39 @@ async fn g01_it_goes_on_after_a_place_or_begins_now() {
     assert_eq!(message_of(&began[0]), third.message_id);
 }
 
+/// Also where nobody reads yet: what happens after the first look is news.
+#[tokio::test]
+async fn g01_it_looks_at_once() {
+    let emulator = emulator().await;
+    script(&emulator, json!([{"steps": [{"text": "a"}]}]));
+    let session = client(&emulator).session().unwrap();
+    let old = session.run_turn(RunTurn::new("old")).await.unwrap();
+    let before = count(&emulator, "GET", session.id());
+    let mut events = watched(&session, quick().include_history(false));
+    let looks = || count(&emulator, "GET", session.id());
+    until("two looks", || looks() >= before + 2).await;
+    let new = session.run_turn(RunTurn::new("new")).await.unwrap();
+    assert_ne!(old.message_id, new.message_id);
+    let read = take(&mut events, 3).await;
+    assert_eq!(message_of(&read[0]), new.message_id);
+}
+
+#[tokio::test]
+async fn g01_events_are_read_by_the_callers_own_function() {
+    let emulator = emulator_with(json!({"dialect": {"envelope": "frames"}})).await;
+    script(&emulator, json!([{"steps": [{"text": "a"}]}]));
+    let options = json!({"decode_frame": "open_envelope"});
+    let session = client_with(&emulator, options).session().unwrap();
+    let mut events = watched(&session, quick());
+    let reading = tokio::spawn(async move { take(&mut events, 6).await });
+    for _ in 0..2 {
+        session.run_turn(RunTurn::new("go")).await.unwrap();
+    }
+    let read = reading.await.unwrap();
+    assert_eq!(ids(&read), [1, 2, 3, 1, 2, 3]);
+    assert_eq!(read[1].text(), "a");
+}
+
 /// However the service numbers them (docs/spec/raccoon.md, section 5.7).
 #[tokio::test]
 async fn g01_odd_ids_lose_and_repeat_nothing() {
