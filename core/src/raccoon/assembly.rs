@@ -77,14 +77,16 @@ impl Assembly {
     }
 
     /// Whether the frames can be read to another text, too: each of a block's
-    /// may add to it, or repeat it.
+    /// may add to it, or repeat it; and blocks that go on beside others may stand one
+    /// after another, or in the order of their frames.
     pub fn is_ambiguous(&self) -> bool {
-        self.mode == TextMode::Auto && self.settled.is_none() && self.texts.is_ambiguous()
+        let repeats = || self.mode == TextMode::Auto && self.texts.is_ambiguous();
+        self.settled.is_none() && (repeats() || self.texts.is_interleaved(self.mode))
     }
 
     /// Takes the history's text, if the frames can be read to it.
     pub fn settle(&mut self, whole: &str) -> bool {
-        let fits = self.texts.can_be(whole);
+        let fits = self.texts.can_be(whole) || self.texts.can_be_by_time(whole, self.mode);
         if fits {
             self.settled = Some(whole.to_owned());
         }
@@ -210,6 +212,7 @@ mod tests {
             ),
         ]);
         assert_eq!(assembly.text(), "A1A2B1");
+        assert!(assembly.is_ambiguous(), "they went on beside one another");
         assert_eq!(assembly.block("text:a"), Some("A1A2".to_owned()));
         assert_eq!(
             assembly.block("thought:x"),

@@ -6,7 +6,7 @@
 //! block, and one of them says more. Where both readings are possible the
 //! history can settle it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::models::TextMode;
 use crate::event::Event;
@@ -21,6 +21,10 @@ pub(super) struct Blocks {
     list: Vec<Block>,
     /// Where the newest block of an id is.
     newest: HashMap<String, usize>,
+    /// Which block each frame is of, as they came.
+    order: Vec<usize>,
+    /// A block went on after a later one had begun.
+    interleaved: bool,
 }
 
 /// One block: what its frames said.
@@ -71,6 +75,35 @@ impl Blocks {
             }
         };
         self.list[at].add(text, finished);
+        if !text.is_empty() {
+            self.interleaved |= at + 1 < self.list.len();
+            self.order.push(at);
+        }
+    }
+
+    /// Whether the frames give another text in the order in which they came than block
+    /// by block.
+    pub(super) fn is_interleaved(&self, mode: TextMode) -> bool {
+        self.interleaved && self.by_time(self.repeat(mode)) != self.read(mode)
+    }
+
+    /// Whether the frames give this text in the order in which they came.
+    pub(super) fn can_be_by_time(&self, whole: &str, mode: TextMode) -> bool {
+        let readings = match mode {
+            TextMode::Delta => &[false][..],
+            TextMode::Cumulative => &[true],
+            TextMode::Auto => &[false, true],
+        };
+        let mut readings = readings.iter();
+        self.interleaved && readings.any(|repeat| self.by_time(*repeat) == whole)
+    }
+
+    /// What each frame adds, in the order in which they came.
+    fn by_time(&self, repeat: bool) -> String {
+        let mut blocks = Vec::with_capacity(self.list.len());
+        blocks.extend(self.list.iter().map(|block| block.added(repeat)));
+        let frames = self.order.iter();
+        frames.filter_map(|at| blocks[*at].pop_front()).collect()
     }
 
     /// All blocks.
@@ -140,6 +173,17 @@ impl Block {
                 text[if repeat || whole { last } else { 0 }..].to_owned()
             }
         }
+    }
+
+    /// What each frame adds to the block.
+    fn added(&self, repeat: bool) -> VecDeque<&str> {
+        let mut before = 0;
+        let frames = self.frames.iter().map(|frame| {
+            let known = if repeat { before } else { 0 };
+            before = frame.len();
+            frame.get(known..).unwrap_or(frame)
+        });
+        frames.collect()
     }
 
     /// Where this block may end in a text that begins with it; `start` is added.
@@ -311,6 +355,45 @@ mod tests {
                 !blocks.can_be(&other),
                 "round {round}: {blocks:?} cannot be {other}"
             );
+        }
+    }
+
+    #[test]
+    fn blocks_that_go_on_beside_others_have_two_orders() {
+        for (frames, mode, by_time) in [
+            (
+                &[("a", "A1"), ("b", "B1"), ("a", "A2")][..],
+                TextMode::Auto,
+                Some("A1B1A2"),
+            ),
+            (
+                &[("a", "1"), ("b", "x"), ("a", "10"), ("b", "xy")],
+                TextMode::Cumulative,
+                Some("1x0y"),
+            ),
+            (
+                &[("a", "1"), ("b", "x"), ("a", "10"), ("b", "xy")],
+                TextMode::Auto,
+                Some("1x10xy"),
+            ),
+            (
+                &[("a", "A1"), ("a", "A2"), ("b", "B1")],
+                TextMode::Auto,
+                None,
+            ),
+            (&[("a", "A1"), ("b", "B1"), ("a", "")], TextMode::Auto, None),
+            (&[("a", "x"), ("b", "x"), ("a", "x")], TextMode::Delta, None),
+        ] {
+            let frames: Vec<_> = frames
+                .iter()
+                .map(|(id, text)| (*id, *text, false))
+                .collect();
+            let blocks = of(&frames);
+            assert_eq!(blocks.is_interleaved(mode), by_time.is_some(), "{frames:?}");
+            if let Some(by_time) = by_time {
+                assert!(blocks.can_be_by_time(by_time, mode), "{frames:?}");
+                assert!(!blocks.can_be_by_time("A1", mode));
+            }
         }
     }
 
