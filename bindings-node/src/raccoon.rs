@@ -5,7 +5,7 @@ use napi::bindgen_prelude::{Either, Function, PromiseRaw, within_runtime_if_avai
 use napi_derive::napi;
 use serde::Deserialize;
 use sessionwire::raccoon::{self, RaccoonConfig, StartTurn};
-use sessionwire::seam::raccoon::with_hooks;
+use sessionwire::seam::raccoon::{redacted, with_hooks};
 
 use crate::calls::Calls;
 use crate::reply::{ErrorInfo, Handle, Reply, either, handle, read, read_options, turn_reply};
@@ -62,6 +62,12 @@ impl RaccoonClient {
     #[napi(getter, catch_unwind)]
     pub fn base_url(&self) -> String {
         self.inner.config().base_url().to_owned()
+    }
+
+    /// A text without the client's key.
+    #[napi(catch_unwind)]
+    pub fn redacted(&self, text: String) -> String {
+        redacted(self.inner.config(), &text)
     }
 
     /// How many turns may run at once, as the service said last.

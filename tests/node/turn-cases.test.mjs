@@ -31,6 +31,7 @@ const fails = (why) => {
 const DECODE_FRAME = {
   open_envelope: (frame) => (typeof frame === "string" ? null : openEnvelope(frame)),
   leave_out_thoughts: (frame) => (frame.kind === "thought" ? undefined : frame),
+  leave_out_ends: (frame) => (frame.kind === "task.completed" ? null : frame),
   fail_at_text: (frame) => (frame.kind === "text" ? fails("no such frame") : frame),
   give_a_number: (frame) => (frame.kind === "text" ? 7 : frame),
 };

@@ -209,3 +209,53 @@ test("what no JSON has, and what cannot be shown, is told as that", async () => 
     });
   }
 });
+
+test("what JSON would empty is no frame and no body", async () => {
+  for (const [given, name] of [
+    [new Map([["kind", "text"]]), "Map"],
+    [Buffer.from("{}"), "Buffer"],
+    [new Uint8Array(2), "Uint8Array"],
+    [new Set(), "Set"],
+    [{ kind: "text", payload: new Map() }, "Map"],
+    [{ kind: "text", payload: { text: Buffer.from("a") } }, "Buffer"],
+    [new Error("no"), "Error"],
+  ]) {
+    await withClient({ decodeFrame: () => given }, async (client) => {
+      const error = await failure(() => client.runTurn("go"));
+      assert.ok(error instanceof StreamError, error.stack);
+      assert.equal(error.reason, "decode_frame");
+      assert.match(
+        error.message,
+        new RegExp(`\`decodeFrame\` gave a ${name}, which JSON does not`),
+      );
+    });
+  }
+  await withClient({ decodeAnswer: () => new Map() }, async (client) => {
+    const error = await failure(() => client.session().startTurn("go"));
+    assert.match(error.message, /`decodeAnswer` gave a Map/);
+  });
+});
+
+test("what a hook throws is shown without the key", async () => {
+  const warnings = [];
+  const listen = (warning) => warnings.push(`${warning.name} ${warning.message}`);
+  process.on("warning", listen);
+  try {
+    let key;
+    const decodeFrame = () => {
+      throw new Error(`no frame for ${key}`);
+    };
+    await withClient({ decodeFrame }, async (client, emulator) => {
+      key = emulator.apiKey;
+      const error = await failure(() => client.runTurn("go"));
+      assert.match(error.message, /no frame for/);
+      assert.ok(!error.message.includes(key));
+      await new Promise((resolve) => setImmediate(resolve));
+      const [said] = warnings.filter((text) => text.includes("`decodeFrame` threw"));
+      assert.match(said, /no frame for/);
+      assert.ok(!said.includes(key), said);
+    });
+  } finally {
+    process.off("warning", listen);
+  }
+});

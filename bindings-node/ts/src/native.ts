@@ -154,6 +154,7 @@ export interface NativeUploadChannel {
 export interface NativeRaccoonClient
   extends NativeService<NativeRaccoonClient, raccoon.Operation, raccoon.Outputs> {
   readonly maxConcurrent: number | null;
+  redacted(text: string): string;
   startTurn(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
   attach(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
   runTurns(plan: string): NativeTurnRuns | ErrorInfo;

@@ -528,6 +528,7 @@ class TurnRuns:
 class HookCalls:
     """The calls that wait for `decode_frame` and `decode_answer`."""
 
+    def redacted(self, text: str) -> str: ...
     def next(self) -> Pending: ...
 
 @final

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::{Value, json};
 use sessionwire::raccoon::RaccoonConfig;
-use sessionwire::seam::raccoon::{HookBridge, with_hooks};
+use sessionwire::seam::raccoon::{HookBridge, redacted, with_hooks};
 use sessionwire::{Error, ErrorKind};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
@@ -50,7 +50,8 @@ impl Hooks {
     /// configuration is gone.
     pub(crate) fn connect(self: &Arc<Self>, config: RaccoonConfig) -> Result<RaccoonConfig, Error> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        Python::attach(|py| self.serve(py, receiver)).map_err(|why| {
+        let serving = config.clone();
+        Python::attach(|py| self.serve(py, receiver, serving)).map_err(|why| {
             Error::new(
                 ErrorKind::Config,
                 format!(
@@ -75,9 +76,11 @@ impl Hooks {
         self: &Arc<Self>,
         py: Python<'_>,
         receiver: mpsc::UnboundedReceiver<Call>,
+        config: RaccoonConfig,
     ) -> PyResult<()> {
         let calls = Calls {
             receiver: AsyncMutex::new(receiver),
+            config,
             of: self.name(),
         };
         let calls = HookCalls {
@@ -121,6 +124,8 @@ struct Call {
 #[derive(Debug)]
 struct Calls {
     receiver: AsyncMutex<mpsc::UnboundedReceiver<Call>>,
+    /// Of the client, without its hooks.
+    config: RaccoonConfig,
     of: usize,
 }
 
@@ -133,6 +138,12 @@ pub(crate) struct HookCalls {
 
 #[pymethods]
 impl HookCalls {
+    /// A text without the client's key.
+    fn redacted(&self, py: Python<'_>, text: &str) -> PyResult<String> {
+        let calls = self.bound.get().ok_or_else(|| error::forked(py, "hook"))?;
+        Ok(redacted(&calls.config, text))
+    }
+
     /// Waits for one: a HookCall, or None once none will come any more.
     fn next(&self, py: Python<'_>) -> PyResult<Pending> {
         let calls = self.bound.get().ok_or_else(|| error::forked(py, "hook"))?;

@@ -147,6 +147,11 @@ pub struct RaccoonConfig {
 }
 
 impl RaccoonConfig {
+    /// A text without the key.
+    pub(crate) fn redacted(&self, text: &str) -> String {
+        self.rest.api_key.redact(text)
+    }
+
     /// Completes `options` from the process environment and checks them.
     ///
     /// # Errors

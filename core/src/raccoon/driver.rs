@@ -191,6 +191,11 @@ impl Driver {
             {
                 return Ok(end);
             }
+            if lost.cleanly
+                && let Some(error) = self.turn.end_left_out()
+            {
+                return Err(error);
+            }
             if self.progress {
                 backoff.progress();
             }
@@ -338,8 +343,19 @@ impl Driver {
         let (decoded, failed) = decoder.decode(values).await;
         let odd = frames.get(decoded.len()).map_or("", String::as_str);
         let failed = failed.map(|why| FrameDecoder::error(&why, odd));
-        for frame in decoded.into_iter().flatten() {
-            self.take_frame(&frame);
+        for (frame, came) in decoded.into_iter().zip(&frames) {
+            match frame {
+                Some(frame) => {
+                    self.turn.frame_came(None);
+                    self.take_frame(&frame);
+                }
+                None => {
+                    if let Incoming::Event(event) = Incoming::read(came, &self.api.config().dialect)
+                    {
+                        self.turn.frame_came(Some(&event));
+                    }
+                }
+            }
         }
         failed.map_or(Ok(()), Err)
     }

@@ -17,6 +17,8 @@ pub type HookError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Most characters of a frame that an error shows.
 const SHOWN: usize = 200;
+/// Most characters of a kind that an error shows.
+const LONGEST_KIND: usize = 60;
 
 /// Brings each frame of a turn into the form that docs/spec/raccoon.md, section 5.3,
 /// documents, for a service that sends another one which no name in `wire` tells how to
@@ -259,6 +261,32 @@ impl FrameDecoder {
             "The turn goes on, and its session's history has what it says: correct `decode_frame`, then attach to the \
              turn with its session, its message and `after`",
         )
+    }
+
+    /// What it did where the turn does not end since it left a frame of this kind out: a
+    /// sentence without its stop. `ends`: a turn ends with that kind.
+    pub(super) fn left_out(kind: &str, ends: bool) -> String {
+        let kind: String = kind.chars().take(LONGEST_KIND).collect();
+        let name = Self::NAME;
+        match ends {
+            true => format!(
+                "`{name}` left out a frame of the kind {kind:?}, with which a turn ends: let it give that frame"
+            ),
+            false => format!(
+                "`{name}` left out the newest frame, of the kind {kind:?}: where the turn ends with it, let it give \
+                 `{{\"kind\": \"task.completed\"}}` for it"
+            ),
+        }
+    }
+
+    /// The error of a turn whose end it left out.
+    pub(super) fn end_left_out(kind: &str) -> Error {
+        Error::new(ErrorKind::Stream, Self::left_out(kind, true))
+            .with_reason(Self::NAME)
+            .with_advice(
+                "The turn is over, and its session's history has what it says: correct `decode_frame`, then attach to \
+                 the turn with its session and its message",
+            )
     }
 
     /// Whether an error is one that it caused.

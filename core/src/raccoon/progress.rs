@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::answers::Started;
 use super::api::Api;
 use super::assembly::Assembly;
-use super::dialect::cure_of;
+use super::dialect::{cure_of, is_of_turns};
 use super::ending::{TurnEnd, events_of};
 use super::events::is_later;
 use super::hooks::FrameDecoder;
@@ -41,6 +41,16 @@ pub(super) struct State {
     last_event: Option<i64>,
     /// Whether that event named its stream entry.
     entry_is_of_event: bool,
+    /// A frame that `decode_frame` left out, and that may have been the end.
+    left_out: Option<LeftOut>,
+}
+
+/// A frame that `decode_frame` left out.
+#[derive(Debug)]
+struct LeftOut {
+    kind: String,
+    /// A turn ends with it.
+    ends: bool,
 }
 
 /// Below every event id: not even the first one is taken for old.
@@ -66,6 +76,7 @@ impl Progress {
                 last_entry: None,
                 last_event: None,
                 entry_is_of_event: true,
+                left_out: None,
             }),
         }
     }
@@ -180,13 +191,40 @@ impl Progress {
         }
     }
 
+    /// Notes what came of the newest frame: `Some` where `decode_frame` left it out.
+    pub(super) fn frame_came(&self, left_out: Option<&Event>) {
+        let mut state = self.lock();
+        if state
+            .left_out
+            .as_ref()
+            .is_some_and(|left_out| left_out.ends)
+        {
+            return;
+        }
+        // One that is known and no end leaves nothing open.
+        let may_end = |event: &&Event| event.is_terminal() || !is_of_turns(event.event_type());
+        state.left_out = left_out.filter(may_end).map(|event| LeftOut {
+            kind: event.event_type().name().to_owned(),
+            ends: event.is_terminal(),
+        });
+    }
+
+    /// The error of a turn whose end was left out.
+    pub(super) fn end_left_out(&self) -> Option<Error> {
+        let state = self.lock();
+        let left_out = state.left_out.as_ref().filter(|left_out| left_out.ends)?;
+        Some(FrameDecoder::end_left_out(&left_out.kind))
+    }
+
     /// Which setting may tell more, where the turn does not end for this client and its
     /// newest event is not understood; else nothing. A sentence that follows another.
     pub(super) fn cure(&self) -> String {
-        match self.lock().log.latest().map(cure_of) {
-            Some(Some(cure)) => format!(". {cure}"),
-            _ => String::new(),
-        }
+        let state = self.lock();
+        let cure = match &state.left_out {
+            Some(LeftOut { kind, ends }) => Some(FrameDecoder::left_out(kind, *ends)),
+            None => state.log.latest().and_then(cure_of),
+        };
+        cure.map_or_else(String::new, |cure| format!(". {cure}"))
     }
 
     /// The turn's agent message in the history, if it is there.

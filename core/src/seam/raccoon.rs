@@ -76,6 +76,12 @@ pub fn with_hooks(
     )
 }
 
+/// A text without the key of a client of this configuration: what one of its hooks threw,
+/// for example.
+pub fn redacted(config: &RaccoonConfig, text: &str) -> String {
+    config.redacted(text)
+}
+
 /// What an [`Operation`] or a [`TurnOperation`] gives.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]

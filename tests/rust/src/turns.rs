@@ -62,6 +62,9 @@ mod hooks {
             "leave_out_thoughts" => {
                 |frame| Ok(Some(frame).filter(|frame| frame["kind"] != "thought"))
             }
+            "leave_out_ends" => {
+                |frame| Ok(Some(frame).filter(|frame| frame["kind"] != "task.completed"))
+            }
             "fail_at_text" => |frame| match frame["kind"] == "text" {
                 true => Err("no such frame".into()),
                 false => Ok(Some(frame)),

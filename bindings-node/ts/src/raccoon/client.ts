@@ -364,12 +364,14 @@ function open(options: RaccoonOptions): NativeRaccoonClient {
         "function that takes a frame and gives the one to send.",
     );
   }
-  const client = orThrow(
+  // No hook is called before there is a client.
+  const redact = (text: string) => client.redacted(text);
+  const client: NativeRaccoonClient = orThrow(
     native.RaccoonClient.open(
       json,
       environment,
-      frameHook(options.decodeFrame),
-      answerHook(options.decodeAnswer),
+      frameHook(options.decodeFrame, redact),
+      answerHook(options.decodeAnswer, redact),
     ),
   );
   encodeFramesBy(client, encodeFrame);

@@ -41,21 +41,25 @@ type Call =
   | { hook: "decode_frame"; frames: unknown[] }
   | { hook: "decode_answer"; operation: AnsweredOperation; status: number; body: unknown };
 
+/** A text without the client's key. */
+type Redact = (text: string) => string;
+
 /** What the native client calls; undefined for no function. It throws nothing. */
 type Hook = ((call: string) => string) | undefined;
 
 /** @internal */
-export function frameHook(decode: FrameDecoder | undefined): Hook {
-  return hook("decodeFrame", decode, "takes a frame and gives it as an object", (call) => {
+export function frameHook(decode: FrameDecoder | undefined, redact: Redact): Hook {
+  const gives = "takes a frame and gives it as an object";
+  return hook("decodeFrame", decode, gives, redact, (call) => {
     const { frames } = call as Extract<Call, { hook: "decode_frame" }>;
     return frames.map((frame) => () => (decode as FrameDecoder)(frame));
   });
 }
 
 /** @internal */
-export function answerHook(decode: AnswerDecoder | undefined): Hook {
+export function answerHook(decode: AnswerDecoder | undefined, redact: Redact): Hook {
   const gives = "takes operation, status and body, and gives the body";
-  return hook("decodeAnswer", decode, gives, (call) => {
+  return hook("decodeAnswer", decode, gives, redact, (call) => {
     const { operation, status, body } = call as Extract<Call, { hook: "decode_answer" }>;
     return [() => (decode as AnswerDecoder)(operation, status, body)];
   });
@@ -65,6 +69,7 @@ function hook(
   name: string,
   decode: unknown,
   gives: string,
+  redact: Redact,
   calls: (call: Call) => (() => unknown)[],
 ): Hook {
   if (decode === undefined) return undefined;
@@ -81,7 +86,7 @@ function hook(
   return (call) => {
     const outcomes: string[] = [];
     for (const one of calls(JSON.parse(call) as Call)) {
-      const outcome = run(name, one);
+      const outcome = run(name, one, redact);
       outcomes.push(outcome.json);
       if (!outcome.gave) break;
     }
@@ -90,7 +95,7 @@ function hook(
 }
 
 /** What came of one call, as JSON. */
-function run(name: string, call: () => unknown): { gave: boolean; json: string } {
+function run(name: string, call: () => unknown, redact: Redact): { gave: boolean; json: string } {
   const no = (outcome: object) => ({ gave: false, json: JSON.stringify(outcome) });
   try {
     const value = call();
@@ -105,7 +110,7 @@ function run(name: string, call: () => unknown): { gave: boolean; json: string }
     return { gave: true, json: `{"gave":${json}}` };
   } catch (error) {
     if (error instanceof NoJson) return no({ odd: error.message });
-    tell(name, error);
+    tell(name, error, redact);
     return no({ failed: words(error) });
   }
 }
@@ -117,7 +122,12 @@ const HALF = /\p{Surrogate}/u;
 class NoJson extends Error {}
 
 /** Refuses what `JSON.stringify` would change without a word, or no parser reads. */
-function plain(name: string, value: unknown): unknown {
+function plain(this: unknown, name: string, value: unknown): unknown {
+  // What it is before its own `toJSON`.
+  const odd = emptied((this as Record<string, unknown>)[name]);
+  if (odd !== undefined) {
+    throw new NoJson(`a ${odd}, which JSON does not have; give a plain object`);
+  }
   if (typeof value === "number" && !Number.isFinite(value)) {
     throw new NoJson(`no JSON: ${value} is not a number that JSON has`);
   }
@@ -127,10 +137,25 @@ function plain(name: string, value: unknown): unknown {
   return value;
 }
 
-/** The error with its stack, which the error of the call does not have. */
-function tell(name: string, error: unknown): void {
+/** The name of an object that loses what it holds in JSON. */
+function emptied(value: unknown): string | undefined {
+  const loses =
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isWeakMap(value) ||
+    types.isWeakSet(value) ||
+    types.isAnyArrayBuffer(value) ||
+    ArrayBuffer.isView(value) ||
+    types.isRegExp(value) ||
+    types.isPromise(value) ||
+    types.isNativeError(value);
+  return loses ? value.constructor?.name || "object of another kind" : undefined;
+}
+
+/** Warns of the error, without the client's key: whoever waits for the call may catch its own. */
+function tell(name: string, error: unknown, redact: Redact): void {
   try {
-    warn(`\`${name}\` threw`, error);
+    warn(`\`${name}\` threw`, redact(words(error)));
   } catch {
     // It cannot be shown; the error of the call says so.
   }

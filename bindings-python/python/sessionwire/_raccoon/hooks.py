@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import traceback
 
 from .. import _wait_sync
 from .._errors import ConfigError
@@ -61,10 +62,10 @@ def _serve(
     while (call := _next(calls)) is not None:
         request = call.request
         if request["hook"] == "decode_frame":
-            call.reply(_frames("decode_frame", decode_frame, request["frames"]))
+            call.reply(_frames(calls, "decode_frame", decode_frame, request["frames"]))
         else:
             args = (request["operation"], request["status"], request["body"])
-            call.reply([_outcome("decode_answer", decode_answer, *args)])
+            call.reply([_outcome(calls, "decode_answer", decode_answer, *args)])
         # The next wait must not keep it.
         del call, request
 
@@ -78,17 +79,17 @@ def _next(calls: _native.HookCalls) -> _native.HookCall | None:
     return call
 
 
-def _frames(name: str, function: Any, frames: list[Any]) -> list[Outcome]:
+def _frames(calls: _native.HookCalls, name: str, function: Any, frames: list[Any]) -> list[Outcome]:
     """What became of the frames, up to one that it failed on."""
     outcomes: list[Outcome] = []
     for frame in frames:
-        outcomes.append(_outcome(name, function, frame))
+        outcomes.append(_outcome(calls, name, function, frame))
         if outcomes[-1][0] != "gave":
             break
     return outcomes
 
 
-def _outcome(name: str, function: Any, *args: object) -> Outcome:
+def _outcome(calls: _native.HookCalls, name: str, function: Any, *args: object) -> Outcome:
     try:
         value = function(*args)
         if inspect.isawaitable(value):
@@ -97,6 +98,11 @@ def _outcome(name: str, function: Any, *args: object) -> Outcome:
             return "odd", "something to await; give a plain function"
     except BaseException as error:
         # Python shows it on stderr by default; the error of the call has its text alone.
-        logger.error("%s failed", name, exc_info=error)
+        trace = "".join(traceback.format_exception(error)).rstrip()
+        shown = calls.redacted(trace)
+        if shown == trace:
+            logger.error("%s failed", name, exc_info=error)
+        else:
+            logger.error("%s failed\n%s", name, shown)
         return "failed", f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return "gave", value
