@@ -459,7 +459,7 @@ impl Driver {
             if event.id().is_none() && event.is_terminal() {
                 // Asked before it counts as seen: an older task's error may
                 // read the same as this one's.
-                match self.is_ours().await {
+                match self.is_ours(&event).await {
                     Ok(true) => {}
                     Ok(false) => return Ok(None),
                     Err(error) => return self.unread(error).map(Some),
@@ -546,16 +546,21 @@ impl Driver {
 
     /// Whether an `error` or `done` without an id belongs to this task: a
     /// replay holds those of older tasks too.
-    async fn is_ours(&self) -> Result<bool> {
+    async fn is_ours(&self, event: &Event) -> Result<bool> {
         let Scope::Task(progress) = &self.scope else {
             return Ok(true);
         };
         let seen = self.messages(progress.baseline()).await?;
-        Ok(is_terminal(&seen.status)
-            || seen
-                .messages
-                .iter()
-                .any(|message| matches!(message.message_type.as_str(), "DONE" | "ERROR")))
+        let Some(end) = seen.messages.iter().find(|message| is_outcome(message)) else {
+            return Ok(is_terminal(&seen.status));
+        };
+        // A `done` that says something else is a stray one: that of the end has an id, and comes.
+        let says = event.text();
+        let is_stray = *event.event_type() == EventType::Done
+            && end.message_type == "DONE"
+            && end.id > self.resume.high()
+            && ![end.text(), end.done_text()].contains(&says);
+        Ok(!is_stray)
     }
 
     /// Whether a `done` or an `error` has the first id of the task, which is the one
