@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import tempfile
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -248,6 +249,8 @@ def test_g08_bad_input_beside_files_is_refused_before_they_are_sent() -> None:
         calls: list[tuple[Callable[[], object], str]] = [
             (lambda: session.start_turn(" ", files=[b"x"]), "prompt"),
             (lambda: session.run_turn("x", files=[b"x"], ping_interval=0), "ping_interval"),
+            (lambda: session.run_turn("x", events={"text": 1}), "`events` is no option of a turn"),  # type: ignore[call-arg]
+            (lambda: session.start_turn("x", events=["text"]), "`events` is no option of a turn"),  # type: ignore[call-arg]
             (lambda: session.run_turn("x", on_event=FIVE), "`on_event` must be a function, not 5"),
             (lambda: client.run_turn("x", on_event=FIVE), "`on_event` must be a function, not 5"),
             (lambda: session.upload(b"x", on_progress=FIVE), "`on_progress` must be a function"),
@@ -330,6 +333,22 @@ def test_a_message_takes_files_that_were_uploaded() -> None:
                     turn.send_message("more", files=[wrong])
             turn.send_message("more", files=[file, {"key": "k"}])
             assert turn.result().status == "completed"
+
+
+def test_a_session_is_named_by_a_uuid_object_too() -> None:
+    id = uuid.uuid4()
+    with Emulator(scenario=turns({"text": "x"})) as emulator, emulator.raccoon() as client:
+        session = client.session(id)
+        assert session.session_id == str(id)
+        result = client.run_turn("x", session_id=id)
+        assert client.attach(id, result.message_id).result().text == "x"
+        assert client.media.upload(b"x", session_id=id, name="a").key == f"{id}/a"
+        assert client.media.upload_files([b"x"], session_id=id)
+        assert client.sessions.get(id).session.session_id == str(id)
+        assert client.sessions.rename(id, "Mugs").success
+        assert client.sessions.delete(id).deleted
+        with pytest.raises(InvalidRequestError, match="UUID"):
+            client.session("7")
 
 
 def test_a_resume_point_is_all_that_attach_needs() -> None:

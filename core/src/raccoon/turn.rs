@@ -38,6 +38,9 @@ pub struct Turn {
     progress: Arc<Progress>,
     queue: EventQueue,
     commands: mpsc::Sender<Command>,
+    /// Whether the turn may be over without this handle's knowledge: it was started
+    /// elsewhere, and nobody looked.
+    may_be_old: Arc<AtomicBool>,
 }
 
 impl Turn {
@@ -139,6 +142,7 @@ impl Turn {
             progress,
             queue,
             commands,
+            may_be_old: Arc::new(AtomicBool::new(knows == Knows::Now)),
         }
     }
 
@@ -286,6 +290,9 @@ impl Turn {
             return Err(over());
         }
         let is_stop = matches!(frame, Frame::Stop(_));
+        if !is_stop && self.is_known_to_be_over().await {
+            return Err(over());
+        }
         let text = frame.encode(self.api.config()).to_string();
         if self.queue.is_closed() || self.progress.end().is_some() {
             // Its events are not read any more, or its stream was lost: it has no socket.
@@ -315,6 +322,16 @@ impl Turn {
             // Nothing was sent, or stopping twice is stopping once.
             Err(_) => self.send_alone(text).await,
         }
+    }
+
+    /// Whether the history says of a turn that was started elsewhere that it is over: its
+    /// socket takes messages all the same, which nobody reads. Looks once.
+    async fn is_known_to_be_over(&self) -> bool {
+        if !self.may_be_old.swap(false, Ordering::Relaxed) {
+            return false;
+        }
+        let message = self.message().await.ok().flatten();
+        message.is_some_and(|message| TurnEnd::of_message(&message).is_some())
     }
 
     /// Sends a frame on a socket of its own.

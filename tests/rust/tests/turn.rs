@@ -1073,6 +1073,36 @@ async fn a_turn_without_a_place_is_not_started_and_a_place_comes_back_in_every_w
     assert_eq!(done.result(None).await.unwrap().text, "x");
 }
 
+#[tokio::test]
+async fn a_message_to_a_turn_that_was_over_before_it_was_attached_to_says_so() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([
+            {"match": "wait", "steps": [{"wait_for_message": true}, {"text": "{message}"}]},
+            {"steps": [{"text": "x"}]},
+        ]),
+    );
+    let client = client(&emulator);
+    let session = client.session().unwrap();
+    let over = session.run_turn(RunTurn::new("go")).await.unwrap();
+    let attached = client.attach(Attach::new(session.id(), over.message_id));
+    let attached = attached.await.unwrap();
+    let error = attached.send_message(TurnMessage::new("more")).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
+    assert!(error.to_string().contains("is over"), "{error}");
+    // One that runs takes it.
+    let running = session.start_turn(StartTurn::new("wait")).await.unwrap();
+    let attached = client.attach(Attach::new(session.id(), running.message_id()));
+    let attached = attached.await.unwrap();
+    attached
+        .send_message(TurnMessage::new("more"))
+        .await
+        .unwrap();
+    assert_eq!(running.result(None).await.unwrap().text, "more");
+}
+
 /// The history tells one turn of a prompt from another: nothing is started twice, and no old result is given for a new one.
 #[tokio::test]
 async fn g03_a_start_whose_answer_was_lost_is_looked_up() {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ... import _native
 from ... import _wait_async as _wait
 from ..._errors import ConfigError, InvalidRequestError
+from ..._raccoon.ids import session_text
 from ..._raccoon.models import ResumePoint
 from ..base import AsyncBaseClient
 from .fanout import AsyncTurnOutcomes, run_turns
@@ -16,6 +17,7 @@ from .turn import AsyncTurn
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
+    import uuid
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Unpack
 
@@ -166,7 +168,7 @@ class AsyncRaccoon(AsyncBaseClient):
         self.media = AsyncMedia(self)
 
     def session(
-        self, session_id: str | None = None, *, delete_on_exit: bool = False
+        self, session_id: str | uuid.UUID | None = None, *, delete_on_exit: bool = False
     ) -> AsyncRaccoonSession:
         """Gives a handle on a session, without a request; its first turn creates it.
 
@@ -179,16 +181,16 @@ class AsyncRaccoon(AsyncBaseClient):
             InvalidRequestError: The id is no UUID.
         """
         if session_id is None:
-            session_id = _native.new_session_id()
-        else:
-            _native.check_raccoon({"check": "session_id", "session_id": session_id})
-        return AsyncRaccoonSession(self, session_id, delete_on_exit)
+            return AsyncRaccoonSession(self, _native.new_session_id(), delete_on_exit)
+        text = session_text(session_id)
+        _native.check_raccoon({"check": "session_id", "session_id": text})
+        return AsyncRaccoonSession(self, text, delete_on_exit)
 
     async def run_turn(
         self,
         prompt: str,
         *,
-        session_id: str | None = None,
+        session_id: str | uuid.UUID | None = None,
         mode: str = "auto",
         on_event: Callable[[TurnEvent], Maybe[object]] | None = None,
         timeout: float | None = None,
@@ -255,7 +257,7 @@ class AsyncRaccoon(AsyncBaseClient):
 
     def attach(
         self,
-        session_id: str | ResumePoint,
+        session_id: str | uuid.UUID | ResumePoint,
         message_id: str | None = None,
         after: str | ResumePoint | None = None,
         *,
@@ -295,6 +297,7 @@ class AsyncRaccoon(AsyncBaseClient):
                 )
             after = session_id
             session_id, message_id = after.session_id, after.message_id
+        session_id = session_text(session_id)
         if isinstance(session_id, dict):
             raise InvalidRequestError(
                 "`session_id` is a dict. Pass a resume point, `ResumePoint(**fields)`, or the ids."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ... import _native
 from ... import _wait_async as _wait
 from ..._callbacks import check_callback
-from ..._errors import TaskTimeout
+from ..._errors import InvalidRequestError, TaskTimeout
 from ..._raccoon.files import NewFile, given_files
 from ..._raccoon.models import UploadedFile
 from ..._reports import deadline, remaining
@@ -291,6 +291,11 @@ def turn_params(
 ) -> tuple[StartTurn, list[NewFile | UploadedFile]]:
     """The parameters of a turn as the core takes them, and its files."""
     params: Any = {"prompt": prompt, "mode": mode, **options}
+    if "events" in params:
+        raise InvalidRequestError(
+            "`events` is no option of a turn. Pass how its events are read by name, such as "
+            "`max_reconnects`; `on_event` of `run_turn` sees each event."
+        )
     files = given_files(params.pop("files", None))
     names = ("max_reconnects", "ping_interval", "idle_timeout", "replay", "text_mode")
     params["events"] = {name: params.pop(name) for name in names if name in params}

@@ -7,12 +7,14 @@ from ... import _wait_sync as _wait
 from ..._callbacks import check_callback
 from ..._errors import InvalidRequestError
 from ..._raccoon.files import NewFile, given_files, is_in_memory, refuse_unreadable
+from ..._raccoon.ids import session_text
 from ..._raccoon.models import UploadedFile
 from ..._reports import remaining
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
+    import uuid
     from collections.abc import Callable, Iterable
     from typing import Any
 
@@ -38,7 +40,7 @@ class Media:
         self,
         file: Content,
         *,
-        session_id: str,
+        session_id: str | uuid.UUID,
         key: str | None = None,
         name: str | None = None,
         content_type: str | None = None,
@@ -71,13 +73,13 @@ class Media:
             )
         refuse_unreadable("file", file)
         new = NewFile(file, name=name, content_type=content_type, key=key)
-        return self._send(new, session_id, on_progress)
+        return self._send(new, session_text(session_id), on_progress)
 
     def upload_files(
         self,
         files: Iterable[GivenFile],
         *,
-        session_id: str,
+        session_id: str | uuid.UUID,
         on_progress: Callable[[int, int, int | None], Maybe[object]] | None = None,
     ) -> list[UploadedFile]:
         """Uploads files, one after the other: what `files` of a turn takes.
@@ -98,6 +100,7 @@ class Media:
         if files is None:
             raise InvalidRequestError("`files` is None. Pass a list of files.")
         given = given_files(files)
+        session_id = session_text(session_id)
         _native.check_raccoon({"check": "session_id", "session_id": session_id})
         check_files(given)
         return self._send_all(given, session_id, on_progress)
@@ -107,7 +110,7 @@ class Media:
         directory: str | os.PathLike[str],
         pattern: str = "**/*",
         *,
-        session_id: str,
+        session_id: str | uuid.UUID,
         on_progress: Callable[[int, int, int | None], Maybe[object]] | None = None,
     ) -> list[UploadedFile]:
         """Uploads the files of a directory; their folders become part of their keys.
@@ -132,6 +135,7 @@ class Media:
         check_callback("on_progress", on_progress)
         if not isinstance(directory, str) and not hasattr(directory, "__fspath__"):
             raise InvalidRequestError(f"`directory` must be a path, not {directory!r}.")
+        session_id = session_text(session_id)
         _native.check_raccoon({"check": "session_id", "session_id": session_id})
         operation: DirectoryFilesOperation = {
             "op": "directory_files",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ... import _wait_sync as _wait
 from ..._models import DeleteResult, SuccessResult
+from ..._raccoon.ids import session_text
 from ..._raccoon.models import History, SessionRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Iterator
     from typing import Any
 
@@ -65,23 +67,25 @@ class RaccoonSessions:
                 return
             page = (page or 1) + 1
 
-    def get(self, session_id: str) -> History:
+    def get(self, session_id: str | uuid.UUID) -> History:
         """Reads a session's record and all its messages.
 
         Raises:
             NotFoundError: There is no such session, or it belongs to another key.
         """
-        reply = self._call({"op": "get_session", "session_id": session_id})
+        reply = self._call({"op": "get_session", "session_id": session_text(session_id)})
         return History._of(reply)
 
-    def rename(self, session_id: str, title: str) -> SuccessResult:
+    def rename(self, session_id: str | uuid.UUID, title: str) -> SuccessResult:
         """Gives a session another title: 1 to 255 characters."""
-        reply = self._call({"op": "rename_session", "session_id": session_id, "title": title})
+        reply = self._call(
+            {"op": "rename_session", "session_id": session_text(session_id), "title": title}
+        )
         return SuccessResult(**reply)
 
-    def delete(self, session_id: str) -> DeleteResult:
+    def delete(self, session_id: str | uuid.UUID) -> DeleteResult:
         """Deletes a session; one that is gone is no error."""
-        reply = self._call({"op": "delete_session", "session_id": session_id})
+        reply = self._call({"op": "delete_session", "session_id": session_text(session_id)})
         return DeleteResult(**reply)
 
     def _call(self, operation: Operation) -> Any:
