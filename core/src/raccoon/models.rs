@@ -751,7 +751,7 @@ setters!(EventOptions {
 
 /// What the frames of a block of text are, which is not documented
 /// (docs/spec/raccoon.md, section 5.6).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -764,6 +764,21 @@ pub enum TextMode {
     Delta,
     /// Each is all of its block so far.
     Cumulative,
+}
+
+/// Says by its name what can be none: it stands beside others.
+impl<'de> Deserialize<'de> for TextMode {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let given = Value::deserialize(source)?;
+        match given.as_str() {
+            Some("auto") => Ok(Self::Auto),
+            Some("delta") => Ok(Self::Delta),
+            Some("cumulative") => Ok(Self::Cumulative),
+            _ => Err(D::Error::custom(format!(
+                "`text_mode` is {given}, but it can be `auto`, `delta` or `cumulative`"
+            ))),
+        }
+    }
 }
 
 /// Parameters of `attach`: a turn that was started before, or elsewhere.

@@ -168,7 +168,7 @@ async fn refused(emulator: &sessionwire_emulator::Emulator, case: &Value) -> Res
         "rename" => sessions.rename(id, text("title")).await.map(drop),
         "start_turn" => {
             let fields = args.as_object_mut().unwrap();
-            let names = ["ping_interval", "idle_timeout"];
+            let names = ["ping_interval", "idle_timeout", "text_mode"];
             let events: serde_json::Map<_, _> = names
                 .iter()
                 .filter_map(|name| fields.remove_entry(*name))
