@@ -177,14 +177,14 @@ scene(
         [2, "a", result.messageId],
       ],
     );
-    const rest = await all(session.events({ pollInterval: 10, after: seen[1], timeout: 200 }));
+    const rest = await all(session.events({ pollInterval: 10, after: seen[1], timeout: 1500 }));
     assert.deepEqual(
       rest.map(({ id }) => id),
       [3, 4],
     );
     const last = { ...result, lastStreamEntryId: null, lastEventId: 3 };
     assert.equal(
-      (await all(session.events({ pollInterval: 10, after: last, timeout: 200 }))).length,
+      (await all(session.events({ pollInterval: 10, after: last, timeout: 1500 }))).length,
       1,
     );
     const controller = new AbortController();

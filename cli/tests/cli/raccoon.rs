@@ -799,7 +799,7 @@ fn a_session_is_watched_over_its_turns() {
         "events",
         SESSION,
         "--timeout",
-        "0.5",
+        "1.5",
         "--poll-interval",
         "0.1",
     ];

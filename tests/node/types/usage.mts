@@ -38,6 +38,7 @@ import {
   type Turn,
   type TurnAgent,
   type TurnEvent,
+  type TurnOutcome,
   type TurnResult,
   type UploadedFile,
   webhooks,
@@ -101,6 +102,22 @@ export async function manyTasks(client: Agi): Promise<void> {
   }
   // @ts-expect-error tasks are texts
   client.runTasks([5]);
+}
+
+export async function manyTurns(client: Raccoon): Promise<void> {
+  const outcomes = client.runTurns(["x", { prompt: "y", mode: "code" }], { timeout: 1000, signal });
+  for await (const outcome of outcomes) {
+    same<typeof outcome, TurnOutcome>(true);
+    same<typeof outcome.result, TurnResult | null>(true);
+  }
+  const rest: TurnOutcome[] = await outcomes.all();
+  for await (const event of client.session().events({ pollInterval: 100 })) {
+    same<typeof event, TurnEvent>(true);
+    client.session().events({ after: event });
+  }
+  console.log(rest.map(({ sent, messageId }) => [sent, messageId]));
+  // @ts-expect-error a turn has a prompt
+  client.runTurns([{ mode: "code" }]);
 }
 
 export async function plainNode20(): Promise<void> {
