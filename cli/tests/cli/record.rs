@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sessionwire_emulator::{Scenario, Step};
 
-use crate::support::{Done, Folder, Running, Server};
+use crate::support::{Done, Folder, Running, Server, eventually};
 
 #[test]
 fn a_session_becomes_a_scenario() {
@@ -213,4 +213,41 @@ fn a_recording_of_a_turn_that_cannot_be_written_costs_no_request() {
         assert!(refused.stderr.contains(text), "{}", refused.stderr);
     }
     assert!(server.emulator.requests().is_empty());
+}
+
+#[test]
+fn a_signal_stops_the_turn_and_records_it() {
+    let server = speaking(
+        json!({"wrapped": true}),
+        json!([{"text": "a"}, {"wait_for_stop": true}]),
+    );
+    let folder = Folder::new();
+    let file = folder.file("mugs.json");
+    let running =
+        Running::start(server.turn_command(&["raccoon", "record", "Compare", "-o", &file]));
+    eventually("a socket of the turn", || {
+        let requests = server.emulator.requests();
+        requests
+            .iter()
+            .any(|request| request.path.starts_with("/ws/"))
+    });
+    running.signal("INT");
+    let done = running.finish();
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(
+        done.stderr
+            .starts_with("Stopping the turn: it is recorded up to here.\n"),
+        "{}",
+        done.stderr
+    );
+    let scenario = json!(Scenario::from_file(&file).unwrap());
+    assert_eq!(
+        scenario["turns"][0]["steps"]
+            .as_array()
+            .unwrap()
+            .last()
+            .unwrap()["abort"],
+        "Stopped by the user"
+    );
+    assert_eq!(scenario["dialect"], json!({"wrapped": true}));
 }
