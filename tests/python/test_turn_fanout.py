@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import signal
 import threading
 from typing import Any
@@ -236,6 +237,13 @@ def test_bad_input_is_refused_at_once(emulator: Emulator, client: Raccoon) -> No
     unread.close()
     assert list(unread) == []
     assert emulator.requests() == []
+
+
+def test_g11_outcomes_pickle(client: Raccoon) -> None:
+    outcomes = client.run_turns(["one", "fail"]).all()
+    first, second = pickle.loads(pickle.dumps(outcomes))
+    assert first == outcomes[0]
+    assert (type(second.error), str(second.error)) == (TaskError, str(outcomes[1].error))
 
 
 def test_outcomes_async(emulator: Emulator) -> None:
