@@ -1,7 +1,7 @@
 //! Learns from one turn in which words the service speaks: what
 //! docs/spec/raccoon.md, section 5.7, leaves open. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -25,8 +25,8 @@ const FEW_TEXTS: usize = 3;
 pub(super) struct Seen {
     /// The response to its start; null where nobody knows.
     pub(super) start: Value,
-    /// The frames of its socket, in their order.
-    pub(super) frames: Vec<Value>,
+    /// The frames of each of its sockets, in their order.
+    pub(super) sockets: Vec<Vec<Value>>,
     /// Its session's history, after it.
     pub(super) history: Value,
     /// A list of sessions.
@@ -69,15 +69,22 @@ pub(super) fn learn(seen: &Seen, known: &WireNames, mode: TextMode) -> Learned {
     });
     let kept = message.as_ref().and_then(|message| message.get("events"));
     let kept = kept.and_then(Value::as_array);
-    let mut frames = Frames::of(&seen.frames, &seen.message_id, known);
+    let mut frames = Frames::of(&merged(&seen.sockets), &seen.message_id, known);
     if let Some(kept) = kept {
         let kept = Frames::of(kept, &seen.message_id, known);
         let has_place = |frame: &Map<String, Value>| find(frame, &known.frame_entry_id).map(|_| ());
-        frames.without_entry_ids = !frames.list.is_empty()
+        let number = |frame: &Map<String, Value>| find(frame, &known.frame_event_id).map(|_| ());
+        frames.without_entry_ids = !frames.each(number).is_empty()
             && frames.each(has_place).is_empty()
             && !kept.each(has_place).is_empty();
-        // A socket that ended early is no whole turn.
-        if kept.list.len() > frames.list.len() {
+        frames.counted_per_socket = seen.sockets.iter().skip(1).any(|socket| {
+            let socket = Frames::of(socket, &seen.message_id, known);
+            socket.is_counted_otherwise(&kept, known)
+        });
+        // A socket that ended early is no whole turn, and what several brought may be
+        // there twice.
+        let several = seen.sockets.len() > 1 && !kept.list.is_empty();
+        if several || kept.list.len() > frames.list.len() {
             frames.sealed |= kept.sealed;
             frames.list = kept.list;
         }
@@ -158,6 +165,21 @@ pub(super) fn unsealed(value: &Value) -> Option<Value> {
     meaning::value(text).filter(|inner| inner.is_object() || inner.is_array())
 }
 
+/// What several sockets brought, each frame once.
+fn merged(sockets: &[Vec<Value>]) -> Vec<Value> {
+    let mut before: HashSet<String> = HashSet::new();
+    let mut merged: Vec<Value> = Vec::new();
+    for socket in sockets {
+        let new = socket
+            .iter()
+            .filter(|frame| !before.contains(&frame.to_string()));
+        let new: Vec<Value> = new.cloned().collect();
+        before.extend(new.iter().map(Value::to_string));
+        merged.extend(new);
+    }
+    merged
+}
+
 /// The frames of a turn, opened.
 struct Frames {
     list: Vec<Map<String, Value>>,
@@ -165,6 +187,8 @@ struct Frames {
     sealed: bool,
     /// Those of the socket name no place in the stream, those of the history do.
     without_entry_ids: bool,
+    /// Each socket gives its events numbers of its own.
+    counted_per_socket: bool,
 }
 
 impl Frames {
@@ -189,7 +213,33 @@ impl Frames {
             list,
             sealed,
             without_entry_ids: false,
+            counted_per_socket: false,
         }
+    }
+
+    /// Whether these events have other numbers than in the history.
+    fn is_counted_otherwise(&self, kept: &Self, known: &WireNames) -> bool {
+        let number = |frame: &Map<String, Value>| {
+            find(frame, &known.frame_event_id).and_then(meaning::whole_number)
+        };
+        let said = |frame: &Map<String, Value>| -> Map<String, Value> {
+            let ids = [&known.frame_event_id, &known.frame_entry_id];
+            let is_id = |name: &String| ids.iter().any(|names| is_among(name, names));
+            let fields = frame.iter().filter(|(name, _)| !is_id(name));
+            fields
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect()
+        };
+        let mut numbered = self.list.iter().filter(|frame| number(frame).is_some());
+        numbered.any(|frame| {
+            let words = said(frame);
+            let same: Vec<_> = kept
+                .list
+                .iter()
+                .filter(|kept| said(kept) == words)
+                .collect();
+            !same.is_empty() && same.iter().all(|kept| number(kept) != number(frame))
+        })
     }
 
     /// What is found in each frame that has it.
@@ -528,6 +578,7 @@ impl Learner {
         let falls = read.windows(2).any(|pair| pair[1] <= pair[0]);
         let stands = read.len() > 1 && read.iter().all(|number| *number == read[0]);
         let ids = match (as_texts, stands, falls) {
+            _ if self.frames.counted_per_socket => Some("per_socket"),
             (true, ..) => Some("text"),
             (_, true, _) => Some("still"),
             (_, _, true) => Some("restarting"),
@@ -862,7 +913,7 @@ mod tests {
             start: json!({"session_id": "s", "workflow_id": "w", "agent_message_id": "m"}),
             history: json!({"session": {"sessionId": "s"}, "messages": [{"id": "u", "content": "go"}, message]}),
             list: json!({"sessions": [{"sessionId": "s"}], "meta": {"total_pages": 1}}),
-            frames,
+            sockets: vec![frames],
             message_id: "m".to_owned(),
             prompt_name: None,
             over: true,
@@ -1017,6 +1068,30 @@ mod tests {
         ])));
         assert_eq!(dialect, json!({}));
         assert_eq!(wire, json!({}));
+    }
+
+    #[test]
+    fn sockets_that_count_for_themselves_are_told_from_those_that_repeat() {
+        let part = |id: i64, text: &str| json!({"event_id": id, "kind": "text", "payload": {"text": text}});
+        let kept = json!([part(1, "a"), part(2, "b"), part(3, "c")]);
+        for (second, ids) in [
+            (vec![part(1, "c")], json!({"event_ids": "per_socket"})),
+            (vec![part(3, "c")], json!({})),
+            // All of it comes again.
+            (vec![part(1, "a"), part(2, "b"), part(3, "c")], json!({})),
+            (
+                vec![json!({"kind": "text", "payload": {"text": "c"}})],
+                json!({}),
+            ),
+        ] {
+            let mut seen = seen(kept.clone());
+            seen.history["messages"][1]["content"] = json!("abc");
+            seen.sockets = vec![vec![part(1, "a"), part(2, "b")], second];
+            let Learned {
+                dialect, events, ..
+            } = learned(&seen);
+            assert_eq!((json!(dialect), events.len()), (ids, 3));
+        }
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub(super) async fn record(
             start: response("start_turn"),
             history: response("get_session"),
             list: response("list_sessions"),
-            frames: tapped.frames.iter().map(|frame| frame_of(frame)).collect(),
+            sockets: sockets(&tapped.sockets),
             message_id: turn.message_id().to_owned(),
             prompt_name: api.prompt_name().map(str::to_owned),
             over: !stopped,
@@ -129,6 +129,11 @@ pub(super) async fn record(
         wire: fields(wire),
         notes: notes.into_iter().map(|note| key.redact(&note)).collect(),
     })
+}
+
+fn sockets(came: &[Vec<String>]) -> Vec<Vec<Value>> {
+    let read = |frames: &Vec<String>| frames.iter().map(|frame| frame_of(frame)).collect();
+    came.iter().map(read).collect()
 }
 
 /// Reads a turn to the end of its stream.

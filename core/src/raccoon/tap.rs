@@ -1,6 +1,6 @@
 //! Writes down what the service says, for a recording.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -11,25 +11,21 @@ pub(super) struct Tap(Arc<Mutex<Tapped>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Tapped {
-    pub(super) frames: Vec<String>,
-    /// Those of connections that are over.
-    before: HashSet<String>,
+    /// Those of each socket.
+    pub(super) sockets: Vec<Vec<String>>,
     /// The newest response to each operation.
     pub(super) responses: HashMap<String, Value>,
 }
 
 impl Tap {
-    /// A socket was opened: what the ones before it brought may come again.
+    /// A socket was opened.
     pub(super) fn connected(&self) {
-        let mut tapped = self.lock();
-        let Tapped { frames, before, .. } = &mut *tapped;
-        before.extend(frames.iter().cloned());
+        self.lock().sockets.push(Vec::new());
     }
 
     pub(super) fn frame(&self, frame: &str) {
-        let mut tapped = self.lock();
-        if !tapped.before.contains(frame) {
-            tapped.frames.push(frame.to_owned());
+        if let Some(socket) = self.lock().sockets.last_mut() {
+            socket.push(frame.to_owned());
         }
     }
 

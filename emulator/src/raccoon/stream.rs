@@ -260,7 +260,7 @@ impl Socket {
         } else {
             entry.without_entry_id()
         };
-        let dialect = &self.server.options.dialect;
+        let dialect = self.session.dialect();
         let counted = match self.fault.omit_ids {
             true => None,
             false => dialect.renumbered(&text, self.sent + 1),

@@ -21,6 +21,11 @@ const NOT_SHOWN: &[(&str, &str)] = &[
         "variant/deltas-that-look-like-repeats-and-no-content",
         r#"{"text": "cumulative", "without_content": true}"#,
     ),
+    // Where each socket brings all of it, its own numbers are those of the turn.
+    (
+        "variant/ids-begin-anew-with-each-socket-and-all-is-sent-again",
+        "{}",
+    ),
 ];
 
 /// Turns of which there is nothing to record: they do not start, or nobody knows them.
@@ -166,7 +171,10 @@ async fn round_trip(id: &str, case: &Value, shown: &Value) {
     let again = record(&second, json!({"wire": recording.wire}), part("events"))
         .await
         .unwrap();
-    assert_eq!(again.dialect, recording.dialect, "{id}");
+    // One socket, which nothing breaks, does not show what another one would count.
+    if shown["event_ids"] != "per_socket" {
+        assert_eq!(again.dialect, recording.dialect, "{id}");
+    }
 }
 
 /// All rounds at once: each has its own emulators.
