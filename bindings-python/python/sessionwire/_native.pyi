@@ -44,6 +44,7 @@ __all__ = [
     "ToolStartEvent",
     "Turn",
     "TurnEvent",
+    "TurnRuns",
     "TurnThoughtEvent",
     "UnknownEvent",
     "UnknownTurnEvent",
