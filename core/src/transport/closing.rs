@@ -52,15 +52,21 @@ impl Closing {
     }
 
     /// The outcome of `work`, or an error as soon as the client is closed.
-    pub(crate) async fn until_closed<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        // Boxed: each layer around a future holds it twice, and what came of
-        // that for a turn's result was too much for a thread's stack.
+    pub(crate) fn until_closed<T>(
+        &self,
+        work: impl Future<Output = Result<T>>,
+    ) -> impl Future<Output = Result<T>> {
+        // Boxed, and that before the future around it is made: each layer around a
+        // future holds it twice, and what came of that for a turn's result was too
+        // much for a thread's stack.
         let mut work = Box::pin(work);
-        let mut closed = pin!(self.closed());
-        poll_fn(|cx| match closed.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(Error::closed())),
-            Poll::Pending => work.as_mut().poll(cx),
-        })
-        .await
+        async move {
+            let mut closed = pin!(self.closed());
+            poll_fn(|cx| match closed.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(Err(Error::closed())),
+                Poll::Pending => work.as_mut().poll(cx),
+            })
+            .await
+        }
     }
 }

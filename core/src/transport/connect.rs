@@ -17,8 +17,11 @@ tokio::task_local! {
 }
 
 /// Does work whose new connections must be open by `deadline`.
-pub(super) async fn connecting_by<T>(deadline: Instant, work: impl Future<Output = T>) -> T {
-    DEADLINE.scope(deadline, work).await
+pub(super) fn connecting_by<T>(
+    deadline: Instant,
+    work: impl Future<Output = T>,
+) -> impl Future<Output = T> {
+    DEADLINE.scope(deadline, work)
 }
 
 /// Whether a failure is that no connection was open in time.

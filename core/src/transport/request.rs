@@ -10,6 +10,7 @@ use url::Url;
 use super::closing::Closing;
 use super::encode::{percent_decode, percent_encode};
 use super::retry::Effect;
+use super::secret::Secret;
 use super::upload::Multipart;
 use crate::config::ClientConfig;
 use crate::error::{Error, Result};
@@ -19,8 +20,6 @@ use crate::error::{Error, Result};
 pub(crate) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
-    /// Method and path for errors and logs.
-    pub(super) context: String,
     pub(super) body: Body,
     pub(super) headers: HeaderMap,
     pub(super) effect: Effect,
@@ -55,12 +54,9 @@ impl Request {
             Method::GET | Method::HEAD | Method::DELETE | Method::PUT => Effect::Repeatable,
             _ => Effect::Once,
         };
-        // Somebody may have passed the key where an id belongs.
-        let context = config.api_key.redact(&format!("{method} {}", url.path()));
         Self {
             method,
             url,
-            context,
             body: Body::None,
             headers: HeaderMap::new(),
             effect,
@@ -172,6 +168,12 @@ impl Request {
     pub(super) fn is_spent(&self) -> bool {
         matches!(&self.body, Body::Multipart(body) if !body.can_be_sent_again())
     }
+}
+
+/// Method and path of a request, for errors and logs.
+pub(super) fn context(method: &Method, url: &Url, key: &Secret) -> String {
+    // Somebody may have passed the key where an id belongs.
+    key.redact(&format!("{method} {}", url.path()))
 }
 
 /// Headers that a stream is asked for with.

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use url::Url;
 
+use super::request::context;
 use super::retry::Effect;
 use crate::config::ClientConfig;
 use crate::error::{Error, Result};
@@ -39,10 +42,16 @@ pub(crate) struct Response {
 /// What was asked, for the errors of a response.
 #[derive(Debug)]
 pub(super) struct Asked {
-    /// Method and path.
-    pub(super) context: String,
+    pub(super) method: Method,
+    pub(super) url: Url,
     pub(super) effect: Effect,
     pub(super) config: Arc<ClientConfig>,
+}
+
+impl Asked {
+    fn context(&self) -> String {
+        context(&self.method, &self.url, &self.config.api_key)
+    }
 }
 
 impl Response {
@@ -102,7 +111,7 @@ impl Response {
             plain_headers(&self.headers, str::to_owned),
             meaning::decoded(beginning).into_owned(),
             why,
-            &self.request.context,
+            &self.request.context(),
         );
         let error = match self.request.effect {
             Effect::Once => error.with_maybe_delivered(CARRIED_OUT),
