@@ -1,9 +1,6 @@
 //! Screenshots: a data URL in, an image and its size out
 //! (docs/spec/agi.md, section 4.14).
 
-use base64::Engine as _;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,11 +27,6 @@ pub struct Screenshot {
     pub title: String,
 }
 
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// Reads the response to `GET .../screenshot`.
 pub(crate) fn parse(body: &[u8]) -> std::result::Result<Screenshot, String> {
     #[derive(Deserialize)]
@@ -54,9 +46,9 @@ pub(crate) fn parse(body: &[u8]) -> std::result::Result<Screenshot, String> {
         Some((head, text)) if head.starts_with("data:") => (Some(head), text),
         _ => (None, answer.screenshot.as_ref()),
     };
-    let image = BASE64
-        .decode(text.trim())
-        .map_err(|error| bad(&error.to_string()))?;
+    // As a browser reads it: with or without padding, in one line or many.
+    let image = base64_simd::forgiving_decode_to_vec(text.as_bytes())
+        .map_err(|_| bad("its image is no base64"))?;
     let declared = head
         .and_then(|head| head.strip_prefix("data:"))
         .and_then(|head| head.split(';').next())
@@ -124,6 +116,7 @@ fn dimensions(image: &[u8]) -> Option<(u32, u32)> {
 #[cfg(test)]
 #[allow(clippy::expect_used)]
 mod tests {
+    use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
     use serde_json::json;
 
@@ -205,6 +198,10 @@ mod tests {
                 STANDARD.encode(&image),
                 STANDARD_NO_PAD.encode(&image),
                 format!("\n {} \n", STANDARD.encode(&image)),
+                STANDARD
+                    .encode(&image)
+                    .chars()
+                    .fold(String::new(), |lines, c| lines + &format!("{c}\r\n")),
                 format!("data:;base64,{}", STANDARD.encode(&image)),
                 format!(
                     "data:image/x;charset=utf-8;base64, {}",

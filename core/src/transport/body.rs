@@ -10,6 +10,9 @@ pub(super) const MAX_ERROR: usize = 1 << 20;
 /// How much of a larger one is kept.
 const KEPT: usize = 64 << 10;
 
+/// Most bytes that are set aside for a body because it says that it is so large.
+const MAX_PLACE: u64 = 1 << 20;
+
 /// So many bytes are read before others have their turn: what a server sends in
 /// a moment may inflate for seconds.
 const AT_ONCE: usize = 64 << 10;
@@ -32,6 +35,8 @@ pub(super) async fn read(mut response: reqwest::Response, most: usize) -> reqwes
         return Ok(Body::Whole(Bytes::new()));
     };
     let mut next = Some(first);
+    // A body that comes in pieces has its place at once, where it says how large it is.
+    let expected = claimed.map_or(0, |claimed| claimed.min(MAX_PLACE) as usize);
     let mut body = Vec::new();
     let mut taken = 0;
     while let Some(piece) = next {
@@ -49,6 +54,9 @@ pub(super) async fn read(mut response: reqwest::Response, most: usize) -> reqwes
         if next.is_none() && body.is_empty() {
             // One piece: as it is.
             return Ok(Body::Whole(piece));
+        }
+        if body.is_empty() {
+            body.reserve(expected);
         }
         body.extend_from_slice(&piece);
     }
