@@ -131,19 +131,32 @@ class _AsyncioBridge:
 
 
 _bridges: weakref.WeakKeyDictionary[Any, _Bridge] = weakref.WeakKeyDictionary()
+# The loop that was asked for last: most programs have one, and a dictionary of weak
+# references takes as long as the rest of the way there.
+_latest: tuple[weakref.ref[Any], _Bridge] | None = None
 
 
 def _current() -> _Bridge:
     """The bridge of the running event loop."""
+    global _latest
     try:
         loop: Any = asyncio.get_running_loop()
         make: Callable[[Any], _Bridge] = _AsyncioBridge
     except RuntimeError:
         loop, make = _trio()
+    latest = _latest
+    if latest is not None and latest[0]() is loop and latest[1].native.is_own_process():
+        return latest[1]
     bridge = _bridges.get(loop)
     if bridge is None or not bridge.native.is_own_process():
         bridge = _bridges[loop] = make(loop)
+    _latest = weakref.ref(loop, _loop_ended), bridge
     return bridge
+
+
+def _loop_ended(_: object) -> None:
+    global _latest
+    _latest = None
 
 
 def _trio() -> tuple[Any, Callable[[Any], _Bridge]]:
@@ -163,13 +176,15 @@ async def result(pending: _native.Pending) -> Any:
     bridge = _current()
     token, ready = bridge.expect()
     try:
-        if not pending.watch(bridge.native, token):
+        if pending.watch(bridge.native, token):
+            bridge.forget(token)
+        else:
+            # Who makes it ready forgets the token.
             await ready
     except BaseException:
+        bridge.forget(token)
         pending.cancel()
         raise
-    finally:
-        bridge.forget(token)
     return pending.result()
 
 
