@@ -19,15 +19,23 @@ from harness import plan
 from harness.environment import HOME, ROOT, Environment, build_load_server, prepare
 from harness.errors import BenchError
 from harness.footprint import Footprint, measure_footprint
-from harness.load_server import serving
+from harness.load_server import LoadServer, serving
 from harness.measure import Outcome, Sample, measure
-from harness.plan import Client, Load, Suite
+from harness.plan import Client, Load, Suite, WorkSuite
 from harness.report import (
     Records,
     print_footprint,
     print_limits,
     print_outcome,
     print_targets,
+)
+from harness.work import (
+    WorkOutcome,
+    chosen,
+    clients_of,
+    measure_work,
+    print_work,
+    print_work_targets,
 )
 
 
@@ -46,53 +54,86 @@ def main() -> int:
 
 def _run(options: argparse.Namespace, records: Records) -> None:
     suites = [suite for suite in plan.SUITES if suite.key in options.only]
-    languages: set[plan.Language] = {suite.language for suite in suites}
+    work = chosen(options.only)
+    languages = {suite.language for suite in suites} | {suite.language for suite in work}
     if plan.IMPORT in options.only:
         languages.add("python")
     environment = prepare(
         languages, python=options.python, ours=not options.peers_only, build=not options.no_build
     )
     _describe_machine(environment, records)
-    outcomes = _streams(options, suites, environment, records) if suites else []
+    outcomes: list[Outcome] = []
+    works: list[WorkOutcome] = []
+    if suites or work:
+        with serving(options.load_server or build_load_server()) as server:
+            outcomes = _streams(options, suites, environment, records, server)
+            works = _works(options, work, environment, records, server)
     footprint = _footprint(options, environment, records) if plan.IMPORT in options.only else None
     print_targets("First bar", plan.FIRST_BAR, outcomes, records)
     print_targets("Goals", plan.GOALS, outcomes, records)
+    print_work_targets(works, records)
     print_limits(footprint, records)
     print(f"\nevery run as a JSON line: {_shown(records.path)}")
 
 
-def _streams(
-    options: argparse.Namespace, suites: list[Suite], environment: Environment, records: Records
-) -> list[Outcome]:
-    program = options.load_server or build_load_server()
+def _works(
+    options: argparse.Namespace,
+    suites: list[WorkSuite],
+    environment: Environment,
+    records: Records,
+    server: LoadServer,
+) -> list[WorkOutcome]:
     outcomes = []
-    with serving(program) as server:
-        for size in options.size:
-            for suite in suites:
-                load = plan.load_for(size, options.delivery, options.events)
-                clients = [*([] if options.peers_only else [suite.ours]), *suite.peers]
+    for suite in suites:
+        outcome = measure_work(
+            suite,
+            clients_of(suite, peers_only=options.peers_only),
+            share=0.2 if options.quick else 1,
+            rounds=options.rounds,
+            environment=environment,
+            server=server,
+            records=records,
+        )
+        print_work(outcome, environment)
+        sys.stdout.flush()
+        outcomes.append(outcome)
+    return outcomes
 
-                def record(
-                    client: Client, sample: Sample, suite: Suite = suite, load: Load = load
-                ) -> None:
-                    version = environment.version(suite.language, client)
-                    which = {"suite": suite.key, "client": client.name, "version": version}
-                    records.add(
-                        "run", **which, size=load.size, delivery=load.delivery, **asdict(sample)
-                    )
 
-                outcome = measure(
-                    suite,
-                    load,
-                    clients,
-                    rounds=options.rounds,
-                    environment=environment,
-                    server=server,
-                    record=record,
+def _streams(
+    options: argparse.Namespace,
+    suites: list[Suite],
+    environment: Environment,
+    records: Records,
+    server: LoadServer,
+) -> list[Outcome]:
+    outcomes = []
+    for size in options.size:
+        for suite in suites:
+            load = plan.load_for(size, options.delivery, options.events)
+            clients = [*([] if options.peers_only else [suite.ours]), *suite.peers]
+
+            def record(
+                client: Client, sample: Sample, suite: Suite = suite, load: Load = load
+            ) -> None:
+                version = environment.version(suite.language, client)
+                which = {"suite": suite.key, "client": client.name, "version": version}
+                records.add(
+                    "run", **which, size=load.size, delivery=load.delivery, **asdict(sample)
                 )
-                print_outcome(outcome, environment)
-                sys.stdout.flush()
-                outcomes.append(outcome)
+
+            outcome = measure(
+                suite,
+                load,
+                clients,
+                rounds=options.rounds,
+                environment=environment,
+                server=server,
+                record=record,
+            )
+            print_outcome(outcome, environment)
+            sys.stdout.flush()
+            outcomes.append(outcome)
     return outcomes
 
 

@@ -42,13 +42,13 @@ def print_outcome(outcome: Outcome, environment: Environment) -> None:
                 else f"{client.name} {environment.version(suite.language, client)}",
                 f"{rate.median / 1e3:.0f} ({rate.low / 1e3:.0f} to {rate.high / 1e3:.0f})",
                 f"{cpu.median:.2f} ({cpu.low:.2f} to {cpu.high:.2f})",
-                _times(outcome.speed_up(client.name)),
-                _times(outcome.cpu_saving(client.name)),
+                times(outcome.speed_up(client.name)),
+                times(outcome.cpu_saving(client.name)),
             )
         )
     rounds = len(next(iter(outcome.samples.values())))
     print(f"\n{suite.title}: {outcome.load}; rounds: {rounds}, median (min to max)")
-    _print_table(
+    print_table(
         ("client", "thousand events/s", "CPU s per million", "we are faster", "we use less CPU"),
         rows,
     )
@@ -66,8 +66,8 @@ def print_outcome(outcome: Outcome, environment: Environment) -> None:
 def print_footprint(footprint: Footprint) -> None:
     """Import times over the bare interpreter."""
     print("\nImport, milliseconds over the bare interpreter: median (min to max)")
-    rows = [(module, _range(spread, 1)) for module, spread in footprint.over_bare.items()]
-    _print_table(("module", "ms"), [("(python -c pass)", _range(footprint.bare, 1)), *rows])
+    rows = [(module, ranged(spread, 1)) for module, spread in footprint.over_bare.items()]
+    print_table(("module", "ms"), [("(python -c pass)", ranged(footprint.bare, 1)), *rows])
 
 
 def print_targets(
@@ -86,10 +86,10 @@ def print_targets(
         what = f"{target.suite}, {target.size:,} bytes: "
         what += f"at least {target.ratio:g} times {target.peer}"
         if ratio is None:
-            _print_target(what, None, records)
+            print_target(what, None, records)
         else:
-            measured = (ratio.median, _times(ratio))
-            _print_target(what, ratio.median >= target.ratio, records, *measured)
+            measured = (ratio.median, times(ratio))
+            print_target(what, ratio.median >= target.ratio, records, *measured)
 
 
 def print_limits(footprint: Footprint | None, records: Records) -> None:
@@ -102,31 +102,32 @@ def print_limits(footprint: Footprint | None, records: Records) -> None:
     ours = footprint.ours if footprint else None
     if footprint is None or ours is None:
         for what in (over_bare, importtime, no_packages, size):
-            _print_target(what, None, records)
+            print_target(what, None, records)
         return
     spread, total = footprint.over_bare[OURS], ours.importtime_ms
     met = spread.median <= plan.IMPORT_LIMIT_MS
-    _print_target(over_bare, met, records, spread.median, f"{_range(spread, 1)} ms")
-    _print_target(importtime, total <= plan.IMPORT_LIMIT_MS, records, total, f"{total:.1f} ms")
+    print_target(over_bare, met, records, spread.median, f"{ranged(spread, 1)} ms")
+    print_target(importtime, total <= plan.IMPORT_LIMIT_MS, records, total, f"{total:.1f} ms")
     packages = ours.third_party
-    _print_target(no_packages, not packages, records, len(packages), ", ".join(packages) or "none")
+    print_target(no_packages, not packages, records, len(packages), ", ".join(packages) or "none")
     met = ours.wheel_mb <= plan.WHEEL_LIMIT_MB
-    _print_target(size, met, records, ours.wheel_mb, f"{ours.wheel_mb:.2f} MB")
+    print_target(size, met, records, ours.wheel_mb, f"{ours.wheel_mb:.2f} MB")
 
 
-def _print_target(
+def print_target(
     what: str,
     met: bool | None,
     records: Records,
     value: float | None = None,
     shown: str = "",
 ) -> None:
+    """One line: met, not met or not measured."""
     verdict = {None: "not measured", True: "met", False: "NOT MET"}[met]
     print(f"  {verdict:<13} {what}" + (f": {shown}" if shown else ""))
     records.add("target", target=what, met=met, value=value)
 
 
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Left-aligned names, right-aligned figures; a column without any figure is left out."""
     used = [column for column in range(len(head)) if any(row[column] for row in rows)]
     head, rows = [head[i] for i in used], [[row[i] for i in used] for row in rows]
@@ -139,9 +140,11 @@ def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print("  " + "   ".join(cells).rstrip())
 
 
-def _range(spread: Spread, digits: int) -> str:
+def ranged(spread: Spread, digits: int) -> str:
+    """Median, and both ends."""
     return f"{spread.median:.{digits}f} ({spread.low:.{digits}f} to {spread.high:.{digits}f})"
 
 
-def _times(spread: Spread | None) -> str:
+def times(spread: Spread | None) -> str:
+    """A ratio; empty where there is none."""
     return "" if spread is None else f"{spread.median:.1f}x ({spread.low:.1f} to {spread.high:.1f})"

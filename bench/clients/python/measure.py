@@ -24,7 +24,7 @@ def sync(consume: Callable[[str, str], Seen]) -> None:
     """Run a blocking client: once to warm up, once measured."""
     base_url, warm_up, session_id = sys.argv[1:]
     consume(base_url, warm_up)
-    clock = _Clock()
+    clock = Clock()
     _report(consume(base_url, session_id), clock)
 
 
@@ -34,18 +34,21 @@ def asynchronous(consume: Callable[[str, str], Awaitable[Seen]]) -> None:
     async def both() -> None:
         base_url, warm_up, session_id = sys.argv[1:]
         await consume(base_url, warm_up)
-        clock = _Clock()
+        clock = Clock()
         _report(await consume(base_url, session_id), clock)
 
     asyncio.run(both())
 
 
-class _Clock:
+class Clock:
+    """Wall and CPU time from its making on."""
+
     def __init__(self) -> None:
         self._cpu = _cpu_seconds()
         self._wall = time.perf_counter()
 
     def read(self) -> tuple[float, float]:
+        """Seconds of wall time, and of CPU time."""
         return time.perf_counter() - self._wall, _cpu_seconds() - self._cpu
 
 
@@ -55,6 +58,6 @@ def _cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _report(seen: Seen, clock: _Clock) -> None:
+def _report(seen: Seen, clock: Clock) -> None:
     seconds, cpu = clock.read()
     print(json.dumps({"events": seen.events, "sum": seen.total, "seconds": seconds, "cpu": cpu}))

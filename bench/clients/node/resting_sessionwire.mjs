@@ -1,0 +1,17 @@
+// sessionwire.
+
+import { Agi } from "sessionwire";
+
+import { resting } from "./resting.mjs";
+
+await resting(async (options, sessionId, streams, seen) => {
+  const client = new Agi(options);
+  async function one(number) {
+    for await (const event of client.sessions.attach(sessionId).events()) {
+      if (!event.data.message_id) throw new Error("an event without its id");
+      seen(number);
+    }
+  }
+  await Promise.all(Array.from({ length: streams }, (_, number) => one(number)));
+  await client.close();
+});
