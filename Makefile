@@ -8,6 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# The npm package is built for a target by its name. So is everything else: a second build
+# directory would compile every dependency a second time.
+export CARGO_BUILD_TARGET ?= $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := $(shell find core emulator cli bindings-python bindings-node -name '*.rs' -o -name Cargo.toml -o -path '*/live_view/pages/*') Cargo.toml Cargo.lock
@@ -17,9 +20,20 @@ TS_SOURCES := $(shell find bindings-node/ts bindings-node/tsconfig.json -type f)
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
+# Where tests and examples look for programs, whoever built them.
+define link-programs
+	@mkdir -p $(CARGO_TARGET_DIR)/debug
+	@find $(CARGO_TARGET_DIR)/$(CARGO_BUILD_TARGET)/debug -maxdepth 1 -type f -perm -u+x -name 'sessionwire*' \
+		-exec ln -f {} $(CARGO_TARGET_DIR)/debug/ ';'
+endef
+
 # Release builds carry no path of the machine that made them.
 CARGO_HOME ?= $(HOME)/.cargo
 RELEASE_FLAGS := --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=sessionwire
+# Rust links with LLD here, which keeps functions of the same code once.
+ifeq ($(CARGO_BUILD_TARGET),x86_64-unknown-linux-gnu)
+RELEASE_FLAGS += -C link-arg=-Wl,--icf=all -C link-arg=-Wl,-O2
+endif
 
 # --- tools -----------------------------------------------------------------
 
@@ -68,11 +82,13 @@ dist/.built: node_modules/.installed $(RUST_SOURCES) $(TS_SOURCES) emulator/scen
 
 .PHONY: cli-dev
 cli-dev: | check-machine ## build the command line
-	cargo build --locked -p sessionwire-cli
+	cargo build --locked -p sessionwire-cli -p sessionwire-features
+	$(link-programs)
 
 .PHONY: chaos-dev
 chaos-dev: | check-machine
-	cargo build --locked -p sessionwire-tests --bins
+	cargo build --locked -p sessionwire-tests -p sessionwire-features --bins
+	$(link-programs)
 
 .PHONY: wheel
 wheel: $(VENV)/.installed ## build the release wheel into dist/

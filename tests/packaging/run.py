@@ -15,8 +15,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# The goal is 6.0; 6.09 was seen.
-MAX_WHEEL_MB = 6.1
+MAX_WHEEL_MB = 6.0
 EXIT_SCRIPT = """
 import asyncio
 from sessionwire import AsyncAgi, Emulator
