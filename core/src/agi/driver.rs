@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use super::api::Api;
@@ -631,7 +631,7 @@ impl Driver {
             let position = HeaderValue::from(self.resume.high());
             request = request.header(HeaderName::from_static("last-event-id"), position);
         }
-        let response = self.api.open(&request).await?;
+        let mut response = self.api.open(&request).await?;
         let is_stream = response
             .headers()
             .get(CONTENT_TYPE)
@@ -650,6 +650,8 @@ impl Driver {
             .with_status(response.status().as_u16())
             .with_reason("not_an_event_stream"));
         }
+        // Their values keep the connection's first buffer for as long as the stream is open.
+        *response.headers_mut() = HeaderMap::new();
         Ok(response)
     }
 

@@ -277,6 +277,8 @@ impl Producer {
     /// closes the stream. Must be called inside a tokio runtime.
     pub(crate) fn drive(&self, driver: impl Future<Output = ()> + Send + 'static) {
         let abandoned = Abandoned(self.0.clone());
+        // The task would hold it twice.
+        let driver = Box::pin(driver);
         let driver = tokio::spawn(async move {
             driver.await;
             drop(abandoned);
