@@ -295,6 +295,10 @@ soak: $(VENV)/.built dist/.built chaos-dev ## memory over SOAK_COUNT (100000) st
 	$(BIN)/python tests/python/soak_raccoon.py async $(SOAK_UPLOAD_MB) $(SOAK_TURNS)
 	node --expose-gc --max-semi-space-size=2 tests/node/soak-raccoon.mjs $(SOAK_UPLOAD_MB) $(SOAK_TURNS)
 
+.PHONY: instructions
+instructions: | check-machine ## count the instructions of an event and a call; more than before by 1 % fails (WRITE=1: write them)
+	$(PYTHON) bench/instructions.py $(if $(WRITE),--write)
+
 .PHONY: bench
 bench: | check-machine ## measure against the peers (minutes)
 	$(PYTHON) bench/run.py
