@@ -93,7 +93,8 @@ chaos-dev: | check-machine
 .PHONY: wheel
 wheel: $(VENV)/.installed ## build the release wheel into dist/
 	rm -f dist/*.whl
-	RUSTFLAGS="$(RELEASE_FLAGS)" $(BIN)/maturin build --release --locked --compression-level 9 --out dist
+	RUSTFLAGS="$(RELEASE_FLAGS)" $(BIN)/maturin build --release --locked --out dist
+	$(BIN)/python tools/pack_wheel.py dist/*.whl
 
 .PHONY: npm-pack
 npm-pack: node_modules/.installed ## build the release npm tarball, with this machine's binary, into dist/
