@@ -246,7 +246,7 @@ def test_g05_a_later_signal_ends_it_at_once(emulator: Emulator) -> None:
     assert process.returncode == -signal.SIGTERM
 
 
-def test_g11_the_option_is_pickled(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_g11_the_option_is_pickled(emulator: Emulator) -> None:
     program = f"""{SETUP}
 import pickle
 twin = pickle.loads(pickle.dumps(client))
@@ -255,8 +255,7 @@ twin.sessions.create()
     done = run(emulator, program)
     assert (done.returncode, done.stderr) == (0, "")
     assert emulator.session_count == 0
-    monkeypatch.setenv("AGI_API_KEY", emulator.api_key)
-    with emulator.agi(api_key=None) as client:
+    with emulator.agi() as client:
         assert pickle.loads(pickle.dumps(client))._options["delete_sessions_on_exit"] is False
 
 

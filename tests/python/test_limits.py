@@ -131,11 +131,10 @@ def test_g06_a_cancelled_wait_leaves_the_client_usable(emulator: Emulator) -> No
     asyncio.run(main())
 
 
-def test_pickling_keeps_the_option(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickling_keeps_the_option(emulator: Emulator) -> None:
     import pickle
 
-    monkeypatch.setenv("AGI_API_KEY", emulator.api_key)
-    with emulator.agi(api_key=None, wait_for_limit=12.5) as client:
+    with emulator.agi(wait_for_limit=12.5) as client:
         copy: Agi = pickle.loads(pickle.dumps(client))
         assert copy.__getstate__()["wait_for_limit"] == 12.5
         copy.close()

@@ -63,11 +63,10 @@ def test_names_of_the_wire_can_be_set() -> None:
         emulator.raccoon(wire={"file_key": ""})
 
 
-def test_frames_can_be_written_in_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RACCOON_API_KEY", "from-the-environment")
+def test_frames_can_be_written_in_another_way() -> None:
     with (
         Emulator(strict_frames=True, scenario=SPOKEN) as emulator,
-        emulator.raccoon(api_key=None, encode_frame=other_words) as client,
+        emulator.raccoon(encode_frame=other_words) as client,
         pickle.loads(pickle.dumps(client)) as again,
     ):
         for each in (client, client.with_options(timeout=30), again):

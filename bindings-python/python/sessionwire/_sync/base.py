@@ -11,7 +11,7 @@ from .._reports import CLOSE_LIMIT, report_failed_delete, report_left
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any, NoReturn, Protocol, Self
+    from typing import Any, Protocol, Self
 
     from .._agi.seam import EndSessionOperation, Operation
     from .._raccoon.seam import EndSessionOperation as EndRaccoonSession
@@ -157,14 +157,9 @@ class BaseClient:
 
     def __getstate__(self) -> dict[str, Any]:
         # A key from the environment is not in the options, and stays out.
-        if self._options["api_key"] is not None:
-            name = type(self).__name__
-            raise TypeError(
-                f"This {name} has an `api_key` of its own, which no pickle shall hold. Open a "
-                "client in the other process, or let the key come from the environment on both "
-                "sides: then the client is pickled without it."
-            )
-        return {**self._options, "base_url": self.base_url}
+        key = self._options["api_key"]
+        revealed = key.reveal() if isinstance(key, Secret) else key
+        return {**self._options, "api_key": revealed, "base_url": self.base_url}
 
     def __setstate__(self, options: dict[str, Any]) -> None:
         self._connect(options)
@@ -172,14 +167,6 @@ class BaseClient:
     def _call(self, operation: Operation) -> Any:
         # What both services take is the same of both.
         return _wait.result(self._native.start(operation))
-
-
-def unpicklable(live: object) -> str:
-    """Why what has a live connection is not pickled, and what to do."""
-    return (
-        f"{type(live).__name__} has a live connection, which stays in this process. Pass its ids "
-        "(of a turn its `resume_point`) and go on with a client there."
-    )
 
 
 class Handle:
@@ -193,9 +180,6 @@ class Handle:
     def __init__(self, native: Any) -> None:
         self._native = native
         self._events = _wait.stream(native.events())
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(unpicklable(self))
 
     @property
     def session_id(self) -> str:
