@@ -197,18 +197,42 @@ fn charset(text: &str) -> Option<&str> {
     value.get(..end).filter(|name| !name.is_empty())
 }
 
-/// Text from bytes: by the header's charset, else the one the page names, else UTF-8, or what old pages mean without one.
+/// Text from bytes: UTF-8 where it is that, else by the header's charset or the one the page names, else
+/// what old pages mean without one. The tables of all other encodings would be a fiftieth of the
+/// Python package: of those, what is not ASCII is replaced.
 fn decode(bytes: &[u8], declared: Option<&str>) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.trim_start_matches('\u{feff}').to_owned();
+    }
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]);
-    let named = declared
-        .or_else(|| charset(&head))
-        .and_then(|name| encoding_rs::Encoding::for_label(name.as_bytes()));
-    let guessed = if std::str::from_utf8(bytes).is_ok() {
-        encoding_rs::UTF_8
-    } else {
-        encoding_rs::WINDOWS_1252
+    let named = declared.or_else(|| charset(&head)).unwrap_or_default();
+    let units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let pairs = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+        String::from_utf16_lossy(&pairs.collect::<Vec<_>>())
     };
-    named.unwrap_or(guessed).decode(bytes).0.into_owned()
+    match (bytes, named.to_ascii_lowercase().as_str()) {
+        ([0xff, 0xfe, rest @ ..], _) => units(rest, u16::from_le_bytes),
+        ([0xfe, 0xff, rest @ ..], _) => units(rest, u16::from_be_bytes),
+        (_, "utf-16" | "utf-16le") => units(bytes, u16::from_le_bytes),
+        (_, "utf-16be") => units(bytes, u16::from_be_bytes),
+        (_, "" | "iso-8859-1" | "latin1" | "windows-1252" | "us-ascii" | "ascii") => {
+            bytes.iter().map(|byte| latin(*byte)).collect()
+        }
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+/// A character of windows-1252, which is what browsers mean by Latin 1.
+fn latin(byte: u8) -> char {
+    const FROM_80: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
+        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
+        'ž', 'Ÿ',
+    ];
+    match byte {
+        0x80..=0x9f => FROM_80[usize::from(byte - 0x80)],
+        _ => char::from(byte),
+    }
 }
 
 /// Why nothing came back, in words.
@@ -260,9 +284,13 @@ mod tests {
         assert_eq!(decode("é €".as_bytes(), None), "é €");
         assert_eq!(decode(b"\xe9 \x80", None), "é €");
         assert_eq!(decode(b"\xe9", Some("iso-8859-1")), "é");
+        assert_eq!(decode(b"\x84\x9c\xff", Some("windows-1252")), "„œÿ");
+        assert_eq!(decode(b"\xff\xfe\xe9\x00", None), "é");
+        assert_eq!(decode(b"\x00\xe9", Some("UTF-16BE")), "é");
+        assert_eq!(decode("\u{feff}é".as_bytes(), Some("iso-8859-1")), "é");
         assert_eq!(
             decode(b"<meta charset=\"windows-1251\">\xff", None),
-            "<meta charset=\"windows-1251\">я"
+            "<meta charset=\"windows-1251\">\u{fffd}"
         );
         assert_eq!(charset(" charset=\"UTF-8\"; x=y"), Some("UTF-8"));
     }

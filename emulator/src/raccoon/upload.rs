@@ -54,8 +54,9 @@ pub(super) async fn upload(
     while let Some(mut field) = next(&mut form).await? {
         match field.name() {
             Some("key") => {
-                let text = field.text().await;
-                key = Some(text.map_err(|error| unreadable(&error.to_string()))?);
+                let bytes = field.bytes().await;
+                let bytes = bytes.map_err(|error| unreadable(&error.to_string()))?;
+                key = Some(String::from_utf8_lossy(&bytes).into_owned());
             }
             Some("file") => {
                 let text = |text: Option<&str>, or: &str| text.unwrap_or(or).to_owned();
