@@ -166,7 +166,7 @@ CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     "raccoon_session": (
         lambda here: here.raccoon.session(FIVE),
         InvalidRequestError,
-        "`session_id` must be a str or None, not int 5",
+        "`session_id` must be a str or a UUID or None, not int 5",
     ),
     "run_turn": (
         lambda here: here.raccoon.session().run_turn(NONE),

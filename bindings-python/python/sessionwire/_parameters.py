@@ -192,4 +192,6 @@ def _words(hint: Any) -> str:
     if kind in (collections.abc.Mapping, dict):
         return "a dict"
     name = getattr(kind, "__name__", str(kind))
-    return f"an {name}" if name[:1].lower() in "aeiou" else f"a {name}"
+    # A name in capitals is spelled: a UUID.
+    vowel = name[:1] in ("A", "E", "I", "O") if name.isupper() else name[:1].lower() in "aeiou"
+    return f"an {name}" if vowel else f"a {name}"
