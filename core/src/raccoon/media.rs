@@ -82,6 +82,7 @@ pub(super) fn form(
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct FileToCheck {
     /// It was uploaded: its key names it.
     pub uploaded: bool,
