@@ -1,9 +1,11 @@
-//! The connections of a client and its copies: one HTTP client, built at the
-//! first request and dropped when the client is closed.
+//! The connections of a client and its copies: one HTTP client for each runtime that
+//! uses them, built at its first request and dropped when the client is closed.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+
+use tokio::runtime::{Handle, Id};
 
 use super::connect::WithinTheCall;
 use super::tls;
@@ -19,6 +21,9 @@ const IDLE_LIMIT: Duration = Duration::from_secs(60);
 /// After a pause like this the service may have closed a connection, and the
 /// runtime may not have seen that yet.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Most runtimes that keep their connections: the ones that were used last.
+const MAX_RUNTIMES: usize = 16;
 
 /// What the copies of a transport share.
 #[derive(Debug, Default)]
@@ -51,8 +56,49 @@ enum State {
     /// Nothing was sent yet.
     #[default]
     New,
-    Open(reqwest::Client),
+    Open(Vec<OfRuntime>),
     Closed,
+}
+
+/// A connection is served by a task of the runtime that opened it, and breaks when that
+/// ends: whoever took it from another runtime would lose the request in flight.
+#[derive(Debug, Clone)]
+struct OfRuntime {
+    runtime: Option<Id>,
+    client: reqwest::Client,
+}
+
+impl State {
+    /// The HTTP client of a runtime, if there is one.
+    fn client_of(&mut self, runtime: Option<Id>) -> Result<Option<reqwest::Client>> {
+        let clients = match self {
+            Self::New => return Ok(None),
+            Self::Open(clients) => clients,
+            Self::Closed => return Err(Error::closed()),
+        };
+        let Some(at) = clients.iter().rposition(|of| of.runtime == runtime) else {
+            return Ok(None);
+        };
+        // The one that was used last stands last.
+        if at + 1 < clients.len() {
+            let used = clients.remove(at);
+            clients.push(used);
+        }
+        Ok(clients.last().map(|of| of.client.clone()))
+    }
+
+    fn add(&mut self, of: OfRuntime) {
+        match self {
+            Self::New => *self = Self::Open(vec![of]),
+            Self::Open(clients) => {
+                if clients.len() == MAX_RUNTIMES {
+                    clients.remove(0);
+                }
+                clients.push(of);
+            }
+            Self::Closed => {}
+        }
+    }
 }
 
 impl Pool {
@@ -70,26 +116,27 @@ impl Pool {
 
     /// The HTTP client. Whoever holds it keeps its connections open.
     pub(super) fn client(&self, config: &ClientConfig) -> Result<reqwest::Client> {
+        let runtime = Handle::try_current().ok().map(|runtime| runtime.id());
         let mut state = self.lock();
         if matches!(*state, State::Open(_)) && self.unused_for() > IDLE_LIMIT {
             *state = State::New;
         }
-        match &*state {
-            State::Open(client) => return Ok(client.clone()),
-            State::Closed => return Err(Error::closed()),
-            State::New => {}
+        if let Some(client) = state.client_of(runtime)? {
+            return Ok(client);
         }
         drop(state);
         // Not under the lock: this reads the system's certificates.
         let built = self.build(config)?;
         let mut state = self.lock();
-        if matches!(*state, State::New) {
-            *state = State::Open(built);
+        // Another thread of this runtime may have been faster.
+        if let Some(client) = state.client_of(runtime)? {
+            return Ok(client);
         }
-        match &*state {
-            State::Open(client) => Ok(client.clone()),
-            _ => Err(Error::closed()),
-        }
+        state.add(OfRuntime {
+            runtime,
+            client: built.clone(),
+        });
+        Ok(built)
     }
 
     /// Lets the runtime see which connections the service closed meanwhile, for a
@@ -124,7 +171,7 @@ impl Pool {
     /// A pool of its own that begins with the connections of this one.
     pub(super) fn outliving_close(&self) -> Self {
         let state = match &*self.lock() {
-            State::Open(client) => State::Open(client.clone()),
+            State::Open(clients) => State::Open(clients.clone()),
             State::New | State::Closed => State::New,
         };
         Self {

@@ -405,6 +405,30 @@ async fn g06_a_dropped_call_drops_its_request() {
 }
 
 #[test]
+fn g11_a_call_does_not_need_the_runtime_of_another_one() {
+    let home = tokio::runtime::Runtime::new().unwrap();
+    let emulator = home.block_on(emulator());
+    let client = client(&emulator);
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    // Nothing drives it between its calls, nor the connection that it opened.
+    let resting = runtime();
+    let other = runtime();
+    for _ in 0..2 {
+        for runtime in [&resting, &other] {
+            let listed = runtime.block_on(client.sessions().list()).unwrap();
+            assert!(listed.is_empty());
+        }
+    }
+    drop(resting);
+    other.block_on(client.sessions().list()).unwrap();
+}
+
+#[test]
 fn g11_one_client_serves_threads_and_successive_runtimes() {
     let runtime = || {
         tokio::runtime::Builder::new_current_thread()
