@@ -47,7 +47,8 @@ fn check_event(event: &WebhookEvent, body: &[u8]) {
     assert!(webhooks::parse_with_event_type(body, Some(&format!("{name}."))).is_err());
     let known = KNOWN.contains(&name);
     assert_eq!(known, !matches!(event.kind, Kind::Unknown { .. }));
-    assert!(!known || !event.session.id.is_empty() && !event.timestamp.is_empty());
+    // A part of another type than documented is empty, and the key is then that of the body.
+    let whole = known && !event.session.id.is_empty() && !event.timestamp.is_empty();
 
     // White space around it changes nothing; the key of a body with all parts neither.
     let spaced = [b" \n", body, b"\t"].concat();
@@ -55,7 +56,7 @@ fn check_event(event: &WebhookEvent, body: &[u8]) {
         assert_eq!(event.kind, spaced.kind);
         assert_eq!(event.session, spaced.session);
         assert_eq!(event.extra, spaced.extra);
-        assert!(!known || event.key() == spaced.key());
+        assert!(!whole || event.key() == spaced.key());
     } else {
         assert!(
             body.starts_with("\u{feff}".as_bytes()),
@@ -75,16 +76,24 @@ fn check_fields(event: &WebhookEvent, body: &Value) {
     if matches!(event.kind, Kind::Unknown { .. }) {
         return;
     }
-    assert_eq!(own["timestamp"], body["timestamp"]);
-    assert_eq!(own["session"]["id"], body["session"]["id"]);
+    same_text(&own["timestamp"], &body["timestamp"]);
+    if body["session"]["id"].is_string() {
+        assert_eq!(own["session"]["id"], body["session"]["id"]);
+    }
     for (name, value) in &event.extra {
         assert_eq!(body.get(name), Some(value), "{name}");
     }
     for name in ["message", "question", "error", "old_status", "new_status"] {
         if let Some(value) = own.get(name) {
-            assert_eq!(body.get(name), Some(value), "{name}");
+            same_text(value, &body[name]);
         }
     }
+}
+
+/// A text is what the body says; what is none there is empty here.
+fn same_text(own: &Value, body: &Value) {
+    let said = body.as_str().unwrap_or_default();
+    assert_eq!(own.as_str(), Some(said));
 }
 
 /// The token of a secret opens its own door only.
