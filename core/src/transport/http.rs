@@ -125,9 +125,10 @@ impl Transport {
                 Body::Multipart(body) => Some(body.progress()),
                 _ => None,
             };
-            let finished = in_time(attempt, until(deadline), upload).await;
+            // An upload has the whole limit in each attempt, for as long as it stands still.
+            let left = upload.map_or_else(|| until(deadline), |_| limit);
+            let finished = in_time(attempt, left, upload).await;
             if upload.is_some() {
-                // It had its own limit: the next attempt has the whole again.
                 deadline = Instant::now() + limit;
             }
             let failed = match finished {
