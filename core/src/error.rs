@@ -360,14 +360,14 @@ impl Error {
         self
     }
 
-    /// With other words on what to do next.
-    /// The same with another text before its advice; `message` stays.
+    /// With another text before its advice; `message` stays.
     pub(crate) fn with_lead(mut self, lead: String) -> Self {
         self.0.text = sentence(&lead, self.0.kind.advice());
         self.0.lead = lead;
         self
     }
 
+    /// With other words on what to do next.
     pub(crate) fn with_advice(mut self, advice: &str) -> Self {
         self.0.text = sentence(&self.0.lead, advice);
         self

@@ -65,7 +65,22 @@ impl<T> Outcomes<T> {
         Poll::Pending
     }
 
-    /// The same to wait for.
+    /// The next item; `None` where nothing will follow.
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<T>> {
+        loop {
+            if self.poll_ready(context).is_pending() {
+                return Poll::Pending;
+            }
+            match self.take() {
+                Some(item) => return Poll::Ready(Some(item)),
+                None if self.is_over() => return Poll::Ready(None),
+                // Another one took it.
+                None => {}
+            }
+        }
+    }
+
+    /// Ready once there is something to take, or nothing will follow: to wait for.
     pub(crate) fn ready(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<T>
     where
         T: Send + 'static,

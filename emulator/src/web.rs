@@ -215,12 +215,32 @@ fn decode(bytes: &[u8], declared: Option<&str>) -> String {
         ([0xfe, 0xff, rest @ ..], _) => units(rest, u16::from_be_bytes),
         (_, "utf-16" | "utf-16le") => units(bytes, u16::from_le_bytes),
         (_, "utf-16be") => units(bytes, u16::from_be_bytes),
-        (_, "" | "iso-8859-1" | "latin1" | "windows-1252" | "us-ascii" | "ascii") => {
-            bytes.iter().map(|byte| latin(*byte)).collect()
-        }
+        (_, named) if LATIN.contains(&named) => bytes.iter().map(|byte| latin(*byte)).collect(),
         _ => String::from_utf8_lossy(bytes).into_owned(),
     }
 }
+
+/// How pages name windows-1252, or say nothing.
+const LATIN: [&str; 18] = [
+    "",
+    "ansi_x3.4-1968",
+    "ascii",
+    "cp1252",
+    "cp819",
+    "csisolatin1",
+    "ibm819",
+    "iso-8859-1",
+    "iso-ir-100",
+    "iso8859-1",
+    "iso88591",
+    "iso_8859-1",
+    "iso_8859-1:1987",
+    "l1",
+    "latin1",
+    "us-ascii",
+    "windows-1252",
+    "x-cp1252",
+];
 
 /// A character of windows-1252, which is what browsers mean by Latin 1.
 fn latin(byte: u8) -> char {
@@ -284,6 +304,7 @@ mod tests {
         assert_eq!(decode("é €".as_bytes(), None), "é €");
         assert_eq!(decode(b"\xe9 \x80", None), "é €");
         assert_eq!(decode(b"\xe9", Some("iso-8859-1")), "é");
+        assert_eq!(decode(b"\xe9", Some("X-CP1252")), "é");
         assert_eq!(decode(b"\x84\x9c\xff", Some("windows-1252")), "„œÿ");
         assert_eq!(decode(b"\xff\xfe\xe9\x00", None), "é");
         assert_eq!(decode(b"\x00\xe9", Some("UTF-16BE")), "é");

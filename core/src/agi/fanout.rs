@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -115,14 +115,10 @@ impl TaskOutcomes {
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<TaskOutcome>> {
         loop {
-            match self.0.outcomes.poll_ready(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(()) => match self.try_take() {
-                    Some(FanOutItem::Outcome(outcome)) => return Poll::Ready(Some(*outcome)),
-                    Some(FanOutItem::Question { number, .. }) => self.reply(number, None),
-                    None if self.is_over() => return Poll::Ready(None),
-                    None => {}
-                },
+            match ready!(self.0.outcomes.poll_next(context)) {
+                Some(FanOutItem::Outcome(outcome)) => return Poll::Ready(Some(*outcome)),
+                Some(FanOutItem::Question { number, .. }) => self.reply(number, None),
+                None => return Poll::Ready(None),
             }
         }
     }

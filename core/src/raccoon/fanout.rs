@@ -156,7 +156,7 @@ impl Client {
 impl TurnOutcomes {
     /// The next outcome; `None` after the last one.
     pub async fn next(&mut self) -> Option<TurnOutcome> {
-        poll_fn(|context| self.poll(context)).await
+        poll_fn(|context| self.0.outcomes.poll_next(context)).await
     }
 
     /// Waits for all outcomes that were not taken yet, and gives them in the order of
@@ -168,19 +168,6 @@ impl TurnOutcomes {
         }
         outcomes.sort_by_key(|outcome| outcome.index);
         outcomes
-    }
-
-    fn poll(&self, context: &mut Context<'_>) -> Poll<Option<TurnOutcome>> {
-        loop {
-            match self.0.outcomes.poll_ready(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(()) => match self.try_take() {
-                    Some(outcome) => return Poll::Ready(Some(outcome)),
-                    None if self.is_over() => return Poll::Ready(None),
-                    None => {}
-                },
-            }
-        }
     }
 
     /// The outcome that there is to take now, if there is one.
@@ -216,7 +203,7 @@ impl futures_core::Stream for TurnOutcomes {
     type Item = TurnOutcome;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<TurnOutcome>> {
-        self.poll(context)
+        self.0.outcomes.poll_next(context)
     }
 }
 

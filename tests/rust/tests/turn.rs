@@ -793,6 +793,21 @@ async fn an_upload_that_is_given_up_ends() {
     assert_eq!(sending.await.unwrap().unwrap().size, 1_000_000);
 }
 
+/// The wait before an attempt is not taken off the time for which an upload may stand still.
+#[tokio::test]
+async fn an_upload_that_was_put_off_has_its_whole_limit_again() {
+    let emulator = emulator().await;
+    let client = client_with(&emulator, json!({"timeout": 4}));
+    fail(
+        &emulator,
+        json!({"on": "upload", "status": 429, "headers": {"Retry-After": "3"}}),
+    );
+    fail(&emulator, json!({"on": "upload", "delay": 2}));
+    let session = client.session().unwrap();
+    let uploaded = session.upload(UploadSource::bytes("x")).await.unwrap();
+    assert_eq!(uploaded.size, 1);
+}
+
 /// What is read once is kept while it is little: an answer that took nothing of it is no reason to give up.
 #[tokio::test]
 async fn a_stream_is_sent_again_while_little_of_it_was_read() {
