@@ -30,7 +30,6 @@ from sessionwire import (
 from test_contract import cases, check
 
 
-
 def test_the_fields_of_a_turn_are_those_of_its_type() -> None:
     from sessionwire._async.raccoon import fanout
     from sessionwire._raccoon.types import GivenTurn
