@@ -22,23 +22,34 @@ const MAX_BYTES: usize = 256 * 1024;
 const OVERHEAD: usize = 40;
 
 /// Glues events into as few texts as the size limit allows.
-pub fn glue(events: &[Event]) -> Vec<String> {
-    let mut texts = Vec::new();
+pub fn glue(events: &[Event]) -> Vec<Glued> {
+    let mut glued = Vec::new();
     let size: usize = events
         .iter()
         .map(|event| event.raw().len() + OVERHEAD)
         .sum();
     let mut batch = Batch::with_capacity(size.min(MAX_BYTES + OVERHEAD));
+    let mut count = 0;
     for event in events {
-        if !batch.text.is_empty() && batch.text.len() + event.raw().len() > MAX_BYTES {
-            texts.push(std::mem::take(&mut batch).finish());
+        if count > 0 && batch.text.len() + event.raw().len() > MAX_BYTES {
+            let text = std::mem::take(&mut batch).finish();
+            glued.push(Glued { text, count });
+            count = 0;
         }
         batch.push(event);
+        count += 1;
     }
-    if !batch.text.is_empty() {
-        texts.push(batch.finish());
+    if count > 0 {
+        let text = batch.finish();
+        glued.push(Glued { text, count });
     }
-    texts
+    glued
+}
+
+/// Some events as one text.
+pub struct Glued {
+    pub text: String,
+    pub count: usize,
 }
 
 /// One event of a session by its parts, as a batch.
@@ -196,8 +207,8 @@ mod tests {
             .collect();
         let texts = glue(&events);
         assert_eq!(texts.len(), 1);
-        let units: Vec<u16> = texts[0].encode_utf16().collect();
-        for (row, raw) in rows(&texts[0]).iter().zip(raws) {
+        let units: Vec<u16> = texts[0].text.encode_utf16().collect();
+        for (row, raw) in rows(&texts[0].text).iter().zip(raws) {
             let start = row[3].as_u64().unwrap() as usize;
             let length = row[4].as_u64().unwrap() as usize;
             assert_eq!(
@@ -220,7 +231,7 @@ mod tests {
             "// {}",
         ] {
             let texts = glue(&[event("log", None, raw), event("done", Some(2), "{}")]);
-            let rows = rows(&texts[0]);
+            let rows = rows(&texts[0].text);
             assert_eq!(rows.len(), 2, "{raw}");
             assert_eq!(
                 rows[0],
@@ -253,7 +264,7 @@ mod tests {
             ),
         ] {
             let texts = glue(&[event("log", Some(1), raw)]);
-            let row = &rows(&texts[0])[0];
+            let row = &rows(&texts[0].text)[0];
             let wanted = [data, json!("log"), json!(1), json!(raw), json!(0), text];
             assert_eq!(row[..], wanted, "{raw}");
         }
@@ -262,7 +273,7 @@ mod tests {
     #[test]
     fn a_type_is_quoted() {
         let texts = glue(&[event("a\"],[\"b", Some(1), "{}")]);
-        assert_eq!(rows(&texts[0])[0][1], "a\"],[\"b");
+        assert_eq!(rows(&texts[0].text)[0][1], "a\"],[\"b");
     }
 
     #[test]
@@ -272,11 +283,14 @@ mod tests {
         let texts = glue(&events);
         let ids: Vec<i64> = texts
             .iter()
-            .flat_map(|text| rows(text))
+            .flat_map(|glued| rows(&glued.text))
             .map(|row| row[2].as_i64().unwrap())
             .collect();
         assert_eq!(ids, (0..7).collect::<Vec<i64>>());
         assert!(texts.len() > 1);
-        assert!(texts.iter().all(|text| text.len() < MAX_BYTES + 1024));
+        let counts: Vec<usize> = texts.iter().map(|glued| glued.count).collect();
+        assert_eq!(counts.iter().sum::<usize>(), events.len(), "{counts:?}");
+        let are_small = |glued: &Glued| glued.text.len() < MAX_BYTES + 1024;
+        assert!(texts.iter().all(are_small));
     }
 }

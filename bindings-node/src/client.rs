@@ -8,6 +8,7 @@ use napi::Env;
 use napi::bindgen_prelude::{Either, Function, PromiseRaw, within_runtime_if_available};
 use napi_derive::napi;
 use sessionwire::agi;
+use sessionwire::seam::agi::Resume;
 use sessionwire::{ClientConfig, Error};
 
 use crate::calls::Calls;
@@ -106,6 +107,22 @@ impl Client {
             async move { Ok(starting.await) }
         };
         self.calls.start(env, id, &start, begin, started)
+    }
+
+    /// Goes on with a task, or sends one that was prepared. `id` is for `cancel`.
+    #[napi(catch_unwind, ts_return_type = "Promise<Task | TaskFailure | null>")]
+    pub fn resume<'env>(
+        &self,
+        env: &'env Env,
+        id: u32,
+        resume: String,
+    ) -> napi::Result<PromiseRaw<'env, Started>> {
+        let client = self.inner.clone();
+        let begin = move |resume: Resume| {
+            let resuming: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(resume.of(&client));
+            async move { Ok(resuming.await) }
+        };
+        self.calls.start(env, id, &resume, begin, started)
     }
 
     /// Runs many tasks, each in a session of its own.

@@ -5,18 +5,17 @@
 //! queue. A full queue stops the socket from being read.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use napi::bindgen_prelude::{Either, Either3, Null, PromiseRaw, ToNapiValue};
 use napi::{Env, check_status, sys};
 use napi_derive::napi;
+use sessionwire::stream::TAKEN_AT_ONCE;
 use sessionwire::{Batch, EventQueue};
 
-use crate::batch::glue;
+use crate::batch::{Glued, glue};
 use crate::reply::ErrorInfo;
-
-/// Most events of one batch.
-const MAX_EVENTS: usize = 512;
 
 /// How a stream ended.
 #[napi(object)]
@@ -33,7 +32,9 @@ pub struct EventStream {
     /// Whose events they are: a `session`'s, a `task`'s or a `turn`'s.
     of: &'static str,
     /// Texts of the last batch taken, where it was too large for one.
-    texts: Mutex<VecDeque<String>>,
+    texts: Mutex<VecDeque<Glued>>,
+    /// How many events were taken, and dropped at a close.
+    dropped: AtomicUsize,
 }
 
 /// A batch on its way to JavaScript.
@@ -66,6 +67,7 @@ impl EventStream {
             queue,
             of,
             texts: Mutex::default(),
+            dropped: AtomicUsize::default(),
         }
     }
 }
@@ -77,7 +79,7 @@ impl EventStream {
     pub fn take_ready(&self) -> Either3<BatchText, StreamEnd, Null> {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         if texts.is_empty() {
-            match self.queue.try_take(MAX_EVENTS) {
+            match self.queue.try_take(TAKEN_AT_ONCE) {
                 Batch::Events(events) => texts.extend(glue(&events)),
                 Batch::Empty => return Either3::C(Null),
                 Batch::Ended => return Either3::B(StreamEnd { error: None }),
@@ -88,7 +90,7 @@ impl EventStream {
             }
         }
         match texts.pop_front() {
-            Some(text) => Either3::A(BatchText(text)),
+            Some(glued) => Either3::A(BatchText(glued.text)),
             None => Either3::C(Null),
         }
     }
@@ -124,8 +126,22 @@ impl EventStream {
     pub fn close(&self) {
         self.queue.close();
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let dropped = count(&texts);
         texts.clear();
+        self.dropped.fetch_add(dropped, Ordering::Relaxed);
     }
+
+    /// How many events were taken from the queue, and did not reach JavaScript.
+    #[napi(catch_unwind)]
+    pub fn held(&self) -> u32 {
+        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = count(&texts) + self.dropped.load(Ordering::Relaxed);
+        u32::try_from(held).unwrap_or(u32::MAX)
+    }
+}
+
+fn count(texts: &VecDeque<Glued>) -> usize {
+    texts.iter().map(|glued| glued.count).sum()
 }
 
 impl Drop for EventStream {

@@ -40,6 +40,12 @@ impl Task {
         serde_json::to_string(&question).ok()
     }
 
+    /// The task and its position as a text; its reader holds so many events.
+    #[napi(catch_unwind)]
+    pub fn handle(&self, held: u32) -> String {
+        self.inner.handle_of_reader(held as usize)
+    }
+
     /// Carries an operation out. `id` is for `cancel`; 0: not cancellable.
     #[napi(
         catch_unwind,

@@ -1,19 +1,17 @@
 //! A stream of events for Python: blocking iteration, and batches for loops.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
+use sessionwire::stream::TAKEN_AT_ONCE;
 use sessionwire::{Batch, Error, EventQueue, agi};
 
 use crate::bridge::Bridge;
 use crate::runtime::{self, Deadline, Runtime, RuntimeBound};
 use crate::{error, events};
-
-/// Most events that one call hands over.
-const BATCH: usize = 512;
 
 /// The events of a session or task, each exactly once, in order.
 ///
@@ -31,6 +29,8 @@ pub(crate) struct EventStream {
 struct Reader {
     queue: EventQueue,
     taken: Mutex<VecDeque<agi::Event>>,
+    /// How many events were taken, and dropped at a close.
+    dropped: AtomicUsize,
     /// Whose events they are, if a handle's: `task` or `turn`.
     of: &'static str,
     /// The number of the loop that began last.
@@ -66,7 +66,7 @@ impl Reader {
             return Err(error::to_py(py, &EventQueue::superseded(self.of)));
         }
         if taken.is_empty() {
-            match self.queue.try_take(BATCH) {
+            match self.queue.try_take(TAKEN_AT_ONCE) {
                 Batch::Events(events) => *taken = events.into(),
                 Batch::Empty => return Ok(Now::Nothing),
                 Batch::Ended => return Ok(Now::Ended),
@@ -96,6 +96,7 @@ impl EventStream {
         let reader = Reader {
             queue,
             taken: Mutex::default(),
+            dropped: AtomicUsize::default(),
             of,
             latest: AtomicU64::default(),
         };
@@ -178,7 +179,8 @@ impl EventStream {
     /// Ends the stream and frees its socket. Can be called twice.
     fn close(&self, py: Python<'_>) {
         if let Some(reader) = self.bound.get() {
-            reader.taken().clear();
+            let dropped = std::mem::take(&mut *reader.taken()).len();
+            reader.dropped.fetch_add(dropped, Ordering::Relaxed);
             runtime::tick(py, || reader.queue.close());
         }
     }
@@ -236,12 +238,18 @@ impl EventStream {
         if !left.is_empty() {
             return events::batch_reversed(py, left.into_iter()).map(Some);
         }
-        match reader.queue.try_take(BATCH) {
+        match reader.queue.try_take(TAKEN_AT_ONCE) {
             Batch::Events(events) => events::batch_reversed(py, events.into_iter()).map(Some),
             Batch::Empty => Ok(None),
             Batch::Ended => Ok(Some(Vec::new())),
             Batch::Failed(failure) => Err(error::to_py(py, &failure)),
         }
+    }
+
+    /// How many events were taken from the queue here, and given to nobody.
+    fn _held(&self, py: Python<'_>) -> PyResult<usize> {
+        let reader = self.reader(py)?;
+        Ok(reader.taken().len() + reader.dropped.load(Ordering::Relaxed))
     }
 
     /// Sends `token` through the bridge as soon as `_take` has something.

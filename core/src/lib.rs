@@ -66,6 +66,7 @@ pub mod background;
 mod config;
 mod error;
 mod event;
+mod handle;
 #[doc(hidden)]
 pub mod log;
 #[doc(hidden)]
@@ -87,6 +88,7 @@ pub mod stream;
 pub mod testing;
 #[doc(hidden)]
 pub mod transport;
+mod unix_time;
 mod validate;
 #[cfg(feature = "webhooks")]
 pub mod webhooks;

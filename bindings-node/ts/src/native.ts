@@ -42,6 +42,8 @@ export interface NativeStream {
   superseded(): ErrorInfo;
   wait(): Promise<void>;
   close(): void;
+  /** How many events were taken from the queue, and did not come out of `takeReady`. */
+  held(): number;
 }
 
 /** A task or a turn. */
@@ -53,6 +55,8 @@ export interface NativeHandle<Operation, Outputs> extends NativeCalls<Operation,
 
 export interface NativeTask extends NativeHandle<agi.TaskOperation, agi.TaskOutputs> {
   readonly question: string | null;
+  /** The task and its position as a text; its reader holds so many events. */
+  handle(held: number): string;
 }
 
 /** What a fan-out has: an outcome (`result` or `error`, as JSON) or a question. */
@@ -100,6 +104,7 @@ export interface NativeClient extends NativeService<NativeClient, agi.Operation,
     sessionId: string,
     start: string,
   ): Promise<NativeTask | NativeTaskFailure | null>;
+  resume(id: number, resume: string): Promise<NativeTask | NativeTaskFailure | null>;
   runTasks(plan: string): NativeTaskRuns | ErrorInfo;
 }
 

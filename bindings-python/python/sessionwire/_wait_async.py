@@ -230,12 +230,14 @@ class AsyncEventStream:
     next event loses no event. One task reads it at a time.
     """
 
-    __slots__ = ("__weakref__", "_batch", "_credit", "_latest", "_native", "_reading")
+    __slots__ = ("__weakref__", "_batch", "_credit", "_dropped", "_latest", "_native", "_reading")
 
     def __init__(self, native: _native.EventStream) -> None:
         self._native = native
         # Handed over by the native half, the last one first.
         self._batch: list[Event] = []
+        # How many of them were given to nobody when it was closed.
+        self._dropped = 0
         self._credit = _FAIR
         # Of the loop that reads it: its number, and 0 for who reads it without one.
         self._reading: int | None = None
@@ -300,8 +302,13 @@ class AsyncEventStream:
         finally:
             bridge.forget(token)
 
+    def _held(self) -> int:
+        """How many events were taken from the queue here, and given to nobody."""
+        return len(self._batch) + self._dropped
+
     async def close(self) -> None:
         """Ends the stream and frees its socket. Can be called twice."""
+        self._dropped += len(self._batch)
         self._batch = []
         self._native.close()
 

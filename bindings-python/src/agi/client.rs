@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sessionwire::agi::{self, EventOptions, RunTasks, StartTask};
 use sessionwire::background::Background;
-use sessionwire::seam::agi::{Operation, Output};
+use sessionwire::seam::agi::{Operation, Output, Resume};
 use sessionwire::{ClientConfig, ClientOptions, Error, ErrorKind, OptionChanges};
 
 use super::fanout::TaskRuns;
@@ -107,6 +107,17 @@ impl Client {
         let call = || {
             let starting = client.start_task(session_id, start);
             async move { Ok(Started(starting.await)) }
+        };
+        Ok(Pending::begin(runtime, call))
+    }
+
+    /// Goes on with a task, or sends one that was prepared; the call's value is a Task.
+    fn resume(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
+        let resume: Resume = params::read(params, ErrorKind::InvalidRequest, "resume")?;
+        let (runtime, client) = self.core.live(py)?;
+        let call = || {
+            let resuming = resume.of(&client);
+            async move { Ok(Started(resuming.await)) }
         };
         Ok(Pending::begin(runtime, call))
     }

@@ -46,6 +46,11 @@ impl Task {
             .transpose()
     }
 
+    /// The task and its position as a text; its reader holds so many events.
+    fn handle(&self, py: Python<'_>, held: usize) -> PyResult<String> {
+        Ok(self.task(py)?.handle_of_reader(held))
+    }
+
     /// The stream of this task's events: for every loop over the task.
     fn events(&self, py: Python<'_>) -> PyResult<EventStream> {
         Ok(EventStream::of(

@@ -52,6 +52,9 @@ pub(super) struct SessionCache {
     pub(super) created: Option<SnapshotOptions>,
     /// The last task.
     pub(super) last: LastTask,
+    /// The baseline of a task that was prepared here, if nothing was sent since: no earlier
+    /// process can have sent it.
+    prepared: Option<i64>,
     /// Held by the one who starts a task.
     start: Arc<tokio::sync::Mutex<()>>,
 }
@@ -65,7 +68,7 @@ impl SessionCache {
             self.sent_after = None;
         }
         if let LastTask::Open(claim) = &self.last
-            && Some(claim.baseline) < newest
+            && Some(claim.baseline()) < newest
         {
             self.last = LastTask::Over;
         }
@@ -225,6 +228,7 @@ impl Api {
         if let Some(known) = self.cache().get_mut(session_id) {
             // Before it is sent: nobody may be there any more when it was.
             known.fresh = None;
+            known.prepared = None;
             known.sent_after = Some(known.high);
         }
         let sent = match self.transport.send(&request).await {
@@ -467,6 +471,18 @@ impl Api {
             .clone()
     }
 
+    /// Notes that a task was prepared after this message.
+    pub(super) fn prepared_a_task(&self, session_id: &str, baseline: i64) {
+        let mut known = self.cache();
+        known.entry(session_id.to_owned()).or_default().prepared = Some(baseline);
+    }
+
+    /// Whether a task was prepared here after this message, and nothing was sent since.
+    pub(super) fn has_only_prepared(&self, session_id: &str, baseline: i64) -> bool {
+        let known = self.cached(session_id);
+        known.is_some_and(|known| known.prepared == Some(baseline))
+    }
+
     /// Notes that a task is about to be sent.
     pub(super) fn task_begins(&self, session_id: &str, claim: Claim) {
         if let Some(known) = self.cache().get_mut(session_id) {
@@ -474,10 +490,26 @@ impl Api {
         }
     }
 
+    /// Notes that a task runs which was sent before: not where a later one is known.
+    pub(super) fn task_goes_on(&self, session_id: &str, claim: Claim) {
+        let mut known = self.cache();
+        let known = known.entry(session_id.to_owned()).or_default();
+        known.fresh = None;
+        known.read = true;
+        let is_latest = match &known.last {
+            LastTask::Open(other) => other.baseline() <= claim.baseline(),
+            LastTask::Unknown | LastTask::Over => true,
+            LastTask::Cancelled => false,
+        };
+        if is_latest {
+            known.last = LastTask::Open(claim);
+        }
+    }
+
     /// Notes that the task with this baseline is over, or never began.
     pub(super) fn task_is_over(&self, session_id: &str, baseline: i64) {
         if let Some(known) = self.cache().get_mut(session_id)
-            && matches!(&known.last, LastTask::Open(claim) if claim.baseline == baseline)
+            && matches!(&known.last, LastTask::Open(claim) if claim.baseline() == baseline)
         {
             known.last = LastTask::Over;
             known.sent_after = None;

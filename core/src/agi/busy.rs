@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 
 use super::api::Api;
-use super::claim::{Claim, LastTask, Verdict, judge};
+use super::claim::{Claim, LastTask, Verdict, judge, newest_question, open_question};
 use super::models::{IfBusy, ListMessages, Messages};
 use crate::error::Result;
 use crate::event::Event;
 
 /// Pauses between looks at a session whose status and messages contradict each other.
-const LOOK_AGAIN: [Duration; 3] = [
+pub(super) const LOOK_AGAIN: [Duration; 3] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
     Duration::from_secs(1),
@@ -93,7 +93,7 @@ impl Api {
         let last = known.last.settled();
         let options = ListMessages {
             after_id: match &last {
-                LastTask::Open(claim) => claim.baseline,
+                LastTask::Open(claim) => claim.baseline(),
                 _ => known.sent_after.unwrap_or(known.high).min(known.high),
             },
             sanitize: true,
@@ -129,20 +129,12 @@ impl Api {
 
     /// The question that keeps a task waiting.
     async fn open_question(&self, session_id: &str, mut seen: Messages) -> Result<Option<Event>> {
-        if seen.status != "waiting_for_input" {
-            return Ok(None);
+        if seen.status == "waiting_for_input" && newest_question(&seen).is_none() {
+            // It was read before this look.
+            seen = self.messages(session_id, &ListMessages::default()).await?;
+            return Ok(newest_question(&seen));
         }
-        let newest = |seen: &Messages| {
-            let mut messages = seen.messages.iter().rev();
-            let asked = messages.find(|message| message.message_type == "QUESTION");
-            asked.and_then(Event::from_message)
-        };
-        if let Some(question) = newest(&seen) {
-            return Ok(Some(question));
-        }
-        // It was read before this look.
-        seen = self.messages(session_id, &ListMessages::default()).await?;
-        Ok(newest(&seen))
+        Ok(open_question(&seen))
     }
 
     async fn wait_for_end_of(&self, busy: &Busy) -> Result<()> {

@@ -2,31 +2,33 @@
 //! say. Without requests.
 
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use super::models::{Message, Messages, is_terminal};
-use super::progress::{Progress, TaskEnd};
+use super::progress::{Identity, Progress, TaskEnd};
+use crate::event::Event;
 use crate::stream::{EventQueue, WeakQueue};
 
 /// A task that this client started, as its session remembers it. It keeps neither
 /// the task nor its stream.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
-    /// The highest message id before it.
-    pub(super) baseline: i64,
-    pub(super) started: Instant,
+    pub(super) identity: Identity,
     progress: Weak<Progress>,
     queue: WeakQueue,
 }
 
 impl Claim {
-    pub(super) fn new(progress: &Arc<Progress>, started: Instant, queue: &EventQueue) -> Self {
+    pub(super) fn new(progress: &Arc<Progress>, queue: &EventQueue) -> Self {
         Self {
-            baseline: progress.baseline(),
-            started,
+            identity: progress.identity.clone(),
             progress: Arc::downgrade(progress),
             queue: queue.downgrade(),
         }
+    }
+
+    /// The highest message id before it.
+    pub(super) fn baseline(&self) -> i64 {
+        self.identity.baseline
     }
 
     /// Ends every wait for it here: it was cancelled.
@@ -97,6 +99,19 @@ pub(super) enum Verdict {
 /// Whether a message is the end of a task.
 pub(super) fn is_outcome(message: &Message) -> bool {
     matches!(message.message_type.as_str(), "DONE" | "ERROR")
+}
+
+/// The newest question among these messages.
+pub(super) fn newest_question(seen: &Messages) -> Option<Event> {
+    let mut newest = seen.messages.iter().rev();
+    let asked = newest.find(|message| message.message_type == "QUESTION");
+    asked.and_then(Event::from_message)
+}
+
+/// The question that waits for an answer, where these messages have it.
+pub(super) fn open_question(seen: &Messages) -> Option<Event> {
+    let is_open = seen.status == "waiting_for_input";
+    is_open.then(|| newest_question(seen)).flatten()
 }
 
 /// Whether the session can take a task, by the messages since its last one began, or

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::api::Api;
-use super::driver;
-use super::models::{EventOptions, RawRequest, RawResponse, StartTask};
+use super::models::{EventOptions, RawRequest, RawResponse, ResumeOptions, StartTask};
 use super::recording::{self, Recording};
 use super::session::Sessions;
 use super::task::Task;
+use super::{driver, handle};
 use crate::background::Background;
 use crate::config::{ClientConfig, ClientOptions, OptionChanges};
 use crate::error::{Error, Result};
@@ -106,6 +106,23 @@ impl Client {
         let api = self.api.clone();
         let session_id = session_id.to_owned();
         Box::pin(Task::start(api, session_id, start))
+    }
+
+    /// The task of a handle, also of one that another process or another language took. A
+    /// task that was prepared is sent first, unless the session's history shows that it was.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a text that is no handle of this version and service; those of
+    /// [every call](crate#errors). `Conflict` where the session went on to something else
+    /// since the task was prepared; `maybe_delivered` where nobody can know whether it was sent.
+    pub fn resume(
+        &self,
+        handle: &str,
+        options: ResumeOptions,
+    ) -> impl Future<Output = Result<Task>> + Send + use<> {
+        let api = self.api.clone();
+        let handle = handle.to_owned();
+        Box::pin(async move { handle::resume(&api, &handle, options).await })
     }
 
     /// Ends every stream, wait and call of this client and of its copies at

@@ -145,11 +145,12 @@ impl Driver {
         scope: Scope,
         queue: Producer,
     ) -> Self {
-        let baseline = match &scope {
-            Scope::Session => 0,
-            Scope::Task(progress) => progress.baseline(),
+        let resume = match &scope {
+            Scope::Session => position(0, &options),
+            Scope::Task(task) => {
+                position(task.baseline(), &options).going_on_after(task.begins_after)
+            }
         };
-        let resume = position(baseline, &options);
         Self {
             api,
             session_id,
@@ -446,7 +447,7 @@ impl Driver {
     ) -> Result<Option<Lost>> {
         if *event.event_type() == EventType::Heartbeat {
             if self.wanted(&event) {
-                ready.push(event);
+                self.keep(event, ready);
             }
             return Ok(None);
         }
@@ -515,8 +516,16 @@ impl Driver {
             progress.saw(&event);
         }
         if self.wanted(&event) {
-            ready.push(event);
+            self.keep(event, ready);
         }
+    }
+
+    /// Keeps an event for the consumer.
+    fn keep(&self, event: Event, ready: &mut Vec<Event>) {
+        if let Scope::Task(progress) = &self.scope {
+            progress.queued(&event);
+        }
+        ready.push(event);
     }
 
     async fn push(&mut self, mut ready: Vec<Event>) -> Result<Option<End>> {
@@ -526,6 +535,7 @@ impl Driver {
                 self.api.task_is_over(&self.session_id, progress.baseline());
             }
             progress.publish();
+            progress.handed_over(self.queue.surely_handed_over());
         }
         if !ready.is_empty() && !self.queue.push_batch(&mut ready).await {
             return Ok(Some(End::Consumer));

@@ -765,3 +765,28 @@ impl StartTask {
         self
     }
 }
+
+/// Parameters of `resume`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ResumeOptions {
+    /// Gives all of the task's events, also those that were given before the handle was
+    /// taken. Default: only those after them.
+    pub from_start: bool,
+    /// How the task's events are read.
+    pub events: EventOptions,
+}
+
+impl ResumeOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(ResumeOptions {
+    from_start: bool,
+    events: EventOptions,
+});

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::event::{Event, EventType};
-use crate::stream::{TaskLog, Watched};
+use crate::handle::Digest;
+use crate::stream::{Places, TaskLog, Watched};
 
 /// How a task ended.
 #[derive(Debug, Clone)]
@@ -27,11 +28,23 @@ impl TaskEnd {
     }
 }
 
+/// Which task it is: what a session remembers of it, and what a handle says.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    /// The highest message id before it.
+    pub(super) baseline: i64,
+    pub(super) started: Instant,
+    /// What was sent.
+    pub(super) message: Digest,
+}
+
 /// What is known of a task: written by its stream, read by its handles.
 #[derive(Debug)]
 pub(super) struct Progress {
     pub(super) session_id: String,
-    pub(super) baseline: i64,
+    pub(super) identity: Identity,
+    /// Everything up to this id was given to the consumer before, in another process perhaps.
+    pub(super) begins_after: i64,
     pub(super) state: Watched<State>,
 }
 
@@ -42,25 +55,30 @@ pub(super) struct State {
     pub(super) asked: Option<i64>,
     /// The id of the newest question that has its answer from here.
     pub(super) answered: Option<i64>,
+    /// The highest ids of the events for the consumer.
+    places: Places<i64>,
     pub(super) log: TaskLog<TaskEnd>,
 }
 
 impl Progress {
-    pub(super) fn new(session_id: String, baseline: i64, started: Instant) -> Self {
+    pub(super) fn new(session_id: String, identity: Identity, begins_after: i64) -> Self {
+        let started = identity.started;
         Self {
             session_id,
-            baseline,
+            identity,
+            begins_after,
             state: Watched::new(State {
                 question: None,
                 asked: None,
                 answered: None,
+                places: Places::new(begins_after),
                 log: TaskLog::new(started),
             }),
         }
     }
 
     pub(super) fn baseline(&self) -> i64 {
-        self.baseline
+        self.identity.baseline
     }
 
     /// Whether the agent was seen at work.
@@ -86,6 +104,24 @@ impl Progress {
             state.log.end_with(end);
         }
         state.log.saw(event);
+    }
+
+    /// Notes the place of an event that goes into the consumer's queue.
+    pub(super) fn queued(&self, event: &Event) {
+        let mut state = self.lock();
+        // One that came late does not move the consumer back.
+        let place = event.id().unwrap_or(i64::MIN).max(*state.places.latest());
+        state.places.push(place);
+    }
+
+    /// The consumer has so many events at least.
+    pub(super) fn handed_over(&self, count: u64) {
+        self.lock().places.forget_before(count);
+    }
+
+    /// The highest id among the first so many events for the consumer.
+    pub(super) fn position_after(&self, count: u64) -> i64 {
+        *self.lock().places.after(count)
     }
 
     /// Tells those who wait that something was noted.

@@ -14,7 +14,7 @@ use super::run_task::RunTask;
 use super::screenshot::Screenshot;
 use super::task::Task;
 use super::validate;
-use super::{driver, recording};
+use super::{driver, handle, recording};
 use crate::background::{Piece, Work};
 use crate::error::Result;
 use crate::stream::EventStream;
@@ -198,6 +198,21 @@ impl Session {
     /// Those of [every call](crate#errors).
     pub async fn start_task(&self, start: StartTask) -> Result<Task> {
         Box::pin(Task::start(self.api.clone(), self.id().to_owned(), start)).await
+    }
+
+    /// Prepares a task without sending it: gives a handle that
+    /// [`Client::resume`](super::Client::resume) sends, unless the session's history shows that it
+    /// was sent already. Keep the handle first, and the task is sent at most once, whatever dies
+    /// when.
+    ///
+    /// The handle holds the message and the start page, no key, and may be longer than 200
+    /// bytes. How the events are read is told to `resume`.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors), for what [`start_task`](Self::start_task) would
+    /// refuse, too.
+    pub async fn prepare_task(&self, start: StartTask) -> Result<String> {
+        Box::pin(handle::prepare(&self.api, self.id(), start)).await
     }
 
     /// Runs a task to its end.

@@ -7,17 +7,19 @@ use serde_json::{Map, Value};
 
 use super::api::{Api, first_outcome};
 use super::busy::Busy;
-use super::claim::{Claim, LastTask};
+use super::claim::{Claim, LastTask, open_question};
 use super::driver::{self, Scope};
 use super::models::{
     EventOptions, ExecutionStatus, ListMessages, Message, Messages, SendMessage, StartTask,
     SuccessResult, TaskResult,
 };
-use super::progress::{Progress, TaskEnd};
+use super::progress::{Identity, Progress, TaskEnd};
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::handle::{Digest, Handle, TaskHandle};
 use crate::stream::{EventQueue, EventStream, queue};
+use crate::unix_time;
 
 /// A handle on one task. Clones share it.
 ///
@@ -45,14 +47,28 @@ impl Task {
             Ok(vacancy) => vacancy,
             Err(busy) => return Err(in_progress(&api, &session_id, busy)),
         };
-        let (baseline, started) = (vacancy.baseline, Instant::now());
-        let task = Self::follow(&api, &session_id, baseline, started, start.events);
+        Self::send(&api, &session_id, vacancy.baseline, &message, start.events).await
+    }
+
+    /// Sends the message of a task to a session that can take one. The caller has its start.
+    pub(super) async fn send(
+        api: &Api,
+        session_id: &str,
+        baseline: i64,
+        message: &SendMessage,
+        events: EventOptions,
+    ) -> Result<Self> {
+        let identity = Identity {
+            baseline,
+            started: Instant::now(),
+            message: Digest::of(&message.message),
+        };
+        let task = Self::follow(api, session_id, identity, baseline, events);
         // Said before it is sent: this call may be dropped while nobody knows.
-        let claim = Claim::new(&task.progress, started, &task.queue);
-        api.task_begins(&session_id, claim);
-        if let Err(error) = api.send_message(&session_id, &message).await {
+        api.task_begins(session_id, Claim::new(&task.progress, &task.queue));
+        if let Err(error) = api.send_message(session_id, message).await {
             if !error.maybe_delivered() {
-                api.task_is_over(&session_id, baseline);
+                api.task_is_over(session_id, baseline);
             }
             return Err(error);
         }
@@ -60,16 +76,47 @@ impl Task {
         Ok(task)
     }
 
+    /// A handle on a task that was sent before: its events after `begins_after`, and what the
+    /// messages since its baseline say of it.
+    pub(super) fn go_on(
+        api: &Api,
+        session_id: &str,
+        identity: Identity,
+        begins_after: i64,
+        events: EventOptions,
+        seen: &Messages,
+    ) -> Self {
+        let task = Self::follow(api, session_id, identity, begins_after, events);
+        let end = first_outcome(seen);
+        if let Some(end) = end.filter(|end| end.id <= begins_after)
+            && let Some(end) = Event::from_message(end)
+        {
+            // The stream has nothing more to give.
+            task.progress.saw(&end);
+            task.queue.end_unread();
+            return task;
+        }
+        if end.is_none() {
+            if let Some(question) = open_question(seen) {
+                task.progress.saw(&question);
+            }
+            api.task_goes_on(session_id, Claim::new(&task.progress, &task.queue));
+        }
+        task.queue.want();
+        task
+    }
+
     /// A handle on the task that began after this message. Its events are read once
     /// somebody wants them.
     fn follow(
         api: &Api,
         session_id: &str,
-        baseline: i64,
-        started: Instant,
+        identity: Identity,
+        begins_after: i64,
         events: EventOptions,
     ) -> Self {
-        let progress = Arc::new(Progress::new(session_id.to_owned(), baseline, started));
+        let progress = Progress::new(session_id.to_owned(), identity, begins_after);
+        let progress = Arc::new(progress);
         let (producer, queue) = queue();
         // The history covers what happens before the stream is open; older
         // tasks are told apart by the baseline.
@@ -101,6 +148,33 @@ impl Task {
     /// The queue behind [`events`](Self::events).
     pub fn queue(&self) -> &EventQueue {
         &self.queue
+    }
+
+    /// The task and how far its events were given to you, as a short text: keep it, and
+    /// [`Client::resume`](super::Client::resume) gives the task again, in any process and any
+    /// language. Makes no request.
+    ///
+    /// An event counts as given once you have it: keep the handle after you handled the event.
+    /// The handle holds no key and not what was sent. It has at most 200 bytes, letters, digits,
+    /// `.`, `_` and `-`, unless the session's id is longer than 100 bytes.
+    pub fn handle(&self) -> String {
+        self.handle_of_reader(self.queue.held())
+    }
+
+    /// The same where the reader of the queue holds so many events that it took and gave to
+    /// nobody.
+    #[doc(hidden)]
+    pub fn handle_of_reader(&self, held: usize) -> String {
+        let identity = &self.progress.identity;
+        let handed_over = self.queue.handed_over(held);
+        Handle::Task(TaskHandle {
+            session_id: self.session_id().to_owned(),
+            baseline: identity.baseline,
+            position: self.progress.position_after(handed_over),
+            started: unix_time::of(identity.started),
+            message: identity.message,
+        })
+        .encode()
     }
 
     /// The question that waits for an answer.
@@ -258,14 +332,7 @@ impl Task {
         if let Some(outcome) = first_outcome(&seen).and_then(Event::from_message) {
             return Ok(TaskEnd::of_event(&outcome));
         }
-        let asked = seen
-            .messages
-            .iter()
-            .rev()
-            .find(|message| message.message_type == "QUESTION");
-        if seen.status == "waiting_for_input"
-            && let Some(question) = asked.and_then(Event::from_message)
-        {
+        if let Some(question) = open_question(&seen) {
             self.progress.saw(&question);
             return Err(self.pending(question));
         }
@@ -345,7 +412,7 @@ impl Task {
 
     async fn messages(&self) -> Result<Messages> {
         let options = ListMessages {
-            after_id: self.progress.baseline,
+            after_id: self.progress.baseline(),
             sanitize: true,
         };
         self.api.messages(self.session_id(), &options).await
@@ -381,7 +448,7 @@ impl Error {
 }
 
 /// Nothing was sent: the session has a task that has not ended.
-fn in_progress(api: &Api, session_id: &str, busy: Busy) -> Error {
+pub(super) fn in_progress(api: &Api, session_id: &str, busy: Busy) -> Error {
     let question = busy.question;
     let asks = question.as_ref().map(|question| question.text());
     let what = match &asks {
@@ -405,8 +472,14 @@ fn in_progress(api: &Api, session_id: &str, busy: Busy) -> Error {
         .with_session(session_id)
         .with_advice(&advice);
     if let Some(claim) = busy.claim {
-        let (baseline, started) = (claim.baseline, claim.started);
-        let task = Task::follow(api, session_id, baseline, started, EventOptions::default());
+        let baseline = claim.baseline();
+        let task = Task::follow(
+            api,
+            session_id,
+            claim.identity,
+            baseline,
+            EventOptions::default(),
+        );
         if let Some(question) = &question {
             task.progress.saw(question);
         }

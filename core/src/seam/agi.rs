@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
 use crate::agi::{
-    CleanupOptions, CleanupReport, Client, CreateSession, DeleteResult, ExecutionStatus,
-    ListMessages, Messages, Navigation, NextMessages, RawRequest, RawResponse, Recording, RunTasks,
-    Screenshot, SendMessage, Session, SessionInfo, SnapshotOptions, StartTask, SuccessResult, Task,
-    TaskResult, WaitOptions,
+    CleanupOptions, CleanupReport, Client, CreateSession, DeleteResult, EventOptions,
+    ExecutionStatus, ListMessages, Messages, Navigation, NextMessages, RawRequest, RawResponse,
+    Recording, ResumeOptions, RunTasks, Screenshot, SendMessage, Session, SessionInfo,
+    SnapshotOptions, StartTask, SuccessResult, Task, TaskResult, WaitOptions,
 };
 use crate::background::Offer;
 use crate::error::Result;
@@ -58,6 +58,13 @@ pub enum Operation {
         session_id: String,
         /// What to send.
         message: SendMessage,
+    },
+    /// Prepares a task: gives a handle, and sends nothing.
+    PrepareTask {
+        /// Which session.
+        session_id: String,
+        /// The task.
+        task: StartTask,
     },
     /// Asks for the execution status.
     ExecutionStatus {
@@ -160,6 +167,8 @@ pub enum Output {
     Success(SuccessResult),
     /// Of `execution_status` and `wait`.
     Status(ExecutionStatus),
+    /// Of `prepare_task`.
+    Handle(String),
     /// Of `messages`.
     Messages(Messages),
     /// Of `next_messages`.
@@ -235,6 +244,31 @@ pub enum TaskOperation {
         #[serde(default)]
         timeout: Option<f64>,
     },
+}
+
+/// What `resume` takes; a task is what it gives.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    /// What `handle` of a task gave, or `prepare_task`.
+    pub handle: String,
+    /// Gives all of the task's events again.
+    #[serde(default)]
+    pub from_start: bool,
+    /// How the task's events are read.
+    #[serde(default)]
+    pub events: EventOptions,
+}
+
+impl Resume {
+    /// Carries it out.
+    pub fn of(self, client: &Client) -> impl Future<Output = Result<Task>> + Send + use<> {
+        let options = ResumeOptions::new()
+            .from_start(self.from_start)
+            .events(self.events);
+        client.resume(&self.handle, options)
+    }
 }
 
 /// Input to be checked before it is used: by callers who keep it for later, or
@@ -327,6 +361,9 @@ impl Client {
                 session_id,
                 message,
             } => Output::Success(sessions.attach(&session_id)?.send_message(message).await?),
+            Operation::PrepareTask { session_id, task } => {
+                Output::Handle(sessions.attach(&session_id)?.prepare_task(task).await?)
+            }
             Operation::ExecutionStatus { session_id } => {
                 Output::Status(sessions.attach(&session_id)?.execution_status().await?)
             }
@@ -414,6 +451,7 @@ pub(super) fn schema() -> serde_json::Value {
             inputs.root::<TaskOperation>("TaskOperation");
             inputs.root::<Check>("Check");
             inputs.define::<StartTask>();
+            inputs.define::<Resume>();
             inputs.define::<RunTasks>();
         },
         |outputs| {
@@ -423,6 +461,7 @@ pub(super) fn schema() -> serde_json::Value {
                 of.gives::<DeleteResult>(&["delete_session", "end_session", "delete_all_sessions"]);
                 of.gives::<Vec<CleanupReport>>(&["cleanup"]);
                 of.gives::<SuccessResult>(&["send_message", "pause", "resume", "cancel", "stop"]);
+                of.gives::<String>(&["prepare_task"]);
                 of.gives::<ExecutionStatus>(&["execution_status", "wait"]);
                 of.gives::<Messages>(&["messages"]);
                 of.gives::<NextMessages>(&["next_messages"]);

@@ -1,13 +1,15 @@
 //! The lossless stream: what every provider's event stream is made of.
 
 mod gaps;
+mod places;
 mod queue;
 pub mod resume;
 mod task_log;
 mod unnumbered;
 mod watched;
 
-pub use queue::{Batch, EventQueue, EventStream};
+pub(crate) use places::Places;
+pub use queue::{Batch, EventQueue, EventStream, TAKEN_AT_ONCE};
 pub(crate) use queue::{Producer, WeakQueue, queue};
 pub(crate) use task_log::TaskLog;
 pub(crate) use watched::Watched;

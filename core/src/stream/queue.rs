@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -18,6 +19,9 @@ use crate::event::Event;
 const MAX_EVENTS: usize = 4096;
 /// Most bytes that wait in a queue; one larger event still passes.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Most events that a reader takes at once, in every language.
+#[doc(hidden)]
+pub const TAKEN_AT_ONCE: usize = 512;
 
 /// The events of a stream that wait for their consumer. Clones share it; when
 /// the last one is dropped the stream is closed.
@@ -68,6 +72,8 @@ pub enum Batch {
 
 struct Shared {
     state: Mutex<State>,
+    /// How many of the events taken an [`EventStream`] still holds.
+    held: AtomicUsize,
     readable: Condvar,
     writable: Notify,
     wanted: Notify,
@@ -77,6 +83,8 @@ struct Shared {
 struct State {
     events: VecDeque<Event>,
     bytes: usize,
+    /// How many events were taken, ever.
+    taken: u64,
     end: Option<Result<()>>,
     closed: bool,
     /// Whether a stream reads it.
@@ -106,6 +114,7 @@ impl State {
 pub(crate) fn queue() -> (Producer, EventQueue) {
     let shared = Arc::new(Shared {
         state: Mutex::default(),
+        held: AtomicUsize::new(0),
         readable: Condvar::new(),
         writable: Notify::new(),
         wanted: Notify::new(),
@@ -129,6 +138,7 @@ impl EventQueue {
             let count = state.events.len().min(max.max(1));
             let events: Vec<Event> = state.events.drain(..count).collect();
             state.bytes -= events.iter().map(Event::weight).sum::<usize>();
+            state.taken += count as u64;
             drop(state);
             if was_full {
                 shared.writable.notify_one();
@@ -262,6 +272,27 @@ impl EventQueue {
         self.shared().lock().full()
     }
 
+    /// Ends the stream before it was read: there is nothing to read.
+    pub(crate) fn end_unread(&self) {
+        let on_close = self.shared().lock().on_close.take();
+        if let Some(stop_driver) = on_close {
+            stop_driver();
+        }
+        self.finish(Ok(()));
+    }
+
+    /// How many events an [`EventStream`] took and has not given to anybody.
+    pub(crate) fn held(&self) -> usize {
+        self.shared().held.load(Ordering::Relaxed)
+    }
+
+    /// How many events were given to somebody: all that were taken but those that their
+    /// reader still holds.
+    pub(crate) fn handed_over(&self, held: usize) -> u64 {
+        let taken = self.shared().lock().taken;
+        taken.saturating_sub(held as u64)
+    }
+
     /// Ends the stream after what waits already.
     pub(crate) fn finish(&self, end: Result<()>) {
         self.shared().finish(end);
@@ -325,6 +356,11 @@ impl Producer {
             }
             room.await;
         }
+    }
+
+    /// How many events were taken, those that their reader may still hold left out.
+    pub(crate) fn surely_handed_over(&self) -> u64 {
+        self.0.lock().taken.saturating_sub(TAKEN_AT_ONCE as u64)
     }
 
     /// Ends the stream from its own side. Only the first end counts.
@@ -472,6 +508,10 @@ impl EventStream {
         &self.queue
     }
 
+    fn hold(&self, count: usize) {
+        self.queue.shared().held.store(count, Ordering::Relaxed);
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
         match std::mem::replace(&mut self.refused, Refused::Told) {
             Refused::No => self.refused = Refused::No,
@@ -480,10 +520,14 @@ impl EventStream {
         }
         loop {
             if let Some(event) = self.taken.pop_front() {
+                self.hold(self.taken.len());
                 return Poll::Ready(Some(Ok(event)));
             }
-            match self.queue.try_take(512) {
-                Batch::Events(events) => self.taken = events.into(),
+            match self.queue.try_take(TAKEN_AT_ONCE) {
+                Batch::Events(events) => {
+                    self.taken = events.into();
+                    self.hold(self.taken.len());
+                }
                 Batch::Ended => return Poll::Ready(None),
                 Batch::Failed(error) => return Poll::Ready(Some(Err(error))),
                 Batch::Empty => {

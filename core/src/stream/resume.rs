@@ -52,6 +52,9 @@ pub struct Resume {
     found: BTreeMap<i64, Event>,
     first_gaps: FirstGaps,
     unnumbered: Unnumbered,
+    /// Of a consumer that had events before: until this id came, what has none may be a
+    /// replay of what that consumer has.
+    old_until: Option<i64>,
 }
 
 /// What is done about gaps on the first connection.
@@ -88,7 +91,18 @@ impl Resume {
             found: BTreeMap::new(),
             first_gaps: FirstGaps::Natural,
             unnumbered: Unnumbered::default(),
+            old_until: None,
         }
+    }
+
+    /// The same for a consumer that another process gave everything up to `position`.
+    pub fn going_on_after(mut self, position: i64) -> Self {
+        if position > self.high {
+            self.high = position;
+            self.looked_up_to = position;
+            self.old_until = Some(position);
+        }
+        self
     }
 
     /// The same for a service whose ids hardly have gaps: those of the first
@@ -123,11 +137,19 @@ impl Resume {
 
     /// Decides about an event. After [`Step::Deliver`] it counts as delivered.
     pub fn admit(&mut self, event: &Event) -> Step {
-        match event.id() {
-            Some(id) => self.admit_id(id, event.is_terminal()),
-            None if self.unnumbered.is_new(event.fingerprint()) => Step::Deliver,
-            None => Step::Drop,
+        let Some(id) = event.id() else {
+            let is_new = self.unnumbered.is_new(event.fingerprint());
+            // An end that comes twice is better than none.
+            let may_be_had = self.old_until.is_some() && !event.is_terminal();
+            return match is_new && !may_be_had {
+                true => Step::Deliver,
+                false => Step::Drop,
+            };
+        };
+        if self.old_until.is_some_and(|until| id >= until) {
+            self.old_until = None;
         }
+        self.admit_id(id, event.is_terminal())
     }
 
     fn admit_id(&mut self, id: i64, terminal: bool) -> Step {

@@ -49,6 +49,39 @@ fn new_events_are_delivered_and_old_ones_dropped() {
 }
 
 #[test]
+fn a_consumer_that_goes_on_gets_what_is_after_its_place() {
+    let mut resume = Resume::new(10).checking_first_gaps().going_on_after(14);
+    resume.connected();
+    // A replay has all of the session, and what has no id may be old.
+    for old in [numbered(9), numbered(12), unnumbered("old"), numbered(14)] {
+        assert_eq!(resume.admit(&old), Step::Drop, "{old:?}");
+    }
+    assert_eq!(resume.admit(&unnumbered("new")), Step::Deliver);
+    // 11 was the message that started the task: a gap here is none like that.
+    assert_eq!(resume.admit(&numbered(16)), Step::LookUp { after: 14 });
+    resume.looked_up([numbered(15)], 16);
+    let found = resume.next_found_before(16).and_then(|event| event.id());
+    assert_eq!(found, Some(15));
+    assert_eq!(resume.admit(&numbered(16)), Step::Deliver);
+}
+
+#[test]
+fn a_consumer_that_goes_on_gets_an_end_without_an_id() {
+    let mut resume = Resume::new(10).going_on_after(14);
+    resume.connected();
+    let end = Event::new(EventType::Error, None, "no luck");
+    assert_eq!(resume.admit(&end), Step::Deliver);
+}
+
+#[test]
+fn a_consumer_that_got_nothing_goes_on_as_a_new_one() {
+    let mut resume = Resume::new(10).going_on_after(10);
+    resume.connected();
+    assert_eq!(resume.admit(&unnumbered("first")), Step::Deliver);
+    assert_eq!(resume.admit(&numbered(12)), Step::Deliver);
+}
+
+#[test]
 fn a_jump_on_the_first_connection_is_normal() {
     let mut resume = after(0, 1);
     assert_eq!(resume.admit(&numbered(2)), Step::Deliver);

@@ -8,6 +8,7 @@ import { type NativeClient, native } from "../native.js";
 import {
   CALL,
   type CallOptions,
+  cancellable,
   check,
   checkCallback,
   checkSignal,
@@ -29,9 +30,17 @@ import { changed, clientOptions, Existing, environment, request } from "../share
 import { watch } from "./exit.js";
 import { type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
 import type { TaskResult } from "./models.js";
-import type { Session } from "./session.js";
+import type { Resume } from "./seam.js";
+import { eventOptions, type Session } from "./session.js";
 import { CREATE, type CreateSessionOptions, Sessions } from "./sessions.js";
-import { RUN_TASK, type RunTaskOptions } from "./task.js";
+import {
+  RESUME,
+  type ResumeOptions,
+  RUN_TASK,
+  type RunTaskOptions,
+  startedTask,
+  type Task,
+} from "./task.js";
 
 /** What a client may be told; everything else comes from the environment or the default. */
 export interface AgiOptions extends ServiceOptions {
@@ -156,6 +165,34 @@ export class Agi implements AsyncDisposable {
     options: RunTasksOptions = {},
   ): AsyncGenerator<TaskOutcome, void, void> {
     return runTasks(this.#native, tasks, options);
+  }
+
+  /**
+   * The task of a handle, also of one that another process or another language took: its events go
+   * on after the last one that was given. A task that was prepared is sent first, unless the
+   * session's history shows that it was sent already. Rejects with `InvalidRequestError` for what is
+   * no handle of a task, was cut, or is of a later version; with `ConflictError` where something else
+   * was sent to the session since the task was prepared; `maybeDelivered` is true where nobody can
+   * know whether the task was sent.
+   *
+   * @example
+   * ```ts
+   * const task = await client.resume(await readFile("task.handle", "utf8"));
+   * for await (const event of task) console.log(event.type, event.text);
+   * const result = await task.result();
+   * ```
+   */
+  async resume(handle: string, options: ResumeOptions = {}): Promise<Task> {
+    const { fromStart, signal } = known(options, RESUME);
+    const resume: Resume = {
+      handle: text("handle", handle),
+      from_start: fromStart,
+      events: eventOptions(options),
+    };
+    const started = await cancellable(this.#native, signal, (id) =>
+      this.#native.resume(id, JSON.stringify(resume)),
+    );
+    return startedTask(started, signal);
   }
 
   /** The names of the models. */

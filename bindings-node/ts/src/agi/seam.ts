@@ -32,6 +32,12 @@ export type IfBusy = "error" | "wait" | "cancel";
 
 export type ListMessages = { after_id?: number | undefined; sanitize?: boolean | undefined };
 
+export type Resume = {
+  handle: string;
+  from_start?: boolean | undefined;
+  events?: EventOptions | undefined;
+};
+
 export type RunTasks = {
   tasks?: readonly string[] | undefined;
   concurrency?: number | undefined;
@@ -159,6 +165,7 @@ export type Operation =
       statuses?: readonly string[] | undefined;
     }
   | { op: "send_message"; session_id: string; message: SendMessage }
+  | { op: "prepare_task"; session_id: string; task: StartTask }
   | { op: "execution_status"; session_id: string }
   | { op: "messages"; session_id: string; options?: ListMessages | undefined }
   | {
@@ -232,6 +239,7 @@ export interface Outputs {
   resume: SuccessResult;
   cancel: SuccessResult;
   stop: SuccessResult;
+  prepare_task: string;
   execution_status: ExecutionStatus;
   wait: ExecutionStatus;
   messages: Messages;

@@ -4,7 +4,7 @@
 
 import { inspect } from "node:util";
 import type { Scenario } from "../emulator/scenario.js";
-import { type ConflictError, errorFrom, orThrow } from "../errors.js";
+import { errorFrom, orThrow } from "../errors.js";
 import { type NativeClient, native, type Picture } from "../native.js";
 import {
   CALL,
@@ -39,7 +39,16 @@ import type {
   EventOptions as WireEvents,
   SnapshotOptions as WireSnapshot,
 } from "./seam.js";
-import { type RunTaskOptions, runTask, START_TASK, type StartTaskOptions, Task } from "./task.js";
+import {
+  PREPARE_TASK,
+  type PrepareTaskOptions,
+  type RunTaskOptions,
+  runTask,
+  START_TASK,
+  type StartTaskOptions,
+  startedTask,
+  type Task,
+} from "./task.js";
 
 /** An operation without the session's id, which the session adds; one by one for a union. */
 type About<One> = One extends unknown ? Omit<One, "session_id"> : never;
@@ -284,13 +293,19 @@ export class Session implements AsyncDisposable {
     const task = await cancellable(this.#native, signal, (id) =>
       this.#native.startTask(id, this.sessionId, JSON.stringify(start)),
     );
-    if ("error" in task) {
-      const error = errorFrom(task);
-      const running = task.task();
-      if (running !== null) (error as ConflictError).task = new Task(running, undefined);
-      throw error;
-    }
-    return new Task(task, signal);
+    return startedTask(task, signal);
+  }
+
+  /**
+   * Prepares a task without sending it, and gives its handle: `client.resume(handle)` sends it,
+   * unless the session's history shows that it was sent already. Keep the handle first, and the task
+   * is sent at most once, whatever dies when. The handle holds the message and the start page, no
+   * key; it may be longer than 200 bytes. Rejects as `startTask` does.
+   */
+  prepareTask(message: string, options: PrepareTaskOptions = {}): Promise<string> {
+    const { startUrl, ifBusy } = known(options, PREPARE_TASK);
+    const task = { message: text("message", message), start_url: startUrl, if_busy: ifBusy };
+    return this.#execute({ op: "prepare_task", task }, options, PREPARE_TASK);
   }
 
   /**
@@ -440,7 +455,8 @@ export class Session implements AsyncDisposable {
   }
 }
 
-function eventOptions(options: EventsOptions): WireEvents {
+/** @internal */
+export function eventOptions(options: EventsOptions): WireEvents {
   warnUnknownTypes(options.eventTypes);
   return {
     event_types: options.eventTypes,

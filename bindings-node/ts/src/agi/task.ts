@@ -2,8 +2,8 @@
  * A task, and running one to its end.
  */
 
-import { QuestionPending, TaskTimeout } from "../errors.js";
-import type { NativeTask } from "../native.js";
+import { type ConflictError, errorFrom, QuestionPending, TaskTimeout } from "../errors.js";
+import type { NativeTask, NativeTaskFailure } from "../native.js";
 import {
   CALL,
   type CallOptions,
@@ -63,6 +63,37 @@ export const START_TASK: Names<StartTaskOptions> = {
   ifBusy: true,
 };
 
+/** How a task is prepared. */
+export interface PrepareTaskOptions extends CallOptions {
+  /** The page to open first; at most 2,000 characters. */
+  startUrl?: string | undefined;
+  /** What to do where the session's last task has not ended, as for `startTask`. Default: `error`. */
+  ifBusy?: IfBusy | undefined;
+}
+
+/** @internal */
+export const PREPARE_TASK: Names<PrepareTaskOptions> = {
+  ...CALL,
+  startUrl: true,
+  ifBusy: true,
+};
+
+/** How the events of a task are read that goes on from its handle. */
+export interface ResumeOptions extends Omit<StartTaskOptions, "startUrl" | "ifBusy"> {
+  /** Gives all of the task's events again. Default: only those after the handle's position. */
+  fromStart?: boolean | undefined;
+}
+
+/** @internal */
+export const RESUME: Names<ResumeOptions> = {
+  ...CALL,
+  fromStart: true,
+  eventTypes: true,
+  sanitize: true,
+  idleTimeout: true,
+  maxReconnects: true,
+};
+
 /** How a task is run. */
 export interface RunTaskOptions extends CallOptions {
   /** What to do where the session's last task has not ended, as for `startTask`. Default: `error`. */
@@ -106,6 +137,17 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
   /** The task's session. */
   get sessionId(): string {
     return this.#handle.native.sessionId;
+  }
+
+  /**
+   * The task and how far its events were given to you, as a short text: keep it, and
+   * `client.resume(handle)` goes on from there, in any process and any language. Makes no request.
+   *
+   * An event counts as given once you have it: keep the handle after you handled the event. It holds
+   * no key and not what was sent, and has at most 200 bytes: letters, digits, `.`, `_` and `-`.
+   */
+  handle(): string {
+    return this.#handle.native.handle(this.#handle.held);
   }
 
   /** The question that waits for an answer, or null. */
@@ -184,6 +226,21 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/**
+ * The task that the native half started.
+ * @internal
+ */
+export function startedTask(
+  started: NativeTask | NativeTaskFailure,
+  signal: AbortSignal | undefined,
+): Task {
+  if (!("error" in started)) return new Task(started, signal);
+  const error = errorFrom(started);
+  const running = started.task();
+  if (running !== null) (error as ConflictError).task = new Task(running, undefined);
+  throw error;
 }
 
 // Here, so that the errors, which everything needs, need no task.

@@ -34,6 +34,11 @@ export class Handle<Native extends NativeHandle<Operation, Outputs>, Operation, 
     return result;
   }
 
+  /** How many events wait here, and were given to nobody. */
+  get held(): number {
+    return this.#stream?.held ?? 0;
+  }
+
   /** The one stream of its events, opened when it is first asked for. */
   get stream(): EventStream<Event> {
     this.#stream ??= new EventStream(this.native.events(), this.#make, this.#signal);

@@ -55,6 +55,11 @@ export class Batch<Event> {
     return this.#at * FIELDS >= this.#rows.length;
   }
 
+  /** How many events were not taken yet. */
+  get left(): number {
+    return this.#rows.length / FIELDS - this.#at;
+  }
+
   /** The next event; only if it is not empty. */
   take(): Event {
     const at = this.#at;

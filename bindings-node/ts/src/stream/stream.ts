@@ -18,6 +18,8 @@ export class EventStream<Event = AgiEvent>
   readonly #native: NativeStream;
   readonly #make: EventMaker<Event>;
   #batch: Batch<Event> | undefined;
+  /** How many events of a batch were given to nobody when the stream was closed. */
+  #dropped = 0;
   /** Set once the stream has ended: what the next `next()` rejects with, if anything. */
   #end: { error?: unknown } | undefined;
   /** How many loops over the events of a handle have begun: the number of the last one. */
@@ -120,10 +122,19 @@ export class EventStream<Event = AgiEvent>
     }
   }
 
+  /**
+   * How many events were taken from the native half, or wait in it, and were given to nobody.
+   * @internal
+   */
+  get held(): number {
+    return this.#dropped + (this.#batch?.left ?? 0) + this.#native.held();
+  }
+
   /** Ends the stream, however it came to that. Only the first end counts. */
   #finish(end: { error?: unknown }): void {
     if (this.#end !== undefined) return;
     this.#end = end;
+    this.#dropped = this.#batch?.left ?? 0;
     this.#batch = undefined;
     this.#release?.();
     this.#native.close();

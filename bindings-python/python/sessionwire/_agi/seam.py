@@ -43,6 +43,12 @@ class ListMessages(TypedDict):
     sanitize: NotRequired[bool]
 
 
+class Resume(TypedDict):
+    handle: str
+    from_start: NotRequired[bool]
+    events: NotRequired[EventOptions]
+
+
 class RunTasks(TypedDict):
     tasks: NotRequired[Sequence[str]]
     concurrency: NotRequired[int]
@@ -130,6 +136,12 @@ class SendMessageOperation(TypedDict):
     message: SendMessage
 
 
+class PrepareTaskOperation(TypedDict):
+    op: Literal["prepare_task"]
+    session_id: str
+    task: StartTask
+
+
 class ExecutionStatusOperation(TypedDict):
     op: Literal["execution_status"]
     session_id: str
@@ -213,6 +225,7 @@ Operation: TypeAlias = (
     | DeleteAllSessionsOperation
     | CleanupOperation
     | SendMessageOperation
+    | PrepareTaskOperation
     | ExecutionStatusOperation
     | MessagesOperation
     | NextMessagesOperation

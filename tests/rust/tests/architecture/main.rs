@@ -92,8 +92,10 @@ fn the_pure_parts_of_the_core_do_no_io() {
     for file in [
         "error.rs",
         "config.rs",
+        "handle.rs",
         "sse",
         "stream/gaps.rs",
+        "stream/places.rs",
         "stream/resume.rs",
         "transport/retry.rs",
         "stream/unnumbered.rs",
@@ -110,6 +112,7 @@ fn the_pure_parts_of_the_core_do_no_io() {
         "agi/events.rs",
         "agi/validate.rs",
         "agi/screenshot.rs",
+        "agi/standing.rs",
         "raccoon/assembly.rs",
         "raccoon/delivered.rs",
         "raccoon/lost_start.rs",

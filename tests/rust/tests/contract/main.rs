@@ -6,6 +6,7 @@ mod agi;
 mod busy;
 mod closed;
 mod echoes;
+mod handles;
 mod hostile;
 mod left_behind;
 mod limits;
@@ -55,6 +56,7 @@ const DRIVERS: &[Driver] = drivers! {
     "errors.json".cases => agi::error,
     "event_text.json".cases => meaning::event_text,
     "events.json".cases => agi::event,
+    "handles.json".cases => handles::g02_g03_a_task_outlives_its_process,
     "hostile.json".cases => hostile::g10_a_response_is_read_up_to_a_cap,
     "hostile.json".streams => hostile::g10_other_calls_keep_their_deadlines,
     "left_behind.json".cases => left_behind::g05_nothing_is_left_behind,

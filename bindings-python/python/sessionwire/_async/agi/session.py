@@ -161,7 +161,7 @@ class AsyncSession(SessionFields):
             ...     print(event.type, event.text)
         """
         options: EventOptions = {
-            "event_types": _event_types(event_types),
+            "event_types": listed_types(event_types),
             "sanitize": sanitize,
             "include_history": include_history,
             "idle_timeout": idle_timeout,
@@ -211,7 +211,7 @@ class AsyncSession(SessionFields):
             "message": message,
             "start_url": start_url,
             "events": {
-                "event_types": _event_types(event_types),
+                "event_types": listed_types(event_types),
                 "sanitize": sanitize,
                 "idle_timeout": idle_timeout,
                 "max_reconnects": max_reconnects,
@@ -236,6 +236,43 @@ class AsyncSession(SessionFields):
             if busy.task is not None:
                 busy.task = AsyncTask(busy.task)
             raise
+
+    async def prepare_task(
+        self,
+        message: str,
+        *,
+        start_url: str | None = None,
+        if_busy: Literal["error", "wait", "cancel"] = "error",
+    ) -> str:
+        """Prepares a task without sending it, and gives its handle: `client.resume(handle)`
+        sends it, unless the session's history shows that it was sent already. Keep the handle
+        first, and the task is sent at most once, whatever dies when.
+
+        The handle holds the message and the start page, no key; it may be longer than 200 bytes.
+
+        Args:
+            message: What the agent shall do: 1 to 10,000 characters.
+            start_url: The page to open first; at most 2,000 characters.
+            if_busy: What to do where the session's last task has not ended: raise, wait for
+                its end, or cancel it.
+
+        Raises:
+            ConflictError: The session's last task has not ended (`code` is
+                `task_in_progress`).
+            InvalidRequestError: The message is empty or too long.
+            APIError: The session's messages could not be read.
+
+        Example:
+            >>> handle = await session.prepare_task("Buy the mug")
+            >>> path.write_text(handle)
+            >>> async with client.resume(handle) as task:
+            ...     result = await task.result()
+        """
+        task: StartTask = {"message": message, "start_url": start_url, "if_busy": if_busy}
+        handle: str = await self._call(
+            {"op": "prepare_task", "session_id": self.session_id, "task": task}
+        )
+        return handle
 
     async def run_task(
         self,
@@ -463,7 +500,7 @@ def _task_timeout(session_id: str, timeout: float | None, events: list[Event]) -
     return error
 
 
-def _event_types(event_types: Iterable[EventTypeName] | None) -> list[str] | None:
+def listed_types(event_types: Iterable[EventTypeName] | None) -> list[str] | None:
     if isinstance(event_types, str):
         raise InvalidRequestError(
             f"`event_types` is a text. Pass a list of types, such as [{event_types!r}]."

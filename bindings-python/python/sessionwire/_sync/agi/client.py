@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ... import _native
+from ... import _wait_sync as _wait
 from ..._callbacks import check_callback
 from ..._errors import InvalidRequestError, QuestionPending
 from ..._parameters import listed
 from ..base import BaseClient
 from .fanout import outcomes
-from .session import snapshot_options
+from .session import listed_types, snapshot_options
 from .sessions import Sessions
+from .task import Task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 
     from ..._agi.events import Event, QuestionEvent
     from ..._agi.models import TaskOutcome, TaskResult
-    from ..._agi.seam import RunTasks
-    from ..._agi.types import CreateOptions
+    from ..._agi.seam import Resume, RunTasks
+    from ..._agi.types import CreateOptions, EventTypeName
     from ..._native import Client as NativeClient
     from ..._wait_sync import Maybe
 
@@ -172,6 +174,61 @@ class Agi(BaseClient):
             pending.task = None
             pending.args = (_native.unanswered(pending.question.text),)
             raise
+
+    def resume(
+        self,
+        handle: str,
+        *,
+        from_start: bool = False,
+        event_types: Iterable[EventTypeName] | None = None,
+        sanitize: bool = True,
+        idle_timeout: float = 90.0,
+        max_reconnects: int = 5,
+    ) -> Task:
+        """Gives the task of a handle again, also of one that another process or another
+        language took: its events go on after the last one that was given.
+
+        A task that was prepared (see `prepare_task` of a session) is sent first, unless the
+        session's history shows that it was sent already.
+
+        Args:
+            handle: What `task.handle()` or `session.prepare_task()` gave.
+            from_start: Gives all of the task's events again.
+            event_types: Only events of these types. Default: all but heartbeats.
+            sanitize: Hides system entries and image payloads.
+            idle_timeout: Seconds without an event or heartbeat after which the
+                event stream reconnects.
+            max_reconnects: Failed attempts in a row after which it reads the
+                messages instead, until the stream can be opened again.
+
+        Raises:
+            InvalidRequestError: `handle` is no handle of a task, was cut, or is of a later
+                version.
+            ConflictError: Something else was sent to the session since the task was prepared.
+            APIError: The session is gone, for example; `maybe_delivered` is true where nobody
+                can know whether the task was sent.
+
+        Example:
+            >>> with client.resume(path.read_text()) as task:
+            ...     for event in task:
+            ...         print(event.type, event.text)
+            ...         path.write_text(task.handle())
+            ...     result = task.result()
+        """
+        params: Resume = {
+            "handle": handle,
+            "from_start": from_start,
+            "events": {
+                "event_types": listed_types(event_types),
+                "sanitize": sanitize,
+                "idle_timeout": idle_timeout,
+                "max_reconnects": max_reconnects,
+            },
+        }
+        return self._resume(params)
+
+    def _resume(self, params: Resume) -> Task:
+        return Task(_wait.result(self._native.resume(params)))
 
     def run_tasks(
         self,
