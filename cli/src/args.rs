@@ -615,6 +615,15 @@ pub(crate) enum Sessions {
         #[arg(long, value_name = "STATUS")]
         status: Vec<String>,
     },
+    /// Delete the sessions that dead processes left, by their ledger; print what became of each
+    Reap {
+        /// The file in which the processes note their sessions [default: `SESSIONWIRE_LEDGER`]
+        #[arg(long, value_name = "PATH")]
+        ledger: Option<String>,
+        /// Only sessions created more than this many seconds ago
+        #[arg(long, value_name = "S", value_parser = seconds)]
+        older_than: Option<f64>,
+    },
     /// Delete ALL your sessions and cancel their tasks
     DeleteAll,
 }

@@ -22,6 +22,16 @@ pub(crate) fn client(options: ClientOptions) -> Result<Client, Error> {
     Client::new(ClientConfig::resolve(options)?)
 }
 
+/// A client that notes its sessions in no ledger: they shall outlive this program, or end
+/// with an emulator in it.
+pub(crate) fn without_ledger(options: ClientOptions) -> Result<Client, Error> {
+    let variable = |name: &str| match name {
+        "SESSIONWIRE_LEDGER" => None,
+        _ => std::env::var(name).ok(),
+    };
+    Client::new(ClientConfig::resolve_with(options, &variable)?)
+}
+
 /// A client of Raccoon as the environment and the command line have it.
 pub(crate) fn raccoon(global: &Global) -> Result<raccoon::Client, Error> {
     raccoon_client(options(global), global)

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sessionwire::agi::{
     CleanupOptions, CleanupReport, Client, EventOptions, EventType, ListMessages, Messages,
-    Screenshot, Session, SessionInfo, SnapshotOptions,
+    ReapOptions, ReapOutcome, ReapReport, Screenshot, Session, SessionInfo, SnapshotOptions,
 };
 
 use crate::args::{self, Control, Global, Session as Id, Sessions};
-use crate::client::connect;
+use crate::client::{client, connect, options};
 use crate::failure::Failure;
 use crate::files::check_target;
 use crate::output::Output;
@@ -19,7 +19,14 @@ use crate::screenshot;
 use crate::terminal::note;
 
 pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> Result<(), Failure> {
-    let client = connect(global)?;
+    let client = match &command {
+        Control::Sessions(Sessions::Reap { ledger, .. }) => {
+            let mut options = options(global);
+            options.ledger.clone_from(ledger);
+            client(options)?
+        }
+        _ => connect(global)?,
+    };
     let json = global.json;
     let sessions = client.sessions();
     let reply = match command {
@@ -56,6 +63,17 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             )
             .await?;
             // Every session was tried; the exit status tells of the first that stayed.
+            return match reports.into_iter().find_map(|report| report.error) {
+                Some(error) => Err(error.into()),
+                None => Ok(()),
+            };
+        }
+        Control::Sessions(Sessions::Reap { older_than, .. }) => {
+            let mut options = ReapOptions::new();
+            options.older_than = older_than.map(args::duration);
+            let reports = sessions.reap(options).await?;
+            let reply = Reply::of(&json!(reports), reports.iter().map(reaped));
+            show(&reply, global, output).await?;
             return match reports.into_iter().find_map(|report| report.error) {
                 Some(error) => Err(error.into()),
                 None => Ok(()),
@@ -155,6 +173,33 @@ fn cleaned(report: &CleanupReport) -> String {
     [session_id, status, &what]
         .map(|cell| one_line(cell))
         .join("  ")
+}
+
+fn reaped(report: &ReapReport) -> String {
+    let what = match (&report.outcome, &report.error) {
+        (_, Some(error)) => format!("not deleted: {error}"),
+        (ReapOutcome::Deleted, None) => "deleted".to_owned(),
+        (ReapOutcome::Gone, None) => "was gone".to_owned(),
+        _ if report.session_id.is_none() => {
+            "perhaps: its process died before the answer came. Look for it in `sessions list`"
+                .to_owned()
+        }
+        _ => "perhaps: nobody can tell whether its process lives. Not deleted".to_owned(),
+    };
+    let ReapReport {
+        session_id,
+        agent_name,
+        created_at,
+        ..
+    } = report;
+    [
+        session_id.as_deref().unwrap_or("?"),
+        agent_name,
+        created_at,
+        &what,
+    ]
+    .map(one_line)
+    .join("  ")
 }
 
 fn fields(session: &SessionInfo) -> Vec<String> {

@@ -41,7 +41,7 @@ pub(crate) async fn run(
     } else {
         None
     };
-    let client = connect(&global, emulator.as_ref())?;
+    let client = connect(&global, emulator.as_ref(), args.keep)?;
     let result = with_session(&args, &client, output, global.json, &stop).await;
     client.close();
     for left in client.settle(CREATE_GRACE).await {
@@ -63,15 +63,19 @@ fn check(args: &Run, global: &Global) -> Result<(), Failure> {
     args.screenshot.as_deref().map_or(Ok(()), check_target)
 }
 
-fn connect(global: &Global, emulator: Option<&Emulator>) -> Result<Client, Failure> {
+fn connect(global: &Global, emulator: Option<&Emulator>, keep: bool) -> Result<Client, Failure> {
     let Some(emulator) = emulator else {
-        return client::connect(global).map_err(hint_at_local);
+        let client = match keep {
+            true => client::without_ledger(client::options(global)),
+            false => client::connect(global),
+        };
+        return client.map_err(hint_at_local);
     };
     let mut options = ClientOptions::new()
         .base_url(emulator.url())
         .api_key(Secret::new(emulator.api_key()));
     options.max_retries = global.max_retries;
-    Ok(client::client(options)?)
+    Ok(client::without_ledger(options)?)
 }
 
 fn hint_at_local(error: Error) -> Failure {

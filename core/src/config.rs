@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,10 @@ pub struct ClientOptions {
     pub headers: BTreeMap<String, String>,
     /// Allows `http://` to a host that is not loopback.
     pub allow_insecure_http: bool,
+    /// AGI only: a file in which the sessions are noted that this process creates and
+    /// deletes, so that [`Sessions::reap`](crate::agi::Sessions::reap) finds what a dead
+    /// process left. Default: `SESSIONWIRE_LEDGER`, else none.
+    pub ledger: Option<String>,
 }
 
 /// What `with_options` may change on a copy of a client.
@@ -155,6 +160,8 @@ pub struct ClientConfig {
     /// Whom to trust.
     pub(crate) roots: Roots,
     pub(crate) headers: http::HeaderMap,
+    /// Where sessions are noted.
+    pub(crate) ledger: Option<PathBuf>,
 }
 
 impl ClientOptions {
@@ -182,6 +189,7 @@ setters!(ClientOptions {
     ca_file?: into String,
     headers: BTreeMap<String, String>,
     allow_insecure_http: bool,
+    ledger?: into String,
 });
 
 impl OptionChanges {
@@ -223,6 +231,7 @@ impl fmt::Debug for ClientOptions {
             .field("ca_file", &self.ca_file)
             .field("headers", &self.headers.keys())
             .field("allow_insecure_http", &self.allow_insecure_http)
+            .field("ledger", &self.ledger)
             .finish()
     }
 }
@@ -253,6 +262,7 @@ impl fmt::Debug for ClientConfig {
             .field("proxy", &proxy)
             .field("roots", &self.roots)
             .field("headers", &names)
+            .field("ledger", &self.ledger)
             .finish()
     }
 }
@@ -328,8 +338,10 @@ impl ClientConfig {
         check_hop(&base_url, proxy.as_ref(), options.allow_insecure_http)?;
         let encrypted = uses_tls(&base_url, proxy.as_ref());
         let roots = Roots::resolve(options.ca_file.as_deref(), encrypted, &env)?;
+        let ledger = ledger_path(service, options.ledger, &env)?;
         Ok(Self {
             service,
+            ledger,
             api_key,
             key_from_env,
             base_url,
@@ -411,6 +423,37 @@ impl ClientConfig {
     /// Whether the key was read from the environment.
     pub fn key_from_env(&self) -> bool {
         self.key_from_env
+    }
+}
+
+/// Where the ledger is, wherever the process goes later.
+fn ledger_path(
+    service: Service,
+    given: Option<String>,
+    env: Lookup<'_>,
+) -> Result<Option<PathBuf>> {
+    const VARIABLE: &str = "SESSIONWIRE_LEDGER";
+    if service == Service::Raccoon {
+        return match given {
+            Some(_) => Err(Error::config(
+                "`ledger` is for AGI: a session of Raccoon is a workspace that stays until you delete it. Leave it out",
+            )),
+            None => Ok(None),
+        };
+    }
+    let source = if given.is_some() {
+        "`ledger`"
+    } else {
+        VARIABLE
+    };
+    let Some(path) = given.or_else(|| env(VARIABLE)) else {
+        return Ok(None);
+    };
+    match std::path::absolute(&path) {
+        Ok(path) => Ok(Some(path)),
+        Err(why) => Err(Error::config(format!(
+            "{source} is {path:?}, which is no path: {why}. Name a file, or leave it out"
+        ))),
     }
 }
 

@@ -64,6 +64,14 @@ const TASK: u8 = 1;
 const PREPARED_TASK: u8 = 2;
 
 impl Handle {
+    /// The session of the task.
+    pub(crate) fn session_id(&self) -> &str {
+        match self {
+            Self::Task(task) => &task.session_id,
+            Self::PreparedTask(task) => &task.session_id,
+        }
+    }
+
     pub(crate) fn encode(&self) -> String {
         let mut to = Writer(Vec::new());
         match self {

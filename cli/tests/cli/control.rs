@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Folder, Server, is_jpeg};
+use crate::support::{Folder, Running, Server, is_jpeg};
 
 fn finished() -> Server {
     Server::playing(json!([{"thought": "Thinking"}, {"done": "ok"}]))
@@ -63,6 +63,71 @@ fn sessions_that_have_ended_are_cleaned_up() {
             .status,
         2
     );
+}
+
+#[test]
+fn what_dead_processes_left_is_reaped() {
+    let server = Server::playing(json!([{"thought": "Thinking"}, {"delay": 3600}]));
+    let folder = Folder::new();
+    let ledger = folder.file("ledger");
+    let noting = |args: &[&str]| {
+        let mut command = server.command(args);
+        command.env("SESSIONWIRE_LEDGER", &ledger);
+        Running::start(command)
+    };
+    for _ in 0..2 {
+        let mut killed = noting(&["run", "Think"]);
+        killed.read_until("Thinking");
+        killed.signal("KILL");
+        killed.wait();
+    }
+    let path = ledger.as_str();
+    let none = server.run(&["sessions", "reap", "--ledger", path, "--older-than", "3600"]);
+    assert_eq!((none.status, none.stdout.as_str()), (0, ""));
+    server.fail(json!({"on": "delete", "status": 403, "body": {"detail": "Not yours"}}));
+    let reaped = noting(&["sessions", "reap"]).finish();
+    assert_eq!(reaped.status, 3, "{}", reaped.stderr);
+    let lines: Vec<_> = reaped.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", reaped.stdout);
+    assert!(reaped.stdout.contains("  agi-0  "), "{}", reaped.stdout);
+    assert!(reaped.stdout.contains("  deleted\n"), "{}", reaped.stdout);
+    assert!(
+        reaped.stdout.contains("  not deleted: "),
+        "{}",
+        reaped.stdout
+    );
+    let again = server.run(&["sessions", "reap", "--ledger", path, "--json"]);
+    assert_eq!(again.status, 0, "{}", again.stderr);
+    assert_eq!(again.json_lines()[0][0]["outcome"], "deleted");
+    assert_eq!(server.emulator.session_count(), 0);
+    let without = server.run(&["sessions", "reap"]);
+    assert_eq!(without.status, 2);
+    assert!(
+        without.stderr.contains("SESSIONWIRE_LEDGER"),
+        "{}",
+        without.stderr
+    );
+}
+
+#[test]
+fn a_session_that_is_kept_is_in_no_ledger() {
+    let server = finished();
+    let folder = Folder::new();
+    let ledger = folder.file("ledger");
+    for args in [
+        &["run", "Think", "--keep"][..],
+        &["run", "Think", "--local"],
+    ] {
+        let mut command = server.command(args);
+        command.env("SESSIONWIRE_LEDGER", &ledger);
+        if args.contains(&"--local") {
+            command.env_remove("AGI_BASE_URL");
+        }
+        let done = Running::start(command).finish();
+        assert_eq!(done.status, 0, "{}", done.stderr);
+    }
+    assert!(!std::path::Path::new(&ledger).exists());
+    assert_eq!(server.emulator.session_count(), 1);
 }
 
 #[test]

@@ -165,6 +165,7 @@ pub(crate) fn program(args: &[&str]) -> Command {
         "HTTP_PROXY",
         "HTTPS_PROXY",
         "ALL_PROXY",
+        "SESSIONWIRE_LEDGER",
     ] {
         command.env_remove(name).env_remove(name.to_lowercase());
     }

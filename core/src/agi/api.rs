@@ -18,6 +18,7 @@ use super::validate;
 use crate::background::Background;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::Ledger;
 use crate::responses::readable;
 use crate::transport::{Closing, Request, Response, Transport, stream_headers};
 
@@ -31,6 +32,7 @@ pub(crate) struct Api {
     transport: Transport,
     cache: Arc<Mutex<HashMap<String, SessionCache>>>,
     background: Background,
+    ledger: Option<Ledger>,
 }
 
 /// What this client knows of one session.
@@ -61,21 +63,23 @@ pub(super) struct SessionCache {
 
 impl SessionCache {
     /// Notes the ends of tasks among these messages.
-    fn saw_outcomes(&mut self, seen: &Messages) {
+    /// Whether a task of this client has ended by them.
+    fn saw_outcomes(&mut self, seen: &Messages) -> bool {
         let outcomes = seen.messages.iter().filter(|message| is_outcome(message));
         let newest = outcomes.map(|message| message.id).max();
+        let mut ended = false;
         if self.sent_after < newest {
-            self.sent_after = None;
+            ended = self.sent_after.take().is_some();
         }
         if let LastTask::Open(claim) = &self.last
             && Some(claim.baseline()) < newest
         {
             self.last = LastTask::Over;
+            ended = true;
         }
+        ended
     }
-}
 
-impl SessionCache {
     /// Of a session that this client just created.
     pub(super) fn of_new(snapshot: SnapshotOptions) -> Self {
         Self {
@@ -88,16 +92,18 @@ impl SessionCache {
 }
 
 impl Api {
-    pub(super) fn new(config: ClientConfig) -> Self {
+    pub(super) fn new(config: ClientConfig) -> Result<Self> {
+        let ledger = Ledger::open(&config)?;
         let transport = Transport::new(config);
-        Self {
+        Ok(Self {
             background: Background::new(
                 transport.closing().clone(),
                 transport.config().api_key.clone(),
             ),
             transport,
             cache: Arc::default(),
-        }
+            ledger,
+        })
     }
 
     pub(super) fn config(&self) -> &ClientConfig {
@@ -110,6 +116,7 @@ impl Api {
             transport: self.transport.with_config(config),
             cache: self.cache.clone(),
             background: self.background.clone(),
+            ledger: self.ledger.clone(),
         }
     }
 
@@ -138,6 +145,11 @@ impl Api {
         &self.background
     }
 
+    /// Where sessions are noted, if somewhere.
+    pub(super) fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_ref()
+    }
+
     pub(super) async fn send(&self, request: &Request) -> Result<Response> {
         self.transport.send(request).await
     }
@@ -149,6 +161,7 @@ impl Api {
             transport: self.transport.outliving_close(),
             cache: self.cache.clone(),
             background: self.background.clone(),
+            ledger: self.ledger.clone(),
         }
     }
 
@@ -201,6 +214,7 @@ impl Api {
         let result = DeleteResult::or_gone(answer.and_then(|answer| deleted(&answer)))?;
         if result.success {
             self.cache().remove(session_id);
+            self.noted(|ledger| ledger.deleted(session_id));
         }
         Ok(result)
     }
@@ -209,6 +223,7 @@ impl Api {
         let request = self.api(Method::DELETE, &["sessions"]);
         let result = deleted(&self.transport.send(&request).await?)?;
         self.cache().clear();
+        self.noted(Ledger::deleted_all);
         Ok(result)
     }
 
@@ -231,6 +246,7 @@ impl Api {
             known.prepared = None;
             known.sent_after = Some(known.high);
         }
+        self.noted(|ledger| ledger.sent(session_id));
         let sent = match self.transport.send(&request).await {
             Ok(answer) => Ok(answer.success()),
             Err(error) if error.maybe_delivered() => match &before {
@@ -317,10 +333,14 @@ impl Api {
         seen.messages.sort_by_key(|message| message.id);
         if let Some(newest) = seen.messages.last() {
             self.saw_id(session_id, newest.id);
+            let mut ended = false;
             if let Some(known) = self.cache().get_mut(session_id) {
                 // Sent before this answer, so not above its newest id.
                 known.unread.drain(..unread.min(known.unread.len()));
-                known.saw_outcomes(&seen);
+                ended = known.saw_outcomes(&seen);
+            }
+            if ended {
+                self.noted(|ledger| ledger.ended(session_id));
             }
         }
         Ok(seen)
@@ -349,6 +369,9 @@ impl Api {
             // No result will come: a wait need not look for one.
             known.sent_after = None;
             known.last = LastTask::Cancelled;
+        }
+        if let (Ok(_), "cancel") = (&answer, name) {
+            self.noted(|ledger| ledger.ended(session_id));
         }
         match answer {
             Ok(answer) => Ok(answer.success()),
@@ -513,6 +536,16 @@ impl Api {
         {
             known.last = LastTask::Over;
             known.sent_after = None;
+        } else {
+            return;
+        }
+        self.noted(|ledger| ledger.ended(session_id));
+    }
+
+    /// Writes to the ledger, where there is one.
+    pub(super) fn noted(&self, write: impl FnOnce(&Ledger)) {
+        if let Some(ledger) = &self.ledger {
+            write(ledger);
         }
     }
 

@@ -26,10 +26,10 @@ impl Client {
     /// A client with this configuration. Sends nothing.
     ///
     /// # Errors
-    /// `Config` where the HTTP client cannot be set up.
+    /// `Config` where the ledger cannot be written.
     pub fn new(config: ClientConfig) -> Result<Self> {
         Ok(Self {
-            api: Api::new(config),
+            api: Api::new(config)?,
         })
     }
 

@@ -47,6 +47,8 @@ pub(super) async fn prepare(api: &Api, session_id: &str, start: StartTask) -> Re
 pub(super) async fn resume(api: &Api, handle: &str, options: ResumeOptions) -> Result<Task> {
     let handle = Handle::decode(handle)?;
     validate::event_options(&options.events)?;
+    // Before the first look: from here on the session is this process's, too.
+    api.noted(|ledger| ledger.adopted(handle.session_id()));
     match handle {
         Handle::Task(task) => go_on(api, &task, options).await,
         Handle::PreparedTask(task) => send_once(api, &task, options).await,

@@ -11,6 +11,7 @@ use super::models::{CreateSession, DeleteResult, SessionInfo, SnapshotOptions};
 use super::validate;
 use crate::background::{Ended, Offer, Piece, Work, last_delete};
 use crate::error::{Error, Result};
+use crate::ledger::Creating;
 use crate::transport::{Closing, Request};
 
 /// Closes a create when its caller is gone.
@@ -42,10 +43,21 @@ impl Api {
             piece.over();
             return Err(closed);
         }
+        let noted = self
+            .ledger()
+            .map(|ledger| ledger.creating(&create.agent_name, &create.snapshot))
+            .transpose();
+        let noted = match noted {
+            Ok(noted) => noted,
+            Err(refused) => {
+                piece.over();
+                return Err(refused);
+            }
+        };
         let (reply, replied) = oneshot::channel();
         let (api, snapshot) = (self.clone(), create.snapshot.clone());
         tokio::spawn(Box::pin(async move {
-            let _ = reply.send(api.created(&request, snapshot, piece).await);
+            let _ = reply.send(api.created(&request, snapshot, noted, piece).await);
         }));
         let offer: Offer<Result<SessionInfo>> = tokio::select! {
             biased;
@@ -74,9 +86,14 @@ impl Api {
         &self,
         request: &Request,
         snapshot: SnapshotOptions,
+        noted: Option<Creating>,
         mut piece: Piece,
     ) -> Offer<Result<SessionInfo>> {
         let outcome = self.outliving_close().send_create(request, &snapshot).await;
+        if let Some(noted) = noted {
+            let made = outcome.as_ref().map(|session| &*session.session_id);
+            self.noted(|ledger| ledger.tried(noted, made));
+        }
         piece.over();
         let (api, runtime) = (self.clone(), Handle::current());
         let lost: Box<dyn FnOnce(bool) + Send> = match &outcome {

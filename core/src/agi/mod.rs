@@ -14,6 +14,7 @@ mod lifecycle;
 mod models;
 mod polling;
 mod progress;
+mod reap;
 mod recording;
 mod run_task;
 mod screenshot;

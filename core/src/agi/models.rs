@@ -652,6 +652,67 @@ pub struct CleanupReport {
     pub error: Option<Error>,
 }
 
+/// Parameters of `reap`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ReapOptions {
+    /// Only sessions that were created longer ago, by the ledger's times.
+    #[serde(with = "crate::seconds::older_than")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
+    pub older_than: Option<Duration>,
+}
+
+impl ReapOptions {
+    /// Everything that dead processes left.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(ReapOptions {
+    older_than?: Duration,
+});
+
+/// What became of something that a dead process left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ReapOutcome {
+    /// The session was deleted.
+    Deleted,
+    /// The session was gone already.
+    Gone,
+    /// The session could not be deleted; the next `reap` tries again.
+    Failed,
+    /// Nobody knows: there may be a session, or the session may be somebody's. Nothing was
+    /// deleted.
+    Perhaps,
+}
+
+/// What `reap` found of one session that a dead process left, or may have left.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct ReapReport {
+    /// What became of it.
+    pub outcome: ReapOutcome,
+    /// The session; `None` for a create whose answer never came. Such a create is told
+    /// once.
+    pub session_id: Option<String>,
+    /// The agent that it was created with.
+    pub agent_name: String,
+    /// When it was created, or was to be: ISO 8601 text, by the clock of that process.
+    pub created_at: String,
+    /// Whether a task was sent whose end the ledger does not know.
+    pub working: bool,
+    /// Why it could not be deleted.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Map<String, Value>>"))]
+    pub error: Option<Error>,
+}
+
 /// Parameters of `wait`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -6,8 +6,8 @@ use tokio::task::JoinHandle;
 use super::api::Api;
 use super::models::{
     CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions, ExecutionStatus,
-    ListMessages, Messages, SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult,
-    TaskResult, WaitOptions,
+    ListMessages, Messages, ReapOptions, ReapReport, SendMessage, SessionInfo, SnapshotOptions,
+    StartTask, SuccessResult, TaskResult, WaitOptions,
 };
 use super::recording::Recording;
 use super::run_task::RunTask;
@@ -99,6 +99,18 @@ impl Sessions {
     /// Those of [every call](crate#errors). What fails for one session is in its report.
     pub async fn cleanup(&self, options: CleanupOptions) -> Result<Vec<CleanupReport>> {
         self.api.cleanup(&options).await
+    }
+
+    /// Deletes the sessions that dead processes left, by the client's ledger, and says what
+    /// became of each. It touches nothing of a process that lives, and nothing that another
+    /// key or address created. A create whose answer never came is listed as `Perhaps`.
+    ///
+    /// # Errors
+    /// `Config` where the client has no ledger, or it cannot be read; `Conflict` (`code` is
+    /// `reap_in_progress`) while another process reaps it. What fails for one session is in
+    /// its report.
+    pub async fn reap(&self, options: ReapOptions) -> Result<Vec<ReapReport>> {
+        self.api.reap(&options).await
     }
 
     /// Deletes a session. One that is gone is no error: `deleted` is false.

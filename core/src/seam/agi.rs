@@ -7,8 +7,8 @@ use tokio::runtime::Handle;
 use crate::agi::{
     CleanupOptions, CleanupReport, Client, CreateSession, DeleteResult, EventOptions,
     ExecutionStatus, ListMessages, Messages, Navigation, NextMessages, RawRequest, RawResponse,
-    Recording, ResumeOptions, RunTasks, Screenshot, SendMessage, Session, SessionInfo,
-    SnapshotOptions, StartTask, SuccessResult, Task, TaskResult, WaitOptions,
+    ReapOptions, ReapReport, Recording, ResumeOptions, RunTasks, Screenshot, SendMessage, Session,
+    SessionInfo, SnapshotOptions, StartTask, SuccessResult, Task, TaskResult, WaitOptions,
 };
 use crate::background::Offer;
 use crate::error::Result;
@@ -52,6 +52,8 @@ pub enum Operation {
     DeleteAllSessions {},
     /// Deletes the sessions that match.
     Cleanup(CleanupOptions),
+    /// Deletes what dead processes left, by the ledger.
+    Reap(ReapOptions),
     /// Sends a task, an answer or an update.
     SendMessage {
         /// Which session.
@@ -163,6 +165,8 @@ pub enum Output {
     Ended(Offer<Result<DeleteResult>>),
     /// Of `cleanup`.
     Cleanup(Vec<CleanupReport>),
+    /// Of `reap`.
+    Reap(Vec<ReapReport>),
     /// Of the commands.
     Success(SuccessResult),
     /// Of `execution_status` and `wait`.
@@ -355,6 +359,7 @@ impl Client {
             } => Output::Ended(self.api.end_session(&session_id, &snapshot)?.await?),
             Operation::DeleteAllSessions {} => Output::Delete(sessions.delete_all().await?),
             Operation::Cleanup(options) => Output::Cleanup(sessions.cleanup(options).await?),
+            Operation::Reap(options) => Output::Reap(sessions.reap(options).await?),
             Operation::Models { filter } => Output::Models(self.models(filter.as_deref()).await?),
             Operation::Request(request) => Output::Raw(self.request(request).await?),
             Operation::SendMessage {
@@ -460,6 +465,7 @@ pub(super) fn schema() -> serde_json::Value {
                 of.gives::<Vec<SessionInfo>>(&["list_sessions"]);
                 of.gives::<DeleteResult>(&["delete_session", "end_session", "delete_all_sessions"]);
                 of.gives::<Vec<CleanupReport>>(&["cleanup"]);
+                of.gives::<Vec<ReapReport>>(&["reap"]);
                 of.gives::<SuccessResult>(&["send_message", "pause", "resume", "cancel", "stop"]);
                 of.gives::<String>(&["prepare_task"]);
                 of.gives::<ExecutionStatus>(&["execution_status", "wait"]);

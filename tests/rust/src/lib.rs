@@ -6,6 +6,7 @@ pub mod calls;
 pub mod cases;
 pub mod chaos;
 pub mod hostile;
+pub mod ledger;
 pub mod logs;
 pub mod proxy;
 pub mod raw;

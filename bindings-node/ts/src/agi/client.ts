@@ -55,6 +55,11 @@ export interface AgiOptions extends ServiceOptions {
    * process. Default: false.
    */
   deleteSessionsOnExit?: boolean | undefined;
+  /**
+   * A file in which this process notes the sessions that it creates and deletes, so that
+   * `sessions.reap` finds what a dead process left. Default: `SESSIONWIRE_LEDGER`, else none.
+   */
+  ledger?: string | undefined;
 }
 
 /** Without `ifBusy`: its session is new, so that no other task can be in the way. */
@@ -70,6 +75,7 @@ export interface ModelsOptions extends CallOptions {
 const OPTIONS: Names<AgiOptions> = {
   ...SERVICE_OPTIONS,
   deleteSessionsOnExit: true,
+  ledger: true,
 };
 
 const { ifBusy: _, ...RUN } = RUN_TASK;
@@ -235,6 +241,9 @@ export class Agi implements AsyncDisposable {
 
 function open(options: AgiOptions): NativeClient {
   known(options, OPTIONS, ConfigError);
-  const json = JSON.stringify(clientOptions(options, "AGI_API_KEY"));
+  const json = JSON.stringify({
+    ...clientOptions(options, "AGI_API_KEY"),
+    ledger: options.ledger,
+  });
   return orThrow(native.Client.open(json, environment));
 }

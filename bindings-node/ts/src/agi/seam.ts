@@ -105,6 +105,17 @@ export type RawResponse = {
   body: string;
 };
 
+export type ReapOutcome = "deleted" | "gone" | "failed" | "perhaps";
+
+export type ReapReport = {
+  outcome: ReapOutcome;
+  session_id: string | null;
+  agent_name: string;
+  created_at: string;
+  working: boolean;
+  error: { [name: string]: unknown } | null;
+};
+
 export type Recording = { session: unknown; events: unknown[]; messages: unknown[] };
 
 export type Screenshot = {
@@ -164,6 +175,7 @@ export type Operation =
       older_than?: number | null | undefined;
       statuses?: readonly string[] | undefined;
     }
+  | { op: "reap"; older_than?: number | null | undefined }
   | { op: "send_message"; session_id: string; message: SendMessage }
   | { op: "prepare_task"; session_id: string; task: StartTask }
   | { op: "execution_status"; session_id: string }
@@ -234,6 +246,7 @@ export interface Outputs {
   end_session: DeleteResult;
   delete_all_sessions: DeleteResult;
   cleanup: CleanupReport[];
+  reap: ReapReport[];
   send_message: SuccessResult;
   pause: SuccessResult;
   resume: SuccessResult;

@@ -108,6 +108,38 @@ export interface CleanupReport {
   error: SessionwireError | null;
 }
 
+/** What `reap` takes. */
+export interface ReapOptions extends CallOptions {
+  /** Only sessions created more than so many milliseconds ago, by the ledger. */
+  olderThan?: number | undefined;
+}
+
+const REAP: Names<ReapOptions> = {
+  ...CALL,
+  olderThan: true,
+};
+
+/**
+ * What became of something that a dead process left: `gone` was gone already, `failed` is tried again by the
+ * next `reap`, and of `perhaps` nobody knows whether there is such a session, or whether its process lives.
+ */
+export type ReapOutcome = "deleted" | "gone" | "failed" | "perhaps";
+
+/** What `reap` found of one session that a dead process left, or may have left. */
+export interface ReapReport {
+  outcome: ReapOutcome;
+  /** Null for a create whose answer never came, which is told once. */
+  sessionId: string | null;
+  /** The agent that it was created with. */
+  agentName: string;
+  /** When it was created, or was to be, by the clock of that process. */
+  createdAt: Date | null;
+  /** Whether a task was sent whose end the ledger does not know. */
+  working: boolean;
+  /** Why it could not be deleted, or null. */
+  error: SessionwireError | null;
+}
+
 /** `client.sessions` */
 export class Sessions {
   readonly #native: NativeClient;
@@ -202,6 +234,24 @@ export class Sessions {
       status,
       createdAt: parseTime(created_at),
       deleted,
+      error: error === null ? null : errorFrom({ error: JSON.stringify(error) }),
+    }));
+  }
+
+  /**
+   * Deletes the sessions that dead processes left, by the client's `ledger`, and says what became of each. It
+   * touches nothing of a process that lives. A delete that fails is the `error` of its report.
+   */
+  async reap(options: ReapOptions = {}): Promise<ReapReport[]> {
+    const { olderThan, signal } = known(options, REAP);
+    const operation = { op: "reap" as const, older_than: secondsOrNone("olderThan", olderThan) };
+    const reports = await execute(this.#native, operation, signal);
+    return reports.map(({ outcome, session_id, agent_name, created_at, working, error }) => ({
+      outcome,
+      sessionId: session_id,
+      agentName: agent_name,
+      createdAt: parseTime(created_at),
+      working,
       error: error === null ? null : errorFrom({ error: JSON.stringify(error) }),
     }));
   }

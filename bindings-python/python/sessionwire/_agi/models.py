@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
     from datetime import datetime
-    from typing import Any, TypeVar
+    from typing import Any, Literal, TypeAlias, TypeVar
 
     from .._errors import SessionwireError
 
     T = TypeVar("T")
+
+    ReapOutcome: TypeAlias = Literal["deleted", "gone", "failed", "perhaps"]
 
 __all__ = [
     "AgentPage",
@@ -21,6 +23,7 @@ __all__ = [
     "CleanupReport",
     "Message",
     "Messages",
+    "ReapReport",
     "Screenshot",
     "TaskOutcome",
     "TaskResult",
@@ -283,6 +286,53 @@ class CleanupReport(Model):
             fields["status"],
             parse_time(fields["created_at"]),
             fields["deleted"],
+            None if error is None else from_native(error),
+        )
+
+
+class ReapReport(Model):
+    """What `client.sessions.reap` found of one session that a dead process left, or may have left.
+
+    Attributes:
+        outcome: `deleted`; `gone` (it was already); `failed` (the next `reap` tries again);
+            `perhaps` (nobody knows whether there is such a session, or whether its process
+            lives; nothing was deleted).
+        session_id: The session; None for a create whose answer never came, which is told once.
+        agent_name: The agent that it was created with.
+        created_at: When it was created, or was to be, by the clock of that process.
+        working: Whether a task was sent whose end the ledger does not know.
+        error: Why it could not be deleted; None if it could.
+    """
+
+    __slots__ = ("outcome", "session_id", "agent_name", "created_at", "working", "error")
+
+    def __init__(
+        self,
+        outcome: ReapOutcome,
+        session_id: str | None,
+        agent_name: str,
+        created_at: datetime | None = None,
+        working: bool = False,
+        error: SessionwireError | None = None,
+    ) -> None:
+        self.outcome: ReapOutcome = outcome
+        self.session_id: str | None = session_id
+        self.agent_name: str = agent_name
+        self.created_at: datetime | None = created_at
+        self.working: bool = working
+        self.error: SessionwireError | None = error
+
+    @classmethod
+    def _of(cls, fields: dict[str, Any]) -> ReapReport:
+        from .._errors import from_native
+
+        error = fields["error"]
+        return cls(
+            fields["outcome"],
+            fields["session_id"],
+            fields["agent_name"],
+            parse_time(fields["created_at"]),
+            fields["working"],
             None if error is None else from_native(error),
         )
 

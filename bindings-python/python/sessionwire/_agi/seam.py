@@ -130,6 +130,11 @@ class CleanupOperation(TypedDict):
     statuses: NotRequired[Sequence[str]]
 
 
+class ReapOperation(TypedDict):
+    op: Literal["reap"]
+    older_than: NotRequired[float | None]
+
+
 class SendMessageOperation(TypedDict):
     op: Literal["send_message"]
     session_id: str
@@ -224,6 +229,7 @@ Operation: TypeAlias = (
     | EndSessionOperation
     | DeleteAllSessionsOperation
     | CleanupOperation
+    | ReapOperation
     | SendMessageOperation
     | PrepareTaskOperation
     | ExecutionStatusOperation

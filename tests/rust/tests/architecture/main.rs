@@ -113,6 +113,9 @@ fn the_pure_parts_of_the_core_do_no_io() {
         "agi/validate.rs",
         "agi/screenshot.rs",
         "agi/standing.rs",
+        "ledger/book.rs",
+        "ledger/key_mark.rs",
+        "ledger/line.rs",
         "raccoon/assembly.rs",
         "raccoon/delivered.rs",
         "raccoon/lost_start.rs",
@@ -153,6 +156,24 @@ fn only_the_configuration_reads_the_environment() {
                 "{}",
                 path.display()
             );
+        }
+    }
+}
+
+#[test]
+fn only_the_ledger_opens_files_for_writing() {
+    let writing = [
+        "OpenOptions",
+        "File::create",
+        "fs::write",
+        "create_dir",
+        "DirBuilder",
+    ];
+    let ledger = root().join("core/src/ledger");
+    for (path, text) in files("core/src", "rs").1 {
+        if !path.starts_with(&ledger) {
+            let found = uses(&text, &writing);
+            assert_eq!(found, Vec::<String>::new(), "{}", path.display());
         }
     }
 }

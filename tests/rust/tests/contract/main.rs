@@ -8,6 +8,7 @@ mod closed;
 mod echoes;
 mod handles;
 mod hostile;
+mod ledger;
 mod left_behind;
 mod limits;
 mod loops;
@@ -59,6 +60,7 @@ const DRIVERS: &[Driver] = drivers! {
     "handles.json".cases => handles::g02_g03_a_task_outlives_its_process,
     "hostile.json".cases => hostile::g10_a_response_is_read_up_to_a_cap,
     "hostile.json".streams => hostile::g10_other_calls_keep_their_deadlines,
+    "ledger.json".cases => ledger::g05_what_dead_processes_left,
     "left_behind.json".cases => left_behind::g05_nothing_is_left_behind,
     "limits.json".cases => limits::limit,
     "loops.json".cases => loops::g01_one_loop_at_a_time,

@@ -60,6 +60,9 @@ class AsyncAgi(AsyncBaseClient):
             seconds. A signal handler of your own stays in force: the sessions go when it
             ends the process by `sys.exit` or an exception. Signals are only seen if a
             client with this option is made in the main thread.
+        ledger: A file in which this process notes the sessions that it creates and
+            deletes, so that `sessions.reap` finds what a dead process left. Default:
+            `SESSIONWIRE_LEDGER`, else none.
 
     Raises:
         ConfigError: A missing key, or an option that cannot be used.
@@ -92,6 +95,7 @@ class AsyncAgi(AsyncBaseClient):
         headers: Mapping[str, str] | None = None,
         allow_insecure_http: bool = False,
         delete_sessions_on_exit: bool = False,
+        ledger: str | os.PathLike[str] | None = None,
     ) -> None:
         self._connect(
             {
@@ -106,6 +110,7 @@ class AsyncAgi(AsyncBaseClient):
                 "headers": headers,
                 "allow_insecure_http": allow_insecure_http,
                 "delete_sessions_on_exit": delete_sessions_on_exit,
+                "ledger": None if ledger is None else str(ledger),
             }
         )
 

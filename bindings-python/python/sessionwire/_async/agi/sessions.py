@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import _native
 from ... import _wait_async as _wait
-from ..._agi.models import CleanupReport
+from ..._agi.models import CleanupReport, ReapReport
 from ..._errors import InvalidRequestError
 from ..._models import DeleteResult
 from .session import AsyncSession, snapshot_options
@@ -186,6 +186,24 @@ class AsyncSessions:
             {"op": "cleanup", "older_than": older_than, "statuses": list(statuses)}
         )
         return [CleanupReport._of(report) for report in reports]
+
+    async def reap(self, *, older_than: float | None = None) -> List[ReapReport]:
+        """Deletes the sessions that dead processes left, by the client's `ledger`, and says
+        what became of each. It touches nothing of a process that lives.
+
+        Args:
+            older_than: Only sessions created more than so many seconds ago, by the ledger.
+
+        Raises:
+            ConfigError: The client has no ledger, or it cannot be read.
+            ConflictError: Another process is reaping it: `code` is `reap_in_progress`.
+
+        Example:
+            >>> for report in await client.sessions.reap():
+            ...     print(report.outcome, report.session_id, report.agent_name)
+        """
+        reports = await self._call({"op": "reap", "older_than": older_than})
+        return [ReapReport._of(report) for report in reports]
 
     async def delete_all(self) -> DeleteResult:
         """Deletes all sessions of this key, and cancels their tasks. There is no way back."""
