@@ -27,6 +27,8 @@ pub(crate) enum Answer<'a> {
     Ready(&'a [u8]),
     Built(Vec<u8>),
     Stream(Spec),
+    Turn(Spec, &'a str),
+    Upload,
 }
 
 impl Answers {
@@ -52,7 +54,15 @@ impl Answers {
         }
     }
 
-    pub(crate) fn to(&self, request: &Request<'_>) -> Answer<'_> {
+    pub(crate) fn to<'a>(&'a self, request: &Request<'a>, body: &[u8]) -> Answer<'a> {
+        match (request.method, request.path) {
+            ("PUT", "/media/upload") => return Answer::Upload,
+            ("POST", "/sessions/new") => return started(body),
+            ("GET", path) if path.starts_with("/ws/sessions/") => {
+                return turn(request);
+            }
+            _ => {}
+        }
         let Some(rest) = request.path.strip_prefix("/v1/sessions") else {
             return Answer::Ready(&self.not_found);
         };
@@ -61,7 +71,10 @@ impl Answers {
             .split_once('/')
             .unwrap_or((rest.trim_start_matches('/'), ""));
         Answer::Ready(match (request.method, id, end) {
-            ("GET", "", "") => &self.list,
+            ("GET", "", "") => match request.key.strip_prefix("list-").map(str::parse) {
+                Some(Ok(count)) => return Answer::Built(list(count)),
+                _ => &self.list,
+            },
             ("POST", "", "") | ("GET", _, "") => &self.session,
             ("DELETE", _, "") => &self.deleted,
             ("POST", _, "message") => &self.sent,
@@ -74,14 +87,67 @@ impl Answers {
     }
 }
 
+/// So many sessions.
+fn list(count: usize) -> Vec<u8> {
+    let sessions: Vec<String> = (1..=count)
+        .map(|number| {
+            format!(
+                r#"{{"session_id": "s{number:09}", "vnc_url": null, "agent_name": "agi-0", "status": "ready", "created_at": "2026-03-04T09:15:27.418Z"}}"#
+            )
+        })
+        .collect();
+    json("200 OK", &format!("[{}]", sessions.join(", ")))
+}
+
+/// A turn whose prompt says what comes; the message's id says it again to the WebSocket.
+fn started(body: &[u8]) -> Answer<'static> {
+    let body = String::from_utf8_lossy(body);
+    let prompt = body
+        .split_once("\"prompt\"")
+        .and_then(|(_, rest)| rest.split('"').nth(1))
+        .unwrap_or_default();
+    Answer::Built(match prompt.parse::<Spec>() {
+        Ok(_) => json(
+            "200 OK",
+            &format!(
+                r#"{{"session_id": "2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415", "workflow_id": "wf_1", "status": "running", "message": "Turn accepted", "queue_position": 0, "user_message_id": "u", "agent_message_id": "{prompt}"}}"#
+            ),
+        ),
+        Err(error) => unusable(&error.to_string()),
+    })
+}
+
+fn turn<'a>(request: &Request<'a>) -> Answer<'a> {
+    let message = parameter(request.query, "message_id").unwrap_or_default();
+    match (message.parse(), request.websocket) {
+        (Ok(spec), Some(key)) => Answer::Turn(spec, key),
+        (Err(error), _) => Answer::Built(unusable(&error.to_string())),
+        (_, None) => Answer::Built(unusable("no Sec-WebSocket-Key")),
+    }
+}
+
+/// The answer to an upload whose file had so many bytes.
+pub(crate) fn uploaded(size: usize) -> Vec<u8> {
+    json(
+        "200 OK",
+        &format!(
+            r#"{{"key": "2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415/file", "size": {size}, "contentType": "application/octet-stream", "filename": "file", "uploadedAt": "2026-03-04T09:15:20Z"}}"#
+        ),
+    )
+}
+
+fn unusable(why: &str) -> Vec<u8> {
+    json(
+        "422 Unprocessable Entity",
+        &format!(r#"{{"detail": {why:?}}}"#),
+    )
+}
+
 /// `?stream=n10-s120-each` wins over the session id, for clients whose id is fixed.
 fn stream(id: &str, query: &str) -> Answer<'static> {
     match parameter(query, "stream").unwrap_or(id).parse() {
         Ok(spec) => Answer::Stream(spec),
-        Err(error) => Answer::Built(json(
-            "422 Unprocessable Entity",
-            &format!(r#"{{"detail": {:?}}}"#, error.to_string()),
-        )),
+        Err(error) => Answer::Built(unusable(&error.to_string())),
     }
 }
 
@@ -138,14 +204,17 @@ mod tests {
             method: "GET",
             path,
             query,
-            close: false,
-            length: 0,
+            ..Request::default()
         };
+        told(&request, b"")
+    }
+
+    fn told(request: &Request<'_>, body: &[u8]) -> String {
         let answers = Answers::new();
-        let bytes = match answers.to(&request) {
+        let bytes = match answers.to(request, body) {
             Answer::Ready(bytes) => bytes.to_vec(),
             Answer::Built(bytes) => bytes,
-            Answer::Stream(spec) => panic!("{spec:?}"),
+            other => panic!("{other:?}"),
         };
         let text = String::from_utf8(bytes).expect("UTF-8");
         text.split_once("\r\n\r\n")
@@ -177,6 +246,32 @@ mod tests {
             "{}",
             body.len()
         );
+    }
+
+    #[test]
+    fn the_key_says_how_many_sessions_the_list_has() {
+        let request = Request {
+            method: "GET",
+            path: "/v1/sessions",
+            key: "list-12",
+            ..Request::default()
+        };
+        let list = told(&request, b"");
+        assert_eq!(list.matches("session_id").count(), 12);
+        assert!(list.contains("s000000012"));
+    }
+
+    #[test]
+    fn the_prompt_becomes_the_messages_id() {
+        let request = Request {
+            method: "POST",
+            path: "/sessions/new",
+            ..Request::default()
+        };
+        let answer = told(&request, br#"{"mode": "auto", "prompt": "n7-s120-each"}"#);
+        assert!(answer.contains(r#""agent_message_id": "n7-s120-each""#));
+        let answer = told(&request, br#"{"prompt": "Hello"}"#);
+        assert!(answer.contains("n<events>-s<"));
     }
 
     #[test]

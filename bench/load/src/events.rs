@@ -10,6 +10,8 @@ const DATA_SIZES: std::ops::RangeInclusive<usize> = 64..=1024 * 1024;
 /// A stream is kept in memory as a whole.
 const MAX_STREAM_BYTES: u64 = 768 * 1024 * 1024;
 const PACKED_CHUNK: usize = 64 * 1024;
+/// A close frame with the code 1000.
+pub(crate) const CLOSE: &[u8] = &[0x88, 2, 0x03, 0xe8];
 const SENTENCE: &[u8] = b"Comparing two offers for the same flight, the earlier one is cheaper. ";
 
 /// How the events of a stream reach the wire.
@@ -95,7 +97,7 @@ impl Spec {
             Delivery::Packed => {
                 let mut events = Vec::new();
                 for id in 1..=self.events + 1 {
-                    self.event(id, &mut events);
+                    self.event(id, None, &mut events);
                 }
                 for piece in events.chunks(PACKED_CHUNK) {
                     chunk(piece, &mut body);
@@ -105,7 +107,7 @@ impl Spec {
                 let mut event = Vec::new();
                 for id in 1..=self.events + 1 {
                     event.clear();
-                    self.event(id, &mut event);
+                    self.event(id, None, &mut event);
                     chunk(&event, &mut body);
                 }
             }
@@ -114,18 +116,18 @@ impl Spec {
         body
     }
 
-    /// The chunk of one event; `None` after the `done`.
-    pub(crate) fn chunk_of(&self, id: u64) -> Option<Vec<u8>> {
+    /// The chunk of one event, which says when it was sent; `None` after the `done`.
+    pub(crate) fn chunk_of(&self, id: u64, sent: u64) -> Option<Vec<u8>> {
         if id > self.events + 1 {
             return None;
         }
         let (mut event, mut framed) = (Vec::new(), Vec::new());
-        self.event(id, &mut event);
+        self.event(id, Some(sent), &mut event);
         chunk(&event, &mut framed);
         Some(framed)
     }
 
-    fn event(&self, id: u64, out: &mut Vec<u8>) {
+    fn event(&self, id: u64, sent: Option<u64>, out: &mut Vec<u8>) {
         if id > self.events {
             append(
                 out,
@@ -137,18 +139,95 @@ impl Spec {
             );
             return;
         }
-        let end = format!("\", \"message_id\": {id}}}");
+        let sent = sent.map_or(String::new(), |sent| format!("\"sent\": {sent}, "));
+        let end = format!("\", {sent}\"message_id\": {id}}}");
         append(out, format_args!("id: {id}\nevent: thought\ndata: "));
-        let data_start = out.len();
-        out.extend_from_slice(b"{\"text\": \"");
-        let text_end = data_start + self.data_size - end.len();
+        self.filled("{\"text\": \"", &end, out);
+        out.extend_from_slice(b"\n\n");
+    }
+
+    /// Between these two as much text as gives the size of `data`.
+    fn filled(&self, start: &str, end: &str, out: &mut Vec<u8>) {
+        let text_end = out.len() + self.data_size.saturating_sub(end.len());
+        out.extend_from_slice(start.as_bytes());
         while out.len() < text_end {
             let room = text_end - out.len();
             out.extend_from_slice(&SENTENCE[..room.min(SENTENCE.len())]);
         }
         out.extend_from_slice(end.as_bytes());
-        out.extend_from_slice(b"\n\n");
     }
+
+    /// The same as a turn over a WebSocket: an ack, thoughts in blocks of 16 whose payload has the size,
+    /// the end, and the close.
+    pub(crate) fn turn(&self) -> Vec<u8> {
+        let mut frames = Vec::new();
+        frame(br#"{"type": "ack", "resume_from": ""}"#, &mut frames);
+        let mut event = Vec::new();
+        for id in 1..=self.events + 1 {
+            event.clear();
+            append(
+                &mut event,
+                format_args!("{{\"event_id\": {id}, \"timestamp\": 1772615731200, "),
+            );
+            append(
+                &mut event,
+                format_args!("\"stream_entry_id\": \"1772615731200-{id}\", "),
+            );
+            append(
+                &mut event,
+                format_args!("\"message_id\": \"{self}\", \"kind\": "),
+            );
+            if id > self.events {
+                append(
+                    &mut event,
+                    format_args!("\"task.completed\", \"payload\": {{\"number\": {id}}}}}"),
+                );
+            } else {
+                append(
+                    &mut event,
+                    format_args!(
+                        "\"thought\", \"block_id\": \"thought:{}\", \"payload\": ",
+                        id / 16
+                    ),
+                );
+                let last = id % 16 == 15;
+                let end = format!("\", \"finalize\": {last}, \"number\": {id}}}");
+                self.filled("{\"thought\": \"", &end, &mut event);
+                event.push(b'}');
+            }
+            frame(&event, &mut frames);
+        }
+        frames.extend_from_slice(CLOSE);
+        frames
+    }
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}-s{}-", self.events, self.data_size)?;
+        match self.delivery {
+            Delivery::Each => f.write_str("each"),
+            Delivery::Packed => f.write_str("packed"),
+            Delivery::Paced(pace) => write!(f, "p{pace}"),
+        }
+    }
+}
+
+/// A text frame of a server.
+fn frame(text: &[u8], out: &mut Vec<u8>) {
+    out.push(0x81);
+    match (u8::try_from(text.len()), u16::try_from(text.len())) {
+        (Ok(length), _) if length < 126 => out.push(length),
+        (_, Ok(length)) => {
+            out.push(126);
+            out.extend_from_slice(&length.to_be_bytes());
+        }
+        _ => {
+            out.push(127);
+            out.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(text);
 }
 
 fn chunk(piece: &[u8], out: &mut Vec<u8>) {
@@ -175,7 +254,7 @@ mod tests {
                 delivery: Delivery::Each,
             };
             let mut event = Vec::new();
-            spec.event(id, &mut event);
+            spec.event(id, None, &mut event);
             let text = String::from_utf8(event).expect("UTF-8");
             let data = text
                 .strip_prefix(&format!("id: {id}\nevent: thought\ndata: "))

@@ -3,7 +3,7 @@
 //! `emulator` starts `sessionwire emulator` and measures what it carries.
 //! `serve` answers on a free loopback port, prints that address and ends when its standard input ends, so that it
 //! never outlives the runner. `sink` reads one stream over a raw socket, checks it and prints the speed;
-//! `ping` does the same for small requests.
+//! `turn` does the same for a turn over a WebSocket, `ping` for small requests.
 
 #![cfg_attr(
     test,
@@ -15,11 +15,13 @@
 
 mod answers;
 mod capacity;
+mod clock;
 mod events;
 mod http;
 mod process;
 mod server;
 mod sink;
+mod upload;
 
 use std::error::Error;
 use std::io::Write;
@@ -27,6 +29,7 @@ use std::io::Write;
 const USAGE: &str = "usage:
   sessionwire-bench-load serve [PORT]
   sessionwire-bench-load sink ADDRESS SESSION_ID
+  sessionwire-bench-load turn ADDRESS SESSION_ID
   sessionwire-bench-load ping ADDRESS REQUESTS
   sessionwire-bench-load emulator [PROGRAM] [--streams N] [--seconds N] [--flood N]
 
@@ -40,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["serve"] => server::run(0),
         ["serve", port] => server::run(port.parse()?),
         ["sink", address, session_id] => say(&sink::stream(address, session_id)?),
+        ["turn", address, session_id] => say(&sink::turn(address, session_id)?),
         ["ping", address, requests] => say(&sink::requests(address, requests.parse()?)?),
         ["emulator", rest @ ..] => {
             let (program, load) = capacity(rest)?;

@@ -5,19 +5,36 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use crate::events::Spec;
+use crate::events::{CLOSE, Spec};
 
 const READ: usize = 256 * 1024;
 
 /// Reads one stream, checks its number of events and bytes, and gives the speed as one JSON line.
 pub(crate) fn stream(address: &str, session_id: &str) -> Result<String, Box<dyn Error>> {
+    let request = format!(
+        "GET /v1/sessions/{session_id}/events HTTP/1.1\r\nhost: load\r\naccept: text/event-stream\r\n\r\n"
+    );
+    read(address, session_id, &request, Tail::last_id)
+}
+
+/// Reads one turn in the same way.
+pub(crate) fn turn(address: &str, session_id: &str) -> Result<String, Box<dyn Error>> {
+    let request = format!(
+        "GET /ws/sessions/x?message_id={session_id} HTTP/1.1\r\nhost: load\r\nsec-websocket-key: x\r\n\r\n"
+    );
+    read(address, session_id, &request, Tail::last_of_turn)
+}
+
+fn read(
+    address: &str,
+    session_id: &str,
+    request: &str,
+    last: fn(&Tail) -> Option<u64>,
+) -> Result<String, Box<dyn Error>> {
     let spec: Spec = session_id.parse()?;
     let expected = spec.events + 1;
     let mut socket = TcpStream::connect(address)?;
-    write!(
-        socket,
-        "GET /v1/sessions/{session_id}/events HTTP/1.1\r\nhost: load\r\naccept: text/event-stream\r\n\r\n"
-    )?;
+    socket.write_all(request.as_bytes())?;
     let mut buffer = vec![0; READ];
     let (mut bytes, mut seen) = (0, Tail::default());
     let mut start = None;
@@ -30,12 +47,16 @@ pub(crate) fn stream(address: &str, session_id: &str) -> Result<String, Box<dyn 
         }
         bytes += count;
         seen.feed(&buffer[..count]);
+        // Who waits for the end of a turn closes first.
+        if seen.closed() {
+            break;
+        }
     }
     let seconds = start.map_or(0.0, |start: Instant| start.elapsed().as_secs_f64());
-    if seen.last_id() != Some(expected) {
+    if last(&seen) != Some(expected) {
         return Err(format!(
             "the stream ended with id {:?}, not with {expected}",
-            seen.last_id()
+            last(&seen)
         )
         .into());
     }
@@ -84,6 +105,16 @@ impl Tail {
         let (_, number) = done.trim_end().strip_suffix('}')?.rsplit_once(": ")?;
         number.parse().ok()
     }
+
+    fn closed(&self) -> bool {
+        self.0.ends_with(CLOSE)
+    }
+
+    fn last_of_turn(&self) -> Option<u64> {
+        let text = String::from_utf8_lossy(self.0.strip_suffix(CLOSE)?);
+        let (_, number) = text.strip_suffix("}}")?.rsplit_once(": ")?;
+        number.parse().ok()
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +129,13 @@ mod tests {
             let mut tail = Tail::default();
             body.chunks(step).for_each(|piece| tail.feed(piece));
             assert_eq!(tail.last_id(), Some(301));
+        }
+        let turn = spec.turn();
+        for step in [1, 7, 4096, turn.len()] {
+            let mut tail = Tail::default();
+            turn.chunks(step).for_each(|piece| tail.feed(piece));
+            assert!(tail.closed());
+            assert_eq!(tail.last_of_turn(), Some(301));
         }
         let mut cut = Tail::default();
         cut.feed(&body[..body.len() - 1]);

@@ -1,0 +1,15 @@
+//! A clock that another process on this machine reads, too: Python's `time.monotonic_ns()`, Node's
+//! `process.hrtime.bigint()`.
+
+#[cfg(unix)]
+pub(crate) fn nanoseconds() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()
+}
+
+/// Nobody can tell how late an event comes.
+#[cfg(not(unix))]
+pub(crate) fn nanoseconds() -> u64 {
+    0
+}
