@@ -301,5 +301,5 @@ instructions: | check-machine ## count the instructions of an event and a call; 
 	$(PYTHON) bench/instructions.py $(if $(WRITE),--write)
 
 .PHONY: bench
-bench: | check-machine ## measure against the peers (minutes)
-	$(PYTHON) bench/run.py
+bench: | check-machine ## measure against the peers (45 minutes); SUITES=calls,growth: some of it; BENCH=--quick: options of bench/run.py
+	$(PYTHON) bench/run.py $(if $(SUITES),--only $(SUITES)) $(BENCH)

@@ -15,28 +15,24 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import plan
-from harness.environment import HOME, ROOT, Environment, build_load_server, prepare
+from harness import growth, plan, work
+from harness.environment import HOME, ROOT, Environment, Wanted, build_load_server, prepare
 from harness.errors import BenchError
 from harness.footprint import Footprint, measure_footprint
+from harness.growth import GrowthOutcome
 from harness.load_server import LoadServer, serving
 from harness.measure import Outcome, Sample, measure
-from harness.plan import Client, Load, Suite, WorkSuite
+from harness.plan import Client, GrowthSuite, Language, Load, Suite, WorkSuite
 from harness.report import (
     Records,
+    comparisons,
+    print_comparisons,
     print_footprint,
     print_limits,
     print_outcome,
     print_targets,
 )
-from harness.work import (
-    WorkOutcome,
-    chosen,
-    clients_of,
-    measure_work,
-    print_work,
-    print_work_targets,
-)
+from harness.work import WorkOutcome
 
 
 def main() -> int:
@@ -49,31 +45,62 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
+    if records.failures:
+        print(f"bench: failed: {', '.join(records.failures)}", file=sys.stderr)
+    return int(bool(records.failures))
 
 
 def _run(options: argparse.Namespace, records: Records) -> None:
     suites = [suite for suite in plan.SUITES if suite.key in options.only]
-    work = chosen(options.only)
-    languages = {suite.language for suite in suites} | {suite.language for suite in work}
+    works, growths = work.chosen(options.only), growth.chosen(options.only)
+    every: list[Suite | WorkSuite | GrowthSuite] = [*suites, *works, *growths]
+    languages: set[Language] = {suite.language for suite in every}
     if plan.IMPORT in options.only:
         languages.add("python")
     environment = prepare(
-        languages, python=options.python, ours=not options.peers_only, build=not options.no_build
+        languages,
+        Wanted(
+            python=options.python,
+            node=options.node,
+            ours=not options.peers_only,
+            build=not options.no_build,
+            before=options.before,
+        ),
     )
     _describe_machine(environment, records)
     outcomes: list[Outcome] = []
-    works: list[WorkOutcome] = []
-    if suites or work:
+    work_outcomes: list[WorkOutcome] = []
+    growth_outcomes: list[GrowthOutcome] = []
+    if every:
+        files = growth.raise_file_limit()
         with serving(options.load_server or build_load_server()) as server:
             outcomes = _streams(options, suites, environment, records, server)
-            works = _works(options, work, environment, records, server)
+            work_outcomes = _works(options, works, environment, records, server)
+            growth_outcomes = _growths(options, growths, environment, records, server, files)
     footprint = _footprint(options, environment, records) if plan.IMPORT in options.only else None
-    print_targets("First bar", plan.FIRST_BAR, outcomes, records)
-    print_targets("Goals", plan.GOALS, outcomes, records)
-    print_work_targets(works, records)
-    print_limits(footprint, records)
-    print(f"\nevery run as a JSON line: {_shown(records.path)}")
+    pairs = [
+        *comparisons(outcomes),
+        *work.work_comparisons(work_outcomes),
+        *growth.growth_comparisons(growth_outcomes),
+    ]
+    print_comparisons(pairs, records)
+    if not options.peers_only and not options.no_peers:
+        print_targets("First bar", plan.FIRST_BAR, outcomes, records)
+        print_targets("Goals of events", plan.GOALS, outcomes, records)
+        work.print_work_targets(work_outcomes, records)
+    if not options.peers_only:
+        growth.print_growth_targets(growth_outcomes, records)
+        print_limits(footprint, records)
+    print(f"\nthe tables: {_shown(records.markdown)}; as JSON lines: {_shown(records.path)}")
+
+
+def _clients(
+    options: argparse.Namespace,
+    suite: Suite | WorkSuite | GrowthSuite,
+    environment: Environment,
+) -> list[Client]:
+    peers = () if options.no_peers else suite.peers
+    return environment.clients(suite.language, suite.ours, peers, peers_only=options.peers_only)
 
 
 def _works(
@@ -85,18 +112,47 @@ def _works(
 ) -> list[WorkOutcome]:
     outcomes = []
     for suite in suites:
-        outcome = measure_work(
+        outcome = work.measure_work(
             suite,
-            clients_of(suite, peers_only=options.peers_only),
+            _clients(options, suite, environment),
             share=0.2 if options.quick else 1,
             rounds=options.rounds,
             environment=environment,
             server=server,
             records=records,
         )
-        print_work(outcome, environment)
-        sys.stdout.flush()
-        outcomes.append(outcome)
+        if outcome.clients:
+            work.print_work(outcome, environment, records)
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _growths(
+    options: argparse.Namespace,
+    suites: list[GrowthSuite],
+    environment: Environment,
+    records: Records,
+    server: LoadServer,
+    files: int,
+) -> list[GrowthOutcome]:
+    outcomes = []
+    for suite in suites:
+        clients = _clients(options, suite, environment)
+        if not clients:
+            continue
+        outcome = growth.measure_growth(
+            suite,
+            clients,
+            quick=options.quick,
+            rounds=max(1, options.rounds // 2),
+            files=files,
+            environment=environment,
+            server=server,
+            records=records,
+        )
+        if outcome.clients:
+            growth.print_growth(outcome, environment, records)
+            outcomes.append(outcome)
     return outcomes
 
 
@@ -110,8 +166,10 @@ def _streams(
     outcomes = []
     for size in options.size:
         for suite in suites:
+            if suite.turn and (size != plan.DEFAULT_SIZES[0] or options.delivery != "each"):
+                continue
             load = plan.load_for(size, options.delivery, options.events)
-            clients = [*([] if options.peers_only else [suite.ours]), *suite.peers]
+            clients = _clients(options, suite, environment)
 
             def record(
                 client: Client, sample: Sample, suite: Suite = suite, load: Load = load
@@ -122,6 +180,9 @@ def _streams(
                     "run", **which, size=load.size, delivery=load.delivery, **asdict(sample)
                 )
 
+            def left_out(client: Client, error: BenchError, suite: Suite = suite) -> None:
+                records.left_out(suite.key, client, error)
+
             outcome = measure(
                 suite,
                 load,
@@ -130,10 +191,11 @@ def _streams(
                 environment=environment,
                 server=server,
                 record=record,
+                left_out=left_out,
             )
-            print_outcome(outcome, environment)
-            sys.stdout.flush()
-            outcomes.append(outcome)
+            if outcome.clients:
+                print_outcome(outcome, environment, records)
+                outcomes.append(outcome)
     return outcomes
 
 
@@ -148,7 +210,7 @@ def _footprint(
             "import", module=module, round=number, ms=value
         ),
     )
-    print_footprint(footprint)
+    print_footprint(footprint, records)
     return footprint
 
 
@@ -181,7 +243,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=_positive, help="how often each client runs (5)")
     parser.add_argument(
-        "--only", action="append", choices=plan.SUITE_KEYS, help="this suite; may be repeated"
+        "--only",
+        action="append",
+        type=_suites,
+        metavar="SUITES",
+        help=f"these suites alone, with commas; a group of them: {', '.join(plan.GROUPS)}; or by "
+        f"name: {', '.join(plan.SUITE_KEYS)}",
     )
     parser.add_argument(
         "--size", action="append", type=int, choices=plan.SIZES, help="this size; may be repeated"
@@ -193,6 +260,15 @@ def _options() -> argparse.Namespace:
         help="HTTP chunks: one per event, or 64 KiB",
     )
     parser.add_argument("--peers-only", action="store_true", help="leave our own packages out")
+    parser.add_argument("--no-peers", action="store_true", help="leave the peers out")
+    parser.add_argument(
+        "--before",
+        action="append",
+        default=[],
+        type=_place,
+        help="another package of ours, measured in turn with this one: a wheel, a tarball of npm, "
+        "or a folder with them (or with them in dist/); may be repeated",
+    )
     parser.add_argument(
         "--no-build", action="store_true", help="take our packages from dist/ as they are"
     )
@@ -200,15 +276,39 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--python", default=sys.executable, help="the Python to measure with (this one)"
     )
+    parser.add_argument("--node", default="node", help="the Node to measure with (node)")
     parser.add_argument(
-        "--out", type=Path, default=HOME / "results.jsonl", help="where the JSON lines go"
+        "--out",
+        type=Path,
+        default=HOME / "results.jsonl",
+        help="where the JSON lines go; the tables go beside them, as .md",
     )
     options = parser.parse_args()
-    options.only = options.only or list(plan.SUITE_KEYS)
+    if options.peers_only and options.no_peers:
+        parser.error("--peers-only and --no-peers leave nothing to measure")
+    chosen = {key for keys in options.only or [plan.SUITE_KEYS] for key in keys}
+    options.only = [key for key in plan.SUITE_KEYS if key in chosen]
     options.size = options.size or list(plan.DEFAULT_SIZES)
     options.events = options.events or (40_000 if options.quick else 200_000)
     options.rounds = options.rounds or (3 if options.quick else 5)
     return options
+
+
+def _suites(text: str) -> tuple[str, ...]:
+    found: list[str] = []
+    for word in text.split(","):
+        if word not in plan.GROUPS and word not in plan.SUITE_KEYS:
+            raise argparse.ArgumentTypeError(f"{word!r} is neither a suite nor a group of suites")
+        found += plan.GROUPS.get(word, (word,))
+    return tuple(found)
+
+
+def _place(text: str) -> Path:
+    # The runner works elsewhere.
+    path = Path(text).resolve()
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"{text} does not exist")
+    return path
 
 
 def _positive(text: str) -> int:

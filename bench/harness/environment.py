@@ -6,11 +6,12 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import BenchError, run
-from harness.plan import Client, Language
+from harness.plan import BEFORE, Client, Language
 
 BENCH = Path(__file__).resolve().parent.parent
 ROOT = BENCH.parent
@@ -22,46 +23,88 @@ class Environment:
     """The interpreters with the clients in them, and the wheel that was installed."""
 
     python: Path
+    node: str = "node"
+    # An interpreter and a folder for Node with another package of ours, by language.
+    before: dict[Language, Path] = field(default_factory=dict)
     runtimes: dict[Language, str] = field(default_factory=dict)
     versions: dict[tuple[Language, str], str] = field(default_factory=dict)
     wheel: Path | None = None
 
-    def command(self, language: Language, client: Client) -> list[str | Path]:
+    def command(
+        self, language: Language, client: Client, *, node_options: Sequence[str] = ()
+    ) -> list[str | Path]:
         """How to start a client."""
+        program, *arguments = client.program.split()
+        before = client.name == BEFORE
         if language == "python":
-            return [self.python, BENCH / "clients" / "python" / client.program]
-        return ["node", HOME / "node" / "clients" / client.program]
+            python = self.before["python"] if before else self.python
+            return [python, BENCH / "clients" / "python" / program, *arguments]
+        folder = self.before["node"] if before else HOME / "node"
+        return [self.node, *node_options, folder / "clients" / program, *arguments]
 
     def version(self, language: Language, client: Client) -> str:
         """The installed version of the package that the client stands for."""
         return self.versions.get((language, client.package), "?")
 
+    def clients(
+        self, language: Language, ours: Client, peers: tuple[Client, ...], *, peers_only: bool
+    ) -> list[Client]:
+        """Who runs: ours, what it was before, the peers."""
+        first = [] if peers_only else [ours]
+        return [*first, *([ours.before] if language in self.before else []), *peers]
 
-def prepare(languages: set[Language], *, python: str, ours: bool, build: bool) -> Environment:
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to measure with, and what."""
+
+    python: str
+    node: str
+    ours: bool
+    build: bool
+    # A wheel, a tarball, or folders that hold them: what ours was before.
+    before: list[Path]
+
+
+def prepare(languages: set[Language], wanted: Wanted) -> Environment:
     """Install what the chosen suites need, and only what changed since the last time."""
     HOME.mkdir(exist_ok=True)
     versions: dict[tuple[Language, str], str] = {}
     runtimes: dict[Language, str] = {}
+    before: dict[Language, Path] = {}
     wheel: Path | None = None
     interpreter = Path(sys.executable)
     if "python" in languages:
-        interpreter = _python_peers(python)
+        interpreter = _python_peers(wanted.python)
         code = "import platform; print(platform.python_version())"
         runtimes["python"] = run([interpreter, "-c", code], cwd=HOME).strip()
-        if ours:
-            wheel = _product("wheel", "sessionwire-*.whl", build)
+        if wanted.ours:
+            wheel = _product("wheel", "sessionwire-*.whl", wanted.build)
             _install_wheel(interpreter, wheel)
         installed = json.loads(run([interpreter, "-m", "pip", "list", "--format=json"], cwd=HOME))
         versions |= {("python", each["name"]): each["version"] for each in installed}
+        if (other := _found(wanted.before, "sessionwire-*.whl")) is not None:
+            before["python"] = _python_before(wanted.python, other)
     if "node" in languages:
         folder = _node_peers()
-        runtimes["node"] = run(["node", "--version"], cwd=HOME).strip().lstrip("v")
-        if ours:
-            _install_package(folder, _product("npm-pack", "sessionwire-*.tgz", build))
-        for manifest in sorted((folder / "node_modules").glob("*/package.json")):
-            described = json.loads(manifest.read_text())
-            versions["node", described["name"]] = described["version"]
-    return Environment(interpreter, runtimes, versions, wheel)
+        told = run([wanted.node, "--version"], cwd=HOME).strip().lstrip("v")
+        runtimes["node"] = versions["node", "node"] = told
+        if wanted.ours:
+            _install_package(folder, _product("npm-pack", "sessionwire-*.tgz", wanted.build))
+        for manifest in (folder / "node_modules").glob("*/package.json"):
+            versions["node", manifest.parent.name] = json.loads(manifest.read_text())["version"]
+        # As clients/node/undici_of_node.mjs decides.
+        if tuple(map(int, told.split(".")[:2])) < (22, 19):
+            versions["node", "undici"] = versions["node", "undici-7"]
+        if (other := _found(wanted.before, "sessionwire-*.tgz")) is not None:
+            before["node"] = _node_before(other)
+    missing = languages - before.keys() if wanted.before else set()
+    if missing:
+        raise BenchError(
+            f"no package of before for: {', '.join(sorted(missing))}. Name one more with --before, "
+            "or leave its suites out with --only"
+        )
+    return Environment(interpreter, wanted.node, before, runtimes, versions, wheel)
 
 
 def build_load_server() -> Path:
@@ -118,9 +161,42 @@ def _node_peers() -> Path:
             shutil.copy(BENCH / "node" / name, folder)
         run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder)
         _remember(stamp, lock)
+    _copy_clients(folder)
+    return folder
+
+
+def _copy_clients(folder: Path) -> None:
     # Node looks for packages from where the program lies.
     shutil.copytree(BENCH / "clients" / "node", folder / "clients", dirs_exist_ok=True)
+
+
+def _python_before(python: str, wheel: Path) -> Path:
+    folder = HOME / "before" / "python"
+    interpreter = folder / "bin" / "python"
+    if not interpreter.exists():
+        run([python, "-m", "venv", "--clear", folder], cwd=HOME)
+    _install_wheel(interpreter, wheel)
+    return interpreter
+
+
+def _node_before(tarball: Path) -> Path:
+    folder = HOME / "before" / "node"
+    folder.mkdir(parents=True, exist_ok=True)
+    _copy_clients(folder)
+    # Its peers are not measured a second time: no more than our package is needed.
+    (folder / "package.json").write_text('{"private": true, "type": "module"}\n')
+    _install_package(folder, tarball)
     return folder
+
+
+def _found(places: list[Path], pattern: str) -> Path | None:
+    for place in places:
+        if place.is_file() and place.match(pattern):
+            return place
+        for folder in (place, place / "dist"):
+            if found := sorted(folder.glob(pattern)):
+                return found[-1]
+    return None
 
 
 def _product(make_target: str, pattern: str, build: bool) -> Path:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +27,17 @@ class LoadServer:
         """What clients are pointed at."""
         return f"http://{self._address}"
 
-    def alone(self, load: Load) -> float:
+    def other_url(self, number: int) -> str:
+        """The same under one of its four addresses: each has ports of its own."""
+        port = self._address.rpartition(":")[2]
+        # Other systems than Linux have no more than the first.
+        last = number % 4 + 1 if sys.platform == "linux" else 1
+        return f"http://127.0.0.{last}:{port}"
+
+    def alone(self, load: Load, *, turn: bool) -> float:
         """Events per second into a raw socket, best of three; builds the stream as well."""
-        command: list[str | Path] = [self._program, "sink", self._address, load.session_id]
+        what = "turn" if turn else "sink"
+        command: list[str | Path] = [self._program, what, self._address, load.session_id]
         runs = [json.loads(run(command, cwd=Path.cwd(), timeout=300)) for _ in range(3)]
         return float(max(each["events"] / each["seconds"] for each in runs))
 

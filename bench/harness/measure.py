@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.environment import HOME, Environment
 from harness.errors import BenchError, run
@@ -23,6 +24,8 @@ class Sample:
     events: int
     seconds: float
     cpu: float
+    # KiB that the process grew by.
+    kib: float
 
     @property
     def rate(self) -> float:
@@ -58,6 +61,7 @@ class Outcome:
     load: Load
     server_alone: float
     samples: dict[str, list[Sample]]
+    clients: list[Client]
 
     def rate(self, client: Client) -> Spread:
         """Events per second."""
@@ -93,32 +97,44 @@ def measure(
     environment: Environment,
     server: LoadServer,
     record: Callable[[Client, Sample], None],
+    left_out: Callable[[Client, BenchError], None],
 ) -> Outcome:
-    """Run A B C, A B C, ...: what disturbs the machine for a while disturbs all of them."""
-    alone = server.alone(load)
+    """Run A B C, A B C, ...: what disturbs the machine for a while disturbs all of them.
+
+    A peer that fails is left out.
+    """
+    alone = server.alone(load, turn=suite.turn)
     samples: dict[str, list[Sample]] = {client.name: [] for client in clients}
     for number in range(1, rounds + 1):
-        for client in clients:
-            sample = _one(suite, load, client, number, environment, server)
+        for client in [client for client in clients if client.name in samples]:
+            command = environment.command(suite.language, client)
+            try:
+                sample = read_stream([*command, server.base_url], client, load, number)
+            except BenchError as error:
+                if client == suite.ours:
+                    raise
+                left_out(client, error)
+                del samples[client.name]
+                continue
             samples[client.name].append(sample)
             record(client, sample)
-    return Outcome(suite, load, alone, samples)
+    clients = [client for client in clients if client.name in samples]
+    return Outcome(suite, load, alone, samples, clients)
 
 
-def _one(
-    suite: Suite,
-    load: Load,
-    client: Client,
-    number: int,
-    environment: Environment,
-    server: LoadServer,
-) -> Sample:
-    command = environment.command(suite.language, client)
-    arguments = [server.base_url, load.warm_up.session_id, load.session_id]
+def read_stream(command: Sequence[str | Path], client: Client, load: Load, number: int) -> Sample:
+    """Let a client read a stream; it has to count right."""
+    arguments = [load.warm_up.session_id, load.session_id]
     printed = run([*command, *arguments], cwd=HOME, timeout=TIMEOUT)
     try:
         told = json.loads(printed.splitlines()[-1])
-        sample = Sample(number, int(told["events"]), float(told["seconds"]), float(told["cpu"]))
+        sample = Sample(
+            number,
+            int(told["events"]),
+            float(told["seconds"]),
+            float(told["cpu"]),
+            float(told["kib"]),
+        )
         counted = (sample.events, int(told["sum"]))
     except (IndexError, KeyError, TypeError, ValueError):
         raise BenchError(f"{client.program} printed no figures but: {printed!r}") from None

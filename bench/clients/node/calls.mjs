@@ -1,16 +1,20 @@
 // What every Node client of the calls shares: how they are made, timed and checked.
 
+import { statSync } from "node:fs";
+
 import { apiKey } from "./measure.mjs";
 
+// What an upload sends.
+export const file = process.argv[5];
 export const session = "n1-s120-each";
 const atOnce = 64;
 
-/** Makes `count` calls of `status` or `screenshot`, one after another or many at once. */
+/** Makes `count` calls of `status`, `screenshot` or `upload`, one after another or many at once. */
 export async function calls(connect) {
   const [baseUrl, work, text] = process.argv.slice(2);
   const count = Number(text);
-  const { status, screenshot, close } = await connect(baseUrl, apiKey);
-  const call = work === "screenshot" ? screenshot : status;
+  const { status, screenshot, upload, close } = await connect(baseUrl, apiKey);
+  const call = { screenshot, upload }[work] ?? status;
   const width = work === "at-once" ? atOnce : 1;
 
   async function share(number) {
@@ -52,6 +56,6 @@ function check(work, value) {
   const ok =
     work === "screenshot"
       ? value.length > 200_000 && value[0] === 0xff && value[1] === 0xd8
-      : value === "finished";
+      : value === (work === "upload" ? statSync(file).size : "finished");
   if (!ok) throw new Error(`a call of ${work} gave ${String(value).slice(0, 80)}`);
 }

@@ -1,8 +1,7 @@
 // undici's own request, on a pool.
 
-import { Pool } from "undici";
-
 import { calls, session } from "./calls.mjs";
+import { Pool } from "./undici_of_node.mjs";
 
 await calls(async (baseUrl, apiKey) => {
   const pool = new Pool(baseUrl, { connections: 64 });

@@ -6,10 +6,14 @@ export const apiKey = "bench-key";
 export async function measure(consume) {
   const [baseUrl, warmUp, sessionId] = process.argv.slice(2);
   await consume(baseUrl, warmUp);
+  globalThis.gc?.();
+  const before = process.memoryUsage.rss();
   const cpu = process.cpuUsage();
   const start = process.hrtime.bigint();
   const { events, total } = await consume(baseUrl, sessionId);
   const seconds = Number(process.hrtime.bigint() - start) / 1e9;
   const { user, system } = process.cpuUsage(cpu);
-  console.log(JSON.stringify({ events, sum: total, seconds, cpu: (user + system) / 1e6 }));
+  globalThis.gc?.();
+  const kib = (process.memoryUsage.rss() - before) / 1024;
+  console.log(JSON.stringify({ events, sum: total, seconds, cpu: (user + system) / 1e6, kib }));
 }

@@ -3,31 +3,34 @@
 import { apiKey } from "./measure.mjs";
 
 /**
- * Runs `listen(baseUrl, sessionId, streams, seen)`; it calls `seen(n)` for an event of stream n.
+ * Runs `listen(baseUrl, sessionId, streams, seen)`; it calls `seen(sent)` for an event.
  * What the first stream costs is not of the others.
  */
 export async function resting(listen) {
-  const [baseUrl, sessionId, streamsText, seconds] = process.argv.slice(2);
+  const [baseUrl, sessionId, streamsText, settle, seconds] = process.argv.slice(2);
   const streams = Number(streamsText);
-  await listen({ baseUrl, apiKey }, "n1-s120-each", 1, () => {});
+  await listen({ baseUrl, apiKey }, "n1-s120-p1000", 1, () => {});
   globalThis.gc?.();
   const empty = process.memoryUsage.rss();
-  const last = new Float64Array(streams);
   const late = [];
   let before = 2 * streams;
   let memory = 0;
   let cpu;
-  const listening = listen({ baseUrl, apiKey }, sessionId, streams, (number) => {
-    const now = performance.now();
+  // `sent` is when the server sent the event, in nanoseconds of the machine's clock.
+  const listening = listen({ baseUrl, apiKey }, sessionId, streams, (sent) => {
     if (cpu !== undefined) {
-      late.push(Math.abs(now - last[number] - 1000) * 1e3);
+      late.push((Number(process.hrtime.bigint()) - sent) / 1e3);
     } else if (--before === 0) {
       memory = process.memoryUsage.rss() - empty;
-      setTimeout(print, Number(seconds) * 1e3);
-      cpu = process.cpuUsage();
+      setTimeout(begin, Number(settle) * 1e3);
     }
-    last[number] = now;
   });
+
+  // What came while streams were opened is read by now.
+  function begin() {
+    setTimeout(print, Number(seconds) * 1e3);
+    cpu = process.cpuUsage();
+  }
 
   function print() {
     const { user, system } = process.cpuUsage(cpu);

@@ -6,11 +6,12 @@ import { resting } from "./resting.mjs";
 
 await resting(async ({ baseUrl, apiKey }, sessionId, streams, seen) => {
   const headers = { authorization: `Bearer ${apiKey}`, accept: "text/event-stream" };
-  async function one(number) {
+  async function one() {
     const parser = createParser({
       onEvent(event) {
-        if (!JSON.parse(event.data).message_id) throw new Error("an event without its id");
-        seen(number);
+        const { message_id: id, sent } = JSON.parse(event.data);
+        if (!id) throw new Error("an event without its id");
+        seen(sent);
       },
     });
     const response = await fetch(`${baseUrl}/v1/sessions/${sessionId}/events`, { headers });
@@ -18,5 +19,5 @@ await resting(async ({ baseUrl, apiKey }, sessionId, streams, seen) => {
     const decoder = new TextDecoder();
     for await (const chunk of response.body) parser.feed(decoder.decode(chunk, { stream: true }));
   }
-  await Promise.all(Array.from({ length: streams }, (_, number) => one(number)));
+  await Promise.all(Array.from({ length: streams }, one));
 });

@@ -6,12 +6,12 @@ import { resting } from "./resting.mjs";
 
 await resting(async (options, sessionId, streams, seen) => {
   const client = new Agi(options);
-  async function one(number) {
+  async function one() {
     for await (const event of client.sessions.attach(sessionId).events()) {
       if (!event.data.message_id) throw new Error("an event without its id");
-      seen(number);
+      seen(event.data.sent);
     }
   }
-  await Promise.all(Array.from({ length: streams }, (_, number) => one(number)));
+  await Promise.all(Array.from({ length: streams }, one));
   await client.close();
 });

@@ -1,9 +1,9 @@
 // undici's own request with eventsource-parser, the parser fed by hand.
 
 import { createParser } from "eventsource-parser";
-import { request } from "undici";
 
 import { apiKey, measure } from "./measure.mjs";
+import { request } from "./undici_of_node.mjs";
 
 await measure(async (baseUrl, sessionId) => {
   let events = 0;

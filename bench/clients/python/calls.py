@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from measure import Clock
@@ -18,6 +19,8 @@ T = TypeVar("T")
 
 SESSION = "n1-s120-each"
 AT_ONCE = 64
+# What an upload sends.
+FILE = Path(sys.argv[4] if len(sys.argv) > 4 else "")
 
 
 class Calls(NamedTuple, Generic[T]):
@@ -26,12 +29,28 @@ class Calls(NamedTuple, Generic[T]):
     status: Callable[[], T]
     screenshot: Callable[[], T]
 
+    def named(self, work: str) -> Callable[[], T]:
+        """The call of this work."""
+        return self.screenshot if work == "screenshot" else self.status
 
-def sync(connect: Callable[[str], AbstractContextManager[Calls[object]]]) -> None:
+
+class Uploads(NamedTuple, Generic[T]):
+    """The call of an upload: the size of the file as the service counted it."""
+
+    upload: Callable[[], T]
+
+    def named(self, _work: str) -> Callable[[], T]:
+        """The only call."""
+        return self.upload
+
+
+def sync(
+    connect: Callable[[str], AbstractContextManager[Calls[object] | Uploads[object]]],
+) -> None:
     """Runs a blocking client: one call after another, or in many threads."""
     base_url, work, count = _arguments()
     with connect(base_url) as calls:
-        call = calls.screenshot if work == "screenshot" else calls.status
+        call = calls.named(work)
 
         def checked() -> float:
             start = time.perf_counter()
@@ -48,20 +67,23 @@ def sync(connect: Callable[[str], AbstractContextManager[Calls[object]]]) -> Non
                 parts = list(threads.map(share, [count // AT_ONCE] * AT_ONCE))
                 _report([each for part in parts for each in part], clock)
         else:
-            share(count // 10)
+            share(max(1, count // 10))
             clock = Clock()
             _report(share(count), clock)
 
 
 def asynchronous(
-    connect: Callable[[str], AbstractAsyncContextManager[Calls[Awaitable[object]]]],
+    connect: Callable[
+        [str],
+        AbstractAsyncContextManager[Calls[Awaitable[object]] | Uploads[Awaitable[object]]],
+    ],
 ) -> None:
     """Runs an asyncio client: one call after another, or many at once in one loop."""
 
     async def run() -> None:
         base_url, work, count = _arguments()
         async with connect(base_url) as calls:
-            call = calls.screenshot if work == "screenshot" else calls.status
+            call = calls.named(work)
 
             async def share(number: int) -> list[float]:
                 took = []
@@ -85,13 +107,15 @@ def asynchronous(
 
 
 def _arguments() -> tuple[str, str, int]:
-    base_url, work, count = sys.argv[1:]
+    base_url, work, count = sys.argv[1:4]
     return base_url, work, int(count)
 
 
 def _check(work: str, value: object) -> None:
     if work == "screenshot":
         ok = isinstance(value, bytes) and len(value) > 200_000 and value.startswith(b"\xff\xd8")
+    elif work == "upload":
+        ok = value == FILE.stat().st_size
     else:
         ok = value == "finished"
     if not ok:

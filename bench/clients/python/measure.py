@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NamedTuple
 
 API_KEY = "bench-key"
@@ -24,8 +26,9 @@ def sync(consume: Callable[[str, str], Seen]) -> None:
     """Run a blocking client: once to warm up, once measured."""
     base_url, warm_up, session_id = sys.argv[1:]
     consume(base_url, warm_up)
+    before = resident()
     clock = Clock()
-    _report(consume(base_url, session_id), clock)
+    _report(consume(base_url, session_id), clock, before)
 
 
 def asynchronous(consume: Callable[[str, str], Awaitable[Seen]]) -> None:
@@ -34,8 +37,9 @@ def asynchronous(consume: Callable[[str, str], Awaitable[Seen]]) -> None:
     async def both() -> None:
         base_url, warm_up, session_id = sys.argv[1:]
         await consume(base_url, warm_up)
+        before = resident()
         clock = Clock()
-        _report(await consume(base_url, session_id), clock)
+        _report(await consume(base_url, session_id), clock, before)
 
     asyncio.run(both())
 
@@ -58,6 +62,19 @@ def _cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _report(seen: Seen, clock: Clock) -> None:
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _report(seen: Seen, clock: Clock, before: int) -> None:
     seconds, cpu = clock.read()
-    print(json.dumps({"events": seen.events, "sum": seen.total, "seconds": seconds, "cpu": cpu}))
+    figures = {
+        "events": seen.events,
+        "sum": seen.total,
+        "seconds": seconds,
+        "cpu": cpu,
+        "kib": (resident() - before) / 1024,
+    }
+    print(json.dumps(figures))

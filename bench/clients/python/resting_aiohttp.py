@@ -16,15 +16,16 @@ async def listen(base_url: str, session_id: str, streams: int, seen: Seen) -> No
         base_url, headers=headers, timeout=timeout, connector=connector
     ) as session:
 
-        async def one(number: int) -> None:
+        async def one() -> None:
             async with session.get(f"/v1/sessions/{session_id}/events") as response:
                 response.raise_for_status()
                 async for line in response.content:
                     if line.startswith(b"data:"):
-                        assert json.loads(line[5:])["message_id"]
-                        seen(number)
+                        data = json.loads(line[5:])
+                        assert data["message_id"]
+                        seen(data.get("sent", 0))
 
-        await asyncio.gather(*map(one, range(streams)))
+        await asyncio.gather(*(one() for _ in range(streams)))
 
 
 resting(listen)

@@ -16,14 +16,15 @@ async def listen(base_url: str, session_id: str, streams: int, seen: Seen) -> No
         base_url=base_url, headers=headers, limits=limits, timeout=timeout
     ) as client:
 
-        async def one(number: int) -> None:
+        async def one() -> None:
             path = f"/v1/sessions/{session_id}/events"
             async with aconnect_sse(client, "GET", path) as source:
                 async for event in source.aiter_sse():
-                    assert event.json()["message_id"]
-                    seen(number)
+                    data = event.json()
+                    assert data["message_id"]
+                    seen(data.get("sent", 0))
 
-        await asyncio.gather(*map(one, range(streams)))
+        await asyncio.gather(*(one() for _ in range(streams)))
 
 
 resting(listen)
