@@ -18,6 +18,7 @@ use sessionwire_emulator as core;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use crate::promises;
 use crate::reply::ErrorInfo;
 
 /// Wakes the main loop.
@@ -133,11 +134,11 @@ impl AgentPort {
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn settled<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let shared = self.shared.clone();
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             loop {
                 let settled = shared.settled.notified();
                 if shared.running.load(Ordering::SeqCst) == 0 {
-                    return Ok(());
+                    return;
                 }
                 settled.await;
             }

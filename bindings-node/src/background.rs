@@ -10,6 +10,8 @@ use napi_derive::napi;
 use sessionwire::Error;
 use sessionwire::background::Background;
 
+use crate::promises;
+
 /// Of every client of one JavaScript.
 struct Backgrounds(Vec<Background>);
 
@@ -54,8 +56,7 @@ pub fn settle<'env>(
     }
     let background = background.clone();
     let limit = Duration::from_millis(milliseconds.into());
-    env.spawn_future(async move { Ok(texts(&background.settle(limit).await)) })
-        .map(Some)
+    promises::spawn(env, async move { texts(&background.settle(limit).await) }).map(Some)
 }
 
 /// Ends the calls of every client of this JavaScript, and blocks until nothing

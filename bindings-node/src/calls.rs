@@ -8,6 +8,7 @@ use napi::bindgen_prelude::{PromiseRaw, ToNapiValue, within_runtime_if_available
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
+use crate::promises;
 use crate::reply::{Outcome, read};
 
 /// Calls in flight by the number that JavaScript gave them. Clones share it.
@@ -75,12 +76,12 @@ impl Calls {
     {
         let call = read(params)
             .map(|params| self.cancellable(id, within_runtime_if_available(|| begin(params))));
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             let outcome = match call {
                 Ok(call) => call.await.transpose().map_err(Into::into),
                 Err(unreadable) => Err(unreadable),
             };
-            Ok(finish(outcome))
+            finish(outcome)
         })
     }
 

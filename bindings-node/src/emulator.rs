@@ -9,6 +9,7 @@ use napi_derive::napi;
 use sessionwire_emulator as core;
 
 use crate::agent::{self, AgentPort};
+use crate::promises;
 use crate::reply::ErrorInfo;
 
 /// A running emulator. When JavaScript drops it, it stops.
@@ -34,23 +35,23 @@ impl Emulator {
         let options = serde_json::from_str::<core::Options>(&options);
         let wake = wake.as_ref().map(agent::wake).transpose()?;
         let wake_turns = wake_turns.as_ref().map(agent::wake).transpose()?;
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             let mut options = match options {
                 Ok(options) => options,
-                Err(error) => return Ok(Either::B(ErrorInfo::unreadable_options(&error))),
+                Err(error) => return Either::B(ErrorInfo::unreadable_options(&error)),
             };
             let (agent, port) = wake.map(port_of(core::Agent::queue)).unzip();
             let (turn_agent, turn_port) = wake_turns.map(port_of(core::TurnAgent::queue)).unzip();
             options.agent = agent;
             options.turn_agent = turn_agent;
-            Ok(match core::Emulator::start(options).await {
+            match core::Emulator::start(options).await {
                 Ok(emulator) => Either::A(Self {
                     inner: Arc::new(emulator),
                     port: Mutex::new(port),
                     turn_port: Mutex::new(turn_port),
                 }),
                 Err(error) => Either::B(ErrorInfo::config(error)),
-            })
+            }
         })
     }
 
@@ -159,9 +160,9 @@ impl Emulator {
     ) -> napi::Result<PromiseRaw<'env, bool>> {
         let inner = self.inner.clone();
         let limit = Duration::from_millis(timeout.into());
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             let changed = tokio::time::timeout(limit, inner.requests_changed(seen as u64)).await;
-            Ok(changed.unwrap_or(true))
+            changed.unwrap_or(true)
         })
     }
 
@@ -220,9 +221,8 @@ impl Emulator {
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let inner = self.inner.clone();
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             inner.close().await;
-            Ok(())
         })
     }
 }

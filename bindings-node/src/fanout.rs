@@ -6,6 +6,8 @@ use napi_derive::napi;
 use sessionwire::Error;
 use sessionwire::agi::{FanOutItem, TaskOutcome, TaskOutcomes};
 
+use crate::promises;
+
 /// What a fan-out has for JavaScript: an outcome (`result` or `error`), or a
 /// question.
 #[napi(object)]
@@ -50,9 +52,8 @@ impl TaskRuns {
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn ready<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let ready = self.outcomes.ready();
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             ready.await;
-            Ok(())
         })
     }
 
@@ -72,9 +73,8 @@ impl TaskRuns {
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let closed = self.outcomes.close();
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             closed.await;
-            Ok(())
         })
     }
 }

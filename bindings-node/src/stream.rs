@@ -15,6 +15,7 @@ use sessionwire::stream::TAKEN_AT_ONCE;
 use sessionwire::{Batch, EventQueue};
 
 use crate::batch::{Glued, glue};
+use crate::promises;
 use crate::reply::ErrorInfo;
 
 /// How a stream ended.
@@ -115,9 +116,8 @@ impl EventStream {
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn wait<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let ready = self.queue.wait();
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             ready.await;
-            Ok(())
         })
     }
 

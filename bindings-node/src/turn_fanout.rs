@@ -5,6 +5,8 @@ use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
 use sessionwire::raccoon::TurnOutcomes;
 
+use crate::promises;
+
 /// What became of a turn.
 #[napi(object)]
 pub struct TurnRunOutcome {
@@ -43,9 +45,8 @@ impl TurnRuns {
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn ready<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let ready = self.outcomes.ready();
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             ready.await;
-            Ok(())
         })
     }
 
@@ -59,9 +60,8 @@ impl TurnRuns {
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let closed = self.outcomes.close();
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             closed.await;
-            Ok(())
         })
     }
 }

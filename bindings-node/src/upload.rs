@@ -11,6 +11,7 @@ use sessionwire::raccoon::{self, UploadProgress, UploadSource, UploadWriter, Upl
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::promises;
 use crate::reply::ErrorInfo;
 
 /// What is uploaded, and where from: a path, else bytes, else a channel.
@@ -101,13 +102,12 @@ impl Upload {
     pub fn changed<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let progress = self.progress.clone();
         let mut outcome = self.outcome.clone();
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             tokio::select! {
                 () = progress.changed() => {}
                 // An error says that the task is gone: then there is nothing to wait for either.
                 _ = outcome.wait_for(Option::is_some) => {}
             }
-            Ok(())
         })
     }
 
@@ -115,9 +115,8 @@ impl Upload {
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn over<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
         let mut outcome = self.outcome.clone();
-        env.spawn_future(async move {
+        promises::spawn(env, async move {
             let _ = outcome.wait_for(Option::is_some).await;
-            Ok(())
         })
     }
 
@@ -174,11 +173,11 @@ impl UploadChannel {
     ) -> napi::Result<PromiseRaw<'env, bool>> {
         let writer = self.lock().writer.clone();
         let bytes = bytes.to_vec();
-        env.spawn_future(async move {
-            Ok(match writer {
+        promises::spawn(env, async move {
+            match writer {
                 Some(writer) => writer.send(bytes).await,
                 None => false,
-            })
+            }
         })
     }
 

@@ -143,13 +143,15 @@ for (const { id, call, cut, faults, sessions, reports } of cases("left_behind.js
   });
 }
 
-/** Starts a program; the signals come once its create is under way. */
+/** Starts a program; once its create is under way, what it gave to `later` is called, and the signals come. */
 async function program(code, signals = []) {
   const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
     cwd: root,
     env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  // It may have ended.
+  child.stdin.on("error", () => {});
   let shown = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk) => {
@@ -157,31 +159,35 @@ async function program(code, signals = []) {
     });
   }
   const closed = once(child, "close");
-  if (signals.length > 0) await until(() => creates() > 0 || child.exitCode !== null, shown);
+  await until(() => creates() > 0 || child.exitCode !== null, shown);
+  child.stdin.end("now");
   for (const signal of signals) child.kill(signal);
   const [status, by] = await closed;
   return { status, by, shown };
 }
 
-const agi = 'import { Agi } from "sessionwire";';
+const agi = `
+  import { Agi } from "sessionwire";
+  const later = (call) => process.stdin.once("data", call);
+`;
 
 for (const [what, code, status] of [
   [
     "an abort without a close",
-    "const a = new AbortController(); setTimeout(() => a.abort(), 300); await new Agi().runTask('go', { signal: a.signal }).catch(() => {});",
+    "const a = new AbortController(); later(() => a.abort()); await new Agi().runTask('go', { signal: a.signal }).catch(() => {});",
     0,
   ],
-  ["process.exit", "new Agi().sessions.create(); setTimeout(() => process.exit(3), 300);", 3],
+  ["process.exit", "new Agi().sessions.create(); later(() => process.exit(3));", 3],
   [
     "an uncaught error",
-    "new Agi().sessions.create(); setTimeout(() => { throw new Error('mine'); }, 300);",
+    "new Agi().sessions.create(); later(() => { throw new Error('mine'); });",
     1,
   ],
   [
     "a worker that is terminated",
     `import { Worker } from "node:worker_threads";
      const worker = new Worker('new (require("sessionwire").Agi)().sessions.create()', { eval: true, execArgv: [] });
-     setTimeout(() => worker.terminate(), 600);`,
+     later(() => worker.terminate());`,
     0,
   ],
 ]) {

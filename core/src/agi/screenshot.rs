@@ -3,7 +3,6 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::meaning;
 
@@ -29,25 +28,32 @@ pub struct Screenshot {
 
 /// Reads the response to `GET .../screenshot`.
 pub(crate) fn parse(body: &[u8]) -> std::result::Result<Screenshot, String> {
-    #[derive(Deserialize)]
-    struct Answer {
-        screenshot: String,
-        #[serde(default)]
-        url: Value,
-        #[serde(default)]
-        title: Value,
-    }
     let bad = |why: &str| format!("the screenshot cannot be read: {why}");
-    let answer: Answer = meaning::from_bytes(body)
-        .and_then(serde_json::from_value)
-        .map_err(|error| bad(&error.to_string()))?;
-    let words = |value: Value| value.as_str().unwrap_or_default().to_owned();
-    let (head, text) = match answer.screenshot.split_once(',') {
-        Some((head, text)) if head.starts_with("data:") => (Some(head), text),
-        _ => (None, answer.screenshot.as_ref()),
+    let text = meaning::decoded(body);
+    // As it stands in the text: a picture is large.
+    let (mut screenshot, mut url, mut title) = (None, None, None);
+    let is_json = meaning::each_member(&text, |name, value| match &*name.read() {
+        "screenshot" => screenshot = Some(value),
+        "url" => url = Some(value),
+        "title" => title = Some(value),
+        _ => {}
+    });
+    let screenshot = is_json
+        .and_then(|()| meaning::unquoted(screenshot?))
+        .ok_or_else(|| bad(&why_no_screenshot(body)))?;
+    let words = |value: Option<&str>| {
+        let words = value.and_then(meaning::unquoted);
+        words.unwrap_or_default().into_owned()
     };
-    // As a browser reads it: with or without padding, in one line or many.
-    let image = base64_simd::forgiving_decode_to_vec(text.as_bytes())
+    let (head, text) = match screenshot.split_once(',') {
+        Some((head, text)) if head.starts_with("data:") => (Some(head), text),
+        _ => (None, &*screenshot),
+    };
+    // As a browser reads it: with or without padding, in one line or many. Most come
+    // in the strict form, which is read faster.
+    let image = base64_simd::STANDARD
+        .decode_to_vec(text)
+        .or_else(|_| base64_simd::forgiving_decode_to_vec(text.as_bytes()))
         .map_err(|_| bad("its image is no base64"))?;
     let declared = head
         .and_then(|head| head.strip_prefix("data:"))
@@ -64,9 +70,22 @@ pub(crate) fn parse(body: &[u8]) -> std::result::Result<Screenshot, String> {
         mime_type,
         width,
         height,
-        url: words(answer.url),
-        title: words(answer.title),
+        url: words(url),
+        title: words(title),
     })
+}
+
+/// What the strict parser says of an answer that has no picture.
+fn why_no_screenshot(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(rename = "screenshot")]
+        _screenshot: String,
+    }
+    match meaning::from_bytes::<Answer>(body) {
+        Ok(_) => "it holds no picture".to_owned(),
+        Err(error) => error.to_string(),
+    }
 }
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";

@@ -46,26 +46,62 @@ pub(super) fn plain_noting<'a>(
     Some(scanner.edits.finish(text))
 }
 
-/// How many bytes of a string are looked at in one step: as many as make the
-/// compiler use the wide registers.
-const STEP: usize = 32;
+/// After so many plain bytes a string is a long one.
+const SHORT: usize = 64;
+/// How much of a long string is looked at in one step.
+const STEP: usize = 4096;
 
 /// How many bytes come before the first that ends or interrupts a string: a
 /// quotation mark, a backslash, a control character. All where there is none.
 fn plain_run(bytes: &[u8]) -> usize {
-    let stops = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte < b' ');
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        let stops = stops_in(u64::from_le_bytes(*word));
+        if stops != 0 {
+            return bytes.len() - rest.len() + (stops.trailing_zeros() / 8) as usize;
+        }
+        rest = after;
+        let at = bytes.len() - rest.len();
+        if at == SHORT {
+            return at + long_plain_run(rest);
+        }
+    }
+    let last = rest.iter().position(|byte| is_stop(*byte));
+    bytes.len() - rest.len() + last.unwrap_or(rest.len())
+}
+
+fn is_stop(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < b' ')
+}
+
+/// The highest bit of each byte that stops, from the lowest byte on. Bytes after the
+/// first that stops may be marked for nothing: a borrow went through them.
+fn stops_in(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHEST: u64 = ONES << 7;
+    let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
+    let quote = zero(word ^ (ONES * b'"' as u64));
+    let backslash = zero(word ^ (ONES * b'\\' as u64));
+    let control = word.wrapping_sub(ONES * b' ' as u64) & !word;
+    (quote | backslash | control) & HIGHEST
+}
+
+/// [`plain_run`] with the wide registers, which take a moment to start.
+fn long_plain_run(bytes: &[u8]) -> usize {
     let mut at = 0;
-    while let Some(block) = bytes.get(at..at + STEP) {
-        if block.iter().fold(false, |any, byte| any | stops(*byte)) {
+    for block in bytes.chunks(STEP) {
+        let run = memchr::memchr2(b'"', b'\\', block).unwrap_or(block.len());
+        let run = &block[..run];
+        let lowest = run.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte));
+        if lowest < b' ' {
+            return at + run.iter().take_while(|byte| !is_stop(**byte)).count();
+        }
+        at += run.len();
+        if run.len() < block.len() {
             break;
         }
-        at += STEP;
     }
-    let rest = &bytes[at..];
-    at + rest
-        .iter()
-        .position(|byte| stops(*byte))
-        .unwrap_or(rest.len())
+    at
 }
 
 /// Whether this is JSON, oddities included.
@@ -151,7 +187,7 @@ impl<'a> Name<'a> {
 /// The string that this JSON is, if it is one.
 pub(crate) fn unquoted(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
-    if !inside.contains('\\') {
+    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
         return Some(Cow::Borrowed(inside));
     }
     let plain = plain(json)?;
@@ -541,14 +577,16 @@ mod tests {
         #[test]
         fn a_run_ends_where_a_string_may(
             bytes in prop::collection::vec(prop::sample::select(b"ab \x1f\x20\x7f\x80\xff\"\\\n".to_vec()), 0..8),
-            lengths in prop::collection::vec(0..90_usize, 8),
+            lengths in prop::collection::vec(prop_oneof![0..90_usize, 4_000..4_200_usize], 8),
         ) {
             // Runs of letters between them, across the borders of the blocks.
             let runs = bytes.iter().zip(lengths);
             let text: Vec<u8> = runs
                 .flat_map(|(&byte, length)| std::iter::repeat_n(b'x', length).chain([byte]))
                 .collect();
-            for from in 0..=text.len() {
+            // A prime, so that all borders are met.
+            let step = if text.len() < 1_000 { 1 } else { 1_009 };
+            for from in (0..=text.len()).step_by(step) {
                 let rest = &text[from..];
                 let stops = |byte: &u8| matches!(*byte, b'"' | b'\\' | 0..=0x1f);
                 let plainly = rest.iter().position(stops).unwrap_or(rest.len());
