@@ -67,15 +67,25 @@ pub(crate) fn data(id: usize, size: usize) -> String {
     format!(r#"{{"text": "{text}", "message_id": {id:07}}}"#)
 }
 
-/// Thoughts, each a chunk of HTTP, and a `done`.
+/// Thoughts, each a chunk of HTTP, and a `done`. As many are made for each number of
+/// events, so that making them is no part of what one costs.
 fn stream(events: usize) -> Vec<u8> {
+    const MADE: usize = 20_000;
+    assert!(events <= MADE, "at most {MADE} events are made");
+    let chunk = |frame: &str| format!("{:x}\r\n{frame}\r\n", frame.len()).into_bytes();
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let mut stream = head.as_bytes().to_vec();
-    let done = format!("id: {}\nevent: done\ndata: {{}}\n\n", events + 1);
-    for frame in (1..=events).map(|id| event(id, 120)).chain([done]) {
-        stream.extend(format!("{:x}\r\n{frame}\r\n", frame.len()).into_bytes());
+    let mut end = stream.len();
+    for id in 1..=MADE {
+        stream.extend(chunk(&event(id, 120)));
+        if id == events {
+            end = stream.len();
+        }
     }
+    stream.truncate(end);
+    let done = format!("id: {}\nevent: done\ndata: {{}}\n\n", events + 1);
+    stream.extend(chunk(&done));
     stream.extend(b"0\r\n\r\n");
     stream
 }
