@@ -5,7 +5,7 @@ use napi::bindgen_prelude::{Either, Function, PromiseRaw, within_runtime_if_avai
 use napi_derive::napi;
 use serde::Deserialize;
 use sessionwire::raccoon::{self, RaccoonConfig, StartTurn};
-use sessionwire::seam::raccoon::{redacted, with_hooks};
+use sessionwire::seam::raccoon::{Resume, redacted, with_hooks};
 
 use crate::calls::Calls;
 use crate::reply::{ErrorInfo, Handle, Reply, either, handle, read, read_options, turn_reply};
@@ -120,6 +120,19 @@ impl RaccoonClient {
         params: String,
     ) -> napi::Result<PromiseRaw<'env, Handle<Turn>>> {
         let begin = |attach| self.inner.attach(attach);
+        let finish = |outcome| handle(outcome, Turn::new);
+        self.calls.start(env, id, &params, begin, finish)
+    }
+
+    /// Goes on with a turn, or starts one that was prepared. `id` is for `cancel`.
+    #[napi(catch_unwind, ts_return_type = "Promise<Turn | ErrorInfo | null>")]
+    pub fn resume<'env>(
+        &self,
+        env: &'env Env,
+        id: u32,
+        params: String,
+    ) -> napi::Result<PromiseRaw<'env, Handle<Turn>>> {
+        let begin = |resume: Resume| resume.of(&self.inner);
         let finish = |outcome| handle(outcome, Turn::new);
         self.calls.start(env, id, &params, begin, finish)
     }

@@ -51,6 +51,12 @@ impl Turn {
         self.inner.cure()
     }
 
+    /// The turn and its position as a text; its reader holds so many events.
+    #[napi(catch_unwind)]
+    pub fn handle(&self, held: u32) -> String {
+        self.inner.handle_of_reader(held as usize)
+    }
+
     /// Carries an operation out. `id` is for `cancel`; 0: not cancellable.
     #[napi(catch_unwind, ts_return_type = "Promise<string | ErrorInfo | null>")]
     pub fn execute<'env>(

@@ -22,6 +22,8 @@ const CHECKSUM: usize = 4;
 pub(crate) enum Handle {
     Task(TaskHandle),
     PreparedTask(PreparedTask),
+    Turn(TurnHandle),
+    PreparedTurn(PreparedTurn),
 }
 
 /// A task that was sent, and how far its events were given to somebody.
@@ -47,6 +49,38 @@ pub(crate) struct PreparedTask {
     pub(crate) start_url: Option<String>,
 }
 
+/// A turn that was started, and how far its events were given to somebody.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TurnHandle {
+    pub(crate) session_id: String,
+    /// The agent's message.
+    pub(crate) message_id: String,
+    pub(crate) place: TurnPlace,
+    /// When it was started: milliseconds since 1970.
+    pub(crate) started: u64,
+    pub(crate) prompt: Digest,
+}
+
+/// A place in a turn's stream: the newest event up to there, and the newest entry. Nothing where
+/// no event was handed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TurnPlace {
+    pub(crate) event_id: Option<i64>,
+    pub(crate) entry: Option<String>,
+}
+
+/// A turn that was not started yet, with all that starting it takes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PreparedTurn {
+    pub(crate) session_id: String,
+    /// How many messages the history had.
+    pub(crate) messages: u64,
+    /// The id of the last one; empty where there was none, or it had none.
+    pub(crate) last_message: String,
+    /// The turn's parameters as JSON.
+    pub(crate) turn: String,
+}
+
 /// What was sent, without saying it: the first bytes of its SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Digest([u8; 8]);
@@ -62,6 +96,8 @@ impl Digest {
 /// What a kind's byte stands for: never another thing than this.
 const TASK: u8 = 1;
 const PREPARED_TASK: u8 = 2;
+const TURN: u8 = 3;
+const PREPARED_TURN: u8 = 4;
 
 impl Handle {
     /// The session of the task.
@@ -91,6 +127,23 @@ impl Handle {
                 to.text(&task.message);
                 to.text_or_none(task.start_url.as_deref());
             }
+            Self::Turn(turn) => {
+                to.0.push(TURN);
+                to.text(&turn.session_id);
+                to.text(&turn.message_id);
+                to.0.push(u8::from(turn.place.event_id.is_some()));
+                to.number(turn.place.event_id.unwrap_or_default());
+                to.text_or_none(turn.place.entry.as_deref());
+                to.unsigned(turn.started);
+                to.0.extend(turn.prompt.0);
+            }
+            Self::PreparedTurn(turn) => {
+                to.0.push(PREPARED_TURN);
+                to.text(&turn.session_id);
+                to.unsigned(turn.messages);
+                to.text(&turn.last_message);
+                to.text(&turn.turn);
+            }
         }
         let sum = sha256(&to.0);
         to.0.extend(&sum[..CHECKSUM]);
@@ -114,9 +167,22 @@ impl Handle {
         let read = match *kind {
             TASK => from.task().map(Self::Task),
             PREPARED_TASK => from.prepared_task().map(Self::PreparedTask),
+            TURN => from.turn().map(Self::Turn),
+            PREPARED_TURN => from.prepared_turn().map(Self::PreparedTurn),
             _ => return Err(too_new("a kind")),
         };
         read.filter(|_| from.0.is_empty()).ok_or_else(damaged)
+    }
+
+    /// The error of a client that got the other service's handle.
+    pub(crate) fn foreign(&self) -> Error {
+        let (what, client) = match self {
+            Self::Task(_) | Self::PreparedTask(_) => ("task of AGI", "Agi"),
+            Self::Turn(_) | Self::PreparedTurn(_) => ("turn of Raccoon", "Raccoon"),
+        };
+        Error::invalid(format!(
+            "`handle` is that of a {what}. Pass it to `resume` of a client of that service, `{client}`"
+        ))
     }
 }
 
@@ -220,6 +286,38 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn turn(&mut self) -> Option<TurnHandle> {
+        Some(TurnHandle {
+            session_id: self.text()?,
+            message_id: self.text()?,
+            place: TurnPlace {
+                event_id: self.number_or_none()?,
+                entry: self.text_or_none()?,
+            },
+            started: self.unsigned()?,
+            prompt: self.digest()?,
+        })
+    }
+
+    fn prepared_turn(&mut self) -> Option<PreparedTurn> {
+        Some(PreparedTurn {
+            session_id: self.text()?,
+            messages: self.unsigned()?,
+            last_message: self.text()?,
+            turn: self.text()?,
+        })
+    }
+
+    fn number_or_none(&mut self) -> Option<Option<i64>> {
+        let is_there = self.byte()?;
+        let number = self.number()?;
+        match is_there {
+            0 => Some(None),
+            1 => Some(Some(number)),
+            _ => None,
+        }
+    }
+
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -292,10 +390,17 @@ mod tests {
         #[test]
         fn what_is_written_is_read(
             session_id in "\\PC{0,60}", baseline: i64, position: i64, started: u64, text in "\\PC{0,200}",
-            start_url in proptest::option::of("\\PC{0,40}"),
+            start_url in proptest::option::of("\\PC{0,40}"), event_id: Option<i64>, messages: u64,
         ) {
             let message = Digest::of(&text);
+            let place = TurnPlace { event_id, entry: start_url.clone() };
             let handles = [
+                Handle::Turn(TurnHandle {
+                    session_id: session_id.clone(), message_id: text.clone(), place, started, prompt: message,
+                }),
+                Handle::PreparedTurn(PreparedTurn {
+                    session_id: session_id.clone(), messages, last_message: session_id.clone(), turn: text.clone(),
+                }),
                 Handle::Task(TaskHandle { session_id: session_id.clone(), baseline, position, started, message }),
                 Handle::PreparedTask(PreparedTask { session_id, baseline, message: text, start_url }),
             ];
@@ -328,6 +433,17 @@ mod tests {
     fn a_handle_of_a_usual_session_is_short() {
         let uuid = "5eae48f6-2b88-4b35-ba7e-ba6ccc931966";
         assert!(task(uuid, 3, 9).encode().len() < 100);
+        let turn = Handle::Turn(TurnHandle {
+            session_id: uuid.to_owned(),
+            message_id: uuid.to_owned(),
+            place: TurnPlace {
+                event_id: Some(100_000),
+                entry: Some("1772615727418-12345".to_owned()),
+            },
+            started: 1_764_400_000_000,
+            prompt: Digest::of("Build it"),
+        });
+        assert!(turn.encode().len() <= 200, "{}", turn.encode().len());
         let longest = "x".repeat(105);
         assert!(task(&longest, i64::MAX / 2, i64::MAX).encode().len() <= 200);
     }

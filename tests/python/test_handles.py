@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -15,7 +15,6 @@ from test_contract import FOLDER, cases, check
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-AGENT = {"tasks": json.loads((FOLDER / "handles.json").read_text())["agent"]}
 URL_SAFE = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
@@ -43,7 +42,13 @@ def changed(handle: str, change: dict[str, Any]) -> str:
 
 
 class Play:
-    """One session of a case, with clients of either kind."""
+    """One session of a case, with clients of either kind: of AGI."""
+
+    #: What the emulator gets, and the clients are made with, blocking or not.
+    agent: ClassVar = {"tasks": json.loads((FOLDER / "handles.json").read_text())["agent"]}
+    clients_of = ("agi", "async_agi")
+    #: The request that sends a task.
+    sends = "/v1/sessions/*/message"
 
     def __init__(self, emulator: Emulator, open_client: Callable[[], Any]) -> None:
         self.emulator = emulator
@@ -56,7 +61,26 @@ class Play:
     async def begin(self) -> None:
         own, other = self.clients
         self.session = await settled(own.sessions.create())
-        self.other = other.sessions.attach(self.session.session_id)
+        self.other = self.attach(other)
+
+    def attach(self, client: Any) -> Any:
+        return client.sessions.attach(self.session.session_id)
+
+    def start(self, task: str) -> Any:
+        return self.session.start_task(task)
+
+    def run(self, session: Any, task: str) -> Any:
+        return session.run_task(task)
+
+    def prepare(self, step: dict[str, Any]) -> Any:
+        options = {name: step[name] for name in ("start_url", "if_busy") if name in step}
+        return self.session.prepare_task(step["task"], **options)
+
+    async def wait(self) -> None:
+        await settled(self.other.wait(poll_interval=0.005))
+
+    def message(self, text: str) -> Any:
+        return self.other.send_message(text)
 
     async def step(self, step: dict[str, Any]) -> None:
         error = step.get("error") or error_of(step.get("expect"))
@@ -70,14 +94,13 @@ class Play:
     async def carry_out(self, step: dict[str, Any]) -> None:
         match step["do"]:
             case "start":
-                self.follow(await settled(self.session.start_task(step["task"])))
+                self.follow(await settled(self.start(step["task"])))
             case "run":
-                await settled(self.session.run_task(step["task"]))
+                await settled(self.run(self.session, step["task"]))
             case "run_elsewhere":
-                await settled(self.other.run_task(step["task"]))
+                await settled(self.run(self.other, step["task"]))
             case "prepare":
-                options = {name: step[name] for name in ("start_url", "if_busy") if name in step}
-                handle = await settled(self.session.prepare_task(step["task"], **options))
+                handle = await settled(self.prepare(step))
                 assert set(handle) <= URL_SAFE
                 self.kept[step["as"]] = handle
             case "keep":
@@ -102,11 +125,11 @@ class Play:
             case "answer":
                 await settled(self.task.answer(step["text"]))
             case "message":
-                await settled(self.other.send_message(step["text"]))
-            case "message_was":
-                assert self.sent()[-1].json() == step["expect"]
+                await settled(self.message(step["text"]))
+            case "sent_was":
+                assert {**self.sent()[-1].json(), **step["expect"]} == self.sent()[-1].json()
             case "wait":
-                await settled(self.other.wait(poll_interval=0.005))
+                await self.wait()
             case "pause":
                 await settled(self.other.pause())
             case "go_on":
@@ -127,7 +150,7 @@ class Play:
         options = {"from_start": True} if step.get("from_start") else {}
         self.follow(await settled(client.resume(handle, **options)))
         # What follows is done by the client that has the task now.
-        self.session = client.sessions.attach(self.session.session_id)
+        self.session = self.attach(client)
 
     async def read(self, expected: list[str]) -> None:
         texts: list[str] = []
@@ -142,7 +165,7 @@ class Play:
         self.open.append(task)
 
     def sent(self) -> list[Any]:
-        return self.emulator.requests("POST", "/v1/sessions/*/message")
+        return self.emulator.requests("POST", self.sends)
 
     async def close(self) -> None:
         for one in [*self.open, *self.clients]:
@@ -153,9 +176,10 @@ def error_of(expect: Any) -> dict[str, Any] | None:
     return expect.get("error") if isinstance(expect, dict) else None
 
 
-async def play(case: dict[str, Any], kind: str) -> None:
-    with Emulator(step_delay=0.0, scenario=AGENT) as emulator:
-        played = Play(emulator, getattr(emulator, kind))
+async def play(case: dict[str, Any], of: type[Play], *, waits: bool) -> None:
+    options = case.get("emulator", {})
+    with Emulator(step_delay=0.0, scenario=of.agent, **options) as emulator:
+        played = of(emulator, getattr(emulator, of.clients_of[0 if waits else 1]))
         await played.begin()
         for step in case["play"]:
             await played.step(step)
@@ -165,9 +189,9 @@ async def play(case: dict[str, Any], kind: str) -> None:
 
 @pytest.mark.parametrize("case", cases("handles.json"))
 def test_g02_g03_handles(case: dict[str, Any]) -> None:
-    asyncio.run(play(case, "agi"))
+    asyncio.run(play(case, Play, waits=True))
 
 
 @pytest.mark.parametrize("case", cases("handles.json"))
 def test_g02_g03_handles_async(case: dict[str, Any]) -> None:
-    asyncio.run(play(case, "async_agi"))
+    asyncio.run(play(case, Play, waits=False))

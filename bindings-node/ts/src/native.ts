@@ -123,6 +123,8 @@ export interface NativeAgentPort {
 
 export interface NativeTurn extends NativeHandle<raccoon.TurnOperation, raccoon.TurnOutputs> {
   readonly messageId: string;
+  /** The turn and its position as a text; its reader holds so many events. */
+  handle(held: number): string;
   readonly state: string;
   readonly cure: string;
   frame(operation: string): string | ErrorInfo;
@@ -161,6 +163,7 @@ export interface NativeRaccoonClient
   readonly maxConcurrent: number | null;
   redacted(text: string): string;
   startTurn(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
+  resume(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
   attach(id: number, params: string): Promise<NativeTurn | ErrorInfo | null>;
   runTurns(plan: string): NativeTurnRuns | ErrorInfo;
   events(sessionId: string, options: string): NativeStream | ErrorInfo;

@@ -9,7 +9,7 @@ use sessionwire::background::Background;
 use sessionwire::raccoon::{
     self, Attach, EventOptions, RaccoonConfig, RaccoonOptions, RunTurns, StartTurn,
 };
-use sessionwire::seam::raccoon::{Check, Operation, Output};
+use sessionwire::seam::raccoon::{Check, Operation, Output, Resume};
 use sessionwire::{ErrorKind, OptionChanges};
 
 use super::fanout::TurnRuns;
@@ -162,6 +162,14 @@ impl RaccoonClient {
         let attach: Attach = params::read(params, ErrorKind::InvalidRequest, "attach")?;
         let (runtime, client) = self.live(py)?;
         let call = || client.attach(attach);
+        Ok(Pending::begin(runtime, call))
+    }
+
+    /// Goes on with a turn, or starts one that was prepared; the call's value is a Turn.
+    fn resume(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<Pending> {
+        let resume: Resume = params::read(params, ErrorKind::InvalidRequest, "resume")?;
+        let (runtime, client) = self.live(py)?;
+        let call = || resume.of(&client);
         Ok(Pending::begin(runtime, call))
     }
 

@@ -64,6 +64,11 @@ impl Turn {
         Ok(self.turn(py)?.cure())
     }
 
+    /// The turn and its position as a text; its reader holds so many events.
+    fn handle(&self, py: Python<'_>, held: usize) -> PyResult<String> {
+        Ok(self.turn(py)?.handle_of_reader(held))
+    }
+
     /// The stream of this turn's events: for every loop over the turn.
     fn events(&self, py: Python<'_>) -> PyResult<EventStream> {
         Ok(EventStream::of(

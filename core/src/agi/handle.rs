@@ -52,6 +52,7 @@ pub(super) async fn resume(api: &Api, handle: &str, options: ResumeOptions) -> R
     match handle {
         Handle::Task(task) => go_on(api, &task, options).await,
         Handle::PreparedTask(task) => send_once(api, &task, options).await,
+        turn => Err(turn.foreign()),
     }
 }
 

@@ -16,6 +16,7 @@ use super::models::{
     DeleteResult, History, ListSessions, Message, RawRequest, RawResponse, SessionPage, StartTurn,
     SuccessResult, TurnFile, Upload, UploadedFile,
 };
+use super::prepared::Prepared;
 use super::tap::Tap;
 use super::turn_limiter::{Permit, Seen, TurnLimiter, TurnName};
 use super::wire_names::WireNames;
@@ -70,6 +71,7 @@ pub(crate) struct Api {
     background: Background,
     keys: Keys,
     turns: KnownTurns,
+    prepared: Prepared,
     /// The one name of the prompt that the service takes, once that is known.
     prompt_name: Arc<OnceLock<String>>,
     /// Who writes down what the service says.
@@ -87,6 +89,7 @@ impl Api {
             limiter: Arc::default(),
             keys: Keys::default(),
             turns: KnownTurns::default(),
+            prepared: Prepared::default(),
             prompt_name: Arc::default(),
             tap: None,
         }
@@ -133,6 +136,7 @@ impl Api {
             background: self.background.clone(),
             keys: self.keys.clone(),
             turns: self.turns.clone(),
+            prepared: self.prepared.clone(),
             prompt_name: self.prompt_name.clone(),
             tap: self.tap.clone(),
         }
@@ -625,14 +629,21 @@ impl Api {
         let error = error.with_session(session_id);
         let history = self.get(session_id).await;
         let running = history.as_ref().ok().and_then(running_turn);
-        let error = match running {
+        still_runs(match running {
             Some(message_id) => error.with_turn(message_id, None),
             None => error,
-        };
-        error.with_code("turn_in_progress").with_advice(
-            "A turn of this session still runs: `attach` to it with the error's `message_id`, stop it, or wait for \
-             its end. Turns that shall run at once need sessions of their own",
-        )
+        })
+    }
+
+    /// The same without asking the service.
+    pub(super) fn busy_with(session_id: &str, message_id: &str) -> Error {
+        let error = Error::new(ErrorKind::Conflict, "A turn of this session has not ended");
+        still_runs(error.with_session(session_id).with_turn(message_id, None))
+    }
+
+    /// What was prepared here.
+    pub(super) fn prepared(&self) -> &Prepared {
+        &self.prepared
     }
 
     /// Uploads those of a turn's files that are on this machine.
@@ -735,6 +746,14 @@ fn deleted(answer: Result<Response>) -> Result<DeleteResult> {
             message,
         }
     }))
+}
+
+/// The error of a session whose last turn has not ended.
+fn still_runs(error: Error) -> Error {
+    error.with_code("turn_in_progress").with_advice(
+        "A turn of this session still runs: `attach` to it with the error's `message_id`, stop it, or wait for \
+         its end. Turns that shall run at once need sessions of their own",
+    )
 }
 
 impl std::fmt::Debug for Api {

@@ -9,13 +9,12 @@ use super::config::{RaccoonConfig, RaccoonOptions};
 use super::frame::Frame;
 use super::ids::new_session_id;
 use super::models::{
-    Attach, EventOptions, RawRequest, RawResponse, StartTurn, Upload, UploadedFile,
+    Attach, EventOptions, RawRequest, RawResponse, ResumeOptions, StartTurn, Upload, UploadedFile,
 };
 use super::recording::{self, TurnRecording};
 use super::session::{Media, Session, Sessions};
 use super::turn::Turn;
-use super::validate;
-use super::watch;
+use super::{handle, validate, watch};
 use crate::background::Background;
 use crate::config::OptionChanges;
 use crate::error::{Error, Result};
@@ -148,6 +147,23 @@ impl Client {
     pub fn attach(&self, attach: Attach) -> impl Future<Output = Result<Turn>> + Send + 'static {
         let api = self.api.clone();
         Box::pin(Turn::attach(api, attach))
+    }
+
+    /// The turn of a handle, also of one that another process or another language took. A
+    /// turn that was prepared is started first, unless the session's history shows that it was.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a text that is no handle of this version and service; those of
+    /// [every call](crate#errors). `Conflict` where the session went on to something else
+    /// since the turn was prepared; `maybe_delivered` where nobody can know whether it was started.
+    pub fn resume(
+        &self,
+        handle: &str,
+        options: ResumeOptions,
+    ) -> impl Future<Output = Result<Turn>> + Send + use<> {
+        let api = self.api.clone();
+        let handle = handle.to_owned();
+        Box::pin(async move { handle::resume(api, &handle, options).await })
     }
 
     /// Watches a session: its events over all its turns, whoever starts them. It reads

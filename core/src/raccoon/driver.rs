@@ -559,6 +559,7 @@ impl Driver {
         let id = event.id().filter(|_| self.numbering == Numbering::Ids);
         self.delivered.push(id, event.words());
         self.turn.saw(&event);
+        self.turn.queued();
         ready.push(event);
     }
 
@@ -566,6 +567,7 @@ impl Driver {
     /// same.
     async fn push(&mut self, mut ready: Vec<Event>, socket: Option<&mut Socket>) -> Option<End> {
         self.turn.publish();
+        self.turn.handed_over(self.queue.surely_handed_over());
         if ready.is_empty() {
             return None;
         }

@@ -421,6 +421,15 @@ impl<'de> Deserialize<'de> for TurnFile {
     }
 }
 
+impl Serialize for TurnFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Uploaded(file) => file.serialize(serializer),
+            Self::Path(path) => path.serialize(serializer),
+        }
+    }
+}
+
 impl From<UploadedFile> for TurnFile {
     fn from(file: UploadedFile) -> Self {
         Self::Uploaded(file)
@@ -472,7 +481,7 @@ setters!(Upload {
 
 /// Parameters of `start_turn` (docs/spec/raccoon.md, section 4.1). Unset fields
 /// are not sent.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -505,7 +514,7 @@ pub struct StartTurn {
     #[serde(default)]
     pub extra: Map<String, Value>,
     /// How the turn's events are read.
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     pub events: TurnEventOptions,
 }
 
@@ -1108,4 +1117,29 @@ setters!(TurnMessage {
     files: Vec<UploadedFile>,
     references: Vec<Value>,
     frame?: into Value,
+});
+
+/// Parameters of `resume`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ResumeOptions {
+    /// Gives all of the turn's events, also those that were given before the handle was
+    /// taken. Default: only those after them.
+    pub from_start: bool,
+    /// How the turn's events are read.
+    pub events: TurnEventOptions,
+}
+
+impl ResumeOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+setters!(ResumeOptions {
+    from_start: bool,
+    events: TurnEventOptions,
 });

@@ -13,13 +13,17 @@ use super::hooks::FrameDecoder;
 use super::models::{After, Message, ResumePoint, TextMode, TurnState, TurnStatus};
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::stream::{TaskLog, Watched};
+use crate::handle::{Digest, TurnPlace};
+use crate::stream::{Places, TaskLog, Watched};
 
 /// What is known of a turn: written by its stream, read by its handles.
 #[derive(Debug)]
 pub(super) struct Progress {
     pub(super) session_id: String,
     pub(super) started: Started,
+    pub(super) begun: Instant,
+    /// What was sent; none where that is not known.
+    pub(super) prompt: Digest,
     /// Everything up to this event is left out.
     pub(super) baseline: i64,
     pub(super) state: Watched<State>,
@@ -43,6 +47,8 @@ pub(super) struct State {
     entry_is_of_event: bool,
     /// A frame that `decode_frame` left out, and that may have been the end.
     left_out: Option<LeftOut>,
+    /// Those of the events for the consumer.
+    places: Places<TurnPlace>,
 }
 
 /// A frame that `decode_frame` left out.
@@ -61,11 +67,14 @@ impl Progress {
         session_id: String,
         started: Started,
         begun: Instant,
+        prompt: Digest,
         text_mode: TextMode,
     ) -> Self {
         Self {
             session_id,
             started,
+            begun,
+            prompt,
             baseline: BEFORE_ALL,
             state: Watched::new(State {
                 log: TaskLog::new(begun),
@@ -77,6 +86,7 @@ impl Progress {
                 last_event: None,
                 entry_is_of_event: true,
                 left_out: None,
+                places: Places::new(TurnPlace::default()),
             }),
         }
     }
@@ -110,6 +120,7 @@ impl Progress {
         state.last_entry = entry.or(state.last_entry.take());
         state.last_event = (baseline > BEFORE_ALL).then_some(baseline);
         state.entry_is_of_event = state.last_entry.is_some();
+        state.places = Places::new(state.place());
         self.baseline = baseline;
     }
 
@@ -134,6 +145,23 @@ impl Progress {
             state.log.end_with(end);
         }
         state.log.saw(event);
+    }
+
+    /// Notes the place of the newest event, which goes into the consumer's queue.
+    pub(super) fn queued(&self) {
+        let mut state = self.lock();
+        let place = state.place();
+        state.places.push(place);
+    }
+
+    /// The consumer has so many events at least.
+    pub(super) fn handed_over(&self, count: u64) {
+        self.lock().places.forget_before(count);
+    }
+
+    /// The place after the first so many events for the consumer.
+    pub(super) fn place_after(&self, count: u64) -> TurnPlace {
+        self.lock().places.after(count).clone()
     }
 
     /// A connection stands, and goes on from there.
@@ -282,6 +310,14 @@ impl Progress {
 }
 
 impl State {
+    /// The place after the newest event.
+    fn place(&self) -> TurnPlace {
+        TurnPlace {
+            event_id: self.last_event,
+            entry: self.last_entry.clone(),
+        }
+    }
+
     pub(super) fn status(&self, started: &Started) -> TurnStatus {
         if let Some(end) = self.log.end() {
             return end.status();

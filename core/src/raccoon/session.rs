@@ -9,7 +9,7 @@ use super::models::{
 };
 use super::run_turn::RunTurn;
 use super::turn::Turn;
-use super::watch;
+use super::{handle, watch};
 use crate::error::Result;
 use crate::stream::EventStream;
 use crate::transport::{UploadProgress, UploadSource};
@@ -166,6 +166,21 @@ impl Session {
             start,
         ))
         .await
+    }
+
+    /// Prepares a turn without starting it: gives a handle that
+    /// [`Client::resume`](super::Client::resume) starts, unless the session's history shows that it
+    /// was started already. Keep the handle first, and the turn is started at most once, whatever
+    /// dies when.
+    ///
+    /// The handle holds the prompt and the turn's other parameters, no key, and may be longer
+    /// than 200 bytes. Its files are uploaded before. How the events are read is told to `resume`.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors). `InvalidRequest` for a file that is not uploaded,
+    /// `Conflict` where a turn of the session has not ended.
+    pub async fn prepare_turn(&self, start: StartTurn) -> Result<String> {
+        Box::pin(handle::prepare(&self.api, &self.session_id, start)).await
     }
 
     /// Runs a turn to its end.

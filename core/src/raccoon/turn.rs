@@ -21,7 +21,9 @@ use super::progress::Progress;
 use super::turn_limiter::Permit;
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
+use crate::handle::{Digest, Handle, TurnHandle};
 use crate::stream::{EventQueue, EventStream, queue, within};
+use crate::unix_time;
 
 /// How many commands wait for the socket.
 const COMMANDS_AHEAD: usize = 16;
@@ -71,7 +73,8 @@ impl Turn {
             permit.over();
         }
         let started = started.map_err(|failed| failed.error.with_session(&session_id))?;
-        let progress = Progress::new(session_id, started, begun, start.events.text_mode);
+        let prompt = Digest::of(&start.prompt);
+        let progress = Progress::new(session_id, started, begun, prompt, start.events.text_mode);
         Ok(Self::follow(
             api,
             progress,
@@ -84,18 +87,25 @@ impl Turn {
     pub(super) async fn attach(api: Api, attach: Attach) -> Result<Self> {
         validate::session_id(&attach.session_id)?;
         validate::message_id(&attach.message_id)?;
+        Self::go_on(api, attach, Instant::now(), Digest::of("")).await
+    }
+
+    /// Attaches to a turn of which it is known when it began, and with what.
+    pub(super) async fn go_on(
+        api: Api,
+        attach: Attach,
+        begun: Instant,
+        prompt: Digest,
+    ) -> Result<Self> {
         validate::event_options(&attach.events)?;
         api.closing().check()?;
         let started = Started {
             agent_message_id: attach.message_id.clone(),
             ..Started::default()
         };
-        let mut progress = Progress::new(
-            attach.session_id.clone(),
-            started,
-            Instant::now(),
-            attach.events.text_mode,
-        );
+        let session_id = attach.session_id.clone();
+        let text_mode = attach.events.text_mode;
+        let mut progress = Progress::new(session_id, started, begun, prompt, text_mode);
         if let Some(after) = &attach.after {
             // What came before that place is part of the turn all the same.
             let history = api.get(&attach.session_id).await?;
@@ -154,6 +164,32 @@ impl Turn {
     /// The agent message that names the turn.
     pub fn message_id(&self) -> &str {
         &self.progress.started.agent_message_id
+    }
+
+    /// The turn and how far its events were given to you, as a short text: keep it, and
+    /// [`Client::resume`](super::Client::resume) gives the turn again, in any process and any
+    /// language. Makes no request.
+    ///
+    /// An event counts as given once you have it: keep the handle after you handled the event.
+    /// The handle holds no key and not what was sent. It has at most 200 bytes, letters, digits,
+    /// `.`, `_` and `-`, where ids have at most 40.
+    pub fn handle(&self) -> String {
+        self.handle_of_reader(self.queue.held())
+    }
+
+    /// The same where the reader of the queue holds so many events that it took and gave to
+    /// nobody.
+    #[doc(hidden)]
+    pub fn handle_of_reader(&self, held: usize) -> String {
+        let handed_over = self.queue.handed_over(held);
+        Handle::Turn(TurnHandle {
+            session_id: self.session_id().to_owned(),
+            message_id: self.message_id().to_owned(),
+            place: self.progress.place_after(handed_over),
+            started: unix_time::of(self.progress.begun),
+            prompt: self.progress.prompt,
+        })
+        .encode()
     }
 
     /// The turn's events as a stream. A turn has one: a second call gives a

@@ -12,9 +12,9 @@ pub use crate::raccoon::hooks::{HookBridge, HookReply};
 use crate::raccoon::validate as raccoon_validate;
 use crate::raccoon::{
     AnswerDecoder, Client, DeleteResult, DirectoryFile, FileToCheck, FrameDecoder, History,
-    ListSessions, RaccoonConfig, RawRequest, RawResponse, RunTurns, SessionPage, StartTurn,
-    StopResult, SuccessResult, Turn, TurnMessage, TurnResult, UploadedFile, check_files,
-    check_given, directory_files,
+    ListSessions, RaccoonConfig, RawRequest, RawResponse, ResumeOptions, RunTurns, SessionPage,
+    StartTurn, StopResult, SuccessResult, Turn, TurnEventOptions, TurnMessage, TurnResult,
+    UploadedFile, check_files, check_given, directory_files,
 };
 use crate::responses::to_json;
 use crate::validate;
@@ -32,6 +32,13 @@ pub enum Operation {
     GetSession {
         /// Which session.
         session_id: String,
+    },
+    /// Prepares a turn: gives a handle, and sends nothing.
+    PrepareTurn {
+        /// Which session.
+        session_id: String,
+        /// The turn.
+        turn: Box<StartTurn>,
     },
     /// Gives a session another title.
     RenameSession {
@@ -89,6 +96,8 @@ pub fn redacted(config: &RaccoonConfig, text: &str) -> String {
 pub enum Output {
     /// Of `list_sessions`.
     Sessions(SessionPage),
+    /// Of `prepare_turn`.
+    Handle(String),
     /// Of `get_session`.
     History(Box<History>),
     /// Of `delete_session`.
@@ -158,6 +167,31 @@ fn all_files() -> String {
 
 fn ten_seconds() -> f64 {
     10.0
+}
+
+/// What `resume` takes; a turn is what it gives.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    /// What `handle` of a turn gave, or `prepare_turn`.
+    pub handle: String,
+    /// Gives all of the turn's events again.
+    #[serde(default)]
+    pub from_start: bool,
+    /// How the turn's events are read.
+    #[serde(default)]
+    pub events: TurnEventOptions,
+}
+
+impl Resume {
+    /// Carries it out.
+    pub fn of(self, client: &Client) -> impl Future<Output = Result<Turn>> + Send + use<> {
+        let options = ResumeOptions::new()
+            .from_start(self.from_start)
+            .events(self.events);
+        client.resume(&self.handle, options)
+    }
 }
 
 /// Input to be checked before it is used (see [`Operation`] for the form).
@@ -236,6 +270,10 @@ impl Client {
             Operation::ListSessions(list) => Output::Sessions(self.api.list(&list).await?),
             Operation::GetSession { session_id } => {
                 Output::History(Box::new(sessions.get(&session_id).await?))
+            }
+            Operation::PrepareTurn { session_id, turn } => {
+                let session = self.continue_session(&session_id)?;
+                Output::Handle(session.prepare_turn(*turn).await?)
             }
             Operation::RenameSession { session_id, title } => {
                 Output::Success(sessions.rename(&session_id, &title).await?)
@@ -319,6 +357,7 @@ pub(super) fn schema() -> Value {
             inputs.root::<Check>("Check");
             inputs.define::<StartTurn>();
             inputs.define::<Attach>();
+            inputs.define::<Resume>();
             inputs.define::<Upload>();
             inputs.define::<RunTurns>();
             inputs.define::<EventOptions>();
@@ -329,6 +368,7 @@ pub(super) fn schema() -> Value {
             outputs.group("Outputs", |of| {
                 of.gives::<SessionPage>(&["list_sessions"]);
                 of.gives::<History>(&["get_session"]);
+                of.gives::<String>(&["prepare_turn"]);
                 of.gives::<SuccessResult>(&["rename_session"]);
                 of.gives::<DeleteResult>(&["delete_session", "end_session"]);
                 of.gives::<Vec<DirectoryFile>>(&["directory_files"]);

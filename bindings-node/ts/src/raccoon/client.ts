@@ -29,8 +29,10 @@ import {
   encodeFramesBy,
   type FrameEncoder,
   frameEncoder,
+  type ResumeTurnOptions,
   RUN,
   type RunTurnOptions,
+  resume,
   type Turn,
   type TurnEventOptions,
 } from "./turn.js";
@@ -278,6 +280,25 @@ export class Raccoon implements AsyncDisposable {
    */
   runTurns(turns: Iterable<string | GivenTurn>, options: RunTurnsOptions = {}): TurnOutcomes {
     return runTurns(this.#native, turns, options);
+  }
+
+  /**
+   * The turn of a handle, also of one that another process or another language took: its events go
+   * on after the last one that was given. A turn that was prepared is started first, unless the
+   * session's history shows that it was started already. Rejects with `InvalidRequestError` for what
+   * is no handle of a turn, was cut, or is of a later version; with `ConflictError` where another turn
+   * was started in the session since it was prepared; `maybeDelivered` is true where nobody can know
+   * whether it was started.
+   *
+   * @example
+   * ```ts
+   * const turn = await client.resume(await readFile("turn.handle", "utf8"));
+   * for await (const event of turn) console.log(event.kind, event.text);
+   * const result = await turn.result();
+   * ```
+   */
+  resume(handle: string, options: ResumeTurnOptions = {}): Promise<Turn> {
+    return resume(this.#native, handle, options);
   }
 
   /** A handle on a turn that was started before, or elsewhere. */

@@ -43,6 +43,12 @@ export type GivenPlace = {
   last_event_id?: number | null | undefined;
 };
 
+export type Resume = {
+  handle: string;
+  from_start?: boolean | undefined;
+  events?: TurnEventOptions | undefined;
+};
+
 export type RunTurns = {
   turns?: readonly TurnInSession[] | undefined;
   concurrency?: number | undefined;
@@ -199,6 +205,7 @@ export type Operation =
       sort_order?: string | null | undefined;
     }
   | { op: "get_session"; session_id: string }
+  | { op: "prepare_turn"; session_id: string; turn: StartTurn }
   | { op: "rename_session"; session_id: string; title: string }
   | { op: "delete_session"; session_id: string }
   | { op: "end_session"; session_id: string }
@@ -251,6 +258,7 @@ export type Check =
 export interface Outputs {
   list_sessions: SessionPage;
   get_session: History;
+  prepare_turn: string;
   rename_session: SuccessResult;
   delete_session: DeleteResult;
   end_session: DeleteResult;

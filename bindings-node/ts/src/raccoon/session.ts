@@ -42,6 +42,8 @@ import {
 } from "./models.js";
 import type { EventOptions, GivenPlace } from "./seam.js";
 import {
+  type PrepareTurnOptions,
+  prepareTurn,
   type RunTurnOptions,
   runTurn,
   type StartTurnOptions,
@@ -100,6 +102,17 @@ export class RaccoonSession implements AsyncDisposable {
   /** Starts a turn. The signal also ends the reading of its events. */
   startTurn(prompt: string, options: StartTurnOptions = {}): Promise<Turn> {
     return startTurn(this.#native, this.sessionId, prompt, options);
+  }
+
+  /**
+   * Prepares a turn without starting it, and gives its handle: `client.resume(handle)` starts it,
+   * unless the session's history shows that it was started already. Keep the handle first, and the turn
+   * is started at most once, whatever dies when. The handle holds the prompt and the other parameters,
+   * no key; it may be longer than 200 bytes. `files` are what `upload` gave. Rejects with
+   * `ConflictError` where a turn of the session has not ended.
+   */
+  prepareTurn(prompt: string, options: PrepareTurnOptions = {}): Promise<string> {
+    return prepareTurn(this.#native, this.sessionId, prompt, options);
   }
 
   /**

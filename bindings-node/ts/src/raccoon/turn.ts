@@ -11,6 +11,7 @@ import {
   checkCallback,
   text as checked,
   count,
+  execute,
   seconds,
 } from "../shared/calls.js";
 import { Handle } from "../shared/handle.js";
@@ -19,7 +20,15 @@ import { guarded, Limit } from "../shared/limit.js";
 import type { SuccessResult } from "../shared/models.js";
 import { RESULT_OPTIONS, type ResultOptions } from "../shared/options.js";
 import { type SandboxFile, type TodoItem, type TurnEvent, turnEventAt } from "./events.js";
-import { check, checkFiles, givenFiles, isNew, uploadedFiles, wireUploaded } from "./files.js";
+import {
+  check,
+  checkFiles,
+  givenFiles,
+  isNew,
+  type Upload,
+  uploadedFiles,
+  wireUploaded,
+} from "./files.js";
 import { type FileInput, sendFile } from "./media.js";
 import {
   type ResumePoint,
@@ -30,6 +39,7 @@ import {
 } from "./models.js";
 import type {
   Attach,
+  Resume,
   StartTurn,
   TurnFile,
   TurnOperation,
@@ -104,6 +114,32 @@ export const START: Names<StartTurnOptions> = {
   history: true,
   continuation: true,
   extra: true,
+};
+
+/** What a handle of a turn that is not started yet can hold: its files are uploaded. */
+export type PrepareTurnOptions = Omit<StartTurnOptions, keyof Omit<TurnEventOptions, "signal">>;
+
+const PREPARE: Names<PrepareTurnOptions> = {
+  ...CALL,
+  mode: true,
+  files: true,
+  sdkVersion: true,
+  basePrompt: true,
+  references: true,
+  history: true,
+  continuation: true,
+  extra: true,
+};
+
+/** How the events of a turn are read that goes on from its handle. */
+export interface ResumeTurnOptions extends TurnEventOptions {
+  /** Gives all of the turn's events again. Default: only those after the handle's position. */
+  fromStart?: boolean | undefined;
+}
+
+const RESUME: Names<ResumeTurnOptions> = {
+  ...EVENTS,
+  fromStart: true,
 };
 
 /** How a turn is run. */
@@ -248,6 +284,17 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
   /** The sandbox's files by path, as of the newest event that came. */
   get files(): Record<string, SandboxFile> {
     return this.#state.files as Record<string, SandboxFile>;
+  }
+
+  /**
+   * The turn and how far its events were given to you, as a short text: keep it, and
+   * `client.resume(handle)` goes on from there, in any process and any language. Makes no request.
+   *
+   * An event counts as given once you have it: keep the handle after you handled the event. It holds
+   * no key and not what was sent, and has at most 200 bytes: letters, digits, `.`, `_` and `-`.
+   */
+  handle(): string {
+    return this.#handle.native.handle(this.#handle.held);
   }
 
   /** How far the events were iterated: `client.attach` goes on there. */
@@ -438,6 +485,49 @@ export async function attach(
   const text = JSON.stringify(params);
   const turn = await cancellable(client, signal, (id) => client.attach(id, text));
   return new Turn(orThrow(turn), frameEncoder(client), signal, after);
+}
+
+/** @internal */
+export async function prepareTurn(
+  client: NativeRaccoonClient,
+  session_id: string,
+  prompt: string,
+  options: PrepareTurnOptions,
+): Promise<string> {
+  const { signal } = known(options, PREPARE);
+  const files = givenFiles(options.files).map((file) =>
+    // The core says that a handle holds no file.
+    "uploaded" in file ? wireUploaded(file.uploaded) : nameOf(file.upload),
+  );
+  const turn = wireTurn(prompt, options, files);
+  return execute(client, { op: "prepare_turn", session_id, turn }, signal);
+}
+
+function nameOf({ content, name }: Upload): string {
+  return typeof content === "string" ? content : (name ?? "a file without a name");
+}
+
+/** @internal */
+export async function resume(
+  client: NativeRaccoonClient,
+  handle: string,
+  options: ResumeTurnOptions,
+): Promise<Turn> {
+  const { fromStart, signal } = known(options, RESUME);
+  const params: Resume = {
+    handle: checked("handle", handle),
+    from_start: fromStart,
+    events: wireEvents(options),
+  };
+  const text = JSON.stringify(params);
+  const turn = orThrow(await cancellable(client, signal, (id) => client.resume(id, text)));
+  const { resume_point: point } = JSON.parse(turn.state) as TurnState;
+  return new Turn(turn, frameEncoder(client), signal, {
+    sessionId: point.session_id,
+    messageId: point.message_id,
+    lastStreamEntryId: point.last_stream_entry_id ?? null,
+    lastEventId: point.last_event_id ?? null,
+  });
 }
 
 /**

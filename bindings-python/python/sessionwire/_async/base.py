@@ -187,6 +187,18 @@ class AsyncHandle:
         session_id: str = self._native.session_id
         return session_id
 
+    def handle(self) -> str:
+        """This and how far its events were given to you, as a short text: keep it, and
+        `client.resume(handle)` goes on from there, in any process and any language. It makes
+        no request.
+
+        An event counts as given once you have it: keep the handle after you handled the event.
+        It holds no key and not what was sent, and has at most 200 bytes: letters, digits, `.`,
+        `_` and `-`.
+        """
+        handle: str = self._native.handle(self._events._held())
+        return handle
+
     async def close(self) -> None:
         """Stops reading the events; the work itself goes on. Can be called twice."""
         await self._events.close()

@@ -48,6 +48,12 @@ class GivenPlace(TypedDict):
     last_event_id: NotRequired[int | None]
 
 
+class Resume(TypedDict):
+    handle: str
+    from_start: NotRequired[bool]
+    events: NotRequired[TurnEventOptions]
+
+
 class RunTurns(TypedDict):
     turns: NotRequired[Sequence[TurnInSession]]
     concurrency: NotRequired[int]
@@ -110,6 +116,12 @@ class GetSessionOperation(TypedDict):
     session_id: str
 
 
+class PrepareTurnOperation(TypedDict):
+    op: Literal["prepare_turn"]
+    session_id: str
+    turn: StartTurn
+
+
 class RenameSessionOperation(TypedDict):
     op: Literal["rename_session"]
     session_id: str
@@ -144,6 +156,7 @@ class RequestOperation(TypedDict):
 Operation: TypeAlias = (
     ListSessionsOperation
     | GetSessionOperation
+    | PrepareTurnOperation
     | RenameSessionOperation
     | DeleteSessionOperation
     | EndSessionOperation

@@ -106,8 +106,8 @@ class WireNames(TypedDict, total=False):
     failed_kinds: list[str]
 
 
-class TurnOptions(TypedDict, total=False):
-    """The further keywords of `session.start_turn`."""
+class PrepareTurnOptions(TypedDict, total=False):
+    """The further keywords of `session.prepare_turn`."""
 
     files: Iterable[GivenFile]
     sdk_version: str | None
@@ -116,6 +116,11 @@ class TurnOptions(TypedDict, total=False):
     history: list[Any] | None
     continuation: str | None
     extra: Mapping[str, Any] | None
+
+
+class TurnOptions(PrepareTurnOptions, total=False):
+    """The further keywords of `session.start_turn`."""
+
     max_reconnects: int
     ping_interval: float
     idle_timeout: float

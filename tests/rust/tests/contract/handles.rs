@@ -120,12 +120,11 @@ impl Play {
                 let message = SendMessage::new(text("text"));
                 self.other.send_message(message).await?;
             }
-            "message_was" => {
-                let requests = self.emulator.requests();
-                let is_message = |request: &&_| is_message(request);
-                let sent = requests.iter().rev().find(is_message).unwrap();
-                let body: Value = serde_json::from_str(&sent.body).unwrap();
-                assert_eq!(body, step["expect"], "{}", self.id);
+            "sent_was" => {
+                let body = sent_last(&self.emulator, "/message");
+                for (name, value) in step["expect"].as_object().unwrap() {
+                    assert_eq!(&body[name], value, "{}", self.id);
+                }
             }
             "wait" => {
                 let options = WaitOptions::new().poll_interval(Duration::from_millis(5));
@@ -146,9 +145,7 @@ impl Play {
             None => client(&self.emulator),
         };
         let handle = &self.kept[step["handle"].as_str().unwrap()];
-        let handle = step
-            .get("change")
-            .map_or(handle.clone(), |change| changed(handle, change));
+        let handle = changed(handle, step.get("change"));
         let options = ResumeOptions::new().from_start(step.get("from_start").is_some());
         let task = client.resume(&handle, options).await?;
         self.follow(task);
@@ -178,11 +175,20 @@ impl Play {
     }
 }
 
-fn is_message(request: &CapturedRequest) -> bool {
-    request.method == "POST" && request.path.ends_with("/message")
+/// The body of the last request to a path with this end.
+pub(crate) fn sent_last(emulator: &Emulator, path_end: &str) -> Value {
+    let requests = emulator.requests();
+    let mut latest = requests.iter().rev();
+    let is_meant =
+        |request: &&CapturedRequest| request.method == "POST" && request.path.ends_with(path_end);
+    serde_json::from_str(&latest.find(is_meant).unwrap().body).unwrap()
 }
 
-fn changed(handle: &str, change: &Value) -> String {
+/// A handle as a step changes it.
+pub(crate) fn changed(handle: &str, change: Option<&Value>) -> String {
+    let Some(change) = change else {
+        return handle.to_owned();
+    };
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     if let Some(whole) = change.get("text") {
         return text(whole).replace("{handle}", handle);

@@ -16,6 +16,7 @@ mod meaning;
 mod origins;
 mod pure;
 mod success;
+mod turn_handles;
 mod turn_runs;
 mod turns;
 mod warnings;
@@ -79,6 +80,7 @@ const DRIVERS: &[Driver] = drivers! {
     "success.json".cases => success::g03_a_success_without_words,
     "times.json".cases => meaning::time,
     "turn_events.json".cases => meaning::turn_events,
+    "turn_handles.json".cases => turn_handles::g01_g03_a_turn_outlives_its_process,
     "turn_hooks.json".turns => turns::turn,
     "turn_input.json".cases => turns::g08_bad_input_sends_nothing,
     "turn_runs.json".cases => turn_runs::many_turns,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..._native import RaccoonClient as NativeClient
     from ..._raccoon.events import TurnEvent
     from ..._raccoon.models import TurnResult
-    from ..._raccoon.seam import Attach, RunTurns
+    from ..._raccoon.seam import Attach, Resume, RunTurns
     from ..._raccoon.types import GivenTurn, TextMode, TurnOptions, WireNames
     from ..._wait_async import Maybe, Opening
 
@@ -254,6 +254,64 @@ class AsyncRaccoon(AsyncBaseClient):
             "stop_on_timeout": stop_on_timeout,
         }
         return run_turns(self, turns, mode, options, plan)
+
+    def resume(
+        self,
+        handle: str,
+        *,
+        from_start: bool = False,
+        max_reconnects: int = 6,
+        ping_interval: float = 20.0,
+        idle_timeout: float = 60.0,
+        replay: bool = True,
+        text_mode: TextMode = "auto",
+    ) -> Opening[AsyncTurn]:
+        """Gives the turn of a handle again, also of one that another process or another
+        language took: its events go on after the last one that was given.
+
+        A turn that was prepared (see `prepare_turn` of a session) is started first, unless the
+        session's history shows that it was started already.
+
+        Args:
+            handle: What `turn.handle()` or `session.prepare_turn()` gave.
+            from_start: Gives all of the turn's events again.
+            max_reconnects: As for `start_turn`.
+            ping_interval: As for `start_turn`.
+            idle_timeout: As for `start_turn`.
+            replay: As for `start_turn`.
+            text_mode: As for `start_turn`.
+
+        Raises:
+            InvalidRequestError: `handle` is no handle of a turn, was cut, or is of a later
+                version.
+            ConflictError: Another turn was started in the session since the turn was prepared.
+            APIError: The session is gone, for example; `maybe_delivered` is true where nobody
+                can know whether the turn was started.
+
+        Example:
+            >>> async with client.resume(path.read_text()) as turn:
+            ...     async for event in turn:
+            ...         print(event.kind, event.text)
+            ...         path.write_text(turn.handle())
+            ...     result = await turn.result()
+        """
+        params: Resume = {
+            "handle": handle,
+            "from_start": from_start,
+            "events": {
+                "max_reconnects": max_reconnects,
+                "ping_interval": ping_interval,
+                "idle_timeout": idle_timeout,
+                "replay": replay,
+                "text_mode": text_mode,
+            },
+        }
+        return _wait.Opening(self._resume(params))
+
+    async def _resume(self, params: Resume) -> AsyncTurn:
+        turn = await _wait.result(self._native.resume(params))
+        point = ResumePoint(**turn.state()["resume_point"])
+        return AsyncTurn(turn, self._options["encode_frame"], point)
 
     def attach(
         self,

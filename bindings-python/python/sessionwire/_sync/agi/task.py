@@ -42,18 +42,6 @@ class Task(Handle):
         """The question that waits for an answer, or None."""
         return self._native.question
 
-    def handle(self) -> str:
-        """The task and how far its events were given to you, as a short text: keep it, and
-        `client.resume(handle)` goes on from there, in any process and any language. It makes
-        no request.
-
-        An event counts as given once you have it: keep the handle after you handled the event.
-        It holds no key and not what was sent, and has at most 200 bytes: letters, digits, `.`,
-        `_` and `-`.
-        """
-        handle: str = self._native.handle(self._events._held())
-        return handle
-
     def __iter__(self) -> Iterator[Event]:
         return _wait.loop(self._events)
 

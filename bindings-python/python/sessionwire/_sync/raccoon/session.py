@@ -24,8 +24,14 @@ if TYPE_CHECKING:
     from ..._models import DeleteResult, SuccessResult
     from ..._raccoon.events import TurnEvent
     from ..._raccoon.models import History, HistoryMessage, ResumePoint, TurnResult
-    from ..._raccoon.seam import EndSessionOperation, EventOptions, StartTurn, TurnCheck
-    from ..._raccoon.types import Client, Content, GivenFile, TurnOptions
+    from ..._raccoon.seam import (
+        EndSessionOperation,
+        EventOptions,
+        PrepareTurnOperation,
+        StartTurn,
+        TurnCheck,
+    )
+    from ..._raccoon.types import Client, Content, GivenFile, PrepareTurnOptions, TurnOptions
     from ..._wait_sync import Maybe
 
 
@@ -115,6 +121,46 @@ class RaccoonSession:
         params["files"] = [
             file._fields() if isinstance(file, UploadedFile) else file.content for file in files
         ]
+
+    def prepare_turn(
+        self, prompt: str, *, mode: str = "auto", **options: Unpack[PrepareTurnOptions]
+    ) -> str:
+        """Prepares a turn without starting it, and gives its handle: `client.resume(handle)`
+        starts it, unless the session's history shows that it was started already. Keep the
+        handle first, and the turn is started at most once, whatever dies when.
+
+        The handle holds the prompt and the other arguments, no key; it may be longer than
+        200 bytes.
+
+        Args:
+            prompt: What the agent shall do.
+            mode: `auto`, `plan`, `code`, `deepsearch` or `slides`.
+            **options: `files`: what `upload` gave, since a handle holds no file; the others
+                as for `start_turn`.
+
+        Raises:
+            InvalidRequestError: The prompt is empty, or a file is not uploaded.
+            ConflictError: A turn of this session has not ended.
+            APIError: The session's history could not be read.
+
+        Example:
+            >>> handle = session.prepare_turn("Build a REST API")
+            >>> path.write_text(handle)
+            >>> with client.resume(handle) as turn:
+            ...     result = turn.result()
+        """
+        given: Any = options
+        turn, files = turn_params(prompt, mode, given)
+        turn["files"] = [
+            file._fields() if isinstance(file, UploadedFile) else _named(file) for file in files
+        ]
+        operation: PrepareTurnOperation = {
+            "op": "prepare_turn",
+            "session_id": self.session_id,
+            "turn": turn,
+        }
+        handle: str = _wait.result(self._client._native.start(operation))
+        return handle
 
     def run_turn(
         self,
@@ -282,6 +328,11 @@ class RaccoonSession:
 
     def __repr__(self) -> str:
         return f"RaccoonSession(session_id={self.session_id!r})"
+
+
+def _named(file: NewFile) -> Any:
+    """What a handle cannot hold, as the error names it."""
+    return file.content if file.plain else file.name or "a file without a name"
 
 
 def turn_params(
