@@ -265,7 +265,7 @@ deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the 
 	$(CARGO_DENY) --locked --manifest-path core/fuzz/Cargo.toml --config deny.toml check --hide-inclusion-graph bans licenses sources
 
 .PHONY: nightly
-nightly: deny test-apps fuzz chaos soak instructions ## the long checks
+nightly: deny test-apps fuzz chaos kills soak instructions ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000
@@ -281,6 +281,13 @@ chaos: $(VENV)/.built dist/.built chaos-dev ## streams cut CHAOS_CUTS (10000) ti
 	$(BIN)/python tests/python/turn_chaos.py $(CHAOS_TURN_CUTS) sync
 	$(BIN)/python tests/python/turn_chaos.py $(CHAOS_TURN_CUTS) async
 	node tests/node/turn-chaos.mjs $(CHAOS_TURN_CUTS)
+
+KILLS ?= 500
+TURN_KILLS ?= 100
+
+.PHONY: kills
+kills: $(VENV)/.built dist/.built ## processes killed at random instants, and their tasks finished by another language: KILLS (500) each way, TURN_KILLS (100) of turns
+	$(BIN)/python tests/kills/run.py --tasks $(KILLS) --turns $(TURN_KILLS)
 
 SOAK_COUNT ?= 100000
 SOAK_UPLOAD_MB ?= 1000

@@ -100,14 +100,6 @@ const TURN: u8 = 3;
 const PREPARED_TURN: u8 = 4;
 
 impl Handle {
-    /// The session of the task.
-    pub(crate) fn session_id(&self) -> &str {
-        match self {
-            Self::Task(task) => &task.session_id,
-            Self::PreparedTask(task) => &task.session_id,
-        }
-    }
-
     pub(crate) fn encode(&self) -> String {
         let mut to = Writer(Vec::new());
         match self {

@@ -104,6 +104,7 @@ export class Play {
       wait: () => this.wait(),
       pause: () => other.pause(),
       go_on: () => other.resume(),
+      cancel: () => other.cancel(),
       delete: () => other.delete(),
       fault: () => this.emulator.fail(step.fault),
     };

@@ -134,6 +134,8 @@ class Play:
                 await settled(self.other.pause())
             case "go_on":
                 await settled(self.other.resume())
+            case "cancel":
+                await settled(self.other.cancel())
             case "delete":
                 await settled(self.other.delete())
             case "fault":

@@ -114,6 +114,19 @@ pub(super) fn open_question(seen: &Messages) -> Option<Event> {
     is_open.then(|| newest_question(seen)).flatten()
 }
 
+/// The newest question that has its answer, by a message of the user after it.
+pub(super) fn newest_answered(seen: &Messages) -> Option<i64> {
+    let told = seen.messages.iter().filter(|message| message.id > 0);
+    let newest_of_user = told
+        .clone()
+        .filter(|message| message.message_type == "USER")
+        .map(|message| message.id)
+        .max()?;
+    told.filter(|message| message.message_type == "QUESTION" && message.id < newest_of_user)
+        .map(|message| message.id)
+        .max()
+}
+
 /// Whether the session can take a task, by the messages since its last one began, or
 /// since what is known. `sent`: a message was sent from here, and no end was seen
 /// since.

@@ -48,10 +48,16 @@ pub(super) async fn resume(api: &Api, handle: &str, options: ResumeOptions) -> R
     let handle = Handle::decode(handle)?;
     validate::event_options(&options.events)?;
     // Before the first look: from here on the session is this process's, too.
-    api.noted(|ledger| ledger.adopted(handle.session_id()));
+    let adopt = |session_id: &str| api.noted(|ledger| ledger.adopted(session_id));
     match handle {
-        Handle::Task(task) => go_on(api, &task, options).await,
-        Handle::PreparedTask(task) => send_once(api, &task, options).await,
+        Handle::Task(task) => {
+            adopt(&task.session_id);
+            go_on(api, &task, options).await
+        }
+        Handle::PreparedTask(task) => {
+            adopt(&task.session_id);
+            send_once(api, &task, options).await
+        }
         turn => Err(turn.foreign()),
     }
 }

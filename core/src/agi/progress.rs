@@ -53,7 +53,7 @@ pub(super) struct State {
     pub(super) question: Option<Event>,
     /// The id of the newest question.
     pub(super) asked: Option<i64>,
-    /// The id of the newest question that has its answer from here.
+    /// The id of the newest question that is known to have its answer.
     pub(super) answered: Option<i64>,
     /// The highest ids of the events for the consumer.
     places: Places<i64>,
@@ -91,7 +91,7 @@ impl Progress {
         let mut state = self.lock();
         match event.event_type() {
             // A replay may show one that has its answer.
-            EventType::Question if event.id().is_some() && event.id() == state.answered => {}
+            EventType::Question if event.id().is_some() && event.id() <= state.answered => {}
             EventType::Question => {
                 state.asked = event.id();
                 state.question = Some(event.clone());

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::api::{Api, first_outcome};
 use super::busy::Busy;
-use super::claim::{Claim, LastTask, open_question};
+use super::claim::{Claim, LastTask, newest_answered, open_question};
 use super::driver::{self, Scope};
 use super::models::{
     EventOptions, ExecutionStatus, ListMessages, Message, Messages, SendMessage, StartTask,
@@ -96,6 +96,8 @@ impl Task {
             task.queue.end_unread();
             return task;
         }
+        // Replayed, it is not open again.
+        task.progress.lock().answered = newest_answered(seen);
         if end.is_none() {
             if let Some(question) = open_question(seen) {
                 task.progress.saw(&question);

@@ -132,6 +132,7 @@ impl Play {
             }
             "pause" => drop(self.other.pause().await?),
             "go_on" => drop(self.other.resume().await?),
+            "cancel" => drop(self.other.cancel().await?),
             "delete" => drop(self.other.delete().await?),
             "fault" => fail(&self.emulator, step["fault"].clone()),
             other => panic!("unknown step {other}"),
