@@ -66,6 +66,7 @@ impl Command {
     /// Whether it speaks to Raccoon.
     pub(crate) fn is_of_raccoon(&self) -> bool {
         matches!(self, Self::Turn(_) | Self::Raccoon(_))
+            || matches!(self, Self::Resume(resume) if resume.is_of_handle())
     }
 }
 
@@ -78,6 +79,8 @@ pub(crate) enum Command {
     /// Raccoon: run, follow, record, steer and stop turns; list, show, rename and delete sessions
     #[command(subcommand, after_help = RACCOON_HELP)]
     Raccoon(Raccoon),
+    /// Go on with a task or turn from its handle, or with the paused task of a session
+    Resume(Resume),
     /// Start a local server that speaks the API: no key, no cost
     Emulator(Emulator),
     /// Record a session, history included, as a scenario that the emulator plays again
@@ -133,6 +136,59 @@ pub(crate) struct Run {
     /// Print the result as it came, with control characters that could drive a terminal
     #[arg(long)]
     pub(crate) raw: bool,
+}
+
+const RESUME_HELP: &str = "\
+Examples:
+  sessionwire resume \"$(cat task.handle)\" --json
+  sessionwire resume \"$(cat task.handle)\" --from-start --timeout 600
+  sessionwire resume session-1
+
+A handle is what `handle` of a task or turn gives in Python, Node or Rust, or `prepare_task` and
+`prepare_turn` of a session: a text that begins with sw1. The events go on after the last one that
+was given. A task that was prepared is sent first, unless its session shows that it was sent.
+Ctrl-C and --timeout end the command, not the task: standard error has its new handle.
+
+Exit status: 0 done, 1 task error, 2 usage (also an open question without an answer),
+3 API error, 4 timeout, 130 interrupted.";
+
+#[derive(Args)]
+#[command(after_help = RESUME_HELP)]
+pub(crate) struct Resume {
+    /// A handle, or the id of a session whose task is paused
+    #[arg(value_name = "HANDLE|SESSION")]
+    pub(crate) what: String,
+    /// Show all of the events again
+    #[arg(long)]
+    pub(crate) from_start: bool,
+    /// Give up after this many seconds; the task goes on
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) timeout: Option<f64>,
+    /// The answer to the agent's question; repeat it for the questions that follow
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) answer: Vec<String>,
+    /// Print the result only, no events
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Print the result as it came, with control characters that could drive a terminal
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+impl Resume {
+    /// Whether it names a handle, and not a session.
+    pub(crate) fn is_of_handle(&self) -> bool {
+        let version = self.what.trim().strip_prefix("sw");
+        version
+            .and_then(|rest| rest.split_once('.'))
+            .is_some_and(|(version, _)| version.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    /// Whether it says anything that is about a handle only.
+    pub(crate) fn says_more(&self) -> bool {
+        let is_shown_otherwise = self.from_start || self.quiet || self.raw;
+        is_shown_otherwise || self.timeout.is_some() || !self.answer.is_empty()
+    }
 }
 
 const TURN_HELP: &str = "\
@@ -577,8 +633,6 @@ pub(crate) enum Control {
     Status(Session),
     /// Pause the task
     Pause(Session),
-    /// Go on with a paused task
-    Resume(Session),
     /// Cancel the task; the session stays usable
     Cancel(Session),
     /// Open a page in the session's browser and print where it ended up

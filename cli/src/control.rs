@@ -102,7 +102,6 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             Reply::of(&json!(status), [one_line(&status.status)])
         }
         Control::Pause(Id { id }) => done(&sessions.attach(&id)?.pause().await?),
-        Control::Resume(Id { id }) => done(&sessions.attach(&id)?.resume().await?),
         Control::Cancel(Id { id }) => done(&sessions.attach(&id)?.cancel().await?),
         Control::Navigate { session, url } => {
             let current_url = sessions.attach(&session.id)?.navigate(&url).await?;
@@ -111,6 +110,16 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         }
     };
     show(&reply, global, output).await
+}
+
+/// `sessionwire resume SESSION`: goes on with a paused task.
+pub(crate) async fn unpause(
+    session_id: &str,
+    global: &Global,
+    output: &Output,
+) -> Result<(), Failure> {
+    let session = connect(global)?.sessions().attach(session_id)?;
+    show(&done(&session.resume().await?), global, output).await
 }
 
 async fn picture(

@@ -19,6 +19,7 @@ mod record;
 mod render;
 mod reply;
 mod report;
+mod resume;
 mod screenshot;
 mod stop;
 mod task;
@@ -107,6 +108,19 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
         Command::Raccoon(Raccoon::Control(command)) => {
             tokio::select! {
                 result = raccoon::run(command, &cli.global, output) => result,
+                () = interrupt.wait() => Err(Failure::Interrupted),
+            }
+        }
+        Command::Resume(args) if args.is_of_handle() => {
+            resume::run(args, &cli.global, output, interrupt).await
+        }
+        Command::Resume(args) if args.says_more() => Err(Failure::Usage(format!(
+            "{} is no handle, which begins with sw1. Leave the options out to go on with the paused task of a session.",
+            terminal::word(&args.what)
+        ))),
+        Command::Resume(args) => {
+            tokio::select! {
+                result = control::unpause(&args.what, &cli.global, output) => result,
                 () = interrupt.wait() => Err(Failure::Interrupted),
             }
         }

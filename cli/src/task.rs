@@ -193,7 +193,7 @@ fn task_of(args: &Run) -> StartTask {
     task
 }
 
-/// Starts the task, shows its events and answers its questions.
+/// Starts the task and shows it.
 async fn follow(
     args: &Run,
     client: &Client,
@@ -201,8 +201,17 @@ async fn follow(
     renderer: Renderer<'_>,
     json: bool,
 ) -> Result<TaskResult, Failure> {
-    let mut input = Input::new(args.answer.clone(), !json);
+    let input = Input::new(args.answer.clone(), !json);
     let task = client.start_task(session_id, task_of(args)).await?;
+    show(&task, input, renderer).await
+}
+
+/// Shows a task's events and answers its questions.
+pub(crate) async fn show(
+    task: &Task,
+    mut input: Input,
+    renderer: Renderer<'_>,
+) -> Result<TaskResult, Failure> {
     let started = Instant::now();
     let mut events = task.events();
     let mut question: Option<Event> = None;
@@ -213,7 +222,7 @@ async fn follow(
                 let event = event?;
                 renderer.event(&event, started.elapsed()).await?;
                 // One that is not open any more has its answer from elsewhere.
-                if *event.event_type() == EventType::Question && is_open(&task, &event) {
+                if *event.event_type() == EventType::Question && is_open(task, &event) {
                     // The prompt shall come after the question.
                     renderer.flush().await?;
                     question = Some(event);
@@ -228,7 +237,7 @@ async fn follow(
             }),
         };
         let Some(answer) = answer else { continue };
-        if question.take().is_some_and(|asked| is_open(&task, &asked)) {
+        if question.take().is_some_and(|asked| is_open(task, &asked)) {
             renderer.answer(&answer, started.elapsed()).await?;
             task.answer(answer.text).await?;
         } else {

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 
+use crate::config::Service;
 use crate::error::{Error, Result};
 
 /// What handles of this version begin with.
@@ -166,11 +167,19 @@ impl Handle {
         read.filter(|_| from.0.is_empty()).ok_or_else(damaged)
     }
 
+    /// Whose it is.
+    pub(crate) fn service(&self) -> Service {
+        match self {
+            Self::Task(_) | Self::PreparedTask(_) => Service::Agi,
+            Self::Turn(_) | Self::PreparedTurn(_) => Service::Raccoon,
+        }
+    }
+
     /// The error of a client that got the other service's handle.
     pub(crate) fn foreign(&self) -> Error {
-        let (what, client) = match self {
-            Self::Task(_) | Self::PreparedTask(_) => ("task of AGI", "Agi"),
-            Self::Turn(_) | Self::PreparedTurn(_) => ("turn of Raccoon", "Raccoon"),
+        let (what, client) = match self.service() {
+            Service::Agi => ("task of AGI", "Agi"),
+            Service::Raccoon => ("turn of Raccoon", "Raccoon"),
         };
         Error::invalid(format!(
             "`handle` is that of a {what}. Pass it to `resume` of a client of that service, `{client}`"

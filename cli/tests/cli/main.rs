@@ -12,6 +12,7 @@ mod local;
 mod questions;
 mod raccoon;
 mod record;
+mod resume;
 mod run;
 mod support;
 mod terminal;

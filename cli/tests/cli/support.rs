@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sessionwire::{ClientConfig, ClientOptions, Secret, agi, raccoon};
 use sessionwire_emulator::{CapturedRequest, Emulator};
 use tokio::runtime::Runtime;
 
@@ -67,6 +68,33 @@ impl Server {
             .env("RACCOON_BASE_URL", self.emulator.raccoon_url())
             .env("RACCOON_API_KEY", self.emulator.api_key());
         command
+    }
+
+    /// The handle of a task that is not sent, in a session of its own.
+    pub(crate) fn prepared_task(&self, task: &str) -> String {
+        let options = ClientOptions::new()
+            .base_url(self.emulator.url())
+            .api_key(Secret::new(self.emulator.api_key()));
+        let client = agi::Client::new(ClientConfig::resolve(options).unwrap()).unwrap();
+        self.runtime.block_on(async {
+            let create = agi::CreateSession::new("agi-0");
+            let session = client.sessions().create(create).await.unwrap();
+            let task = agi::StartTask::new(task);
+            session.prepare_task(task).await.unwrap()
+        })
+    }
+
+    /// The handle of a turn that is not started, in a session of its own.
+    pub(crate) fn prepared_turn(&self, prompt: &str) -> String {
+        let options = ClientOptions::new()
+            .base_url(self.emulator.raccoon_url())
+            .api_key(Secret::new(self.emulator.api_key()));
+        let options = raccoon::RaccoonOptions::new().client(options);
+        let config = raccoon::RaccoonConfig::resolve(options).unwrap();
+        let client = raccoon::Client::new(config).unwrap();
+        let session = client.session().unwrap();
+        let turn = raccoon::StartTurn::new(prompt);
+        self.runtime.block_on(session.prepare_turn(turn)).unwrap()
     }
 
     /// The JSON body of the first request for this path.

@@ -44,7 +44,7 @@ pub(super) struct Command {
 }
 
 /// How long a part of the service may not know of a turn that another part took.
-const LATE: Duration = Duration::from_secs(5);
+pub(super) const LATE: Duration = Duration::from_secs(5);
 /// How long nothing may follow an event that may be the turn's end, before the
 /// history is looked at.
 const SUSPENSE: Duration = Duration::from_secs(2);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::answers::running_turn;
 use super::api::Api;
+use super::driver::{Knows, LATE};
 use super::models::{After, Attach, History, ResumeOptions, StartTurn, TurnFile};
 use super::standing::{Standing, standing};
 use super::turn::Turn;
@@ -91,7 +92,16 @@ async fn go_on(api: Api, turn: TurnHandle, options: ResumeOptions) -> Result<Tur
             last_event_id: place.event_id,
         });
     }
-    Turn::go_on(api, attach, unix_time::instant(turn.started), turn.prompt).await
+    follow(api, attach, unix_time::instant(turn.started), turn.prompt).await
+}
+
+/// Follows a turn that another process started, perhaps a moment ago.
+async fn follow(api: Api, attach: Attach, begun: Instant, prompt: Digest) -> Result<Turn> {
+    let knows = match begun.elapsed() < LATE {
+        true => Knows::Soon,
+        false => Knows::Now,
+    };
+    Turn::go_on(api, attach, begun, prompt, knows).await
 }
 
 /// Starts a turn that was prepared, unless the session's history shows that it was started.
@@ -124,7 +134,7 @@ async fn start_once(api: Api, turn: &PreparedTurn, options: ResumeOptions) -> Re
             Standing::Started(message_id) => {
                 drop(permit);
                 let attach = Attach::new(session_id, message_id).events(start.events);
-                return Turn::go_on(api, attach, Instant::now(), Digest::of(&start.prompt)).await;
+                return follow(api, attach, Instant::now(), Digest::of(&start.prompt)).await;
             }
             Standing::Overtaken => return Err(overtaken(session_id)),
             still => match (pauses.next(), still) {

@@ -87,7 +87,7 @@ impl Turn {
     pub(super) async fn attach(api: Api, attach: Attach) -> Result<Self> {
         validate::session_id(&attach.session_id)?;
         validate::message_id(&attach.message_id)?;
-        Self::go_on(api, attach, Instant::now(), Digest::of("")).await
+        Self::go_on(api, attach, Instant::now(), Digest::of(""), Knows::Now).await
     }
 
     /// Attaches to a turn of which it is known when it began, and with what.
@@ -96,6 +96,7 @@ impl Turn {
         attach: Attach,
         begun: Instant,
         prompt: Digest,
+        knows: Knows,
     ) -> Result<Self> {
         validate::event_options(&attach.events)?;
         api.closing().check()?;
@@ -115,7 +116,9 @@ impl Turn {
                 .find(|message| message.id == attach.message_id);
             progress.skip(after, message.as_ref());
         }
-        Ok(Self::follow(api, progress, attach.events, None, Knows::Now))
+        let turn = Self::follow(api, progress, attach.events, None, knows);
+        turn.may_be_old.store(true, Ordering::Relaxed);
+        Ok(turn)
     }
 
     /// Follows a turn; its permit is held until it is over.
@@ -152,7 +155,7 @@ impl Turn {
             progress,
             queue,
             commands,
-            may_be_old: Arc::new(AtomicBool::new(knows == Knows::Now)),
+            may_be_old: Arc::default(),
         }
     }
 

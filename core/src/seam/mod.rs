@@ -10,6 +10,18 @@ pub mod raccoon;
 #[cfg(all(feature = "schema", feature = "raccoon"))]
 mod schema;
 
+use crate::config::Service;
+use crate::error::Result;
+use crate::handle::Handle;
+
+/// Whose handle this is, for a program that speaks to both services.
+///
+/// # Errors
+/// `InvalidRequest` for a text that is no handle of this version.
+pub fn service_of(handle: &str) -> Result<Service> {
+    Ok(Handle::decode(handle)?.service())
+}
+
 /// The schema of what both services' operations take and give.
 #[cfg(all(feature = "schema", feature = "raccoon"))]
 pub fn schema() -> serde_json::Value {
