@@ -236,6 +236,8 @@ CARGO_DENY := $(TOOLS)/bin/cargo-deny
 CARGO_DENY_VERSION := 0.20.2
 FUZZ_TARGETS := $(basename $(notdir $(wildcard core/fuzz/targets/*.rs)))
 FUZZ_SECONDS ?= 20
+# The same inputs in the same order each time; 0: others each time.
+FUZZ_SEED ?= 1
 
 $(TOOLS)/.cargo-fuzz-$(CARGO_FUZZ_VERSION): | check-machine
 	cargo install --quiet --locked --root $(TOOLS) --version $(CARGO_FUZZ_VERSION) cargo-fuzz
@@ -250,7 +252,7 @@ fuzz: $(TOOLS)/.cargo-fuzz-$(CARGO_FUZZ_VERSION) ## every fuzz target for FUZZ_S
 		mkdir -p $(CARGO_TARGET_DIR)/fuzz/corpus/$$target $$found; \
 		$(CARGO_FUZZ) run --sanitizer none --fuzz-dir core/fuzz --target-dir $(CARGO_TARGET_DIR)/fuzz $$target \
 			$(CARGO_TARGET_DIR)/fuzz/corpus/$$target core/fuzz/seeds/$$target -- \
-			-max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$found/ -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
+			-seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$found/ -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
 			2>&1 | grep -vE 'Uses: |Recommended dictionary|Failed to find function|^INFO|Running `|NEW_FUNC|rss_mb|new_units|slowest' || exit 1; \
 	done
 
@@ -265,6 +267,7 @@ deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the 
 	$(CARGO_DENY) --locked --manifest-path core/fuzz/Cargo.toml --config deny.toml check --hide-inclusion-graph bans licenses sources
 
 .PHONY: nightly
+nightly: FUZZ_SEED = 0
 nightly: deny test-apps fuzz chaos kills soak instructions ## the long checks
 
 CHAOS_EVENTS ?= 100000

@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 use sessionwire::ErrorKind;
+use sessionwire::meaning;
 use sessionwire::webhooks::{self, Deduplicator, Kind, WebhookEvent};
 
 const KNOWN: [&str; 7] = [
@@ -17,7 +18,7 @@ const KNOWN: [&str; 7] = [
 ];
 
 pub(crate) fn check(body: &[u8]) {
-    let value: Option<Value> = serde_json::from_slice(body).ok();
+    let value = strict(body);
     match webhooks::parse(body) {
         Ok(event) => {
             check_event(&event, body);
@@ -36,6 +37,13 @@ pub(crate) fn check(body: &[u8]) {
         }
     }
     check_token(body);
+}
+
+/// A body that every parser reads, with its oddities in their one form.
+fn strict(body: &[u8]) -> Option<Value> {
+    let text = std::str::from_utf8(body).ok()?;
+    serde_json::from_str::<Value>(text).ok()?;
+    serde_json::from_str(&meaning::plain(text)?).ok()
 }
 
 fn check_event(event: &WebhookEvent, body: &[u8]) {
