@@ -223,7 +223,7 @@ def complete(service: str, schema: Schema) -> None:
 
 
 WORK = {
-    "agi": [("TaskOperation", "TaskOutputs")],
+    "agi": [("TaskOperation", "TaskOutputs"), ("PoolOperation", "PoolOutputs")],
     "raccoon": [("TurnOperation", "TurnOutputs")],
 }
 

@@ -13,6 +13,7 @@ use sessionwire::{ClientConfig, Error};
 
 use crate::calls::Calls;
 use crate::fanout::TaskRuns;
+use crate::pool::SessionPool;
 use crate::reply::{Delivery, ErrorInfo, either, read, read_options, reply};
 use crate::stream::EventStream;
 use crate::task::{Started, started};
@@ -131,6 +132,15 @@ impl Client {
         either(read(&plan).and_then(|plan| {
             let outcomes = within_runtime_if_available(|| self.inner.run_tasks(plan))?;
             Ok(TaskRuns::new(outcomes))
+        }))
+    }
+
+    /// A pool of sessions.
+    #[napi(catch_unwind)]
+    pub fn pool(&self, options: String) -> Either<SessionPool, ErrorInfo> {
+        either(read(&options).and_then(|options| {
+            let pool = within_runtime_if_available(|| self.inner.sessions().pool(options))?;
+            Ok(SessionPool::new(pool))
         }))
     }
 

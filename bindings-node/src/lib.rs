@@ -21,6 +21,7 @@ mod fanout;
 mod hooks;
 mod log;
 mod meaning;
+mod pool;
 mod promises;
 mod raccoon;
 mod reply;

@@ -46,6 +46,8 @@ mod _native {
     #[pymodule_export]
     use super::agi::fanout::TaskRuns;
     #[pymodule_export]
+    use super::agi::pool::SessionPool;
+    #[pymodule_export]
     use super::agi::task::Task;
     #[pymodule_export]
     use super::bridge::Bridge;

@@ -43,6 +43,8 @@ export type {
 export type * from "./agi/fanout.js";
 export type * from "./agi/models.js";
 export { TaskResult } from "./agi/models.js";
+export type * from "./agi/pool.js";
+export { PooledSession, SessionPool } from "./agi/pool.js";
 export { Screenshot } from "./agi/screenshot.js";
 export type * from "./agi/session.js";
 export { Session } from "./agi/session.js";

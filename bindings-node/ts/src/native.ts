@@ -77,6 +77,8 @@ export interface NativeTaskRuns {
   close(): Promise<void>;
 }
 
+export type NativeSessionPool = NativeCalls<agi.PoolOperation, agi.PoolOutputs>;
+
 /** A deletion of sessions; `wait` blocks, and gives pairs of session id and reason as JSON. */
 export interface NativeDeletion {
   wait(): string;
@@ -106,6 +108,7 @@ export interface NativeClient extends NativeService<NativeClient, agi.Operation,
   ): Promise<NativeTask | NativeTaskFailure | null>;
   resume(id: number, resume: string): Promise<NativeTask | NativeTaskFailure | null>;
   runTasks(plan: string): NativeTaskRuns | ErrorInfo;
+  pool(options: string): NativeSessionPool | ErrorInfo;
 }
 
 export interface NativeAgentJob {

@@ -31,6 +31,7 @@ __all__ = [
     "RaccoonClient",
     "ResumedEvent",
     "SandboxSnapshotEvent",
+    "SessionPool",
     "StepEvent",
     "Task",
     "TaskAbortedEvent",
@@ -322,6 +323,12 @@ class TaskRuns:
         """Ends what still runs; is done once the sessions are deleted."""
 
 @final
+class SessionPool:
+    """A pool of sessions. Dropping it deletes what nobody has."""
+
+    def start(self, params: agi.PoolOperation) -> Pending: ...
+
+@final
 class Task:
     """A task that runs in a session."""
 
@@ -348,6 +355,7 @@ class Client:
     def with_options(self, changes: dict[str, Any]) -> Client: ...
     def start(self, params: agi.Operation) -> Pending: ...
     def run_tasks(self, params: agi.RunTasks) -> TaskRuns: ...
+    def pool(self, params: agi.PoolOptions) -> SessionPool: ...
     def start_task(self, session_id: str, params: agi.StartTask) -> Pending: ...
     def resume(self, params: agi.Resume) -> Pending: ...
     def events(self, session_id: str, options: agi.EventOptions) -> EventStream: ...

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sessionwire::agi::{self, EventOptions, RunTasks, StartTask};
+use sessionwire::agi::{self, EventOptions, PoolOptions, RunTasks, StartTask};
 use sessionwire::background::Background;
 use sessionwire::seam::agi::{Operation, Output, Resume};
 use sessionwire::{ClientConfig, ClientOptions, Error, ErrorKind, OptionChanges};
 
 use super::fanout::TaskRuns;
+use super::pool::SessionPool;
 use super::task::Started;
 use crate::pending::{Pending, Reply};
 use crate::runtime::Runtime;
@@ -131,6 +132,18 @@ impl Client {
             .run_tasks(plan)
             .map_err(|failure| error::to_py(py, &failure))?;
         Ok(TaskRuns::new(runtime, outcomes))
+    }
+
+    /// A pool of sessions.
+    fn pool(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<SessionPool> {
+        let options: PoolOptions = params::read(params, ErrorKind::InvalidRequest, "pool")?;
+        let (runtime, client) = self.core.live(py)?;
+        let _entered = runtime.handle().enter();
+        let pool = client
+            .sessions()
+            .pool(options)
+            .map_err(|failure| error::to_py(py, &failure))?;
+        Ok(SessionPool::new(runtime, pool))
     }
 
     /// Opens a session's event stream.

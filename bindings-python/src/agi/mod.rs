@@ -3,4 +3,5 @@
 pub(crate) mod client;
 pub(crate) mod events;
 pub(crate) mod fanout;
+pub(crate) mod pool;
 pub(crate) mod task;

@@ -213,8 +213,7 @@ impl Api {
         let answer = self.transport.send(&request).await;
         let result = DeleteResult::or_gone(answer.and_then(|answer| deleted(&answer)))?;
         if result.success {
-            self.cache().remove(session_id);
-            self.noted(|ledger| ledger.deleted(session_id));
+            self.forget(session_id);
         }
         Ok(result)
     }
@@ -540,6 +539,12 @@ impl Api {
             return;
         }
         self.noted(|ledger| ledger.ended(session_id));
+    }
+
+    /// Notes that a session is gone.
+    pub(super) fn forget(&self, session_id: &str) {
+        self.cache().remove(session_id);
+        self.noted(|ledger| ledger.deleted(session_id));
     }
 
     /// Writes to the ledger, where there is one.

@@ -652,6 +652,41 @@ pub struct CleanupReport {
     pub error: Option<Error>,
 }
 
+/// Parameters of a pool of sessions.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PoolOptions {
+    /// How many sessions there are at most.
+    pub max_sessions: usize,
+    /// A session that is older is deleted when it is given back. Default: no limit.
+    #[serde(default, with = "crate::seconds::max_age")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
+    pub max_age: Option<Duration>,
+    /// How each session is created. Its `wait_for_limit` is how long a wait without a
+    /// timeout may take where the service allows no more sessions and none of the pool will
+    /// be free.
+    #[serde(default)]
+    pub create: CreateSession,
+}
+
+impl PoolOptions {
+    /// At most so many sessions, with the default agent.
+    pub fn new(max_sessions: usize) -> Self {
+        Self {
+            max_sessions,
+            max_age: None,
+            create: CreateSession::default(),
+        }
+    }
+}
+
+setters!(PoolOptions {
+    max_age?: Duration,
+    create: CreateSession,
+});
+
 /// Parameters of `reap`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

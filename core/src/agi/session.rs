@@ -25,7 +25,7 @@ use crate::stream::EventStream;
 /// Every async call, where no tokio runtime polls it.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    api: Api,
+    pub(super) api: Api,
 }
 
 impl Sessions {
@@ -153,6 +153,10 @@ impl Session {
     /// The fields as last read.
     pub fn info(&self) -> &SessionInfo {
         &self.info
+    }
+
+    pub(super) fn of(api: Api, info: SessionInfo) -> Self {
+        Self { api, info }
     }
 
     pub(crate) fn into_info(self) -> SessionInfo {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::models::{
-    CleanupOptions, CreateSession, EventOptions, ListMessages, RunTasks, SnapshotOptions, StartTask,
+    CleanupOptions, CreateSession, EventOptions, ListMessages, PoolOptions, RunTasks,
+    SnapshotOptions, StartTask,
 };
 use crate::error::{Error, Result};
 
@@ -162,6 +163,21 @@ pub(super) fn event_options(options: &EventOptions) -> Result<()> {
 impl SnapshotOptions {
     pub(crate) fn check(&self) -> Result<()> {
         snapshot(self)
+    }
+}
+
+impl PoolOptions {
+    pub(super) fn check(&self) -> Result<()> {
+        if self.max_sessions == 0 {
+            return Err(Error::invalid(
+                "`max_sessions` is 0, so nobody would get a session. Allow 1 or more",
+            ));
+        }
+        self.max_age
+            .map(|age| duration("max_age", age))
+            .transpose()?;
+        snapshot(&self.create.snapshot)?;
+        create(&self.create)
     }
 }
 

@@ -1,14 +1,17 @@
 //! The operations of AGI.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
 use crate::agi::{
     CleanupOptions, CleanupReport, Client, CreateSession, DeleteResult, EventOptions,
-    ExecutionStatus, ListMessages, Messages, Navigation, NextMessages, RawRequest, RawResponse,
-    ReapOptions, ReapReport, Recording, ResumeOptions, RunTasks, Screenshot, SendMessage, Session,
-    SessionInfo, SnapshotOptions, StartTask, SuccessResult, Task, TaskResult, WaitOptions,
+    ExecutionStatus, ListMessages, Messages, Navigation, NextMessages, PooledSession, RawRequest,
+    RawResponse, ReapOptions, ReapReport, Recording, ResumeOptions, RunTasks, Screenshot,
+    SendMessage, Session, SessionInfo, SessionPool, SnapshotOptions, StartTask, SuccessResult,
+    Task, TaskResult, WaitOptions,
 };
 use crate::background::Offer;
 use crate::error::Result;
@@ -275,6 +278,106 @@ impl Resume {
     }
 }
 
+/// Every request about a pool of sessions, as data (see [`Operation`]).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum PoolOperation {
+    /// Waits for a session.
+    Acquire {
+        /// Seconds; `None`: no limit.
+        #[serde(default)]
+        timeout: Option<f64>,
+    },
+    /// Gives a session back.
+    Release {
+        /// Which one.
+        lease: u64,
+        /// Whether it is to be deleted and not used again.
+        #[serde(default)]
+        discard: bool,
+    },
+    /// Ends the pool.
+    Close {},
+}
+
+/// What a [`PoolOperation`] gives.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PoolOutput {
+    /// Of `acquire`: it goes back to the pool unless somebody takes it.
+    Acquired(Box<PooledSession>),
+    /// Of the others.
+    Done,
+}
+
+/// A session of a pool that somebody took, and gives back by its number.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Lease {
+    /// What `release` takes.
+    pub lease: u64,
+    /// The session.
+    pub session: SessionInfo,
+}
+
+impl PoolOutput {
+    /// Takes it, as JSON.
+    pub fn into_json(self) -> String {
+        match self {
+            Self::Acquired(pooled) => {
+                let (lease, session) = pooled.taken();
+                to_json(&Lease { lease, session })
+            }
+            Self::Done => to_json(&true),
+        }
+    }
+}
+
+impl SessionPool {
+    /// Carries an operation out. Dropping the future drops the wait; a session that is
+    /// given back is seen to all the same.
+    ///
+    /// # Errors
+    /// Those of [`SessionPool::session`].
+    pub fn execute(
+        &self,
+        operation: PoolOperation,
+    ) -> impl Future<Output = Result<PoolOutput>> + Send + 'static {
+        type Work = Pin<Box<dyn Future<Output = Result<PoolOutput>> + Send>>;
+        let work: Work = match operation {
+            PoolOperation::Acquire { timeout } => {
+                let pool = self.clone();
+                Box::pin(async move {
+                    let timeout = timeout
+                        .map(|seconds| validate::seconds("timeout", seconds))
+                        .transpose()?;
+                    let acquired = pool.acquire(timeout).await?;
+                    Ok(PoolOutput::Acquired(Box::new(acquired)))
+                })
+            }
+            // Not at the first poll, which a caller that leaves may not wait for.
+            PoolOperation::Release { lease, discard } => {
+                let released = self.give_back(lease, discard);
+                Box::pin(async move {
+                    released.await;
+                    Ok(PoolOutput::Done)
+                })
+            }
+            PoolOperation::Close {} => {
+                let closed = self.close();
+                Box::pin(async move {
+                    closed.await;
+                    Ok(PoolOutput::Done)
+                })
+            }
+        };
+        work
+    }
+}
+
 /// Input to be checked before it is used: by callers who keep it for later, or
 /// who do something else first (see [`Operation`] for the form).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -454,7 +557,9 @@ pub(super) fn schema() -> serde_json::Value {
         |inputs| {
             inputs.root::<Operation>("Operation");
             inputs.root::<TaskOperation>("TaskOperation");
+            inputs.root::<PoolOperation>("PoolOperation");
             inputs.root::<Check>("Check");
+            inputs.define::<crate::agi::PoolOptions>();
             inputs.define::<StartTask>();
             inputs.define::<Resume>();
             inputs.define::<RunTasks>();
@@ -476,6 +581,10 @@ pub(super) fn schema() -> serde_json::Value {
                 of.gives::<Screenshot>(&["screenshot"]);
                 of.gives::<Vec<String>>(&["models"]);
                 of.gives::<RawResponse>(&["request"]);
+            });
+            outputs.group("PoolOutputs", |of| {
+                of.gives::<Lease>(&["acquire"]);
+                of.gives::<bool>(&["release", "close"]);
             });
             outputs.group("TaskOutputs", |of| {
                 of.gives::<SuccessResult>(&["answer", "send_message", "pause", "resume", "cancel"]);

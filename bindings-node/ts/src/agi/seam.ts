@@ -32,6 +32,12 @@ export type IfBusy = "error" | "wait" | "cancel";
 
 export type ListMessages = { after_id?: number | undefined; sanitize?: boolean | undefined };
 
+export type PoolOptions = {
+  max_sessions: number;
+  max_age?: number | null | undefined;
+  create?: CreateSession | undefined;
+};
+
 export type Resume = {
   handle: string;
   from_start?: boolean | undefined;
@@ -78,6 +84,8 @@ export type CleanupReport = {
 export type DeleteResult = { success: boolean; deleted: boolean; message: string };
 
 export type ExecutionStatus = { status: string };
+
+export type Lease = { lease: number; session: SessionInfo };
 
 export type Message = {
   id: number;
@@ -213,6 +221,11 @@ export type TaskOperation =
   | { op: "status" }
   | { op: "result"; timeout?: number | null | undefined };
 
+export type PoolOperation =
+  | { op: "acquire"; timeout?: number | null | undefined }
+  | { op: "release"; lease: number; discard?: boolean | undefined }
+  | { op: "close" };
+
 export type Check =
   | { check: "session_id"; session_id: string }
   | {
@@ -262,6 +275,12 @@ export interface Outputs {
   screenshot: Screenshot;
   models: string[];
   request: RawResponse;
+}
+
+export interface PoolOutputs {
+  acquire: Lease;
+  release: boolean;
+  close: boolean;
 }
 
 export interface TaskOutputs {

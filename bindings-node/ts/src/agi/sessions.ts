@@ -2,7 +2,7 @@
  * The session resource of a client.
  */
 
-import { errorFrom, InvalidRequestError, type SessionwireError } from "../errors.js";
+import { errorFrom, InvalidRequestError, orThrow, type SessionwireError } from "../errors.js";
 import type { NativeClient } from "../native.js";
 import {
   CALL,
@@ -10,13 +10,15 @@ import {
   check,
   count,
   execute,
+  seconds,
   secondsOrNone,
   text,
 } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
 import { type DeleteResult, parseTime } from "../shared/models.js";
 import type { SessionStatus } from "./models.js";
-import type { CreateSession } from "./seam.js";
+import { SessionPool } from "./pool.js";
+import type { CreateSession, PoolOptions as SeamPoolOptions } from "./seam.js";
 import {
   DELETE,
   type DeleteOptions,
@@ -107,6 +109,21 @@ export interface CleanupReport {
   /** Why it could not be deleted, or null. */
   error: SessionwireError | null;
 }
+
+/** What `pool` takes. The parameters of `create` are for each session. */
+export interface PoolOptions extends Omit<CreateSessionOptions, "signal"> {
+  /** Milliseconds after which a session is deleted when it is given back. Default: no limit. */
+  maxAge?: number | undefined;
+  /**
+   * Milliseconds that a wait without a timeout may take where the service allows no more sessions and none of the
+   * pool will be free. Default: as the client does.
+   */
+  waitForLimit?: number | undefined;
+}
+
+const { signal: _, ...CREATED } = CREATE;
+
+const POOL: Names<PoolOptions> = { ...CREATED, maxAge: true };
 
 /** What `reap` takes. */
 export interface ReapOptions extends CallOptions {
@@ -236,6 +253,21 @@ export class Sessions {
       deleted,
       error: error === null ? null : errorFrom({ error: JSON.stringify(error) }),
     }));
+  }
+
+  /**
+   * A pool of at most `maxSessions` sessions: they are created as they are needed, shared, and used again.
+   */
+  pool(maxSessions: number, options: PoolOptions = {}): SessionPool {
+    const { maxAge } = known(options, POOL);
+    const plan: SeamPoolOptions = {
+      max_sessions: count("maxSessions", maxSessions) as number,
+      max_age: seconds("maxAge", maxAge),
+      create: createParams(options),
+    };
+    const native = orThrow(this.#native.pool(JSON.stringify(plan)));
+    const { saveSnapshotMode, saveAsDefault } = options;
+    return new SessionPool(this.#native, native, { saveSnapshotMode, saveAsDefault });
   }
 
   /**

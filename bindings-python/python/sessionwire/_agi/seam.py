@@ -43,6 +43,12 @@ class ListMessages(TypedDict):
     sanitize: NotRequired[bool]
 
 
+class PoolOptions(TypedDict):
+    max_sessions: int
+    max_age: NotRequired[float | None]
+    create: NotRequired[CreateSession]
+
+
 class Resume(TypedDict):
     handle: str
     from_start: NotRequired[bool]
@@ -288,6 +294,24 @@ TaskOperation: TypeAlias = (
     | StatusTaskOperation
     | ResultTaskOperation
 )
+
+
+class AcquirePoolOperation(TypedDict):
+    op: Literal["acquire"]
+    timeout: NotRequired[float | None]
+
+
+class ReleasePoolOperation(TypedDict):
+    op: Literal["release"]
+    lease: int
+    discard: NotRequired[bool]
+
+
+class ClosePoolOperation(TypedDict):
+    op: Literal["close"]
+
+
+PoolOperation: TypeAlias = AcquirePoolOperation | ReleasePoolOperation | ClosePoolOperation
 
 
 class SessionIdCheck(TypedDict):

@@ -2,6 +2,7 @@
 
 from .agi.agent import AsyncAgent
 from .agi.client import AsyncAgi
+from .agi.pool import AsyncSessionPool
 from .agi.session import AsyncSession
 from .agi.sessions import AsyncSessions
 from .agi.task import AsyncTask
@@ -22,6 +23,7 @@ __all__ = [
     "AsyncRaccoonSession",
     "AsyncRaccoonSessions",
     "AsyncSession",
+    "AsyncSessionPool",
     "AsyncSessions",
     "AsyncTask",
     "AsyncTurn",

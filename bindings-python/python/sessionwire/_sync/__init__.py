@@ -2,6 +2,7 @@
 
 from .agi.agent import Agent
 from .agi.client import Agi
+from .agi.pool import SessionPool
 from .agi.session import Session
 from .agi.sessions import Sessions
 from .agi.task import Task
@@ -22,6 +23,7 @@ __all__ = [
     "RaccoonSession",
     "RaccoonSessions",
     "Session",
+    "SessionPool",
     "Sessions",
     "Task",
     "Turn",

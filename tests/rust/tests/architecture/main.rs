@@ -112,6 +112,7 @@ fn the_pure_parts_of_the_core_do_no_io() {
         "agi/events.rs",
         "agi/validate.rs",
         "agi/screenshot.rs",
+        "agi/places.rs",
         "agi/standing.rs",
         "ledger/book.rs",
         "ledger/key_mark.rs",

@@ -7,15 +7,16 @@ from ... import _wait_sync as _wait
 from ..._agi.models import CleanupReport, ReapReport
 from ..._errors import InvalidRequestError
 from ..._models import DeleteResult
+from .pool import SessionPool
 from .session import Session, snapshot_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
+    from typing import Any, Unpack
 
-    from ..._agi.seam import CreateSessionOperation, Operation, SnapshotOptions
-    from ..._agi.types import Client, SnapshotMode
+    from ..._agi.seam import CreateSessionOperation, Operation, PoolOptions, SnapshotOptions
+    from ..._agi.types import Client, CreateOptions, SnapshotMode
 
     # `list` is a method here.
     List = list
@@ -181,6 +182,47 @@ class Sessions:
             {"op": "cleanup", "older_than": older_than, "statuses": list(statuses)}
         )
         return [CleanupReport._of(report) for report in reports]
+
+    def pool(
+        self,
+        max_sessions: int,
+        *,
+        max_age: float | None = None,
+        agent_name: str = "agi-0",
+        **create_options: Unpack[CreateOptions],
+    ) -> SessionPool:
+        """Gives a pool of sessions: they are created as they are needed, shared, and used
+        again, and there are never more than so many.
+
+        Args:
+            max_sessions: How many sessions there are at most.
+            max_age: Seconds after which a session is deleted when it is given back, instead
+                of being used again. None: no limit.
+            agent_name: The agent, such as `agi-0` or `agi-0-fast`.
+            **create_options: As for `create`; `wait_for_limit` is the time that a wait
+                without a timeout may take where the service allows no more sessions and none
+                of the pool will be free.
+
+        Raises:
+            InvalidRequestError: An input that cannot be; nothing was sent.
+
+        Example:
+            >>> with client.sessions.pool(5) as pool:
+            ...     with pool.session() as session:
+            ...         result = session.run_task("What does the blue mug cost?")
+        """
+        snapshot = snapshot_options(
+            create_options.pop("save_snapshot_mode", None),
+            create_options.pop("save_as_default", None),
+        )
+        given = {name: value for name, value in create_options.items() if value is not None}
+        create: Any = {"agent_name": agent_name, "snapshot": snapshot, **given}
+        options: PoolOptions = {
+            "max_sessions": max_sessions,
+            "max_age": max_age,
+            "create": create,
+        }
+        return SessionPool(self._client, self._client._native.pool(options), snapshot)
 
     def reap(self, *, older_than: float | None = None) -> List[ReapReport]:
         """Deletes the sessions that dead processes left, by the client's `ledger`, and says

@@ -1,0 +1,89 @@
+"""Generated from `_async/agi/pool.py` by `make generate`: change that file, and run it."""
+
+from __future__ import annotations
+
+from ... import _wait_sync as _wait
+from .session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+    from ..._agi.seam import SnapshotOptions
+    from ..._agi.types import Client
+    from ..._native import SessionPool as NativeSessionPool
+
+
+class SessionPool:
+    """Sessions that are shared: each is given to one user at a time, and used again.
+
+    Made by `client.sessions.pool`. Use it as a context manager, or call `close()`.
+    """
+
+    __slots__ = ("__weakref__", "_client", "_native", "_snapshot")
+
+    def __init__(
+        self, client: Client, native: NativeSessionPool, snapshot: SnapshotOptions
+    ) -> None:
+        self._client = client
+        self._native = native
+        self._snapshot = snapshot
+
+    def session(self, *, timeout: float | None = None) -> PooledSession:
+        """Gives a session for one block, which waits for a free one; first come, first served.
+
+        It is used again afterwards, unless the block raised, its task still runs, or it is
+        too old: then it is deleted, and another one takes its place.
+
+        Args:
+            timeout: Seconds to wait. None: no limit.
+
+        Raises:
+            TaskTimeout: None became free in time.
+            RateLimitError: The service allows no more sessions, and none of this pool will
+                be free.
+            APIError: A session could not be created.
+
+        Example:
+            >>> with pool.session() as session:
+            ...     result = session.run_task("What does the blue mug cost?")
+        """
+        return PooledSession(self, timeout)
+
+    def close(self) -> None:
+        """Ends it: whoever waits gets an error, and what nobody uses is deleted; the others
+        are deleted once they are given back. Can be called twice."""
+        _wait.finish(self._native.start({"op": "close"}))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class PooledSession:
+    """The session of a block: `with pool.session() as session`."""
+
+    __slots__ = ("_lease", "_pool", "_timeout")
+
+    def __init__(self, pool: SessionPool, timeout: float | None) -> None:
+        self._pool = pool
+        self._timeout = timeout
+        self._lease: int | None = None
+
+    def __enter__(self) -> Session:
+        pool = self._pool
+        reply = _wait.result(pool._native.start({"op": "acquire", "timeout": self._timeout}))
+        self._lease = reply["lease"]
+        return Session(pool._client, reply["session"], pool._snapshot)
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            discard = error is not None
+            operation = self._pool._native.start(
+                {"op": "release", "lease": lease, "discard": discard}
+            )
+            # Goes on where the block was cancelled.
+            _wait.finish(operation)
