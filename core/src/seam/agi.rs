@@ -257,6 +257,7 @@ pub enum TaskOperation {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Resume {
     /// What `handle` of a task gave, or `prepare_task`.
     pub handle: String,

@@ -173,6 +173,7 @@ fn ten_seconds() -> f64 {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Resume {
     /// What `handle` of a turn gave, or `prepare_turn`.
     pub handle: String,
