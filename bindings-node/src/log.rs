@@ -3,13 +3,11 @@
 //! The threads of the runtime only keep records and wake JavaScript, which
 //! takes them. The wake-up does not keep the process alive.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 
-use napi::bindgen_prelude::{Function, FunctionRef};
+use napi::Status;
+use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, Status};
 use napi_derive::napi;
 use sessionwire::log;
 
@@ -19,31 +17,11 @@ type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 1>;
 /// Who takes the records: the last one who asked.
 static WAKE: Mutex<Option<Wake>> = Mutex::new(None);
 
-thread_local! {
-    /// What takes the records, where it is a function of this thread.
-    static TAKER: RefCell<Option<Rc<FunctionRef<(), ()>>>> = const { RefCell::new(None) };
-}
-
-/// Has JavaScript take the records now: those of a call come before its result.
-pub fn deliver(env: &Env) {
-    if !log::is_pending() {
-        return;
-    }
-    if let Some(taker) = TAKER.with_borrow(Clone::clone)
-        && let Ok(taker) = taker.borrow_back(env)
-    {
-        // It catches what a logger throws.
-        let _ = taker.call(());
-    }
-}
-
 /// Switches the log on, with what to call when there are records; or off.
 // Test builds register no exports.
 #[cfg_attr(test, allow(dead_code))]
 #[napi(catch_unwind)]
 pub fn watch_log(wake: Option<Function<'_, (), ()>>) -> napi::Result<()> {
-    let taker = wake.as_ref().map(Function::create_ref).transpose()?;
-    TAKER.set(taker.map(Rc::new));
     let wake = match wake {
         Some(wake) => Some(
             wake.build_threadsafe_function::<()>()
