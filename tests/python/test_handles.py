@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from helpers import eventually, script
 from sessionwire import Emulator, SessionwireError
 from test_contract import FOLDER, cases, check
 
@@ -197,3 +198,27 @@ def test_g02_g03_handles(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", cases("handles.json"))
 def test_g02_g03_handles_async(case: dict[str, Any]) -> None:
     asyncio.run(play(case, Play, waits=False))
+
+
+def test_g02_a_question_that_is_replayed_while_it_is_answered_does_not_open_again(
+    emulator: Emulator,
+) -> None:
+    steps = (
+        {"thought": "Looking"},
+        {"question": "Which colour?"},
+        {"thought": "Paying", "after": 60},
+    )
+    emulator.scenario(script(*steps))
+    with emulator.agi() as client, client.sessions.create() as session:
+        with session.start_task("Buy the mug") as task:
+            handle = task.handle()
+            eventually(lambda: task.question, "the question is there")
+        # The stream shows the question again while the answer is on its way.
+        emulator.fail(on="message", delay=0.3)
+        with client.resume(handle) as task:
+            task.answer("blue")
+            assert task.question is None
+            sent = [
+                r.json()["message"] for r in emulator.requests("POST", "/v1/sessions/*/message")
+            ]
+            assert sent == ["Buy the mug", "blue"]

@@ -98,12 +98,25 @@ impl Progress {
             }
             // Neither says that the agent went on.
             EventType::Log | EventType::Paused | EventType::Resumed | EventType::Other(_) => {}
+            // A replay shows what came before the question, too.
+            _ if event.id().is_some() && event.id() < state.asked => {}
             _ => state.question = None,
         }
         if let Some(end) = TaskEnd::of_event(event) {
             state.log.end_with(end);
         }
         state.log.saw(event);
+    }
+
+    /// Takes the open question for its answer, which is on its way now: a replay does not open it
+    /// again meanwhile. With it the question that was known to have its answer before, to be noted
+    /// again if this one does not arrive.
+    pub(super) fn begin_answer(&self) -> Option<(Event, Option<i64>)> {
+        let mut state = self.lock();
+        let question = state.question.take()?;
+        let before = state.answered;
+        state.answered = before.max(question.id());
+        Some((question, before))
     }
 
     /// Notes the place of an event that goes into the consumer's queue.

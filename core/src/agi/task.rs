@@ -194,20 +194,19 @@ impl Task {
         validate::text("text", &message.message)?;
         // A close ends the stream too, and with it what is known to be open.
         self.api.closing().check()?;
-        let Some(question) = self.progress.lock().question.take() else {
+        let Some((question, answered_before)) = self.progress.begin_answer() else {
             return Err(Error::invalid(
                 "This task has no open question. To tell the agent something else, use `send_message`",
             ));
         };
         let sent = self.api.send_message(self.session_id(), &message).await;
         let mut state = self.progress.lock();
-        if sent.is_ok() {
-            state.answered = question.id();
-        } else if state.question.is_none()
-            && state.log.end().is_none()
-            && state.asked == question.id()
-        {
-            state.question = Some(question);
+        if sent.is_err() {
+            state.answered = answered_before;
+            if state.question.is_none() && state.log.end().is_none() && state.asked == question.id()
+            {
+                state.question = Some(question);
+            }
         }
         drop(state);
         sent
