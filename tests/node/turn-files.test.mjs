@@ -1,6 +1,7 @@
 // Raccoon: the files of turns, in every form.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import {
   createReadStream,
   mkdirSync,
@@ -157,7 +158,10 @@ test("g08 a stream is given once, and as long as it gives something", () =>
     const stream = Readable.from([Buffer.from("x")]);
     const spent = createReadStream(path);
     for await (const _ of spent);
-    const destroyed = createReadStream(path).destroy();
+    const destroyed = createReadStream(path);
+    // Destroyed before, it would still open the file, which may be gone by then.
+    await once(destroyed, "open");
+    destroyed.destroy();
     const locked = new Blob(["x"]).stream();
     locked.getReader();
     for (const [files, words] of [
