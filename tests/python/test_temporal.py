@@ -1,0 +1,352 @@
+"""Tasks in Temporal workflows, on Temporal's own development server."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import uuid
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from temporal_server import temporal_server
+from temporalio import workflow
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.worker import Replayer, Worker
+
+from helpers import script
+from sessionwire import AsyncAgi, ConfigError, Emulator
+from sessionwire.temporal import (
+    AgentQuestion,
+    AgentResult,
+    AgentTask,
+    AgentTaskInput,
+    Questions,
+    SessionwirePlugin,
+    agent_session,
+    run_task,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+QUEUE = "agents"
+SOON = timedelta(seconds=20)
+BUY = script({"thought": "Looking"}, {"question": "Which colour?"}, {"done": "Bought in {answer}"})
+
+
+@workflow.defn
+class Prices:
+    """Two tasks in one session."""
+
+    @workflow.run
+    async def run(self, item: str) -> list[str]:
+        async with agent_session("agi-0-fast") as session:
+            return [
+                (await session.run_task(f"Find the {item}")).text,
+                (await session.run_task(f"Price of the {item}")).text,
+            ]
+
+
+@workflow.defn
+class Unanswered:
+    """A task whose questions nobody answers."""
+
+    @workflow.run
+    async def run(self, task: str) -> str:
+        return (await run_task(task)).text
+
+
+@workflow.defn
+class Many:
+    """Two agents at once, which ask both."""
+
+    def __init__(self) -> None:
+        self.questions = Questions()
+
+    @workflow.run
+    async def run(self) -> list[str]:
+        results = await asyncio.gather(
+            *(run_task(f"Buy {item}", on_question=self.questions.ask) for item in ("mug", "cup"))
+        )
+        return [result.text for result in results]
+
+    @workflow.query
+    def open(self) -> list[AgentQuestion]:
+        return self.questions.open
+
+    @workflow.update
+    def answer(self, text: str, session_id: str | None) -> None:
+        self.questions.answer(text, session_id)
+
+
+WORKFLOWS: list[type[Any]] = [AgentTask, Many, Prices, Unanswered]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with temporal_server() as address:
+        yield address
+
+
+async def connected(address: str) -> Client:
+    """Connects as soon as the server is there and has its namespace."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                client = await Client.connect(address)
+                await client.count_workflows()
+            except RuntimeError:
+                await asyncio.sleep(0.05)
+            else:
+                return client
+
+
+@asynccontextmanager
+async def working(address: str, emulator: Emulator, **options: Any) -> AsyncIterator[Client]:
+    """A client of Temporal, and a worker for its workflows."""
+    client = await connected(address)
+    plugin = SessionwirePlugin(
+        lambda: AsyncAgi(base_url=emulator.url, api_key=emulator.api_key), **options
+    )
+    async with Worker(
+        client,
+        task_queue=QUEUE,
+        workflows=WORKFLOWS,
+        plugins=[plugin],
+        graceful_shutdown_timeout=timedelta(0),
+    ):
+        yield client
+
+
+async def start(client: Client, kind: Any, *given: Any) -> WorkflowHandle[Any, Any]:
+    return await client.start_workflow(
+        kind, args=given, id=f"test-{uuid.uuid4()}", task_queue=QUEUE, execution_timeout=SOON
+    )
+
+
+async def question(handle: WorkflowHandle[Any, Any]) -> AgentQuestion:
+    """The question that the workflow waits with, once it is there."""
+    async with asyncio.timeout(20):
+        while True:
+            asked: AgentQuestion | None = await handle.query(AgentTask.question)
+            if asked is not None:
+                return asked
+            await asyncio.sleep(0.02)
+
+
+def counts(emulator: Emulator) -> tuple[int, int, int]:
+    """The creates, messages and deletes that the service saw."""
+    return (
+        len(emulator.requests("POST", "/v1/sessions")),
+        len(emulator.requests("POST", "/v1/sessions/*/message")),
+        len(emulator.requests("DELETE", "/v1/sessions/*")),
+    )
+
+
+async def left(emulator: Emulator) -> int:
+    async with AsyncAgi(base_url=emulator.url, api_key=emulator.api_key) as client:
+        return len(await client.sessions.list())
+
+
+def test_a_workflow_gets_the_result_of_its_task(server: str, emulator: Emulator) -> None:
+    async def main() -> None:
+        seen: list[str] = []
+        async with working(server, emulator, on_event=lambda event: seen.append(event.type)) as client:
+            handle = await start(client, AgentTask.run, AgentTaskInput("Price of the mug"))
+            result = await handle.result()
+        assert isinstance(result, AgentResult)
+        assert result.text
+        assert result.handle.startswith("sw1.")
+        assert seen[-1] == "done"
+        assert counts(emulator) == (1, 1, 1)
+        assert await left(emulator) == 0
+
+    asyncio.run(main())
+
+
+def test_a_workflow_waits_for_the_answer_to_a_question(server: str, emulator: Emulator) -> None:
+    emulator.scenario(BUY)
+
+    async def main() -> None:
+        async with working(server, emulator) as client:
+            handle = await start(client, AgentTask.run, AgentTaskInput("Buy the mug"))
+            asked = await question(handle)
+            assert (asked.text, asked.id) == ("Which colour?", 3)
+            with pytest.raises(WorkflowUpdateFailedError, match=r".") as refused:
+                await handle.execute_update(AgentTask.answer, "")
+            assert isinstance(refused.value.cause, ApplicationError)
+            assert refused.value.cause.type == "InvalidRequestError"
+            await handle.execute_update(AgentTask.answer, "blue")
+            with pytest.raises(WorkflowUpdateFailedError) as refused:
+                await handle.execute_update(AgentTask.answer, "red")
+            assert "No question is open" in str(refused.value.cause)
+            assert (await handle.result()).text == "Bought in blue"
+        assert counts(emulator) == (1, 2, 1)
+
+    asyncio.run(main())
+
+
+def test_each_of_two_agents_gets_its_own_answer(server: str, emulator: Emulator) -> None:
+    emulator.scenario({"tasks": [{**BUY["tasks"][0], "once": False}]})
+
+    async def main() -> None:
+        async with working(server, emulator) as client:
+            handle = await start(client, Many.run)
+            async with asyncio.timeout(20):
+                while len(asked := await handle.query(Many.open)) < 2:
+                    await asyncio.sleep(0.02)
+            with pytest.raises(WorkflowUpdateFailedError) as refused:
+                await handle.execute_update(Many.answer, args=["blue", None])
+            assert "2 questions are open" in str(refused.value.cause)
+            for one, colour in zip(asked, ("blue", "red"), strict=True):
+                await handle.execute_update(Many.answer, args=[colour, one.session_id])
+            assert set(await handle.result()) == {"Bought in blue", "Bought in red"}
+        assert counts(emulator) == (2, 4, 2)
+
+    asyncio.run(main())
+
+
+def test_tasks_of_a_block_share_its_session(server: str, emulator: Emulator) -> None:
+    async def main() -> None:
+        async with working(server, emulator) as client:
+            handle = await start(client, Prices.run, "mug")
+            assert len(await handle.result()) == 2
+        assert counts(emulator) == (1, 2, 1)
+        created = emulator.requests("POST", "/v1/sessions")[0].json()
+        assert created["agent_name"] == "agi-0-fast"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("steps", "given", "kind", "expected"),
+    [
+        ([{"question": "Which colour?"}], "Buy", "QuestionPending", (1, 1, 1)),
+        ([{"error": "No such mug"}], "Buy", "TaskError", (1, 1, 1)),
+        ([], "", "InvalidRequestError", (0, 0, 0)),
+    ],
+)
+def test_what_no_attempt_mends_fails_the_workflow_and_leaves_nothing(
+    server: str,
+    emulator: Emulator,
+    steps: list[dict[str, Any]],
+    given: str,
+    kind: str,
+    expected: tuple[int, int, int],
+) -> None:
+    if steps:
+        emulator.scenario(script(*steps))
+
+    async def main() -> None:
+        async with working(server, emulator) as client:
+            handle = await start(client, Unanswered.run, given)
+            with pytest.raises(WorkflowFailureError) as failed:
+                await handle.result()
+        cause = failed.value.cause
+        if isinstance(cause, ActivityError):
+            cause = cause.cause
+        assert isinstance(cause, ApplicationError)
+        assert cause.type == kind
+        assert emulator.api_key not in str(cause)
+        assert counts(emulator) == expected
+        assert await left(emulator) == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("when", ["creating", "at work", "asking"])
+def test_a_workflow_that_is_cancelled_leaves_nothing(
+    server: str, emulator: Emulator, when: str
+) -> None:
+    steps: list[dict[str, Any]] = [{"thought": "Looking"}, {"question": "Which colour?"}]
+    if when == "at work":
+        steps = [{"thought": "Looking"}, {"thought": "Still looking", "after": 60}]
+    emulator.scenario(script(*steps, {"done": "Bought"}))
+    if when == "creating":
+        emulator.fail(on="create", delay=0.3)
+
+    async def main() -> None:
+        seen = asyncio.Event()
+        async with working(server, emulator, on_event=lambda event: seen.set()) as client:
+            handle = await start(client, AgentTask.run, AgentTaskInput("Buy the mug"))
+            if when == "creating":
+                async with asyncio.timeout(20):
+                    while not emulator.requests("POST", "/v1/sessions"):
+                        await asyncio.sleep(0.005)
+            elif when == "at work":
+                await asyncio.wait_for(seen.wait(), 20)
+            else:
+                await question(handle)
+            await handle.cancel()
+            with pytest.raises(WorkflowFailureError) as failed:
+                await handle.result()
+            assert isinstance(failed.value.cause, CancelledError)
+        creates, messages, deletes = counts(emulator)
+        assert (creates, messages, deletes) == (1, 0 if when == "creating" else 1, 1)
+        assert bool(emulator.requests("POST", "/v1/sessions/*/cancel")) == (when != "creating")
+        assert await left(emulator) == 0
+
+    asyncio.run(main())
+
+
+def test_g03_a_worker_that_is_stopped_gives_its_task_to_the_next(
+    server: str, emulator: Emulator
+) -> None:
+    steps = [{"thought": "Looking"}, {"thought": "Paying", "after": 0.3}, {"done": "Bought"}]
+    emulator.scenario(script(*steps))
+
+    async def main() -> None:
+        seen: list[str] = []
+        first = asyncio.Event()
+
+        def note(event: Any) -> None:
+            seen.append(event.text)
+            first.set()
+
+        async with working(server, emulator, on_event=note) as client:
+            handle = await start(client, AgentTask.run, AgentTaskInput("Buy the mug"))
+            await asyncio.wait_for(first.wait(), 20)
+        assert seen == ["Looking"]
+        async with working(server, emulator, on_event=note):
+            assert (await handle.result()).text == "Bought"
+        assert seen == ["Looking", "Paying", "Bought"]
+        assert counts(emulator) == (1, 1, 1)
+
+    asyncio.run(main())
+
+
+def test_a_workflow_replays_from_its_history(server: str, emulator: Emulator) -> None:
+    emulator.scenario(BUY)
+
+    async def main() -> None:
+        async with working(server, emulator) as client:
+            handle = await start(client, AgentTask.run, AgentTaskInput("Buy the mug"))
+            await question(handle)
+            await handle.execute_update(AgentTask.answer, "blue")
+            await handle.result()
+            history = await handle.fetch_history()
+        # Without a key: a replay sends nothing.
+        await Replayer(workflows=WORKFLOWS, plugins=[SessionwirePlugin()]).replay_workflow(history)
+
+    asyncio.run(main())
+
+
+def test_a_worker_without_a_key_says_so_when_it_starts(server: str) -> None:
+    async def main() -> None:
+        client = await connected(server)
+        worker = Worker(
+            client, task_queue=QUEUE, workflows=WORKFLOWS, plugins=[SessionwirePlugin()]
+        )
+        with pytest.raises(ConfigError, match="AGI_API_KEY"):
+            await worker.run()
+
+    asyncio.run(main())
+
+
+def test_the_package_itself_needs_no_temporal() -> None:
+    code = "import sessionwire, sys; sys.exit('temporalio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
