@@ -11,9 +11,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from temporal_server import temporal_server
 from temporalio import workflow
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+)
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 from temporalio.worker import Replayer, Worker
 
@@ -29,6 +33,7 @@ from sessionwire.temporal import (
     agent_session,
     run_task,
 )
+from temporal_server import temporal_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -155,7 +160,9 @@ async def left(emulator: Emulator) -> int:
 def test_a_workflow_gets_the_result_of_its_task(server: str, emulator: Emulator) -> None:
     async def main() -> None:
         seen: list[str] = []
-        async with working(server, emulator, on_event=lambda event: seen.append(event.type)) as client:
+        async with working(
+            server, emulator, on_event=lambda event: seen.append(event.type)
+        ) as client:
             handle = await start(client, AgentTask.run, AgentTaskInput("Price of the mug"))
             result = await handle.result()
         assert isinstance(result, AgentResult)
@@ -246,7 +253,7 @@ def test_what_no_attempt_mends_fails_the_workflow_and_leaves_nothing(
             handle = await start(client, Unanswered.run, given)
             with pytest.raises(WorkflowFailureError) as failed:
                 await handle.result()
-        cause = failed.value.cause
+        cause: BaseException | None = failed.value.cause
         if isinstance(cause, ActivityError):
             cause = cause.cause
         assert isinstance(cause, ApplicationError)
@@ -296,8 +303,8 @@ def test_a_workflow_that_is_cancelled_leaves_nothing(
 def test_g03_a_worker_that_is_stopped_gives_its_task_to_the_next(
     server: str, emulator: Emulator
 ) -> None:
-    steps = [{"thought": "Looking"}, {"thought": "Paying", "after": 0.3}, {"done": "Bought"}]
-    emulator.scenario(script(*steps))
+    paying = {"thought": "Paying", "after": 0.3}
+    emulator.scenario(script({"thought": "Looking"}, paying, {"done": "Bought"}))
 
     async def main() -> None:
         seen: list[str] = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import activity
 
 from .._async.agi.client import AsyncAgi
-from .._errors import QuestionPending, SessionwireError
+from .._errors import InvalidRequestError, QuestionPending, SessionwireError
 from . import _models as models
 from ._failures import as_failures
 
@@ -64,7 +64,8 @@ class Activities:
     async def create_session(self, wanted: models.CreateSession) -> str:
         """Creates a session; its id."""
         with as_failures():
-            session = await self.client.sessions.create(wanted.agent_name, **wanted.options)
+            async with heartbeats():
+                session = await self.client.sessions.create(wanted.agent_name, **wanted.options)
             return session.session_id
 
     @activity.defn(name=models.PREPARE_TASK)
@@ -72,7 +73,8 @@ class Activities:
         """The handle of a task that is not sent yet."""
         with as_failures():
             session = self.client.sessions.attach(wanted.session_id)
-            return await session.prepare_task(wanted.task, start_url=wanted.start_url)
+            async with heartbeats():
+                return await session.prepare_task(wanted.task, start_url=wanted.start_url)
 
     @activity.defn(name=models.RUN_TASK)
     async def run_task(self, wanted: models.RunTask) -> models.TaskStep:
@@ -81,8 +83,7 @@ class Activities:
         handle: str = noted[0] if noted else wanted.handle
         with as_failures():
             async with heartbeats(handle) as beat, self.client.resume(handle) as task:
-                await answer_once(task, wanted.answer)
-                question = await self._until_question(task, beat)
+                question = await self._until_question(task, beat, Open(task, wanted.answer))
                 if question is None:
                     try:
                         return models.TaskStep(result=await result_of(task))
@@ -95,20 +96,23 @@ class Activities:
         """Deletes a session; whether it was there."""
         with as_failures():
             session = self.client.sessions.attach(wanted.session_id)
-            if wanted.cancel:
-                # No task may be left to cancel; the delete ends the session in any case.
-                with suppress(SessionwireError):
-                    await session.cancel()
             options: Any = {
                 "save_snapshot_mode": wanted.save_snapshot_mode,
                 "save_as_default": wanted.save_as_default,
             }
-            return (await session.delete(**options)).deleted
+            async with heartbeats():
+                if wanted.cancel:
+                    # No task may be left to cancel; the delete ends the session in any case.
+                    with suppress(SessionwireError):
+                        await session.cancel()
+                return (await session.delete(**options)).deleted
 
-    async def _until_question(self, task: AsyncTask, beat: Heartbeats) -> QuestionEvent | None:
+    async def _until_question(
+        self, task: AsyncTask, beat: Heartbeats, still: Open
+    ) -> QuestionEvent | None:
         """Reads the task's events; the question that stopped it, or None at its end."""
-        if task.question is not None:
-            return task.question
+        if (question := await still.open()) is not None:
+            return question
         async for event in task:
             if self._on_event is not None:
                 handled = self._on_event(event)
@@ -116,46 +120,65 @@ class Activities:
                     await handled
             # After the event was handled: the next attempt gets it again, or never lost it.
             beat.note(task.handle())
-            if event.type == "question" and task.question is not None:
-                return task.question
+            if event.type == "question" and (question := await still.open()) is not None:
+                return question
+        return None
+
+
+class Open:
+    """Whether a question is open, once the answer at hand was given to its own.
+
+    An earlier attempt may have given it: then its question is not open any more.
+    """
+
+    def __init__(self, task: AsyncTask, answer: models.Answer | None) -> None:
+        self._task = task
+        self._answer = answer
+        self._given = False
+
+    async def open(self) -> QuestionEvent | None:
+        question, answer = self._task.question, self._answer
+        if question is None or answer is None or question.id != answer.question_id:
+            return question
+        if not self._given:
+            # A stream that goes on from before the question shows it again.
+            self._given = True
+            try:
+                await self._task.answer(answer.text)
+            except InvalidRequestError:
+                # Nothing was sent: an event from before the question hid it until its own comes.
+                self._given = False
         return None
 
 
 class Heartbeats:
     """Tells the server that this attempt lives, and where its task is."""
 
-    def __init__(self, handle: str) -> None:
-        self._handle = handle
+    def __init__(self, *details: str) -> None:
+        self._details = details
 
     def note(self, handle: str) -> None:
-        self._handle = handle
+        self._details = (handle,)
         activity.heartbeat(handle)
 
     async def go_on(self) -> None:
-        """Repeats the last one while no event comes."""
+        """Repeats the last one while nothing happens."""
         limit = activity.info().heartbeat_timeout
         if limit is None:
             return
         while True:
-            activity.heartbeat(self._handle)
+            activity.heartbeat(*self._details)
             await asyncio.sleep(limit.total_seconds() / BEATS_IN_TIMEOUT)
 
 
 @asynccontextmanager
-async def heartbeats(handle: str) -> AsyncIterator[Heartbeats]:
-    beat = Heartbeats(handle)
+async def heartbeats(*details: str) -> AsyncIterator[Heartbeats]:
+    beat = Heartbeats(*details)
     going_on = asyncio.create_task(beat.go_on())
     try:
         yield beat
     finally:
         going_on.cancel()
-
-
-async def answer_once(task: AsyncTask, answer: models.Answer | None) -> None:
-    """Gives the answer, unless an earlier attempt did: its question is not open any more."""
-    question = task.question
-    if answer is not None and question is not None and question.id == answer.question_id:
-        await task.answer(answer.text)
 
 
 async def result_of(task: AsyncTask) -> models.AgentResult:

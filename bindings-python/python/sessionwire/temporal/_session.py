@@ -53,6 +53,7 @@ class _Where:
             task_queue=self.task_queue,
             schedule_to_close_timeout=SHORT,
             start_to_close_timeout=ATTEMPT,
+            heartbeat_timeout=self.heartbeat_timeout,
             retry_policy=self.retry_policy,
             cancellation_type=on_cancel,
         )
@@ -67,7 +68,7 @@ class _Where:
             heartbeat_timeout=self.heartbeat_timeout,
             retry_policy=self.retry_policy,
             # The session is deleted right away, which ends the attempt, too.
-            cancellation_type=TRY
+            cancellation_type=TRY,
         )
         return step
 
@@ -139,8 +140,7 @@ async def agent_session(
     Args:
         agent_name: The agent, such as `agi-0` or `agi-0-fast`.
         task_queue: Whose workers run the tasks. Default: the workflow's own.
-        heartbeat_timeout: How long a worker may be silent until another one goes on with its
-            task.
+        heartbeat_timeout: How long a worker may be silent until another one takes over.
         retry_policy: When a call that failed is tried again. Default: Temporal's. Errors that
             another attempt does not mend are not tried again.
         save_snapshot_mode: What the delete keeps: `none`, `memory` or `filesystem`.
