@@ -1,4 +1,7 @@
-"""A worker of `tests/kills/workflows.py`, to be killed: python workflow_worker.py ADDRESS QUEUE URL KEY LEDGER"""
+"""A worker of `tests/kills/workflows.py`, to be killed.
+
+python workflow_worker.py ADDRESS QUEUE URL KEY LEDGER
+"""
 
 from __future__ import annotations
 

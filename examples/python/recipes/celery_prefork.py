@@ -1,0 +1,60 @@
+# pyright: basic
+"""Tasks in Celery's processes of which one is killed: each task is sent once, and finished.
+
+The handle of a task is made here, where nobody kills; a process only goes on with it. Celery gives
+what a dead one had to the next (`acks_late`, `reject_on_worker_lost`). It runs on the emulator,
+without a key, and with a folder for a broker; use your own broker. Needs `pip install celery`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from celery import Celery
+
+from sessionwire import Agi, Emulator
+
+FOLDER = Path(os.environ.get("RECIPE_FOLDER") or tempfile.mkdtemp())
+os.environ["RECIPE_FOLDER"] = str(FOLDER)
+app = Celery("celery_prefork", broker="filesystem://", backend=f"file://{FOLDER}")
+folders = {f"data_folder_{way}": str(FOLDER / "queue") for way in ("in", "out")}
+control = {"control_folder": str(FOLDER / "control"), "processed_folder": str(FOLDER / "done")}
+app.conf.broker_transport_options = {**folders, **control}
+
+
+@app.task(acks_late=True, reject_on_worker_lost=True)
+def finish(handle: str) -> str:
+    with Agi() as client, client.resume(handle) as task:
+        (FOLDER / "busy").write_text(str(os.getpid()))
+        return task.result().text
+
+
+def main() -> None:
+    with Emulator() as emulator, emulator.agi() as client, ExitStack() as sessions:
+        (FOLDER / "queue").mkdir()
+        os.environ |= {"AGI_BASE_URL": emulator.url, "AGI_API_KEY": emulator.api_key}
+        command = ["celery", "-A", "celery_prefork", "worker", "-c", "2", "-l", "ERROR"]
+        worker = subprocess.Popen([sys.executable, "-m", *command], cwd=Path(__file__).parent)
+        calls = []
+        for item in ("mug", "cup", "bowl", "plate"):
+            session = sessions.enter_context(client.sessions.create())
+            calls.append(finish.delay(session.prepare_task(f"What does the {item} cost?")))
+        calls[0].get(timeout=60)
+        os.kill(int((FOLDER / "busy").read_text()), signal.SIGKILL)
+        results = [call.get(timeout=60) for call in calls]
+        sent = len(emulator.requests("POST", "/v1/sessions/*/message"))
+        print(f"{len(results)} results, {sent} tasks sent")
+        worker.terminate()
+        worker.wait()
+    shutil.rmtree(FOLDER)
+
+
+if __name__ == "__main__":
+    main()
