@@ -201,7 +201,7 @@ test-rust: | check-machine
 test-python: $(VENV)/.built dist/.built cli-dev chaos-dev
 	@echo "== Python tests"
 	@mkdir -p $(CASES) && rm -f $(CASES)/python-*.txt
-	$(BIN)/python -m pytest
+	SESSIONWIRE_TESTS=all $(BIN)/python -m pytest
 
 .PHONY: test-node
 test-node: dist/.built chaos-dev
@@ -287,10 +287,12 @@ chaos: $(VENV)/.built dist/.built chaos-dev ## streams cut CHAOS_CUTS (10000) ti
 
 KILLS ?= 500
 TURN_KILLS ?= 100
+WORKFLOW_KILLS ?= 100
 
 .PHONY: kills
-kills: $(VENV)/.built dist/.built ## processes killed at random instants, and their tasks finished by another language: KILLS (500) each way, TURN_KILLS (100) of turns
+kills: $(VENV)/.built dist/.built ## processes killed at random instants, and their tasks finished by another language: KILLS (500) each way, TURN_KILLS (100) of turns, WORKFLOW_KILLS (100) of workers of Temporal
 	$(BIN)/python tests/kills/run.py --tasks $(KILLS) --turns $(TURN_KILLS)
+	$(BIN)/python tests/kills/workflows.py --workflows $(WORKFLOW_KILLS)
 
 SOAK_COUNT ?= 100000
 SOAK_UPLOAD_MB ?= 1000

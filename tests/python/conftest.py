@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,25 @@ if TYPE_CHECKING:
 
 for name in ("AGI_API_KEY", "AGI_BASE_URL", "RACCOON_API_KEY", "RACCOON_BASE_URL"):
     os.environ.pop(name, None)
+
+#: Tests that need a package which is no tool of ours, and which one.
+NEEDED = {"test_recipes.py": ("distributed", "celery"), "test_temporal.py": ("temporalio",)}
+#: Those that are left out here, and said to be. `make test` wants all of them.
+LEFT_OUT = {
+    name: packages
+    for name, packages in NEEDED.items()
+    if os.environ.get("SESSIONWIRE_TESTS") != "all" and not all(map(find_spec, packages))
+}
+collect_ignore = list(LEFT_OUT)
+
+
+def pytest_report_header() -> list[str]:
+    return [
+        f"left out: {name}, which needs {' and '.join(packages)} (pip install -r "
+        "bindings-python/requirements-dev.txt)"
+        for name, packages in LEFT_OUT.items()
+    ]
+
 
 # A shell that runs the tests in the background ignores Ctrl-C, and so would every child.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "emulator/README.md", "docs/ledger.md", "docs/pool.md")
+DOCUMENTS = (
+    "README.md",
+    "emulator/README.md",
+    "docs/ledger.md",
+    "docs/machines.md",
+    "docs/pool.md",
+    "docs/temporal.md",
+)
 
 # What a snippet that imports nothing takes as given.
 GIVEN = """

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import subprocess
 import sys
 import uuid
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +41,7 @@ from temporal_server import temporal_server
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+ROOT = Path(__file__).parents[2]
 QUEUE = "agents"
 SOON = timedelta(seconds=20)
 BUY = script({"thought": "Looking"}, {"question": "Which colour?"}, {"done": "Bought in {answer}"})
@@ -357,3 +361,50 @@ def test_a_worker_without_a_key_says_so_when_it_starts(server: str) -> None:
 def test_the_package_itself_needs_no_temporal() -> None:
     code = "import sessionwire, sys; sys.exit('temporalio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_programs_of_the_guide_buy_a_mug(
+    server: str, emulator: Emulator, tmp_path: Path
+) -> None:
+    guide = (ROOT / "docs" / "temporal.md").read_text(encoding="utf-8")
+    programs = re.findall(r"^```python program (\S+)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    for name, text in programs:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert [name for name, _ in programs] == ["buy.py", "worker.py", "start.py"]
+    emulator.scenario(BUY)
+    environment = {
+        **os.environ,
+        "AGI_BASE_URL": emulator.url,
+        "AGI_API_KEY": emulator.api_key,
+        "TEMPORAL_ADDRESS": server,
+    }
+    asyncio.run(connected(server))
+    command = [sys.executable, "-W", "error"]
+    worker = subprocess.Popen([*command, "worker.py"], cwd=tmp_path, env=environment)
+    try:
+        done = subprocess.run(
+            [*command, "start.py"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=tmp_path,
+            env=environment,
+        )
+    finally:
+        worker.kill()
+        worker.wait()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "Which colour?\nBought in The one for 12.50\n"
+    assert counts(emulator) == (1, 2, 1)
+
+
+def test_g03_a_worker_that_is_killed_leaves_its_workflow_to_another() -> None:
+    command = [sys.executable, str(ROOT / "tests" / "kills" / "workflows.py")]
+    done = subprocess.run(
+        [*command, "--workflows", "4", "--at-once", "4"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 kills, 0 of them with a problem" in done.stdout
