@@ -21,7 +21,13 @@ for name in ("AGI_API_KEY", "AGI_BASE_URL", "RACCOON_API_KEY", "RACCOON_BASE_URL
     os.environ.pop(name, None)
 
 #: Tests that need a package which is no tool of ours, and which one.
-NEEDED = {"test_recipes.py": ("distributed", "celery"), "test_temporal.py": ("temporalio",)}
+NEEDED = {
+    "test_examples.py": ("celery", "distributed"),
+    "test_recipes.py": ("celery", "distributed"),
+    "test_snippets.py": ("temporalio",),
+    "test_surface.py": ("temporalio",),
+    "test_temporal.py": ("temporalio",),
+}
 #: Those that are left out here, and said to be. `make test` wants all of them.
 LEFT_OUT = {
     name: packages

@@ -21,7 +21,7 @@ from temporalio.client import (
     WorkflowHandle,
     WorkflowUpdateFailedError,
 )
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutError
 from temporalio.worker import Replayer, Worker
 
 from helpers import script
@@ -115,11 +115,14 @@ async def connected(address: str) -> Client:
 
 
 @asynccontextmanager
-async def working(address: str, emulator: Emulator, **options: Any) -> AsyncIterator[Client]:
+async def working(
+    address: str, emulator: Emulator, max_retries: int = 3, **options: Any
+) -> AsyncIterator[Client]:
     """A client of Temporal, and a worker for its workflows."""
     client = await connected(address)
     plugin = SessionwirePlugin(
-        lambda: AsyncAgi(base_url=emulator.url, api_key=emulator.api_key), **options
+        lambda: AsyncAgi(base_url=emulator.url, api_key=emulator.api_key, max_retries=max_retries),
+        **options,
     )
     async with Worker(
         client,
@@ -264,6 +267,48 @@ def test_what_no_attempt_mends_fails_the_workflow_and_leaves_nothing(
         assert cause.type == kind
         assert emulator.api_key not in str(cause)
         assert counts(emulator) == expected
+        assert await left(emulator) == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ({"on": "create", "limit": 429, "retry_after": 1}, (2, 1, 1)),
+        ({"on": "messages", "status": 503}, (1, 1, 1)),
+        # The service did not take the first of the two.
+        ({"on": "message", "reset": True}, (1, 2, 1)),
+        ({"on": "message", "reset": True, "after": True}, (1, 1, 1)),
+        ({"on": "delete", "status": 503}, (1, 1, 2)),
+    ],
+)
+def test_g03_what_another_attempt_mends_is_tried_again(
+    server: str, emulator: Emulator, fault: dict[str, Any], expected: tuple[int, int, int]
+) -> None:
+    emulator.fail(**fault)
+
+    async def main() -> None:
+        async with working(server, emulator, max_retries=0) as client:
+            handle = await start(client, AgentTask.run, AgentTaskInput("Price of the mug"))
+            assert (await handle.result()).text
+        assert await left(emulator) == 0
+
+    asyncio.run(main())
+    assert counts(emulator) == expected
+
+
+def test_a_task_that_takes_too_long_fails_its_workflow(server: str, emulator: Emulator) -> None:
+    emulator.scenario(script({"thought": "Looking"}, {"thought": "Still", "after": 60}))
+
+    async def main() -> None:
+        async with working(server, emulator) as client:
+            handle = await start(client, AgentTask.run, AgentTaskInput("Buy", timeout=1.0))
+            with pytest.raises(WorkflowFailureError) as failed:
+                await handle.result()
+        assert isinstance(failed.value.cause, ActivityError)
+        assert isinstance(failed.value.cause.cause, TimeoutError)
+        assert emulator.requests("POST", "/v1/sessions/*/cancel")
         assert await left(emulator) == 0
 
     asyncio.run(main())

@@ -73,6 +73,7 @@ class _Where:
         return step
 
 
+@dataclass(frozen=True)
 class AgentSession:
     """A session in a workflow: see `agent_session`.
 
@@ -80,9 +81,8 @@ class AgentSession:
         session_id: The session.
     """
 
-    def __init__(self, session_id: str, where: _Where) -> None:
-        self.session_id: str = session_id
-        self._where = where
+    session_id: str
+    _where: _Where
 
     async def run_task(
         self,
