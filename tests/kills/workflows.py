@@ -1,6 +1,6 @@
 """Kills workers of Temporal at random instants, and lets others finish their workflows.
 
-    python tests/kills/workflows.py [--workflows N] [--at-once N] [--seed N]
+    python tests/kills/workflows.py [--workflows N] [--at-once N] [--slow-create S] [--seed N]
 
 Each workflow buys, and is asked for a colour on the way. Its worker is killed (SIGKILL) at a random
 instant, and another one takes over. The emulator is the judge: one create, one message, one answer,
@@ -224,7 +224,7 @@ async def connected(address: str) -> Client:
             await asyncio.sleep(0.05)
 
 
-async def run(count: int, at_once: int, seed: int) -> list[Kill]:
+async def run(count: int, at_once: int, seed: int, slow_create: float) -> list[Kill]:
     chance = random.Random(seed)
     kills = [Kill(f"mug-{number}", chance.random()) for number in range(count)]
     with (
@@ -234,6 +234,8 @@ async def run(count: int, at_once: int, seed: int) -> list[Kill]:
     ):
         client = await connected(address)
         service = Service(emulator, address, Path(folder) / "ledger")
+        if slow_create:
+            emulator.fail(on="create", delay=slow_create, times=0)
         takes = await asyncio.gather(
             *(duration(client, service, f"whole-{number}") for number in range(at_once))
         )
@@ -255,10 +257,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workflows", type=int, default=100)
     parser.add_argument("--at-once", type=int, default=4)
+    parser.add_argument("--slow-create", type=float, default=0.0, help="seconds until it answers")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
-    kills = asyncio.run(run(given.workflows, given.at_once, given.seed))
+    kills = asyncio.run(run(given.workflows, given.at_once, given.seed, given.slow_create))
     bad = [kill for kill in kills if kill.problems]
     for kill in bad:
         print(f"{kill.name}, killed {kill.phase} at {kill.at:.3f}: {'; '.join(kill.problems)}")

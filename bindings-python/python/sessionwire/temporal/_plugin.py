@@ -26,7 +26,8 @@ class SessionwirePlugin(SimplePlugin):
         client: A client, or what makes one, such as `lambda: AsyncAgi(timeout=30)`. Default: one
             by the environment (`AGI_API_KEY`). What it makes is closed with the worker.
         on_event: Sees every event of a task, in the worker: a function, or a coroutine function.
-            An event in hand when a worker dies is seen again by the next one.
+            If it raises, the attempt fails, and the next one sees that event again; so does the
+            next worker, if one dies with an event in hand.
 
     Example:
         >>> worker = Worker(
