@@ -5,7 +5,7 @@
 Each workflow buys, and is asked for a colour on the way. Its worker is killed (SIGKILL) at a random
 instant, and another one takes over. The emulator is the judge: one create, one message, one answer,
 one delete, and the workflow's result is its own. Only a worker that was killed within its create
-may leave a session, in which nothing was sent; the ledger has it.
+may leave a session, in which nothing was sent; the ledger tells of it.
 """
 
 from __future__ import annotations

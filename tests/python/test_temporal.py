@@ -70,6 +70,28 @@ class Unanswered:
 
 
 @workflow.defn
+class ByName:
+    """Starts the activities by their names, as another language does."""
+
+    @workflow.run
+    async def run(self) -> Any:
+        session_id = await call("create_session", {"agent_name": "agi-0", "options": {}})
+        task = {"session_id": session_id, "task": "Buy the mug", "start_url": None}
+        step = await call("run_task", {"handle": await call("prepare_task", task), "answer": None})
+        asked = step["question"]
+        answer = {"question_id": asked["id"], "text": "blue"}
+        step = await call("run_task", {"handle": asked["handle"], "answer": answer})
+        there = await call("delete_session", {"session_id": session_id, "cancel": False})
+        return [step["result"]["text"], there]
+
+
+async def call(name: str, given: Any) -> Any:
+    return await workflow.execute_activity(
+        f"sessionwire.{name}", given, start_to_close_timeout=SOON, heartbeat_timeout=SOON
+    )
+
+
+@workflow.defn
 class Many:
     """Two agents at once, which ask both."""
 
@@ -92,7 +114,7 @@ class Many:
         self.questions.answer(text, session_id)
 
 
-WORKFLOWS: list[type[Any]] = [AgentTask, Many, Prices, Unanswered]
+WORKFLOWS: list[type[Any]] = [AgentTask, ByName, Many, Prices, Unanswered]
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +242,20 @@ def test_each_of_two_agents_gets_its_own_answer(server: str, emulator: Emulator)
                 await handle.execute_update(Many.answer, args=[colour, one.session_id])
             assert set(await handle.result()) == {"Bought in blue", "Bought in red"}
         assert counts(emulator) == (2, 4, 2)
+
+    asyncio.run(main())
+
+
+def test_a_workflow_of_another_language_starts_the_activities_by_name(
+    server: str, emulator: Emulator
+) -> None:
+    emulator.scenario(BUY)
+
+    async def main() -> None:
+        async with working(server, emulator) as client:
+            handle = await start(client, ByName.run)
+            assert await handle.result() == ["Bought in blue", True]
+        assert counts(emulator) == (1, 2, 1)
 
     asyncio.run(main())
 
@@ -399,6 +435,31 @@ def test_a_worker_without_a_key_says_so_when_it_starts(server: str) -> None:
         )
         with pytest.raises(ConfigError, match="AGI_API_KEY"):
             await worker.run()
+
+    asyncio.run(main())
+
+
+def test_a_client_of_yours_stays_open_and_serves_every_worker(
+    server: str, emulator: Emulator
+) -> None:
+    async def main() -> None:
+        client = await connected(server)
+        async with AsyncAgi(base_url=emulator.url, api_key=emulator.api_key) as ours:
+            plugin = SessionwirePlugin(ours)
+            queues = ["one", "two"]
+            workers = [
+                Worker(client, task_queue=queue, workflows=WORKFLOWS, plugins=[plugin])
+                for queue in queues
+            ]
+            async with workers[0], workers[1]:
+                for queue in queues:
+                    await client.execute_workflow(
+                        AgentTask.run,
+                        AgentTaskInput("Price of the mug"),
+                        id=f"test-{uuid.uuid4()}",
+                        task_queue=queue,
+                    )
+            assert await ours.sessions.list() == []
 
     asyncio.run(main())
 

@@ -73,7 +73,8 @@ class Questions:
             session_id: Whose question, where several agents ask. Default: the only one.
 
         Raises:
-            ApplicationError: As for `check`. In an update it fails the update alone.
+            ApplicationError: As for `check`. It fails an update alone, but of a signal's handler
+                the whole workflow: look at `open` first there.
         """
         asker = self._asker(text, session_id)
         del self._open[asker]
