@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import subprocess
 import sys
 import uuid
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 QUEUE = "agents"
 SOON = timedelta(seconds=20)
+#: How an interpreter may end that ends right after a call of temporalio, all work done
+#: (https://github.com/temporalio/sdk-python/issues/300).
+CRASHES = (-signal.SIGABRT, -signal.SIGSEGV)
 BUY = script({"thought": "Looking"}, {"question": "Which colour?"}, {"done": "Bought in {answer}"})
 
 
@@ -499,7 +503,7 @@ def test_the_programs_of_the_guide_buy_a_mug(
     finally:
         worker.kill()
         worker.wait()
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, *CRASHES), done.stderr
     assert done.stdout == "Which colour?\nBought in The one for 12.50\n"
     assert counts(emulator) == (1, 2, 1)
 
