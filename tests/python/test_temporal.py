@@ -415,6 +415,28 @@ def test_g03_a_worker_that_is_stopped_gives_its_task_to_the_next(
     asyncio.run(main())
 
 
+def test_a_workflow_that_is_cancelled_while_no_worker_lives_leaves_nothing(
+    server: str, emulator: Emulator
+) -> None:
+    emulator.scenario(script({"thought": "Looking"}, {"thought": "Paying", "after": 60}))
+
+    async def main() -> None:
+        seen = asyncio.Event()
+        async with working(server, emulator, on_event=lambda event: seen.set()) as client:
+            handle = await start(client, AgentTask.run, AgentTaskInput("Buy the mug"))
+            await asyncio.wait_for(seen.wait(), 20)
+        await handle.cancel()
+        async with working(server, emulator):
+            with pytest.raises(WorkflowFailureError) as failed:
+                await handle.result()
+        assert isinstance(failed.value.cause, CancelledError)
+        assert emulator.requests("POST", "/v1/sessions/*/cancel")
+        assert counts(emulator) == (1, 1, 1)
+        assert await left(emulator) == 0
+
+    asyncio.run(main())
+
+
 def test_a_workflow_replays_from_its_history(server: str, emulator: Emulator) -> None:
     emulator.scenario(BUY)
 
