@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from temporalio import workflow
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import (
     Client,
     WorkflowFailureError,
@@ -40,7 +41,7 @@ from sessionwire.temporal import (
 from temporal_server import temporal_server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
 ROOT = Path(__file__).parents[2]
 QUEUE = "agents"
@@ -142,7 +143,12 @@ async def connected(address: str) -> Client:
 
 @asynccontextmanager
 async def working(
-    address: str, emulator: Emulator, max_retries: int = 3, **options: Any
+    address: str,
+    emulator: Emulator,
+    max_retries: int = 3,
+    task_queue: str = QUEUE,
+    workflows: Sequence[type[Any]] = WORKFLOWS,
+    **options: Any,
 ) -> AsyncIterator[Client]:
     """A client of Temporal, and a worker for its workflows."""
     client = await connected(address)
@@ -152,8 +158,8 @@ async def working(
     )
     async with Worker(
         client,
-        task_queue=QUEUE,
-        workflows=WORKFLOWS,
+        task_queue=task_queue,
+        workflows=workflows,
         plugins=[plugin],
         graceful_shutdown_timeout=timedelta(0),
     ):
@@ -435,6 +441,38 @@ def test_a_workflow_that_is_cancelled_while_no_worker_lives_leaves_nothing(
         assert await left(emulator) == 0
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("cancelled", ["before", "after"])
+def test_a_workflow_that_learns_at_once_of_its_cancel_and_its_create_leaves_nothing(
+    server: str, emulator: Emulator, cancelled: str
+) -> None:
+    async def main() -> None:
+        async with working(server, emulator) as client:
+            # Nobody creates the session as long as this queue has no worker.
+            wanted = AgentTaskInput("Buy the mug", create_options={"task_queue": "others"})
+            handle = await start(client, AgentTask.run, wanted)
+            await until_history_has(handle, EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED)
+        if cancelled == "before":
+            await handle.cancel()
+        async with working(server, emulator, task_queue="others", workflows=[]):
+            await until_history_has(handle, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
+            if cancelled == "after":
+                await handle.cancel()
+            async with working(server, emulator):
+                with pytest.raises(WorkflowFailureError) as failed:
+                    await handle.result()
+        assert isinstance(failed.value.cause, CancelledError)
+        assert counts(emulator) == (1, 0, 1)
+        assert await left(emulator) == 0
+
+    asyncio.run(main())
+
+
+async def until_history_has(handle: WorkflowHandle[Any, Any], kind: EventType.ValueType) -> None:
+    async with asyncio.timeout(20):
+        while not any(event.event_type == kind for event in (await handle.fetch_history()).events):
+            await asyncio.sleep(0.02)
 
 
 def test_a_workflow_replays_from_its_history(server: str, emulator: Emulator) -> None:

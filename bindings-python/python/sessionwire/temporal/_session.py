@@ -227,8 +227,11 @@ async def _create(where: _Where, wanted: models.CreateSession, kept: dict[str, A
     try:
         session_id: str = await asyncio.shield(creating)
     except asyncio.CancelledError:
-        # Else the next attempt would come, and be of use to nobody.
-        creating.cancel()
+        # Its end may have come with the cancel, and would be lost: let it be seen.
+        await workflow.wait_condition(lambda: True)
+        if not creating.done():
+            # Else the next attempt would come, and be of use to nobody.
+            creating.cancel()
         with suppress(FailureError):
             await _delete(where, models.DeleteSession(await creating, **kept))
         raise
