@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import activity
 
 from .._async.agi.client import AsyncAgi
-from .._errors import InvalidRequestError, QuestionPending, SessionwireError
+from .._errors import QuestionPending, SessionwireError
 from . import _models as models
 from ._failures import as_failures
 
@@ -83,7 +83,7 @@ class Activities:
         handle: str = noted[0] if noted else wanted.handle
         with as_failures():
             async with heartbeats(handle) as beat, self.client.resume(handle) as task:
-                question = await self._until_question(task, beat, Open(task, wanted.answer))
+                question = await self._until_question(task, beat, wanted.answer)
                 if question is None:
                     try:
                         return models.TaskStep(result=await result_of(task))
@@ -108,11 +108,15 @@ class Activities:
                 return (await session.delete(**options)).deleted
 
     async def _until_question(
-        self, task: AsyncTask, beat: Heartbeats, still: Open
+        self, task: AsyncTask, beat: Heartbeats, answer: models.Answer | None
     ) -> QuestionEvent | None:
         """Reads the task's events; the question that stopped it, or None at its end."""
-        if (question := await still.open()) is not None:
-            return question
+        question = task.question
+        if question is not None:
+            # An earlier attempt may have answered: then its question is not open any more.
+            if answer is None or question.id != answer.question_id:
+                return question
+            await task.answer(answer.text)
         async for event in task:
             if self._on_event is not None:
                 handled = self._on_event(event)
@@ -120,34 +124,8 @@ class Activities:
                     await handled
             # After the event was handled: the next attempt gets it again, or never lost it.
             beat.note(task.handle())
-            if event.type == "question" and (question := await still.open()) is not None:
-                return question
-        return None
-
-
-class Open:
-    """Whether a question is open, once the answer at hand was given to its own.
-
-    An earlier attempt may have given it: then its question is not open any more.
-    """
-
-    def __init__(self, task: AsyncTask, answer: models.Answer | None) -> None:
-        self._task = task
-        self._answer = answer
-        self._given = False
-
-    async def open(self) -> QuestionEvent | None:
-        question, answer = self._task.question, self._answer
-        if question is None or answer is None or question.id != answer.question_id:
-            return question
-        if not self._given:
-            # A stream that goes on from before the question shows it again.
-            self._given = True
-            try:
-                await self._task.answer(answer.text)
-            except InvalidRequestError:
-                # Nothing was sent: an event from before the question hid it until its own comes.
-                self._given = False
+            if event.type == "question" and task.question is not None:
+                return task.question
         return None
 
 
