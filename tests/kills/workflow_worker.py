@@ -52,7 +52,15 @@ async def main() -> None:
     plugin = SessionwirePlugin(lambda: AsyncAgi(base_url=url, api_key=key, ledger=ledger))
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
-    await Worker(client, task_queue=queue, workflows=[Buy], plugins=[plugin]).run()
+    worker = Worker(
+        client,
+        task_queue=queue,
+        workflows=[Buy],
+        plugins=[plugin],
+        # After so long another worker is asked to go on with the workflow.
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+    )
+    await worker.run()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,9 @@ async def finish(handle: WorkflowHandle[Any, Any]) -> str:
 
 
 async def begin(client: Client, name: str) -> WorkflowHandle[Any, Any]:
-    return await client.start_workflow(Buy.run, name, id=name, task_queue=name)
+    return await client.start_workflow(
+        Buy.run, name, id=name, task_queue=name, task_timeout=timedelta(seconds=2)
+    )
 
 
 async def duration(client: Client, service: Service, name: str) -> float:
@@ -154,7 +157,7 @@ async def duration(client: Client, service: Service, name: str) -> float:
 
 
 async def carry_out(kill: Kill, whole: float, client: Client, service: Service) -> None:
-    first, second = await service.worker(kill.name), await service.worker(kill.name)
+    first, second = await asyncio.gather(service.worker(kill.name), service.worker(kill.name))
     handle = await begin(client, kill.name)
     finishing = asyncio.create_task(finish(handle))
     go(first)

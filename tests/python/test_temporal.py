@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from temporalio import workflow
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import (
     Client,
@@ -33,93 +32,20 @@ from sessionwire.temporal import (
     AgentResult,
     AgentTask,
     AgentTaskInput,
-    Questions,
     SessionwirePlugin,
-    agent_session,
-    run_task,
 )
 from temporal_server import temporal_server
+from temporal_workflows import SOON, WORKFLOWS, ByName, Many, Prices, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
 ROOT = Path(__file__).parents[2]
 QUEUE = "agents"
-SOON = timedelta(seconds=20)
 #: How an interpreter may end that ends right after a call of temporalio, all work done
 #: (https://github.com/temporalio/sdk-python/issues/300).
 CRASHES = (-signal.SIGABRT, -signal.SIGSEGV)
 BUY = script({"thought": "Looking"}, {"question": "Which colour?"}, {"done": "Bought in {answer}"})
-
-
-@workflow.defn
-class Prices:
-    """Two tasks in one session."""
-
-    @workflow.run
-    async def run(self, item: str) -> list[str]:
-        async with agent_session("agi-0-fast") as session:
-            return [
-                (await session.run_task(f"Find the {item}")).text,
-                (await session.run_task(f"Price of the {item}")).text,
-            ]
-
-
-@workflow.defn
-class Unanswered:
-    """A task whose questions nobody answers."""
-
-    @workflow.run
-    async def run(self, task: str) -> str:
-        return (await run_task(task)).text
-
-
-@workflow.defn
-class ByName:
-    """Starts the activities by their names, as another language does."""
-
-    @workflow.run
-    async def run(self) -> Any:
-        session_id = await call("create_session", {"agent_name": "agi-0", "options": {}})
-        task = {"session_id": session_id, "task": "Buy the mug", "start_url": None}
-        step = await call("run_task", {"handle": await call("prepare_task", task), "answer": None})
-        asked = step["question"]
-        answer = {"question_id": asked["id"], "text": "blue"}
-        step = await call("run_task", {"handle": asked["handle"], "answer": answer})
-        there = await call("delete_session", {"session_id": session_id, "cancel": False})
-        return [step["result"]["text"], there]
-
-
-async def call(name: str, given: Any) -> Any:
-    return await workflow.execute_activity(
-        f"sessionwire.{name}", given, start_to_close_timeout=SOON, heartbeat_timeout=SOON
-    )
-
-
-@workflow.defn
-class Many:
-    """Two agents at once, which ask both."""
-
-    def __init__(self) -> None:
-        self.questions = Questions()
-
-    @workflow.run
-    async def run(self) -> list[str]:
-        results = await asyncio.gather(
-            *(run_task(f"Buy {item}", on_question=self.questions.ask) for item in ("mug", "cup"))
-        )
-        return [result.text for result in results]
-
-    @workflow.query
-    def open(self) -> list[AgentQuestion]:
-        return self.questions.open
-
-    @workflow.update
-    def answer(self, text: str, session_id: str | None) -> None:
-        self.questions.answer(text, session_id)
-
-
-WORKFLOWS: list[type[Any]] = [AgentTask, ByName, Many, Prices, Unanswered]
 
 
 @pytest.fixture(scope="module")
@@ -571,10 +497,10 @@ def test_the_programs_of_the_guide_buy_a_mug(
 def test_g03_a_worker_that_is_killed_leaves_its_workflow_to_another() -> None:
     command = [sys.executable, str(ROOT / "tests" / "kills" / "workflows.py")]
     done = subprocess.run(
-        [*command, "--workflows", "4", "--at-once", "4"],
+        [*command, "--workflows", "2", "--at-once", "2"],
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 kills, 0 of them with a problem" in done.stdout
+    assert "2 kills, 0 of them with a problem" in done.stdout

@@ -24,9 +24,9 @@ from sessionwire import Agi, Emulator
 FOLDER = Path(os.environ.get("RECIPE_FOLDER") or tempfile.mkdtemp())
 os.environ["RECIPE_FOLDER"] = str(FOLDER)
 app = Celery("celery_prefork", broker="filesystem://", backend=f"file://{FOLDER}")
-folders = {f"data_folder_{way}": str(FOLDER / "queue") for way in ("in", "out")}
-control = {"control_folder": str(FOLDER / "control"), "processed_folder": str(FOLDER / "done")}
-app.conf.broker_transport_options = {**folders, **control}
+folders = dict.fromkeys(["data_folder_in", "data_folder_out"], str(FOLDER / "queue"))
+app.conf.broker_transport_options = {**folders, "control_folder": str(FOLDER / "control")}
+app.conf.worker_lost_wait = 1  # seconds until the next one gets it
 
 
 @app.task(acks_late=True, reject_on_worker_lost=True)
@@ -51,7 +51,7 @@ def main() -> None:
         results = [call.get(timeout=60) for call in calls]
         sent = len(emulator.requests("POST", "/v1/sessions/*/message"))
         print(f"{len(results)} results, {sent} tasks sent")
-        worker.terminate()
+        worker.kill()  # it has nothing left to do
         worker.wait()
     shutil.rmtree(FOLDER)
 
