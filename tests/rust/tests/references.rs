@@ -295,7 +295,9 @@ fn wrong_files(files: &Files, path: &str, text: &str) -> Vec<String> {
     for found in name.find_iter(text) {
         let name = found.as_str().trim_start_matches(['.', '/']);
         let is_call = text[found.end()..].starts_with('(');
-        if is_call || name.contains(['*', '{', ',']) {
+        // A program that the document itself has.
+        let is_given = text.contains(&format!("```python program {name}\n"));
+        if is_call || is_given || name.contains(['*', '{', ',']) {
             continue;
         }
         let end = format!("/{name}");
