@@ -48,6 +48,9 @@ async function take(step, emulator, client, created) {
     case "cancel":
       await created.at(-1).cancel();
       break;
+    case "release":
+      await client.sessions.release(created.at(-1).sessionId);
+      break;
     case "delete":
       await created[0].delete();
       break;

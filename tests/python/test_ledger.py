@@ -18,6 +18,7 @@ from sessionwire import (
     AsyncAgi,
     ConfigError,
     Emulator,
+    InvalidRequestError,
     PermissionDeniedError,
     ReapReport,
     SessionwireError,
@@ -64,6 +65,8 @@ async def take(step: str, emulator: Emulator, client: Any, created: list[Any]) -
             await maybe(created[-1].send_message("go"))
         case "cancel":
             await maybe(created[-1].cancel())
+        case "release":
+            await maybe(client.sessions.release(created[-1].session_id))
         case "delete":
             await maybe(created[0].delete())
         case _:
@@ -217,6 +220,17 @@ def test_g08_a_client_without_a_ledger_cannot_reap() -> None:
         pytest.raises(ConfigError, match="SESSIONWIRE_LEDGER"),
     ):
         client.sessions.reap()
+
+
+def test_g08_an_id_that_no_session_has_is_not_released(tmp_path: Path) -> None:
+    client = Agi(api_key="key", ledger=tmp_path / "ledger")
+    with client, pytest.raises(InvalidRequestError, match="session_id"):
+        client.sessions.release("")
+
+
+def test_a_client_without_a_ledger_may_release() -> None:
+    with Agi(api_key="key") as client:
+        client.sessions.release("s-1")
 
 
 def test_g08_a_ledger_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ mod pool;
 mod progress;
 mod reap;
 mod recording;
+mod release;
 mod run_task;
 mod screenshot;
 mod session;

@@ -31,6 +31,7 @@ pub(crate) struct Noted {
     pub(crate) working: bool,
     /// Whether the ledger saw its create: any other session is not ours to delete.
     is_created: bool,
+    /// Deleted, or handed over.
     is_gone: bool,
     /// Whether it is of the reader's service and key.
     is_own: bool,
@@ -169,7 +170,10 @@ impl Book {
                 session.working = true;
             }
             Note::Ended { session_id } => self.session(&service, &session_id).working = false,
-            Note::Deleted { session_id } => self.session(&service, &session_id).is_gone = true,
+            // Of a session that was handed over the ledger knows nothing any more, whatever comes.
+            Note::Deleted { session_id } | Note::Released { session_id } => {
+                self.session(&service, &session_id).is_gone = true;
+            }
             Note::DeletedAll {} if is_own => {
                 for session in self.sessions.iter_mut().filter(|session| session.is_own) {
                     session.is_gone = true;
@@ -300,6 +304,18 @@ mod tests {
         assert_eq!(session.owners(), ["a", "b", "c"]);
         assert!(session.working);
         assert_eq!(ids(&book), ["s1"]);
+    }
+
+    #[test]
+    fn a_session_that_was_released_stays_so() {
+        let lines = [
+            created("a", "1", "s1"),
+            line("", r#""event":"released","session_id":"s1""#),
+            line("b", r#""event":"adopted","session_id":"s1""#),
+            line("b", r#""event":"sent","session_id":"s1""#),
+        ];
+        assert_eq!(ids(&book(&lines)), Vec::<&str>::new());
+        assert!(book(&lines).is_settled());
     }
 
     #[test]

@@ -131,6 +131,20 @@ impl Ledger {
         self.note(Note::Adopted { session_id });
     }
 
+    /// Notes that a session is handed over to whoever keeps its id: nobody reaps it.
+    pub(crate) fn released(&self, session_id: &str) -> Result<()> {
+        let note = Note::Released {
+            session_id: session_id.to_owned(),
+        };
+        self.write(note).map_err(|why| {
+            Error::config(format!(
+                "The session {session_id} was not released, because the ledger {} cannot be written: {why}. Make room \
+                 or see to its permissions, then release it again",
+                self.path().display()
+            ))
+        })
+    }
+
     /// Whether a line is of this client's service and key.
     pub(super) fn is_own(&self, service: &str, key: &KeyMark) -> bool {
         service == self.client.service && self.client.key.is_same(key)

@@ -139,7 +139,7 @@ impl Holding {
                 self.held.remove(&of(attempt));
                 return false;
             }
-            Note::Deleted { session_id } => {
+            Note::Deleted { session_id } | Note::Released { session_id } => {
                 self.held.remove(&of(session_id));
                 return false;
             }

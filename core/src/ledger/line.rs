@@ -56,6 +56,8 @@ pub(super) enum Note {
     Deleted { session_id: String },
     /// All sessions of this service and key are gone.
     DeletedAll {},
+    /// The session is no process's any more, and not the ledger's either.
+    Released { session_id: String },
     /// A process goes on with the session.
     Adopted { session_id: String },
 }

@@ -57,6 +57,11 @@ pub enum Operation {
     Cleanup(CleanupOptions),
     /// Deletes what dead processes left, by the ledger.
     Reap(ReapOptions),
+    /// Hands a session over: no reap deletes it.
+    ReleaseSession {
+        /// Which session.
+        session_id: String,
+    },
     /// Sends a task, an answer or an update.
     SendMessage {
         /// Which session.
@@ -170,6 +175,8 @@ pub enum Output {
     Cleanup(Vec<CleanupReport>),
     /// Of `reap`.
     Reap(Vec<ReapReport>),
+    /// Of `release_session`.
+    Nothing,
     /// Of the commands.
     Success(SuccessResult),
     /// Of `execution_status` and `wait`.
@@ -464,6 +471,10 @@ impl Client {
             Operation::DeleteAllSessions {} => Output::Delete(sessions.delete_all().await?),
             Operation::Cleanup(options) => Output::Cleanup(sessions.cleanup(options).await?),
             Operation::Reap(options) => Output::Reap(sessions.reap(options).await?),
+            Operation::ReleaseSession { session_id } => {
+                sessions.release(&session_id)?;
+                Output::Nothing
+            }
             Operation::Models { filter } => Output::Models(self.models(filter.as_deref()).await?),
             Operation::Request(request) => Output::Raw(self.request(request).await?),
             Operation::SendMessage {
@@ -572,6 +583,7 @@ pub(super) fn schema() -> serde_json::Value {
                 of.gives::<DeleteResult>(&["delete_session", "end_session", "delete_all_sessions"]);
                 of.gives::<Vec<CleanupReport>>(&["cleanup"]);
                 of.gives::<Vec<ReapReport>>(&["reap"]);
+                of.gives::<()>(&["release_session"]);
                 of.gives::<SuccessResult>(&["send_message", "pause", "resume", "cancel", "stop"]);
                 of.gives::<String>(&["prepare_task"]);
                 of.gives::<ExecutionStatus>(&["execution_status", "wait"]);

@@ -259,6 +259,9 @@ async fn g05_a_create_that_cannot_be_noted_is_not_sent() {
         "{error}"
     );
     assert_eq!(count(&emulator, "POST", "/sessions"), 0);
+    let error = sessions.release("s-1").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("was not released"), "{error}");
 }
 
 #[tokio::test]

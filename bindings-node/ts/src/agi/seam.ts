@@ -184,6 +184,7 @@ export type Operation =
       statuses?: readonly string[] | undefined;
     }
   | { op: "reap"; older_than?: number | null | undefined }
+  | { op: "release_session"; session_id: string }
   | { op: "send_message"; session_id: string; message: SendMessage }
   | { op: "prepare_task"; session_id: string; task: StartTask }
   | { op: "execution_status"; session_id: string }
@@ -260,6 +261,7 @@ export interface Outputs {
   delete_all_sessions: DeleteResult;
   cleanup: CleanupReport[];
   reap: ReapReport[];
+  release_session: null;
   send_message: SuccessResult;
   pause: SuccessResult;
   resume: SuccessResult;

@@ -288,6 +288,19 @@ export class Sessions {
     }));
   }
 
+  /**
+   * Hands a session over to whoever keeps its id, such as a workflow: from here on `reap` leaves it alone, whichever
+   * processes use it and die. Makes no request, and does nothing for a client without a `ledger`. A session of
+   * `await using` is deleted all the same.
+   */
+  async release(sessionId: string): Promise<void> {
+    const operation = {
+      op: "release_session" as const,
+      session_id: text("sessionId", sessionId),
+    };
+    await execute(this.#native, operation, undefined);
+  }
+
   /** Deletes all sessions of this key. This cannot be undone. */
   deleteAll(options: CallOptions = {}): Promise<DeleteResult> {
     return execute(this.#native, { op: "delete_all_sessions" }, known(options, CALL).signal);

@@ -141,6 +141,11 @@ class ReapOperation(TypedDict):
     older_than: NotRequired[float | None]
 
 
+class ReleaseSessionOperation(TypedDict):
+    op: Literal["release_session"]
+    session_id: str
+
+
 class SendMessageOperation(TypedDict):
     op: Literal["send_message"]
     session_id: str
@@ -236,6 +241,7 @@ Operation: TypeAlias = (
     | DeleteAllSessionsOperation
     | CleanupOperation
     | ReapOperation
+    | ReleaseSessionOperation
     | SendMessageOperation
     | PrepareTaskOperation
     | ExecutionStatusOperation

@@ -56,6 +56,7 @@ async fn take(step: &str, emulator: &Emulator, client: &Client, created: &mut Ve
             newest.send_message(SendMessage::new("go")).await.unwrap();
         }
         "cancel" => drop(created.last().unwrap().cancel().await.unwrap()),
+        "release" => sessions.release(created.last().unwrap().id()).unwrap(),
         "delete" => drop(created[0].delete().await.unwrap()),
         other => panic!("unknown step {other}"),
     }

@@ -242,6 +242,23 @@ class Sessions:
         reports = self._call({"op": "reap", "older_than": older_than})
         return [ReapReport._of(report) for report in reports]
 
+    def release(self, session_id: str) -> None:
+        """Hands a session over to whoever keeps its id, such as a workflow: from here on `reap`
+        leaves it alone, whichever processes use it and die. Makes no request, and does nothing
+        for a client without a `ledger`.
+
+        A context manager deletes its session all the same.
+
+        Raises:
+            InvalidRequestError: The id is empty.
+            ConfigError: The ledger cannot be written: the session is still this process's.
+
+        Example:
+            >>> session = client.sessions.create()
+            >>> client.sessions.release(session.session_id)
+        """
+        self._call({"op": "release_session", "session_id": session_id})
+
     def delete_all(self) -> DeleteResult:
         """Deletes all sessions of this key, and cancels their tasks. There is no way back."""
         return DeleteResult(**self._call({"op": "delete_all_sessions"}))
