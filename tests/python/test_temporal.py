@@ -36,6 +36,7 @@ from sessionwire.temporal import (
 )
 from temporal_server import temporal_server
 from temporal_workflows import SOON, WORKFLOWS, ByName, Many, Prices, Unanswered
+from test_ledger import as_if_dead
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -72,6 +73,7 @@ async def working(
     address: str,
     emulator: Emulator,
     max_retries: int = 3,
+    ledger: Path | None = None,
     task_queue: str = QUEUE,
     workflows: Sequence[type[Any]] = WORKFLOWS,
     **options: Any,
@@ -79,7 +81,12 @@ async def working(
     """A client of Temporal, and a worker for its workflows."""
     client = await connected(address)
     plugin = SessionwirePlugin(
-        lambda: AsyncAgi(base_url=emulator.url, api_key=emulator.api_key, max_retries=max_retries),
+        lambda: AsyncAgi(
+            base_url=emulator.url,
+            api_key=emulator.api_key,
+            max_retries=max_retries,
+            ledger=ledger,
+        ),
         **options,
     )
     async with Worker(
@@ -391,6 +398,27 @@ def test_a_workflow_that_learns_at_once_of_its_cancel_and_its_create_leaves_noth
         assert isinstance(failed.value.cause, CancelledError)
         assert counts(emulator) == (1, 0, 1)
         assert await left(emulator) == 0
+
+    asyncio.run(main())
+
+
+def test_g05_a_session_whose_question_waits_while_no_worker_lives_is_not_reaped(
+    server: str, emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.scenario(BUY)
+    ledger = tmp_path / "ledger"
+
+    async def main() -> None:
+        async with working(server, emulator, ledger=ledger) as client:
+            handle = await start(client, AgentTask.run, AgentTaskInput("Buy the mug"))
+            await question(handle)
+        key, left = emulator.api_key, as_if_dead({}, ledger)
+        async with AsyncAgi(base_url=emulator.url, api_key=key, ledger=left) as reaper:
+            assert await reaper.sessions.reap() == []
+        async with working(server, emulator, ledger=ledger):
+            await handle.execute_update(AgentTask.answer, "blue")
+            assert (await handle.result()).text == "Bought in blue"
+        assert counts(emulator) == (1, 2, 1)
 
     asyncio.run(main())
 

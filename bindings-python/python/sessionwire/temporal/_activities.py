@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import activity
 
 from .._async.agi.client import AsyncAgi
-from .._errors import QuestionPending, SessionwireError
+from .._errors import ConfigError, QuestionPending, SessionwireError
 from . import _models as models
 from ._failures import as_failures
 
@@ -66,6 +66,12 @@ class Activities:
         with as_failures():
             async with heartbeats():
                 session = await self.client.sessions.create(wanted.agent_name, **wanted.options)
+                try:
+                    # It is the workflow's, which may wait while none of its workers lives.
+                    await self.client.sessions.release(session.session_id)
+                except BaseException:
+                    await session.delete()
+                    raise
             return session.session_id
 
     @activity.defn(name=models.PREPARE_TASK)
@@ -83,13 +89,12 @@ class Activities:
         handle: str = noted[0] if noted else wanted.handle
         with as_failures():
             async with heartbeats(handle) as beat, self.client.resume(handle) as task:
-                question = await self._until_question(task, beat, wanted.answer)
-                if question is None:
-                    try:
-                        return models.TaskStep(result=await result_of(task))
-                    except QuestionPending as pending:
-                        question = pending.question
-                return models.TaskStep(question=asked(task, question))
+                try:
+                    return await self._step(task, beat, wanted.answer)
+                finally:
+                    # This process has no part in it any more. Its create noted the same.
+                    with suppress(ConfigError):
+                        await self.client.sessions.release(task.session_id)
 
     @activity.defn(name=models.DELETE_SESSION)
     async def delete_session(self, wanted: models.DeleteSession) -> bool:
@@ -106,6 +111,17 @@ class Activities:
                     with suppress(SessionwireError):
                         await session.cancel()
                 return (await session.delete(**options)).deleted
+
+    async def _step(
+        self, task: AsyncTask, beat: Heartbeats, answer: models.Answer | None
+    ) -> models.TaskStep:
+        question = await self._until_question(task, beat, answer)
+        if question is None:
+            try:
+                return models.TaskStep(result=await result_of(task))
+            except QuestionPending as pending:
+                question = pending.question
+        return models.TaskStep(question=asked(task, question))
 
     async def _until_question(
         self, task: AsyncTask, beat: Heartbeats, answer: models.Answer | None
