@@ -1,5 +1,7 @@
 //! Promises that the background settles.
 
+use std::pin::Pin;
+
 use napi::Env;
 use napi::bindgen_prelude::{PromiseRaw, ToNapiValue};
 
@@ -11,5 +13,8 @@ pub fn spawn<'env, T>(
 where
     T: ToNapiValue + Send + 'static,
 {
-    env.spawn_future(async move { Ok(future.await) })
+    // One type for all of a value's: each other would bring a copy of tokio's code for tasks.
+    let future: Pin<Box<dyn Future<Output = napi::Result<T>> + Send>> =
+        Box::pin(async move { Ok(future.await) });
+    env.spawn_future(future)
 }

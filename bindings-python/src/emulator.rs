@@ -39,9 +39,10 @@ fn block_on<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> PyResult<T> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    runtime
-        .handle()
-        .spawn(async move { sender.send(work.await) });
+    runtime.handle().spawn(runtime::boxed(async move {
+        // Who waited may be gone, by a signal.
+        drop(sender.send(work.await));
+    }));
     let mut value = None;
     let slot = &mut value;
     runtime::wait(py, move |limit| match receiver.recv_timeout(limit) {

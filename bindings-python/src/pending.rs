@@ -1,6 +1,6 @@
 //! Work on the runtime that Python waits for or awaits.
 
-use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::runtime::{self, Deadline, Runtime, RuntimeBound};
 use crate::signal::Signal;
 
 /// What a call gives. It is plain data until Python takes it.
-pub(crate) trait Reply: fmt::Debug + Send + 'static {
+pub(crate) trait Reply: Send + 'static {
     /// As Python sees it.
     fn into_py(self: Box<Self>, py: Python<'_>, runtime: &'static Runtime) -> PyResult<Py<PyAny>>;
 }
@@ -24,24 +24,22 @@ pub(crate) trait Reply: fmt::Debug + Send + 'static {
 /// A request under way. `wait()` blocks for its value; an event loop calls
 /// `watch()`, and `result()` once it is done. Dropping it cancels it.
 #[pyclass(frozen, module = "sessionwire._native")]
-#[derive(Debug)]
 pub(crate) struct Pending {
     bound: RuntimeBound<Running>,
 }
 
-#[derive(Debug)]
 struct Running {
     state: Arc<State>,
     abort: AbortHandle,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     slot: Mutex<Slot>,
     done: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Slot {
     done: bool,
     result: Option<Result<Box<dyn Reply>, Error>>,
@@ -115,19 +113,27 @@ impl Drop for Completion {
     }
 }
 
+type Work = Pin<Box<dyn Future<Output = Result<Box<dyn Reply>, Error>> + Send>>;
+
 impl Pending {
     /// Starts `work` on the runtime.
     pub(crate) fn spawn<R: Reply>(
         runtime: &'static Runtime,
         work: impl Future<Output = Result<R, Error>> + Send + 'static,
     ) -> Self {
+        // One type for all: each other would bring a copy of tokio's code for tasks.
+        Self::spawn_boxed(
+            runtime,
+            runtime::boxed(async move { Ok(Box::new(work.await?) as Box<dyn Reply>) }),
+        )
+    }
+
+    fn spawn_boxed(runtime: &'static Runtime, work: Work) -> Self {
         let state = Arc::new(State::default());
         let completion = Completion(state.clone());
         let task = runtime.handle().spawn(async move {
             let result = work.await;
-            completion
-                .0
-                .finish(result.map(|reply| Box::new(reply) as Box<dyn Reply>));
+            completion.0.finish(result);
         });
         let running = Running {
             state,

@@ -1,5 +1,6 @@
 //! One tokio runtime per process, and the way in and out of waiting for it.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -84,11 +85,11 @@ impl Runtime {
                 continue;
             }
             let sender = sender.clone();
-            self.handle.spawn(async move {
+            self.handle.spawn(boxed(async move {
                 for left in background.settle(LONGEST_SETTLING).await {
                     let _ = sender.send(left.to_string());
                 }
-            });
+            }));
         }
         drop(sender);
         let mut texts = Vec::new();
@@ -277,4 +278,12 @@ impl Deadline {
     pub(crate) fn has_passed(self) -> bool {
         self.0.is_some_and(|until| Instant::now() >= until)
     }
+}
+
+/// The future as the one type that all tasks have: each other one would bring a copy of
+/// tokio's code for tasks.
+pub(crate) fn boxed<T>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = T> + Send>> {
+    Box::pin(work)
 }

@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::responses::DeleteResult;
+use crate::runtime;
 use crate::transport::{Closing, Secret};
 
 /// What became of a delete at the end of a session's use.
@@ -188,7 +189,7 @@ impl Background {
         let mut piece = self.begin(work.clone());
         let (reply, replied) = oneshot::channel();
         let background = self.clone();
-        tokio::spawn(Box::pin(async move {
+        runtime::spawn(async move {
             let outcome = last_delete(delete).await;
             piece.over();
             let error = outcome.clone().and_then(DeleteResult::confirmed).err();
@@ -199,7 +200,7 @@ impl Background {
                 }
             });
             let _ = reply.send(offer);
-        }));
+        });
         async {
             let offer = replied.await.map_err(|_| Error::closed())?;
             Ok(offer.delivered())

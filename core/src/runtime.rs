@@ -1,9 +1,12 @@
 //! The threads of a language binding or program.
 
 use std::any::Any;
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
 
@@ -31,6 +34,34 @@ pub fn start(workers: usize) -> Result<Runtime> {
         Err(panic) => Err(gave_up(&*panic)),
     }
 }
+
+/// Runs a task in the background of the caller's runtime.
+///
+/// Every task is one type to tokio: for each type of a future, the compiler writes the code of
+/// tokio's tasks out again, some 5 KB. So take this, not `tokio::spawn`.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub(crate) fn spawn<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    tokio::spawn(boxed(work))
+}
+
+/// The same on the runtime of this handle.
+pub(crate) fn spawn_on<T: Send + 'static>(
+    runtime: &Handle,
+    work: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    runtime.spawn(boxed(work))
+}
+
+/// The future as the one type that all tasks have.
+pub(crate) fn boxed<T>(work: impl Future<Output = T> + Send + 'static) -> BoxFuture<T> {
+    Box::pin(work)
+}
+
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// tokio panics for some limits, with a text that is all there is.
 fn gave_up(panic: &(dyn Any + Send)) -> Error {

@@ -1,6 +1,7 @@
 //! The work in the background: what runs until it is done, or until the emulator stops.
 
 use std::future::Future;
+use std::pin::Pin;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,16 +27,15 @@ impl Workers {
     /// Runs `work` until it is done or the emulator stops.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
-        self.tasks.spawn_on(
-            async move {
-                tokio::select! {
-                    biased;
-                    () = stop.cancelled() => {}
-                    () = work => {}
-                }
-            },
-            &self.runtime,
-        );
+        let work = boxed(work);
+        let work = boxed(async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = work => {}
+            }
+        });
+        self.tasks.spawn_on(work, &self.runtime);
     }
 
     /// Runs `work` to its end, also when the emulator stops meanwhile.
@@ -43,7 +43,7 @@ impl Workers {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        self.tasks.spawn_on(work, &self.runtime)
+        self.tasks.spawn_on(boxed(work), &self.runtime)
     }
 
     /// Cancelled when the emulator stops.
@@ -56,4 +56,12 @@ impl Workers {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+/// The future as the one type that all tasks have: each other one would bring a copy of
+/// tokio's code for tasks.
+fn boxed<T>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = T> + Send>> {
+    Box::pin(work)
 }

@@ -12,7 +12,7 @@ use super::api::Api;
 use super::models::{CleanupOptions, CleanupReport, DeleteResult, SessionInfo, SnapshotOptions};
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::meaning;
+use crate::{meaning, runtime};
 
 /// How many sessions `cleanup` deletes at once.
 const CLEANUP_AT_ONCE: usize = 8;
@@ -44,10 +44,10 @@ impl Api {
         let mut deletes = JoinSet::new();
         for (index, session) in sessions.enumerate() {
             let (client, permits) = (self.clone(), permits.clone());
-            deletes.spawn(async move {
+            deletes.spawn(runtime::boxed(async move {
                 let _permit = permits.acquire().await;
                 (index, client.clean(session).await)
-            });
+            }));
         }
         let deleted = async { Ok(deletes.join_all().await) };
         let mut reports = self.closing().until_closed(deleted).await?;
@@ -130,12 +130,12 @@ impl Deletes {
             }
             self.left.insert(id.clone());
             let (client, permits) = (client.clone(), self.permits.clone());
-            self.under_way.spawn(async move {
+            self.under_way.spawn(runtime::boxed(async move {
                 let _permit = permits.acquire_owned().await;
                 let deleted = client.delete(&id, &snapshot).await;
                 let confirmed = deleted.and_then(DeleteResult::confirmed);
                 (id, confirmed.map_err(|error| client.without_key(error)))
-            });
+            }));
         }
     }
 

@@ -19,6 +19,7 @@ use crate::background::Offer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::outcomes::{Outcomes, Worker};
+use crate::runtime;
 use crate::transport::{jitter, retry};
 
 /// The first and the longest pause of our own choice while a limit holds.
@@ -101,7 +102,7 @@ impl Client {
         });
         for _ in 0..count {
             // On the heap at once: see `Client::execute`.
-            tokio::spawn(Box::pin(fan_out.clone().work()));
+            runtime::spawn(fan_out.clone().work());
         }
         Ok(TaskOutcomes(fan_out))
     }

@@ -12,6 +12,7 @@ use super::validate;
 use crate::background::{Ended, Offer, Piece, Work, last_delete};
 use crate::error::{Error, Result};
 use crate::ledger::Creating;
+use crate::runtime;
 use crate::transport::{Closing, Request};
 
 /// Closes a create when its caller is gone.
@@ -56,9 +57,9 @@ impl Api {
         };
         let (reply, replied) = oneshot::channel();
         let (api, snapshot) = (self.clone(), create.snapshot.clone());
-        tokio::spawn(Box::pin(async move {
+        runtime::spawn(async move {
             let _ = reply.send(api.created(&request, snapshot, noted, piece).await);
-        }));
+        });
         let offer: Offer<Result<SessionInfo>> = tokio::select! {
             biased;
             offer = replied => offer.map_err(|_| Error::closed())?,
@@ -149,7 +150,7 @@ impl Api {
         }
         let mut piece = self.background().begin(Work::Delete(session_id.clone()));
         let api = self.clone();
-        runtime.spawn(Box::pin(async move {
+        runtime::spawn_on(runtime, async move {
             let left = api.delete_held(&session_id, &snapshot).await;
             piece.over();
             if left.is_some()
@@ -158,7 +159,7 @@ impl Api {
                 // The end of the program tries once more.
                 known.created = created;
             }
-        }));
+        });
     }
 
     /// Deletes a session at the end of its use: also where the client is closed,

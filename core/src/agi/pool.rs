@@ -14,6 +14,7 @@ use super::session::{Session, Sessions};
 use crate::background::{Piece, Work};
 use crate::error::{Error, ErrorKind, Result};
 use crate::responses::says_gone;
+use crate::runtime;
 use crate::transport::{Closing, jitter, retry};
 
 /// The first and the longest pause of our own choice while a limit holds.
@@ -301,7 +302,7 @@ impl Shared {
             let step = self.places().step();
             match step {
                 None => return,
-                Some(Step::Create) => drop(self.runtime.spawn(Box::pin(self.clone().create()))),
+                Some(Step::Create) => drop(runtime::spawn_on(&self.runtime, self.clone().create())),
                 Some(Step::Give {
                     number,
                     waiter,
@@ -444,13 +445,13 @@ impl Shared {
     fn delete(self: &Arc<Self>, held: Held) -> Deleted {
         let (told, deleted) = oneshot::channel();
         let shared = self.clone();
-        self.runtime.spawn(Box::pin(async move {
+        runtime::spawn_on(&self.runtime, async move {
             held.delete(&shared.api, &shared.options).await;
             shared.places().gone();
             shared.changed.notify_waiters();
             let _ = told.send(());
             shared.serve();
-        }));
+        });
         deleted
     }
 
@@ -470,7 +471,7 @@ impl Shared {
     fn end_with_client(self: &Arc<Self>) {
         let pool = Arc::downgrade(self);
         let (closing, dropped) = (self.api.closing().clone(), self.dropped.clone());
-        self.runtime.spawn(Box::pin(async move {
+        runtime::spawn_on(&self.runtime, async move {
             tokio::select! {
                 () = closing.closed() => {}
                 () = dropped.closed() => return,
@@ -478,7 +479,7 @@ impl Shared {
             if let Some(pool) = pool.upgrade() {
                 pool.end(true);
             }
-        }));
+        });
     }
 
     /// Why there was no session in time.
@@ -525,8 +526,10 @@ impl Drop for Shared {
         let (_, left) = lock(&self.places).close(true);
         for held in left {
             let (api, options) = (self.api.clone(), self.options.clone());
-            self.runtime
-                .spawn(Box::pin(async move { held.delete(&api, &options).await }));
+            runtime::spawn_on(
+                &self.runtime,
+                async move { held.delete(&api, &options).await },
+            );
         }
     }
 }

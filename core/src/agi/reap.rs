@@ -10,7 +10,7 @@ use super::api::Api;
 use super::models::{DeleteResult, ReapOptions, ReapOutcome, ReapReport};
 use crate::error::{Error, Result};
 use crate::ledger::{Attempt, Noted, Reaping};
-use crate::{meaning, unix_time};
+use crate::{meaning, runtime, unix_time};
 
 /// How many sessions are deleted at once.
 const AT_ONCE: usize = 8;
@@ -54,7 +54,7 @@ impl Api {
         let mut deletes = JoinSet::new();
         for (place, session) in sessions.into_iter().enumerate() {
             let (api, permits) = (self.clone(), permits.clone());
-            deletes.spawn(async move {
+            deletes.spawn(runtime::boxed(async move {
                 let _permit = permits.acquire().await;
                 let deleted = api.delete(&session.session_id, &session.snapshot).await;
                 let deleted = deleted.and_then(DeleteResult::confirmed);
@@ -64,7 +64,7 @@ impl Api {
                     Err(error) => (ReapOutcome::Failed, Some(api.without_key(error))),
                 };
                 (place, reported(session, outcome, error))
-            });
+            }));
         }
         let mut reports = deletes.join_all().await;
         reports.sort_by_key(|(place, _)| *place);

@@ -17,6 +17,7 @@ use super::validate;
 use super::{driver, handle, recording};
 use crate::background::{Piece, Work};
 use crate::error::Result;
+use crate::runtime;
 use crate::stream::EventStream;
 
 /// The sessions of a client's key.
@@ -377,11 +378,11 @@ impl DeleteGuard {
         let mut piece = self.piece.take()?;
         let runtime = self.runtime.take().or_else(|| Handle::try_current().ok())?;
         let (api, session_id) = (self.api.clone(), self.session_id.clone());
-        Some(runtime.spawn(Box::pin(async move {
+        Some(runtime::spawn_on(&runtime, async move {
             api.delete_held(&session_id, &SnapshotOptions::default())
                 .await;
             piece.over();
-        })))
+        }))
     }
 }
 

@@ -19,6 +19,7 @@ use super::turn::Turn;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outcomes::{Outcomes, Worker};
 use crate::responses::to_json;
+use crate::runtime;
 use crate::stream::within;
 
 /// How long a turn that was sent is waited for once the caller has left: for the
@@ -147,7 +148,7 @@ impl Client {
         });
         for _ in 0..count {
             // On the heap at once: see `Client::execute`.
-            tokio::spawn(Box::pin(fan_out.clone().work()));
+            runtime::spawn(fan_out.clone().work());
         }
         Ok(TurnOutcomes(fan_out))
     }

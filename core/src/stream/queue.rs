@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::runtime;
 
 /// Most events that wait in a queue.
 const MAX_EVENTS: usize = 4096;
@@ -310,7 +311,7 @@ impl Producer {
         let abandoned = Abandoned(self.0.clone());
         // The task would hold it twice.
         let driver = Box::pin(driver);
-        let driver = tokio::spawn(async move {
+        let driver = runtime::spawn(async move {
             driver.await;
             drop(abandoned);
         })

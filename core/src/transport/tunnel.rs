@@ -21,6 +21,7 @@ use url::Url;
 use super::pool::OUR_NAME;
 use super::retry::Failure;
 use crate::config::ClientConfig;
+use crate::runtime;
 
 /// A proxy, and the place behind it.
 pub(super) struct Tunnel {
@@ -101,10 +102,12 @@ impl Tunnel {
             .body(String::new())
             .map_err(|error| not_sent(error.to_string()))?;
         request.headers_mut().extend(headers);
-        let response = exchange(tunnel, request).await.map_err(|detail| Broken {
-            failure: Failure::Broken,
-            detail,
-        })?;
+        let response = exchange(Box::new(tunnel), request)
+            .await
+            .map_err(|detail| Broken {
+                failure: Failure::Broken,
+                detail,
+            })?;
         Ok(response.map(reqwest::Body::wrap).into())
     }
 
@@ -126,7 +129,7 @@ impl Tunnel {
         let request = request
             .body(String::new())
             .map_err(|error| error.to_string())?;
-        let answer = exchange(TokioIo::new(socket), request).await?;
+        let answer = exchange(Box::new(TokioIo::new(socket)), request).await?;
         let status = answer.status();
         if !status.is_success() {
             return Err(NoTunnel::Refused(Refusal(status.as_u16())));
@@ -191,16 +194,21 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// One request over a connection, which may become another protocol's.
+trait Socket: Read + Write + Unpin + Send {}
+
+impl<T: Read + Write + Unpin + Send> Socket for T {}
+
+/// One request over a connection, which may become another protocol's. One type of
+/// connection: HTTP would be there a second time for the other.
 async fn exchange(
-    connection: impl Read + Write + Unpin + Send + 'static,
+    connection: Box<dyn Socket>,
     request: Request<String>,
 ) -> Result<Response<Incoming>, String> {
     let (mut sender, connection) = http1::handshake(connection)
         .await
         .map_err(|error| cause(&error))?;
     // It ends with the response, or with whoever takes it over.
-    tokio::spawn(connection.with_upgrades());
+    runtime::spawn(async move { drop(connection.with_upgrades().await) });
     sender
         .send_request(request)
         .await

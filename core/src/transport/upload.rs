@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{Notify, mpsc};
 
 use crate::error::{Error, Result};
+use crate::runtime;
 
 /// How much of a file is read at once.
 const CHUNK: usize = 64 * 1024;
@@ -134,7 +135,7 @@ impl UploadSource {
     pub fn reader(reader: impl AsyncRead + Send + Unpin + 'static) -> Self {
         let (writer, source) = Self::channel();
         if let Some(chunks) = writer.into_sender() {
-            tokio::spawn(pump(reader, u64::MAX, chunks));
+            runtime::spawn(pump(reader, u64::MAX, chunks));
         }
         source
     }
@@ -394,7 +395,7 @@ async fn open_file(path: &Path) -> Result<(Reading, Option<u64>)> {
     let file = tokio::fs::File::open(path).await.map_err(refuse)?;
     let length = file.metadata().await.map_err(refuse)?.len();
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-    tokio::spawn(pump(file, length, sender));
+    runtime::spawn(pump(file, length, sender));
     Ok((Reading::Chunks(receiver), Some(length)))
 }
 
