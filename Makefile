@@ -312,6 +312,11 @@ soak: $(VENV)/.built dist/.built chaos-dev ## memory over SOAK_COUNT (100000) st
 instructions: | check-machine ## count the instructions of an event and a call; more than before by 1 % fails (WRITE=1: write them)
 	$(PYTHON) bench/instructions.py $(if $(WRITE),--write)
 
+.PHONY: sizes
+sizes: $(VENV)/.installed ## the size of the Python package's library by crate
+	CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS="$(RELEASE_FLAGS)" cargo build --release --locked -p sessionwire-python
+	$(PYTHON) bench/sizes.py $(CARGO_TARGET_DIR)/$(CARGO_BUILD_TARGET)/release/lib_native.so
+
 .PHONY: bench
 bench: | check-machine ## measure against the peers (45 minutes); SUITES=calls,growth: some of it; BENCH=--quick: options of bench/run.py
 	$(PYTHON) bench/run.py $(if $(SUITES),--only $(SUITES)) $(BENCH)
