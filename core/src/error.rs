@@ -609,6 +609,41 @@ impl Error {
         &self.0.events
     }
 
+    /// What a journal keeps of it: not what came with a response, nor its events.
+    pub(crate) fn kept(&self) -> serde_json::Value {
+        let mut kept = serde_json::to_value(&self.0).unwrap_or_default();
+        if let Some(fields) = kept.as_object_mut() {
+            fields.retain(|name, value| {
+                !matches!(name.as_str(), "body" | "headers" | "events") && !value.is_null()
+            });
+        }
+        kept
+    }
+
+    /// The error of which a journal kept this.
+    pub(crate) fn of_kept(kept: &serde_json::Value) -> Self {
+        let text = |name: &str| kept[name].as_str().map(str::to_owned);
+        let kind = ErrorKind::ALL
+            .into_iter()
+            .find(|kind| Some(kind.name()) == kept["name"].as_str())
+            .unwrap_or(ErrorKind::Task);
+        let mut error = Self::new(kind, text("message").unwrap_or_default());
+        let fields = &mut *error.0;
+        if let Some(whole) = text("text") {
+            fields.lead.clone_from(&whole);
+            fields.text = whole;
+        }
+        fields.status_code = kept["status_code"]
+            .as_u64()
+            .and_then(|status| u16::try_from(status).ok());
+        fields.maybe_delivered = kept["maybe_delivered"].as_bool().unwrap_or_default();
+        fields.last_event_id = kept["last_event_id"].as_i64();
+        fields.question = Event::of_kept(&kept["question"]);
+        (fields.code, fields.reason) = (text("code"), text("reason"));
+        (fields.session_id, fields.request_id) = (text("session_id"), text("request_id"));
+        error
+    }
+
     /// All fields as one JSON object, for language bindings.
     pub fn to_json(&self) -> String {
         serde_json::to_string(&self.0).unwrap_or_else(|_| "{}".to_owned())

@@ -205,6 +205,16 @@ impl Event {
     }
 
     /// The same event with another text.
+    /// The event that was written as JSON.
+    pub(crate) fn of_kept(kept: &serde_json::Value) -> Option<Self> {
+        let event_type = EventType::from_name(kept["type"].as_str()?);
+        Some(Self::new(
+            event_type,
+            kept["id"].as_i64(),
+            kept["raw"].as_str()?,
+        ))
+    }
+
     pub(crate) fn with_raw(&self, raw: String) -> Self {
         match self.shape {
             Shape::Data => Self {

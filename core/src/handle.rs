@@ -92,6 +92,11 @@ impl Digest {
         first.copy_from_slice(&sha256(text.as_bytes())[..8]);
         Self(first)
     }
+
+    /// It as a short text.
+    pub(crate) fn text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
 }
 
 /// What a kind's byte stands for: never another thing than this.

@@ -67,6 +67,7 @@ mod config;
 mod error;
 mod event;
 mod handle;
+mod journal;
 mod ledger;
 #[doc(hidden)]
 pub mod log;

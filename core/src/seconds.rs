@@ -44,6 +44,11 @@ impl Seconds for Option<Duration> {
     }
 }
 
+/// The duration that this number of seconds stands for.
+pub(crate) fn duration_of(number: Option<f64>, name: &str) -> Result<Duration, String> {
+    Duration::from_json(number, name)
+}
+
 fn read<'de, D: Deserializer<'de>, T: Seconds>(deserializer: D, name: &str) -> Result<T, D::Error> {
     let number = Option::<f64>::deserialize(deserializer)?;
     T::from_json(number, name).map_err(serde::de::Error::custom)

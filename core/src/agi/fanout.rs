@@ -1,4 +1,4 @@
-//! Many tasks, one session each, a few at once.
+//! Many tasks, one session each, a few at once; by a journal, if there is one.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -12,12 +12,16 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::api::Api;
+use super::batch::{self, Batch, Begun, Ran};
 use super::client::Client;
-use super::models::{CreateSession, DeleteResult, RunTasks, SessionInfo, TaskResult};
+use super::models::{
+    BatchTask, CreateSession, DeleteResult, RunTasks, SessionInfo, StartTask, TaskResult,
+};
 use super::run_task::RunTask;
 use crate::background::Offer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::journal::Step;
 use crate::outcomes::{Outcomes, Worker};
 use crate::runtime;
 use crate::transport::{jitter, retry};
@@ -33,10 +37,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 pub struct TaskOutcome {
     /// The task's place among the tasks, from 0.
     pub index: usize,
-    /// The task as it was given.
+    /// Its own id; without one its index as text.
+    pub id: String,
+    /// The task's message.
     pub task: String,
     /// Its result, or why there is none.
     pub result: Result<TaskResult>,
+    /// With a journal: it did not end here, and the next call with the same journal goes on
+    /// with it. Its session is left, unless nothing was sent.
+    pub unfinished: bool,
     /// Why its session could not be deleted, if so: it may go on costing.
     pub undeleted: Option<Error>,
 }
@@ -68,9 +77,19 @@ pub struct TaskOutcomes(Arc<FanOut>);
 struct FanOut {
     api: Api,
     plan: RunTasks,
+    ids: Vec<String>,
+    batch: Option<Batch>,
     started: AtomicUsize,
+    working: AtomicUsize,
     questions: Mutex<Questions>,
-    outcomes: Arc<Outcomes<FanOutItem>>,
+    outcomes: Arc<Outcomes<Queued>>,
+}
+
+/// What waits for its caller.
+enum Queued {
+    Item(FanOutItem),
+    /// The outcome of the task with this index, which stands in the journal there.
+    Kept(usize, u64),
 }
 
 #[derive(Default)]
@@ -83,9 +102,12 @@ impl Client {
     /// Runs tasks, each in a session of its own that is deleted when it is
     /// over, at most `concurrency` at once. One failure stops nothing.
     ///
+    /// With a `journal`, a call after a process that was killed goes on where that was, and
+    /// gives the outcomes that it had once more.
+    ///
     /// # Errors
-    /// A task or parameter that the service would refuse, or a closed client;
-    /// nothing was sent.
+    /// A task or parameter that the service would refuse, a journal that cannot be used, or a
+    /// closed client; nothing was sent.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -93,10 +115,18 @@ impl Client {
         plan.check()?;
         self.api.closing().check()?;
         let count = plan.concurrency.min(plan.tasks.len());
+        let ids = plan.ids();
+        let batch = Batch::open(&self.api, &plan, &ids)?;
+        if let Some(batch) = batch.as_ref().filter(|_| count == 0) {
+            batch.release();
+        }
         let fan_out = Arc::new(FanOut {
             api: self.api.clone(),
             plan,
+            ids,
+            batch,
             started: AtomicUsize::new(0),
+            working: AtomicUsize::new(count),
             questions: Mutex::default(),
             outcomes: Arc::new(Outcomes::of_workers(count)),
         });
@@ -116,17 +146,19 @@ impl TaskOutcomes {
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<TaskOutcome>> {
         loop {
-            match ready!(self.0.outcomes.poll_next(context)) {
-                Some(FanOutItem::Outcome(outcome)) => return Poll::Ready(Some(*outcome)),
-                Some(FanOutItem::Question { number, .. }) => self.reply(number, None),
-                None => return Poll::Ready(None),
+            let Some(queued) = ready!(self.0.outcomes.poll_next(context)) else {
+                return Poll::Ready(None);
+            };
+            match self.0.item(queued) {
+                FanOutItem::Outcome(outcome) => return Poll::Ready(Some(*outcome)),
+                FanOutItem::Question { number, .. } => self.reply(number, None),
             }
         }
     }
 
     /// What there is to take now, for callers who answer questions themselves.
     pub fn try_take(&self) -> Option<FanOutItem> {
-        self.0.outcomes.take()
+        self.0.outcomes.take().map(|queued| self.0.item(queued))
     }
 
     /// Whether everything was taken and nothing will follow.
@@ -174,7 +206,7 @@ impl futures_core::Stream for TaskOutcomes {
 impl Drop for FanOut {
     fn drop(&mut self) {
         while let Some(item) = self.outcomes.take() {
-            if let FanOutItem::Outcome(outcome) = item
+            if let Queued::Item(FanOutItem::Outcome(outcome)) = item
                 && let Some(left) = outcome.undeleted
             {
                 self.api.background().report(left);
@@ -189,29 +221,174 @@ impl FanOut {
         loop {
             let index = self.started.fetch_add(1, Ordering::Relaxed);
             let Some(task) = self.plan.tasks.get(index) else {
-                return;
+                break;
             };
             if self.outcomes.is_stopped() {
-                return;
+                break;
             }
-            let (result, undeleted) = self.run(index, task).await;
-            let outcome = TaskOutcome {
-                index,
-                task: task.clone(),
-                result,
-                undeleted,
+            let queued = match &self.batch {
+                Some(batch) => self.run_by(batch, index, task).await,
+                None => {
+                    let (result, undeleted) = self.run(index, task).await;
+                    let unfinished = false;
+                    let ran = Ran {
+                        result,
+                        undeleted,
+                        unfinished,
+                    };
+                    Queued::Item(self.outcome(index, ran))
+                }
             };
-            self.outcomes.push(FanOutItem::Outcome(Box::new(outcome)));
+            self.outcomes.push(queued);
         }
+        // Before this worker ends: who waits for the last one may take the journal again.
+        if self.working.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(batch) = &self.batch
+        {
+            batch.release();
+        }
+    }
+
+    fn outcome(&self, index: usize, ran: Ran) -> FanOutItem {
+        FanOutItem::Outcome(Box::new(TaskOutcome {
+            index,
+            id: self.ids[index].clone(),
+            task: self.plan.tasks[index].message.clone(),
+            result: ran.result,
+            undeleted: ran.undeleted,
+            unfinished: ran.unfinished,
+        }))
+    }
+
+    /// What a caller gets. An outcome of an earlier process is read only now: there may be
+    /// very many.
+    fn item(&self, queued: Queued) -> FanOutItem {
+        match (queued, &self.batch) {
+            (Queued::Kept(index, at), Some(batch)) => self.outcome(index, batch.outcome_at(at)),
+            (Queued::Kept(index, _), None) => self.outcome(index, Ran::unfinished(Error::closed())),
+            (Queued::Item(item), _) => item,
+        }
+    }
+
+    /// Runs one task by the journal, or goes on with it.
+    async fn run_by(self: &Arc<Self>, batch: &Batch, index: usize, task: &BatchTask) -> Queued {
+        let id = &self.ids[index];
+        if let Some((at, session_id)) = batch.ended(id) {
+            if let Some(session_id) = session_id {
+                self.delete_ended(batch, id, &session_id).await;
+            }
+            return Queued::Kept(index, at);
+        }
+        let ran = match Box::pin(self.begin(batch, index, task)).await {
+            Ok(begun) => Box::pin(self.go_on(batch, index, task, begun)).await,
+            Err(error) => Ran::unfinished(error),
+        };
+        Queued::Item(self.outcome(index, ran))
+    }
+
+    /// Makes a session for a task and prepares the task in it, as far as that was not done.
+    async fn begin(&self, batch: &Batch, index: usize, task: &BatchTask) -> Result<Begun> {
+        let id = &self.ids[index];
+        let mut start = StartTask::new(&task.message);
+        start.start_url = self.plan.start_url_of(task).map(str::to_owned);
+        match batch.step(id) {
+            Step::Prepared(handle) => return batch.begun(id, handle, false),
+            Step::Sent(handle) => return batch.begun(id, handle, true),
+            Step::Created(session_id) => {
+                let prepared = batch.prepare(&self.api, id, &session_id, start.clone(), None);
+                match prepared.await {
+                    // It is gone, and nothing was sent in it.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    prepared => return prepared,
+                }
+            }
+            // It failed, and is sent once more.
+            Step::Ended {
+                session_id,
+                deleted: false,
+                ..
+            } => {
+                self.delete_ended(batch, id, &session_id).await;
+            }
+            Step::Ended { .. } | Step::None | Step::Creating => {}
+        }
+        let create = self.plan.create_of(task).unwrap_or_default();
+        let digest = self.plan.digest_of(task);
+        batch.creating(id, digest, &create.agent_name).await?;
+        let offer = match self.create(task).await {
+            Ok(offer) => offer,
+            // The next process says of it that it may be there.
+            Err(error) if error.maybe_delivered() => return Err(error),
+            Err(error) => {
+                batch.dropped(id).await;
+                return Err(error);
+            }
+        };
+        // Where this cannot be noted, the offer deletes it.
+        batch.created(id, &offer.session_id).await?;
+        let (session_id, mut piece) = batch::keep(&self.api, offer);
+        if let Some(piece) = &mut piece {
+            // Also where this process ends here, the journal has it.
+            piece.over();
+        }
+        batch
+            .prepare(&self.api, id, &session_id, start, piece)
+            .await
+    }
+
+    /// Follows a task to its end, which is noted before its session is deleted. What did not end
+    /// keeps its session for the next process.
+    async fn go_on(
+        self: &Arc<Self>,
+        batch: &Batch,
+        index: usize,
+        task: &BatchTask,
+        begun: Begun,
+    ) -> Ran {
+        let (id, session_id) = (&self.ids[index], &begun.session_id);
+        let start = Box::pin(batch.start(&self.api, id, &begun));
+        let result = tokio::select! {
+            biased;
+            error = self.stopped() => return Ran::unfinished(error.with_session(session_id)),
+            result = self.task(index, task).run_started(&self.api, session_id, start) => result,
+        };
+        let result = match result {
+            Err(error) if !batch::is_over(&error) => {
+                let error = error.with_session(session_id);
+                if batch.is_unsent(id, &begun, &error) && self.delete(session_id).await.is_none() {
+                    batch.dropped(id).await;
+                }
+                return Ran::unfinished(error);
+            }
+            // The session will be gone for any handle on its task.
+            ended => ended.map_err(|error| self.api.without_key(error.without_handle())),
+        };
+        if let Err(error) = batch.over(id, session_id, &result).await {
+            return Ran::unfinished(error.with_session(session_id));
+        }
+        Ran {
+            undeleted: self.delete_ended(batch, id, session_id).await,
+            result,
+            unfinished: false,
+        }
+    }
+
+    /// Deletes the session of a task whose end is noted.
+    async fn delete_ended(&self, batch: &Batch, id: &str, session_id: &str) -> Option<Error> {
+        let undeleted = self.delete(session_id).await;
+        if undeleted.is_none() {
+            batch.deleted(id).await;
+        }
+        undeleted
     }
 
     /// Runs one task, and deletes its session on every way out.
     async fn run(
         self: &Arc<Self>,
         index: usize,
-        task: &str,
+        task: &BatchTask,
     ) -> (Result<TaskResult>, Option<Error>) {
-        let offer = match self.create().await {
+        let offer = match self.create(task).await {
             Ok(offer) => offer,
             Err(error) => return (Err(error), None),
         };
@@ -233,8 +410,11 @@ impl FanOut {
 
     /// Creates a session. A request once sent is not dropped: its session
     /// would stay behind.
-    async fn create(&self) -> Result<Offer<SessionInfo>> {
-        let create = &self.plan.create;
+    async fn create(&self, task: &BatchTask) -> Result<Offer<SessionInfo>> {
+        let create = &self
+            .plan
+            .create_of(task)
+            .map_err(|why| Error::invalid(why.to_string()))?;
         let wait = match create.wait_for_limit {
             Some(wait) => Some(wait.min(crate::seconds::LONGEST)),
             None => self.api.config().wait_for_limit(),
@@ -269,12 +449,12 @@ impl FanOut {
         }
     }
 
-    fn task(self: &Arc<Self>, index: usize, task: &str) -> RunTask {
-        let mut run = RunTask::new(task);
-        if let Some(url) = &self.plan.start_url {
+    fn task(self: &Arc<Self>, index: usize, task: &BatchTask) -> RunTask {
+        let mut run = RunTask::new(&task.message);
+        if let Some(url) = self.plan.start_url_of(task) {
             run = run.start_url(url);
         }
-        if let Some(timeout) = self.plan.timeout {
+        if let Some(timeout) = task.timeout.or(self.plan.timeout) {
             run = run.timeout(timeout);
         }
         if !self.plan.asks {
@@ -294,11 +474,11 @@ impl FanOut {
         let number = state.asked;
         state.replies.insert(number, reply);
         drop(state);
-        self.outcomes.push(FanOutItem::Question {
+        self.outcomes.push(Queued::Item(FanOutItem::Question {
             number,
             index,
             event,
-        });
+        }));
         replied
     }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod api;
+mod batch;
 mod busy;
 mod claim;
 mod cleanup;

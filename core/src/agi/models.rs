@@ -3,6 +3,7 @@
 //! The language bindings take their names from here.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::{DeserializeOwned, Error as _};
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::event::EventType;
+use crate::handle::Digest;
 use crate::meaning::Fields;
 use crate::responses::{fitted, json_in, readable, to_json, with_extra};
 use crate::setters::setters;
@@ -234,6 +236,21 @@ pub struct TaskResult {
 }
 
 impl TaskResult {
+    /// The result that was written as JSON.
+    pub(crate) fn of_kept(mut kept: Value) -> Option<Self> {
+        let mut fields = std::mem::take(kept.as_object_mut()?);
+        let mut take = |name: &str| fields.shift_remove(name).unwrap_or_default();
+        Some(Self {
+            text: take("text").as_str()?.to_owned(),
+            data: take("data"),
+            message_id: take("message_id").as_i64(),
+            messages: serde_json::from_value(take("messages")).ok()?,
+            duration: Duration::try_from_secs_f64(take("duration").as_f64()?).ok()?,
+            metadata: serde_json::from_value(take("metadata")).ok()?,
+            session_id: take("session_id").as_str()?.to_owned(),
+        })
+    }
+
     /// The result as JSON, for language bindings.
     pub fn to_json(&self) -> String {
         to_json(self)
@@ -537,8 +554,9 @@ setters!(EventOptions {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RunTasks {
-    /// The tasks: 1 to 10,000 characters each.
-    pub tasks: Vec<String>,
+    /// The tasks.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Value>"))]
+    pub tasks: Vec<BatchTask>,
     /// How many run at once, at most. Default: 4.
     pub concurrency: usize,
     /// The page that each opens first.
@@ -556,6 +574,113 @@ pub struct RunTasks {
     /// [`TaskOutcomes::reply`](super::TaskOutcomes::reply)). Default: no, and a
     /// question ends its task with `QuestionPending`.
     pub asks: bool,
+    /// A file in which is noted how far each task came: started again with the same tasks and
+    /// the same file, the call goes on where it was, and sends no task twice. One process
+    /// uses it at a time.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub journal: Option<PathBuf>,
+    /// With a journal: sends the tasks that ended with an error once more. Default: no, and
+    /// their errors are given again.
+    pub retry_failed: bool,
+}
+
+/// One task of [`run_tasks`](super::Client::run_tasks). In JSON a text, or an object with
+/// `message`, and what differs from the other tasks: `id`, `start_url`, `timeout`, and the
+/// parameters of `create`, such as `agent_name`.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct BatchTask {
+    /// Its name in outcomes and in the journal. Default: its place among the tasks, from 0.
+    pub id: Option<String>,
+    /// 1 to 10,000 characters.
+    pub message: String,
+    /// The page to open first, if another one.
+    pub start_url: Option<String>,
+    /// The time for it, if another one.
+    pub timeout: Option<Duration>,
+    /// Other parameters of `create` for its session, by their names.
+    pub create: Map<String, Value>,
+}
+
+impl BatchTask {
+    /// A task like the others.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            ..Self::default()
+        }
+    }
+
+    /// With another agent.
+    #[must_use]
+    pub fn agent_name(mut self, name: impl Into<String>) -> Self {
+        self.create
+            .insert("agent_name".to_owned(), Value::String(name.into()));
+        self
+    }
+}
+
+setters!(BatchTask {
+    id?: into String,
+    start_url?: into String,
+    timeout?: Duration,
+    create: Map<String, Value>,
+});
+
+impl From<&str> for BatchTask {
+    fn from(message: &str) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<String> for BatchTask {
+    fn from(message: String) -> Self {
+        Self::new(message)
+    }
+}
+
+impl<'de> Deserialize<'de> for BatchTask {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::of(Value::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl BatchTask {
+    fn of(value: Value) -> Result<Self, String> {
+        let mut fields = match value {
+            Value::String(message) => return Ok(Self::new(message)),
+            Value::Object(fields) => fields,
+            other => {
+                return Err(format!(
+                    "a task is a text or an object with `message`, not {other}"
+                ));
+            }
+        };
+        let mut text = |name: &str| match fields.shift_remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            // Ids often are numbers elsewhere.
+            Some(Value::Number(number)) if name == "id" && !number.is_f64() => {
+                Ok(Some(number.to_string()))
+            }
+            Some(other) => Err(format!("`{name}` of a task must be a text, not {other}")),
+        };
+        let (id, message, start_url) = (text("id")?, text("message")?, text("start_url")?);
+        let message =
+            message.ok_or("a task that is an object needs `message`: what the agent shall do")?;
+        let timeout = match fields.shift_remove("timeout") {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(crate::seconds::duration_of(value.as_f64(), "timeout")?),
+        };
+        fields.retain(|_, value| !value.is_null());
+        Ok(Self {
+            id,
+            message,
+            start_url,
+            timeout,
+            create: fields,
+        })
+    }
 }
 
 impl Default for RunTasks {
@@ -568,13 +693,15 @@ impl Default for RunTasks {
             create: CreateSession::default(),
             snapshot: SnapshotOptions::default(),
             asks: false,
+            journal: None,
+            retry_failed: false,
         }
     }
 }
 
 impl RunTasks {
     /// These tasks, four at once, in sessions with the default agent.
-    pub fn new<T: Into<String>>(tasks: impl IntoIterator<Item = T>) -> Self {
+    pub fn new<T: Into<BatchTask>>(tasks: impl IntoIterator<Item = T>) -> Self {
         Self {
             tasks: tasks.into_iter().map(Into::into).collect(),
             ..Self::default()
@@ -589,7 +716,61 @@ setters!(RunTasks {
     create: CreateSession,
     snapshot: SnapshotOptions,
     asks: bool,
+    journal?: into PathBuf,
+    retry_failed: bool,
 });
+
+impl RunTasks {
+    /// What each task is called.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let named = |(place, task): (usize, &BatchTask)| {
+            task.id.clone().unwrap_or_else(|| place.to_string())
+        };
+        self.tasks.iter().enumerate().map(named).collect()
+    }
+
+    /// How the session of a task is created.
+    pub(crate) fn create_of(&self, task: &BatchTask) -> Result<CreateSession, serde_json::Error> {
+        if task.create.is_empty() {
+            return Ok(self.create.clone());
+        }
+        let mut fields = serde_json::to_value(&self.create)?;
+        if let Some(fields) = fields.as_object_mut() {
+            fields.extend(task.create.clone());
+        }
+        let mut create: CreateSession = serde_json::from_value(fields)?;
+        // What is not sent as it stands is no part of the fields.
+        let is_own = |name: &str| task.create.contains_key(name);
+        if !is_own("wait_for_limit") {
+            create.wait_for_limit = self.create.wait_for_limit;
+        }
+        if !is_own("snapshot") {
+            create.snapshot = self.create.snapshot.clone();
+        }
+        if !is_own("extra_body") {
+            create.extra_body = self.create.extra_body.clone();
+        }
+        Ok(create)
+    }
+
+    /// The page that a task opens first.
+    pub(crate) fn start_url_of<'a>(&'a self, task: &'a BatchTask) -> Option<&'a str> {
+        task.start_url.as_deref().or(self.start_url.as_deref())
+    }
+
+    /// What a task is, without saying it: its message, its start page, its session.
+    pub(crate) fn digest_of(&self, task: &BatchTask) -> String {
+        let create = self.create_of(task).unwrap_or_default();
+        let extra = Value::Object(create.extra_body.clone());
+        let session = format!("{}{extra}", to_json(&create));
+        let parts = [
+            &task.message,
+            self.start_url_of(task).unwrap_or_default(),
+            &*session,
+        ];
+        parts.map(|part| Digest::of(part).text()).join(".")
+    }
+}
 
 /// Parameters of `cleanup`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

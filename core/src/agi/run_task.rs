@@ -1,5 +1,6 @@
 //! Runs a task to its end: who watches it, and who answers its questions.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use super::answer::{Answer, Answering};
@@ -11,6 +12,9 @@ use crate::event::{Event, EventType};
 use crate::stream::within;
 
 type EventHandler = Box<dyn FnMut(&Event) + Send>;
+
+/// A task on its way to its start.
+pub(super) type Starting<'a> = Pin<Box<dyn Future<Output = Result<Task>> + Send + 'a>>;
 
 type QuestionHandler = Box<dyn FnMut(Event) -> Answering + Send>;
 
@@ -85,16 +89,24 @@ impl RunTask {
     }
 
     /// Runs the task in a session.
-    pub(super) async fn run(mut self, api: &Api, session_id: &str) -> Result<TaskResult> {
+    pub(super) async fn run(self, api: &Api, session_id: &str) -> Result<TaskResult> {
+        let start = Task::start(api.clone(), session_id.to_owned(), self.start.clone());
+        self.run_started(api, session_id, Box::pin(start)).await
+    }
+
+    /// The same of a task that is started like this.
+    pub(super) async fn run_started(
+        mut self,
+        api: &Api,
+        session_id: &str,
+        start: Starting<'_>,
+    ) -> Result<TaskResult> {
         let limit = self.timeout;
         // A limit beyond what the clock can hold is none.
         let until = limit.and_then(|limit| tokio::time::Instant::now().checked_add(limit));
-        let task = within(
-            until,
-            Task::start(api.clone(), session_id.to_owned(), self.start.clone()),
-        )
-        .await
-        .unwrap_or_else(|| Err(not_started(limit, session_id)))?;
+        let task = within(until, start)
+            .await
+            .unwrap_or_else(|| Err(not_started(limit, session_id)))?;
         match within(until, self.follow(&task)).await {
             Some(result) => result,
             None => {

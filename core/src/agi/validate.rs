@@ -1,14 +1,16 @@
 //! Bad input is refused here, before anything is sent.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use url::Url;
 
 use super::models::{
-    CleanupOptions, CreateSession, EventOptions, ListMessages, PoolOptions, RunTasks,
+    BatchTask, CleanupOptions, CreateSession, EventOptions, ListMessages, PoolOptions, RunTasks,
     SnapshotOptions, StartTask,
 };
 use crate::error::{Error, Result};
+use crate::meaning::misread;
 
 pub(super) use crate::validate::{duration, seconds, session_id};
 
@@ -103,19 +105,50 @@ pub(super) fn run_tasks(plan: &RunTasks) -> Result<()> {
             "`concurrency` is 0. Pass how many tasks may run at once, such as 4",
         ));
     }
-    for (index, task) in plan.tasks.iter().enumerate() {
-        message(task, plan.start_url.as_deref()).map_err(|error| {
+    if plan.retry_failed && plan.journal.is_none() {
+        return Err(Error::invalid(
+            "`retry_failed` is about the tasks of a journal. Pass `journal` too, or leave it out",
+        ));
+    }
+    let mut named = HashMap::new();
+    for (index, (task, id)) in plan.tasks.iter().zip(plan.ids()).enumerate() {
+        batch_task(plan, task).map_err(|error| {
             Error::invalid(format!(
                 "The task with the index {index}: {}",
                 error.message()
             ))
         })?;
+        if let Some(first) = named.insert(id.clone(), index) {
+            return Err(Error::invalid(format!(
+                "The tasks with the indexes {first} and {index} have the same `id`, {id:?}. Give each another one (one \
+                 without an `id` is called by its index)"
+            )));
+        }
     }
     plan.timeout
         .map(|timeout| duration("timeout", timeout))
         .transpose()?;
     snapshot(&plan.snapshot)?;
     create(&plan.create)
+}
+
+fn batch_task(plan: &RunTasks, task: &BatchTask) -> Result<()> {
+    message(&task.message, plan.start_url_of(task))?;
+    if task.id.as_deref() == Some("") {
+        return Err(Error::invalid(
+            "`id` is empty. Give it a name, or leave it out",
+        ));
+    }
+    task.timeout
+        .map(|timeout| duration("timeout", timeout))
+        .transpose()?;
+    if task.create.is_empty() {
+        return Ok(());
+    }
+    let own = plan
+        .create_of(task)
+        .map_err(|why| Error::invalid(misread(&why.to_string())))?;
+    create(&own)
 }
 
 /// The age that `cleanup` asks for.

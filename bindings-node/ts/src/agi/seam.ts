@@ -45,13 +45,15 @@ export type Resume = {
 };
 
 export type RunTasks = {
-  tasks?: readonly string[] | undefined;
+  tasks?: readonly unknown[] | undefined;
   concurrency?: number | undefined;
   start_url?: string | null | undefined;
   timeout?: number | null | undefined;
   create?: CreateSession | undefined;
   snapshot?: SnapshotOptions | undefined;
   asks?: boolean | undefined;
+  journal?: string | null | undefined;
+  retry_failed?: boolean | undefined;
 };
 
 export type SendMessage = { message: string; start_url?: string | null | undefined };
@@ -243,13 +245,15 @@ export type Check =
     }
   | {
       check: "run_tasks";
-      tasks?: readonly string[] | undefined;
+      tasks?: readonly unknown[] | undefined;
       concurrency?: number | undefined;
       start_url?: string | null | undefined;
       timeout?: number | null | undefined;
       create?: CreateSession | undefined;
       snapshot?: SnapshotOptions | undefined;
       asks?: boolean | undefined;
+      journal?: string | null | undefined;
+      retry_failed?: boolean | undefined;
     };
 
 export interface Outputs {

@@ -56,13 +56,15 @@ class Resume(TypedDict):
 
 
 class RunTasks(TypedDict):
-    tasks: NotRequired[Sequence[str]]
+    tasks: NotRequired[Sequence[Any]]
     concurrency: NotRequired[int]
     start_url: NotRequired[str | None]
     timeout: NotRequired[float | None]
     create: NotRequired[CreateSession]
     snapshot: NotRequired[SnapshotOptions]
     asks: NotRequired[bool]
+    journal: NotRequired[str | None]
+    retry_failed: NotRequired[bool]
 
 
 class SendMessage(TypedDict):
@@ -341,13 +343,15 @@ class TaskCheck(TypedDict):
 
 class RunTasksCheck(TypedDict):
     check: Literal["run_tasks"]
-    tasks: NotRequired[Sequence[str]]
+    tasks: NotRequired[Sequence[Any]]
     concurrency: NotRequired[int]
     start_url: NotRequired[str | None]
     timeout: NotRequired[float | None]
     create: NotRequired[CreateSession]
     snapshot: NotRequired[SnapshotOptions]
     asks: NotRequired[bool]
+    journal: NotRequired[str | None]
+    retry_failed: NotRequired[bool]
 
 
 Check: TypeAlias = SessionIdCheck | SnapshotCheck | TaskCheck | RunTasksCheck

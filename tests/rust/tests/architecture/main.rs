@@ -117,6 +117,8 @@ fn the_pure_parts_of_the_core_do_no_io() {
         "ledger/book.rs",
         "ledger/key_mark.rs",
         "ledger/line.rs",
+        "journal/book.rs",
+        "journal/line.rs",
         "raccoon/assembly.rs",
         "raccoon/delivered.rs",
         "raccoon/lost_start.rs",
@@ -163,7 +165,7 @@ fn only_the_configuration_reads_the_environment() {
 }
 
 #[test]
-fn only_the_ledger_opens_files_for_writing() {
+fn only_the_ledger_and_the_journal_open_files_for_writing() {
     let writing = [
         "OpenOptions",
         "File::create",
@@ -171,9 +173,9 @@ fn only_the_ledger_opens_files_for_writing() {
         "create_dir",
         "DirBuilder",
     ];
-    let ledger = root().join("core/src/ledger");
+    let rooms = ["ledger", "journal"].map(|room| root().join("core/src").join(room));
     for (path, text) in files("core/src", "rs").1 {
-        if !path.starts_with(&ledger) {
+        if !rooms.iter().any(|room| path.starts_with(room)) {
             let found = uses(&text, &writing);
             assert_eq!(found, Vec::<String>::new(), "{}", path.display());
         }

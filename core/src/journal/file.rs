@@ -1,0 +1,284 @@
+//! The file of a journal, which one process has at a time.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, Read as _, Seek, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::book::Book;
+use super::line::{BEGIN, Entry, Unreadable};
+use crate::error::{Error, ErrorKind, Result};
+use crate::{meaning, unix_time};
+
+/// A journal that this process has.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: File,
+    /// Up to where it holds whole lines.
+    length: u64,
+    /// It holds half a line that could not be cut off.
+    is_torn: bool,
+}
+
+impl Journal {
+    /// Takes the journal at this path, and says what it tells. Its file is made where there is
+    /// none; half a line at its end, of a process that was killed, is cut off.
+    pub(crate) fn open(path: &Path, service: &str) -> Result<(Self, Book)> {
+        if path.as_os_str().is_empty() {
+            return Err(Error::invalid(
+                "`journal` is empty. Name a file, or leave it out to run the tasks without one",
+            ));
+        }
+        let file = make(path).map_err(|why| refused(path, &why))?;
+        // Others have no end, or nothing that lasts.
+        if !file.metadata().is_ok_and(|found| found.is_file()) {
+            let why = io::Error::new(io::ErrorKind::InvalidInput, "it is no file");
+            return Err(refused(path, &why));
+        }
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(in_use(path, file)),
+            Err(TryLockError::Error(why)) => {
+                return Err(Error::config(format!(
+                    "The journal {} cannot be locked: {why}. Name a file on a disk of this machine",
+                    path.display()
+                )));
+            }
+        }
+        let (book, length) = read(path, &file, service)?;
+        let journal = Self {
+            path: path.to_owned(),
+            state: Mutex::new(State {
+                file,
+                length,
+                is_torn: false,
+            }),
+        };
+        journal.repair(length)?;
+        if length == 0 {
+            let service = service.to_owned();
+            journal.write(&Entry::Journal { service }, false)?;
+        }
+        let begun = Entry::Begun {
+            process: std::process::id(),
+            time: now(),
+        };
+        journal.write(&begun, true)?;
+        Ok((journal, book))
+    }
+
+    /// Appends an entry. `lasting`: it is on the disk when this comes back, also where the
+    /// power goes.
+    ///
+    /// # Errors
+    /// `Config`: what the entry announces must not be done.
+    pub(crate) fn write(&self, entry: &Entry, lasting: bool) -> Result<()> {
+        let mut line = entry.text();
+        line.push('\n');
+        self.lock()
+            .append(line.as_bytes(), lasting)
+            .map_err(|why| self.unwritable(&why))
+    }
+
+    /// The entry that begins there.
+    pub(crate) fn entry_at(&self, at: u64) -> Result<Entry> {
+        let mut state = self.lock();
+        let mut line = Vec::new();
+        let read = state
+            .file
+            .seek(SeekFrom::Start(at))
+            .and_then(|_| BufReader::new(&state.file).read_until(b'\n', &mut line));
+        drop(state);
+        read.map_err(|why| unreadable(&self.path, &why))?;
+        Entry::read(&line).map_err(|_| {
+            let why = io::Error::new(io::ErrorKind::InvalidData, "it was changed meanwhile");
+            unreadable(&self.path, &why)
+        })
+    }
+
+    /// Lets other processes have it. It can still be read here.
+    pub(crate) fn release(&self) {
+        // Nothing is lost where it fails: the end of the process does the same.
+        let _ = self.lock().file.unlock();
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn repair(&self, length: u64) -> Result<()> {
+        let state = self.lock();
+        let cut = match state.file.metadata() {
+            Ok(found) if found.len() == length => Ok(()),
+            Ok(_) => state.file.set_len(length),
+            Err(why) => Err(why),
+        };
+        cut.map_err(|why| self.unwritable(&why))
+    }
+
+    fn unwritable(&self, why: &io::Error) -> Error {
+        Error::config(format!(
+            "The journal {} cannot be written: {why}. Nothing more is sent. Make room or see to its permissions, and \
+             start again with the same journal: it goes on where it was",
+            self.path.display()
+        ))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn append(&mut self, line: &[u8], lasting: bool) -> io::Result<()> {
+        if self.is_torn {
+            return Err(io::Error::other("half a line stands at its end"));
+        }
+        let written = self.file.seek(SeekFrom::Start(self.length));
+        let written = written.and_then(|_| self.file.write_all(line));
+        if let Err(why) = written {
+            self.is_torn = self.file.set_len(self.length).is_err();
+            return Err(why);
+        }
+        self.length += line.len() as u64;
+        match lasting {
+            true => self.file.sync_data(),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A time for an entry.
+pub(crate) fn now() -> String {
+    let milliseconds = unix_time::of(Instant::now());
+    meaning::iso_text(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+}
+
+/// Not opened to append: on some systems such a file could not be cut.
+fn make(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// What a journal tells, and up to where it holds whole lines.
+fn read(path: &Path, file: &File, service: &str) -> Result<(Book, u64)> {
+    let mut book = Book::default();
+    let mut lines = BufReader::with_capacity(1 << 16, file);
+    let (mut line, mut length, mut number) = (Vec::new(), 0, 0_u64);
+    loop {
+        line.clear();
+        let read = lines
+            .read_until(b'\n', &mut line)
+            .map_err(|why| unreadable(path, &why))?;
+        if number == 0 && read > 0 && !is_begin(&line) {
+            return Err(no_journal(path));
+        }
+        if line.last() != Some(&b'\n') {
+            return Ok((book.closed(), length));
+        }
+        number += 1;
+        match Entry::read(&line) {
+            Ok(Entry::Journal { service: other }) if other != service => {
+                return Err(Error::invalid(format!(
+                    "The journal {} is about sessions of {other}, and this client speaks to {service}. Pass the same \
+                     `base_url` as before, or name another journal",
+                    path.display()
+                )));
+            }
+            Ok(entry) => book.enter(entry, length),
+            Err(Unreadable::TooNew) => {
+                return Err(Error::invalid(format!(
+                    "A later version of sessionwire wrote the journal {}. Upgrade sessionwire here",
+                    path.display()
+                )));
+            }
+            Err(Unreadable::Damaged) => return Err(damaged(path, number)),
+        }
+        length += read as u64;
+    }
+}
+
+/// Whether a first line is that of a journal, or the beginning of one.
+fn is_begin(line: &[u8]) -> bool {
+    let begin = BEGIN.as_bytes();
+    line.starts_with(begin) || (line.last() != Some(&b'\n') && begin.starts_with(line))
+}
+
+fn no_journal(path: &Path) -> Error {
+    Error::invalid(format!(
+        "{} is no journal of a batch, and was left as it is. Name another file as `journal`: one of a batch that was \
+         begun, or one that does not exist",
+        path.display()
+    ))
+}
+
+fn damaged(path: &Path, number: u64) -> Error {
+    Error::invalid(format!(
+        "Line {number} of the journal {} is damaged, so which tasks were sent is not known. Put the file back as it \
+         was. With another journal every task would be sent again",
+        path.display()
+    ))
+}
+
+fn refused(path: &Path, why: &io::Error) -> Error {
+    let what = if path.is_dir() {
+        "it is a folder. Name a file in it".to_owned()
+    } else if path
+        .parent()
+        .is_some_and(|parent| !parent.as_os_str().is_empty() && !parent.exists())
+    {
+        "its folder does not exist. Make it first, or name another place".to_owned()
+    } else {
+        format!("{why}. Name a file that this user may write")
+    };
+    Error::config(format!(
+        "`journal` is {}, which cannot be written: {what}",
+        path.display()
+    ))
+}
+
+fn unreadable(path: &Path, why: &io::Error) -> Error {
+    Error::config(format!(
+        "The journal {} cannot be read: {why}. See to the disk, and start again with the same journal",
+        path.display()
+    ))
+}
+
+/// Who has it stands in its last `begun`.
+fn in_use(path: &Path, mut file: File) -> Error {
+    let mut text = Vec::new();
+    // Where a lock keeps readers off, nobody can say who it is.
+    let read = file
+        .seek(SeekFrom::Start(0))
+        .and_then(|_| file.read_to_end(&mut text));
+    let lines = text.split(|byte| *byte == b'\n').rev();
+    let begun = lines.filter(|line| line.starts_with(br#"{"event":"begun""#));
+    let process = begun.filter_map(|line| match Entry::read(line) {
+        Ok(Entry::Begun { process, .. }) => Some(process),
+        _ => None,
+    });
+    let who = match process.take(1).next().filter(|_| read.is_ok()) {
+        Some(id) if id == std::process::id() => "This process".to_owned(),
+        Some(id) => format!("Another process ({id})"),
+        None => "Another process".to_owned(),
+    };
+    let path = path.display();
+    Error::new(
+        ErrorKind::Conflict,
+        format!("{who} works by the journal {path}"),
+    )
+    .with_code("journal_in_use")
+    .with_advice(
+        "Nothing was sent here. Wait until it has ended, or end it; then start again with the same journal.",
+    )
+}
