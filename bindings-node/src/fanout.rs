@@ -14,6 +14,10 @@ use crate::promises;
 pub struct RunItem {
     /// The task's index among the tasks.
     pub index: u32,
+    /// The task's name.
+    pub id: Option<String>,
+    /// Whether the next call with the same journal goes on with it.
+    pub unfinished: Option<bool>,
     /// The result as JSON.
     pub result: Option<String>,
     /// The error's fields as JSON.
@@ -85,11 +89,17 @@ impl RunItem {
             FanOutItem::Outcome(outcome) => {
                 let TaskOutcome {
                     index,
+                    id,
                     result,
+                    unfinished,
                     undeleted,
                     ..
                 } = *outcome;
-                let item = Self::at(index);
+                let item = Self {
+                    id: Some(id),
+                    unfinished: Some(unfinished),
+                    ..Self::at(index)
+                };
                 Some(match result {
                     Ok(result) => Self {
                         result: Some(result.to_json()),
@@ -121,6 +131,8 @@ impl RunItem {
         Self {
             // A JavaScript array is no longer.
             index: u32::try_from(index).unwrap_or(u32::MAX),
+            id: None,
+            unfinished: None,
             result: None,
             error: None,
             undeleted: None,

@@ -111,3 +111,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/handles.md")]
 struct Handles;
+
+/// The example of the guide to batches compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/batch.md")]
+struct Batches;

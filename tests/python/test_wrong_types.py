@@ -146,7 +146,7 @@ CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     "run_tasks": (
         lambda here: here.agi.run_tasks(NONE),
         InvalidRequestError,
-        "`tasks` must be a list of a str, not None",
+        "`tasks` must be a list of a str or a BatchTask, not None",
     ),
     "history": (
         lambda here: here.raccoon.session().start_turn("go", history=X),

@@ -62,6 +62,8 @@ export interface NativeTask extends NativeHandle<agi.TaskOperation, agi.TaskOutp
 /** What a fan-out has: an outcome (`result` or `error`, as JSON) or a question. */
 export interface RunItem {
   index: number;
+  id?: string;
+  unfinished?: boolean;
   result?: string;
   error?: string;
   undeleted?: string;

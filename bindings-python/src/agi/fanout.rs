@@ -75,11 +75,15 @@ fn item_to_py(py: Python<'_>, item: FanOutItem) -> PyResult<Py<PyDict>> {
         FanOutItem::Outcome(outcome) => {
             let TaskOutcome {
                 index,
+                id,
                 result,
+                unfinished,
                 undeleted,
                 ..
             } = *outcome;
             fields.set_item("index", index)?;
+            fields.set_item("id", id)?;
+            fields.set_item("unfinished", unfinished)?;
             let (result, failure) = match result {
                 Ok(result) => (Some(result), None),
                 Err(failure) => (None, Some(failure)),

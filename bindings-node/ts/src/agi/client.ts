@@ -28,7 +28,7 @@ import {
 } from "../shared/options.js";
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
 import { watch } from "./exit.js";
-import { type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
+import { type BatchTask, type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
 import type { TaskResult } from "./models.js";
 import type { Resume } from "./seam.js";
 import { eventOptions, type Session } from "./session.js";
@@ -156,7 +156,8 @@ export class Agi implements AsyncDisposable {
   /**
    * Runs many tasks, each in a session of its own, and gives each outcome as its task ends. One
    * failure stops nothing; every session is deleted, also when the loop is left early or `signal`
-   * aborts. Throws an `InvalidRequestError` for a task that is empty or too long, for example;
+   * aborts. With a `journal`, what was sent goes on in its session instead, and the next call with the
+   * same journal goes on with it. Throws an `InvalidRequestError` for a task that is empty or too long, for example;
    * nothing was sent then.
    *
    * @example
@@ -167,7 +168,7 @@ export class Agi implements AsyncDisposable {
    * ```
    */
   runTasks(
-    tasks: Iterable<string>,
+    tasks: Iterable<string | BatchTask>,
     options: RunTasksOptions = {},
   ): AsyncGenerator<TaskOutcome, void, void> {
     return runTasks(this.#native, tasks, options);

@@ -32,7 +32,37 @@ export interface RunTasksOptions extends CreateSessionOptions {
    * Default: as the client does.
    */
   waitForLimit?: number | undefined;
+  /**
+   * A file that says how far each task came. A call with the same tasks and the same file, after a process
+   * that was killed, goes on where that was, gives all outcomes, and sends no task twice.
+   */
+  journal?: string | undefined;
+  /** Sends the tasks that failed, by the journal, once more. Default: false. */
+  retryFailed?: boolean | undefined;
 }
+
+/** A task that differs from the others: its own parameters win. */
+export interface BatchTask
+  extends Omit<CreateSessionOptions, "signal" | "saveSnapshotMode" | "saveAsDefault"> {
+  /** What the agent shall do: 1 to 10,000 characters. */
+  message: string;
+  /** Its name in outcomes and in the journal. Default: its place among the tasks, from 0. */
+  id?: string | number | undefined;
+  /** The page to open first. */
+  startUrl?: string | undefined;
+  /** Milliseconds for it, once its session is there. */
+  timeout?: number | undefined;
+}
+
+const { signal: _, saveSnapshotMode: _mode, saveAsDefault: _default, ...OF_TASK } = CREATE;
+
+const BATCH_TASK: Names<BatchTask> = {
+  ...OF_TASK,
+  message: true,
+  id: true,
+  startUrl: true,
+  timeout: true,
+};
 
 const RUN_TASKS: Names<RunTasksOptions> = {
   ...CREATE,
@@ -40,18 +70,24 @@ const RUN_TASKS: Names<RunTasksOptions> = {
   startUrl: true,
   onQuestion: true,
   timeout: true,
+  journal: true,
+  retryFailed: true,
 };
 
 /** What became of one task of `runTasks`. */
 export interface TaskOutcome {
-  /** The task as it was given. */
+  /** The task's message. */
   task: string;
+  /** Its own `id`; without one its index as text. */
+  id: string;
   /** Its place among the tasks, from 0. */
   index: number;
   /** Its result, or null if there is an error. */
   result: TaskResult | null;
   /** Why there is no result: an error of this package, or what `onQuestion` threw. Else null. */
   error: Error | null;
+  /** With a journal: it did not end here, and the next call with the same journal goes on with it. */
+  unfinished: boolean;
 }
 
 /**
@@ -60,7 +96,7 @@ export interface TaskOutcome {
  */
 export function runTasks(
   client: NativeClient,
-  tasks: Iterable<string>,
+  tasks: Iterable<string | BatchTask>,
   options: RunTasksOptions,
 ): AsyncGenerator<TaskOutcome, void, void> {
   if (typeof tasks === "string") {
@@ -69,24 +105,41 @@ export function runTasks(
   known(options, RUN_TASKS);
   checkCallback("onQuestion", options.onQuestion);
   checkSignal(options.signal);
-  const list = Array.from(tasks, (task, index) => text(`tasks[${index}]`, task));
+  const list = Array.from(tasks);
   const plan: RunTasks = {
-    tasks: list,
+    tasks: list.map(taskParams),
     concurrency: count("concurrency", options.concurrency),
     start_url: options.startUrl,
     timeout: seconds("timeout", options.timeout),
     create: createParams(options),
     snapshot: snapshotOptions(options),
     asks: options.onQuestion !== undefined,
+    journal: options.journal,
+    retry_failed: options.retryFailed,
   };
   check({ check: "run_tasks", ...plan });
   return outcomes(() => orThrow(client.runTasks(JSON.stringify(plan))), list, options);
 }
 
+/** A task in the core's words. */
+function taskParams(task: string | BatchTask, index: number): unknown {
+  if (typeof task !== "object" || task === null) return text(`tasks[${index}]`, task);
+  const { message, id, startUrl, timeout } = known(task, BATCH_TASK);
+  // What the deletes keep is said for all of them.
+  const { snapshot: _, ...create } = createParams(task);
+  return {
+    ...create,
+    message: text(`tasks[${index}].message`, message),
+    id,
+    start_url: startUrl,
+    timeout: seconds(`tasks[${index}].timeout`, timeout),
+  };
+}
+
 /** Leaving the loop early ends the tasks that run, and waits until their sessions are deleted. */
 async function* outcomes(
   start: () => NativeTaskRuns,
-  tasks: readonly string[],
+  tasks: readonly (string | BatchTask)[],
   { onQuestion, signal }: RunTasksOptions,
 ): AsyncGenerator<TaskOutcome, void, void> {
   signal?.throwIfAborted();
@@ -125,18 +178,19 @@ async function* outcomes(
 }
 
 function outcome(
-  { index, result, error }: RunItem,
-  tasks: readonly string[],
+  { index, id = String(index), unfinished = false, result, error }: RunItem,
+  tasks: readonly (string | BatchTask)[],
   raised: ReadonlyMap<number, Error>,
 ): TaskOutcome {
-  const task = tasks[index] as string;
+  const given = tasks[index] as string | BatchTask;
+  const task = typeof given === "string" ? given : given.message;
+  const told = { task, index, id, unfinished };
   if (result !== undefined) {
-    return { task, index, result: new TaskResult(JSON.parse(result)), error: null };
+    return { ...told, result: new TaskResult(JSON.parse(result)), error: null };
   }
   const why = error === undefined ? null : errorFrom({ error });
   return {
-    task,
-    index,
+    ...told,
     result: null,
     error: raised.has(index) ? (raised.get(index) as Error) : why,
   };

@@ -227,14 +227,17 @@ class TaskOutcome(Model):
     """What became of one task of `client.run_tasks`.
 
     Attributes:
-        task: The task as it was given.
+        task: The task's message.
         index: Its place among the tasks, from 0.
         result: Its result; None if there is an error.
         error: Why there is no result: an error of this package, or what `on_question`
             raised; None if there is one.
+        id: Its own `id`; without one its index as text.
+        unfinished: With a journal: it did not end here, and the next call with the same
+            journal goes on with it.
     """
 
-    __slots__ = ("task", "index", "result", "error")
+    __slots__ = ("task", "index", "result", "error", "id", "unfinished")
 
     def __init__(
         self,
@@ -242,11 +245,15 @@ class TaskOutcome(Model):
         index: int,
         result: TaskResult | None = None,
         error: Exception | None = None,
+        id: str = "",
+        unfinished: bool = False,
     ) -> None:
         self.task: str = task
         self.index: int = index
         self.result: TaskResult | None = result
         self.error: Exception | None = error
+        self.id: str = id
+        self.unfinished: bool = unfinished
 
 
 class CleanupReport(Model):

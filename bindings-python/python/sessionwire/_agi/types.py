@@ -1,7 +1,7 @@
 """Shapes, for type checkers only: nothing imports this at run time."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import Any, Literal, Protocol, Required, TypeAlias, TypedDict
 
 from .. import _native
 
@@ -20,6 +20,28 @@ EventTypeName: TypeAlias = (
     | Literal["heartbeat", "user"]
     | str
 )
+
+
+class BatchTask(TypedDict, total=False):
+    """A task of `client.run_tasks` that differs from the others."""
+
+    message: Required[str]
+    id: str | int
+    start_url: str | None
+    timeout: float | None
+    agent_name: str
+    webhook_url: str | None
+    restore_from_session_id: str | None
+    restore_default_environment_from_user_id: str | None
+    enable_memory_snapshot: bool | None
+    goal: str | None
+    max_steps: int | None
+    restore_from_environment_id: str | None
+    agent_session_type: str | None
+    cdp_url: str | None
+    environment_type: str | None
+    extra_body: Mapping[str, Any] | None
+    wait_for_limit: float | None
 
 
 class CreateOptions(TypedDict, total=False):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..._agi.events import Event, QuestionEvent
     from ..._agi.models import TaskOutcome, TaskResult
     from ..._agi.seam import Resume, RunTasks
-    from ..._agi.types import CreateOptions, EventTypeName
+    from ..._agi.types import BatchTask, CreateOptions, EventTypeName
     from ..._native import Client as NativeClient
     from ..._wait_async import Maybe, Opening
 
@@ -237,27 +237,36 @@ class AsyncAgi(AsyncBaseClient):
 
     def run_tasks(
         self,
-        tasks: Iterable[str],
+        tasks: Iterable[str | BatchTask],
         *,
         concurrency: int = 4,
         agent_name: str = "agi-0",
         start_url: str | None = None,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
         timeout: float | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        retry_failed: bool = False,
         **create_options: Unpack[CreateOptions],
     ) -> AsyncIterator[TaskOutcome]:
         """Runs many tasks, each in a session of its own, and gives each outcome as its
         task ends. One failure stops nothing; every session is deleted, also when the
-        loop over the outcomes is left early.
+        loop over the outcomes is left early. With a `journal`, what was sent goes on in
+        its session instead, and the next call with the same journal goes on with it.
 
         Args:
-            tasks: What the agents shall do: 1 to 10,000 characters each.
+            tasks: What the agents shall do: texts of 1 to 10,000 characters, or dicts
+                with `message` and, where they differ, `id`, `start_url`, `timeout`,
+                `agent_name` and the other parameters of `sessions.create`.
             concurrency: How many run at once, at most.
             agent_name: The agent, such as `agi-0` or `agi-0-fast`.
             start_url: The page that each opens first.
             on_question: Answers a question of an agent; None leaves it open. One
                 question is put at a time, while the outcomes are waited for.
             timeout: Seconds for each task, once its session is there. None: no limit.
+            journal: A file that says how far each task came. A call with the same tasks
+                and the same file, after a process that was killed, goes on where that
+                was, gives all outcomes, and sends no task twice.
+            retry_failed: Sends the tasks that failed, by the journal, once more.
             **create_options: As for `sessions.create`; `wait_for_limit` is the time
                 that each task may wait for its session.
 
@@ -286,6 +295,8 @@ class AsyncAgi(AsyncBaseClient):
             "create": create,
             "snapshot": snapshot,
             "asks": on_question is not None,
+            "journal": None if journal is None else str(journal),
+            "retry_failed": retry_failed,
         }
         _native.check({"check": "run_tasks", **plan})
         return outcomes(self._native, texts, plan, on_question)

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from ... import _native
     from ..._agi.events import QuestionEvent
     from ..._agi.seam import RunTasks
+    from ..._agi.types import BatchTask
     from ..._wait_sync import Maybe
 
 
 def outcomes(
     client: _native.Client,
-    tasks: list[str],
+    tasks: list[str | BatchTask],
     plan: RunTasks,
     on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
 ) -> Iterator[TaskOutcome]:
@@ -45,12 +46,14 @@ def outcomes(
                 index = item["index"]
                 if item["undeleted"] is not None:
                     _warn_undeleted(item["undeleted"])
-                result = item["result"]
+                task, result = tasks[index], item["result"]
                 yield TaskOutcome(
-                    tasks[index],
+                    task if isinstance(task, str) else task["message"],
                     index,
                     None if result is None else TaskResult._of(result),
                     raised.pop(index, item["error"]),
+                    id=item["id"],
+                    unfinished=item["unfinished"],
                 )
     finally:
         _wait.finish(runs.close())
