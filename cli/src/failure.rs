@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Timeout(f64),
     /// The agent asks this, and there is nobody to answer.
     Unanswered(String),
+    /// Some tasks of a batch failed, or did not end.
+    Batch { text: String, status: i32 },
     /// SIGINT or SIGTERM.
     Interrupted,
     /// Whoever read the output has left.
@@ -88,6 +90,7 @@ impl Failure {
             Self::Local(_) => "LocalError",
             Self::Timeout(_) => ErrorKind::TaskTimeout.name(),
             Self::Unanswered(_) => ErrorKind::QuestionPending.name(),
+            Self::Batch { .. } => "BatchError",
             Self::Interrupted | Self::OutputClosed => "Interrupted",
             Self::OfTurn(failure, _) => failure.name(),
         }
@@ -99,6 +102,7 @@ impl Failure {
             Self::Client(error) | Self::ClientHint(error, _) => status_of(error.kind()),
             Self::Usage(_) | Self::Local(_) | Self::Unanswered(_) => 2,
             Self::Timeout(_) => 4,
+            Self::Batch { status, .. } => *status,
             Self::Interrupted => 130,
             // What a shell reports for a program that SIGPIPE ended.
             Self::OutputClosed => 141,
@@ -111,7 +115,7 @@ impl Failure {
         match self {
             Self::Client(error) => Some(error.to_string()),
             Self::ClientHint(error, hint) => Some(format!("{error} {hint}")),
-            Self::Usage(text) | Self::Local(text) => Some(text.clone()),
+            Self::Usage(text) | Self::Local(text) | Self::Batch { text, .. } => Some(text.clone()),
             Self::Timeout(seconds) => Some(too_long("task", *seconds)),
             Self::OfTurn(failure, _) => match **failure {
                 Self::Timeout(seconds) => Some(too_long("turn", seconds)),

@@ -5,6 +5,7 @@
 
 mod args;
 mod attach;
+mod batch;
 mod client;
 mod control;
 mod emulator;
@@ -111,6 +112,7 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
                 () = interrupt.wait() => Err(Failure::Interrupted),
             }
         }
+        Command::Batch(args) => batch::run(args, &cli.global, output, interrupt).await,
         Command::Resume(args) if args.is_of_handle() => {
             resume::run(args, &cli.global, output, interrupt).await
         }

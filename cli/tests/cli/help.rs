@@ -26,6 +26,7 @@ fn every_command_is_listed_and_has_help() {
     let all = Running::start(program(&["--help"])).finish().stdout;
     for command in [
         "run",
+        "batch",
         "turn",
         "raccoon",
         "emulator",
