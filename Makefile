@@ -268,7 +268,7 @@ deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the 
 
 .PHONY: nightly
 nightly: FUZZ_SEED = 0
-nightly: deny test-apps fuzz chaos kills soak instructions ## the long checks
+nightly: deny test-apps fuzz chaos kills batch-kills soak instructions ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000
@@ -293,6 +293,13 @@ WORKFLOW_KILLS ?= 100
 kills: $(VENV)/.built dist/.built ## processes killed at random instants, and their tasks finished by another language: KILLS (500) each way, TURN_KILLS (100) of turns, WORKFLOW_KILLS (100) of workers of Temporal
 	$(BIN)/python tests/kills/run.py --tasks $(KILLS) --turns $(TURN_KILLS)
 	$(BIN)/python tests/kills/workflows.py --workflows $(WORKFLOW_KILLS)
+
+BATCH_TASKS ?= 500
+BATCH_KILLS ?= 20
+
+.PHONY: batch-kills
+batch-kills: $(VENV)/.built ## a batch of BATCH_TASKS (500) tasks, killed BATCH_KILLS (20) times: each result once, each message once
+	$(BIN)/python tests/kills/batch.py --tasks $(BATCH_TASKS) --kills $(BATCH_KILLS)
 
 SOAK_COUNT ?= 100000
 SOAK_UPLOAD_MB ?= 1000
