@@ -143,9 +143,7 @@ impl Handle {
                 to.text(&turn.turn);
             }
         }
-        let sum = sha256(&to.0);
-        to.0.extend(&sum[..CHECKSUM]);
-        format!("{BEGIN}{}", URL_SAFE_NO_PAD.encode(to.0))
+        sealed(&to.0)
     }
 
     /// Reads a handle. White space around it, as a file may have, is no part of it.
@@ -190,6 +188,21 @@ impl Handle {
             "`handle` is that of a {what}. Pass it to `resume` of a client of that service, `{client}`"
         ))
     }
+}
+
+/// What a handle is written as once more: for the fuzzer.
+///
+/// # Errors
+/// As for a handle that was cut or changed.
+pub fn again(text: &str) -> Result<String> {
+    Ok(Handle::decode(text)?.encode())
+}
+
+/// Fields with their checksum, whether they make a handle or not: for the fuzzer.
+pub fn sealed(fields: &[u8]) -> String {
+    let sum = sha256(fields);
+    let whole = [fields, &sum[..CHECKSUM]].concat();
+    format!("{BEGIN}{}", URL_SAFE_NO_PAD.encode(whole))
 }
 
 /// What follows the version, if it is that of this version.

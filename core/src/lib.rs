@@ -66,7 +66,8 @@ pub mod background;
 mod config;
 mod error;
 mod event;
-mod handle;
+#[doc(hidden)]
+pub mod handle;
 mod journal;
 mod ledger;
 #[doc(hidden)]

@@ -4,6 +4,8 @@ use std::path::Path;
 
 #[path = "../../fuzz/checks/decoder.rs"]
 mod decoder;
+#[path = "../../fuzz/checks/handle.rs"]
+mod handle;
 #[path = "../../fuzz/checks/json.rs"]
 mod json;
 #[path = "../../fuzz/checks/proxies.rs"]
@@ -35,6 +37,11 @@ fn every_seed(target: &str, check: fn(&[u8])) {
 #[test]
 fn the_decoders_seeds() {
     every_seed("decoder", decoder::check);
+}
+
+#[test]
+fn the_handles_seeds() {
+    every_seed("handle", handle::check);
 }
 
 #[test]
