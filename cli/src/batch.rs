@@ -404,8 +404,8 @@ async fn follow(
         };
         match (&outcome.result, outcome.unfinished) {
             (Err(error), true) => {
-                // Nothing can be noted, so nothing is sent any more.
-                if error.kind() == ErrorKind::Config {
+                // Nothing can be noted, or the key is wrong: no other task would fare better.
+                if matches!(error.kind(), ErrorKind::Config | ErrorKind::Authentication) {
                     break Failure::Client(error.clone());
                 }
                 progress.end();
