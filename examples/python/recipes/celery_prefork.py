@@ -1,12 +1,9 @@
 # pyright: basic
 """Tasks in Celery's processes of which one is killed: each task is sent once, and finished.
 
-The handle of a task is made here, where nobody kills; a process only goes on with it. Celery gives
-what a dead one had to the next (`acks_late`, `reject_on_worker_lost`). It runs on the emulator,
-without a key, and with a folder for a broker; use your own broker. Needs `pip install celery`.
+A handle is made here, where nobody kills; a process only goes on with it. It runs on the emulator,
+without a key, and with a folder for a broker: use yours. Needs `pip install celery`.
 """
-
-from __future__ import annotations
 
 import os
 import shutil
@@ -32,8 +29,10 @@ app.conf.worker_lost_wait = 1  # seconds until the next one gets it
 @app.task(acks_late=True, reject_on_worker_lost=True)
 def finish(handle: str) -> str:
     with Agi() as client, client.resume(handle) as task:
-        (FOLDER / "busy").write_text(str(os.getpid()))
-        return task.result().text
+        (at_work := FOLDER / f"{os.getpid()}.at-work").touch()
+        text = task.result().text
+        at_work.unlink()
+        return text
 
 
 def main() -> None:
@@ -46,8 +45,9 @@ def main() -> None:
         for item in ("mug", "cup", "bowl", "plate"):
             session = sessions.enter_context(client.sessions.create())
             calls.append(finish.delay(session.prepare_task(f"What does the {item} cost?")))
-        calls[0].get(timeout=60)
-        os.kill(int((FOLDER / "busy").read_text()), signal.SIGKILL)
+        while not (at_work := [path.stem for path in FOLDER.glob("*.at-work")]):
+            pass
+        os.kill(int(at_work[0]), signal.SIGKILL)
         results = [call.get(timeout=60) for call in calls]
         sent = len(emulator.requests("POST", "/v1/sessions/*/message"))
         print(f"{len(results)} results, {sent} tasks sent")
