@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sessionwire::agi::{BatchTask, CreateSession, RunTasks, TaskOutcome, TaskOutcomes};
+use sessionwire::agi::{BatchTask, CreateSession, FanOutItem, RunTasks, TaskOutcome, TaskOutcomes};
 use sessionwire::meaning::misread;
 use sessionwire::{Error, ErrorKind};
 
@@ -56,37 +56,36 @@ pub(crate) async fn run(
         }
         Err(failure) => Err(failure),
     };
-    let (tally, failure) = match ran {
-        Ok(tally) => (Some(tally), None),
-        Err(failure) => (None, Some(failure)),
+    let failure = match ran {
+        Ok(tally) => {
+            tell_left(&client, outcomes).await;
+            return end(&tally, count, global.json, output).await;
+        }
+        Err(failure) => failure,
     };
-    if let Some(failure) = failure {
-        if matches!(failure, Failure::Interrupted) {
-            terminal::end_line();
-            note(
-                "Interrupted: what was sent goes on in its session. Press Ctrl-C again to leave at once.",
-            );
-        }
-        let _ = tokio::time::timeout(GRACE, outcomes.close()).await;
-        // What ended meanwhile is in the journal; as much of it as can be is in the file, too.
-        while let Some(outcome) = outcomes.next().await {
-            if outcome.unfinished || results.write(&outcome).is_err() {
-                break;
-            }
-        }
-        tell_left(&client, outcomes).await;
-        if matches!(failure, Failure::Interrupted) {
-            note(&format!(
-                "The same command again goes on where it was: {} has {} of {count} results.",
-                args.out.display(),
-                results.there.len()
-            ));
-        }
-        return Err(failure);
+    let is_interrupted = matches!(failure, Failure::Interrupted);
+    if is_interrupted {
+        terminal::end_line();
+        note(
+            "Interrupted: what was sent goes on in its session. Press Ctrl-C again to leave at once.",
+        );
     }
-    let tally = tally.unwrap_or_default();
+    let _ = tokio::time::timeout(GRACE, outcomes.close()).await;
+    // What ended meanwhile is in the journal, and need not wait for the next start.
+    while is_interrupted && let Some(FanOutItem::Outcome(outcome)) = outcomes.try_take() {
+        if !outcome.unfinished && results.write(&outcome).is_err() {
+            break;
+        }
+    }
     tell_left(&client, outcomes).await;
-    end(&tally, count, global.json, output).await
+    if is_interrupted {
+        note(&format!(
+            "The same command again goes on where it was: {} has {} of {count} results.",
+            args.out.display(),
+            results.there.len()
+        ));
+    }
+    Err(failure)
 }
 
 async fn tell_left(client: &sessionwire::agi::Client, outcomes: TaskOutcomes) {

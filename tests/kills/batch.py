@@ -58,10 +58,16 @@ def started(command: list[str], emulator: Emulator) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def killed(command: list[str], emulator: Emulator, after: float) -> bool:
-    """Whether it could be killed before its end."""
+def results_in(out: Path) -> int:
+    return out.read_bytes().count(b"\n") if out.exists() else 0
+
+
+def killed(command: list[str], emulator: Emulator, out: Path, results: int, later: float) -> bool:
+    """Whether it could be killed before its end: so much later than so many results are there."""
     process = started(command, emulator)
-    time.sleep(after)
+    while process.poll() is None and results_in(out) < results:
+        time.sleep(0.01)
+    time.sleep(later)
     process.kill()
     process.communicate()
     return process.returncode < 0
@@ -105,14 +111,14 @@ def main() -> int:
         command = [*program, "batch", str(source), "--out", str(out)]
         command += ["--concurrency", str(given.concurrency)]
         kills = 0
-        # About as long as the whole takes, over all of the processes that are killed.
-        share = given.tasks * 4 * STEP / given.concurrency / given.kills
         while kills < given.kills:
-            if not killed(command, emulator, 0.2 + chance.random() * 1.5 * share):
+            # Over the whole batch, and some of them before a process did anything.
+            goal = chance.randrange(kills + 1) if chance.random() < 0.2 else kills
+            goal = goal * given.tasks * 9 // (given.kills * 10)
+            if not killed(command, emulator, out, goal, chance.random() * 0.5):
                 break
             kills += 1
-            there = out.read_bytes().count(b"\n") if out.exists() else 0
-            print(f"kill {kills}: {there} results", flush=True)
+            print(f"kill {kills}: {results_in(out)} results", flush=True)
         process = started(command, emulator)
         _, said = process.communicate(timeout=LIMIT)
         print(said.strip())
@@ -128,7 +134,7 @@ def main() -> int:
         lost = int(told.group(1)) if told else 0
         if len(left) > lost or spoken_to & {session.session_id for session in left}:
             problems.append(f"{len(left)} sessions are left, and {lost} were told of")
-        results = out.read_bytes().count(b"\n")
+        results = results_in(out)
         messages = len(emulator.requests("POST", MESSAGE))
         created = len(emulator.requests("POST", "/v1/sessions"))
         print(

@@ -145,6 +145,11 @@ fn batch_task(plan: &RunTasks, task: &BatchTask) -> Result<()> {
     if task.create.is_empty() {
         return Ok(());
     }
+    if task.create.contains_key("snapshot") {
+        return Err(Error::invalid(
+            "`snapshot` holds for the sessions of all tasks. Pass it for all, not with one",
+        ));
+    }
     let own = plan
         .create_of(task)
         .map_err(|why| Error::invalid(misread(&why.to_string())))?;

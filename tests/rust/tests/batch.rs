@@ -464,6 +464,10 @@ async fn bad_tasks_are_refused_by_their_place_and_make_no_journal() {
             "index 1: `start_ulr` is not known",
         ),
         (json!([{"message": "two", "max_steps": "many"}]), "index 0"),
+        (
+            json!([{"message": "two", "snapshot": {}}]),
+            "`snapshot` holds",
+        ),
     ] {
         let tasks: Vec<BatchTask> = serde_json::from_value(tasks).unwrap();
         let error = refused(&client, plan(&journal, tasks));
