@@ -178,6 +178,20 @@ fn g03_who_dies_at_any_instant_is_followed_by_one_that_sends_nothing_twice() {
 }
 
 #[tokio::test]
+async fn equal_tasks_are_two() {
+    let (emulator, folder) = (serving().await, Folder::new());
+    let (client, journal) = (client(&emulator), journal(&folder));
+    for _ in 0..2 {
+        let over = all(&client, plan(&journal, ["one", "one"])).await;
+        assert_eq!(
+            (text(&over["0"]), text(&over["1"])),
+            ("one: bought", "one: bought")
+        );
+        assert_eq!(count(&emulator, "POST", "/message"), 2);
+    }
+}
+
+#[tokio::test]
 async fn a_torn_line_is_no_entry_and_costs_nothing() {
     let (emulator, folder) = (serving().await, Folder::new());
     let (client, journal) = (client(&emulator), journal(&folder));
