@@ -11,9 +11,11 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "examples" / "python" / "recipes"
 RECIPES = sorted(path.name for path in FOLDER.glob("*.py"))
+#: Those whose engine is no tool of ours are tried by hand.
+RUN = [name for name in RECIPES if name != "ray_pool.py"]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", RUN)
 def test_g03_a_recipe_that_loses_a_worker_sends_each_task_once(name: str, tmp_path: Path) -> None:
     environment = {key: text for key, text in os.environ.items() if not key.startswith("AGI_")}
     done = subprocess.run(
