@@ -288,11 +288,13 @@ chaos: $(VENV)/.built dist/.built chaos-dev ## streams cut CHAOS_CUTS (10000) ti
 KILLS ?= 500
 TURN_KILLS ?= 100
 WORKFLOW_KILLS ?= 100
+ENGINE_KILLS ?= 50
 
 .PHONY: kills
-kills: $(VENV)/.built dist/.built ## processes killed at random instants, and their tasks finished by another language: KILLS (500) each way, TURN_KILLS (100) of turns, WORKFLOW_KILLS (100) of workers of Temporal
+kills: $(VENV)/.built dist/.built ## processes killed at random instants, and their tasks finished by another language: KILLS (500) each way, TURN_KILLS (100) of turns, WORKFLOW_KILLS (100) of workers of Temporal, ENGINE_KILLS (50) of Dask and of Celery
 	$(BIN)/python tests/kills/run.py --tasks $(KILLS) --turns $(TURN_KILLS)
 	$(BIN)/python tests/kills/workflows.py --workflows $(WORKFLOW_KILLS)
+	$(BIN)/python tests/kills/engines.py --kills $(ENGINE_KILLS)
 
 BATCH_TASKS ?= 500
 BATCH_KILLS ?= 20
