@@ -63,6 +63,7 @@
 pub mod agi;
 #[doc(hidden)]
 pub mod background;
+mod by_name;
 mod config;
 mod error;
 mod event;

@@ -10,6 +10,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::by_name::by_name;
 use crate::error::{Error, Result};
 use crate::event::EventType;
 use crate::handle::Digest;
@@ -289,7 +290,7 @@ impl TaskResult {
 /// sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 #[non_exhaustive]
 pub struct CreateSession {
     /// The agent. Default: `agi-0`.
@@ -338,6 +339,8 @@ pub struct CreateSession {
     #[serde(skip_serializing)]
     pub extra_body: Map<String, Value>,
 }
+
+by_name!(CreateSession, EventOptions);
 
 impl Default for CreateSession {
     fn default() -> Self {
@@ -483,7 +486,7 @@ setters!(ListMessages {
 /// Parameters of `events`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 #[non_exhaustive]
 pub struct EventOptions {
     /// Only events of these types; `None`: all but heartbeats.

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::dialect::{Dialect, unwrapped};
 use super::ids::is_uuid;
+use crate::by_name::by_name;
 use crate::error::Result;
 use crate::meaning::Fields;
 use crate::responses::{
@@ -483,7 +484,7 @@ setters!(Upload {
 /// are not sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 #[non_exhaustive]
 pub struct StartTurn {
     /// What the agent shall do; not empty.
@@ -517,6 +518,8 @@ pub struct StartTurn {
     #[serde(default, skip_serializing)]
     pub events: TurnEventOptions,
 }
+
+by_name!(StartTurn, TurnEventOptions);
 
 fn auto() -> String {
     "auto".to_owned()
@@ -658,7 +661,7 @@ setters!(RunTurns {
 /// How a turn's events are read (docs/spec/raccoon.md, sections 5.5 and 5.6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 #[non_exhaustive]
 pub struct TurnEventOptions {
     /// Failed attempts to connect in a row after which the history is read and,

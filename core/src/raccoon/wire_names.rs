@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::by_name::by_name;
 use crate::error::{Error, Result};
 use crate::setters::setters;
 
@@ -56,7 +57,7 @@ impl fmt::Debug for FrameEncoder {
 /// # let _ = options;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 #[non_exhaustive]
 pub struct WireNames {
     /// The fields of `POST /sessions/new` that all carry the prompt. Default:
@@ -169,6 +170,8 @@ pub struct WireNames {
     /// Kinds with which it failed. Default: none beside such as `task.failed`.
     pub failed_kinds: Vec<String>,
 }
+
+by_name!(WireNames);
 
 /// Lists that may be empty: what they name is known by its words already.
 const MAY_BE_EMPTY: [&str; 5] = [
