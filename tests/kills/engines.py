@@ -53,7 +53,7 @@ AT_ONCE = 6
 def dask() -> Iterator[tuple[Submit, Victim]]:
     import dask.config
     from dask_pool import finish
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Status
 
     # A task that lost three workers counts as a bad one, as it comes.
     dask.config.set({"distributed.scheduler.allowed-failures": 1000})
@@ -70,8 +70,13 @@ def dask() -> Iterator[tuple[Submit, Victim]]:
 
         def victim(chance: random.Random) -> int | None:
             # Dask gives a worker up that dies while it starts: only one that is there is killed.
-            there = client.run(os.getpid, on_error="ignore")
-            return chance.choice(sorted(there.values())) if there else None
+            # Its nanny knows; to ask the workers may take for ever while one dies.
+            there = [
+                nanny.process.pid
+                for nanny in cluster.workers.values()
+                if nanny.process and nanny.status == nanny.process.status == Status.running
+            ]
+            return chance.choice(sorted(there)) if there else None
 
         yield submit, victim
 
