@@ -70,6 +70,7 @@ mod event;
 #[doc(hidden)]
 pub mod handle;
 mod journal;
+mod key_mark;
 mod ledger;
 #[doc(hidden)]
 pub mod log;

@@ -252,6 +252,32 @@ def test_what_no_attempt_mends_fails_the_workflow_and_leaves_nothing(
 
 
 @pytest.mark.parametrize(
+    "wanted",
+    [
+        AgentTaskInput("Buy", timeout=0.0),
+        AgentTaskInput("Buy", timeout=-5.0),
+        AgentTaskInput("Buy", create_options={"nope": 1}),
+    ],
+)
+def test_g08_input_that_no_attempt_mends_fails_at_once(
+    server: str, emulator: Emulator, wanted: AgentTaskInput
+) -> None:
+    async def main() -> None:
+        async with working(server, emulator) as client:
+            handle = await start(client, AgentTask.run, wanted)
+            with pytest.raises(WorkflowFailureError) as failed:
+                await handle.result()
+        cause: BaseException | None = failed.value.cause
+        if isinstance(cause, ActivityError):
+            cause = cause.cause
+        assert isinstance(cause, ApplicationError)
+        assert cause.type == "InvalidRequestError"
+        assert counts(emulator) == (0, 0, 0)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
     ("fault", "expected"),
     [
         ({"on": "create", "limit": 429, "retry_after": 1}, (2, 1, 1)),

@@ -12,11 +12,15 @@ use crate::background::{Offer, Piece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Handle;
 use crate::journal::{Book, Ended, Entry, Journal, Known, Step, now};
+use crate::key_mark::KeyMark;
+use crate::responses::says_gone;
 
 /// A journal, and how far it says that each task came.
 pub(super) struct Batch {
     journal: Arc<Journal>,
     tasks: Mutex<HashMap<String, Known>>,
+    /// Of this client's key.
+    key: KeyMark,
     retry_failed: bool,
 }
 
@@ -55,12 +59,14 @@ impl Batch {
         let Some(path) = &plan.journal else {
             return Ok(None);
         };
-        let (journal, book) = Journal::open(path, api.config().base_url())?;
+        let key = KeyMark::new(&api.config().api_key)?;
+        let (journal, book) = Journal::open(path, api.config().base_url(), &key)?;
         compare(&journal, &book, plan, ids)?;
         report(api, &journal, &book, ids);
         Ok(Some(Self {
             journal: Arc::new(journal),
             tasks: Mutex::new(book.tasks),
+            key,
             retry_failed: plan.retry_failed,
         }))
     }
@@ -92,7 +98,7 @@ impl Batch {
     }
 
     /// What the journal says of the end of a task, which begins there.
-    pub(super) fn outcome_at(&self, at: u64) -> Ran {
+    pub(super) fn outcome_at(&self, at: u64, undeleted: Option<Error>) -> Ran {
         let kept = match self.journal.entry_at(at) {
             Ok(Entry::Ended(kept)) => kept,
             Ok(_) => return Ran::unfinished(self.changed()),
@@ -105,13 +111,22 @@ impl Batch {
         };
         Ran {
             result,
-            undeleted: None,
+            undeleted,
             unfinished: false,
         }
     }
 
+    /// Whether a task has a session that another key created: this one may not see it.
+    pub(super) fn is_of_another_key(&self, id: &str) -> bool {
+        let made = self.lock().get(id).map(|known| known.key.clone());
+        made.is_some_and(|key| !key.is_empty() && !self.key.is_same(&KeyMark::from(key)))
+    }
+
     /// Notes that a session is about to be created for a task.
     pub(super) async fn creating(&self, id: &str, digest: String, agent_name: &str) -> Result<()> {
+        if let Some(known) = self.lock().get_mut(id) {
+            known.key = String::new();
+        }
         let entry = Entry::Creating {
             id: id.to_owned(),
             digest,
@@ -179,10 +194,11 @@ impl Batch {
 
     /// Goes on with a task, which sends it unless it was sent.
     pub(super) async fn start(&self, api: &Api, id: &str, begun: &Begun) -> Result<Task> {
-        let task = handle::resume(api, &begun.handle, Default::default()).await?;
-        self.came(id, Step::Sent(String::new()));
+        let task = handle::resume_noted(api, &begun.handle).await?;
+        let handle = task.handle();
+        self.came(id, Step::Sent(handle.clone()));
         if !begun.was_sent {
-            let (id, handle) = (id.to_owned(), task.handle());
+            let id = id.to_owned();
             // By the prepared handle it would be found, too.
             self.tell(Entry::Sent { id, handle }).await;
         }
@@ -257,12 +273,26 @@ pub(super) fn is_over(error: &Error) -> bool {
         ErrorKind::Task
         | ErrorKind::QuestionPending
         | ErrorKind::TaskTimeout
-        | ErrorKind::NotFound
         | ErrorKind::EventTooLarge => true,
+        // Any server says 404 while the service is deployed anew.
+        ErrorKind::NotFound => says_gone(error),
         ErrorKind::Conflict => error.code() == Some("session_has_moved_on"),
         ErrorKind::Stream => error.reason() == Some("session_gone"),
         _ => false,
     }
+}
+
+/// Whether the service refused to take the task as it is: it would the next time.
+pub(super) fn is_refused(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::BadRequest | ErrorKind::UnprocessableEntity
+    )
+}
+
+/// Whether the session is not there, or not for this key.
+pub(super) fn is_gone(error: &Error) -> bool {
+    says_gone(error) || error.reason() == Some("session_gone")
 }
 
 /// A session that this process makes for a task: it takes it, and outlives the process.
@@ -329,7 +359,10 @@ fn report(api: &Api, journal: &Journal, book: &Book, ids: &[String]) {
     for (id, known) in &book.tasks {
         let left = matches!(
             &known.step,
-            Step::Created(_) | Step::Prepared(_) | Step::Sent(_)
+            Step::Created(_)
+                | Step::Prepared(_)
+                | Step::Sent(_)
+                | Step::Ended { deleted: false, .. }
         );
         if left && !called.contains(id) {
             api.background().report(Error::new(

@@ -15,6 +15,7 @@ use super::progress::Progress;
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventType};
+use crate::responses::says_gone;
 use crate::sse::Decoder;
 use crate::stream::resume::{Backoff, Resume, Step};
 use crate::stream::{EventQueue, Producer, queue};
@@ -675,15 +676,16 @@ impl Driver {
             Some(404) => {
                 // A gateway may lose the stream's route alone: ask the session.
                 match self.api.status(&self.session_id).await {
-                    Err(status) if status.status_code() == Some(404) && self.reconnecting() => {
-                        Err(Error::new(
-                            ErrorKind::Stream,
-                            "The session is gone: it was deleted or it expired",
-                        )
-                        .with_reason("session_gone")
-                        .with_last_event_id(self.resume.high()))
+                    // A page with 404 comes from a server in front of the service.
+                    Err(status) if says_gone(&status) && self.reconnecting() => Err(Error::new(
+                        ErrorKind::Stream,
+                        "The session is gone: it was deleted or it expired",
+                    )
+                    .with_reason("session_gone")
+                    .with_last_event_id(self.resume.high())),
+                    Err(status) if status.status_code() == Some(404) && !self.reconnecting() => {
+                        Err(error)
                     }
-                    Err(status) if status.status_code() == Some(404) => Err(error),
                     _ => Ok(End::Connection(Lost::Broken(error))),
                 }
             }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::api::Api;
 use super::batch::{self, Batch, Begun, Ran};
 use super::client::Client;
+use super::handle;
 use super::models::{
     BatchTask, CreateSession, DeleteResult, RunTasks, SessionInfo, StartTask, TaskResult,
 };
@@ -24,12 +25,18 @@ use crate::event::Event;
 use crate::journal::Step;
 use crate::outcomes::{Outcomes, Worker};
 use crate::runtime;
+use crate::stream::within;
 use crate::transport::{jitter, retry};
 
 /// The first and the longest pause of our own choice while a limit holds.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// How long a task is looked at whose time is up, and how long its result may take then.
+const LAST_LOOK: Duration = Duration::from_secs(10);
+
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// What became of one task of [`Client::run_tasks`].
 #[derive(Debug, Clone)]
@@ -88,8 +95,9 @@ struct FanOut {
 /// What waits for its caller.
 enum Queued {
     Item(FanOutItem),
-    /// The outcome of the task with this index, which stands in the journal there.
-    Kept(usize, u64),
+    /// The outcome of the task with this index, which stands in the journal there, and why its
+    /// session is still not deleted.
+    Kept(usize, u64, Option<Error>),
 }
 
 #[derive(Default)]
@@ -264,8 +272,12 @@ impl FanOut {
     /// very many.
     fn item(&self, queued: Queued) -> FanOutItem {
         match (queued, &self.batch) {
-            (Queued::Kept(index, at), Some(batch)) => self.outcome(index, batch.outcome_at(at)),
-            (Queued::Kept(index, _), None) => self.outcome(index, Ran::unfinished(Error::closed())),
+            (Queued::Kept(index, at, undeleted), Some(batch)) => {
+                self.outcome(index, batch.outcome_at(at, undeleted))
+            }
+            (Queued::Kept(index, ..), None) => {
+                self.outcome(index, Ran::unfinished(Error::closed()))
+            }
             (Queued::Item(item), _) => item,
         }
     }
@@ -274,10 +286,11 @@ impl FanOut {
     async fn run_by(self: &Arc<Self>, batch: &Batch, index: usize, task: &BatchTask) -> Queued {
         let id = &self.ids[index];
         if let Some((at, session_id)) = batch.ended(id) {
-            if let Some(session_id) = session_id {
-                self.delete_ended(batch, id, &session_id).await;
-            }
-            return Queued::Kept(index, at);
+            let undeleted = match session_id {
+                Some(session_id) => self.delete_ended(batch, id, &session_id).await,
+                None => None,
+            };
+            return Queued::Kept(index, at, undeleted);
         }
         let ran = match Box::pin(self.begin(batch, index, task)).await {
             Ok(begun) => Box::pin(self.go_on(batch, index, task, begun)).await,
@@ -298,7 +311,8 @@ impl FanOut {
                 let prepared = batch.prepare(&self.api, id, &session_id, start.clone(), None);
                 match prepared.await {
                     // It is gone, and nothing was sent in it.
-                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) if batch::is_gone(&error) && !batch.is_of_another_key(id) => {}
+                    Err(error) => return Err(self.by_key(batch, id, error)),
                     prepared => return prepared,
                 }
             }
@@ -308,7 +322,10 @@ impl FanOut {
                 deleted: false,
                 ..
             } => {
-                self.delete_ended(batch, id, &session_id).await;
+                // It would be forgotten.
+                if let Some(undeleted) = self.delete_ended(batch, id, &session_id).await {
+                    return Err(undeleted);
+                }
             }
             Step::Ended { .. } | Step::None | Step::Creating => {}
         }
@@ -327,6 +344,10 @@ impl FanOut {
         // Where this cannot be noted, the offer deletes it.
         batch.created(id, &offer.session_id).await?;
         let (session_id, mut piece) = batch::keep(&self.api, offer);
+        // It is the journal's: whoever reaps the ledger leaves it alone.
+        if let Some(ledger) = self.api.ledger() {
+            ledger.released(&session_id)?;
+        }
         if let Some(piece) = &mut piece {
             // Also where this process ends here, the journal has it.
             piece.over();
@@ -352,10 +373,26 @@ impl FanOut {
             error = self.stopped() => return Ran::unfinished(error.with_session(session_id)),
             result = self.task(index, task).run_started(&self.api, session_id, start) => result,
         };
+        let was_sent = matches!(batch.step(id), Step::Sent(_));
         let result = match result {
-            Err(error) if !batch::is_over(&error) => {
+            Err(error) if error.kind() == ErrorKind::TaskTimeout => {
+                match self.last_look(batch, id, error).await {
+                    Ok(ended) => ended,
+                    Err(error) => return Ran::unfinished(error.with_session(session_id)),
+                }
+            }
+            Err(error) if batch::is_gone(&error) && batch.is_of_another_key(id) => {
+                let error = self.by_key(batch, id, error);
+                return Ran::unfinished(error.with_session(session_id));
+            }
+            result => result,
+        };
+        let is_over =
+            |error: &Error| batch::is_over(error) || (!was_sent && batch::is_refused(error));
+        let result = match result {
+            Err(error) if !is_over(&error) => {
                 let error = error.with_session(session_id);
-                if batch.is_unsent(id, &begun, &error) && self.delete(session_id).await.is_none() {
+                if batch.is_unsent(id, &begun, &error) && self.delete(session_id).await.is_ok() {
                     batch.dropped(id).await;
                 }
                 return Ran::unfinished(error);
@@ -373,9 +410,54 @@ impl FanOut {
         }
     }
 
+    /// How a task ended whose time is up, or why nobody can tell: the service may be out of
+    /// reach.
+    async fn last_look(
+        &self,
+        batch: &Batch,
+        id: &str,
+        timeout: Error,
+    ) -> Result<Result<TaskResult>> {
+        let Step::Sent(handle) = batch.step(id) else {
+            // The request may be on its way.
+            return Err(timeout);
+        };
+        let until = Instant::now().checked_add(LAST_LOOK);
+        let looking = handle::resume_noted(&self.api, &handle);
+        let Some(task) = within(until, Box::pin(looking)).await else {
+            return Err(timeout.with_lead(
+                "The time of the task is up, and the service is out of reach".to_owned(),
+            ));
+        };
+        match task?.result(Some(LAST_WAIT)).await {
+            Err(error) if error.kind() == ErrorKind::TaskTimeout => Ok(Err(timeout)),
+            Err(error) if !batch::is_over(&error) => Err(error),
+            ended => Ok(ended),
+        }
+    }
+
+    /// The error, by what it means where another key made the session.
+    fn by_key(&self, batch: &Batch, id: &str, error: Error) -> Error {
+        if !batch.is_of_another_key(id) {
+            return error;
+        }
+        error.with_advice(
+            "Another API key created the session of this task. Start the batch again with that key: it goes on then.",
+        )
+    }
+
     /// Deletes the session of a task whose end is noted.
     async fn delete_ended(&self, batch: &Batch, id: &str, session_id: &str) -> Option<Error> {
-        let undeleted = self.delete(session_id).await;
+        let undeleted = match self.delete(session_id).await {
+            Ok(false) if batch.is_of_another_key(id) => {
+                let gone = Error::new(
+                    ErrorKind::NotFound,
+                    format!("The session {session_id} is not there for this API key"),
+                );
+                Some(self.by_key(batch, id, gone).with_session(session_id))
+            }
+            deleted => deleted.err(),
+        };
         if undeleted.is_none() {
             batch.deleted(id).await;
         }
@@ -401,7 +483,7 @@ impl FanOut {
         };
         // The session is gone for any handle on its task.
         let result = result.map_err(Error::without_handle);
-        let undeleted = self.delete(&session_id).await;
+        let undeleted = self.delete(&session_id).await.err();
         if let Some(piece) = &mut piece {
             piece.over();
         }
@@ -450,7 +532,7 @@ impl FanOut {
     }
 
     fn task(self: &Arc<Self>, index: usize, task: &BatchTask) -> RunTask {
-        let mut run = RunTask::new(&task.message);
+        let mut run = RunTask::new(&task.message).in_its_own_session();
         if let Some(url) = self.plan.start_url_of(task) {
             run = run.start_url(url);
         }
@@ -482,13 +564,17 @@ impl FanOut {
         replied
     }
 
-    /// Deletes a session also where the client is closed meanwhile.
-    async fn delete(&self, session_id: &str) -> Option<Error> {
+    /// Deletes a session also where the client is closed meanwhile; whether it was there.
+    async fn delete(&self, session_id: &str) -> Result<bool> {
         let deleting = self.api.last_delete(session_id, &self.plan.snapshot).await;
-        let error = deleting.and_then(DeleteResult::confirmed).err()?;
-        let error = self.api.without_key(error);
-        tracing::warn!(%error, "a session could not be deleted; it may cost money until it expires");
-        Some(error.with_session(session_id))
+        deleting
+            .and_then(DeleteResult::confirmed)
+            .map(|result| result.deleted)
+            .map_err(|error| {
+                let error = self.api.without_key(error);
+                tracing::warn!(%error, "a session could not be deleted; it may cost money until it expires");
+                error.with_session(session_id)
+            })
     }
 
     /// Resolves when the caller, or the client, has closed.

@@ -47,17 +47,24 @@ pub(super) async fn prepare(api: &Api, session_id: &str, start: StartTask) -> Re
 pub(super) async fn resume(api: &Api, handle: &str, options: ResumeOptions) -> Result<Task> {
     let handle = Handle::decode(handle)?;
     validate::event_options(&options.events)?;
-    // Before the first look: from here on the session is this process's, too.
-    let adopt = |session_id: &str| api.noted(|ledger| ledger.adopted(session_id));
+    if let Handle::Task(TaskHandle { session_id, .. })
+    | Handle::PreparedTask(PreparedTask { session_id, .. }) = &handle
+    {
+        // Before the first look: from here on the session is this process's, too.
+        api.noted(|ledger| ledger.adopted(session_id));
+    }
+    take_up(api, handle, options).await
+}
+
+/// The same of a task whose session is a journal's, whatever becomes of this process.
+pub(super) async fn resume_noted(api: &Api, handle: &str) -> Result<Task> {
+    take_up(api, Handle::decode(handle)?, ResumeOptions::default()).await
+}
+
+async fn take_up(api: &Api, handle: Handle, options: ResumeOptions) -> Result<Task> {
     match handle {
-        Handle::Task(task) => {
-            adopt(&task.session_id);
-            go_on(api, &task, options).await
-        }
-        Handle::PreparedTask(task) => {
-            adopt(&task.session_id);
-            send_once(api, &task, options).await
-        }
+        Handle::Task(task) => go_on(api, &task, options).await,
+        Handle::PreparedTask(task) => send_once(api, &task, options).await,
         turn => Err(turn.foreign()),
     }
 }

@@ -764,7 +764,7 @@ impl RunTasks {
     /// What a task is, without saying it: its message, its start page, its session.
     pub(crate) fn digest_of(&self, task: &BatchTask) -> String {
         let create = self.create_of(task).unwrap_or_default();
-        let extra = Value::Object(create.extra_body.clone());
+        let extra = ordered(Value::Object(create.extra_body.clone()));
         let session = format!("{}{extra}", to_json(&create));
         let parts = [
             &task.message,
@@ -772,6 +772,22 @@ impl RunTasks {
             &*session,
         ];
         parts.map(|part| Digest::of(part).text()).join(".")
+    }
+}
+
+/// The same JSON with the names of each object in order: two texts of one value are one.
+fn ordered(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.into_iter().collect();
+            fields.sort_by(|one, other| one.0.cmp(&other.0));
+            let each = fields
+                .into_iter()
+                .map(|(name, value)| (name, ordered(value)));
+            Value::Object(each.collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(ordered).collect()),
+        other => other,
     }
 }
 

@@ -23,6 +23,8 @@ pub struct RunTask {
     start: StartTask,
     timeout: Option<Duration>,
     cancel_on_timeout: bool,
+    /// Its session is deleted when it is over.
+    session_ends: bool,
     on_event: Option<EventHandler>,
     on_question: Option<QuestionHandler>,
 }
@@ -34,6 +36,7 @@ impl RunTask {
             start: StartTask::new(message),
             timeout: None,
             cancel_on_timeout: false,
+            session_ends: false,
             on_event: None,
             on_question: None,
         }
@@ -60,6 +63,12 @@ impl RunTask {
     /// Cancels the task when the timeout passes; otherwise it goes on.
     pub fn cancel_on_timeout(mut self) -> Self {
         self.cancel_on_timeout = true;
+        self
+    }
+
+    /// Says that its session is deleted when it is over.
+    pub(super) fn in_its_own_session(mut self) -> Self {
+        self.session_ends = true;
         self
     }
 
@@ -106,7 +115,7 @@ impl RunTask {
         let until = limit.and_then(|limit| tokio::time::Instant::now().checked_add(limit));
         let task = within(until, start)
             .await
-            .unwrap_or_else(|| Err(not_started(limit, session_id)))?;
+            .unwrap_or_else(|| Err(not_started(limit, session_id, self.session_ends)))?;
         match within(until, self.follow(&task)).await {
             Some(result) => result,
             None => {
@@ -114,7 +123,8 @@ impl RunTask {
                     // The timeout is what the caller must hear of.
                     let _ = task.cancel().await;
                 }
-                Err(api.without_key(timed_out(limit, session_id, task.recent())))
+                let error = timed_out(limit, session_id, self.session_ends);
+                Err(api.without_key(error.with_events(task.recent())))
             }
         }
     }
@@ -149,25 +159,22 @@ impl std::fmt::Debug for RunTask {
     }
 }
 
-fn not_started(limit: Option<Duration>, session_id: &str) -> Error {
-    Error::new(
-        ErrorKind::TaskTimeout,
-        format!(
-            "The task was not started within {} s. Raise `timeout`; look at the session's messages before you start it again",
-            limit.unwrap_or_default().as_secs_f64()
-        ),
-    )
-    .with_session(session_id)
+fn not_started(limit: Option<Duration>, session_id: &str, session_ends: bool) -> Error {
+    let seconds = limit.unwrap_or_default().as_secs_f64();
+    let next = match session_ends {
+        true => "Raise `timeout`",
+        false => "Raise `timeout`; look at the session's messages before you start it again",
+    };
+    let text = format!("The task was not started within {seconds} s. {next}");
+    Error::new(ErrorKind::TaskTimeout, text).with_session(session_id)
 }
 
-fn timed_out(limit: Option<Duration>, session_id: &str, events: Vec<Event>) -> Error {
-    Error::new(
-        ErrorKind::TaskTimeout,
-        format!(
-            "The task did not end within {} s. Unless it was cancelled it goes on in its session",
-            limit.unwrap_or_default().as_secs_f64()
-        ),
-    )
-    .with_session(session_id)
-    .with_events(events)
+fn timed_out(limit: Option<Duration>, session_id: &str, session_ends: bool) -> Error {
+    let seconds = limit.unwrap_or_default().as_secs_f64();
+    let next = match session_ends {
+        true => "It ends with its session: raise `timeout`",
+        false => "Unless it was cancelled it goes on in its session",
+    };
+    let text = format!("The task did not end within {seconds} s. {next}");
+    Error::new(ErrorKind::TaskTimeout, text).with_session(session_id)
 }

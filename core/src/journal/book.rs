@@ -11,6 +11,8 @@ pub(crate) struct Book {
     pub(crate) tasks: HashMap<String, Known>,
     /// Creates whose answer nobody noted: with the agent and the time.
     pub(crate) lost: Vec<(String, String)>,
+    /// Of the process that is read.
+    key: String,
 }
 
 /// What is known of a task.
@@ -20,6 +22,8 @@ pub(crate) struct Known {
     pub(crate) step: Step,
     agent_name: String,
     time: String,
+    /// The mark of the key whose session it has.
+    pub(crate) key: String,
 }
 
 /// How far a task came.
@@ -51,7 +55,8 @@ impl Book {
     /// Follows what a line says, which begins there.
     pub(super) fn enter(&mut self, entry: Entry, at: u64) {
         match entry {
-            Entry::Journal { .. } | Entry::Begun { .. } => {}
+            Entry::Journal { .. } => {}
+            Entry::Begun { key, .. } => self.key = key,
             Entry::Creating {
                 id,
                 digest,
@@ -71,6 +76,7 @@ impl Book {
                     step: Step::Creating,
                     agent_name,
                     time,
+                    key: self.key.clone(),
                 };
             }
             Entry::Created { id, session_id } => self.came(id, Step::Created(session_id)),

@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::book::Book;
 use super::line::{BEGIN, Entry, Unreadable};
 use crate::error::{Error, ErrorKind, Result};
+use crate::key_mark::KeyMark;
 use crate::{meaning, unix_time};
 
 /// A journal that this process has.
@@ -30,7 +31,7 @@ struct State {
 impl Journal {
     /// Takes the journal at this path, and says what it tells. Its file is made where there is
     /// none; half a line at its end, of a process that was killed, is cut off.
-    pub(crate) fn open(path: &Path, service: &str) -> Result<(Self, Book)> {
+    pub(crate) fn open(path: &Path, service: &str, key: &KeyMark) -> Result<(Self, Book)> {
         if path.as_os_str().is_empty() {
             return Err(Error::invalid(
                 "`journal` is empty. Name a file, or leave it out to run the tasks without one",
@@ -69,6 +70,7 @@ impl Journal {
         let begun = Entry::Begun {
             process: std::process::id(),
             time: now(),
+            key: key.clone().into(),
         };
         journal.write(&begun, true)?;
         Ok((journal, book))

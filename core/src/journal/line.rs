@@ -15,7 +15,12 @@ pub(crate) enum Entry {
     /// The first line: whose sessions they are.
     Journal { service: String },
     /// A process begins to work by the journal.
-    Begun { process: u32, time: String },
+    Begun {
+        process: u32,
+        time: String,
+        /// Tells the sessions of one key from those of another.
+        key: String,
+    },
     /// A session for a task is about to be created.
     Creating {
         id: String,
@@ -62,8 +67,8 @@ impl Entry {
             Self::Journal { service } => {
                 json!({"journal": "sessionwire batch", "v": VERSION, "service": service})
             }
-            Self::Begun { process, time } => {
-                json!({"event": "begun", "process": process, "time": time})
+            Self::Begun { process, time, key } => {
+                json!({"event": "begun", "process": process, "time": time, "key": key})
             }
             Self::Creating {
                 id,
@@ -114,6 +119,7 @@ impl Entry {
             return Ok(Self::Begun {
                 process: process.and_then(|id| u32::try_from(id).ok()).unwrap_or(0),
                 time: text(&mut fields, "time")?,
+                key: text(&mut fields, "key")?,
             });
         }
         let id = text(&mut fields, "id")?;
@@ -169,6 +175,7 @@ mod tests {
                 service: text("https://s/v1"),
             },
             Entry::Begun {
+                key: String::new(),
                 process: 7,
                 time: text("now"),
             },

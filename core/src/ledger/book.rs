@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::key_mark::KeyMark;
 use super::line::{Line, Note, Read, read};
 use crate::agi::SnapshotOptions;
+use crate::key_mark::KeyMark;
 
 /// The state of a ledger.
 #[derive(Debug, Default)]

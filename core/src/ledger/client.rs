@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::file::LedgerFile;
-use super::key_mark::KeyMark;
 use super::line::Note;
 use super::owner::random_id;
 use crate::agi::SnapshotOptions;
 use crate::config::ClientConfig;
 use crate::error::{Error, Result};
+use crate::key_mark::KeyMark;
 
 /// What one client writes to a ledger. Its copies share it.
 #[derive(Debug, Clone)]

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::key_mark::KeyMark;
 use super::line::{Line, Note, VERSION};
 use super::owner::{Owner, folder_of, make_folder, private};
 use crate::error::{Error, Result};
+use crate::key_mark::KeyMark;
 use crate::{meaning, unix_time};
 
 /// The ledgers of this process. They stay open: what a closed client created is still the

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::key_mark::KeyMark;
 use crate::agi::SnapshotOptions;
+use crate::key_mark::KeyMark;
 
 /// The version of the lines that are written. It grows when a line means something that
 /// an earlier version must not miss.

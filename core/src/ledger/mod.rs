@@ -8,7 +8,6 @@
 mod book;
 mod client;
 mod file;
-mod key_mark;
 mod line;
 mod owner;
 mod reaping;

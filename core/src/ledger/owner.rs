@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::key_mark::hex;
 use crate::error::{Error, Result};
+use crate::key_mark::hex;
 
 /// What the name of a lock ends with.
 const LOCK: &str = ".lock";

@@ -12,7 +12,9 @@ use sessionwire::agi::{BatchTask, Client, RunTasks, TaskOutcome};
 use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator::Emulator;
 use sessionwire_tests::ledger::Folder;
-use sessionwire_tests::{client, count, emulator, fail, script, until};
+use sessionwire_tests::{
+    build, client, client_with, count, emulator, emulator_with, fail, script, until,
+};
 
 fn shop() -> Value {
     json!([
@@ -326,16 +328,195 @@ async fn g03_what_was_sent_for_sure_not_is_sent_at_the_next_start() {
     assert!(first["0"].unfinished);
     fail(
         &emulator,
-        json!({"on": "message", "status": 422, "times": 1}),
+        json!({"on": "message", "status": 403, "times": 1}),
     );
     let second = all(&client, plan(&journal, ["one"])).await;
-    assert_eq!(error(&second["0"]).kind(), ErrorKind::UnprocessableEntity);
+    assert_eq!(error(&second["0"]).kind(), ErrorKind::PermissionDenied);
     assert!(second["0"].unfinished);
     assert_eq!(emulator.session_count(), 0);
     let third = all(&client, plan(&journal, ["one"])).await;
     assert_eq!(text(&third["0"]), "one: bought");
     assert_eq!(emulator.session_count(), 0);
     assert!(client.settle(Duration::from_secs(5)).await.is_empty());
+}
+
+/// Sends a task that takes a while, and leaves it in its session.
+async fn leave(client: &Client, journal: &Path, task: impl Into<BatchTask>) {
+    let outcomes = client.run_tasks(plan(journal, [task.into()])).unwrap();
+    until("the task", || {
+        lines(journal).iter().any(|line| line["event"] == "sent")
+    })
+    .await;
+    outcomes.close().await;
+}
+
+#[tokio::test]
+async fn a_task_that_is_refused_as_it_is_failed() {
+    let (emulator, folder) = (serving().await, Folder::new());
+    let (client, journal) = (client(&emulator), journal(&folder));
+    fail(
+        &emulator,
+        json!({"on": "message", "status": 422, "times": 1}),
+    );
+    for _ in 0..2 {
+        let over = all(&client, plan(&journal, ["one"])).await;
+        assert_eq!(error(&over["0"]).kind(), ErrorKind::UnprocessableEntity);
+        assert!(!over["0"].unfinished);
+    }
+    assert_eq!(count(&emulator, "POST", "/message"), 1);
+    assert_eq!(emulator.session_count(), 0);
+}
+
+#[tokio::test]
+async fn g03_a_page_with_404_ends_no_task() {
+    let (emulator, folder) = (emulator().await, Folder::new());
+    script(
+        &emulator,
+        json!([{"once": false, "steps": [{"thought": "looking", "after": 0.3}, {"done": "bought"}]}]),
+    );
+    let (client, journal) = (
+        client_with(&emulator, json!({"max_retries": 0})),
+        journal(&folder),
+    );
+    leave(&client, &journal, "one").await;
+    fail(
+        &emulator,
+        json!({"on": "messages", "status": 404, "body": "<html>Not here</html>", "times": 1}),
+    );
+    let lost = all(&client, plan(&journal, ["one"])).await;
+    assert_eq!(error(&lost["0"]).kind(), ErrorKind::NotFound);
+    assert!(lost["0"].unfinished);
+    let over = all(&client, plan(&journal, ["one"])).await;
+    assert_eq!(text(&over["0"]), "bought");
+    assert_eq!(count(&emulator, "POST", "/message"), 1);
+    assert_eq!(emulator.session_count(), 0);
+}
+
+#[tokio::test]
+async fn g03_another_key_ends_no_task() {
+    let folder = Folder::new();
+    let emulator = emulator_with(json!({"api_keys": ["key-a", "key-b"]})).await;
+    script(
+        &emulator,
+        json!([{"once": false, "steps": [{"thought": "looking", "after": 0.3}, {"done": "bought"}]}]),
+    );
+    let [one, other] = ["key-a", "key-b"].map(|key| {
+        build(json!({"api_key": key, "base_url": emulator.url(), "max_retries": 0})).unwrap()
+    });
+    let journal = journal(&folder);
+    leave(&one, &journal, "one").await;
+    let lost = all(&other, plan(&journal, ["one"]).retry_failed(true)).await;
+    assert!(lost["0"].unfinished);
+    let told = error(&lost["0"]).to_string();
+    assert!(told.contains("Another API key created"), "{told}");
+    let over = all(&one, plan(&journal, ["one"])).await;
+    assert_eq!(text(&over["0"]), "bought");
+    assert_eq!(count(&emulator, "POST", "/message"), 1);
+    assert_eq!(emulator.session_count(), 0);
+    // What failed is deleted by its own key alone.
+    script(
+        &emulator,
+        json!([{"once": false, "steps": [{"error": "sold out"}]}]),
+    );
+    let second = folder.path("second");
+    fail(
+        &emulator,
+        json!({"on": "delete", "status": 500, "times": 100}),
+    );
+    let left = all(&one, plan(&second, ["two"])).await;
+    assert!(left["0"].undeleted.is_some());
+    emulator.clear_faults();
+    let still = all(&other, plan(&second, ["two"])).await;
+    let told = still["0"].undeleted.as_ref().unwrap().to_string();
+    assert!(told.contains("Another API key created"), "{told}");
+    assert!(
+        all(&one, plan(&second, ["two"])).await["0"]
+            .undeleted
+            .is_none()
+    );
+    assert_eq!(emulator.session_count(), 0);
+}
+
+#[tokio::test]
+async fn g03_time_that_is_up_while_the_service_is_out_of_reach_ends_no_task() {
+    let (emulator, folder) = (emulator().await, Folder::new());
+    script(
+        &emulator,
+        json!([{"once": false, "steps": [{"thought": "looking", "after": 0.3}, {"done": "bought"}]}]),
+    );
+    let (client, journal) = (
+        client_with(&emulator, json!({"max_retries": 0})),
+        journal(&folder),
+    );
+    let task = || BatchTask::new("one").timeout(Duration::from_millis(500));
+    leave(&client, &journal, task()).await;
+    fail(
+        &emulator,
+        json!({"on": "messages", "hang": true, "times": 1}),
+    );
+    fail(
+        &emulator,
+        json!({"on": "messages", "status": 503, "times": 1}),
+    );
+    let lost = all(&client, plan(&journal, [task()])).await;
+    assert!(lost["0"].unfinished, "{:?}", lost["0"]);
+    // It ended meanwhile: its time says nothing then.
+    fail(
+        &emulator,
+        json!({"on": "messages", "hang": true, "times": 1}),
+    );
+    let over = all(&client, plan(&journal, [task()])).await;
+    assert_eq!(text(&over["0"]), "bought");
+    assert_eq!(count(&emulator, "POST", "/message"), 1);
+    assert_eq!(emulator.session_count(), 0);
+}
+
+#[tokio::test]
+async fn g05_a_session_that_could_not_be_deleted_is_told_until_it_is_gone() {
+    let (emulator, folder) = (serving().await, Folder::new());
+    let (client, journal) = (
+        client_with(&emulator, json!({"max_retries": 0})),
+        journal(&folder),
+    );
+    fail(
+        &emulator,
+        json!({"on": "delete", "status": 500, "times": 100}),
+    );
+    for retry in [false, false, true] {
+        let over = all(&client, plan(&journal, ["fail"]).retry_failed(retry)).await;
+        let told = match retry {
+            false => over["0"].undeleted.as_ref(),
+            true => over["0"].result.as_ref().err(),
+        };
+        assert_eq!(told.unwrap().kind(), ErrorKind::InternalServer);
+        assert_eq!(over["0"].unfinished, retry);
+    }
+    assert_eq!(count(&emulator, "POST", "/message"), 1);
+    // Nobody asks for it any more: it is told where the client ends.
+    all(&client, plan(&journal, Vec::<String>::new())).await;
+    let told = client.settle(Duration::from_secs(5)).await;
+    assert!(
+        told.iter().any(|left| left.to_string().contains("\"0\"")),
+        "{told:?}"
+    );
+    emulator.clear_faults();
+    let over = all(&client, plan(&journal, ["fail"]).retry_failed(true)).await;
+    assert_eq!(error(&over["0"]).kind(), ErrorKind::Task);
+    assert_eq!(emulator.session_count(), 0);
+}
+
+#[tokio::test]
+async fn the_order_of_names_in_a_task_means_nothing() {
+    let (emulator, folder) = (serving().await, Folder::new());
+    let (client, journal) = (client(&emulator), journal(&folder));
+    for text in [
+        r#"{"message": "one", "extra_body": {"a": 1, "b": {"c": 2, "d": 3}}}"#,
+        r#"{"message": "one", "extra_body": {"b": {"d": 3, "c": 2}, "a": 1}}"#,
+    ] {
+        let task: BatchTask = serde_json::from_str(text).unwrap();
+        assert!(!all(&client, plan(&journal, [task])).await["0"].unfinished);
+    }
+    assert_eq!(count(&emulator, "POST", "/message"), 1);
 }
 
 #[tokio::test]

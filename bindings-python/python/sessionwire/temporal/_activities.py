@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import activity
 
 from .._async.agi.client import AsyncAgi
-from .._errors import ConfigError, QuestionPending, SessionwireError
+from .._errors import ConfigError, InvalidRequestError, QuestionPending, SessionwireError
 from . import _models as models
 from ._failures import as_failures
 
@@ -65,7 +65,12 @@ class Activities:
         """Creates a session; its id."""
         with as_failures():
             async with heartbeats():
-                session = await self.client.sessions.create(wanted.agent_name, **wanted.options)
+                try:
+                    creating = self.client.sessions.create(wanted.agent_name, **wanted.options)
+                except TypeError as error:
+                    # An option that no create has: another attempt would end the same way.
+                    raise InvalidRequestError(str(error)) from error
+                session = await creating
                 try:
                     # It is the workflow's, which may wait while none of its workers lives.
                     await self.client.sessions.release(session.session_id)

@@ -108,6 +108,7 @@ class AgentSession:
                 nobody answers (`QuestionPending`).
         """
         _check(task, start_url)
+        _check_timeout(timeout)
         prepare = models.PrepareTask(self.session_id, task, start_url)
         handle: str = await self._where.start(models.PREPARE_TASK, prepare, str, TRY)
         wanted = models.RunTask(handle)
@@ -191,9 +192,20 @@ async def run_task(
     """
     # Bad input costs no session.
     _check(task, start_url)
+    _check_timeout(timeout)
     async with agent_session(agent_name, **session_options) as session:
         return await session.run_task(
             task, start_url=start_url, on_question=on_question, timeout=timeout
+        )
+
+
+def _check_timeout(timeout: timedelta) -> None:
+    if timeout <= timedelta():
+        # Temporal would try the workflow's code again, forever.
+        raise ApplicationError(
+            f"`timeout` is {timeout}: it must be more than nothing.",
+            type="InvalidRequestError",
+            non_retryable=True,
         )
 
 

@@ -115,7 +115,7 @@ fn the_pure_parts_of_the_core_do_no_io() {
         "agi/places.rs",
         "agi/standing.rs",
         "ledger/book.rs",
-        "ledger/key_mark.rs",
+        "key_mark.rs",
         "ledger/line.rs",
         "journal/book.rs",
         "journal/line.rs",

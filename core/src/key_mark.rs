@@ -19,14 +19,14 @@ const PURPOSE: &[u8] = b"sessionwire ledger 1 ";
 /// A salt, and a short keyed hash of it. As text: the two in hexadecimal digits.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
-pub(super) struct KeyMark {
+pub(crate) struct KeyMark {
     text: String,
     /// What made it; `None` where it was read.
     key: Option<Secret>,
 }
 
 impl KeyMark {
-    pub(super) fn new(key: &Secret) -> Result<Self> {
+    pub(crate) fn new(key: &Secret) -> Result<Self> {
         let mut salt = [0; SALT];
         getrandom::fill(&mut salt)
             .map_err(|_| Error::config("The system gives no random numbers"))?;
@@ -38,7 +38,7 @@ impl KeyMark {
     }
 
     /// Whether another mark was made with this one's key.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         let Some(key) = &self.key else {
             return false;
         };
@@ -59,7 +59,7 @@ fn digest(key: &Secret, salt: &str) -> String {
 }
 
 /// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a text cannot fail.
         let _ = write!(text, "{byte:02x}");
