@@ -22,6 +22,8 @@ pub(super) struct Batch {
     /// Of this client's key.
     key: KeyMark,
     retry_failed: bool,
+    /// What failed after that place was sent once more already.
+    retries_since: Option<u64>,
 }
 
 /// A task's session, and the handle by which the task is sent or was.
@@ -60,7 +62,8 @@ impl Batch {
             return Ok(None);
         };
         let key = KeyMark::new(&api.config().api_key)?;
-        let (journal, book) = Journal::open(path, api.config().base_url(), &key)?;
+        let (journal, book) =
+            Journal::open(path, api.config().base_url(), &key, plan.retry_failed)?;
         compare(&journal, &book, plan, ids)?;
         report(api, &journal, &book, ids);
         Ok(Some(Self {
@@ -68,6 +71,7 @@ impl Batch {
             tasks: Mutex::new(book.tasks),
             key,
             retry_failed: plan.retry_failed,
+            retries_since: book.retries_since,
         }))
     }
 
@@ -86,7 +90,9 @@ impl Batch {
     /// session, if that is still to be deleted.
     pub(super) fn ended(&self, id: &str) -> Option<(u64, Option<String>)> {
         match self.step(id) {
-            Step::Ended { failed: true, .. } if self.retry_failed => None,
+            Step::Ended {
+                failed: true, at, ..
+            } if self.retry_failed && self.retries_since.is_none_or(|since| at < since) => None,
             Step::Ended {
                 at,
                 session_id,
@@ -234,6 +240,11 @@ impl Batch {
     pub(super) async fn deleted(&self, id: &str) {
         let id = id.to_owned();
         self.tell(Entry::Deleted { id }).await;
+    }
+
+    /// Notes that every task is over: from here on, those that failed may be sent once more.
+    pub(super) async fn finished(&self) {
+        self.tell(Entry::Finished).await;
     }
 
     fn came(&self, id: &str, step: Step) {

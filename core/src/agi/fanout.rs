@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -88,6 +88,8 @@ struct FanOut {
     batch: Option<Batch>,
     started: AtomicUsize,
     working: AtomicUsize,
+    /// Each task so far is over, and none was left for the next process.
+    all_over: AtomicBool,
     questions: Mutex<Questions>,
     outcomes: Arc<Outcomes<Queued>>,
 }
@@ -135,6 +137,7 @@ impl Client {
             batch,
             started: AtomicUsize::new(0),
             working: AtomicUsize::new(count),
+            all_over: AtomicBool::new(true),
             questions: Mutex::default(),
             outcomes: Arc::new(Outcomes::of_workers(count)),
         });
@@ -232,6 +235,7 @@ impl FanOut {
                 break;
             };
             if self.outcomes.is_stopped() {
+                self.all_over.store(false, Ordering::Release);
                 break;
             }
             let queued = match &self.batch {
@@ -249,12 +253,15 @@ impl FanOut {
             };
             self.outcomes.push(queued);
         }
-        // Before this worker ends: who waits for the last one may take the journal again.
-        if self.working.fetch_sub(1, Ordering::AcqRel) == 1
-            && let Some(batch) = &self.batch
-        {
-            batch.release();
+        let is_last = self.working.fetch_sub(1, Ordering::AcqRel) == 1;
+        let Some(batch) = self.batch.as_ref().filter(|_| is_last) else {
+            return;
+        };
+        if self.all_over.load(Ordering::Acquire) {
+            batch.finished().await;
         }
+        // Before this worker ends: who waits for the last one may take the journal again.
+        batch.release();
     }
 
     fn outcome(&self, index: usize, ran: Ran) -> FanOutItem {
@@ -296,6 +303,9 @@ impl FanOut {
             Ok(begun) => Box::pin(self.go_on(batch, index, task, begun)).await,
             Err(error) => Ran::unfinished(error),
         };
+        if ran.unfinished {
+            self.all_over.store(false, Ordering::Release);
+        }
         Queued::Item(self.outcome(index, ran))
     }
 

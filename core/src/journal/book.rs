@@ -11,6 +11,8 @@ pub(crate) struct Book {
     pub(crate) tasks: HashMap<String, Known>,
     /// Creates whose answer nobody noted: with the agent and the time.
     pub(crate) lost: Vec<(String, String)>,
+    /// Where the first process began that sent failed tasks once more, if those are not over.
+    pub(crate) retries_since: Option<u64>,
     /// Of the process that is read.
     key: String,
 }
@@ -56,7 +58,13 @@ impl Book {
     pub(super) fn enter(&mut self, entry: Entry, at: u64) {
         match entry {
             Entry::Journal { .. } => {}
-            Entry::Begun { key, .. } => self.key = key,
+            Entry::Begun { key, retry, .. } => {
+                self.key = key;
+                if retry {
+                    self.retries_since.get_or_insert(at);
+                }
+            }
+            Entry::Finished => self.retries_since = None,
             Entry::Creating {
                 id,
                 digest,

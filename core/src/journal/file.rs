@@ -31,7 +31,12 @@ struct State {
 impl Journal {
     /// Takes the journal at this path, and says what it tells. Its file is made where there is
     /// none; half a line at its end, of a process that was killed, is cut off.
-    pub(crate) fn open(path: &Path, service: &str, key: &KeyMark) -> Result<(Self, Book)> {
+    pub(crate) fn open(
+        path: &Path,
+        service: &str,
+        key: &KeyMark,
+        retry: bool,
+    ) -> Result<(Self, Book)> {
         if path.as_os_str().is_empty() {
             return Err(Error::invalid(
                 "`journal` is empty. Name a file, or leave it out to run the tasks without one",
@@ -71,6 +76,7 @@ impl Journal {
             process: std::process::id(),
             time: now(),
             key: key.clone().into(),
+            retry,
         };
         journal.write(&begun, true)?;
         Ok((journal, book))

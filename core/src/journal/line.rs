@@ -20,7 +20,11 @@ pub(crate) enum Entry {
         time: String,
         /// Tells the sessions of one key from those of another.
         key: String,
+        /// Tasks that failed are sent once more.
+        retry: bool,
     },
+    /// Each task that a process was given is over.
+    Finished,
     /// A session for a task is about to be created.
     Creating {
         id: String,
@@ -67,9 +71,15 @@ impl Entry {
             Self::Journal { service } => {
                 json!({"journal": "sessionwire batch", "v": VERSION, "service": service})
             }
-            Self::Begun { process, time, key } => {
-                json!({"event": "begun", "process": process, "time": time, "key": key})
+            Self::Begun {
+                process,
+                time,
+                key,
+                retry,
+            } => {
+                json!({"event": "begun", "process": process, "time": time, "key": key, "retry": retry})
             }
+            Self::Finished => json!({"event": "finished"}),
             Self::Creating {
                 id,
                 digest,
@@ -120,7 +130,11 @@ impl Entry {
                 process: process.and_then(|id| u32::try_from(id).ok()).unwrap_or(0),
                 time: text(&mut fields, "time")?,
                 key: text(&mut fields, "key")?,
+                retry: fields.get("retry") == Some(&Value::Bool(true)),
             });
+        }
+        if event == "finished" {
+            return Ok(Self::Finished);
         }
         let id = text(&mut fields, "id")?;
         Ok(match event.as_str() {

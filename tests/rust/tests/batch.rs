@@ -340,6 +340,36 @@ async fn g03_what_was_sent_for_sure_not_is_sent_at_the_next_start() {
     assert!(client.settle(Duration::from_secs(5)).await.is_empty());
 }
 
+#[tokio::test]
+async fn g03_failed_tasks_are_sent_once_more_not_once_for_each_start() {
+    let (emulator, folder) = (serving().await, Folder::new());
+    let (client, journal) = (client(&emulator), journal(&folder));
+    let tasks: Vec<_> = (0..6).map(|n| format!("fail {n}")).collect();
+    let retrying = || {
+        plan(&journal, tasks.clone())
+            .retry_failed(true)
+            .concurrency(1)
+    };
+    all(&client, plan(&journal, tasks.clone())).await;
+    // Each start is left after the first task that it sends, until one has nothing to leave.
+    let mut starts = 0;
+    loop {
+        starts += 1;
+        let mut outcomes = client.run_tasks(retrying()).unwrap();
+        let before = count(&emulator, "POST", "/message");
+        while count(&emulator, "POST", "/message") == before && outcomes.next().await.is_some() {}
+        outcomes.close().await;
+        if lines(&journal).last().unwrap()["event"] == "finished" {
+            break;
+        }
+    }
+    assert!(starts > 2, "{starts}");
+    assert_eq!(count(&emulator, "POST", "/message"), 2 * tasks.len());
+    // That was one round; this is another.
+    all(&client, retrying()).await;
+    assert_eq!(count(&emulator, "POST", "/message"), 3 * tasks.len());
+}
+
 /// Sends a task that takes a while, and leaves it in its session.
 async fn leave(client: &Client, journal: &Path, task: impl Into<BatchTask>) {
     let outcomes = client.run_tasks(plan(journal, [task.into()])).unwrap();
