@@ -16,16 +16,17 @@ pub(crate) fn process() -> u32 {
         static HOOK: std::sync::Once = std::sync::Once::new();
         HOOK.call_once(|| {
             // SAFETY: the hook is a function of this library, which is never
-            // unloaded; it only stores to atomics, as a fork's child may.
+            // unloaded; it stores to atomics and closes files, as a fork's child may.
             unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
         });
     }
     FORKS.load(Ordering::Relaxed)
 }
 
-/// Forgets the parent's threads.
+/// Forgets the parent's threads, and leaves it the journals that it works by.
 #[cfg(unix)]
 extern "C" fn after_fork_in_child() {
     FORKS.fetch_add(1, Ordering::Relaxed);
     WAITING.store(0, Ordering::SeqCst);
+    sessionwire::journal::forget();
 }

@@ -69,7 +69,8 @@ mod error;
 mod event;
 #[doc(hidden)]
 pub mod handle;
-mod journal;
+#[doc(hidden)]
+pub mod journal;
 mod key_mark;
 mod ledger;
 #[doc(hidden)]

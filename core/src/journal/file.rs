@@ -1,9 +1,10 @@
 //! The file of a journal, which one process has at a time.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read as _, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use super::book::Book;
@@ -12,16 +13,20 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key_mark::KeyMark;
 use crate::{meaning, unix_time};
 
+/// The journals of this process, for [`forget`].
+static OPEN: Mutex<Vec<Weak<Mutex<State>>>> = Mutex::new(Vec::new());
+
 /// A journal that this process has.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
 struct State {
-    file: File,
+    /// None in a child that `fork` made: it is the parent's.
+    file: Option<File>,
     /// Up to where it holds whole lines.
     length: u64,
     /// It holds half a line that could not be cut off.
@@ -61,12 +66,16 @@ impl Journal {
         let (book, length) = read(path, &file, service)?;
         let journal = Self {
             path: path.to_owned(),
-            state: Mutex::new(State {
-                file,
+            state: Arc::new(Mutex::new(State {
+                file: Some(file),
                 length,
                 is_torn: false,
-            }),
+            })),
         };
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|state| state.strong_count() > 0);
+        open.push(Arc::downgrade(&journal.state));
+        drop(open);
         journal.repair(length)?;
         if length == 0 {
             let service = service.to_owned();
@@ -97,12 +106,12 @@ impl Journal {
 
     /// The entry that begins there.
     pub(crate) fn entry_at(&self, at: u64) -> Result<Entry> {
-        let mut state = self.lock();
+        let state = self.lock();
         let mut line = Vec::new();
-        let read = state
-            .file
-            .seek(SeekFrom::Start(at))
-            .and_then(|_| BufReader::new(&state.file).read_until(b'\n', &mut line));
+        let read = state.file().and_then(|mut file| {
+            file.seek(SeekFrom::Start(at))?;
+            BufReader::new(file).read_until(b'\n', &mut line)
+        });
         drop(state);
         read.map_err(|why| unreadable(&self.path, &why))?;
         Entry::read(&line).map_err(|_| {
@@ -114,7 +123,7 @@ impl Journal {
     /// Lets other processes have it. It can still be read here.
     pub(crate) fn release(&self) {
         // Nothing is lost where it fails: the end of the process does the same.
-        let _ = self.lock().file.unlock();
+        let _ = self.lock().file().and_then(File::unlock);
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -123,11 +132,10 @@ impl Journal {
 
     fn repair(&self, length: u64) -> Result<()> {
         let state = self.lock();
-        let cut = match state.file.metadata() {
-            Ok(found) if found.len() == length => Ok(()),
-            Ok(_) => state.file.set_len(length),
-            Err(why) => Err(why),
-        };
+        let cut = state.file().and_then(|file| match file.metadata()?.len() {
+            same if same == length => Ok(()),
+            _ => file.set_len(length),
+        });
         cut.map_err(|why| self.unwritable(&why))
     }
 
@@ -149,18 +157,57 @@ impl State {
         if self.is_torn {
             return Err(io::Error::other("half a line stands at its end"));
         }
-        let written = self.file.seek(SeekFrom::Start(self.length));
-        let written = written.and_then(|_| self.file.write_all(line));
-        if let Err(why) = written {
-            self.is_torn = self.file.set_len(self.length).is_err();
+        let mut file = self.file()?;
+        let written = file.seek(SeekFrom::Start(self.length));
+        if let Err(why) = written.and_then(|_| file.write_all(line)) {
+            self.is_torn = file.set_len(self.length).is_err();
             return Err(why);
         }
+        if lasting {
+            file.sync_data()?;
+        }
         self.length += line.len() as u64;
-        match lasting {
-            true => self.file.sync_data(),
-            false => Ok(()),
+        Ok(())
+    }
+
+    fn file(&self) -> io::Result<&File> {
+        let why = "a process that was forked has no journal of its parent";
+        self.file.as_ref().ok_or_else(|| io::Error::other(why))
+    }
+}
+
+/// Closes this process's copies of the journals: for a child that `fork` made, which would keep
+/// them locked after the end of its parent. The parent keeps them.
+pub fn forget() {
+    // Whoever held a lock in the midst of the fork is not in the child: it is left as it is.
+    let Ok(open) = OPEN.try_lock() else {
+        return;
+    };
+    for state in open.iter().filter_map(Weak::upgrade) {
+        if let Ok(mut state) = state.try_lock() {
+            state.file = None;
         }
     }
+}
+
+/// Which tasks are over by the journal at this path, by their ids, each with the session in which
+/// it ended; none where there is no journal. For whoever compares results with it before it is
+/// taken: what is damaged shows then.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn ends(path: &Path) -> io::Result<HashSet<(String, String)>> {
+    let mut ends = HashSet::new();
+    // Others may have no end.
+    if !path.is_file() {
+        return Ok(ends);
+    }
+    for line in BufReader::with_capacity(1 << 16, File::open(path)?).split(b'\n') {
+        if let Ok(Entry::Ended(ended)) = Entry::read(&line?) {
+            ends.insert((ended.id, ended.session_id));
+        }
+    }
+    Ok(ends)
 }
 
 /// A time for an entry.
@@ -277,7 +324,8 @@ fn in_use(path: &Path, mut file: File) -> Error {
     });
     let who = match process.take(1).next().filter(|_| read.is_ok()) {
         Some(id) if id == std::process::id() => "This process".to_owned(),
-        Some(id) => format!("Another process ({id})"),
+        // A lock goes over to the children of `fork`, and outlives their parent with them.
+        Some(id) => format!("Another process ({id}, or a child that it forked)"),
         None => "Another process".to_owned(),
     };
     let path = path.display();
