@@ -20,10 +20,12 @@ mod record;
 mod render;
 mod reply;
 mod report;
+mod results;
 mod resume;
 mod screenshot;
 mod stop;
 mod task;
+mod tasks;
 mod terminal;
 mod turn;
 

@@ -288,7 +288,19 @@ fn rude_tasks_are_refused_by_their_line() {
         ("\"one\"\n{\"message\": \"two\"\n", "Line 2"),
         (
             "\"one\"\n{\"message\": \"two\", \"start_ulr\": \"x\"}\n",
-            "`start_ulr` is not known",
+            "`start_ulr` is not known. Did you mean `start_url`?",
+        ),
+        (
+            "{\"message\": \"two\", \"colour\": 7}\n",
+            "`colour` is not known: it can be `message`, `id`, `start_url`, `timeout`, `agent_name`",
+        ),
+        (
+            "{\"message\": \"two\", \"timout\": 7}\n",
+            "Did you mean `timeout`?",
+        ),
+        (
+            "{\"message\": \"two\", \"timeout\": \"5\"}\n",
+            "`timeout` must be a number of seconds, such as 300, not \"5\".",
         ),
         ("\"one\"\n\n{\"message\": \"\"}\n", "Line 3"),
         (
@@ -340,6 +352,21 @@ fn files_that_would_be_lost_are_refused() {
         (
             vec!["batch", &file("none"), "--out", &file("out")],
             "cannot be read",
+        ),
+        (
+            vec!["batch", &file("tasks"), "--out", "-"],
+            "--out is -, but",
+        ),
+        (
+            vec![
+                "batch",
+                &file("tasks"),
+                "--out",
+                &file("out"),
+                "--journal",
+                "-",
+            ],
+            "--journal is -, but",
         ),
     ] {
         let done = work.server.run(&args);
@@ -402,13 +429,156 @@ fn one_process_at_a_time_works_by_a_journal() {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let running = Running::start(work.server.command(&args));
     eventually("the task", || work.sent() == 1);
-    let second = work.run(&[]);
+    let (tasks, out) = (work.folder.file("tasks"), work.folder.file("other"));
+    let journal = work.folder.file("out.journal");
+    let args = ["batch", &tasks, "--out", &out, "--journal", &journal];
+    let second = work.server.run(&args);
     assert_eq!(second.status, 3, "{}", second.stderr);
     assert!(
-        second.stderr.contains("Another process ("),
+        second.stderr.contains("Another process (") && second.stderr.contains(", or a child"),
         "{}",
         second.stderr
     );
     drop(running);
     assert_eq!(work.sent(), 1);
+}
+
+#[test]
+fn one_process_at_a_time_writes_results_to_a_file() {
+    let work = Work::new("\"long\"\n");
+    let args = work.args();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let running = Running::start(work.server.command(&args));
+    eventually("the task", || work.sent() == 1);
+    for more in [&[][..], &["--journal", &work.folder.file("other")]] {
+        let second = work.run(more);
+        assert_eq!(second.status, 2, "{}", second.stderr);
+        assert!(
+            second.stderr.contains("Another batch writes its results"),
+            "{}",
+            second.stderr
+        );
+    }
+    assert!(!fs::exists(work.folder.file("other")).unwrap());
+    drop(running);
+    assert_eq!(work.sent(), 1);
+}
+
+#[test]
+fn the_results_of_another_batch_are_not_replaced() {
+    let work = Work::new("\"one\"\n\"fail\"\n");
+    let (other, tasks) = (work.folder.file("other"), work.folder.file("others"));
+    work.write("others", "\"two\"\n\"long\"\n\"three\"\n");
+    let begun = work.server.command(&["batch", &tasks, "--out", &other]);
+    let begun = Running::start(begun);
+    eventually("both", || {
+        fs::read_to_string(&other).is_ok_and(|text| text.lines().count() == 2)
+    });
+    drop(begun);
+    assert_eq!(work.run(&[]).status, 1);
+    let (sent, whole) = (work.sent(), fs::read(work.folder.file("out")).unwrap());
+    let (out, journal) = (work.folder.file("out"), work.folder.file("other.journal"));
+    let strange = ["batch", &tasks, "--out", &out, "--journal", &journal];
+    for more in [&[][..], &["--retry-failed"]] {
+        let args: Vec<_> = strange.iter().chain(more).copied().collect();
+        let done = work.server.run(&args);
+        assert_eq!(done.status, 2, "{}", done.stderr);
+        assert!(
+            done.stderr.contains("Line 1 of") && done.stderr.contains("is of another batch"),
+            "{}",
+            done.stderr
+        );
+        assert_eq!(fs::read(&out).unwrap(), whole);
+    }
+    assert_eq!(work.sent(), sent);
+    // Where the tasks have other names, both have their lines there.
+    work.write("others", "{\"id\": \"a\", \"message\": \"two\"}\n");
+    assert_eq!(work.server.run(&strange).status, 0);
+    assert_eq!(work.told().len(), 3);
+    assert_eq!(work.run(&["--retry-failed"]).status, 1);
+    assert_eq!(work.told().len(), 3);
+}
+
+#[test]
+fn a_last_line_that_is_no_result_is_left_as_it_is() {
+    let work = Work::new("\"one\"\n\"two\"\n");
+    work.run(&[]);
+    let whole = fs::read_to_string(work.folder.file("out")).unwrap();
+    let alone = ["my notes", "{\"name\": \"x\"}", "{\"id\": \"a\"}", "\0\0"];
+    let notes = alone.iter().map(|text| (*text).to_owned());
+    for text in notes.chain([format!("{whole}my notes")]) {
+        work.write("out", &text);
+        let done = work.run(&[]);
+        assert_eq!(done.status, 2, "{text}: {}", done.stderr);
+        assert!(
+            done.stderr.contains("is no result of a batch"),
+            "{}",
+            done.stderr
+        );
+        assert_eq!(fs::read_to_string(work.folder.file("out")).unwrap(), text);
+    }
+    // A result whose line break an editor took, and what a machine without power leaves.
+    for text in [whole.trim_end().to_owned(), format!("{whole}\0\0\0")] {
+        work.write("out", text);
+        assert_eq!(work.run(&[]).status, 0);
+        assert_eq!(fs::read_to_string(work.folder.file("out")).unwrap(), whole);
+    }
+    assert_eq!(work.sent(), 2);
+}
+
+#[test]
+fn retry_failed_leaves_the_lines_of_tasks_that_are_not_among_them() {
+    let work = Work::new(
+        "{\"id\": \"a\", \"message\": \"fail a\"}\n{\"id\": \"b\", \"message\": \"fail b\"}\n",
+    );
+    assert_eq!(work.run(&[]).status, 1);
+    let before = work.results();
+    work.write("tasks", "{\"id\": \"b\", \"message\": \"fail b\"}\n");
+    assert_eq!(work.run(&["--retry-failed"]).status, 1);
+    assert_eq!(work.sent(), 3);
+    let of = |lines: &[Value], id: &str| {
+        let mut found = lines.iter().filter(|line| line["id"] == id);
+        (found.next().unwrap().clone(), found.next().is_none())
+    };
+    let after = work.results();
+    assert_eq!(of(&after, "a"), of(&before, "a"));
+    assert!(of(&after, "b").1 && of(&after, "b") != of(&before, "b"));
+    let left = fs::read_dir(&work.folder.0).unwrap();
+    assert_eq!(left.count(), 3);
+}
+
+#[test]
+fn a_question_is_told_in_the_words_of_the_command() {
+    let work = Work::new("\"which\"\n");
+    work.server.emulator.scenario(
+        serde_json::from_value(
+            json!({"tasks": [{"steps": [{"question": "colour?"}, {"done": "asked"}]}]}),
+        )
+        .unwrap(),
+    );
+    let done = work.run(&[]);
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    let message = work.results()[0]["error"]["message"].clone();
+    let message = message.as_str().unwrap();
+    assert!(
+        message.starts_with("The agent asks: colour? Nobody answers in a batch:"),
+        "{message}"
+    );
+    assert!(!done.stderr.contains("on_question"), "{}", done.stderr);
+}
+
+#[test]
+fn the_first_ctrl_c_ends_the_wait_for_standard_input() {
+    let work = Work::new("");
+    let out = work.folder.file("out");
+    let mut command = work.server.command(&["batch", "-", "--out", &out]);
+    command.stdin(Stdio::piped());
+    let mut running = Running::start(command);
+    // More than a pipe holds: it is reading.
+    running.feed_more(&"\"one\"\n".repeat(40_000));
+    running.signal("INT");
+    let done = running.finish();
+    assert_eq!(done.status, 130, "{}", done.stderr);
+    assert_eq!(work.sent(), 0);
+    assert!(!fs::exists(&out).unwrap());
 }

@@ -261,6 +261,12 @@ impl Running {
             .unwrap();
     }
 
+    /// Writes to standard input and leaves it open.
+    pub(crate) fn feed_more(&mut self, text: &str) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
+    }
+
     /// Reads standard output up to a line that contains `text`.
     pub(crate) fn read_until(&mut self, text: &str) -> String {
         let mut line = String::new();
