@@ -5,7 +5,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ConflictError, Emulator, InvalidRequestError, TaskError } from "sessionwire";
+import { pathToFileURL } from "node:url";
+import {
+  Agi,
+  ConfigError,
+  ConflictError,
+  Emulator,
+  InvalidRequestError,
+  TaskError,
+} from "sessionwire";
 
 const scenario = {
   tasks: [
@@ -86,6 +94,31 @@ test("g03 an error is given again, and sent again when asked", () =>
     }
   }));
 
+test("a journal and a ledger are paths", () =>
+  shop(async ({ emulator, client, journal }) => {
+    for (const [value, words] of [
+      [5, /must be a path in a string, not number\. Pass a string/],
+      [true, /not boolean/],
+      [pathToFileURL(journal), /not a URL\. Pass fileURLToPath\(url\)/],
+    ]) {
+      const refused = (type, name) => (error) => {
+        assert.ok(error instanceof type);
+        assert.match(error.message, words);
+        return error.message.includes(`\`${name}\``);
+      };
+      assert.throws(
+        () => client.runTasks(["one"], { journal: value }),
+        refused(InvalidRequestError, "journal"),
+      );
+      for (const name of ["ledger", "caFile"]) {
+        assert.throws(
+          () => new Agi({ baseUrl: emulator.url, apiKey: "k", [name]: value }),
+          refused(ConfigError, name),
+        );
+      }
+    }
+  }));
+
 test("bad input is refused by its name", () =>
   shop(async ({ client, journal }) => {
     for (const [bad, words] of [
@@ -93,6 +126,8 @@ test("bad input is refused by its name", () =>
       [[{ message: "one", startUlr: "x" }], /`startUlr`.*`startUrl`/],
       [[{ id: "a" }], /tasks\[0\]\.message/],
       [[7], /tasks\[0\]/],
+      [{ message: "one" }, /`tasks` is no list\. Pass a list of tasks/],
+      ["one", /`tasks` is a string\. Pass a list of tasks/],
     ]) {
       assert.throws(
         () => client.runTasks(bad, { journal }),

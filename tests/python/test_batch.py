@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sessionwire import Agi, AsyncAgi, ConflictError, Emulator, InvalidRequestError, TaskError
+from sessionwire import (
+    Agi,
+    AsyncAgi,
+    ConfigError,
+    ConflictError,
+    Emulator,
+    InvalidRequestError,
+    TaskError,
+)
 
 if TYPE_CHECKING:
     from sessionwire._agi.types import BatchTask
@@ -118,6 +126,8 @@ def test_bad_input_is_refused_by_its_name(shop: Emulator, tmp_path: Path) -> Non
             ([{"message": "one", "start_ulr": "x"}], "`start_ulr` is not known"),
             ([{"id": "a"}], "needs `message`"),
             ([7], "must be a list of a str or a BatchTask"),
+            ({"message": "one"}, "`tasks` is a dict. Pass a list of tasks, such as [task]."),
+            ("one", "`tasks` is a text. Pass a list of tasks, such as [task]."),
         ):
             with pytest.raises(InvalidRequestError, match=re.escape(words)):
                 client.run_tasks(tasks, journal=journal)  # type: ignore[arg-type]
@@ -130,6 +140,93 @@ def test_bad_input_is_refused_by_its_name(shop: Emulator, tmp_path: Path) -> Non
             list(client.run_tasks(["one", "long"], journal=journal))
         assert caught.value.code == "journal_in_use"
         first.close()  # type: ignore[attr-defined]
+
+
+class Place:
+    """A path that is none of the standard library."""
+
+    def __init__(self, path: str | bytes) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str | bytes:
+        return self.path
+
+
+def test_a_journal_and_a_ledger_are_paths(shop: Emulator, tmp_path: Path) -> None:
+    with shop as emulator, emulator.agi() as client:
+        place = Place(str(tmp_path / "journal"))
+        list(client.run_tasks(["one"], journal=place))  # type: ignore[arg-type]
+        assert (tmp_path / "journal").exists()
+        for value, what in (
+            (b"journal", "bytes b'journal'. Pass `os.fsdecode(path)`"),
+            (5, "int 5"),
+            (True, "bool True"),
+            (object, "type <class 'object'>"),
+            (Place(b"journal"), "bytes"),
+        ):
+            words = f"must be a str or a Path, not {what}"
+            with pytest.raises(InvalidRequestError, match=re.escape(f"`journal` {words}")):
+                client.run_tasks(["one"], journal=value)  # type: ignore[arg-type]
+            for name in ("ledger", "ca_file"):
+                with pytest.raises(ConfigError, match=re.escape(f"`{name}` {words}")):
+                    Agi(base_url=emulator.url, api_key="k", **{name: value})  # type: ignore[arg-type]
+
+
+FORKS = """
+import os, sys, time
+from pathlib import Path
+from sessionwire import Agi
+
+outcomes = Agi().run_tasks(["one", "long"], journal=sys.argv[1])
+next(outcomes)
+while Path(sys.argv[1]).read_text().count('"sent"') < 2:
+    time.sleep(0.01)
+if os.fork() == 0:
+    print("forked", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+time.sleep(3600)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_child_does_not_keep_the_journal_of_its_dead_parent(
+    shop: Emulator, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    with shop as emulator, emulator.agi() as client:
+        parent = subprocess.Popen(
+            [sys.executable, "-c", FORKS, str(journal)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "AGI_BASE_URL": emulator.url, "AGI_API_KEY": emulator.api_key},
+        )
+        # Leaving it closes the pipe, which ends the child.
+        with parent:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == b"forked\n"
+            # The child lives, and has not taken it from its parent.
+            with pytest.raises(ConflictError, match="or a child that it forked"):
+                list(client.run_tasks(["one", "long"], journal=journal))
+            parent.kill()
+            parent.wait()
+            outcomes = client.run_tasks(["one", "long"], journal=journal)
+            assert next(outcomes).id == "0"
+            outcomes.close()  # type: ignore[attr-defined]
+        assert sent(emulator) == 2
+
+
+def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/t\xff"
+    done = subprocess.run(
+        [sys.executable, "-m", "sessionwire", "batch", name, "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.endswith("is not UTF-8 text. Write it in UTF-8.\n")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("language", ["python", "js"])

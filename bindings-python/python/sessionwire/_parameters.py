@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from . import _native
@@ -33,6 +34,17 @@ def listed(name: str, values: Iterable[Any]) -> list[Any]:
         return list(values)
     except TypeError:
         refused(f"`{name}` must be a list, not {values!r}")
+
+
+def path_text(name: str, path: object, error: type[Exception]) -> str | None:
+    """The path that a caller gave, as text."""
+    given = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if given is None or isinstance(given, str):
+        return given
+    advice = ". Pass `os.fsdecode(path)`" if isinstance(given, bytes) else ""
+    raise error(
+        f"`{name}` must be a str or a Path, not {type(given).__name__} {path!r:.60}{advice}."
+    )
 
 
 def warn_unknown_types(types: list[Any]) -> None:

@@ -13,6 +13,7 @@ import {
   checkCallback,
   checkSignal,
   execute,
+  path,
   seconds,
   text,
 } from "../shared/calls.js";
@@ -244,7 +245,7 @@ function open(options: AgiOptions): NativeClient {
   known(options, OPTIONS, ConfigError);
   const json = JSON.stringify({
     ...clientOptions(options, "AGI_API_KEY"),
-    ledger: options.ledger,
+    ledger: path("ledger", options.ledger, ConfigError),
   });
   return orThrow(native.Client.open(json, environment));
 }

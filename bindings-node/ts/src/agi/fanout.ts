@@ -4,7 +4,7 @@
 
 import { errorFrom, InvalidRequestError, orThrow } from "../errors.js";
 import type { NativeClient, NativeTaskRuns, RunItem } from "../native.js";
-import { check, checkCallback, checkSignal, count, seconds, text } from "../shared/calls.js";
+import { check, checkCallback, checkSignal, count, path, seconds, text } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
 import { guarded } from "../shared/limit.js";
 import { warn } from "../shared/warn.js";
@@ -99,8 +99,9 @@ export function runTasks(
   tasks: Iterable<string | BatchTask>,
   options: RunTasksOptions,
 ): AsyncGenerator<TaskOutcome, void, void> {
-  if (typeof tasks === "string") {
-    throw new InvalidRequestError("`tasks` is a string. Pass a list of tasks, such as [task].");
+  if (typeof tasks !== "object" || tasks === null || !(Symbol.iterator in tasks)) {
+    const what = typeof tasks === "object" ? "no list" : `a ${typeof tasks}`;
+    throw new InvalidRequestError(`\`tasks\` is ${what}. Pass a list of tasks, such as [task].`);
   }
   known(options, RUN_TASKS);
   checkCallback("onQuestion", options.onQuestion);
@@ -114,7 +115,7 @@ export function runTasks(
     create: createParams(options),
     snapshot: snapshotOptions(options),
     asks: options.onQuestion !== undefined,
-    journal: options.journal,
+    journal: path("journal", options.journal),
     retry_failed: options.retryFailed,
   };
   check({ check: "run_tasks", ...plan });

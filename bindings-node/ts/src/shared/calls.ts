@@ -163,6 +163,22 @@ export function text(name: string, value: unknown): string {
   throw new InvalidRequestError(`\`${name}\` must be a string, not ${given}. Pass a string.`);
 }
 
+/**
+ * The path of a file, checked.
+ * @internal
+ */
+export function path(
+  name: string,
+  value: string | undefined,
+  type: new (message: string) => SessionwireError = InvalidRequestError,
+): string | undefined {
+  const given: unknown = value;
+  if (given === undefined || given === null || typeof given === "string") return value;
+  const [what, advice] =
+    given instanceof URL ? ["a URL", "fileURLToPath(url)"] : [typeof given, "a string"];
+  throw new type(`\`${name}\` must be a path in a string, not ${what}. Pass ${advice}.`);
+}
+
 /** @internal */
 export function checkCallback(name: string, value: unknown): void {
   if (value !== undefined && typeof value !== "function") {

@@ -5,7 +5,7 @@
 import type { Operation, Outputs } from "../agi/seam.js";
 import { ConfigError, orThrow } from "../errors.js";
 import type { NativeCalls, NativeService } from "../native.js";
-import { count, execute, seconds, secondsOrNone, text } from "./calls.js";
+import { count, execute, path, seconds, secondsOrNone, text } from "./calls.js";
 import { known, plainHeaders } from "./known.js";
 import { type RawResponse, rawResponseFrom } from "./models.js";
 import {
@@ -32,7 +32,7 @@ export function clientOptions(options: ServiceOptions, variable: string): object
     base_url: options.baseUrl,
     connect_timeout: seconds("connectTimeout", options.connectTimeout, ConfigError),
     proxy: options.proxy,
-    ca_file: options.caFile,
+    ca_file: path("caFile", options.caFile, ConfigError),
     allow_insecure_http: options.allowInsecureHttp,
   };
 }

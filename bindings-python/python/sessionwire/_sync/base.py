@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import _wait_sync as _wait
 from .._errors import ConfigError
 from .._models import DeleteResult, RawResponse, Secret
-from .._parameters import named
+from .._parameters import named, path_text
 from .._reports import CLOSE_LIMIT, report_failed_delete, report_left
 
 TYPE_CHECKING = False
@@ -43,13 +43,16 @@ class BaseClient:
         raise NotImplementedError
 
     def _connect(self, options: Mapping[str, Any]) -> None:
-        file = options["ca_file"]
         try:
             headers = dict(options["headers"] or {})
         except (TypeError, ValueError):
             why = f"`headers` must be a dict, not {type(options['headers']).__name__}"
             raise ConfigError(f"{named(why)}.") from None
-        plain = {**options, "ca_file": None if file is None else str(file), "headers": headers}
+        plain = {
+            **options,
+            "ca_file": path_text("ca_file", options["ca_file"], ConfigError),
+            "headers": headers,
+        }
         self._open(self._make(dict(plain)), plain)
 
     def _open(self, native: Any, options: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ... import _native
 from ... import _wait_async as _wait
 from ..._callbacks import check_callback
-from ..._errors import InvalidRequestError, QuestionPending
-from ..._parameters import listed
+from ..._errors import ConfigError, InvalidRequestError, QuestionPending
+from ..._parameters import listed, path_text
 from ..base import AsyncBaseClient
 from .fanout import outcomes
 from .session import listed_types, snapshot_options
@@ -110,7 +110,7 @@ class AsyncAgi(AsyncBaseClient):
                 "headers": headers,
                 "allow_insecure_http": allow_insecure_http,
                 "delete_sessions_on_exit": delete_sessions_on_exit,
-                "ledger": None if ledger is None else str(ledger),
+                "ledger": path_text("ledger", ledger, ConfigError),
             }
         )
 
@@ -278,8 +278,9 @@ class AsyncAgi(AsyncBaseClient):
             ...     print(outcome.task, outcome.error or outcome.result)
         """
         check_callback("on_question", on_question)
-        if isinstance(tasks, str):
-            raise InvalidRequestError("`tasks` is a text. Pass a list of tasks, such as [task].")
+        if isinstance(tasks, (str, bytes)) or hasattr(tasks, "keys"):
+            what = "a dict" if hasattr(tasks, "keys") else "a text"
+            raise InvalidRequestError(f"`tasks` is {what}. Pass a list of tasks, such as [task].")
         snapshot = snapshot_options(
             create_options.pop("save_snapshot_mode", None),
             create_options.pop("save_as_default", None),
@@ -295,7 +296,7 @@ class AsyncAgi(AsyncBaseClient):
             "create": create,
             "snapshot": snapshot,
             "asks": on_question is not None,
-            "journal": None if journal is None else str(journal),
+            "journal": path_text("journal", journal, InvalidRequestError),
             "retry_failed": retry_failed,
         }
         _native.check({"check": "run_tasks", **plan})
