@@ -33,15 +33,6 @@ pub(crate) struct Results {
 impl Results {
     /// Takes the file, and finds out which results stand in it. Changes nothing in it.
     pub(crate) fn open(path: &Path, journal: &Path, ids: HashSet<String>) -> Result<Self, Failure> {
-        let length = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
-        if length(path) > 0 && length(journal) == 0 {
-            return Err(Failure::Usage(format!(
-                "{} has results already, but their journal {} is not there, so which tasks were sent is not known. \
-                 Name the journal with --journal, or other results with --out.",
-                path.display(),
-                journal.display()
-            )));
-        }
         let mut results = Self {
             path: path.to_owned(),
             file: take(path)?,
@@ -82,7 +73,10 @@ impl Results {
                 (found["id"].as_str(), found["status"].as_str())
             else {
                 if line.last() != Some(&b'\n') && (is_begin(&line) || is_lost(number, &line)) {
-                    return Ok(());
+                    return match is_empty(journal) {
+                        true => Err(without_journal(&self.path, journal)),
+                        false => Ok(()),
+                    };
                 }
                 return Err(Failure::Usage(format!(
                     "Line {number} of {path} is no result of a batch, and the file was left as it is. Put it back as it \
@@ -100,6 +94,9 @@ impl Results {
                 "" => ends.iter().any(|(known, _)| known == id),
                 session_id => ends.contains(&(id.to_owned(), session_id.to_owned())),
             };
+            if !is_known && is_empty(journal) {
+                return Err(without_journal(&self.path, journal));
+            }
             if !is_known {
                 return Err(Failure::Usage(format!(
                     "Line {number} of {path} has a result of a task {id:?} that the journal {} does not know: it is of \
@@ -255,6 +252,19 @@ fn is_still_there(file: &File, path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_still_there(_: &File, path: &Path) -> bool {
     path.exists()
+}
+
+fn is_empty(journal: &Path) -> bool {
+    fs::metadata(journal).map_or(0, |found| found.len()) == 0
+}
+
+fn without_journal(path: &Path, journal: &Path) -> Failure {
+    Failure::Usage(format!(
+        "{} has results already, but their journal {} is not there, so which tasks were sent is not known. Name the \
+         journal with --journal, or other results with --out.",
+        path.display(),
+        journal.display()
+    ))
 }
 
 /// Whether this is the beginning of a result.

@@ -375,9 +375,16 @@ fn files_that_would_be_lost_are_refused() {
     }
     assert_eq!(fs::read_to_string(file("tasks")).unwrap(), "\"one\"\n");
     // Results without their journal, and a file that is none of results.
-    work.write("out", "{\"id\":\"0\",\"status\":\"done\"}\n");
-    assert!(work.run(&[]).stderr.contains("their journal"));
-    assert_eq!(work.sent(), 0);
+    for text in [
+        "{\"id\":\"0\",\"status\":\"done\"}\n",
+        "{\"id\":\"0\",\"status\":\"done\"}",
+        "{\"id\":\"0\",\"sta",
+    ] {
+        work.write("out", text);
+        assert!(work.run(&[]).stderr.contains("their journal"));
+        assert_eq!(fs::read_to_string(file("out")).unwrap(), text);
+        assert_eq!(work.sent(), 0);
+    }
     fs::remove_file(file("out")).unwrap();
     work.run(&[]);
     work.write("out", "a,b,c\n");
@@ -492,11 +499,21 @@ fn the_results_of_another_batch_are_not_replaced() {
     }
     assert_eq!(work.sent(), sent);
     // Where the tasks have other names, both have their lines there.
+    work.write("others", "{\"id\": \"b\", \"message\": \"two\"}\n");
+    let new = [
+        "batch",
+        &tasks,
+        "--out",
+        &out,
+        "--journal",
+        &work.folder.file("new"),
+    ];
+    assert_eq!(work.server.run(&new).status, 0);
     work.write("others", "{\"id\": \"a\", \"message\": \"two\"}\n");
     assert_eq!(work.server.run(&strange).status, 0);
-    assert_eq!(work.told().len(), 3);
+    assert_eq!(work.told().len(), 4);
     assert_eq!(work.run(&["--retry-failed"]).status, 1);
-    assert_eq!(work.told().len(), 3);
+    assert_eq!(work.told().len(), 4);
 }
 
 #[test]
