@@ -67,7 +67,7 @@ def test_g03_a_loop_that_was_left_goes_on(shop: Emulator, tmp_path: Path) -> Non
             outcomes = client.run_tasks(TASKS, journal=journal, concurrency=2)
             for _ in range(leave_after):
                 next(outcomes)
-            outcomes.close()  # type: ignore[attr-defined]
+            outcomes.close()
         seen = {}
         for outcome in client.run_tasks(TASKS, journal=str(journal)):
             assert not outcome.unfinished
@@ -103,7 +103,7 @@ def test_g03_asyncio_goes_on_with_what_was_left(shop: Emulator, tmp_path: Path) 
         outcomes = client.run_tasks(TASKS, journal=journal, concurrency=3)
         async for _ in outcomes:
             break
-        await outcomes.aclose()  # type: ignore[attr-defined]
+        await outcomes.aclose()
         return {
             outcome.id: outcome.result.text if outcome.result else type(outcome.error).__name__
             async for outcome in client.run_tasks(TASKS, journal=journal)
@@ -139,7 +139,7 @@ def test_bad_input_is_refused_by_its_name(shop: Emulator, tmp_path: Path) -> Non
         with pytest.raises(ConflictError, match="works by the journal") as caught:
             list(client.run_tasks(["one", "long"], journal=journal))
         assert caught.value.code == "journal_in_use"
-        first.close()  # type: ignore[attr-defined]
+        first.close()
 
 
 class Place:
@@ -212,7 +212,7 @@ def test_a_child_does_not_keep_the_journal_of_its_dead_parent(
             parent.wait()
             outcomes = client.run_tasks(["one", "long"], journal=journal)
             assert next(outcomes).id == "0"
-            outcomes.close()  # type: ignore[attr-defined]
+            outcomes.close()
         assert sent(emulator) == 2
 
 

@@ -8,7 +8,7 @@ from ..._reports import log_warning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from ... import _native
     from ..._agi.events import QuestionEvent
@@ -22,7 +22,7 @@ async def outcomes(
     tasks: list[str | BatchTask],
     plan: RunTasks,
     on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
-) -> AsyncIterator[TaskOutcome]:
+) -> AsyncGenerator[TaskOutcome]:
     """Runs the tasks of `client.run_tasks`, and gives each outcome as its task ends."""
     runs = client.run_tasks(plan)
     raised: dict[int, Exception] = {}

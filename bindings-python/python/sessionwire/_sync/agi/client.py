@@ -16,7 +16,7 @@ from .task import Task
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from typing import Any, Unpack
 
     from ..._agi.events import Event, QuestionEvent
@@ -247,7 +247,7 @@ class Agi(BaseClient):
         journal: str | os.PathLike[str] | None = None,
         retry_failed: bool = False,
         **create_options: Unpack[CreateOptions],
-    ) -> Iterator[TaskOutcome]:
+    ) -> Generator[TaskOutcome]:
         """Runs many tasks, each in a session of its own, and gives each outcome as its
         task ends. One failure stops nothing; every session is deleted, also when the
         loop over the outcomes is left early. With a `journal`, what was sent goes on in
