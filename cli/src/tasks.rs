@@ -74,14 +74,6 @@ fn read_task(line: &[u8]) -> Result<BatchTask, String> {
                 .to_owned(),
         );
     }
-    if let Some(timeout) = value.get("timeout")
-        && !timeout.is_number()
-        && !timeout.is_null()
-    {
-        return Err(format!(
-            "`timeout` must be a number of seconds, such as 300, not {timeout}."
-        ));
-    }
     serde_json::from_value(value).map_err(|why| format!("{}.", misread(&why.to_string())))
 }
 

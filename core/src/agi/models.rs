@@ -673,7 +673,14 @@ impl BatchTask {
             message.ok_or("a task that is an object needs `message`: what the agent shall do")?;
         let timeout = match fields.shift_remove("timeout") {
             None | Some(Value::Null) => None,
-            Some(value) => Some(crate::seconds::duration_of(value.as_f64(), "timeout")?),
+            Some(Value::Number(number)) => {
+                Some(crate::seconds::duration_of(number.as_f64(), "timeout")?)
+            }
+            Some(other) => {
+                return Err(format!(
+                    "`timeout` must be a number of seconds, such as 300, not {other}"
+                ));
+            }
         };
         fields.retain(|_, value| !value.is_null());
         Ok(Self {

@@ -708,6 +708,12 @@ async fn bad_tasks_are_refused_by_their_place_and_make_no_journal() {
     ] {
         serde_json::from_value::<BatchTask>(task).unwrap_err();
     }
+    let late = serde_json::from_value::<BatchTask>(json!({"message": "a", "timeout": "5"}));
+    let told = late.unwrap_err().to_string();
+    assert!(
+        told.contains("a number of seconds, such as 300, not \"5\""),
+        "{told}"
+    );
     assert!(!journal.exists());
     assert_eq!(emulator.requests().len(), 0);
 }
