@@ -189,10 +189,12 @@ mod tests {
                 service: text("https://s/v1"),
             },
             Entry::Begun {
-                key: String::new(),
                 process: 7,
                 time: text("now"),
+                key: text("0011-2233"),
+                retry: true,
             },
+            Entry::Finished,
             Entry::Creating {
                 id: text(odd),
                 digest: text("d"),
