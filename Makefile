@@ -197,17 +197,22 @@ test-rust: | check-machine
 	@# All but the Python crate, which holds no tests: it links inside of Python only.
 	cargo test --locked --workspace --exclude sessionwire-python --no-fail-fast
 
+# How many files of tests run at once. Most of them wait most of the time.
+TEST_WORKERS ?= 4
+# The option, where this Node has it: 20.10 and later.
+if-node-has = $(shell node --help | grep -q -e '$(firstword $(subst =, ,$(1)))' && echo '$(1)')
+
 .PHONY: test-python
 test-python: $(VENV)/.built dist/.built cli-dev chaos-dev
 	@echo "== Python tests"
 	@mkdir -p $(CASES) && rm -f $(CASES)/python-*.txt
-	SESSIONWIRE_TESTS=all $(BIN)/python -m pytest
+	SESSIONWIRE_TESTS=all $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 .PHONY: test-node
 test-node: dist/.built chaos-dev
 	@echo "== Node tests"
 	@mkdir -p $(CASES)
-	node --test --test-reporter=dot --test-reporter-destination=stdout \
+	node --test $(call if-node-has,--test-concurrency=$(TEST_WORKERS)) --test-reporter=dot --test-reporter-destination=stdout \
 	  --test-reporter=./tests/node/case-reporter.mjs --test-reporter-destination=$(CASES)/node.txt tests/node/*.test.mjs
 
 .PHONY: test-browser
