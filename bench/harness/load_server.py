@@ -7,12 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import BenchError, run
 from harness.plan import Load
+
+# The last core is the server's.
+FIRST, LAST = 0, -1
 
 
 class LoadServer:
@@ -41,11 +44,16 @@ class LoadServer:
         runs = [json.loads(run(command, cwd=Path.cwd(), timeout=300)) for _ in range(3)]
         return float(max(each["events"] / each["seconds"] for each in runs))
 
+    def hand_over(self, cores: Sequence[str]) -> float:
+        """Microseconds from a thread to another and back, on the cores that `cores` names."""
+        command: list[str | Path] = [*cores, self._program, "hands", "20000"]
+        return float(json.loads(run(command, cwd=Path.cwd(), timeout=300))["p50"])
+
 
 @contextmanager
 def serving(program: Path) -> Iterator[LoadServer]:
     """Run the server; it ends with the pipe to its standard input, however we end."""
-    command = [*_pinning(), str(program), "serve"]
+    command = [*pinned(LAST), str(program), "serve"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -57,9 +65,12 @@ def serving(program: Path) -> Iterator[LoadServer]:
         yield LoadServer(program, address)
 
 
-def _pinning() -> list[str]:
-    """The last core is the server's; without `taskset`, or with one core, the system decides."""
+def pinned(core: int) -> list[str]:
+    """Puts a program on the first or the last core.
+
+    Without `taskset`, or with one core, the system decides.
+    """
     if not hasattr(os, "sched_getaffinity") or shutil.which("taskset") is None:
         return []
     cores = sorted(os.sched_getaffinity(0))
-    return ["taskset", "--cpu-list", str(cores[-1])] if len(cores) > 1 else []
+    return ["taskset", "--cpu-list", str(cores[core])] if len(cores) > 1 else []

@@ -115,7 +115,9 @@ SUITES = (
 )
 IMPORT = "import"
 
-Work = Literal["one-by-one", "at-once", "screenshot", "upload", "resting", "cold", "create"]
+Work = Literal[
+    "one-by-one", "one-core", "at-once", "screenshot", "upload", "resting", "cold", "create"
+]
 # The size of an uploaded file.
 UPLOAD_BYTES = 8 * 1024 * 1024
 
@@ -136,6 +138,7 @@ class WorkSuite:
         """How many calls, streams, processes or clients a run makes."""
         return {
             "one-by-one": 4_000,
+            "one-core": 4_000,
             "at-once": 32_000,
             "screenshot": 500,
             "upload": 40,
@@ -153,6 +156,7 @@ class WorkSuite:
 def _calls(language: Language, style: str, title: str, clients: list[Client]) -> list[WorkSuite]:
     works: tuple[tuple[Work, str], ...] = (
         ("one-by-one", "one call after another"),
+        ("one-core", "one call after another, on one core"),
         ("at-once", "64 calls at once"),
         ("screenshot", "screenshots of 300 KB, one after another"),
     )
@@ -412,7 +416,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "events": tuple(suite.key for suite in SUITES if not suite.turn),
     "turns": tuple(suite.key for suite in SUITES if suite.turn),
     "calls": tuple(
-        suite.key for suite in WORK_SUITES if suite.work in ("one-by-one", "at-once", "screenshot")
+        suite.key
+        for suite in WORK_SUITES
+        if suite.work in ("one-by-one", "one-core", "at-once", "screenshot")
     ),
     "uploads": tuple(suite.key for suite in WORK_SUITES if suite.work == "upload"),
     "resting": tuple(suite.key for suite in WORK_SUITES if suite.work == "resting"),
@@ -514,6 +520,9 @@ WORK_GOALS = (
     WorkTarget("python-sync-one-by-one", "httpx", "p50", 2),
     WorkTarget("python-async-one-by-one", "aiohttp", "p50", 1.1),
     WorkTarget("node-one-by-one", "fetch", "p50", 2.5),
+    WorkTarget("python-sync-one-core", "httpx", "p50", 2),
+    WorkTarget("python-async-one-core", "aiohttp", "p50", 1.1),
+    WorkTarget("node-one-core", "fetch", "p50", 2.5),
     WorkTarget("python-sync-at-once", "agi-python", "rate", 10),
     WorkTarget("python-async-at-once", "aiohttp", "rate", 4),
     WorkTarget("node-at-once", "undici", "rate", 1.8),

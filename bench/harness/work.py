@@ -14,7 +14,7 @@ from pathlib import Path
 from harness import plan
 from harness.environment import HOME, Environment
 from harness.errors import BenchError, run
-from harness.load_server import LoadServer
+from harness.load_server import FIRST, LoadServer, pinned
 from harness.measure import TIMEOUT, Spread
 from harness.plan import UPLOAD_BYTES, Client, WorkLimit, WorkSuite
 from harness.report import Comparison, Records, named, ranged, times
@@ -48,6 +48,8 @@ class WorkOutcome:
     suite: WorkSuite
     samples: dict[str, list[WorkSample]]
     clients: list[Client]
+    # Microseconds from a thread to another and back, where the calls are on these cores.
+    hand_over: float | None
 
     def spread(self, client: Client, figure: str) -> Spread:
         """A figure of a client."""
@@ -93,7 +95,16 @@ def measure_work(
             which = {"suite": suite.key, "client": client.name, "version": version}
             records.add("work", **which, **asdict(sample))
     clients = [client for client in clients if client.name in samples]
-    return WorkOutcome(suite, samples, clients)
+    hand_over = None
+    if suite.work in ("one-by-one", "one-core"):
+        hand_over = server.hand_over(_cores(suite))
+        records.add("hand-over", suite=suite.key, p50=hand_over)
+    return WorkOutcome(suite, samples, clients, hand_over)
+
+
+def _cores(suite: WorkSuite) -> list[str]:
+    """What puts a client on the cores that it may use."""
+    return pinned(FIRST) if suite.work == "one-core" else []
 
 
 def _one(
@@ -113,7 +124,8 @@ def _one(
     if suite.work == "create":
         command = [command[0], command[1], server.base_url, *command[2:], str(amount)]
     else:
-        command = [*command, server.base_url, suite.work, str(amount)]
+        work = "one-by-one" if suite.work == "one-core" else suite.work
+        command = [*_cores(suite), *command, server.base_url, work, str(amount)]
         if suite.work == "upload":
             command.append(_file())
     told = _figures(command, client)
@@ -237,6 +249,11 @@ def print_work(outcome: WorkOutcome, environment: Environment, records: Records)
         records.say(
             f"counted for {RESTING} s; p50, p99: from the server's "
             "sending an event to the program's having it"
+        )
+    if outcome.hand_over is not None:
+        records.say(
+            f"from a thread to another and back: {outcome.hand_over:.0f} us on the clients' cores; "
+            "a call of ours has that in it, one of a client without a thread of its own has not"
         )
 
 

@@ -3,7 +3,8 @@
 //! `emulator` starts `sessionwire emulator` and measures what it carries.
 //! `serve` answers on a free loopback port, prints that address and ends when its standard input ends, so that it
 //! never outlives the runner. `sink` reads one stream over a raw socket, checks it and prints the speed;
-//! `turn` does the same for a turn over a WebSocket, `ping` for small requests.
+//! `turn` does the same for a turn over a WebSocket, `ping` for small requests. `hands` measures the machine: a byte to
+//! another thread and back.
 
 #![cfg_attr(
     test,
@@ -17,6 +18,7 @@ mod answers;
 mod capacity;
 mod clock;
 mod events;
+mod hands;
 mod http;
 mod process;
 mod server;
@@ -31,6 +33,7 @@ const USAGE: &str = "usage:
   sessionwire-bench-load sink ADDRESS SESSION_ID
   sessionwire-bench-load turn ADDRESS SESSION_ID
   sessionwire-bench-load ping ADDRESS REQUESTS
+  sessionwire-bench-load hands TIMES
   sessionwire-bench-load emulator [PROGRAM] [--streams N] [--seconds N] [--flood N]
 
 SESSION_ID says what the stream holds: n<events>-s<bytes of data>-<each|packed|p<events per second>>,
@@ -45,6 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["sink", address, session_id] => say(&sink::stream(address, session_id)?),
         ["turn", address, session_id] => say(&sink::turn(address, session_id)?),
         ["ping", address, requests] => say(&sink::requests(address, requests.parse()?)?),
+        ["hands", times] => say(&hands::over(times.parse()?)?),
         ["emulator", rest @ ..] => {
             let (program, load) = capacity(rest)?;
             say(&capacity::run(&program, load)?)
