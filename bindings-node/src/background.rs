@@ -41,7 +41,10 @@ fn orphans() -> MutexGuard<'static, Vec<Background>> {
 pub fn settle_at_exit(background: &Background) {
     BACKGROUNDS.with_borrow_mut(|Backgrounds(backgrounds)| {
         backgrounds.retain(|other| !other.is_unused());
-        backgrounds.push(background.clone());
+        // A copy of a client has its background.
+        if !backgrounds.iter().any(|other| other.is_same(background)) {
+            backgrounds.push(background.clone());
+        }
     });
 }
 

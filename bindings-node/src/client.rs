@@ -144,6 +144,13 @@ impl Client {
         }))
     }
 
+    /// A client whose calls end when the session with this lease is given back; null where it
+    /// was already.
+    #[napi(catch_unwind)]
+    pub fn leased(&self, pool: &SessionPool, lease: i64) -> Option<Client> {
+        pool.client_of(lease).map(Self::of)
+    }
+
     /// Begins to delete the sessions that this client and its copies created,
     /// also once it is closed.
     #[napi(catch_unwind)]

@@ -21,6 +21,10 @@ impl SessionPool {
         let calls = Calls::default();
         Self { inner, calls }
     }
+
+    pub fn client_of(&self, lease: i64) -> Option<agi::Client> {
+        self.inner.client_of(lease.cast_unsigned())
+    }
 }
 
 #[napi]

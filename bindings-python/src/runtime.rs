@@ -65,7 +65,10 @@ impl Runtime {
     pub(crate) fn settle_at_exit(&self, background: &Background) {
         let mut backgrounds = self.lock_backgrounds();
         backgrounds.retain(|other| !other.is_unused());
-        backgrounds.push(background.clone());
+        // A copy of a client has its background.
+        if !backgrounds.iter().any(|other| other.is_same(background)) {
+            backgrounds.push(background.clone());
+        }
     }
 
     fn lock_backgrounds(&self) -> MutexGuard<'_, Vec<Background>> {

@@ -81,6 +81,11 @@ impl<C: Core> PerRuntime<C> {
         Self::build(py, copy, self.closed.clone())
     }
 
+    /// A client that the core made, on a runtime of ours.
+    pub(crate) fn of(py: Python<'_>, client: C) -> PyResult<Self> {
+        Self::build(py, client, Arc::default())
+    }
+
     pub(crate) fn config(&self) -> &C::Config {
         &self.config
     }

@@ -103,6 +103,11 @@ impl Background {
         pieces.failures.is_empty() && pieces.under_way.values().all(|entry| entry.told)
     }
 
+    /// Whether both are one client's.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether nobody else can begin anything here any more.
     pub fn is_unused(&self) -> bool {
         Arc::strong_count(&self.0) == 1 && self.is_idle()

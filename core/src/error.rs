@@ -252,6 +252,15 @@ impl Error {
         .without_advice()
     }
 
+    /// The error of a session that somebody had of a pool.
+    pub(crate) fn given_back() -> Self {
+        Self::invalid(
+            "The session was given back to its pool, and may be another user's by now. Use it before that, or take one \
+             anew with `session` of the pool",
+        )
+        .with_reason("given_back")
+    }
+
     /// The error of an HTTP response that is not a success. `context` names the
     /// request, such as `GET /v1/sessions`. The caller has redacted the key.
     pub(crate) fn from_response(

@@ -117,6 +117,39 @@ test("a limit of the service is waited for", async (t) => {
   assert.equal(emulator.sessionCount, 0);
 });
 
+test("g08 a session that was given back cannot be used", async (t) => {
+  const { emulator, client } = await setup(t);
+  const pool = client.sessions.pool(1);
+  const kept = await pool.withSession(async (session) => {
+    const task = await session.startTask("go");
+    await task.result();
+    return { session, task, stream: session.events({ includeHistory: false }) };
+  });
+  const pooled = await pool.session();
+  await pooled.release();
+  const requests = emulator.requests().length;
+  for (const use of [
+    () => kept.session.messages(),
+    () => kept.session.sendMessage("again"),
+    () => kept.session.startTask("again"),
+    () => kept.session.runTask("again"),
+    () => kept.session.prepareTask("again"),
+    () => kept.session.screenshot(),
+    () => kept.session.delete(),
+    async () => kept.session.events(),
+    () => kept.task.status(),
+    () => kept.stream.next(),
+    () => pooled.session.refresh(),
+  ]) {
+    const error = await failure(use);
+    assert.ok(error instanceof InvalidRequestError, String(error));
+    assert.match(error.message, /was given back to its pool/);
+  }
+  assert.equal(emulator.requests().length, requests);
+  const { text } = await pool.withSession((session) => session.runTask("go"));
+  assert.equal(text, "here");
+});
+
 test("g08 a pool of no use is refused", async (t) => {
   const { client } = await setup(t);
   assert.throws(() => client.sessions.pool(0), InvalidRequestError);

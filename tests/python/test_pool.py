@@ -101,6 +101,64 @@ def test_a_session_is_used_again_unless_its_block_raised(emulator: Emulator) -> 
     assert emulator.session_count == 0
 
 
+def test_g08_a_session_that_was_given_back_cannot_be_used(emulator: Emulator) -> None:
+    with emulator.agi() as client, client.sessions.pool(1) as pool:
+        with pool.session() as kept:
+            task = kept.start_task("go")
+            task.result()
+            stream = kept.events(include_history=False)
+        requests = len(emulator.requests())
+        for use in (
+            kept.refresh,
+            kept.messages,
+            kept.execution_status,
+            kept.screenshot,
+            kept.pause,
+            kept.delete,
+            task.status,
+            lambda: kept.send_message("again"),
+            lambda: kept.start_task("again"),
+            lambda: kept.run_task("again"),
+            lambda: kept.prepare_task("again"),
+            lambda: kept.navigate("https://shop.example"),
+            lambda: next(kept.follow_messages()),
+            lambda: next(iter(kept.events())),
+            lambda: next(stream),
+        ):
+            with pytest.raises(InvalidRequestError, match="was given back to its pool"):
+                use()
+        with pytest.warns(ResourceWarning, match="was given back to its pool"), kept:
+            pass
+        assert len(emulator.requests()) == requests
+        with pool.session() as session:
+            assert session.session_id == kept.session_id
+            assert session.run_task("go").text == "here"
+            with pytest.raises(InvalidRequestError, match="was given back to its pool"):
+                kept.send_message("into the next one's session")
+    assert emulator.session_count == 0
+
+
+def test_g08_a_session_that_was_given_back_cannot_be_used_async(emulator: Emulator) -> None:
+    async def main() -> None:
+        async with emulator.async_agi() as client, client.sessions.pool(1) as pool:
+            async with pool.session() as kept:
+                await kept.run_task("go")
+                stream = kept.events(include_history=False)
+                waiting = asyncio.ensure_future(anext(stream))
+            with pytest.raises(InvalidRequestError, match="was given back to its pool"):
+                await waiting
+            with pytest.raises(InvalidRequestError, match="was given back to its pool"):
+                await kept.messages()
+            with pytest.raises(InvalidRequestError, match="was given back to its pool"):
+                await kept.start_task("again")
+            with pytest.raises(InvalidRequestError, match="was given back to its pool"):
+                kept.events()
+            async with pool.session() as session:
+                assert (await session.run_task("go")).text == "here"
+
+    asyncio.run(main())
+
+
 def test_a_session_that_the_service_lost_is_given_to_nobody(emulator: Emulator) -> None:
     with emulator.agi() as client, emulator.agi() as other, client.sessions.pool(1) as pool:
         with pool.session() as session:

@@ -112,6 +112,7 @@ export interface NativeClient extends NativeService<NativeClient, agi.Operation,
   runTasks(plan: string): NativeTaskRuns | ErrorInfo;
   pool(options: string): NativeSessionPool | ErrorInfo;
 }
+  leased(pool: NativeSessionPool, lease: number): NativeClient | null;
 
 export interface NativeAgentJob {
   start(id: number, call: string): ErrorInfo | null;

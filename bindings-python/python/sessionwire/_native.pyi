@@ -361,6 +361,9 @@ class Client:
     def events(self, session_id: str, options: agi.EventOptions) -> EventStream: ...
     def delete_created_sessions(self, seconds: float) -> Pending | None: ...
     def close(self) -> None: ...
+    @staticmethod
+    def leased(pool: SessionPool, lease: int) -> Client | None:
+        """A client whose calls end when the session with this lease is given back."""
     def settle(self, seconds: float) -> Pending | None:
         """Waits for what goes on in the background; the texts say which sessions are left.
         None where nothing goes on."""

@@ -160,6 +160,17 @@ impl Client {
             .events(session_id, options)
             .map_err(|failure| error::to_py(py, &failure))?;
         Ok(EventStream::new(runtime, queue))
+    /// A client whose calls end when the session with this lease is given back; None where it
+    /// was already.
+    #[staticmethod]
+    fn leased(py: Python<'_>, pool: &SessionPool, lease: u64) -> PyResult<Option<Self>> {
+        let Some(client) = pool.client_of(py, lease)? else {
+            return Ok(None);
+        };
+        let core = PerRuntime::of(py, client)?;
+        Ok(Some(Self { core }))
+    }
+
     }
 
     /// Deletes the sessions that this process created with this client and its

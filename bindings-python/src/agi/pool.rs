@@ -22,6 +22,12 @@ impl SessionPool {
             bound: RuntimeBound::new(runtime, pool),
         }
     }
+
+    /// The core's client for as long as the session with this lease is not given back.
+    pub(super) fn client_of(&self, py: Python<'_>, lease: u64) -> PyResult<Option<agi::Client>> {
+        let pool = self.bound.get().ok_or_else(|| error::forked(py, "pool"))?;
+        Ok(pool.client_of(lease))
+    }
 }
 
 #[pymethods]

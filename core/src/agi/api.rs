@@ -20,7 +20,7 @@ use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::responses::readable;
-use crate::transport::{Closing, Request, Response, Transport, stream_headers};
+use crate::transport::{Closing, Lease, Request, Response, Transport, stream_headers};
 
 /// How long finding a message may take after an ambiguous failure.
 const FIND_MESSAGE_LIMIT: Duration = Duration::from_secs(10);
@@ -117,6 +117,14 @@ impl Api {
             cache: self.cache.clone(),
             background: self.background.clone(),
             ledger: self.ledger.clone(),
+        }
+    }
+
+    /// A copy whose requests and waits also end with this lease.
+    pub(super) fn by(&self, lease: &Lease) -> Self {
+        Self {
+            transport: self.transport.by(lease),
+            ..self.clone()
         }
     }
 

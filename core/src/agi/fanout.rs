@@ -590,7 +590,7 @@ impl FanOut {
     /// Resolves when the caller, or the client, has closed.
     async fn stopped(&self) -> Error {
         tokio::select! {
-            () = self.api.closing().closed() => Error::closed(),
+            () = self.api.closing().closed() => self.api.closing().why(),
             () = self.outcomes.stopped() => {
                 Error::new(ErrorKind::Task, "The task was cancelled by this client")
                     .with_reason("cancelled")

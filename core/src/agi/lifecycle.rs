@@ -63,7 +63,7 @@ impl Api {
         let offer: Offer<Result<SessionInfo>> = tokio::select! {
             biased;
             offer = replied => offer.map_err(|_| Error::closed())?,
-            () = self.closing().closed() => return Err(Error::closed()),
+            () = self.closing().closed() => return Err(self.closing().why()),
         };
         offer.transposed()
     }

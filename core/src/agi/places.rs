@@ -172,6 +172,11 @@ impl<S: Clone, W> Places<S, W> {
         !self.closed && self.creating <= self.waiting.len()
     }
 
+    /// The session that somebody has by this number.
+    pub(super) fn used(&self, number: u64) -> Option<S> {
+        self.used.get(&number).cloned()
+    }
+
     /// Takes a session back; `None` where it is not the pool's any more. It counts as
     /// leaving until it rests or is gone.
     pub(super) fn take_back(&mut self, number: u64) -> Option<S> {

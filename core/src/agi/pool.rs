@@ -8,6 +8,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::api::Api;
 use super::claim::LastTask;
+use super::client::Client;
 use super::models::{CreateSession, PoolOptions, SessionInfo, is_terminal};
 use super::places::{AfterLimit, Places, Step};
 use super::session::{Session, Sessions};
@@ -15,7 +16,7 @@ use crate::background::{Piece, Work};
 use crate::error::{Error, ErrorKind, Result};
 use crate::responses::says_gone;
 use crate::runtime;
-use crate::transport::{Closing, jitter, retry};
+use crate::transport::{Closing, Lease, jitter, retry};
 
 /// The first and the longest pause of our own choice while a limit holds.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -68,6 +69,8 @@ struct Held {
     /// Whether nobody has had it yet.
     fresh: bool,
     piece: Arc<Mutex<Option<Piece>>>,
+    /// Of the one who has it.
+    lease: Arc<Mutex<Lease>>,
 }
 
 impl Sessions {
@@ -163,6 +166,16 @@ impl SessionPool {
                 let _ = deleted.await;
             }
         }
+    }
+
+    /// A client whose calls end when the session with this number is given back: for
+    /// bindings, whose sessions make their calls by a client.
+    #[doc(hidden)]
+    pub fn client_of(&self, number: u64) -> Option<Client> {
+        let shared = &self.0.0;
+        let held = shared.places().used(number)?;
+        let api = shared.api.by(&lock(&held.lease));
+        Some(Client { api })
     }
 
     /// The same as `session`, for bindings.
@@ -308,8 +321,10 @@ impl Shared {
                     waiter,
                     session,
                 }) => {
+                    let lease = Lease::default();
+                    *lock(&session.lease) = lease.clone();
                     let given = PooledSession {
-                        session: Session::of(self.api.clone(), session.info),
+                        session: Session::of(self.api.by(&lease), session.info),
                         fresh: session.fresh,
                         number,
                         shared: Some(self.clone()),
@@ -381,6 +396,7 @@ impl Shared {
             created: Instant::now(),
             fresh: true,
             piece: Arc::new(Mutex::new(piece)),
+            lease: Arc::default(),
         };
         let unwanted = self.places().created(held).err();
         if let Some(held) = unwanted {
@@ -409,6 +425,7 @@ impl Shared {
     /// Takes a session back: to be used again, or to be deleted.
     fn take_back(self: &Arc<Self>, number: u64, discard: bool) -> Option<Deleted> {
         let mut held = self.places().take_back(number)?;
+        lock(&held.lease).end();
         let Some(known) = self.api.cached(&held.info.session_id) else {
             // Its user deleted it, or the service does not have it any more.
             held.over();

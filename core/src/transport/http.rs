@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use url::Url;
 
 use super::body;
-use super::closing::Closing;
+use super::closing::{Closing, Lease};
 use super::connect::{connecting_by, is_too_late};
 use super::failure::{Failed, cause, is_of_the_connection};
 use super::jitter::jitter;
@@ -70,7 +70,15 @@ impl Transport {
         Self {
             config: self.config.clone(),
             pool: Arc::new(self.pool.outliving_close()),
-            closing: Closing::default(),
+            closing: self.closing.outliving_client(),
+        }
+    }
+
+    /// A copy that also ends with this lease.
+    pub(crate) fn by(&self, lease: &Lease) -> Self {
+        Self {
+            closing: self.closing.by(lease),
+            ..self.clone()
         }
     }
 

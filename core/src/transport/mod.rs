@@ -27,7 +27,7 @@ pub use secret::Secret;
 pub(crate) use upload::{FilePart, Multipart, problem};
 pub use upload::{UploadProgress, UploadSource, UploadWriter};
 
-pub(crate) use self::closing::Closing;
+pub(crate) use self::closing::{Closing, Lease};
 pub(crate) use self::http::Transport;
 pub(crate) use self::jitter::jitter;
 pub(crate) use self::request::{Request, stream_headers};

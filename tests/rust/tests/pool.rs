@@ -15,6 +15,42 @@ use tokio::task::JoinSet;
 const LIMIT: Duration = Duration::from_secs(10);
 
 #[tokio::test]
+async fn g08_a_session_that_was_given_back_cannot_be_used() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"done": "here"}], "once": false}]),
+    );
+    let client = client(&emulator);
+    let pool = client.sessions().pool(PoolOptions::new(1)).unwrap();
+    let kept = pool
+        .with_session(|session| async move {
+            session.run_task(RunTask::new("go")).await?;
+            Ok::<_, Error>(session)
+        })
+        .await
+        .unwrap();
+    let sent = count(&emulator, "POST", "/message");
+    for error in [
+        kept.execution_status().await.unwrap_err(),
+        kept.run_task(RunTask::new("go")).await.unwrap_err(),
+        kept.delete().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert_eq!(error.reason(), Some("given_back"));
+        assert!(error.to_string().contains("was given back to its pool"));
+    }
+    assert_eq!(count(&emulator, "POST", "/message"), sent);
+    let again = pool.session().await.unwrap();
+    assert_eq!(again.id(), kept.id());
+    again.run_task(RunTask::new("go")).await.unwrap();
+    assert!(kept.execution_status().await.is_err());
+    again.release().await;
+    pool.close().await;
+    assert_eq!(emulator.session_count(), 0);
+}
+
+#[tokio::test]
 async fn g05_a_hundred_tasks_share_five_sessions_through_ten_failures() {
     // The service itself refuses a sixth session, and nobody is told of a limit.
     let emulator = emulator_with(json!({"session_limit": 5})).await;

@@ -50,7 +50,8 @@ export class SessionPool implements AsyncDisposable {
     // The pool lives as long as one of its sessions is out.
     const release = (discard: boolean) =>
       execute(this.#native, { op: "release", lease, discard }, undefined);
-    return new PooledSession(new Session(this.#client, session, this.#snapshot), release);
+    const client = this.#client.leased(this.#native, lease) ?? this.#client;
+    return new PooledSession(new Session(client, session, this.#snapshot), release);
   }
 
   /**

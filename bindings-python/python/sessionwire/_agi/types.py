@@ -1,13 +1,16 @@
 """Shapes, for type checkers only: nothing imports this at run time."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol, Required, TypeAlias, TypedDict
+from typing import Any, Literal, Protocol, Required, Self, TypeAlias, TypedDict
 
 from .. import _native
 
 
 class Client(Protocol):
     """What sessions need of their client; they keep it, to be pickled with it."""
+
+    # Before the name means the property.
+    def _copy(self, native: _native.Client) -> Self: ...
 
     @property
     def _native(self) -> _native.Client: ...

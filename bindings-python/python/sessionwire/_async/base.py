@@ -89,8 +89,12 @@ class AsyncBaseClient:
         }
         options = {name: value for name, value in changes.items() if value is not None}
         options["headers"] = {**self._options["headers"], **dict(headers or {})}
+        return self._copy(self._native.with_options(changes), {**self._options, **options})
+
+    def _copy(self, native: Any, options: dict[str, Any] | None = None) -> Self:
+        """A client like this one with another native client."""
         copy = type(self).__new__(type(self))
-        copy._open(self._native.with_options(changes), {**self._options, **options})
+        copy._open(native, self._options if options is None else options)
         return copy
 
     async def request(

@@ -50,6 +50,12 @@ class SessionPool:
         """
         return PooledSession(self, timeout)
 
+    def _of(self, lease: int) -> Client:
+        """The client, for as long as the session is not given back."""
+        native = self._client._native.leased(self._native, lease)
+        # None: the end of the client took it back.
+        return self._client if native is None else self._client._copy(native)
+
     def close(self) -> None:
         """Ends it: whoever waits gets an error, and what nobody uses is deleted; the others
         are deleted once they are given back. Can be called twice."""
@@ -76,7 +82,7 @@ class PooledSession:
         pool = self._pool
         reply = _wait.result(pool._native.start({"op": "acquire", "timeout": self._timeout}))
         self._lease = reply["lease"]
-        return Session(pool._client, reply["session"], pool._snapshot)
+        return Session(pool._of(reply["lease"]), reply["session"], pool._snapshot)
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
         lease, self._lease = self._lease, None
