@@ -65,6 +65,7 @@ pub mod agi;
 pub mod background;
 mod by_name;
 mod config;
+mod counts;
 mod error;
 mod event;
 #[doc(hidden)]

@@ -203,6 +203,14 @@ def test_a_child_does_not_keep_the_journal_of_its_dead_parent(
         )
         # Leaving it closes the pipe, which ends the child.
         with parent:
+            (
+                ["one", {"id": 1.5, "message": "two"}],
+                "the task with the index 1: `id` must be a text or a whole number, not 1.5",
+            ),
+            (
+                ["one", {"message": "two", "start_url": 7}],
+                "the task with the index 1: `start_url` must be a text, not 7",
+            ),
             assert parent.stdout is not None
             assert parent.stdout.readline() == b"forked\n"
             # The child lives, and has not taken it from its parent.

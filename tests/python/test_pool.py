@@ -277,6 +277,9 @@ def test_g08_a_pool_of_no_use_is_refused() -> None:
     with Agi(api_key="key", base_url="http://127.0.0.1:1") as client:
         with pytest.raises(InvalidRequestError, match="max_sessions"):
             client.sessions.pool(0)
+        words = "`max_sessions` must be a whole number, 1 or more, not -1"
+        with pytest.raises(InvalidRequestError, match=words):
+            client.sessions.pool(-1)
         with pytest.raises(InvalidRequestError, match="max_age"):
             client.sessions.pool(1, max_age=0)
         with pytest.raises(InvalidRequestError, match="webhook_url"):

@@ -558,9 +558,12 @@ setters!(EventOptions {
 #[non_exhaustive]
 pub struct RunTasks {
     /// The tasks.
+    #[serde(deserialize_with = "batch_tasks")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<Value>"))]
     pub tasks: Vec<BatchTask>,
     /// How many run at once, at most. Default: 4.
+    #[serde(deserialize_with = "crate::counts::concurrency")]
+    #[cfg_attr(feature = "schema", schemars(with = "usize"))]
     pub concurrency: usize,
     /// The page that each opens first.
     pub start_url: Option<String>,
@@ -648,6 +651,16 @@ impl<'de> Deserialize<'de> for BatchTask {
     }
 }
 
+/// Reads tasks; an error says which one is none.
+fn batch_tasks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<BatchTask>, D::Error> {
+    let values = Vec::<Value>::deserialize(deserializer)?;
+    let read = |(index, value)| {
+        BatchTask::of(value)
+            .map_err(|why| D::Error::custom(format!("the task with the index {index}: {why}")))
+    };
+    values.into_iter().enumerate().map(read).collect()
+}
+
 impl BatchTask {
     fn of(value: Value) -> Result<Self, String> {
         let mut fields = match value {
@@ -666,7 +679,10 @@ impl BatchTask {
             Some(Value::Number(number)) if name == "id" && !number.is_f64() => {
                 Ok(Some(number.to_string()))
             }
-            Some(other) => Err(format!("`{name}` of a task must be a text, not {other}")),
+            Some(other) if name == "id" => Err(format!(
+                "`id` must be a text or a whole number, not {other}. Pass its text, or leave it out"
+            )),
+            Some(other) => Err(format!("`{name}` must be a text, not {other}")),
         };
         let (id, message, start_url) = (text("id")?, text("message")?, text("start_url")?);
         let message =
@@ -866,6 +882,8 @@ pub struct CleanupReport {
 #[non_exhaustive]
 pub struct PoolOptions {
     /// How many sessions there are at most.
+    #[serde(deserialize_with = "crate::counts::max_sessions")]
+    #[cfg_attr(feature = "schema", schemars(with = "usize"))]
     pub max_sessions: usize,
     /// A session that is older is deleted when it is given back. Default: no limit.
     #[serde(default, with = "crate::seconds::max_age")]

@@ -616,6 +616,8 @@ pub struct RunTurns {
     pub turns: Vec<TurnInSession>,
     /// How many run at once, at most; where the service allows fewer, so many.
     /// Default: 4.
+    #[serde(deserialize_with = "crate::counts::concurrency")]
+    #[cfg_attr(feature = "schema", schemars(with = "usize"))]
     pub concurrency: usize,
     /// The time for each turn, uploads included, once it has its place; `None`: no
     /// limit. A turn that is late goes on, unless `stop_on_timeout` is set.
