@@ -73,6 +73,12 @@ impl TaskRuns {
         self.outcomes.reply(number.cast_unsigned(), answer);
     }
 
+    /// Says that whoever was to answer a question failed.
+    #[napi(catch_unwind)]
+    pub fn fail(&self, number: i64) {
+        self.outcomes.fail(number.cast_unsigned());
+    }
+
     /// Ends what still runs; resolves once the sessions are deleted.
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {

@@ -178,6 +178,18 @@ impl Handle {
         }
     }
 
+    /// The session of a task.
+    ///
+    /// # Errors
+    /// It is a turn's.
+    pub(crate) fn task_session(self) -> Result<String> {
+        match self {
+            Self::Task(task) => Ok(task.session_id),
+            Self::PreparedTask(task) => Ok(task.session_id),
+            turn => Err(turn.foreign()),
+        }
+    }
+
     /// The error of a client that got the other service's handle.
     pub(crate) fn foreign(&self) -> Error {
         let (what, client) = match self.service() {

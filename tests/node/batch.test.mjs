@@ -18,6 +18,7 @@ import {
 const scenario = {
   tasks: [
     { match: "fail", once: false, steps: [{ error: "sold out" }] },
+    { match: "which", once: false, steps: [{ question: "colour?" }, { done: "{answer}" }] },
     { match: "long", once: false, steps: [{ done: "late", after: 3600 }] },
     { once: false, steps: [{ thought: "Looking" }, { done: "{task}: bought" }] },
   ],
@@ -92,6 +93,32 @@ test("g03 an error is given again, and sent again when asked", () =>
       assert.match(outcome.error.message, /sold out/);
       assert.equal(sent(emulator), count);
     }
+  }));
+
+test("g02 a question that nobody could answer is asked again at the next start", () =>
+  shop(async ({ emulator, client, journal }) => {
+    const fails = () => {
+      throw new RangeError("no idea");
+    };
+    const rejects = async () => {
+      throw new RangeError("no idea");
+    };
+    for (const [onQuestion, kind] of [
+      [fails, RangeError],
+      [rejects, RangeError],
+      [() => 5, InvalidRequestError],
+    ]) {
+      const [outcome] = await all(client.runTasks(["which"], { journal, onQuestion }));
+      assert.equal(outcome.error.constructor, kind);
+      assert.equal(outcome.unfinished, true);
+    }
+    const onQuestion = () => "blue";
+    const [outcome] = await all(client.runTasks(["which"], { journal, onQuestion }));
+    assert.equal(outcome.unfinished, false);
+    assert.equal(outcome.result.text, "blue");
+    // The task, and the answer.
+    assert.equal(sent(emulator), 2);
+    assert.deepEqual(await client.sessions.list(), []);
   }));
 
 test("a journal and a ledger are paths", () =>

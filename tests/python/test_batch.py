@@ -24,12 +24,17 @@ from sessionwire import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from sessionwire import QuestionEvent
     from sessionwire._agi.types import BatchTask
 
 ROOT = Path(__file__).parents[2]
 AGENT = {
     "tasks": [
         {"match": "fail", "once": False, "steps": [{"error": "sold out"}]},
+        {"match": "which", "once": False, "steps": [{"question": "colour?"}, {"done": "{answer}"}]},
         {"match": "long", "once": False, "steps": [{"done": "late", "after": 3600}]},
         {"once": False, "steps": [{"thought": "Looking"}, {"done": "{task}: bought"}]},
     ]
@@ -96,6 +101,30 @@ def test_g03_an_error_is_given_again_and_sent_again_when_asked(
             assert sent(emulator) == count
 
 
+def test_g03_a_loop_that_was_left_gives_its_journal_to_the_next_one(
+    shop: Emulator, tmp_path: Path
+) -> None:
+    """At once: also where asyncio ends the generator only in a later turn."""
+
+    async def main(emulator: Emulator) -> None:
+        async with emulator.async_agi() as client:
+            for _ in range(5):
+                async for _ in client.run_tasks(TASKS, journal=tmp_path / "async"):
+                    break
+            outcomes = [each async for each in client.run_tasks(TASKS, journal=tmp_path / "async")]
+            assert {outcome.id for outcome in outcomes} == set(EXPECTED)
+
+    with shop as emulator, emulator.agi() as client:
+        for _ in range(5):
+            for _ in client.run_tasks(TASKS, journal=tmp_path / "sync"):
+                break
+        assert {each.id for each in client.run_tasks(TASKS, journal=tmp_path / "sync")} == set(
+            EXPECTED
+        )
+        asyncio.run(main(emulator))
+        assert sent(emulator) == 2 * len(TASKS)
+
+
 def test_g03_asyncio_goes_on_with_what_was_left(shop: Emulator, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
 
@@ -118,6 +147,55 @@ def test_g03_asyncio_goes_on_with_what_was_left(shop: Emulator, tmp_path: Path) 
         assert sent(emulator) == len(TASKS)
 
 
+def failing(question: QuestionEvent) -> str:
+    raise LookupError(question.text)
+
+
+def test_g02_a_question_that_nobody_could_answer_is_asked_again_at_the_next_start(
+    shop: Emulator, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+
+    def five(_: QuestionEvent) -> str:
+        return 5  # type: ignore[return-value]
+
+    async def later(client: AsyncAgi) -> None:
+        async def fails(question: QuestionEvent) -> str:
+            raise LookupError(question.text)
+
+        outcomes = client.run_tasks(["which"], journal=journal, on_question=fails)
+        (outcome,) = [outcome async for outcome in outcomes]
+        assert isinstance(outcome.error, LookupError)
+        assert outcome.unfinished
+
+    with shop as emulator, emulator.agi() as client:
+        for callback, kind, words in (
+            (failing, LookupError, "colour?"),
+            (five, InvalidRequestError, "`on_question` gave int 5. Give a text, or None"),
+        ):
+            outcomes = client.run_tasks(["which"], journal=journal, on_question=callback)
+            (outcome,) = list(outcomes)
+            assert type(outcome.error) is kind
+            assert words in str(outcome.error)
+            assert outcome.unfinished
+        asyncio.run(_with_client(emulator, later))
+        answered = client.run_tasks(["which"], journal=journal, on_question=lambda _: "blue")
+        (outcome,) = list(answered)
+        assert not outcome.unfinished
+        assert outcome.result is not None
+        assert outcome.result.text == "blue"
+        # The task, and the answer.
+        assert sent(emulator) == 2
+        assert client.sessions.list() == []
+
+
+async def _with_client(
+    emulator: Emulator, work: Callable[[AsyncAgi], Coroutine[Any, Any, None]]
+) -> None:
+    async with emulator.async_agi() as client:
+        await work(client)
+
+
 def test_bad_input_is_refused_by_its_name(shop: Emulator, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     with shop as emulator, emulator.agi() as client:
@@ -125,6 +203,14 @@ def test_bad_input_is_refused_by_its_name(shop: Emulator, tmp_path: Path) -> Non
             (["one", {"id": "0", "message": "two"}], "indexes 0 and 1"),
             ([{"message": "one", "start_ulr": "x"}], "`start_ulr` is not known"),
             ([{"id": "a"}], "needs `message`"),
+            (
+                ["one", {"id": 1.5, "message": "two"}],
+                "the task with the index 1: `id` must be a text or a whole number, not 1.5",
+            ),
+            (
+                ["one", {"message": "two", "start_url": 7}],
+                "the task with the index 1: `start_url` must be a text, not 7",
+            ),
             ([7], "must be a list of a str or a BatchTask"),
             ({"message": "one"}, "`tasks` is a dict. Pass a list of tasks, such as [task]."),
             ("one", "`tasks` is a text. Pass a list of tasks, such as [task]."),
@@ -136,7 +222,8 @@ def test_bad_input_is_refused_by_its_name(shop: Emulator, tmp_path: Path) -> Non
             list(client.run_tasks(["another"], journal=journal))
         first = client.run_tasks(["one", "long"], journal=journal)
         next(first)
-        with pytest.raises(ConflictError, match="works by the journal") as caught:
+        words = "This process works by the journal .* Close the outcomes"
+        with pytest.raises(ConflictError, match=words) as caught:
             list(client.run_tasks(["one", "long"], journal=journal))
         assert caught.value.code == "journal_in_use"
         first.close()
@@ -203,14 +290,6 @@ def test_a_child_does_not_keep_the_journal_of_its_dead_parent(
         )
         # Leaving it closes the pipe, which ends the child.
         with parent:
-            (
-                ["one", {"id": 1.5, "message": "two"}],
-                "the task with the index 1: `id` must be a text or a whole number, not 1.5",
-            ),
-            (
-                ["one", {"message": "two", "start_url": 7}],
-                "the task with the index 1: `start_url` must be a text, not 7",
-            ),
             assert parent.stdout is not None
             assert parent.stdout.readline() == b"forked\n"
             # The child lives, and has not taken it from its parent.

@@ -76,6 +76,7 @@ export interface NativeTaskRuns {
   ready(): Promise<void>;
   readonly over: boolean;
   reply(number: number, answer?: string): void;
+  fail(number: number): void;
   close(): Promise<void>;
 }
 
@@ -111,8 +112,8 @@ export interface NativeClient extends NativeService<NativeClient, agi.Operation,
   resume(id: number, resume: string): Promise<NativeTask | NativeTaskFailure | null>;
   runTasks(plan: string): NativeTaskRuns | ErrorInfo;
   pool(options: string): NativeSessionPool | ErrorInfo;
-}
   leased(pool: NativeSessionPool, lease: number): NativeClient | null;
+}
 
 export interface NativeAgentJob {
   start(id: number, call: string): ErrorInfo | null;

@@ -319,6 +319,8 @@ class TaskRuns:
         """Whether everything was taken and nothing will follow."""
     def reply(self, number: int, answer: str | None) -> None:
         """Answers a question; None leaves it open."""
+    def fail(self, number: int) -> None:
+        """Says that whoever was to answer a question failed."""
     def close(self) -> Pending:
         """Ends what still runs; is done once the sessions are deleted."""
 
@@ -355,15 +357,18 @@ class Client:
     def with_options(self, changes: dict[str, Any]) -> Client: ...
     def start(self, params: agi.Operation) -> Pending: ...
     def run_tasks(self, params: agi.RunTasks) -> TaskRuns: ...
+    def journal_left(self, path: str) -> Pending | None:
+        """Waits shortly until no earlier `run_tasks` of this process has the journal; None
+        where none has it."""
     def pool(self, params: agi.PoolOptions) -> SessionPool: ...
+    @staticmethod
+    def leased(pool: SessionPool, lease: int) -> Client | None:
+        """A client whose calls end when the session with this lease is given back."""
     def start_task(self, session_id: str, params: agi.StartTask) -> Pending: ...
     def resume(self, params: agi.Resume) -> Pending: ...
     def events(self, session_id: str, options: agi.EventOptions) -> EventStream: ...
     def delete_created_sessions(self, seconds: float) -> Pending | None: ...
     def close(self) -> None: ...
-    @staticmethod
-    def leased(pool: SessionPool, lease: int) -> Client | None:
-        """A client whose calls end when the session with this lease is given back."""
     def settle(self, seconds: float) -> Pending | None:
         """Waits for what goes on in the background; the texts say which sessions are left.
         None where nothing goes on."""

@@ -1,5 +1,6 @@
 //! The client of AGI.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -134,6 +135,19 @@ impl Client {
         Ok(TaskRuns::new(runtime, outcomes))
     }
 
+    /// Waits shortly until no earlier `run_tasks` of this process has the journal; None where
+    /// none has it.
+    fn journal_left(&self, py: Python<'_>, path: PathBuf) -> PyResult<Option<Pending>> {
+        let Some(left) = sessionwire::journal::left(&path) else {
+            return Ok(None);
+        };
+        let (runtime, _) = self.core.live(py)?;
+        Ok(Some(Pending::spawn(runtime, async move {
+            left.await;
+            Ok(true)
+        })))
+    }
+
     /// A pool of sessions.
     fn pool(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<SessionPool> {
         let options: PoolOptions = params::read(params, ErrorKind::InvalidRequest, "pool")?;
@@ -144,6 +158,17 @@ impl Client {
             .pool(options)
             .map_err(|failure| error::to_py(py, &failure))?;
         Ok(SessionPool::new(runtime, pool))
+    }
+
+    /// A client whose calls end when the session with this lease is given back; None where it
+    /// was already.
+    #[staticmethod]
+    fn leased(py: Python<'_>, pool: &SessionPool, lease: u64) -> PyResult<Option<Self>> {
+        let Some(client) = pool.client_of(py, lease)? else {
+            return Ok(None);
+        };
+        let core = PerRuntime::of(py, client)?;
+        Ok(Some(Self { core }))
     }
 
     /// Opens a session's event stream.
@@ -160,17 +185,6 @@ impl Client {
             .events(session_id, options)
             .map_err(|failure| error::to_py(py, &failure))?;
         Ok(EventStream::new(runtime, queue))
-    /// A client whose calls end when the session with this lease is given back; None where it
-    /// was already.
-    #[staticmethod]
-    fn leased(py: Python<'_>, pool: &SessionPool, lease: u64) -> PyResult<Option<Self>> {
-        let Some(client) = pool.client_of(py, lease)? else {
-            return Ok(None);
-        };
-        let core = PerRuntime::of(py, client)?;
-        Ok(Some(Self { core }))
-    }
-
     }
 
     /// Deletes the sessions that this process created with this client and its

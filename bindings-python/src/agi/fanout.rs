@@ -59,6 +59,12 @@ impl TaskRuns {
         Ok(())
     }
 
+    /// Says that whoever was to answer a question failed.
+    fn fail(&self, py: Python<'_>, number: u64) -> PyResult<()> {
+        self.outcomes(py)?.fail(number);
+        Ok(())
+    }
+
     /// Ends what still runs; is done once the sessions are deleted.
     fn close(&self, py: Python<'_>) -> PyResult<Pending> {
         let closed = self.outcomes(py)?.close();

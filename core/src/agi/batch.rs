@@ -24,6 +24,8 @@ pub(super) struct Batch {
     retry_failed: bool,
     /// What failed after that place was sent once more already.
     retries_since: Option<u64>,
+    /// What is lost up to that place is told at the client's end.
+    tells_up_to: Option<u64>,
 }
 
 /// A task's session, and the handle by which the task is sent or was.
@@ -67,6 +69,7 @@ impl Batch {
         compare(&journal, &book, plan, ids)?;
         report(api, &journal, &book, ids);
         Ok(Some(Self {
+            tells_up_to: (!book.lost.is_empty()).then(|| journal.length()),
             journal: Arc::new(journal),
             tasks: Mutex::new(book.tasks),
             key,
@@ -77,6 +80,12 @@ impl Batch {
 
     /// Lets another process have the journal.
     pub(super) fn release(&self) {
+        if let Some(up_to) = self.tells_up_to
+            && let Err(error) = self.journal.write(&Entry::Told { up_to }, false)
+        {
+            // Then it is told again.
+            tracing::warn!("{error}");
+        }
         self.journal.release();
     }
 
@@ -182,11 +191,7 @@ impl Batch {
 
     /// The task that an earlier process prepared or sent by this handle.
     pub(super) fn begun(&self, id: &str, handle: String, was_sent: bool) -> Result<Begun> {
-        let session_id = match Handle::decode(&handle)? {
-            Handle::Task(task) => task.session_id,
-            Handle::PreparedTask(task) => task.session_id,
-            turn => return Err(turn.foreign()),
-        };
+        let session_id = Handle::decode(&handle)?.task_session()?;
         let step = if was_sent { Step::Sent } else { Step::Prepared };
         self.came(id, step(handle.clone()));
         Ok(Begun {
@@ -346,6 +351,17 @@ fn compare(journal: &Journal, book: &Book, plan: &RunTasks, ids: &[String]) -> R
     Ok(())
 }
 
+/// The session that a task has at this step.
+fn session_of(step: &Step) -> Option<String> {
+    match step {
+        Step::Created(session_id) | Step::Ended { session_id, .. } => Some(session_id.clone()),
+        Step::Prepared(handle) | Step::Sent(handle) => {
+            Handle::decode(handle).and_then(Handle::task_session).ok()
+        }
+        Step::None | Step::Creating => None,
+    }
+}
+
 /// Says which sessions may be left that no task of this call will delete.
 fn report(api: &Api, journal: &Journal, book: &Book, ids: &[String]) {
     let path = journal.path().display();
@@ -353,14 +369,14 @@ fn report(api: &Api, journal: &Journal, book: &Book, ids: &[String]) {
         let when: Vec<_> = book
             .lost
             .iter()
-            .map(|(agent, time)| format!("{agent} at {time}"))
+            .map(|lost| format!("{} at {}", lost.agent_name, lost.time))
             .collect();
         api.background().report(Error::new(
             ErrorKind::Timeout,
             format!(
                 "Of {} sessions that were being created by the journal {path} nobody knows whether they are there ({}): \
                  the process ended before the answer came. Nothing was sent in them, but they may go on costing. Look \
-                 for them in the list of sessions",
+                 for them in the list of sessions, and delete what is there. This is told once",
                 book.lost.len(),
                 when.join(", ")
             ),
@@ -376,11 +392,13 @@ fn report(api: &Api, journal: &Journal, book: &Book, ids: &[String]) {
                 | Step::Ended { deleted: false, .. }
         );
         if left && !called.contains(id) {
+            let session = session_of(&known.step).unwrap_or_default();
             api.background().report(Error::new(
                 ErrorKind::Timeout,
                 format!(
-                    "The task {id:?} of the journal {path} is not among the tasks, and its session may go on costing. \
-                     Pass the task again to go on with it"
+                    "The task {id:?} of the journal {path} is not among the tasks, and its session {session} may go on \
+                     costing. Pass the task again to end it. Or delete the session, and name another journal: this one says \
+                     so at each start"
                 ),
             ).without_advice());
         }

@@ -1,6 +1,6 @@
 //! Many tasks, one session each, a few at once; by a journal, if there is one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -104,8 +104,11 @@ enum Queued {
 
 #[derive(Default)]
 struct Questions {
-    replies: HashMap<u64, oneshot::Sender<Option<String>>>,
+    /// By the number of the question: the index of its task, and who waits.
+    replies: HashMap<u64, (usize, oneshot::Sender<Option<String>>)>,
     asked: u64,
+    /// The tasks whose question nobody could answer.
+    unanswerable: HashSet<usize>,
 }
 
 impl Client {
@@ -186,9 +189,20 @@ impl TaskOutcomes {
     /// `QuestionPending`.
     pub fn reply(&self, number: u64, answer: Option<String>) {
         let reply = self.0.lock().replies.remove(&number);
-        if let Some(reply) = reply {
+        if let Some((_, reply)) = reply {
             // A task that is over does not wait any more.
             let _ = reply.send(answer);
+        }
+    }
+
+    /// Says that whoever was to answer a question failed. Its task ends here with
+    /// `QuestionPending`; with a journal it is `unfinished`, and the next call asks again.
+    pub fn fail(&self, number: u64) {
+        let mut questions = self.0.lock();
+        if let Some((index, reply)) = questions.replies.remove(&number) {
+            questions.unanswerable.insert(index);
+            drop(questions);
+            let _ = reply.send(None);
         }
     }
 
@@ -395,6 +409,11 @@ impl FanOut {
                 let error = self.by_key(batch, id, error);
                 return Ran::unfinished(error.with_session(session_id));
             }
+            // It still asks, and who answers may be mended by then.
+            Err(error) if self.is_unanswerable(index, &error) => {
+                let error = self.api.without_key(error.without_handle());
+                return Ran::unfinished(error.with_session(session_id));
+            }
             result => result,
         };
         let is_over =
@@ -564,7 +583,7 @@ impl FanOut {
         let mut state = self.lock();
         state.asked += 1;
         let number = state.asked;
-        state.replies.insert(number, reply);
+        state.replies.insert(number, (index, reply));
         drop(state);
         self.outcomes.push(Queued::Item(FanOutItem::Question {
             number,
@@ -572,6 +591,11 @@ impl FanOut {
             event,
         }));
         replied
+    }
+
+    /// Whether a task ended here because whoever was to answer its question failed.
+    fn is_unanswerable(&self, index: usize, error: &Error) -> bool {
+        error.kind() == ErrorKind::QuestionPending && self.lock().unanswerable.contains(&index)
     }
 
     /// Deletes a session also where the client is closed meanwhile; whether it was there.

@@ -9,12 +9,21 @@ use super::line::Entry;
 pub(crate) struct Book {
     /// By the id of the task.
     pub(crate) tasks: HashMap<String, Known>,
-    /// Creates whose answer nobody noted: with the agent and the time.
-    pub(crate) lost: Vec<(String, String)>,
+    /// Creates whose answer nobody noted, and of which nobody was told.
+    pub(crate) lost: Vec<Lost>,
     /// Where the first process began that sent failed tasks once more, if those are not over.
     pub(crate) retries_since: Option<u64>,
     /// Of the process that is read.
     key: String,
+}
+
+/// A create whose answer nobody noted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Lost {
+    pub(crate) agent_name: String,
+    pub(crate) time: String,
+    /// Where in the journal it begins.
+    at: u64,
 }
 
 /// What is known of a task.
@@ -24,6 +33,8 @@ pub(crate) struct Known {
     pub(crate) step: Step,
     agent_name: String,
     time: String,
+    /// Where its last create begins.
+    at: u64,
     /// The mark of the key whose session it has.
     pub(crate) key: String,
 }
@@ -53,6 +64,17 @@ pub(crate) enum Step {
     },
 }
 
+impl Known {
+    /// Its create, as one that is lost.
+    fn lost(&mut self) -> Lost {
+        Lost {
+            agent_name: std::mem::take(&mut self.agent_name),
+            time: std::mem::take(&mut self.time),
+            at: self.at,
+        }
+    }
+}
+
 impl Book {
     /// Follows what a line says, which begins there.
     pub(super) fn enter(&mut self, entry: Entry, at: u64) {
@@ -65,6 +87,14 @@ impl Book {
                 }
             }
             Entry::Finished => self.retries_since = None,
+            Entry::Told { up_to } => {
+                self.lost.retain(|lost| lost.at >= up_to);
+                for known in self.tasks.values_mut() {
+                    if known.step == Step::Creating && known.at < up_to {
+                        known.step = Step::None;
+                    }
+                }
+            }
             Entry::Creating {
                 id,
                 digest,
@@ -74,16 +104,14 @@ impl Book {
                 let known = self.tasks.entry(id).or_default();
                 // Whoever had begun one before never learned what became of it.
                 if known.step == Step::Creating {
-                    self.lost.push((
-                        std::mem::take(&mut known.agent_name),
-                        std::mem::take(&mut known.time),
-                    ));
+                    self.lost.push(known.lost());
                 }
                 *known = Known {
                     digest,
                     step: Step::Creating,
                     agent_name,
                     time,
+                    at,
                     key: self.key.clone(),
                 };
             }
@@ -115,13 +143,10 @@ impl Book {
         for known in self.tasks.values_mut() {
             if known.step == Step::Creating {
                 known.step = Step::None;
-                self.lost.push((
-                    std::mem::take(&mut known.agent_name),
-                    std::mem::take(&mut known.time),
-                ));
+                self.lost.push(known.lost());
             }
         }
-        self.lost.sort_by(|one, other| one.1.cmp(&other.1));
+        self.lost.sort_by(|one, other| one.time.cmp(&other.time));
         self
     }
 
@@ -162,11 +187,24 @@ mod tests {
             creating("c", "4"),
             Entry::Dropped { id: "c".to_owned() },
         ]);
-        let times: Vec<_> = book.lost.iter().map(|(_, time)| time.as_str()).collect();
+        let times: Vec<_> = book.lost.iter().map(|lost| lost.time.as_str()).collect();
         assert_eq!(times, ["1", "2"]);
         assert_eq!(book.tasks["a"].step, Step::None);
         assert_eq!(book.tasks["b"].step, Step::Created("s".to_owned()));
         assert_eq!(book.tasks["c"].step, Step::None);
         assert_eq!(book.tasks["a"].digest, "d");
+    }
+
+    #[test]
+    fn a_lost_create_is_told_once_and_a_later_one_by_itself() {
+        let book = book(vec![
+            creating("a", "1"),
+            creating("b", "2"),
+            // Of the process that reads those two, which loses one itself before it tells.
+            creating("a", "3"),
+            Entry::Told { up_to: 2 },
+        ]);
+        let times: Vec<_> = book.lost.iter().map(|lost| lost.time.as_str()).collect();
+        assert_eq!(times, ["3"]);
     }
 }

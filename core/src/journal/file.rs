@@ -5,7 +5,9 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read as _, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
 
 use super::book::Book;
 use super::line::{BEGIN, Entry, Unreadable};
@@ -13,14 +15,25 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key_mark::KeyMark;
 use crate::{meaning, unix_time};
 
-/// The journals of this process, for [`forget`].
-static OPEN: Mutex<Vec<Weak<Mutex<State>>>> = Mutex::new(Vec::new());
+/// The journals of this process, for [`forget`] and [`left`].
+static OPEN: Mutex<Vec<Open>> = Mutex::new(Vec::new());
+
+/// How long [`left`] waits.
+const LEFT: Duration = Duration::from_secs(1);
+
+/// A journal of this process, from afar.
+struct Open {
+    state: Weak<Mutex<State>>,
+    path: PathBuf,
+    released: watch::Receiver<bool>,
+}
 
 /// A journal that this process has.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
     state: Arc<Mutex<State>>,
+    released: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -64,8 +77,10 @@ impl Journal {
             }
         }
         let (book, length) = read(path, &file, service)?;
+        let (released, watch) = watch::channel(false);
         let journal = Self {
             path: path.to_owned(),
+            released,
             state: Arc::new(Mutex::new(State {
                 file: Some(file),
                 length,
@@ -73,8 +88,12 @@ impl Journal {
             })),
         };
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|state| state.strong_count() > 0);
-        open.push(Arc::downgrade(&journal.state));
+        open.retain(|other| other.state.strong_count() > 0);
+        open.push(Open {
+            state: Arc::downgrade(&journal.state),
+            path: whole(path),
+            released: watch,
+        });
         drop(open);
         journal.repair(length)?;
         if length == 0 {
@@ -124,6 +143,12 @@ impl Journal {
     pub(crate) fn release(&self) {
         // Nothing is lost where it fails: the end of the process does the same.
         let _ = self.lock().file().and_then(File::unlock);
+        self.released.send_replace(true);
+    }
+
+    /// Up to where it was written.
+    pub(crate) fn length(&self) -> u64 {
+        self.lock().length
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -183,11 +208,32 @@ pub fn forget() {
     let Ok(open) = OPEN.try_lock() else {
         return;
     };
-    for state in open.iter().filter_map(Weak::upgrade) {
+    for state in open.iter().filter_map(|open| open.state.upgrade()) {
         if let Ok(mut state) = state.try_lock() {
             state.file = None;
         }
     }
+}
+
+/// Waits, for at most a second, until no batch of this process has the journal at this path:
+/// whose loop was left may be about to end. `None` where none has it.
+pub fn left(path: &Path) -> Option<impl Future<Output = ()> + Send + 'static> {
+    let path = whole(path);
+    let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut having = open.iter().filter(|open| open.path == path);
+    let mut released = having
+        .find(|open| open.state.strong_count() > 0 && !*open.released.borrow())?
+        .released
+        .clone();
+    Some(async move {
+        // An error: it was dropped, which releases it, too.
+        let _ = tokio::time::timeout(LEFT, released.wait_for(|released| *released)).await;
+    })
+}
+
+/// The path in full, by which two names of one file are one.
+fn whole(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Which tasks are over by the journal at this path, by their ids, each with the session in which
@@ -322,8 +368,12 @@ fn in_use(path: &Path, mut file: File) -> Error {
         Ok(Entry::Begun { process, .. }) => Some(process),
         _ => None,
     });
+    let mut next = "Wait until it has ended, or end it";
     let who = match process.take(1).next().filter(|_| read.is_ok()) {
-        Some(id) if id == std::process::id() => "This process".to_owned(),
+        Some(id) if id == std::process::id() => {
+            next = "Close the outcomes of the `run_tasks` that has it: leaving their loop may not end it, or not at once";
+            "This process".to_owned()
+        }
         // A lock goes over to the children of `fork`, and outlives their parent with them.
         Some(id) => format!("Another process ({id}, or a child that it forked)"),
         None => "Another process".to_owned(),
@@ -334,7 +384,7 @@ fn in_use(path: &Path, mut file: File) -> Error {
         format!("{who} works by the journal {path}"),
     )
     .with_code("journal_in_use")
-    .with_advice(
-        "Nothing was sent here. Wait until it has ended, or end it; then start again with the same journal.",
-    )
+    .with_advice(&format!(
+        "Nothing was sent here. {next}; then start again with the same journal."
+    ))
 }

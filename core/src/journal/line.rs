@@ -25,6 +25,8 @@ pub(crate) enum Entry {
     },
     /// Each task that a process was given is over.
     Finished,
+    /// Somebody was told of the creates without an answer that begin before this place.
+    Told { up_to: u64 },
     /// A session for a task is about to be created.
     Creating {
         id: String,
@@ -80,6 +82,7 @@ impl Entry {
                 json!({"event": "begun", "process": process, "time": time, "key": key, "retry": retry})
             }
             Self::Finished => json!({"event": "finished"}),
+            Self::Told { up_to } => json!({"event": "told", "up_to": up_to}),
             Self::Creating {
                 id,
                 digest,
@@ -135,6 +138,12 @@ impl Entry {
         }
         if event == "finished" {
             return Ok(Self::Finished);
+        }
+        if event == "told" {
+            let up_to = fields.get("up_to").and_then(Value::as_u64);
+            return up_to
+                .map(|up_to| Self::Told { up_to })
+                .ok_or(Unreadable::Damaged);
         }
         let id = text(&mut fields, "id")?;
         Ok(match event.as_str() {
@@ -195,6 +204,7 @@ mod tests {
                 retry: true,
             },
             Entry::Finished,
+            Entry::Told { up_to: 7 },
             Entry::Creating {
                 id: text(odd),
                 digest: text("d"),

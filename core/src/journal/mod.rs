@@ -10,5 +10,5 @@ mod line;
 
 pub(crate) use book::{Book, Known, Step};
 pub(crate) use file::{Journal, now};
-pub use file::{ends, forget};
+pub use file::{ends, forget, left};
 pub(crate) use line::{Ended, Entry};

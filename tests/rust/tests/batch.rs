@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sessionwire::agi::{BatchTask, Client, RunTasks, TaskOutcome};
+use sessionwire::agi::{BatchTask, Client, FanOutItem, RunTasks, TaskOutcome};
 use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator::Emulator;
 use sessionwire_tests::ledger::Folder;
@@ -620,6 +620,52 @@ async fn g05_a_create_whose_answer_was_lost_is_told() {
         "{}",
         told[0]
     );
+    let over = all(&client, plan(&journal, ["one"])).await;
+    assert_eq!(text(&over["0"]), "one: bought");
+    let again = client.settle(Duration::from_secs(5)).await;
+    assert!(again.is_empty(), "{again:?}");
+}
+
+#[tokio::test]
+async fn g02_a_task_whose_question_could_not_be_answered_goes_on_at_the_next_start() {
+    let (emulator, folder) = (serving().await, Folder::new());
+    let (client, journal) = (client(&emulator), journal(&folder));
+    let outcomes = client
+        .run_tasks(plan(&journal, ["which", "one"]).asks(true))
+        .unwrap();
+    let mut over = BTreeMap::new();
+    while !outcomes.is_over() {
+        outcomes.ready().await;
+        match outcomes.try_take() {
+            Some(FanOutItem::Question { number, .. }) => outcomes.fail(number),
+            Some(FanOutItem::Outcome(outcome)) => drop(over.insert(outcome.index, outcome)),
+            _ => {}
+        }
+    }
+    assert_eq!(error(&over[&0]).kind(), ErrorKind::QuestionPending);
+    assert!(over[&0].unfinished && !over[&1].unfinished);
+    assert_eq!(emulator.session_count(), 1);
+    let outcomes = client
+        .run_tasks(plan(&journal, ["which", "one"]).asks(true))
+        .unwrap();
+    let mut asked = 0;
+    while !outcomes.is_over() {
+        outcomes.ready().await;
+        match outcomes.try_take() {
+            Some(FanOutItem::Question { number, .. }) => {
+                asked += 1;
+                outcomes.reply(number, Some("blue".to_owned()));
+            }
+            Some(FanOutItem::Outcome(outcome)) => {
+                assert!(outcome.result.is_ok() && !outcome.unfinished, "{outcome:?}");
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(asked, 1);
+    // Both tasks, and the answer.
+    assert_eq!(count(&emulator, "POST", "/message"), 3);
+    assert_eq!(emulator.session_count(), 0);
 }
 
 #[tokio::test]

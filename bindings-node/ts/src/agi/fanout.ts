@@ -22,7 +22,8 @@ export interface RunTasksOptions extends CreateSessionOptions {
   startUrl?: string | undefined;
   /**
    * Gives the answer to a question, which is put while the outcomes are waited for. What it throws is
-   * the error of its task. Without it a question ends its task with `QuestionPending`.
+   * the error of its task, which is `unfinished` with a `journal`: the next call asks again. Without
+   * it a question ends its task with `QuestionPending`.
    */
   onQuestion?: ((question: Question) => string | Promise<string>) | undefined;
   /** Milliseconds for each task, once its session is there. Default: no limit. */
@@ -147,16 +148,15 @@ async function* outcomes(
   const runs = start();
   const raised = new Map<number, Error>();
   const reply = async (index: number, number: number, question: string) => {
-    let answer: string | undefined;
     try {
       const { type, id, raw } = JSON.parse(question);
       const given = await onQuestion?.(eventFromParts(type, id, raw) as Question);
-      answer = text("onQuestion's answer", given);
+      runs.reply(number, text("onQuestion's answer", given));
     } catch (error) {
       // This task's failure, and no other's.
       raised.set(index, error as Error);
+      runs.fail(number);
     }
-    runs.reply(number, answer);
   };
   try {
     for (;;) {

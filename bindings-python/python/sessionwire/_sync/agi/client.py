@@ -261,7 +261,9 @@ class Agi(BaseClient):
             agent_name: The agent, such as `agi-0` or `agi-0-fast`.
             start_url: The page that each opens first.
             on_question: Answers a question of an agent; None leaves it open. One
-                question is put at a time, while the outcomes are waited for.
+                question is put at a time, while the outcomes are waited for. What it
+                raises is the error of its task, which is `unfinished` with a
+                `journal`: the next call asks again.
             timeout: Seconds for each task, once its session is there. None: no limit.
             journal: A file that says how far each task came. A call with the same tasks
                 and the same file, after a process that was killed, goes on where that

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import _wait_sync as _wait
 from ..._agi.models import TaskOutcome, TaskResult
+from ..._callbacks import checked_answer
 from ..._reports import log_warning
 
 TYPE_CHECKING = False
@@ -24,6 +25,10 @@ def outcomes(
     on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
 ) -> Generator[TaskOutcome]:
     """Runs the tasks of `client.run_tasks`, and gives each outcome as its task ends."""
+    journal = plan.get("journal")
+    if journal and (left := client.journal_left(journal)) is not None:
+        # asyncio ends a loop that was left only in one of its next turns.
+        _wait.result(left)
     runs = client.run_tasks(plan)
     raised: dict[int, Exception] = {}
     try:
@@ -34,14 +39,15 @@ def outcomes(
                     return
                 _wait.result(runs.ready())
             elif "question" in item:
-                answer = None
                 try:
+                    answer = None
                     if on_question is not None:
                         answer = _wait.call(on_question, item["question"])
+                    runs.reply(item["number"], checked_answer(answer))
                 except Exception as error:
                     # This task's failure, and no other's.
                     raised[item["index"]] = error
-                runs.reply(item["number"], answer)
+                    runs.fail(item["number"])
             else:
                 index = item["index"]
                 if item["undeleted"] is not None:
