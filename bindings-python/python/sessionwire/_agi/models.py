@@ -256,22 +256,6 @@ class TaskOutcome(Model):
         self.unfinished: bool = unfinished
 
 
-class Navigation(Model):
-    """Where `session.goto` led.
-
-    Attributes:
-        current_url: The URL after redirects.
-        redirected: Whether that is another site than the one that was asked for: its host
-            differs, other than by `www.`.
-    """
-
-    __slots__ = ("current_url", "redirected")
-
-    def __init__(self, current_url: str, redirected: bool = False) -> None:
-        self.current_url: str = current_url
-        self.redirected: bool = redirected
-
-
 class CleanupReport(Model):
     """What `client.sessions.cleanup` did with one session that matched.
 
