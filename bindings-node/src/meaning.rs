@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 use sessionwire::agi::EventType;
-use sessionwire::{Error, meaning};
+use sessionwire::{Error, meaning, seam};
 
 use crate::reply::ErrorInfo;
 
@@ -30,4 +31,25 @@ pub fn unknown_event_type(name: String) -> Option<String> {
 #[napi(catch_unwind)]
 pub fn unanswered(question: String) -> ErrorInfo {
     Error::unanswered(&question).into()
+}
+
+/// A task whose result shall be JSON of this schema, or an error.
+#[napi(catch_unwind)]
+pub fn ask_for(message: String, schema: String) -> Either<String, ErrorInfo> {
+    match seam::ask_for(&message, &schema) {
+        Ok(asked) => Either::A(asked),
+        Err(error) => Either::B(error.into()),
+    }
+}
+
+/// The message after a result that did not fit.
+#[napi(catch_unwind)]
+pub fn ask_again(problem: Option<String>, schema: Option<String>) -> String {
+    seam::ask_again(problem.as_deref(), schema.as_deref())
+}
+
+/// What the error says of a result that does not fit after so many repairs.
+#[napi(catch_unwind)]
+pub fn does_not_fit(problem: Option<String>, repairs: u32) -> String {
+    seam::does_not_fit(problem.as_deref(), repairs)
 }

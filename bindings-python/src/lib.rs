@@ -29,7 +29,7 @@ use std::borrow::Cow;
 use pyo3::prelude::*;
 use sessionwire::agi::EventType;
 use sessionwire::seam::agi::Check;
-use sessionwire::{Error, ErrorKind, meaning};
+use sessionwire::{Error, ErrorKind, meaning, seam};
 
 /// The native half of sessionwire.
 #[pymodule]
@@ -83,8 +83,8 @@ mod _native {
     use super::webhooks::{Deduplicator, parse_webhook, verify_webhook, webhook_url};
     #[pymodule_export]
     use super::{
-        check, cli_main, find_json, parse_json, parse_time, record_scenario, unanswered,
-        unknown_event_type,
+        ask_again, ask_for, check, cli_main, does_not_fit, find_json, parse_json, parse_time,
+        record_scenario, unanswered, unknown_event_type,
     };
 
     #[pymodule_export]
@@ -150,4 +150,22 @@ fn unknown_event_type(name: &str) -> Option<String> {
 #[pyfunction]
 fn unanswered(question: &str) -> String {
     Error::unanswered(question).to_string()
+}
+
+/// A task whose result shall be JSON of this schema.
+#[pyfunction]
+fn ask_for(py: Python<'_>, message: &str, schema: &str) -> PyResult<String> {
+    seam::ask_for(message, schema).map_err(|failure| error::to_py(py, &failure))
+}
+
+/// The message after a result that did not fit.
+#[pyfunction]
+fn ask_again(problem: Option<&str>, schema: Option<&str>) -> String {
+    seam::ask_again(problem, schema)
+}
+
+/// What the error says of a result that does not fit after so many repairs.
+#[pyfunction]
+fn does_not_fit(problem: Option<&str>, repairs: u32) -> String {
+    seam::does_not_fit(problem, repairs)
 }

@@ -137,7 +137,7 @@ class Play:
         refused = 0
         with ThreadPoolExecutor(len(step["tasks"])) as pool:
             calls = {
-                pool.submit(self.session.run_task, task, **options(step)): task
+                pool.submit(lambda task: self.session.run_task(task, **options(step)), task): task
                 for task in step["tasks"]
             }
             for call in as_completed(calls):

@@ -17,6 +17,7 @@ DOCUMENTS = (
     "docs/machines.md",
     "docs/pool.md",
     "docs/temporal.md",
+    "docs/typed-results.md",
 )
 
 # What a snippet that imports nothing takes as given.

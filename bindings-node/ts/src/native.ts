@@ -246,6 +246,9 @@ export interface Native {
   parseTime(text: string): number | null;
   unknownEventType(name: string): string | null;
   unanswered(question: string): ErrorInfo;
+  askFor(message: string, schema: string): string | ErrorInfo;
+  askAgain(problem: string | undefined, schema: string | undefined): string;
+  doesNotFit(problem: string | undefined, repairs: number): string;
   parseWebhook(body: string | Uint8Array, eventType?: string): string | ErrorInfo;
   webhookUrl(base: string, secret: string): string | ErrorInfo;
   verifyWebhook(urlOrToken: string, secret: string): boolean;

@@ -225,11 +225,17 @@ class TaskError(SessionwireError):
         events: The task's latest events, oldest first; a turn's are TurnEvents.
         session_id: The task's session.
         message_id: The agent message of a turn; None for a task.
+        result: The `TaskResult` that does not fit `output` (`reason` is `no_json` or
+            `unexpected_shape`); else None.
     """
 
     events: list[Event]
     session_id: str | None = None
     message_id: str | None = None
+    if TYPE_CHECKING:
+        result: Any = None
+    else:
+        result = None
 
     _fields = (*SessionwireError._fields, "events", "session_id", "message_id")
 

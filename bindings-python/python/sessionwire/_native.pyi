@@ -52,9 +52,12 @@ __all__ = [
     "Upload",
     "UserEvent",
     "__version__",
+    "ask_again",
+    "ask_for",
     "check",
     "check_raccoon",
     "cli_main",
+    "does_not_fit",
     "find_json",
     "new_session_id",
     "parse_json",
@@ -95,6 +98,15 @@ def unknown_event_type(name: str) -> str | None:
 
 def unanswered(question: str) -> str:
     """What the error says of a question without an answer, whose session is deleted by now."""
+
+def ask_for(message: str, schema: str) -> str:
+    """A task whose result shall be JSON of this schema."""
+
+def ask_again(problem: str | None, schema: str | None) -> str:
+    """The message after a result that did not fit."""
+
+def does_not_fit(problem: str | None, repairs: int) -> str:
+    """What the error says of a result that does not fit after so many repairs."""
 
 def parse_webhook(body: bytes, event_type: str | None = None) -> dict[str, Any]:
     """Reads a webhook's body; its fields as a dict."""

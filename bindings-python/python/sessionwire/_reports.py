@@ -37,6 +37,11 @@ def remaining(until: float | None) -> float | None:
     return None if until is None else max(0.001, until - monotonic())
 
 
+def is_over(until: float | None) -> bool:
+    """Whether the time has passed."""
+    return until is not None and monotonic() >= until
+
+
 def report_failed_delete(session: _Session, why: str, cause: BaseException | None) -> None:
     """Says that a context manager could not delete its session."""
     import warnings

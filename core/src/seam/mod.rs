@@ -9,10 +9,13 @@ pub mod agi;
 pub mod raccoon;
 #[cfg(all(feature = "schema", feature = "raccoon"))]
 mod schema;
+mod shape;
 
 use crate::config::Service;
 use crate::error::Result;
 use crate::handle::Handle;
+
+pub use shape::{ask_again, ask_for, does_not_fit};
 
 /// Whose handle this is, for a program that speaks to both services.
 ///

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import assert_type
 
 from sessionwire import (
@@ -30,7 +31,7 @@ async def clients() -> None:
         assert_type(client, AsyncAgi)
         assert_type(session, AsyncSession)
         assert_type(await client.models("cdp"), list[str])
-        assert_type(await client.run_task("x", agent_name="agi-0-fast"), TaskResult)
+        assert_type(await client.run_task("x", agent_name="agi-0-fast"), TaskResult[None])
         assert_type(await client.sessions.list(), list[AsyncSession])
         assert_type(client.sessions.attach("s"), AsyncSession)
         assert_type(await client.sessions.delete_all(), DeleteResult)
@@ -46,8 +47,15 @@ async def tasks(session: AsyncSession) -> None:
     def sync_answer(question: QuestionEvent) -> str:
         return question.text
 
-    assert_type(await session.run_task("x", on_question=answer), TaskResult)
-    assert_type(await session.run_task("x", on_question=sync_answer, on_event=print), TaskResult)
+    assert_type(await session.run_task("x", on_question=answer), TaskResult[None])
+    assert_type(
+        await session.run_task("x", on_question=sync_answer, on_event=print), TaskResult[None]
+    )
+    assert_type((await session.run_task("x", output=Message, repairs=1)).output, Message)
+    results = await asyncio.gather(
+        session.run_task("x"), asyncio.to_thread(len, "x"), session.run_task("x", output=Message)
+    )
+    assert_type(results, tuple[TaskResult[None], int, TaskResult[Message]])
     assert_type(await session.start_task("x"), AsyncTask)
     async with session.start_task("x") as task:
         assert_type(task, AsyncTask)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, Literal, assert_type
+from typing import Any, Literal, TypedDict, assert_type
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from sessionwire import (
     Agent,
@@ -30,6 +31,7 @@ from sessionwire import (
     Session,
     SuccessResult,
     Task,
+    TaskOutcome,
     TaskOver,
     TaskResult,
     TaskTimeout,
@@ -49,7 +51,7 @@ def clients() -> None:
         assert_type(client.with_options(max_retries=0), Agi)
         assert_type(client.models(), list[str])
         assert_type(client.request("GET", "/sessions"), RawResponse)
-        assert_type(client.run_task("x", save_snapshot_mode="memory"), TaskResult)
+        assert_type(client.run_task("x", save_snapshot_mode="memory"), TaskResult[None])
         assert_type(client.sessions.list(), list[Session])
         assert_type(client.sessions.get("s"), Session)
         assert_type(client.sessions.attach("s"), Session)
@@ -85,8 +87,10 @@ def tasks(session: Session) -> None:
         return question.text
 
     result = session.run_task("x", on_question=answer, on_event=print, timeout=1)
-    assert_type(result, TaskResult)
+    assert_type(result, TaskResult[None])
+    assert_type(result.output, None)
     assert_type(result.parse(Flight), Flight)
+    assert_type(result.parse(TypeAdapter(list[Flight])), list[Flight])
     assert_type(result.parse(Flight).price, float)
     assert_type(result.duration, float)
     with session.start_task("x") as task:
@@ -97,6 +101,58 @@ def tasks(session: Session) -> None:
         for event in task:
             assert_type(event.id, int | None)
             assert_type(event.raw, str)
+
+
+class Keys(TypedDict):
+    price: float
+
+
+def typed_results(client: Agi, session: Session) -> None:
+    assert_type(session.run_task("x", output=Flight), TaskResult[Flight])
+    assert_type(session.run_task("x", output=Flight, repairs=1).output.price, float)
+    assert_type(client.run_task("x", output=list[Flight], max_steps=3).output, list[Flight])
+    assert_type(session.run_task("x", output=Keys).output["price"], float)
+    adapter: TypeAdapter[Flight | None] = TypeAdapter(Flight | None)
+    assert_type(session.run_task("x", output=adapter).output, Flight | None)
+    assert_type(session.run_task("x", output=None).output, None)
+    takes_any_result(session.run_task("x", output=Flight))
+    takes_any_result(session.run_task("x"))
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(session.run_task, "x", timeout=3)
+        assert_type(call.result(), TaskResult[None])
+        typed = pool.submit(session.run_task, "x", output=Flight)
+        assert_type(typed.result().output, Flight)
+    # What is wrong is told.
+    assert session.run_task("x", output=Flight).output.prize  # type: ignore[attr-defined]  # pyright: ignore
+    assert session.run_task("x", output=Flight()).output  # type: ignore  # pyright: ignore
+    session.run_task("x", repairs=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    assert session.run_task("x").output.price  # type: ignore[attr-defined]  # pyright: ignore
+
+
+def takes_any_result(result: TaskResult) -> Any:
+    return result.output
+
+
+def outcomes(client: Agi, tasks: list[str]) -> None:
+    for outcome in client.run_tasks(tasks, output=Flight):
+        assert_type(outcome.id, str)
+        if outcome.error is None:
+            assert_type(outcome.result.output, Flight)
+        else:
+            assert_type(outcome.result, None)
+            assert_type(outcome.error, Exception)
+        if outcome.result:
+            assert_type(outcome.result.output.price, float)
+        assert outcome.result.output  # type: ignore[union-attr]  # pyright: ignore
+    for plain in client.run_tasks(tasks):
+        told(plain)
+        if plain.result is not None:
+            assert_type(plain.result, TaskResult[None])
+
+
+def told(outcome: TaskOutcome) -> str:
+    assert_type(outcome.result, TaskResult[Any] | None)
+    return str(outcome.error)
 
 
 def events(session: Session) -> None:

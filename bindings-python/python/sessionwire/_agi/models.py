@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
     from datetime import datetime
-    from typing import Any, Literal, TypeAlias, TypeVar
+    from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
     from .._errors import SessionwireError
+    from .types import Output_co, Validates
 
     T = TypeVar("T")
 
@@ -158,7 +159,20 @@ class Screenshot(Model):
         return self.image if self.mime_type == "image/png" else None
 
 
-class TaskResult(Model):
+if TYPE_CHECKING:
+
+    class _OfOutput(Model, Generic[Output_co]): ...
+
+else:
+
+    class _OfOutput(Model):
+        """Takes the type of `output` in brackets, as `typing.Generic` would."""
+
+        __slots__ = ()
+        __class_getitem__ = classmethod(type(list[int]))
+
+
+class TaskResult(_OfOutput["Output_co"]):
     """What a task ended with.
 
     Attributes:
@@ -169,9 +183,21 @@ class TaskResult(Model):
         duration: Seconds from the start of the task to its end, measured here.
         metadata: The metadata of the `DONE` message.
         session_id: The task's session.
+        output: The result as an object of the type that `output` of `run_task` names, else None.
+        refused: The results before it that did not fit that type, oldest first.
     """
 
-    __slots__ = ("text", "data", "message_id", "messages", "duration", "metadata", "session_id")
+    __slots__ = (
+        "text",
+        "data",
+        "message_id",
+        "messages",
+        "duration",
+        "metadata",
+        "session_id",
+        "output",
+        "refused",
+    )
 
     def __init__(
         self,
@@ -182,6 +208,8 @@ class TaskResult(Model):
         duration: float = 0.0,
         metadata: dict[str, Any] | None = None,
         session_id: str = "",
+        output: Any = None,
+        refused: list[TaskResult[Any]] | None = None,
     ) -> None:
         self.text: str = text
         self.data: Any = data
@@ -190,9 +218,11 @@ class TaskResult(Model):
         self.duration: float = duration
         self.metadata: dict[str, Any] = metadata if metadata is not None else {}
         self.session_id: str = session_id
+        self.output: Output_co = output
+        self.refused: list[TaskResult[Any]] = refused if refused is not None else []
 
     @classmethod
-    def _of(cls, fields: dict[str, Any]) -> TaskResult:
+    def _of(cls, fields: dict[str, Any]) -> TaskResult[Any]:
         messages = [Message._of(message) for message in fields.pop("messages")]
         return cls(messages=messages, **fields)
 
@@ -209,9 +239,10 @@ class TaskResult(Model):
 
         return find_json(self.data, self.session_id)
 
-    def parse(self, model: type[T]) -> T:
-        """The result as an object of `model`: a pydantic model, a msgspec struct,
-        a dataclass, or a `list[...]` or `dict[str, ...]` of those.
+    def parse(self, model: type[T] | Validates[T]) -> T:
+        """The result as an object of `model`: a pydantic model or TypeAdapter, a msgspec struct,
+        a dataclass, an attrs class, a TypedDict, a NamedTuple, an Enum, a datetime, date,
+        Decimal or UUID, or a `list[...]` or `dict[str, ...]` of those.
 
         Raises:
             TaskError: The text holds no JSON, or a dataclass does not fit it
@@ -220,10 +251,11 @@ class TaskResult(Model):
         """
         from .._parse import build, find_json
 
-        return build(find_json(self.data, self.session_id), model, self.session_id)
+        fitted: T = build(find_json(self.data, self.session_id), model, self.session_id)
+        return fitted
 
 
-class TaskOutcome(Model):
+class TaskOutcome(_OfOutput["Output_co"]):
     """What became of one task of `client.run_tasks`.
 
     Attributes:
@@ -243,17 +275,30 @@ class TaskOutcome(Model):
         self,
         task: str,
         index: int,
-        result: TaskResult | None = None,
+        result: TaskResult[Any] | None = None,
         error: Exception | None = None,
         id: str = "",
         unfinished: bool = False,
     ) -> None:
         self.task: str = task
         self.index: int = index
-        self.result: TaskResult | None = result
+        self.result: TaskResult[Output_co] | None = result
         self.error: Exception | None = error
         self.id: str = id
         self.unfinished: bool = unfinished
+
+
+if TYPE_CHECKING:
+    # What `run_tasks` gives: told apart by `error`, which is None where there is a result.
+    class _Succeeded(TaskOutcome[Output_co]):
+        result: TaskResult[Output_co]  # pyright: ignore[reportIncompatibleVariableOverride]
+        error: None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    class _Failed(TaskOutcome[Any]):
+        result: None  # pyright: ignore[reportIncompatibleVariableOverride]
+        error: Exception  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    Ended: TypeAlias = _Succeeded[Output_co] | _Failed
 
 
 class CleanupReport(Model):

@@ -1,9 +1,30 @@
 """Shapes, for type checkers only: nothing imports this at run time."""
 
+import typing
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol, Required, Self, TypeAlias, TypedDict
 
 from .. import _native
+
+# The default, for type checkers alone, is one of Python 3.13 and later.
+if typing.TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    #: The type of a result's `output`: `TaskResult` alone is one of any.
+    Output_co = TypeVar("Output_co", covariant=True, default=Any)
+else:
+    Output_co = typing.TypeVar("Output_co", covariant=True)
+
+#: The type that `output` of `run_task` asks for.
+Output = typing.TypeVar("Output")
+Fitted_co = typing.TypeVar("Fitted_co", covariant=True)
+
+
+class Validates(Protocol[Fitted_co]):
+    """What checks a value and knows its JSON schema: a `TypeAdapter` of pydantic."""
+
+    def validate_python(self, object: Any, /) -> Fitted_co: ...
+    def json_schema(self) -> dict[str, Any]: ...
 
 
 class Client(Protocol):

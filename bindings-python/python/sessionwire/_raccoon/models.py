@@ -337,7 +337,8 @@ class TurnResult(Model):
         """
         from .._parse import build, find_json
 
-        return build(find_json(self.text, self.session_id), model, self.session_id)
+        fitted: T = build(find_json(self.text, self.session_id), model, self.session_id)
+        return fitted
 
 
 class TurnOutcome(Model):

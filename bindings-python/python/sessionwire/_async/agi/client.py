@@ -7,6 +7,7 @@ from ... import _wait_async as _wait
 from ..._callbacks import check_callback
 from ..._errors import ConfigError, InvalidRequestError, QuestionPending
 from ..._parameters import listed, path_text
+from ..._typing import overload
 from ..base import AsyncBaseClient
 from .fanout import outcomes
 from .session import listed_types, snapshot_options
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from typing import Any, Unpack
 
     from ..._agi.events import Event, QuestionEvent
-    from ..._agi.models import TaskOutcome, TaskResult
+    from ..._agi.models import Ended, TaskResult
     from ..._agi.seam import Resume, RunTasks
-    from ..._agi.types import BatchTask, CreateOptions, EventTypeName
+    from ..._agi.types import BatchTask, CreateOptions, EventTypeName, Output, Validates
     from ..._native import Client as NativeClient
     from ..._wait_async import Maybe, Opening
 
@@ -128,6 +129,7 @@ class AsyncAgi(AsyncBaseClient):
         super()._open(native, options)
         self.sessions = AsyncSessions(self)
 
+    @overload
     async def run_task(
         self,
         task: str,
@@ -138,6 +140,40 @@ class AsyncAgi(AsyncBaseClient):
         on_event: Callable[[Event], Maybe[object]] | None = None,
         timeout: float | None = None,
         cancel_on_timeout: bool = False,
+        output: None = None,
+        **create_options: Unpack[CreateOptions],
+    ) -> TaskResult[None]: ...
+
+    @overload
+    async def run_task(
+        self,
+        task: str,
+        *,
+        agent_name: str = "agi-0",
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        on_event: Callable[[Event], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        cancel_on_timeout: bool = False,
+        output: type[Output] | Validates[Output],
+        repairs: int = 0,
+        describe_output: bool = True,
+        **create_options: Unpack[CreateOptions],
+    ) -> TaskResult[Output]: ...
+
+    async def run_task(
+        self,
+        task: str,
+        *,
+        agent_name: str = "agi-0",
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        on_event: Callable[[Event], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        cancel_on_timeout: bool = False,
+        output: type[Any] | Validates[Any] | None = None,
+        repairs: int = 0,
+        describe_output: bool = True,
         **create_options: Unpack[CreateOptions],
     ) -> TaskResult:
         """Runs one task in a session of its own, which is deleted on every way out.
@@ -150,10 +186,18 @@ class AsyncAgi(AsyncBaseClient):
             on_event: Sees every event of the task.
             timeout: Seconds for the task, once the session is there. None: no limit.
             cancel_on_timeout: Cancels the task when the time is over.
+            output: The type of the result: a pydantic model, a dataclass, a TypedDict, a
+                NamedTuple, a msgspec or attrs class, or a pydantic `TypeAdapter`. The result's
+                `output` is an object of it.
+            repairs: How often the agent is asked again, in the same session, for a result that
+                fits `output`. Each is a task of its own.
+            describe_output: Puts the JSON schema of `output` to the task. False: the task itself
+                says what the result shall look like.
             **create_options: As for `sessions.create`.
 
         Raises:
-            TaskError: The agent failed, or left no result.
+            TaskError: The agent failed, or left no result; or the result does not fit `output`
+                (the error's `result` has it).
             QuestionPending: The agent asked, and nobody answered.
             TaskTimeout: The task took longer than `timeout`.
             APIError: The service refused a request, or was not reached.
@@ -164,7 +208,13 @@ class AsyncAgi(AsyncBaseClient):
         # Bad input costs no session.
         check_callback("on_question", on_question)
         check_callback("on_event", on_event)
-        _native.check({"check": "task", "message": task, "start_url": start_url})
+        asked = task
+        shape: Any = output
+        if output is not None or repairs:
+            from ..._output import Wanted
+
+            asked = Wanted(output, repairs, describe_output).ask(task)
+        _native.check({"check": "task", "message": asked, "start_url": start_url})
         try:
             async with self.sessions.create(agent_name, **create_options) as session:
                 return await session.run_task(
@@ -174,6 +224,9 @@ class AsyncAgi(AsyncBaseClient):
                     on_event=on_event,
                     timeout=timeout,
                     cancel_on_timeout=cancel_on_timeout,
+                    output=shape,
+                    repairs=repairs,
+                    describe_output=describe_output,
                 )
         except QuestionPending as pending:
             pending.task = None
@@ -235,6 +288,7 @@ class AsyncAgi(AsyncBaseClient):
     async def _resume(self, params: Resume) -> AsyncTask:
         return AsyncTask(await _wait.result(self._native.resume(params)))
 
+    @overload
     def run_tasks(
         self,
         tasks: Iterable[str | BatchTask],
@@ -246,8 +300,42 @@ class AsyncAgi(AsyncBaseClient):
         timeout: float | None = None,
         journal: str | os.PathLike[str] | None = None,
         retry_failed: bool = False,
+        output: None = None,
         **create_options: Unpack[CreateOptions],
-    ) -> AsyncGenerator[TaskOutcome]:
+    ) -> AsyncGenerator[Ended[None]]: ...
+
+    @overload
+    def run_tasks(
+        self,
+        tasks: Iterable[str | BatchTask],
+        *,
+        concurrency: int = 4,
+        agent_name: str = "agi-0",
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        timeout: float | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        retry_failed: bool = False,
+        output: type[Output] | Validates[Output],
+        describe_output: bool = True,
+        **create_options: Unpack[CreateOptions],
+    ) -> AsyncGenerator[Ended[Output]]: ...
+
+    def run_tasks(
+        self,
+        tasks: Iterable[str | BatchTask],
+        *,
+        concurrency: int = 4,
+        agent_name: str = "agi-0",
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        timeout: float | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        retry_failed: bool = False,
+        output: type[Any] | Validates[Any] | None = None,
+        describe_output: bool = True,
+        **create_options: Unpack[CreateOptions],
+    ) -> AsyncGenerator[Ended[Any]]:
         """Runs many tasks, each in a session of its own, and gives each outcome as its
         task ends. One failure stops nothing; every session is deleted, also when the
         loop over the outcomes is left early. With a `journal`, what was sent goes on in
@@ -269,6 +357,9 @@ class AsyncAgi(AsyncBaseClient):
                 and the same file, after a process that was killed, goes on where that
                 was, gives all outcomes, and sends no task twice.
             retry_failed: Sends the tasks that failed, by the journal, once more.
+            output: The type of each result, as for `run_task`. A result that does not fit is its
+                task's error; nobody is asked again.
+            describe_output: Puts the JSON schema of `output` to each task.
             **create_options: As for `sessions.create`; `wait_for_limit` is the time
                 that each task may wait for its session.
 
@@ -302,7 +393,13 @@ class AsyncAgi(AsyncBaseClient):
             "retry_failed": retry_failed,
         }
         _native.check({"check": "run_tasks", **plan})
-        return outcomes(self._native, texts, plan, on_question)
+        wanted = None
+        if output is not None:
+            from ..._output import Wanted
+
+            wanted = Wanted(output, 0, describe_output)
+            plan["tasks"] = [wanted.asks(task) for task in texts]
+        return outcomes(self._native, texts, plan, on_question, wanted)
 
     async def models(self, filter: str | None = None) -> list[str]:
         """Lists the names of the models.

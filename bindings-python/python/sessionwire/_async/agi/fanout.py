@@ -10,11 +10,13 @@ from ..._reports import log_warning
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
+    from typing import Any
 
     from ... import _native
     from ..._agi.events import QuestionEvent
     from ..._agi.seam import RunTasks
     from ..._agi.types import BatchTask
+    from ..._output import Wanted
     from ..._wait_async import Maybe
 
 
@@ -23,7 +25,8 @@ async def outcomes(
     tasks: list[str | BatchTask],
     plan: RunTasks,
     on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
-) -> AsyncGenerator[TaskOutcome]:
+    wanted: Wanted | None,
+) -> AsyncGenerator[Any]:
     """Runs the tasks of `client.run_tasks`, and gives each outcome as its task ends."""
     journal = plan.get("journal")
     if journal and (left := client.journal_left(journal)) is not None:
@@ -52,15 +55,20 @@ async def outcomes(
                 index = item["index"]
                 if item["undeleted"] is not None:
                     _warn_undeleted(item["undeleted"])
-                task, result = tasks[index], item["result"]
-                yield TaskOutcome(
+                task, result = tasks[index], None
+                if item["result"] is not None:
+                    result = TaskResult._of(item["result"])
+                    if wanted is not None and (misfit := wanted.misfit(result)):
+                        result, item["error"] = None, misfit
+                outcome: Any = TaskOutcome(
                     task if isinstance(task, str) else task["message"],
                     index,
-                    None if result is None else TaskResult._of(result),
+                    result,
                     raised.pop(index, item["error"]),
                     id=item["id"],
                     unfinished=item["unfinished"],
                 )
+                yield outcome
     finally:
         await _wait.finish(runs.close())
 

@@ -9,7 +9,8 @@ from ..._callbacks import check_callback
 from ..._errors import ConflictError, InvalidRequestError, SessionwireError, TaskTimeout
 from ..._models import DeleteResult, SuccessResult
 from ..._parameters import listed, warn_unknown_types
-from ..._reports import deadline, log_warning, remaining
+from ..._reports import deadline, is_over, log_warning, remaining
+from ..._typing import overload
 from ..base import delete_on_exit
 from .task import Task
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
         StartTask,
         WaitOptions,
     )
-    from ..._agi.types import Client, EventTypeName, SnapshotMode
+    from ..._agi.types import Client, EventTypeName, Output, SnapshotMode, Validates
     from ..._wait_sync import EventStream, Maybe
 
 
@@ -218,9 +219,11 @@ class Session(SessionFields):
         }
         return self._start_task(params)
 
-    def _start_task(self, params: StartTask, timeout: float | None = None) -> Task:
+    def _start_task(
+        self, params: StartTask, timeout: float | None = None, until: float | None = None
+    ) -> Task:
         pending = self._client._native.start_task(self.session_id, params)
-        if not _wait.within(pending, timeout):
+        if not _wait.within(pending, remaining(until)):
             pending.cancel()
             late = TaskTimeout(
                 f"The task was not started within {timeout} s. Raise `timeout`; look at the "
@@ -272,6 +275,7 @@ class Session(SessionFields):
         )
         return handle
 
+    @overload
     def run_task(
         self,
         message: str,
@@ -282,6 +286,38 @@ class Session(SessionFields):
         timeout: float | None = None,
         cancel_on_timeout: bool = False,
         if_busy: Literal["error", "wait", "cancel"] = "error",
+        output: None = None,
+    ) -> TaskResult[None]: ...
+
+    @overload
+    def run_task(
+        self,
+        message: str,
+        *,
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        on_event: Callable[[Event], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        cancel_on_timeout: bool = False,
+        if_busy: Literal["error", "wait", "cancel"] = "error",
+        output: type[Output] | Validates[Output],
+        repairs: int = 0,
+        describe_output: bool = True,
+    ) -> TaskResult[Output]: ...
+
+    def run_task(
+        self,
+        message: str,
+        *,
+        start_url: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        on_event: Callable[[Event], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        cancel_on_timeout: bool = False,
+        if_busy: Literal["error", "wait", "cancel"] = "error",
+        output: type[Any] | Validates[Any] | None = None,
+        repairs: int = 0,
+        describe_output: bool = True,
     ) -> TaskResult:
         """Runs a task to its end.
 
@@ -294,9 +330,17 @@ class Session(SessionFields):
             cancel_on_timeout: Cancels the task when the time is over.
             if_busy: What to do where the session's last task has not ended: raise, wait for
                 its end (also for an answer to its question), or cancel it.
+            output: The type of the result: a pydantic model, a dataclass, a TypedDict, a
+                NamedTuple, a msgspec or attrs class, or a pydantic `TypeAdapter`. The result's
+                `output` is an object of it.
+            repairs: How often the agent is asked again, in the same session, for a result that
+                fits `output`. Each is a task of its own.
+            describe_output: Puts the JSON schema of `output` to the task. False: the task itself
+                says what the result shall look like.
 
         Raises:
-            TaskError: The agent failed, or left no result.
+            TaskError: The agent failed, or left no result; or the result does not fit `output`
+                (the error's `result` has it).
             QuestionPending: The agent asked, and nobody answered. The error's
                 `task` can still be answered.
             TaskTimeout: The task took longer than `timeout`. It goes on, unless
@@ -306,12 +350,44 @@ class Session(SessionFields):
                 `question`.
             InvalidRequestError: The message is empty or too long, for example.
             APIError: The service refused a request, or was not reached.
+
+        Example:
+            >>> result = session.run_task("Find a mug", output=Mug, repairs=1)
+            >>> print(result.output.price)
         """
         check_callback("on_question", on_question)
         check_callback("on_event", on_event)
         until = deadline(timeout)
         params: StartTask = {"message": message, "start_url": start_url, "if_busy": if_busy}
-        task = self._start_task(params, timeout)
+        wanted = None
+        if output is not None or repairs:
+            from ..._output import Wanted
+
+            wanted = Wanted(output, repairs, describe_output)
+            params["message"] = wanted.ask(message)
+        result = self._run_task(params, on_question, on_event, timeout, until, cancel_on_timeout)
+        while wanted is not None and (again := wanted.judge(result)):
+            if is_over(until):
+                raise wanted.late()
+            try:
+                result = self._run_task(
+                    {"message": again}, on_question, on_event, timeout, until, cancel_on_timeout
+                )
+            except Exception as failure:
+                wanted.lost(failure)
+                raise
+        return result
+
+    def _run_task(
+        self,
+        params: StartTask,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
+        on_event: Callable[[Event], Maybe[object]] | None,
+        timeout: float | None,
+        until: float | None,
+        cancel_on_timeout: bool,
+    ) -> TaskResult:
+        task = self._start_task(params, timeout, until)
         try:
             # Read also where nobody looks: a full queue would hold the stream back.
             task._attend(on_question, on_event, until)
