@@ -44,6 +44,11 @@ export function surface(file = "index.d.ts") {
       found[name] = isPublic(made?.declaration) && !isError(type) ? params(made) : null;
       for (const member of symbol.exports?.values() ?? []) add(name, member);
       ownMembers(name, type);
+    } else if (symbol.flags & ts.SymbolFlags.TypeAlias && isOneOfSome(symbol)) {
+      found[name] = null;
+      const type = checker.getDeclaredTypeOfSymbol(symbol);
+      for (const member of checker.getPropertiesOfType(type))
+        found[`${name}.${member.name}`] = null;
     } else if (symbol.flags & ts.SymbolFlags.Interface) {
       found[name] = null;
       if (!SHAPES.test(name)) {
@@ -59,6 +64,12 @@ export function surface(file = "index.d.ts") {
     } else {
       found[name] = null;
     }
+  }
+
+  /** Whether it is one of some shapes that have fields in common: `A & (B | C)`. */
+  function isOneOfSome(symbol) {
+    const type = checker.getDeclaredTypeOfSymbol(symbol);
+    return type.isUnion() && type.types.every((each) => each.isIntersection());
   }
 
   /** Those of a class, and of its bases that have no public name themselves. */

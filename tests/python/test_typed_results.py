@@ -392,17 +392,25 @@ def test_types_of_one_name_stay_apart() -> None:
             jsonschema.validate(bad, schema)
 
 
-def test_the_program_of_the_guide_runs_and_type_checks(emulator: Emulator, tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", ["python", "js"])
+def test_the_program_of_the_guide_runs(emulator: Emulator, language: str) -> None:
     guide = (ROOT / "docs" / "typed-results.md").read_text(encoding="utf-8")
-    block = re.search(r"^```python program\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    block = re.search(rf"^```{language} program\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
     assert block is not None
-    path = tmp_path / "program.py"
+    # Below the package, so that Node finds it.
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "snippets"
+    target.mkdir(parents=True, exist_ok=True)
+    path = target / f"typed_results.{ {'python': 'py', 'js': 'mjs'}[language] }"
     path.write_text(block[1], encoding="utf-8")
     emulator.scenario(answers("Let me see", MUG))
     environment = {"AGI_BASE_URL": emulator.url, "AGI_API_KEY": emulator.api_key}
-    for command in (["-W", "error"], ["-m", "mypy", "--strict", "--config-file="]):
+    commands = [["node"]]
+    if language == "python":
+        checks = [["-W", "error"], ["-m", "mypy", "--strict", "--config-file="]]
+        commands = [[sys.executable, *check] for check in checks]
+    for command in commands:
         done = subprocess.run(
-            [sys.executable, *command, str(path)],
+            [*command, str(path)],
             capture_output=True,
             text=True,
             timeout=60,
@@ -410,8 +418,7 @@ def test_the_program_of_the_guide_runs_and_type_checks(emulator: Emulator, tmp_p
             env={**os.environ, **environment},
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        if command[0] == "-W":
-            assert done.stdout == "Blue 12.5\n"
+        assert done.stdout == "Blue 12.5\n" or "mypy" in command
 
 
 def test_parse_takes_the_same_types() -> None:

@@ -217,6 +217,7 @@ export class TaskError extends SessionwireError {
 
   constructor(message: string, fields: ErrorFields = {}) {
     super(message, { code: "ERR_SESSIONWIRE_TASK", ...fields });
+    Object.defineProperty(this, "result", { value: null, configurable: true, writable: true });
     this.reason = fields.reason ?? null;
     this.events = fields.events ?? [];
     this.messageId = fields.messageId ?? null;

@@ -43,6 +43,13 @@ export type {
 export type * from "./agi/fanout.js";
 export type * from "./agi/models.js";
 export { TaskResult } from "./agi/models.js";
+export type {
+  OutputOptions,
+  OutputSchema,
+  StandardIssue,
+  StandardResult,
+  StandardSchema,
+} from "./agi/output.js";
 export type * from "./agi/pool.js";
 export { PooledSession, SessionPool } from "./agi/pool.js";
 export { Screenshot } from "./agi/screenshot.js";

@@ -1,5 +1,6 @@
 // What users write must compile, and what is wrong must not. Checked by tsc, never run.
 
+import { type } from "arktype";
 import {
   type Agent,
   type AgentFile,
@@ -43,6 +44,8 @@ import {
   type UploadedFile,
   webhooks,
 } from "sessionwire";
+import * as v from "valibot";
+import { z } from "zod";
 
 /** Compiles only if the two types are the same. */
 type Same<A, B> =
@@ -65,7 +68,7 @@ export async function theShapeOfUse(): Promise<void> {
     timeout: 600_000,
     cancelOnTimeout: true,
   });
-  same<typeof result, TaskResult>(true);
+  same<typeof result, TaskResult<null>>(true);
   for await (const event of session.events({ eventTypes: ["question", "done"] })) {
     same<typeof event, AgiEvent>(true);
   }
@@ -96,8 +99,8 @@ export async function anyRequest(agi: Agi, raccoon: Raccoon): Promise<void> {
 export async function manyTasks(client: Agi): Promise<void> {
   const options = { concurrency: 2, agentName: "agi-0-fast", waitForLimit: 60_000, signal };
   for await (const outcome of client.runTasks(new Set(["x"]), options)) {
-    same<typeof outcome, TaskOutcome>(true);
-    same<typeof outcome.result, TaskResult | null>(true);
+    same<typeof outcome, TaskOutcome<null>>(true);
+    same<typeof outcome.result, TaskResult<null> | null>(true);
     same<typeof outcome.error, Error | null>(true);
   }
   // @ts-expect-error tasks are texts
@@ -212,6 +215,40 @@ export function forgetsTheUnknown(event: TurnEvent): string {
     case "task.error":
       return event.text;
   }
+}
+
+export async function typedResults(client: Agi, session: Session): Promise<void> {
+  const Mug = z.object({ name: z.string(), price: z.number().transform(String) });
+  const { output } = await session.runTask("x", { output: Mug, repairs: 1 });
+  same<typeof output, { name: string; price: string }>(true);
+  const ark = await client.runTask("x", { output: type({ count: "number" }), maxSteps: 3 });
+  same<typeof ark.output, { count: number }>(true);
+  const schema = v.object({ count: v.optional(v.number()) });
+  const valibot = await client.runTask("x", { output: { schema, jsonSchema: {} } });
+  same<typeof valibot.output, { count?: number | undefined }>(true);
+  const plain = await client.runTask("x", { describeOutput: false });
+  same<typeof plain.output, null>(true);
+  const any: TaskResult = ark;
+  same<typeof any.output, unknown>(true);
+  for await (const outcome of client.runTasks(["x"], { output: Mug })) {
+    if (outcome.error === null) {
+      same<typeof outcome.result.output.price, string>(true);
+    } else {
+      same<typeof outcome.result, null>(true);
+      same<typeof outcome.error, Error>(true);
+    }
+    if (outcome.result) same<typeof outcome.result, TaskResult<z.output<typeof Mug>>>(true);
+    const { result, error } = outcome;
+    if (error === null) same<typeof result.output.price, string>(true);
+  }
+  // @ts-expect-error no such field
+  output.prize;
+  // @ts-expect-error no schema
+  await session.runTask("x", { output: { name: "string" } });
+  // @ts-expect-error no number
+  await session.runTask("x", { output: Mug, repairs: "1" });
+  // @ts-expect-error nobody is asked again there
+  client.runTasks(["x"], { output: Mug, repairs: 1 });
 }
 
 export function results(result: TaskResult): void {

@@ -31,6 +31,7 @@ import { changed, clientOptions, Existing, environment, request } from "../share
 import { watch } from "./exit.js";
 import { type BatchTask, type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
 import type { TaskResult } from "./models.js";
+import { Wanted } from "./output.js";
 import type { Resume } from "./seam.js";
 import { eventOptions, type Session } from "./session.js";
 import { CREATE, type CreateSessionOptions, Sessions } from "./sessions.js";
@@ -64,9 +65,9 @@ export interface AgiOptions extends ServiceOptions {
 }
 
 /** Without `ifBusy`: its session is new, so that no other task can be in the way. */
-export interface ClientRunTaskOptions
+export interface ClientRunTaskOptions<T = unknown>
   extends CreateSessionOptions,
-    Omit<RunTaskOptions, "ifBusy"> {}
+    Omit<RunTaskOptions<T>, "ifBusy"> {}
 
 export interface ModelsOptions extends CallOptions {
   /** `cdp` or `desktop`. */
@@ -112,18 +113,23 @@ export class Agi implements AsyncDisposable {
   }
 
   /** Creates a session, runs a task in it and deletes it; gives the result. */
-  async runTask(task: string, options: ClientRunTaskOptions = {}): Promise<TaskResult> {
-    const { startUrl, onQuestion, onEvent, timeout, cancelOnTimeout, signal, ...create } = known(
-      options,
-      CLIENT_RUN_TASK,
-    );
+  async runTask<T = null>(
+    task: string,
+    options: ClientRunTaskOptions<T> = {},
+  ): Promise<TaskResult<T>> {
+    known(options, CLIENT_RUN_TASK);
+    const { output, repairs, describeOutput, ...others } = options;
+    const { startUrl, onQuestion, onEvent, timeout, cancelOnTimeout, signal, ...create } = others;
+    const shape = { output, repairs, describeOutput };
     seconds("timeout", timeout);
     checkSignal(signal);
     signal?.throwIfAborted();
     // Bad input costs no session.
     checkCallback("onQuestion", onQuestion);
     checkCallback("onEvent", onEvent);
-    check({ check: "task", message: text("task", task), start_url: startUrl });
+    const asked = text("task", task);
+    const message = Wanted.of(shape)?.ask(asked) ?? asked;
+    check({ check: "task", message, start_url: startUrl });
     const limit = new Limit(timeout, signal);
     let session: Session | undefined;
     try {
@@ -135,6 +141,7 @@ export class Agi implements AsyncDisposable {
         timeout: limit.remaining(),
         cancelOnTimeout,
         signal,
+        ...shape,
       });
     } catch (error) {
       if (error === limit.expired) {
@@ -168,10 +175,10 @@ export class Agi implements AsyncDisposable {
    * }
    * ```
    */
-  runTasks(
+  runTasks<T = null>(
     tasks: Iterable<string | BatchTask>,
-    options: RunTasksOptions = {},
-  ): AsyncGenerator<TaskOutcome, void, void> {
+    options: RunTasksOptions<T> = {},
+  ): AsyncGenerator<TaskOutcome<T>, void, void> {
     return runTasks(this.#native, tasks, options);
   }
 

@@ -10,12 +10,15 @@ import { guarded } from "../shared/limit.js";
 import { warn } from "../shared/warn.js";
 import { eventFromParts, type Question } from "./events.js";
 import { TaskResult } from "./models.js";
+import { type OutputOptions, Wanted } from "./output.js";
 import type { RunTasks } from "./seam.js";
 import { snapshotOptions } from "./session.js";
 import { CREATE, type CreateSessionOptions, createParams } from "./sessions.js";
 
 /** How `runTasks` runs them. The parameters of `create` are for each session. */
-export interface RunTasksOptions extends CreateSessionOptions {
+export interface RunTasksOptions<T = unknown>
+  extends CreateSessionOptions,
+    Omit<OutputOptions<T>, "repairs"> {
   /** How many run at once, at most. Default: 4. */
   concurrency?: number | undefined;
   /** The page that each opens first. */
@@ -73,20 +76,22 @@ const RUN_TASKS: Names<RunTasksOptions> = {
   timeout: true,
   journal: true,
   retryFailed: true,
+  output: true,
+  describeOutput: true,
 };
 
-/** What became of one task of `runTasks`. */
-export interface TaskOutcome {
+/** What became of one task of `runTasks`: where `error` is null, `result` is there. */
+export type TaskOutcome<T = unknown> = OutcomeFields &
+  ({ result: TaskResult<T>; error: null } | { result: null; error: Error });
+
+/** What every outcome has, besides its result or its error. */
+interface OutcomeFields {
   /** The task's message. */
   task: string;
   /** Its own `id`; without one its index as text. */
   id: string;
   /** Its place among the tasks, from 0. */
   index: number;
-  /** Its result, or null if there is an error. */
-  result: TaskResult | null;
-  /** Why there is no result: an error of this package, or what `onQuestion` threw. Else null. */
-  error: Error | null;
   /** With a journal: it did not end here, and the next call with the same journal goes on with it. */
   unfinished: boolean;
 }
@@ -95,11 +100,11 @@ export interface TaskOutcome {
  * Checks the input at once; the tasks start when the outcomes are first asked for.
  * @internal
  */
-export function runTasks(
+export function runTasks<T>(
   client: NativeClient,
   tasks: Iterable<string | BatchTask>,
-  options: RunTasksOptions,
-): AsyncGenerator<TaskOutcome, void, void> {
+  options: RunTasksOptions<T>,
+): AsyncGenerator<TaskOutcome<T>, void, void> {
   if (typeof tasks !== "object" || tasks === null || !(Symbol.iterator in tasks)) {
     const what = typeof tasks === "object" ? "no list" : `a ${typeof tasks}`;
     throw new InvalidRequestError(`\`tasks\` is ${what}. Pass a list of tasks, such as [task].`);
@@ -120,7 +125,14 @@ export function runTasks(
     retry_failed: options.retryFailed,
   };
   check({ check: "run_tasks", ...plan });
-  return outcomes(() => orThrow(client.runTasks(JSON.stringify(plan))), list, options);
+  const wanted = () => Wanted.of({ ...options, repairs: 0 });
+  const asked = wanted();
+  if (asked !== undefined) {
+    plan.tasks = (plan.tasks as (string | { message: string })[]).map((task) =>
+      typeof task === "string" ? asked.ask(task) : { ...task, message: asked.ask(task.message) },
+    );
+  }
+  return outcomes(() => orThrow(client.runTasks(JSON.stringify(plan))), list, options, wanted);
 }
 
 /** A task in the core's words. */
@@ -139,11 +151,12 @@ function taskParams(task: string | BatchTask, index: number): unknown {
 }
 
 /** Leaving the loop early ends the tasks that run, and waits until their sessions are deleted. */
-async function* outcomes(
+async function* outcomes<T>(
   start: () => NativeTaskRuns,
   tasks: readonly (string | BatchTask)[],
-  { onQuestion, signal }: RunTasksOptions,
-): AsyncGenerator<TaskOutcome, void, void> {
+  { onQuestion, signal }: RunTasksOptions<T>,
+  wanted: () => Wanted<T> | undefined,
+): AsyncGenerator<TaskOutcome<T>, void, void> {
   signal?.throwIfAborted();
   const runs = start();
   const raised = new Map<number, Error>();
@@ -170,7 +183,7 @@ async function* outcomes(
         void reply(item.index, item.number, item.question);
       } else {
         if (item.undeleted !== undefined) warnUndeleted(item.undeleted);
-        yield outcome(item, tasks, raised);
+        yield await outcome(item, tasks, raised, wanted());
       }
     }
   } finally {
@@ -178,23 +191,25 @@ async function* outcomes(
   }
 }
 
-function outcome(
+async function outcome<T>(
   { index, id = String(index), unfinished = false, result, error }: RunItem,
   tasks: readonly (string | BatchTask)[],
   raised: ReadonlyMap<number, Error>,
-): TaskOutcome {
+  wanted: Wanted<T> | undefined,
+): Promise<TaskOutcome<T>> {
   const given = tasks[index] as string | BatchTask;
   const task = typeof given === "string" ? given : given.message;
   const told = { task, index, id, unfinished };
   if (result !== undefined) {
-    return { ...told, result: new TaskResult(JSON.parse(result)), error: null };
+    const ended = new TaskResult<T>(JSON.parse(result));
+    try {
+      await wanted?.judge(ended);
+      return { ...told, result: ended, error: null };
+    } catch (misfit) {
+      return { ...told, result: null, error: misfit as Error };
+    }
   }
-  const why = error === undefined ? null : errorFrom({ error });
-  return {
-    ...told,
-    result: null,
-    error: raised.has(index) ? (raised.get(index) as Error) : why,
-  };
+  return { ...told, result: null, error: raised.get(index) ?? errorFrom({ error: error ?? "" }) };
 }
 
 function warnUndeleted(error: string): void {

@@ -63,8 +63,8 @@ export interface Messages {
   hasAgent: boolean;
 }
 
-/** What a task ended with. */
-export class TaskResult {
+/** What a task ended with. `T` is the type that `output` of `runTask` asks for. */
+export class TaskResult<T = unknown> {
   /** The result for a person: the text, or an object's `summary`. */
   readonly text: string;
   /** The content of the `DONE` message as it came. */
@@ -78,6 +78,10 @@ export class TaskResult {
   /** The metadata of the `DONE` message. */
   readonly metadata: Record<string, unknown>;
   readonly sessionId: string;
+  /** What the schema that `output` of `runTask` names makes of the result, else null. */
+  readonly output: T = null as T;
+  /** The results before it that did not fit that schema, oldest first. */
+  readonly refused: TaskResult[] = [];
 
   /** @internal */
   constructor(wire: WireTaskResult) {
@@ -100,7 +104,7 @@ export class TaskResult {
   }
 
   /** `json()`, checked and typed by a validator; what that throws comes through. */
-  parse<T>(validator: Validator<T>): T {
+  parse<P>(validator: Validator<P>): P {
     return validated(this.json(), validator);
   }
 }

@@ -311,9 +311,16 @@ export class Session implements AsyncDisposable {
   /**
    * Runs a task to its end and gives its result. Rejects with `TaskError` if it failed, with
    * `QuestionPending` if it asks and there is no `onQuestion`, with `TaskTimeout` after `timeout`, with
-   * `ConflictError` where the session's last task has not ended (see `ifBusy`).
+   * `ConflictError` where the session's last task has not ended (see `ifBusy`). With `output`, also
+   * with a `TaskError` if the result does not fit; its `result` is what came.
+   *
+   * @example
+   * ```ts
+   * const Mug = z.object({ name: z.string(), price: z.number() });
+   * const { output } = await session.runTask("Find a mug", { output: Mug, repairs: 1 });
+   * ```
    */
-  runTask(message: string, options: RunTaskOptions = {}): Promise<TaskResult> {
+  runTask<T = null>(message: string, options: RunTaskOptions<T> = {}): Promise<TaskResult<T>> {
     return runTask(this, message, options);
   }
 

@@ -24,6 +24,7 @@ import {
   type Question,
 } from "./events.js";
 import { type ExecutionStatus, TaskResult } from "./models.js";
+import { type OutputOptions, Wanted } from "./output.js";
 import type { TaskOperation, TaskOutputs } from "./seam.js";
 
 /** What a start does in a session whose last task has not ended. */
@@ -95,7 +96,7 @@ export const RESUME: Names<ResumeOptions> = {
 };
 
 /** How a task is run. */
-export interface RunTaskOptions extends CallOptions {
+export interface RunTaskOptions<T = unknown> extends OutputOptions<T>, CallOptions {
   /** What to do where the session's last task has not ended, as for `startTask`. Default: `error`. */
   ifBusy?: IfBusy | undefined;
   /** The page to open first; at most 2,000 characters. */
@@ -119,6 +120,9 @@ export const RUN_TASK: Names<RunTaskOptions> = {
   timeout: true,
   cancelOnTimeout: true,
   ifBusy: true,
+  output: true,
+  repairs: true,
+  describeOutput: true,
 };
 
 /**
@@ -262,19 +266,46 @@ interface Starter {
 }
 
 /**
- * Starts a task, hands its events and questions to the callbacks and waits for the result.
+ * Runs a task to its end, and others until the result fits `output`.
  * @internal
  */
-export async function runTask(
+export async function runTask<T>(
   session: Starter,
   message: string,
-  options: RunTaskOptions,
-): Promise<TaskResult> {
+  options: RunTaskOptions<T>,
+): Promise<TaskResult<T>> {
   known(options, RUN_TASK);
   checkCallback("onQuestion", options.onQuestion);
   checkCallback("onEvent", options.onEvent);
   seconds("timeout", options.timeout);
+  const wanted = Wanted.of(options);
+  const asked = checked("message", message);
   const limit = new Limit(options.timeout, options.signal);
+  try {
+    let result = await runOne(session, wanted?.ask(asked) ?? asked, options, limit);
+    for (;;) {
+      const again = await wanted?.judge(result);
+      if (again === undefined) return result as TaskResult<T>;
+      const { startUrl: _, ifBusy: _busy, ...rest } = options;
+      try {
+        result = await runOne(session, again, rest, limit);
+      } catch (error) {
+        wanted?.lost(error);
+        throw error;
+      }
+    }
+  } finally {
+    limit.clear();
+  }
+}
+
+/** Starts a task, hands its events and questions to the callbacks and waits for the result. */
+async function runOne(
+  session: Starter,
+  message: string,
+  options: RunTaskOptions,
+  limit: Limit,
+): Promise<TaskResult> {
   let task: Task | undefined;
   let open = false;
   let expired = false;
@@ -310,7 +341,6 @@ export async function runTask(
       { sessionId: session.sessionId },
     );
   } finally {
-    limit.clear();
     // A pending question leaves the task with the caller.
     if (!open) await task?.close();
   }
