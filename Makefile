@@ -227,6 +227,15 @@ test-browser: dist/.built ## live view and real browser in headless Chromium; in
 test-packages: wheel npm-pack ## install the packed wheel and tarball into empty places, run the README's quickstarts
 	$(BIN)/python tests/packaging/run.py
 
+FRAMEWORKS := $(CARGO_TARGET_DIR)/frameworks
+
+.PHONY: test-frameworks
+test-frameworks: $(VENV)/.built ## our tools in five frameworks of agents, which are installed in an environment of their own
+	@echo "== Frameworks of agents"
+	@$(PYTHON) -m venv $(FRAMEWORKS)
+	@$(FRAMEWORKS)/bin/pip install --quiet -r tests/frameworks/requirements.txt
+	@PYTHONPATH=bindings-python/python $(FRAMEWORKS)/bin/python -m pytest -q -c /dev/null --rootdir tests/frameworks tests/frameworks
+
 .PHONY: test-apps
 test-apps: | check-machine ## applications with a rustls or a reqwest of their own beside ours
 	@echo "== Applications with a TLS of their own"
@@ -273,7 +282,7 @@ deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the 
 
 .PHONY: nightly
 nightly: FUZZ_SEED = 0
-nightly: deny test-apps fuzz chaos kills batch-kills soak instructions ## the long checks
+nightly: deny test-apps test-frameworks fuzz chaos kills batch-kills soak instructions ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000

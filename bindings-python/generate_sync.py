@@ -23,6 +23,7 @@ HEADER = '''"""Generated from `_async/{name}` by `make generate`: change that fi
 RULES: list[tuple[str, str]] = [
     (r"\bOpening\[(\w+)\]", r"\1"),
     (r"return _wait\.Opening\((.*)\)\n", r"return \1\n"),
+    (r"\bCoroutine\[Any, Any, (\w+)\]", r"\1"),
     (r"_wait_async", "_wait_sync"),
     (r"an `async` function", "a function"),
     (r"__a(enter|exit|iter)__", r"__\1__"),

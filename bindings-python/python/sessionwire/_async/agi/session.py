@@ -17,7 +17,7 @@ from .task import AsyncTask
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
     from typing import Any, Literal
 
     from ..._agi.events import Event, QuestionEvent
@@ -404,6 +404,43 @@ class AsyncSession(SessionFields):
             # A question that was left open keeps its task, for an answer.
             if task.question is None:
                 await task.close()
+
+    def as_tool(
+        self,
+        *,
+        name: str = "run_browser_task",
+        description: str | None = None,
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        on_event: Callable[[Event], Maybe[object]] | None = None,
+        timeout: float | None = None,
+    ) -> Callable[..., Coroutine[Any, Any, str]]:
+        """This session as a tool for an agent of a framework: an `async` function that takes a
+        task, and perhaps a `start_url`, and gives the result as text. LangChain, pydantic-ai,
+        OpenAI Agents, LlamaIndex and Google's ADK take it as it is.
+
+        A failure of the task is a text, too, for the model to read. A question that nobody
+        answers is one as well: the next call's `task` is then its answer.
+
+        Args:
+            name: The tool's name.
+            description: What the model reads of it, in place of a general description.
+            on_question: Answers a question of the agent. If it raises, such as the interrupt of a
+                framework, the task stays as it is, and the next call asks again.
+            on_event: Sees every event of the tasks.
+            timeout: Seconds for one call. None: no limit.
+
+        Raises:
+            InvalidRequestError: `name` is none for a tool, for example.
+
+        Example:
+            >>> agent = pydantic_ai.Agent(model, tools=[session.as_tool()])
+        """
+        from .tool import session_tool
+
+        check_callback("on_question", on_question)
+        check_callback("on_event", on_event)
+        deadline(timeout)
+        return session_tool(self.start_task, name, description, on_question, on_event, timeout)
 
     async def wait(self, *, timeout: float | None = None, poll_interval: float = 2.0) -> str:
         """Waits by polling until the task ends or asks.

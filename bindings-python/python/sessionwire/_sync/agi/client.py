@@ -7,6 +7,7 @@ from ... import _wait_sync as _wait
 from ..._callbacks import check_callback
 from ..._errors import ConfigError, InvalidRequestError, QuestionPending
 from ..._parameters import listed, path_text
+from ..._reports import deadline
 from ..._typing import overload
 from ..base import BaseClient
 from .fanout import outcomes
@@ -232,6 +233,51 @@ class Agi(BaseClient):
             pending.task = None
             pending.args = (_native.unanswered(pending.question.text),)
             raise
+
+    def as_tool(
+        self,
+        *,
+        name: str = "run_browser_task",
+        description: str | None = None,
+        agent_name: str = "agi-0",
+        on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
+        on_event: Callable[[Event], Maybe[object]] | None = None,
+        timeout: float | None = None,
+        **create_options: Unpack[CreateOptions],
+    ) -> Callable[..., str]:
+        """A tool for an agent of a framework: a function that takes a task, and perhaps
+        a `start_url`, runs it in a session of its own, and gives the result as text. LangChain,
+        pydantic-ai, OpenAI Agents, LlamaIndex and Google's ADK take it as it is.
+
+        Args:
+            name: The tool's name.
+            description: What the model reads of it, in place of a general description.
+            agent_name: The agent, such as `agi-0` or `agi-0-fast`.
+            on_question: Answers a question of the agent. Without it, or if it gives None, the
+                task is given up, and the text says what was asked.
+            on_event: Sees every event of the tasks.
+            timeout: Seconds for one task, once its session is there. None: no limit.
+            **create_options: As for `sessions.create`.
+
+        Raises:
+            InvalidRequestError: `name` is none for a tool, for example.
+
+        Example:
+            >>> agent = pydantic_ai.Agent(model, tools=[client.as_tool()])
+        """
+        from .tool import client_tool
+
+        check_callback("on_question", on_question)
+        check_callback("on_event", on_event)
+        deadline(timeout)
+        options: dict[str, Any] = {
+            "agent_name": agent_name,
+            "on_question": on_question,
+            "on_event": on_event,
+            "timeout": timeout,
+            **create_options,
+        }
+        return client_tool(self.run_task, name, description, options)
 
     def resume(
         self,

@@ -1,0 +1,128 @@
+"""A session, or a client, as a tool for frameworks of agents."""
+
+from __future__ import annotations
+
+from ... import _wait_async as _wait
+from ..._errors import ConflictError, InvalidRequestError, QuestionPending, TaskError, TaskTimeout
+from ..._reports import deadline, remaining
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from ..._agi.events import Event, QuestionEvent
+    from ..._agi.models import TaskResult
+    from ..._wait_async import Maybe, Opening
+    from .task import AsyncTask
+
+#: What a model reads of it.
+DESCRIPTION = "Carries out a task in a web browser and gives what came of it, as text."
+ARGUMENTS = """
+
+Args:
+    task: What to do, in plain words, with all that one must know to do it.
+    start_url: The page to open first, if it is known.
+"""
+
+
+def client_tool(
+    run_task: Callable[..., Coroutine[Any, Any, TaskResult]],
+    name: str,
+    description: str | None,
+    options: dict[str, Any],
+) -> Callable[..., Coroutine[Any, Any, str]]:
+    """A function that runs each task in a session of its own."""
+
+    async def tool(task: str, start_url: str | None = None) -> str:
+        try:
+            return told(await run_task(task, start_url=start_url or None, **options))
+        except QuestionPending as pending:
+            return (
+                f"The browser's agent asks: {pending.question.text} Nobody answered, and the task "
+                "was given up. Call this tool again with a task that says the answer."
+            )
+        except (TaskError, TaskTimeout) as failure:
+            return failed(failure)
+
+    named(tool, name, description)
+    return tool
+
+
+def session_tool(
+    start_task: Callable[..., Opening[AsyncTask]],
+    name: str,
+    description: str | None,
+    on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
+    on_event: Callable[[Event], Maybe[object]] | None,
+    timeout: float | None,
+) -> Callable[..., Coroutine[Any, Any, str]]:
+    """A function that runs each task in this session."""
+    # The task that a call left open, and what it was: a question waits, or the call was broken off.
+    left: dict[str, AsyncTask] = {}
+
+    async def tool(task: str, start_url: str | None = None) -> str:
+        until = deadline(timeout)
+        text = next(iter(left), None)
+        asks = text is not None and left[text].question is not None
+        try:
+            if text is not None and asks and on_question is None:
+                await left[text].answer(task)
+            elif text is None or text != task:
+                # Another task never gets this one's result.
+                running = await start_task(task, start_url=start_url or None)
+                left.clear()
+                text = task
+                left[text] = running
+            elif asks and on_question is not None:
+                # A framework's interrupt left the function, and calls it again with the answer.
+                answer = await _wait.call(on_question, left[text].question)
+                if answer is not None:
+                    await left[text].answer(answer)
+            running = left[text]
+            await running._attend(on_question, on_event, until)
+            result = await running.result(timeout=remaining(until))
+        except ConflictError as busy:
+            return f"The browser is at work, and takes one task at a time: {busy.message}"
+        except QuestionPending as pending:
+            again = "" if on_question else " as `task`; it then goes on"
+            return f"The agent asks: {pending.question.text} Call this tool with the answer{again}."
+        except TaskTimeout:
+            return "The task has not ended yet. Call this tool with the same task to wait for it."
+        except TaskError as failure:
+            left.clear()
+            return failed(failure)
+        left.clear()
+        await running.close()
+        return told(result)
+
+    named(tool, name, description)
+    return tool
+
+
+def told(result: TaskResult) -> str:
+    """A result for a model: the text, or the JSON."""
+    if isinstance(result.data, str):
+        return result.data
+    import json
+
+    return json.dumps(result.data, ensure_ascii=False)
+
+
+def failed(failure: TaskError | TaskTimeout) -> str:
+    """A failure for a model, which may try something else."""
+    return f"The task failed: {failure.message}"
+
+
+def named(function: Any, name: str, description: str | None) -> None:
+    """Makes it the function that frameworks read: its name, its docstring, its annotations."""
+    if not isinstance(name, str) or not name.isascii() or not name.isidentifier():
+        raise InvalidRequestError(
+            f"`name` is {name!r}. Use letters, digits and `_`, such as run_browser_task."
+        )
+    if description is not None and not isinstance(description, str):
+        raise InvalidRequestError(f"`description` must be a text, not {description!r}.")
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = (description or DESCRIPTION) + ARGUMENTS
+    # Types, not their names: who reads a signature need not look them up.
+    function.__annotations__ = {"task": str, "start_url": str | None, "return": str}
