@@ -70,6 +70,8 @@ def test_langgraph_interrupts_and_goes_on(emulator: Emulator, client: Agi) -> No
     from langgraph.prebuilt import ToolNode
     from langgraph.types import Command, interrupt
 
+    two = [{"question": "Which colour?"}, {"question": "Which size?"}, {"done": "A {answer} mug"}]
+    emulator.scenario({"tasks": [{"steps": two}]})
     with client.sessions.create() as session:
 
         def ask(question: Any) -> str:
@@ -89,10 +91,12 @@ def test_langgraph_interrupts_and_goes_on(emulator: Emulator, client: Agi) -> No
         config: Any = {"configurable": {"thread_id": "1"}}
         stopped = app.invoke({"messages": []}, config)
         assert stopped["__interrupt__"][0].value == "Which colour?"
-        ended = app.invoke(Command(resume="red"), config)
-        assert ended["messages"][-1].content == "A red mug"
-    # The task was sent once, though the tool was called twice.
-    assert sent(emulator) == ["Buy a mug", "red"]
+        stopped = app.invoke(Command(resume="red"), config)
+        assert stopped["__interrupt__"][0].value == "Which size?"
+        ended = app.invoke(Command(resume="large"), config)
+        assert ended["messages"][-1].content == "A large mug"
+    # The task was sent once, though the tool was called three times.
+    assert sent(emulator) == ["Buy a mug", "red", "large"]
 
 
 def test_pydantic_ai(emulator: Emulator, client: Agi) -> None:

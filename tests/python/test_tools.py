@@ -105,6 +105,31 @@ def test_g03_an_interrupt_sends_the_task_once(client: Agi, emulator: Emulator) -
     assert sent(emulator) == ["Buy a mug", "green", "Buy a mug", "red"]
 
 
+def test_g03_interrupts_that_are_counted_from_the_top(client: Agi, emulator: Emulator) -> None:
+    """LangGraph gives the first answer to the first question of a call, and so on."""
+    steps = [{"question": "Which colour?"}, {"question": "Which size?"}, {"done": "{answer}"}]
+    emulator.scenario({"tasks": [{"steps": steps}]})
+    answers: list[str] = []
+    seen: list[str] = []
+
+    def ask(question: Any) -> str:
+        seen.append(question.text)
+        if len(seen) > len(answers):
+            raise Interrupt(question.text)
+        return answers[len(seen) - 1]
+
+    with client.sessions.create() as session:
+        tool = session.as_tool(on_question=ask)
+        for answer in ("red", "large"):
+            with pytest.raises(Interrupt):
+                tool("Buy a mug")
+            answers.append(answer)
+            seen.clear()
+        assert tool("Buy a mug") == "large"
+        assert seen == ["Which colour?", "Which size?"]
+    assert sent(emulator) == ["Buy a mug", "red", "large"]
+
+
 def test_it_is_the_same_in_asyncio(emulator: Emulator) -> None:
     emulator.scenario(ASKS)
 

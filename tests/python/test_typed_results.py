@@ -10,10 +10,11 @@ import pickle
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NewType
+from typing import Any, Literal, NewType
 
 import jsonschema
 import pydantic
@@ -32,9 +33,6 @@ from sessionwire import (
 )
 from sessionwire._schema import schema_of
 from typed_shapes import MUG, SHAPES, Attrs, Colour, Dates, Keys, Model, Record, Struct, Tree, Tuple
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[2]
 
@@ -156,6 +154,9 @@ def test_the_schema_can_stay_out(emulator: Emulator, client: Agi) -> None:
         (Decimal, "12.50", Decimal("12.50")),
         (str, "42", "42"),
         (int, "42", 42),
+        (int, 12.0, 12),
+        (Sequence[int], [1, 2], [1, 2]),
+        (Mapping[str, int], {"a": 1}, {"a": 1}),
         (int | str, "42", 42),
         (dict[str, int], 'So: {"a": 1}.', {"a": 1}),
         (NewType("Count", int), "7", 7),
@@ -179,6 +180,7 @@ def test_plain_types(
         ({"repairs": 1}, "`repairs` needs `output`"),
         ({"output": Model, "repairs": -1}, "`repairs` is -1"),
         ({"output": Model, "repairs": True}, "`repairs` is True"),
+        ({"output": Model, "describe_output": "no"}, "`describe_output` is 'no'"),
         ({"output": Model, "repairs": "1"}, "`repairs` is '1'"),
         ({"output": Literal[tuple(map(str, range(2000)))]}, "characters with the JSON schema"),
     ],

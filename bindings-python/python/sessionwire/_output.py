@@ -21,6 +21,8 @@ class Wanted:
             raise InvalidRequestError(
                 f"`repairs` is {repairs!r}. Pass how often the agent may be asked again: 0, 1, ..."
             )
+        if not isinstance(describe, bool):
+            raise InvalidRequestError(f"`describe_output` is {describe!r}. Pass True or False.")
         if output is None:
             raise InvalidRequestError(
                 "`repairs` needs `output`: the type that the result shall fit."

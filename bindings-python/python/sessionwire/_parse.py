@@ -6,6 +6,7 @@ import dataclasses
 import sys
 import types
 import typing
+from collections import abc
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -25,6 +26,20 @@ TEXTS: dict[Any, tuple[str, Any]] = {
     Decimal: ("decimal", Decimal),
     UUID: ("uuid", UUID),
 }
+
+
+#: What becomes of a list, and what is an object of any names.
+SEQUENCES: dict[Any, Any] = {
+    list: list,
+    abc.Sequence: list,
+    abc.Iterable: list,
+    abc.Collection: list,
+    tuple: tuple,
+    set: set,
+    abc.Set: set,
+    frozenset: frozenset,
+}
+MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
 
 
 def find_json(data: Any, session_id: str) -> Any:
@@ -82,15 +97,17 @@ def convert(value: Any, wanted: Any, where: str) -> Any:
         if any(value == one and type(value) is type(one) for one in arguments):
             return value
         raise Mismatch(f"{where} is {value!r}, not one of {arguments}")
-    if origin in (list, tuple, set, frozenset):
-        return _sequence(value, origin, arguments, where)
-    if origin is dict:
+    if origin in SEQUENCES:
+        return _sequence(value, SEQUENCES[origin], arguments, where)
+    if origin in MAPPINGS:
         expect(value, dict, where)
         return {
             key: convert(item, arguments[1], f"{where}[{key!r}]") for key, item in value.items()
         }
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if wanted is int and isinstance(value, float) and value.is_integer():
+        return int(value)
     if wanted is None or wanted is type(None):
         if value is None:
             return None

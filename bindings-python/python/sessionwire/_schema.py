@@ -10,7 +10,7 @@ import typing
 from enum import Enum
 from typing import Any
 
-from ._parse import TEXTS, cannot_build, is_mark, name_of, plain, record
+from ._parse import MAPPINGS, SEQUENCES, TEXTS, cannot_build, is_mark, name_of, plain, record
 
 NAMES: dict[Any, str] = {
     str: "string",
@@ -72,13 +72,13 @@ class _Definitions:
             return {"anyOf": [self.schema(choice) for choice in arguments]}
         if origin is typing.Literal:
             return {"enum": list(arguments)}
-        if origin is dict:
+        if origin in MAPPINGS:
             return {"type": "object", "additionalProperties": self.schema(arguments[1])}
         if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
             items = [self.schema(item) for item in arguments]
             size = {"minItems": len(items), "maxItems": len(items)}
             return {"type": "array", "prefixItems": items, **size}
-        if origin in (list, tuple, set, frozenset):
+        if origin in SEQUENCES:
             return {"type": "array", "items": self.schema(arguments[0])}
         raise TypeError(cannot_build(wanted))
 

@@ -60,6 +60,24 @@ def session_tool(
     """A function that runs each task in this session."""
     # The task that a call left open, and what it was: a question waits, or the call was broken off.
     left: dict[str, AsyncTask] = {}
+    # What it asked so far.
+    asked: list[QuestionEvent] = []
+
+    async def ask(question: QuestionEvent) -> str | None:
+        asked.append(question)
+        return None if on_question is None else await _wait.call(on_question, question)
+
+    async def go_on(running: AsyncTask) -> None:
+        """A framework's interrupt left the function, and calls it again with the answer. It counts
+        its interrupts from the top, so what was asked is asked again; only the last answer is new.
+        """
+        open_one = running.question
+        earlier = asked[:-1] if open_one is not None else asked[:]
+        asked.clear()
+        for question in earlier:
+            await ask(question)
+        if open_one is not None and (answer := await ask(open_one)) is not None:
+            await running.answer(answer)
 
     async def tool(task: str, start_url: str | None = None) -> str:
         until = deadline(timeout)
@@ -72,15 +90,13 @@ def session_tool(
                 # Another task never gets this one's result.
                 running = await start_task(task, start_url=start_url or None)
                 left.clear()
+                asked.clear()
                 text = task
                 left[text] = running
-            elif asks and on_question is not None:
-                # A framework's interrupt left the function, and calls it again with the answer.
-                answer = await _wait.call(on_question, left[text].question)
-                if answer is not None:
-                    await left[text].answer(answer)
+            elif on_question is not None:
+                await go_on(left[text])
             running = left[text]
-            await running._attend(on_question, on_event, until)
+            await running._attend(None if on_question is None else ask, on_event, until)
             result = await running.result(timeout=remaining(until))
         except ConflictError as busy:
             return f"The browser is at work, and takes one task at a time: {busy.message}"
