@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
     from .._errors import SessionwireError
-    from .types import Output_co, Validates
+    from .types import ExecutionStatus, MessageType, Output_co, SessionStatus, Validates
 
     T = TypeVar("T")
 
@@ -49,14 +49,14 @@ class Message(Model):
     def __init__(
         self,
         id: int,
-        type: str,
+        type: MessageType,
         content: Any = None,
         timestamp: datetime | None = None,
         metadata: dict[str, Any] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> None:
         self.id: int = id
-        self.type: str = type
+        self.type: MessageType = type
         self.content: Any = content
         self.timestamp: datetime | None = timestamp
         self.metadata: dict[str, Any] = metadata if metadata is not None else {}
@@ -102,9 +102,11 @@ class Messages(Model):
 
     __slots__ = ("messages", "status", "has_agent")
 
-    def __init__(self, messages: list[Message], status: str, has_agent: bool = True) -> None:
+    def __init__(
+        self, messages: list[Message], status: ExecutionStatus, has_agent: bool = True
+    ) -> None:
         self.messages: list[Message] = messages
-        self.status: str = status
+        self.status: ExecutionStatus = status
         self.has_agent: bool = has_agent
 
     @classmethod
@@ -468,7 +470,7 @@ class SessionFields:
         return self._text("agent_name")
 
     @property
-    def status(self) -> str:
+    def status(self) -> SessionStatus:
         """The life-cycle status as last read: `initializing`, `ready`, `running`, `paused`,
         `completed`, `error`, `terminated`, or a value not known yet; empty if not read yet."""
         return self._text("status")

@@ -38,6 +38,12 @@ class Client(Protocol):
 
 
 # Known values complete in editors; others pass.
+SessionStatus: TypeAlias = (
+    Literal["initializing", "ready", "running", "paused", "completed", "error", "terminated"] | str
+)
+ExecutionStatus: TypeAlias = Literal["running", "waiting_for_input", "finished", "error"] | str
+MessageType: TypeAlias = Literal["THOUGHT", "QUESTION", "USER", "DONE", "ERROR", "LOG"] | str
+ModelFilter: TypeAlias = Literal["cdp", "desktop"] | str
 SnapshotMode: TypeAlias = Literal["none", "memory", "filesystem"] | str
 EventTypeName: TypeAlias = (
     Literal["step", "thought", "question", "done", "error", "log", "paused", "resumed"]

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from ..._agi.events import Event, QuestionEvent
     from ..._agi.models import Ended, TaskResult
     from ..._agi.seam import Resume, RunTasks
-    from ..._agi.types import BatchTask, CreateOptions, EventTypeName, Output, Validates
+    from ..._agi.types import (
+        BatchTask,
+        CreateOptions,
+        EventTypeName,
+        ModelFilter,
+        Output,
+        Validates,
+    )
     from ..._native import Client as NativeClient
     from ..._wait_async import Maybe, Opening
 
@@ -447,7 +454,7 @@ class AsyncAgi(AsyncBaseClient):
             plan["tasks"] = [wanted.asks(task) for task in texts]
         return outcomes(self._native, texts, plan, on_question, wanted)
 
-    async def models(self, filter: str | None = None) -> list[str]:
+    async def models(self, filter: ModelFilter | None = None) -> list[str]:
         """Lists the names of the models.
 
         Args:

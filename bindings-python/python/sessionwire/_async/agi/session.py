@@ -32,7 +32,14 @@ if TYPE_CHECKING:
         StartTask,
         WaitOptions,
     )
-    from ..._agi.types import Client, EventTypeName, Output, SnapshotMode, Validates
+    from ..._agi.types import (
+        Client,
+        EventTypeName,
+        ExecutionStatus,
+        Output,
+        SnapshotMode,
+        Validates,
+    )
     from ..._wait_async import AsyncEventStream, Maybe, Opening
 
 
@@ -83,12 +90,12 @@ class AsyncSession(SessionFields):
             )
         )
 
-    async def execution_status(self) -> str:
+    async def execution_status(self) -> ExecutionStatus:
         """Asks for the task's execution status: `running`, `waiting_for_input`,
         `finished` or `error`, or a value not known yet."""
-        status: str = (await self._call({"op": "execution_status", "session_id": self.session_id}))[
-            "status"
-        ]
+        status: ExecutionStatus = (
+            await self._call({"op": "execution_status", "session_id": self.session_id})
+        )["status"]
         return status
 
     async def messages(self, *, after_id: int = 0, sanitize: bool = True) -> Messages:
@@ -442,7 +449,9 @@ class AsyncSession(SessionFields):
         deadline(timeout)
         return session_tool(self.start_task, name, description, on_question, on_event, timeout)
 
-    async def wait(self, *, timeout: float | None = None, poll_interval: float = 2.0) -> str:
+    async def wait(
+        self, *, timeout: float | None = None, poll_interval: float = 2.0
+    ) -> ExecutionStatus:
         """Waits by polling until the task ends or asks.
 
         Args:
@@ -456,7 +465,7 @@ class AsyncSession(SessionFields):
             TaskTimeout: The time is over; the task goes on.
         """
         options: WaitOptions = {"timeout": timeout, "poll_interval": poll_interval}
-        status: str = (
+        status: ExecutionStatus = (
             await self._call({"op": "wait", "session_id": self.session_id, "options": options})
         )["status"]
         return status

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, Unpack
 
     from ..._agi.seam import CreateSessionOperation, Operation, PoolOptions, SnapshotOptions
-    from ..._agi.types import Client, CreateOptions, SnapshotMode
+    from ..._agi.types import Client, CreateOptions, SessionStatus, SnapshotMode
     from ..._wait_async import Opening
 
     # `list` is a method here.
@@ -161,7 +161,7 @@ class AsyncSessions:
         self,
         *,
         older_than: float | None = None,
-        statuses: Iterable[str] = ("completed", "error"),
+        statuses: Iterable[SessionStatus] = ("completed", "error"),
     ) -> List[CleanupReport]:
         """Deletes the sessions of this key that match, and says what became of each.
 

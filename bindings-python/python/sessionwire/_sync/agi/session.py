@@ -32,7 +32,14 @@ if TYPE_CHECKING:
         StartTask,
         WaitOptions,
     )
-    from ..._agi.types import Client, EventTypeName, Output, SnapshotMode, Validates
+    from ..._agi.types import (
+        Client,
+        EventTypeName,
+        ExecutionStatus,
+        Output,
+        SnapshotMode,
+        Validates,
+    )
     from ..._wait_sync import EventStream, Maybe
 
 
@@ -81,12 +88,12 @@ class Session(SessionFields):
             **self._call({"op": "send_message", "session_id": self.session_id, "message": content})
         )
 
-    def execution_status(self) -> str:
+    def execution_status(self) -> ExecutionStatus:
         """Asks for the task's execution status: `running`, `waiting_for_input`,
         `finished` or `error`, or a value not known yet."""
-        status: str = (self._call({"op": "execution_status", "session_id": self.session_id}))[
-            "status"
-        ]
+        status: ExecutionStatus = (
+            self._call({"op": "execution_status", "session_id": self.session_id})
+        )["status"]
         return status
 
     def messages(self, *, after_id: int = 0, sanitize: bool = True) -> Messages:
@@ -438,7 +445,7 @@ class Session(SessionFields):
         deadline(timeout)
         return session_tool(self.start_task, name, description, on_question, on_event, timeout)
 
-    def wait(self, *, timeout: float | None = None, poll_interval: float = 2.0) -> str:
+    def wait(self, *, timeout: float | None = None, poll_interval: float = 2.0) -> ExecutionStatus:
         """Waits by polling until the task ends or asks.
 
         Args:
@@ -452,7 +459,7 @@ class Session(SessionFields):
             TaskTimeout: The time is over; the task goes on.
         """
         options: WaitOptions = {"timeout": timeout, "poll_interval": poll_interval}
-        status: str = (
+        status: ExecutionStatus = (
             self._call({"op": "wait", "session_id": self.session_id, "options": options})
         )["status"]
         return status

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, Unpack
 
     from ..._agi.seam import CreateSessionOperation, Operation, PoolOptions, SnapshotOptions
-    from ..._agi.types import Client, CreateOptions, SnapshotMode
+    from ..._agi.types import Client, CreateOptions, SessionStatus, SnapshotMode
 
     # `list` is a method here.
     List = list
@@ -156,7 +156,7 @@ class Sessions:
         self,
         *,
         older_than: float | None = None,
-        statuses: Iterable[str] = ("completed", "error"),
+        statuses: Iterable[SessionStatus] = ("completed", "error"),
     ) -> List[CleanupReport]:
         """Deletes the sessions of this key that match, and says what became of each.
 

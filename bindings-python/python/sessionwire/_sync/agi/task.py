@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..._agi.events import Event, QuestionEvent
     from ..._agi.seam import TaskOperation
+    from ..._agi.types import ExecutionStatus
     from ..._native import Task as NativeTask
     from ..._wait_sync import Maybe
 
@@ -84,10 +85,10 @@ class Task(Handle):
         """Cancels the task and ends every wait for it; the session stays usable."""
         return SuccessResult(**self._call({"op": "cancel"}))
 
-    def status(self) -> str:
+    def status(self) -> ExecutionStatus:
         """Asks for the execution status: `running`, `waiting_for_input`, `finished`,
         `error`, or a value not known yet."""
-        status: str = (self._call({"op": "status"}))["status"]
+        status: ExecutionStatus = (self._call({"op": "status"}))["status"]
         return status
 
     def result(self, timeout: float | None = None) -> TaskResult:
