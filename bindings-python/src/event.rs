@@ -103,6 +103,12 @@ impl Event {
         }
     }
 
+    /// What the event says, as JSON has it: its type, id, data, text, ...
+    fn to_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let data = slf.py().import(intern!(slf.py(), "sessionwire._data"))?;
+        data.call_method1(intern!(slf.py(), "event_dict"), (slf,))
+    }
+
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
         other.cast::<Self>().is_ok_and(|other| {
             let other = &other.get().event;
@@ -125,10 +131,8 @@ impl Event {
 pub(crate) fn repr(event: &Bound<'_, PyAny>, class: &str, with_type: bool) -> PyResult<String> {
     let py = event.py();
     let event = &event.cast::<Event>()?.get().event;
-    // Python's own quoting, so that the text can be pasted back.
-    let quote = |text: &str| PyString::new(py, text).repr().map(|text| text.to_string());
     let kind = if with_type {
-        format!("type={}, ", quote(event.event_type().name())?)
+        format!("type={}, ", quoted(py, event.event_type().name())?)
     } else {
         String::new()
     };
@@ -137,8 +141,21 @@ pub(crate) fn repr(event: &Bound<'_, PyAny>, class: &str, with_type: bool) -> Py
         .map_or_else(|| "None".to_owned(), |id| id.to_string());
     Ok(format!(
         "{class}({kind}id={id}, raw={})",
-        quote(event.raw())?
+        quoted(py, event.raw())?
     ))
+}
+
+/// How many characters of a text a `repr` shows.
+const SHOWN: usize = 200;
+
+/// A text in Python's own quoting, so that it can be pasted back; of a long one the beginning,
+/// which cannot.
+pub(crate) fn quoted(py: Python<'_>, text: &str) -> PyResult<String> {
+    let (shown, more) = match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => (text.get(..end).unwrap_or(text), "..."),
+        None => (text, ""),
+    };
+    Ok(format!("{}{more}", PyString::new(py, shown).repr()?))
 }
 
 /// A Python object of an event's class.

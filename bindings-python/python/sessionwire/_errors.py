@@ -52,6 +52,12 @@ class SessionwireError(Exception):
         super().__init__(text)
         self.message = text
 
+    def to_dict(self) -> dict[str, Any]:
+        """What it says as JSON has it: `name`, `text`, and each of its attributes."""
+        from ._data import error_dict
+
+        return error_dict(self)
+
 
 class ConfigError(SessionwireError):
     """Bad options, a missing key, or no certificate authorities."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dataclasses import Field
     from datetime import datetime
-    from typing import Any, TypeVar
+    from typing import Any, ClassVar, TypeVar
 
     T = TypeVar("T")
     D = TypeVar("D")
@@ -13,14 +14,58 @@ if TYPE_CHECKING:
 __all__ = ["DeleteResult", "RawResponse", "SuccessResult"]
 
 
+class _DataclassPart:
+    """What `dataclasses` asks of a class, made when somebody asks: pandas, FastAPI, msgspec and
+    others know a dataclass. The import of `dataclasses` takes longer than that of this package."""
+
+    __slots__ = ("_name",)
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, _instance: object, kind: type[Model]) -> Any:
+        from ._data import as_dataclass
+
+        made = as_dataclass(kind)
+        if kind is Model:
+            # What it kept, every record would inherit.
+            return getattr(made, self._name)
+        for name in ("__dataclass_fields__", "__dataclass_params__"):
+            setattr(kind, name, getattr(made, name))
+        return getattr(made, self._name)
+
+
 class Model:
-    """A record: its fields are `__slots__`, in the order of the constructor."""
+    """A record: its fields are `__slots__`, and the parameters of the constructor."""
 
     __slots__: tuple[str, ...] = ()
 
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    else:
+        __dataclass_fields__ = _DataclassPart()
+        __dataclass_params__ = _DataclassPart()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its fields as JSON has them: `json.dumps` takes what it gives.
+
+        Times are ISO 8601 text, bytes Base64, errors and other records objects.
+        """
+        from ._data import plain
+
+        fields: dict[str, Any] = plain(self)
+        return fields
+
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
-        return f"{type(self).__name__}({fields})"
+        from ._short import line
+
+        return line(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, generate: Any) -> Any:
+        from ._data import pydantic_schema
+
+        return pydantic_schema(cls, generate)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

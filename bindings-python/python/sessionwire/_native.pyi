@@ -139,6 +139,8 @@ class Event:
     @property
     def message_id(self) -> int | None:
         """The id of the message that the event stands for."""
+    def to_dict(self) -> dict[str, Any]:
+        """What the event says, as JSON has it: its type, id, data, text, ..."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 

@@ -5,7 +5,7 @@ use pyo3::types::PyString;
 use pyo3::{PyClass, intern};
 use sessionwire::raccoon::{self, EventType};
 
-use crate::event::{Event, object};
+use crate::event::{Event, object, quoted};
 
 /// One event of a turn; every event class of turns has this one as its base.
 #[pyclass(frozen, extends = Event, subclass, module = "sessionwire")]
@@ -59,7 +59,7 @@ impl TurnEvent {
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let event = slf.as_super().get().event();
-        let raw = PyString::new(slf.py(), event.raw()).repr()?;
+        let raw = quoted(slf.py(), event.raw())?;
         Ok(format!("{}({raw})", slf.get_type().name()?))
     }
 

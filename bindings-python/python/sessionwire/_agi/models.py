@@ -511,6 +511,13 @@ class SessionFields:
         """Every field that has no attribute of its own."""
         return self._extra
 
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as last read, as JSON has them: each that has an attribute, and `extra`."""
+        from .._data import plain
+
+        fields = {name: plain(getattr(self, name)) for name in KNOWN_FIELDS}
+        return {**fields, "extra": plain(self._extra)}
+
     def _known(self, name: str) -> str | None:
         value = self._info.get(name)
         return value if isinstance(value, str) else None

@@ -204,7 +204,8 @@ class UploadedFile(Model):
 
 
 class ResumePoint(Model):
-    """How far a turn's events were read: `client.attach` goes on there.
+    """How far a turn's events were read: `client.attach` goes on there. `to_dict()` gives what
+    to keep, and `ResumePoint(**fields)` is the same point again.
 
     Attributes:
         session_id: The turn's session.
@@ -226,10 +227,6 @@ class ResumePoint(Model):
         self.message_id: str = message_id
         self.last_stream_entry_id: str | None = last_stream_entry_id
         self.last_event_id: int | None = last_event_id
-
-    def to_dict(self) -> dict[str, Any]:
-        """Its fields, to be kept as JSON: `ResumePoint(**fields)` is the same point again."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
     def _position(self) -> dict[str, Any] | None:
         if self.last_stream_entry_id is None and self.last_event_id is None:

@@ -328,6 +328,10 @@ class AsyncRaccoonSession:
         }
         await delete_on_exit(self, operation, error)
 
+    def to_dict(self) -> dict[str, Any]:
+        """What it is, as JSON has it: its id. `get()` reads the record."""
+        return {"session_id": self.session_id}
+
     def __repr__(self) -> str:
         return f"AsyncRaccoonSession(session_id={self.session_id!r})"
 

@@ -326,6 +326,10 @@ class RaccoonSession:
         }
         delete_on_exit(self, operation, error)
 
+    def to_dict(self) -> dict[str, Any]:
+        """What it is, as JSON has it: its id. `get()` reads the record."""
+        return {"session_id": self.session_id}
+
     def __repr__(self) -> str:
         return f"RaccoonSession(session_id={self.session_id!r})"
 

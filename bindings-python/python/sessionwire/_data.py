@@ -1,0 +1,133 @@
+"""Results as plain data: dicts for JSON, and what other packages ask. Imported on use."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+import sys
+import types
+import typing
+from typing import Any
+
+from . import _errors, _native
+from ._models import Model
+
+# What an event says of itself, in the order of Node's `JSON.stringify(event)`.
+_EVENT = ("type", "id", "data", "text", "raw", "message_id")
+_TURN_EVENT = (*_EVENT, "block_id", "timestamp", "stream_entry_id")
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: times as ISO 8601 text, bytes as Base64, records as objects."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        # JSON has no number for these.
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Model):
+        return {name: plain(getattr(value, name)) for name in value.__slots__}
+    if isinstance(value, _native.Event):
+        return event_dict(value)
+    if isinstance(value, BaseException):
+        return error_dict(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        from binascii import b2a_base64
+
+        return b2a_base64(value, newline=False).decode()
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value)
+
+
+def event_dict(event: Any) -> dict[str, Any]:
+    """What an event says, as JSON has it."""
+    names = _TURN_EVENT if isinstance(event, _native.TurnEvent) else _EVENT
+    return {name: plain(getattr(event, name)) for name in names}
+
+
+def error_dict(error: BaseException) -> dict[str, Any]:
+    """What an error says: its class, its text, and each of its fields."""
+    fields = {"name": type(error).__name__, "text": str(error)}
+    names = error._fields if isinstance(error, _errors.SessionwireError) else ()
+    return fields | {name: plain(getattr(error, name, None)) for name in names}
+
+
+def _error(value: Any) -> BaseException:
+    """The error that `error_dict` told of; its events and its question are left out."""
+    if not isinstance(value, dict):
+        raise ValueError("an error is an object with `name` and `text`")
+    fields = {name: item for name, item in value.items() if name not in ("events", "question")}
+    named = {"name": str(value.get("name")), "text": str(value.get("text", ""))}
+    return _errors.from_native({**fields, **named})
+
+
+def as_dataclass(kind: type[Model]) -> Any:
+    """A dataclass with the fields of a record: what it says of them is true of the record, too."""
+    hints = typing.get_type_hints(kind.__init__)
+    given = inspect.signature(kind).parameters
+    fields: list[Any] = []
+    for name in kind.__slots__:
+        default, wanted = given[name].default, hints[name]
+        container = _container(wanted)
+        if default is inspect.Parameter.empty:
+            fields.append((name, wanted))
+        elif default is None and container is not None:
+            # What is left out is empty.
+            empty = dataclasses.field(default_factory=typing.get_origin(container) or container)
+            fields.append((name, container, empty))
+        else:
+            fields.append((name, wanted, dataclasses.field(default=default)))
+    # Without a `repr`: `pprint` shows the record's own.
+    return dataclasses.make_dataclass(kind.__name__, fields, repr=False, eq=False, kw_only=True)
+
+
+def _container(wanted: Any) -> Any:
+    """The list or dict of `list[...] | None`."""
+    if typing.get_origin(wanted) not in (typing.Union, types.UnionType):
+        return None
+    others = [item for item in typing.get_args(wanted) if item is not type(None)]
+    return others[0] if typing.get_origin(others[0]) in (list, dict) else None
+
+
+def pydantic_schema(kind: type[Model], generate: Any) -> Any:
+    """How pydantic holds a record: an object of the class as it is, or made of its JSON."""
+    core = sys.modules["pydantic_core"].core_schema
+    fields = {
+        field.name: core.typed_dict_field(
+            _field_schema(core, field.type, generate),
+            required=field.default is field.default_factory is dataclasses.MISSING,
+        )
+        for field in dataclasses.fields(kind)
+    }
+    made = core.no_info_after_validator_function(
+        lambda given: kind(**given), core.typed_dict_schema(fields, cls_name=kind.__name__)
+    )
+    return core.json_or_python_schema(
+        json_schema=made,
+        python_schema=core.union_schema([core.is_instance_schema(kind), made]),
+        serialization=core.plain_serializer_function_ser_schema(plain),
+        ref=f"sessionwire.{kind.__name__}:{id(kind)}",
+    )
+
+
+def _field_schema(core: Any, wanted: Any, generate: Any) -> Any:
+    kinds = typing.get_args(wanted) or (wanted,)
+    if any(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+        told = core.no_info_after_validator_function(_error, core.dict_schema())
+        error = core.json_or_python_schema(
+            told, core.union_schema([core.is_instance_schema(BaseException), told])
+        )
+        return core.nullable_schema(error)
+    if wanted is bytes:
+        from binascii import a2b_base64
+
+        text = core.no_info_after_validator_function(a2b_base64, core.str_schema())
+        return core.json_or_python_schema(
+            text, core.union_schema([core.is_instance_schema(bytes), text])
+        )
+    return generate(wanted)
