@@ -216,7 +216,7 @@ test-node: dist/.built chaos-dev
 	  --test-reporter=./tests/node/case-reporter.mjs --test-reporter-destination=$(CASES)/node.txt tests/node/*.test.mjs
 
 .PHONY: test-browser
-test-browser: dist/.built ## live view and real browser in headless Chromium; installs Chromium where it may
+test-browser: dist/.built $(VENV)/.built ## live view, real browser and notebook views in headless Chromium; installs Chromium where it may
 	@echo "== Browser tests"
 	@found() { [ -n "$${SESSIONWIRE_CHROMIUM:-}" ] || command -v chromium || command -v chromium-browser || command -v google-chrome; }; \
 	found >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || true; \

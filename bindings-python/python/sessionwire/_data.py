@@ -8,10 +8,14 @@ import math
 import sys
 import types
 import typing
+from enum import Enum
 from typing import Any
 
-from . import _errors, _native
-from ._models import Model
+from . import _native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # What an event says of itself, in the order of Node's `JSON.stringify(event)`.
 _EVENT = ("type", "id", "data", "text", "raw", "message_id")
@@ -29,7 +33,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, Model):
+    if hasattr(value, "_is_record"):
         return {name: plain(getattr(value, name)) for name in value.__slots__}
     if isinstance(value, _native.Event):
         return event_dict(value)
@@ -41,7 +45,25 @@ def plain(value: Any) -> Any:
         return b2a_base64(value, newline=False).decode()
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    return str(value)
+    if isinstance(value, set | frozenset):
+        return [plain(item) for item in value]
+    return _foreign(value)
+
+
+def _foreign(value: Any) -> Any:
+    """An object of a class of the caller's."""
+    if hasattr(value, "model_dump"):
+        return plain(value.model_dump(mode="json"))
+    if isinstance(value, Enum):
+        return plain(value.value)
+    names: Any = ()
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]
+    elif hasattr(value, "__attrs_attrs__"):
+        names = [field.name for field in value.__attrs_attrs__]
+    elif hasattr(value, "__struct_fields__"):
+        names = value.__struct_fields__
+    return {name: plain(getattr(value, name)) for name in names} if names else str(value)
 
 
 def event_dict(event: Any) -> dict[str, Any]:
@@ -53,20 +75,18 @@ def event_dict(event: Any) -> dict[str, Any]:
 def error_dict(error: BaseException) -> dict[str, Any]:
     """What an error says: its class, its text, and each of its fields."""
     fields = {"name": type(error).__name__, "text": str(error)}
-    names = error._fields if isinstance(error, _errors.SessionwireError) else ()
+    # An error of this package says which attributes it has.
+    names: tuple[str, ...] = getattr(error, "_fields", ())
     return fields | {name: plain(getattr(error, name, None)) for name in names}
 
 
-def _error(value: Any) -> BaseException:
-    """The error that `error_dict` told of; its events and its question are left out."""
-    if not isinstance(value, dict):
-        raise ValueError("an error is an object with `name` and `text`")
-    fields = {name: item for name, item in value.items() if name not in ("events", "question")}
-    named = {"name": str(value.get("name")), "text": str(value.get("text", ""))}
-    return _errors.from_native({**fields, **named})
+def _told(error: dict[str, Any]) -> dict[str, Any]:
+    """What `error_dict` told of an error; its events and its question are left out."""
+    fields = {name: item for name, item in error.items() if name not in ("events", "question")}
+    return {**fields, "name": str(error.get("name")), "text": str(error.get("text", ""))}
 
 
-def as_dataclass(kind: type[Model]) -> Any:
+def as_dataclass(kind: Any) -> Any:
     """A dataclass with the fields of a record: what it says of them is true of the record, too."""
     hints = typing.get_type_hints(kind.__init__)
     given = inspect.signature(kind).parameters
@@ -94,12 +114,31 @@ def _container(wanted: Any) -> Any:
     return others[0] if typing.get_origin(others[0]) in (list, dict) else None
 
 
-def pydantic_schema(kind: type[Model], generate: Any) -> Any:
-    """How pydantic holds a record: an object of the class as it is, or made of its JSON."""
+# The records whose schemas are being made.
+_begun: set[str] = set()
+
+
+def pydantic_schema(kind: Any, generate: Any, make_error: Callable[[Any], Any]) -> Any:
+    """How pydantic holds a record: an object of the class as it is, or made of its JSON; an
+    error in it is made by `make_error`."""
     core = sys.modules["pydantic_core"].core_schema
+    ref = f"sessionwire.{kind.__name__}:{id(kind)}"
+    if ref in _begun:
+        # A record that holds records of its own kind.
+        return core.definition_reference_schema(ref)
+    _begun.add(ref)
+    try:
+        return _pydantic_schema(core, kind, ref, generate, make_error)
+    finally:
+        _begun.discard(ref)
+
+
+def _pydantic_schema(
+    core: Any, kind: Any, ref: str, generate: Any, make_error: Callable[[Any], Any]
+) -> Any:
     fields = {
         field.name: core.typed_dict_field(
-            _field_schema(core, field.type, generate),
+            _field_schema(core, field.type, generate, make_error),
             required=field.default is field.default_factory is dataclasses.MISSING,
         )
         for field in dataclasses.fields(kind)
@@ -111,14 +150,16 @@ def pydantic_schema(kind: type[Model], generate: Any) -> Any:
         json_schema=made,
         python_schema=core.union_schema([core.is_instance_schema(kind), made]),
         serialization=core.plain_serializer_function_ser_schema(plain),
-        ref=f"sessionwire.{kind.__name__}:{id(kind)}",
+        ref=ref,
     )
 
 
-def _field_schema(core: Any, wanted: Any, generate: Any) -> Any:
+def _field_schema(core: Any, wanted: Any, generate: Any, make_error: Callable[[Any], Any]) -> Any:
     kinds = typing.get_args(wanted) or (wanted,)
     if any(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
-        told = core.no_info_after_validator_function(_error, core.dict_schema())
+        told = core.no_info_after_validator_function(
+            lambda error: make_error(_told(error)), core.dict_schema()
+        )
         error = core.json_or_python_schema(
             told, core.union_schema([core.is_instance_schema(BaseException), told])
         )
@@ -130,4 +171,16 @@ def _field_schema(core: Any, wanted: Any, generate: Any) -> Any:
         return core.json_or_python_schema(
             text, core.union_schema([core.is_instance_schema(bytes), text])
         )
-    return generate(wanted)
+    return generate(_bare(wanted))
+
+
+def _bare(wanted: Any) -> Any:
+    """A type in which no record says what its `output` is: pydantic would take a record that does
+    for a dataclass, and make it without its constructor."""
+    origin: Any = typing.get_origin(wanted)
+    inner = tuple(map(_bare, typing.get_args(wanted)))
+    if hasattr(origin, "_is_record"):
+        return origin
+    if origin in (typing.Union, types.UnionType):
+        return typing.Union[inner]  # noqa: UP007 (the members are known only here)
+    return types.GenericAlias(origin, inner) if origin in (list, dict) else wanted

@@ -27,10 +27,11 @@ class _DataclassPart:
         from ._data import as_dataclass
 
         made = as_dataclass(kind)
-        if kind is Model:
-            # What it kept, every record would inherit.
+        if not kind.__slots__:
+            # A base: what it kept, every record would inherit.
             return getattr(made, self._name)
-        for name in ("__dataclass_fields__", "__dataclass_params__"):
+        # pydantic takes only fields that are annotated.
+        for name in ("__dataclass_fields__", "__dataclass_params__", "__annotations__"):
             setattr(kind, name, getattr(made, name))
         return getattr(made, self._name)
 
@@ -39,6 +40,9 @@ class Model:
     """A record: its fields are `__slots__`, and the parameters of the constructor."""
 
     __slots__: tuple[str, ...] = ()
+
+    #: What tells a record from an object of the caller's.
+    _is_record = True
 
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -64,13 +68,29 @@ class Model:
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, generate: Any) -> Any:
         from ._data import pydantic_schema
+        from ._errors import from_native
 
-        return pydantic_schema(cls, generate)
+        return pydantic_schema(cls, generate.generate_schema, from_native)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+
+class Listed(list):  # type: ignore[type-arg]
+    """A list that is a table in a notebook; nothing else differs."""
+
+    __slots__ = ()
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        return Listed(found) if isinstance(at, slice) else found
+
+    def _repr_html_(self) -> str | None:
+        from ._views.records import listed
+
+        return listed(self)
 
 
 class DeleteResult(Model):

@@ -28,6 +28,12 @@ def named(why: str) -> str:
     return found or why
 
 
+def check_flag(name: str, value: object) -> None:
+    """Refuses what is neither True nor False."""
+    if not isinstance(value, bool):
+        refused(f"`{name}` must be True or False, not {value!r}")
+
+
 def listed(name: str, values: Iterable[Any]) -> list[Any]:
     """A list of what a caller gave."""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._models import Model, parse_time, take
+from .._models import Listed, Model, parse_time, take
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,8 +111,13 @@ class Messages(Model):
 
     @classmethod
     def _of(cls, fields: dict[str, Any]) -> Messages:
-        messages = [Message._of(message) for message in fields["messages"]]
+        messages = Listed(Message._of(message) for message in fields["messages"])
         return cls(messages, fields["status"], fields["has_agent"])
+
+    def _repr_html_(self) -> str:
+        from .._views.records import messages
+
+        return messages(self)
 
 
 class Screenshot(Model):
@@ -153,6 +158,11 @@ class Screenshot(Model):
     def __repr__(self) -> str:
         size = f"{self.width}x{self.height}, {len(self.image):,} bytes"
         return f"<Screenshot {self.mime_type} {size} of {self.url!r}, title {self.title!r}>"
+
+    def _repr_html_(self) -> str:
+        from .._views.records import screenshot
+
+        return screenshot(self)
 
     def _repr_jpeg_(self) -> bytes | None:
         return self.image if self.mime_type == "image/jpeg" else None
@@ -225,8 +235,13 @@ class TaskResult(_OfOutput["Output_co"]):
 
     @classmethod
     def _of(cls, fields: dict[str, Any]) -> TaskResult[Any]:
-        messages = [Message._of(message) for message in fields.pop("messages")]
+        messages = Listed(Message._of(message) for message in fields.pop("messages"))
         return cls(messages=messages, **fields)
+
+    def _repr_html_(self) -> str:
+        from .._views.records import task_result
+
+        return task_result(self)
 
     def json(self) -> Any:
         """The result as JSON.
@@ -288,6 +303,11 @@ class TaskOutcome(_OfOutput["Output_co"]):
         self.error: Exception | None = error
         self.id: str = id
         self.unfinished: bool = unfinished
+
+    def _repr_html_(self) -> str:
+        from .._views.records import outcome
+
+        return outcome(self)
 
 
 if TYPE_CHECKING:
@@ -441,12 +461,13 @@ class AgentPage(Model):
 class SessionFields:
     """The fields of a session, as last read from the service."""
 
-    __slots__ = ("_created_at", "_extra", "_info")
+    __slots__ = ("_created_at", "_extra", "_info", "_picture")
 
     if TYPE_CHECKING:
         _info: dict[str, Any]
 
     def __init__(self, info: Mapping[str, Any]) -> None:
+        self._picture: Screenshot | None = None
         self._update(info)
 
     def _update(self, info: Mapping[str, Any]) -> None:
@@ -517,6 +538,11 @@ class SessionFields:
 
         fields = {name: plain(getattr(self, name)) for name in KNOWN_FIELDS}
         return {**fields, "extra": plain(self._extra)}
+
+    def _repr_html_(self) -> str:
+        from .._views.records import session
+
+        return session(self)
 
     def _known(self, name: str) -> str | None:
         value = self._info.get(name)

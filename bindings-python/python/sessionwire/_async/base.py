@@ -179,13 +179,15 @@ class AsyncBaseClient:
 class AsyncHandle:
     """A handle on a task or a turn: its events, and calls about it."""
 
-    __slots__ = ("__weakref__", "_events", "_native")
+    __slots__ = ("__weakref__", "_client", "_events", "_native")
 
     if TYPE_CHECKING:
         _native: Any
 
-    def __init__(self, native: Any) -> None:
+    def __init__(self, native: Any, client: Any) -> None:
         self._native = native
+        # The native client: a view in a notebook reads the events once more.
+        self._client = client
         self._events = _wait.stream(native.events())
 
     @property
@@ -205,6 +207,16 @@ class AsyncHandle:
         """
         handle: str = self._native.handle(self._events._held())
         return handle
+
+    def _ipython_display_(self) -> None:
+        from .._views.watch import display
+
+        display(self)
+
+    def _repr_html_(self) -> str:
+        from .._views.watch import page
+
+        return page(self)
 
     async def close(self) -> None:
         """Stops reading the events; the work itself goes on. Can be called twice."""

@@ -533,6 +533,11 @@ class Emulator:
     async def __aexit__(self, *_: object) -> None:
         self.close()
 
+    def _repr_html_(self) -> str:
+        from .._views.records import emulator
+
+        return emulator(self)
+
     def __repr__(self) -> str:
         return f"Emulator(url={self.url!r})"
 

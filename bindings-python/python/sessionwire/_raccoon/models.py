@@ -306,6 +306,11 @@ class TurnResult(Model):
         self.duration: float = duration
         self.extra: dict[str, Any] = extra if extra is not None else {}
 
+    def _repr_html_(self) -> str:
+        from .._views.records import turn_result
+
+        return turn_result(self)
+
     def json(self) -> Any:
         """The text as JSON: all of it, else the first code fence that is JSON, else the
         longest object or array in it.
@@ -373,6 +378,11 @@ class TurnOutcome(Model):
         self.sent: bool = sent
         self.result: TurnResult | None = result
         self.error: Exception | None = error
+
+    def _repr_html_(self) -> str:
+        from .._views.records import outcome
+
+        return outcome(self)
 
 
 class AgentTurn(Model):

@@ -6,7 +6,7 @@ from ... import _native
 from ... import _wait_async as _wait
 from ..._callbacks import check_callback
 from ..._errors import ConfigError, InvalidRequestError, QuestionPending
-from ..._parameters import listed, path_text
+from ..._parameters import check_flag, listed, path_text
 from ..._reports import deadline
 from ..._typing import overload
 from ..base import AsyncBaseClient
@@ -149,6 +149,7 @@ class AsyncAgi(AsyncBaseClient):
         timeout: float | None = None,
         cancel_on_timeout: bool = False,
         output: None = None,
+        progress: bool = False,
         **create_options: Unpack[CreateOptions],
     ) -> TaskResult[None]: ...
 
@@ -166,6 +167,7 @@ class AsyncAgi(AsyncBaseClient):
         output: type[Output] | Validates[Output],
         repairs: int = 0,
         describe_output: bool = True,
+        progress: bool = False,
         **create_options: Unpack[CreateOptions],
     ) -> TaskResult[Output]: ...
 
@@ -182,6 +184,7 @@ class AsyncAgi(AsyncBaseClient):
         output: type[Any] | Validates[Any] | None = None,
         repairs: int = 0,
         describe_output: bool = True,
+        progress: bool = False,
         **create_options: Unpack[CreateOptions],
     ) -> TaskResult:
         """Runs one task in a session of its own, which is deleted on every way out.
@@ -201,6 +204,8 @@ class AsyncAgi(AsyncBaseClient):
                 fits `output`. Each is a task of its own.
             describe_output: Puts the JSON schema of `output` to the task. False: the task itself
                 says what the result shall look like.
+            progress: Shows how it gets on: a line on a terminal, a view in a notebook, and
+                nothing where standard error is no terminal.
             **create_options: As for `sessions.create`.
 
         Raises:
@@ -223,6 +228,7 @@ class AsyncAgi(AsyncBaseClient):
 
             asked = Wanted(output, repairs, describe_output).ask(task)
         _native.check({"check": "task", "message": asked, "start_url": start_url})
+        check_flag("progress", progress)
         try:
             async with self.sessions.create(agent_name, **create_options) as session:
                 return await session.run_task(
@@ -235,6 +241,7 @@ class AsyncAgi(AsyncBaseClient):
                     output=shape,
                     repairs=repairs,
                     describe_output=describe_output,
+                    progress=progress,
                 )
         except QuestionPending as pending:
             pending.task = None
@@ -339,7 +346,7 @@ class AsyncAgi(AsyncBaseClient):
         return _wait.Opening(self._resume(params))
 
     async def _resume(self, params: Resume) -> AsyncTask:
-        return AsyncTask(await _wait.result(self._native.resume(params)))
+        return AsyncTask(await _wait.result(self._native.resume(params)), self._native)
 
     @overload
     def run_tasks(
@@ -354,6 +361,7 @@ class AsyncAgi(AsyncBaseClient):
         journal: str | os.PathLike[str] | None = None,
         retry_failed: bool = False,
         output: None = None,
+        progress: bool = False,
         **create_options: Unpack[CreateOptions],
     ) -> AsyncGenerator[Ended[None]]: ...
 
@@ -371,6 +379,7 @@ class AsyncAgi(AsyncBaseClient):
         retry_failed: bool = False,
         output: type[Output] | Validates[Output],
         describe_output: bool = True,
+        progress: bool = False,
         **create_options: Unpack[CreateOptions],
     ) -> AsyncGenerator[Ended[Output]]: ...
 
@@ -387,6 +396,7 @@ class AsyncAgi(AsyncBaseClient):
         retry_failed: bool = False,
         output: type[Any] | Validates[Any] | None = None,
         describe_output: bool = True,
+        progress: bool = False,
         **create_options: Unpack[CreateOptions],
     ) -> AsyncGenerator[Ended[Any]]:
         """Runs many tasks, each in a session of its own, and gives each outcome as its
@@ -413,6 +423,8 @@ class AsyncAgi(AsyncBaseClient):
             output: The type of each result, as for `run_task`. A result that does not fit is its
                 task's error; nobody is asked again.
             describe_output: Puts the JSON schema of `output` to each task.
+            progress: Shows how it gets on: a line on a terminal, a view in a notebook, and
+                nothing where standard error is no terminal.
             **create_options: As for `sessions.create`; `wait_for_limit` is the time
                 that each task may wait for its session.
 
@@ -424,6 +436,7 @@ class AsyncAgi(AsyncBaseClient):
             ...     print(outcome.task, outcome.error or outcome.result)
         """
         check_callback("on_question", on_question)
+        check_flag("progress", progress)
         if isinstance(tasks, (str, bytes)) or hasattr(tasks, "keys"):
             what = "a dict" if hasattr(tasks, "keys") else "a text"
             raise InvalidRequestError(f"`tasks` is {what}. Pass a list of tasks, such as [task].")
@@ -452,7 +465,7 @@ class AsyncAgi(AsyncBaseClient):
 
             wanted = Wanted(output, 0, describe_output)
             plan["tasks"] = [wanted.asks(task) for task in texts]
-        return outcomes(self._native, texts, plan, on_question, wanted)
+        return outcomes(self._native, texts, plan, on_question, wanted, progress)
 
     async def models(self, filter: ModelFilter | None = None) -> list[str]:
         """Lists the names of the models.

@@ -26,6 +26,7 @@ async def outcomes(
     plan: RunTasks,
     on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
     wanted: Wanted | None,
+    progress: bool = False,
 ) -> AsyncGenerator[Any]:
     """Runs the tasks of `client.run_tasks`, and gives each outcome as its task ends."""
     journal = plan.get("journal")
@@ -34,6 +35,14 @@ async def outcomes(
         await _wait.result(left)
     runs = client.run_tasks(plan)
     raised: dict[int, Exception] = {}
+    shown = None
+    if progress:
+        from ..._views.progress import begin
+
+        shown = begin(progress, "tasks")
+        if shown is not None:
+            on_question = shown.asking(on_question)
+            shown.total = len(tasks)
     try:
         while True:
             item = runs.take()
@@ -68,8 +77,12 @@ async def outcomes(
                     id=item["id"],
                     unfinished=item["unfinished"],
                 )
+                if shown is not None:
+                    shown.outcome(outcome)
                 yield outcome
     finally:
+        if shown is not None:
+            shown.end()
         await _wait.finish(runs.close())
 
 

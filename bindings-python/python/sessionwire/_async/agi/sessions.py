@@ -6,7 +6,7 @@ from ... import _native
 from ... import _wait_async as _wait
 from ..._agi.models import CleanupReport, ReapReport
 from ..._errors import InvalidRequestError
-from ..._models import DeleteResult
+from ..._models import DeleteResult, Listed
 from .pool import AsyncSessionPool
 from .session import AsyncSession, snapshot_options
 
@@ -114,7 +114,7 @@ class AsyncSessions:
     async def list(self) -> List[AsyncSession]:
         """Lists the sessions of this key, active and finished."""
         infos = await self._call({"op": "list_sessions"})
-        return [AsyncSession(self._client, info) for info in infos]
+        return Listed(AsyncSession(self._client, info) for info in infos)
 
     async def get(self, session_id: str) -> AsyncSession:
         """Reads a session's fields.

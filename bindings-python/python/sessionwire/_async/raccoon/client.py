@@ -311,7 +311,7 @@ class AsyncRaccoon(AsyncBaseClient):
     async def _resume(self, params: Resume) -> AsyncTurn:
         turn = await _wait.result(self._native.resume(params))
         point = ResumePoint(**turn.state()["resume_point"])
-        return AsyncTurn(turn, self._options["encode_frame"], point)
+        return AsyncTurn(turn, self._native, self._options["encode_frame"], point)
 
     def attach(
         self,
@@ -381,7 +381,7 @@ class AsyncRaccoon(AsyncBaseClient):
 
     async def _attach(self, params: Attach, point: ResumePoint | None) -> AsyncTurn:
         turn = await _wait.result(self._native.attach(params))
-        return AsyncTurn(turn, self._options["encode_frame"], point)
+        return AsyncTurn(turn, self._native, self._options["encode_frame"], point)
 
     @property
     def max_concurrent(self) -> int | None:

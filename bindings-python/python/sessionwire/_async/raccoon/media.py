@@ -45,6 +45,7 @@ class AsyncMedia:
         name: str | None = None,
         content_type: str | None = None,
         on_progress: Callable[[int, int | None], Maybe[object]] | None = None,
+        progress: bool = False,
     ) -> UploadedFile:
         """Uploads a file. It is streamed, never held in memory as a whole.
 
@@ -58,6 +59,8 @@ class AsyncMedia:
             content_type: Its media type. Default: by the name's ending.
             on_progress: Called now and then with the bytes sent and the bytes in all
                 (None where unknown).
+            progress: Shows how it gets on: a line on a terminal, a view in a notebook, and
+                nothing where standard error is no terminal.
 
         Raises:
             InvalidRequestError: The file cannot be read, for example.
@@ -73,7 +76,15 @@ class AsyncMedia:
             )
         refuse_unreadable("file", file)
         new = NewFile(file, name=name, content_type=content_type, key=key)
-        return await self._send(new, session_text(session_id), on_progress)
+        session_id = session_text(session_id)
+        if progress is not False:
+            from ..._views.progress import begin
+
+            shown = begin(progress, new.name or file)
+            if shown is not None:
+                with shown:
+                    return await self._send(new, session_id, shown.sending(on_progress))
+        return await self._send(new, session_id, on_progress)
 
     async def upload_files(
         self,

@@ -101,7 +101,9 @@ class AsyncRaccoonSession:
         if not await _wait.within(pending, remaining(until)):
             pending.cancel()
             raise _start_timeout(self.session_id, timeout)
-        return AsyncTurn(pending.result(), self._client._options["encode_frame"])
+        return AsyncTurn(
+            pending.result(), self._client._native, self._client._options["encode_frame"]
+        )
 
     async def _upload_new(
         self, params: StartTurn, files: list[NewFile | UploadedFile], until: float | None
@@ -282,6 +284,7 @@ class AsyncRaccoonSession:
         name: str | None = None,
         content_type: str | None = None,
         on_progress: Callable[[int, int | None], Maybe[object]] | None = None,
+        progress: bool = False,
     ) -> UploadedFile:
         """Uploads a file for the session's turns; see `client.media.upload`."""
         return await AsyncMedia(self._client).upload(
@@ -291,6 +294,7 @@ class AsyncRaccoonSession:
             name=name,
             content_type=content_type,
             on_progress=on_progress,
+            progress=progress,
         )
 
     async def upload_files(

@@ -239,10 +239,10 @@ class Session(SessionFields):
             late.session_id = self.session_id
             raise late
         try:
-            return Task(pending.result())
+            return Task(pending.result(), self._client._native)
         except ConflictError as busy:
             if busy.task is not None:
-                busy.task = Task(busy.task)
+                busy.task = Task(busy.task, self._client._native)
             raise
 
     def prepare_task(
@@ -294,6 +294,7 @@ class Session(SessionFields):
         cancel_on_timeout: bool = False,
         if_busy: Literal["error", "wait", "cancel"] = "error",
         output: None = None,
+        progress: bool = False,
     ) -> TaskResult[None]: ...
 
     @overload
@@ -310,6 +311,7 @@ class Session(SessionFields):
         output: type[Output] | Validates[Output],
         repairs: int = 0,
         describe_output: bool = True,
+        progress: bool = False,
     ) -> TaskResult[Output]: ...
 
     def run_task(
@@ -325,6 +327,7 @@ class Session(SessionFields):
         output: type[Any] | Validates[Any] | None = None,
         repairs: int = 0,
         describe_output: bool = True,
+        progress: bool = False,
     ) -> TaskResult:
         """Runs a task to its end.
 
@@ -344,6 +347,8 @@ class Session(SessionFields):
                 fits `output`. Each is a task of its own.
             describe_output: Puts the JSON schema of `output` to the task. False: the task itself
                 says what the result shall look like.
+            progress: Shows how it gets on: a line on a terminal, a view in a notebook, and
+                nothing where standard error is no terminal.
 
         Raises:
             TaskError: The agent failed, or left no result; or the result does not fit `output`
@@ -364,6 +369,25 @@ class Session(SessionFields):
         """
         check_callback("on_question", on_question)
         check_callback("on_event", on_event)
+        if progress is not False:
+            from ..._views.progress import begin
+
+            shown = begin(progress, "task")
+            shape: Any = output
+            if shown is not None:
+                with shown:
+                    return self.run_task(
+                        message,
+                        start_url=start_url,
+                        on_question=shown.asking(on_question),
+                        on_event=shown.seeing(on_event),
+                        timeout=timeout,
+                        cancel_on_timeout=cancel_on_timeout,
+                        if_busy=if_busy,
+                        output=shape,
+                        repairs=repairs,
+                        describe_output=describe_output,
+                    )
         until = deadline(timeout)
         params: StartTask = {"message": message, "start_url": start_url, "if_busy": if_busy}
         wanted = None
@@ -547,7 +571,9 @@ class Session(SessionFields):
     def screenshot(self) -> Screenshot:
         """Takes a picture of the session's browser."""
         fields, image = self._call({"op": "screenshot", "session_id": self.session_id})
-        return Screenshot(image=image, **fields)
+        # A view of the session in a notebook shows the last one.
+        self._picture = Screenshot(image=image, **fields)
+        return self._picture
 
     def delete(
         self, *, save_snapshot_mode: SnapshotMode | None = None, save_as_default: bool | None = None

@@ -6,7 +6,7 @@ from ... import _native
 from ... import _wait_sync as _wait
 from ..._agi.models import CleanupReport, ReapReport
 from ..._errors import InvalidRequestError
-from ..._models import DeleteResult
+from ..._models import DeleteResult, Listed
 from .pool import SessionPool
 from .session import Session, snapshot_options
 
@@ -111,7 +111,7 @@ class Sessions:
     def list(self) -> List[Session]:
         """Lists the sessions of this key, active and finished."""
         infos = self._call({"op": "list_sessions"})
-        return [Session(self._client, info) for info in infos]
+        return Listed(Session(self._client, info) for info in infos)
 
     def get(self, session_id: str) -> Session:
         """Reads a session's fields.

@@ -311,7 +311,7 @@ class Raccoon(BaseClient):
     def _resume(self, params: Resume) -> Turn:
         turn = _wait.result(self._native.resume(params))
         point = ResumePoint(**turn.state()["resume_point"])
-        return Turn(turn, self._options["encode_frame"], point)
+        return Turn(turn, self._native, self._options["encode_frame"], point)
 
     def attach(
         self,
@@ -381,7 +381,7 @@ class Raccoon(BaseClient):
 
     def _attach(self, params: Attach, point: ResumePoint | None) -> Turn:
         turn = _wait.result(self._native.attach(params))
-        return Turn(turn, self._options["encode_frame"], point)
+        return Turn(turn, self._native, self._options["encode_frame"], point)
 
     @property
     def max_concurrent(self) -> int | None:

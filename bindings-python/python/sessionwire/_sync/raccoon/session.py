@@ -101,7 +101,7 @@ class RaccoonSession:
         if not _wait.within(pending, remaining(until)):
             pending.cancel()
             raise _start_timeout(self.session_id, timeout)
-        return Turn(pending.result(), self._client._options["encode_frame"])
+        return Turn(pending.result(), self._client._native, self._client._options["encode_frame"])
 
     def _upload_new(
         self, params: StartTurn, files: list[NewFile | UploadedFile], until: float | None
@@ -280,6 +280,7 @@ class RaccoonSession:
         name: str | None = None,
         content_type: str | None = None,
         on_progress: Callable[[int, int | None], Maybe[object]] | None = None,
+        progress: bool = False,
     ) -> UploadedFile:
         """Uploads a file for the session's turns; see `client.media.upload`."""
         return Media(self._client).upload(
@@ -289,6 +290,7 @@ class RaccoonSession:
             name=name,
             content_type=content_type,
             on_progress=on_progress,
+            progress=progress,
         )
 
     def upload_files(

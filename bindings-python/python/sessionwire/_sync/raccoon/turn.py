@@ -58,10 +58,11 @@ class Turn(Handle):
     def __init__(
         self,
         native: NativeTurn,
+        client: Any,
         encode_frame: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None,
         after: ResumePoint | None = None,
     ) -> None:
-        super().__init__(native)
+        super().__init__(native, client)
         self._encode_frame = encode_frame
         # Where it was attached, and the last event that was read since.
         self._after = after
