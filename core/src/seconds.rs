@@ -82,5 +82,5 @@ macro_rules! named {
 }
 
 named! {
-    timeout connect_timeout wait_for_limit idle_timeout poll_interval ping_interval older_than duration max_age
+    timeout connect_timeout wait_for_limit idle_timeout poll_interval ping_interval older_than duration max_age settle every
 }

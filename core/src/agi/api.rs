@@ -14,6 +14,7 @@ use super::models::{
     RawRequest, RawResponse, SendMessage, SessionInfo, SnapshotOptions, SuccessResult,
 };
 use super::screenshot::{self, Screenshot};
+use super::taking::Taking;
 use super::validate;
 use crate::background::Background;
 use crate::config::ClientConfig;
@@ -33,6 +34,7 @@ pub(crate) struct Api {
     cache: Arc<Mutex<HashMap<String, SessionCache>>>,
     background: Background,
     ledger: Option<Ledger>,
+    taking: Taking,
 }
 
 /// What this client knows of one session.
@@ -103,6 +105,7 @@ impl Api {
             transport,
             cache: Arc::default(),
             ledger,
+            taking: Taking::default(),
         })
     }
 
@@ -117,6 +120,7 @@ impl Api {
             cache: self.cache.clone(),
             background: self.background.clone(),
             ledger: self.ledger.clone(),
+            taking: self.taking.clone(),
         }
     }
 
@@ -153,6 +157,11 @@ impl Api {
         &self.background
     }
 
+    /// What takes pictures for the bindings.
+    pub(crate) fn taking(&self) -> &Taking {
+        &self.taking
+    }
+
     /// Where sessions are noted, if somewhere.
     pub(super) fn ledger(&self) -> Option<&Ledger> {
         self.ledger.as_ref()
@@ -170,6 +179,7 @@ impl Api {
             cache: self.cache.clone(),
             background: self.background.clone(),
             ledger: self.ledger.clone(),
+            taking: self.taking.clone(),
         }
     }
 

@@ -14,6 +14,9 @@ use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::{meaning, runtime};
 
+/// Among the statuses of a cleanup: whatever the status.
+const ANY_STATUS: &str = "any";
+
 /// How many sessions `cleanup` deletes at once.
 const CLEANUP_AT_ONCE: usize = 8;
 
@@ -37,16 +40,35 @@ impl Api {
                 .map(meaning::Moment::seconds);
             let old = older_than
                 .is_none_or(|age| created.is_some_and(|created| now - created > age.as_secs_f64()));
-            old && options.statuses.contains(&session.status)
+            let any = options.statuses.iter().any(|status| status == ANY_STATUS);
+            old && (any || options.statuses.contains(&session.status))
         };
         let sessions = self.list().await?.into_iter().filter(matches);
+        let nothing_kept = |session| (session, SnapshotOptions::default());
+        self.clean_each(sessions.map(nothing_kept).collect()).await
+    }
+
+    /// The same for sessions of which only the id is known, and what their deletes keep.
+    pub(super) async fn clean_all(
+        &self,
+        sessions: Vec<(String, SnapshotOptions)>,
+    ) -> Result<Vec<CleanupReport>> {
+        let known = |(id, snapshot)| (SessionInfo::of(id), snapshot);
+        self.clean_each(sessions.into_iter().map(known).collect())
+            .await
+    }
+
+    async fn clean_each(
+        &self,
+        sessions: Vec<(SessionInfo, SnapshotOptions)>,
+    ) -> Result<Vec<CleanupReport>> {
         let permits = Arc::new(Semaphore::new(CLEANUP_AT_ONCE));
         let mut deletes = JoinSet::new();
-        for (index, session) in sessions.enumerate() {
+        for (index, (session, snapshot)) in sessions.into_iter().enumerate() {
             let (client, permits) = (self.clone(), permits.clone());
             deletes.spawn(runtime::boxed(async move {
                 let _permit = permits.acquire().await;
-                (index, client.clean(session).await)
+                (index, client.clean(session, &snapshot).await)
             }));
         }
         let deleted = async { Ok(deletes.join_all().await) };
@@ -55,10 +77,8 @@ impl Api {
         Ok(reports.into_iter().map(|(_, report)| report).collect())
     }
 
-    async fn clean(&self, session: SessionInfo) -> CleanupReport {
-        let deleted = self
-            .delete(&session.session_id, &SnapshotOptions::default())
-            .await;
+    async fn clean(&self, session: SessionInfo, snapshot: &SnapshotOptions) -> CleanupReport {
+        let deleted = self.delete(&session.session_id, snapshot).await;
         CleanupReport {
             session_id: session.session_id,
             status: session.status,

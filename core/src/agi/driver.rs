@@ -18,7 +18,7 @@ use crate::event::{Event, EventType};
 use crate::responses::says_gone;
 use crate::sse::Decoder;
 use crate::stream::resume::{Backoff, Resume, Step};
-use crate::stream::{EventQueue, Producer, queue};
+use crate::stream::{EventQueue, Producer, queue, within};
 use crate::transport::jitter;
 
 /// Most chunks that are decoded before the events go to the queue.
@@ -51,6 +51,17 @@ pub(super) fn open(api: &Api, session_id: &str, options: EventOptions) -> Result
     spawn(api, session_id, options, Scope::Session, producer);
     queue.want();
     Ok(queue)
+}
+
+fn timed_out(limit: Option<Duration>) -> Error {
+    let seconds = limit.unwrap_or_default().as_secs_f64();
+    Error::new(
+        ErrorKind::TaskTimeout,
+        format!("The events went on for longer than {seconds} s, the `timeout` of this stream"),
+    )
+    .with_advice(
+        "The session goes on: open its events again, without its history, or cancel its task.",
+    )
 }
 
 /// Runs a stream in the background, from the first look for an event on, as long
@@ -172,7 +183,13 @@ impl Driver {
     /// Runs the stream to its end and reports it to the queue.
     async fn run(mut self) {
         let closing = self.api.closing().clone();
-        let end = closing.until_closed(self.drive()).await;
+        let limit = self.options.timeout;
+        let until = match self.scope {
+            Scope::Session => limit.and_then(|limit| Instant::now().checked_add(limit)),
+            Scope::Task(_) => None,
+        };
+        let end = within(until, closing.until_closed(self.drive())).await;
+        let end = end.unwrap_or_else(|| Err(timed_out(limit)));
         let end = match end {
             Ok(End::Stream | End::Consumer | End::Connection(_)) => Ok(false),
             Ok(End::WithoutResult) => Ok(true),

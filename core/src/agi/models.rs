@@ -204,6 +204,20 @@ pub struct NextMessages {
     pub over: bool,
 }
 
+impl SessionInfo {
+    /// One of which only the id is known.
+    pub(super) fn of(session_id: String) -> Self {
+        Self {
+            session_id,
+            agent_name: String::new(),
+            status: String::new(),
+            created_at: None,
+            vnc_url: None,
+            extra: Map::new(),
+        }
+    }
+}
+
 /// Where the browser is after `navigate` (docs/spec/agi.md, section 4.13).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -211,6 +225,50 @@ pub struct NextMessages {
 pub struct Navigation {
     /// The URL after redirects.
     pub current_url: String,
+    /// Whether that is another site than the one that was asked for: its host differs, other
+    /// than by `www.`.
+    #[serde(skip_deserializing)]
+    pub redirected: bool,
+}
+
+/// Parameters of `screenshots`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ScreenshotsOptions {
+    /// The time between two pictures. The first is taken at once.
+    #[serde(with = "crate::seconds::every")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
+    pub every: Duration,
+    /// The folder for them, which is made where there is none. A picture is named by its time.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub directory: PathBuf,
+}
+
+impl ScreenshotsOptions {
+    /// A picture every so often, into this folder.
+    pub fn new(every: Duration, directory: impl Into<PathBuf>) -> Self {
+        Self {
+            every,
+            directory: directory.into(),
+        }
+    }
+}
+
+/// Which pictures `screenshots` took.
+#[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct ScreenshotsReport {
+    /// Their files, in the order in which they were taken.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    pub paths: Vec<PathBuf>,
+    /// How many could not be taken or written.
+    pub failed: u64,
+    /// Why the last of these was not.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Map<String, Value>>"))]
+    pub error: Option<Error>,
 }
 
 /// What a task ended with.
@@ -491,6 +549,11 @@ setters!(ListMessages {
 pub struct EventOptions {
     /// Only events of these types; `None`: all but heartbeats.
     pub event_types: Option<Vec<String>>,
+    /// The time after which a session's events end with `TaskTimeout`. Default: no limit. A
+    /// task's own events have none: its `result` has.
+    #[serde(with = "crate::seconds::timeout")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
+    pub timeout: Option<Duration>,
     /// Hides system entries and image payloads. Default: true.
     pub sanitize: bool,
     /// Starts with the session's stored events. Default: true.
@@ -514,6 +577,7 @@ impl Default for EventOptions {
     fn default() -> Self {
         Self {
             event_types: None,
+            timeout: None,
             sanitize: true,
             include_history: true,
             idle_timeout: Duration::from_secs(90),
@@ -544,6 +608,7 @@ impl EventOptions {
 }
 
 setters!(EventOptions {
+    timeout?: Duration,
     sanitize: bool,
     include_history: bool,
     idle_timeout: Duration,
@@ -825,8 +890,8 @@ pub struct CleanupOptions {
     #[serde(with = "crate::seconds::older_than")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub older_than: Option<Duration>,
-    /// Only sessions with one of these statuses. Default: `completed` and
-    /// `error`.
+    /// Only sessions with one of these statuses; `any` stands for all. Default: `completed`
+    /// and `error`.
     pub statuses: Vec<String>,
 }
 

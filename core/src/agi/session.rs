@@ -1,20 +1,23 @@
 //! Sessions as a Rust program uses them.
 
+use std::time::Duration;
+
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::api::Api;
 use super::models::{
     CleanupOptions, CleanupReport, CreateSession, DeleteResult, EventOptions, ExecutionStatus,
-    ListMessages, Messages, ReapOptions, ReapReport, SendMessage, SessionInfo, SnapshotOptions,
-    StartTask, SuccessResult, TaskResult, WaitOptions,
+    IfBusy, ListMessages, Messages, Navigation, ReapOptions, ReapReport, ScreenshotsOptions,
+    SendMessage, SessionInfo, SnapshotOptions, StartTask, SuccessResult, TaskResult, WaitOptions,
 };
 use super::recording::Recording;
 use super::run_task::RunTask;
 use super::screenshot::Screenshot;
+use super::taking::Screenshots;
 use super::task::Task;
 use super::validate;
-use super::{driver, handle, recording};
+use super::{driver, handle, pictures, recording};
 use crate::background::{Piece, Work};
 use crate::error::Result;
 use crate::runtime;
@@ -80,18 +83,46 @@ impl Sessions {
     /// `InvalidRequest` for an id that no session can have.
     pub fn attach(&self, session_id: &str) -> Result<Session> {
         validate::session_id(session_id)?;
-        let info = SessionInfo {
-            session_id: session_id.to_owned(),
-            agent_name: String::new(),
-            status: String::new(),
-            created_at: None,
-            vnc_url: None,
-            extra: serde_json::Map::new(),
-        };
         Ok(Session {
             api: self.api.clone(),
-            info,
+            info: SessionInfo::of(session_id.to_owned()),
         })
+    }
+
+    /// The sessions with one of these statuses, such as `running`.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
+    pub async fn list_by_status<T: Into<String>>(
+        &self,
+        statuses: impl IntoIterator<Item = T>,
+    ) -> Result<Vec<Session>> {
+        let statuses: Vec<String> = statuses.into_iter().map(Into::into).collect();
+        let found = self.api.list_by_status(&statuses).await?;
+        let session = |info| Session::of(self.api.clone(), info);
+        Ok(found.into_iter().map(session).collect())
+    }
+
+    /// The newest session of this agent that rests (`ready` or `completed`); where there is
+    /// none, a new one. Two processes at once may find the same.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors), and of [`create`](Self::create).
+    pub async fn find_or_create(&self, create: CreateSession) -> Result<Session> {
+        match self.api.reusable(&create).await? {
+            Some(info) => Ok(Session::of(self.api.clone(), info)),
+            None => self.create(create).await,
+        }
+    }
+
+    /// Deletes the sessions that this client and its copies created and that were not deleted
+    /// since, and says what became of each. Only their ids are known: a report's `status` is
+    /// empty.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors). What fails for one session is in its report.
+    pub async fn delete_created(&self) -> Result<Vec<CleanupReport>> {
+        self.api.delete_created().await
     }
 
     /// Deletes the sessions that match, and says what became of each.
@@ -266,6 +297,24 @@ impl Session {
         self.api.command(self.id(), "pause").await
     }
 
+    /// Pauses the task, if one runs. Whether it did: not where it was paused already, where no
+    /// task runs, or where the session is gone.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors), but for these.
+    pub async fn try_pause(&self) -> Result<bool> {
+        self.api.attempt(self.id(), "pause").await
+    }
+
+    /// Goes on with the task, if it is paused. Whether it did.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors), but for a task that is not paused and a session
+    /// that is gone.
+    pub async fn try_resume(&self) -> Result<bool> {
+        self.api.attempt(self.id(), "resume").await
+    }
+
     /// Goes on with the task.
     ///
     /// # Errors
@@ -299,12 +348,51 @@ impl Session {
         Ok(navigation.current_url)
     }
 
+    /// Opens a page, waits for so long that it can settle, and says where the browser is, and
+    /// whether that is another site.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
+    pub async fn goto(&self, url: &str, settle: Option<Duration>) -> Result<Navigation> {
+        self.api.open_page(self.id(), url, settle).await
+    }
+
+    /// Whether the service has this session, and it takes tasks: its status is neither `error`
+    /// nor `terminated`.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors), but for a session that is gone.
+    pub async fn is_alive(&self) -> Result<bool> {
+        self.api.is_alive(self.id()).await
+    }
+
+    /// Cancels the task that runs, if one does, and starts another one.
+    ///
+    /// # Errors
+    /// Those of [`start_task`](Self::start_task).
+    pub async fn switch_to(&self, start: StartTask) -> Result<Task> {
+        self.start_task(start.if_busy(IfBusy::Cancel)).await
+    }
+
     /// Takes a picture of the browser.
     ///
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn screenshot(&self) -> Result<Screenshot> {
         self.api.screenshot(self.id()).await
+    }
+
+    /// Takes a picture of the browser every so often, beside the session's task, until the
+    /// value that it gives is stopped or dropped, or the session is gone. One that fails is a
+    /// warning in the log.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a time or a folder of no use.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn screenshots(&self, options: ScreenshotsOptions) -> Result<Screenshots> {
+        pictures::start(&self.api, self.id(), options)
     }
 
     /// Deletes the session.

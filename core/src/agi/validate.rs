@@ -180,6 +180,10 @@ pub(super) fn list_messages(options: &ListMessages) -> Result<()> {
 
 pub(super) fn event_options(options: &EventOptions) -> Result<()> {
     duration("idle_timeout", options.idle_timeout)?;
+    options
+        .timeout
+        .map(|timeout| duration("timeout", timeout))
+        .transpose()?;
     duration("poll_interval", options.poll_interval)?;
     match &options.event_types {
         Some(types) if types.is_empty() => Err(Error::invalid(

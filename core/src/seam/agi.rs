@@ -1,6 +1,7 @@
 //! The operations of AGI.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,8 @@ use crate::agi::{
     CleanupOptions, CleanupReport, Client, CreateSession, DeleteResult, EventOptions,
     ExecutionStatus, ListMessages, Messages, Navigation, NextMessages, PooledSession, RawRequest,
     RawResponse, ReapOptions, ReapReport, Recording, ResumeOptions, RunTasks, Screenshot,
-    SendMessage, Session, SessionInfo, SessionPool, SnapshotOptions, StartTask, SuccessResult,
-    Task, TaskResult, WaitOptions,
+    ScreenshotsOptions, ScreenshotsReport, SendMessage, Session, SessionInfo, SessionPool,
+    SnapshotOptions, StartTask, SuccessResult, Task, TaskResult, WaitOptions,
 };
 use crate::background::Offer;
 use crate::error::Result;
@@ -28,7 +29,33 @@ pub enum Operation {
     /// Creates a session.
     CreateSession(CreateSession),
     /// Lists the sessions.
-    ListSessions {},
+    ListSessions {
+        /// Only those with one of these statuses.
+        #[serde(default)]
+        status: Option<Vec<String>>,
+    },
+    /// Finds a session that rests, or creates one.
+    FindOrCreate {
+        /// How it is created.
+        create: Box<CreateSession>,
+    },
+    /// Deletes what this client created.
+    DeleteCreated {},
+    /// Asks whether a session takes tasks.
+    IsAlive {
+        /// Which session.
+        session_id: String,
+    },
+    /// Pauses the task, if one runs.
+    TryPause {
+        /// Which session.
+        session_id: String,
+    },
+    /// Goes on with the task, if it is paused.
+    TryResume {
+        /// Which session.
+        session_id: String,
+    },
     /// Reads a session's fields.
     GetSession {
         /// Which session.
@@ -132,6 +159,22 @@ pub enum Operation {
         session_id: String,
         /// http or https, at most 2,000 characters.
         url: String,
+        /// How long to wait then, in seconds.
+        #[serde(default, with = "crate::seconds::settle")]
+        #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
+        settle: Option<Duration>,
+    },
+    /// Takes a picture every so often, and keeps it in a folder.
+    StartScreenshots {
+        /// Which session.
+        session_id: String,
+        /// How often, and where to.
+        options: ScreenshotsOptions,
+    },
+    /// Ends that.
+    StopScreenshots {
+        /// What `start_screenshots` gave.
+        number: u64,
     },
     /// Takes a picture of the browser.
     Screenshot {
@@ -171,7 +214,7 @@ pub enum Output {
     Delete(DeleteResult),
     /// Of `end_session`: told at the client's end unless somebody takes it.
     Ended(Offer<Result<DeleteResult>>),
-    /// Of `cleanup`.
+    /// Of `cleanup` and `delete_created`.
     Cleanup(Vec<CleanupReport>),
     /// Of `reap`.
     Reap(Vec<ReapReport>),
@@ -181,6 +224,12 @@ pub enum Output {
     Success(SuccessResult),
     /// Of `execution_status` and `wait`.
     Status(ExecutionStatus),
+    /// Of `is_alive`, `try_pause` and `try_resume`.
+    Told(bool),
+    /// Of `start_screenshots`.
+    Number(u64),
+    /// Of `stop_screenshots`.
+    Screenshots(ScreenshotsReport),
     /// Of `prepare_task`.
     Handle(String),
     /// Of `messages`.
@@ -453,8 +502,11 @@ impl Client {
         let sessions = self.sessions();
         Ok(match operation {
             Operation::CreateSession(create) => Output::Created(self.api.create(&create).await?),
-            Operation::ListSessions {} => {
-                let found = sessions.list().await?;
+            Operation::ListSessions { status } => {
+                let found = match status {
+                    Some(statuses) => sessions.list_by_status(statuses).await?,
+                    None => sessions.list().await?,
+                };
                 Output::Sessions(found.into_iter().map(Session::into_info).collect())
             }
             Operation::GetSession { session_id } => {
@@ -468,6 +520,30 @@ impl Client {
                 session_id,
                 snapshot,
             } => Output::Ended(self.api.end_session(&session_id, &snapshot)?.await?),
+            Operation::FindOrCreate { create } => match self.api.reusable(&create).await? {
+                Some(found) => Output::Session(found),
+                None => Output::Created(self.api.create(&create).await?),
+            },
+            Operation::DeleteCreated {} => Output::Cleanup(sessions.delete_created().await?),
+            Operation::IsAlive { session_id } => {
+                Output::Told(sessions.attach(&session_id)?.is_alive().await?)
+            }
+            Operation::TryPause { session_id } => {
+                Output::Told(sessions.attach(&session_id)?.try_pause().await?)
+            }
+            Operation::TryResume { session_id } => {
+                Output::Told(sessions.attach(&session_id)?.try_resume().await?)
+            }
+            Operation::StartScreenshots {
+                session_id,
+                options,
+            } => {
+                let screenshots = sessions.attach(&session_id)?.screenshots(options)?;
+                Output::Number(self.api.taking().keep(screenshots))
+            }
+            Operation::StopScreenshots { number } => {
+                Output::Screenshots(self.api.taking().stop(number).await)
+            }
             Operation::DeleteAllSessions {} => Output::Delete(sessions.delete_all().await?),
             Operation::Cleanup(options) => Output::Cleanup(sessions.cleanup(options).await?),
             Operation::Reap(options) => Output::Reap(sessions.reap(options).await?),
@@ -515,10 +591,11 @@ impl Client {
             Operation::Stop { session_id } => {
                 Output::Success(sessions.attach(&session_id)?.stop().await?)
             }
-            Operation::Navigate { session_id, url } => {
-                let current_url = sessions.attach(&session_id)?.navigate(&url).await?;
-                Output::Navigation(Navigation { current_url })
-            }
+            Operation::Navigate {
+                session_id,
+                url,
+                settle,
+            } => Output::Navigation(sessions.attach(&session_id)?.goto(&url, settle).await?),
             Operation::Screenshot { session_id } => {
                 Output::Screenshot(sessions.attach(&session_id)?.screenshot().await?)
             }
@@ -578,10 +655,13 @@ pub(super) fn schema() -> serde_json::Value {
         },
         |outputs| {
             outputs.group("Outputs", |of| {
-                of.gives::<SessionInfo>(&["create_session", "get_session"]);
+                of.gives::<SessionInfo>(&["create_session", "get_session", "find_or_create"]);
+                of.gives::<bool>(&["is_alive", "try_pause", "try_resume"]);
+                of.gives::<u64>(&["start_screenshots"]);
+                of.gives::<ScreenshotsReport>(&["stop_screenshots"]);
                 of.gives::<Vec<SessionInfo>>(&["list_sessions"]);
                 of.gives::<DeleteResult>(&["delete_session", "end_session", "delete_all_sessions"]);
-                of.gives::<Vec<CleanupReport>>(&["cleanup"]);
+                of.gives::<Vec<CleanupReport>>(&["cleanup", "delete_created"]);
                 of.gives::<Vec<ReapReport>>(&["reap"]);
                 of.gives::<()>(&["release_session"]);
                 of.gives::<SuccessResult>(&["send_message", "pause", "resume", "cancel", "stop"]);

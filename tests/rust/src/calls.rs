@@ -65,10 +65,25 @@ pub async fn call(case: &Value, client: &Client, session: &Session) -> Result<Va
             let plan: RunTasks = serde_json::from_value(json!({"tasks": case["args"][0]})).unwrap();
             client.run_tasks(plan).map(nothing)
         }
-        "sessions.list" => sessions.list().await.map(|sessions| {
-            let infos = sessions.iter().map(|session| session.info().clone());
-            json!(infos.collect::<Vec<_>>())
-        }),
+        "sessions.list" => {
+            let listed = match case["options"]["status"].as_array() {
+                Some(statuses) => {
+                    let statuses = statuses.iter().filter_map(Value::as_str);
+                    sessions.list_by_status(statuses).await
+                }
+                None => sessions.list().await,
+            };
+            listed.map(|sessions| {
+                let infos = sessions.iter().map(|session| session.info().clone());
+                json!(infos.collect::<Vec<_>>())
+            })
+        }
+        "sessions.find_or_create" => {
+            let create = read(given.fields(&[]), Kind::InvalidRequest)?;
+            let found = sessions.find_or_create(create).await;
+            found.map(|session| json!(session.info()))
+        }
+        "sessions.delete_created" => sessions.delete_created().await.map(nothing),
         "sessions.create" => {
             let create = read(given.fields(&[]), Kind::InvalidRequest)?;
             sessions.create(create).await.map(nothing)
@@ -121,6 +136,17 @@ pub async fn call(case: &Value, client: &Client, session: &Session) -> Result<Va
         "session.wait" => session.wait(given.params(&[])).await.map(nothing),
         "session.record" => session.record().await.map(nothing),
         "session.refresh" => session.clone().refresh().await.map(nothing),
+        "session.try_pause" => session.try_pause().await.map(Value::from),
+        "session.try_resume" => session.try_resume().await.map(Value::from),
+        "session.is_alive" => session.is_alive().await.map(Value::from),
+        "session.switch_to" => {
+            let task = StartTask::new(given.text(0));
+            session.switch_to(task).await.map(nothing)
+        }
+        "session.goto" => {
+            let page = session.goto(&given.text(0), None).await;
+            page.map(|page| json!(page))
+        }
         "session.navigate" => session.navigate(&given.text(0)).await.map(Value::from),
         other => panic!("unknown call {other}"),
     }

@@ -21,6 +21,7 @@ export type CreateSession = {
 
 export type EventOptions = {
   event_types?: readonly string[] | null | undefined;
+  timeout?: number | null | undefined;
   sanitize?: boolean | undefined;
   include_history?: boolean | undefined;
   idle_timeout?: number | undefined;
@@ -55,6 +56,8 @@ export type RunTasks = {
   journal?: string | null | undefined;
   retry_failed?: boolean | undefined;
 };
+
+export type ScreenshotsOptions = { every: number; directory: string };
 
 export type SendMessage = { message: string; start_url?: string | null | undefined };
 
@@ -100,7 +103,7 @@ export type Message = {
 
 export type Messages = { messages: Message[]; status: string; has_agent: boolean };
 
-export type Navigation = { current_url: string };
+export type Navigation = { current_url: string; redirected: boolean };
 
 export type NextMessages = {
   messages: Message[];
@@ -134,6 +137,12 @@ export type Screenshot = {
   height: number;
   url: string;
   title: string;
+};
+
+export type ScreenshotsReport = {
+  paths: string[];
+  failed: number;
+  error: { [name: string]: unknown } | null;
 };
 
 export type SessionInfo = {
@@ -175,7 +184,12 @@ export type Operation =
       snapshot?: SnapshotOptions | undefined;
       extra_body?: { [name: string]: unknown } | undefined;
     }
-  | { op: "list_sessions" }
+  | { op: "list_sessions"; status?: readonly string[] | null | undefined }
+  | { op: "find_or_create"; create: CreateSession }
+  | { op: "delete_created" }
+  | { op: "is_alive"; session_id: string }
+  | { op: "try_pause"; session_id: string }
+  | { op: "try_resume"; session_id: string }
   | { op: "get_session"; session_id: string }
   | { op: "delete_session"; session_id: string; snapshot?: SnapshotOptions | undefined }
   | { op: "end_session"; session_id: string; snapshot?: SnapshotOptions | undefined }
@@ -202,7 +216,9 @@ export type Operation =
   | { op: "resume"; session_id: string }
   | { op: "cancel"; session_id: string }
   | { op: "stop"; session_id: string }
-  | { op: "navigate"; session_id: string; url: string }
+  | { op: "navigate"; session_id: string; url: string; settle?: number | null | undefined }
+  | { op: "start_screenshots"; session_id: string; options: ScreenshotsOptions }
+  | { op: "stop_screenshots"; number: number }
   | { op: "screenshot"; session_id: string }
   | { op: "wait"; session_id: string; options?: WaitOptions | undefined }
   | { op: "models"; filter?: string | null | undefined }
@@ -259,11 +275,18 @@ export type Check =
 export interface Outputs {
   create_session: SessionInfo;
   get_session: SessionInfo;
+  find_or_create: SessionInfo;
+  is_alive: boolean;
+  try_pause: boolean;
+  try_resume: boolean;
+  start_screenshots: number;
+  stop_screenshots: ScreenshotsReport;
   list_sessions: SessionInfo[];
   delete_session: DeleteResult;
   end_session: DeleteResult;
   delete_all_sessions: DeleteResult;
   cleanup: CleanupReport[];
+  delete_created: CleanupReport[];
   reap: ReapReport[];
   release_session: null;
   send_message: SuccessResult;

@@ -4,7 +4,7 @@
 
 import { inspect } from "node:util";
 import type { Scenario } from "../emulator/scenario.js";
-import { errorFrom, orThrow } from "../errors.js";
+import { errorFrom, orThrow, type SessionwireError } from "../errors.js";
 import { type NativeClient, native, type Picture } from "../native.js";
 import {
   CALL,
@@ -12,6 +12,7 @@ import {
   cancellable,
   checkSignal,
   count,
+  execute,
   executeRaw,
   seconds,
   text,
@@ -94,6 +95,36 @@ export interface EventsOptions extends CallOptions {
    * can be opened again. Default: 5.
    */
   maxReconnects?: number | undefined;
+  /** Milliseconds from the first look for an event on; then `TaskTimeout`. Default: no limit. */
+  timeout?: number | undefined;
+}
+
+/** How a page is opened. */
+export interface NavigateOptions extends CallOptions {
+  /** Milliseconds to wait then, so that the page can settle. Default: 0. */
+  settle?: number | undefined;
+}
+
+/** Where `goto` led. */
+export interface Navigation {
+  /** The URL after redirects. */
+  currentUrl: string;
+  /** Whether that is another site than the one that was asked for: its host differs, other than by `www.`. */
+  redirected: boolean;
+}
+
+/** How a task is switched to. */
+export interface SwitchToOptions extends CallOptions {
+  /** The page to open first; at most 2,000 characters. */
+  startUrl?: string | undefined;
+}
+
+/** Which pictures are taken. */
+export interface ScreenshotsOptions {
+  /** Milliseconds between two pictures. The first is taken at once. */
+  every: number;
+  /** The folder for them, which is made where there is none. A picture is named by its time. */
+  directory: string;
 }
 
 export interface WaitOptions extends CallOptions {
@@ -143,6 +174,22 @@ const EVENTS: Names<EventsOptions> = {
   includeHistory: true,
   idleTimeout: true,
   maxReconnects: true,
+  timeout: true,
+};
+
+const NAVIGATE: Names<NavigateOptions> = {
+  ...CALL,
+  settle: true,
+};
+
+const SWITCH_TO: Names<SwitchToOptions> = {
+  ...CALL,
+  startUrl: true,
+};
+
+const SCREENSHOTS: Names<ScreenshotsOptions> = {
+  every: true,
+  directory: true,
 };
 
 const WAIT: Names<WaitOptions> = {
@@ -271,9 +318,8 @@ export class Session implements AsyncDisposable {
   events(options: EventsOptions = {}): EventStream {
     checkSignal(known(options, EVENTS).signal);
     options.signal?.throwIfAborted();
-    const stream = orThrow(
-      this.#native.events(this.sessionId, JSON.stringify(eventOptions(options))),
-    );
+    const wire = { ...eventOptions(options), timeout: seconds("timeout", options.timeout) };
+    const stream = orThrow(this.#native.events(this.sessionId, JSON.stringify(wire)));
     return new EventStream(stream, agiEventAt, options.signal);
   }
 
@@ -294,6 +340,13 @@ export class Session implements AsyncDisposable {
       this.#native.startTask(id, this.sessionId, JSON.stringify(start)),
     );
     return startedTask(task, signal);
+  }
+
+  /**
+   * Cancels the task that runs, if one does, and starts another one: `startTask` with `ifBusy: "cancel"`.
+   */
+  switchTo(message: string, options: SwitchToOptions = {}): Promise<Task> {
+    return this.startTask(message, { ...known(options, SWITCH_TO), ifBusy: "cancel" });
   }
 
   /**
@@ -374,6 +427,24 @@ export class Session implements AsyncDisposable {
     return this.#execute({ op: "resume" }, options);
   }
 
+  /**
+   * Pauses the task, if one runs; whether it did. It did not where the task was paused already, where none
+   * runs, or where the session is gone.
+   */
+  tryPause(options: CallOptions = {}): Promise<boolean> {
+    return this.#execute({ op: "try_pause" }, options);
+  }
+
+  /** Goes on with the task, if it is paused; whether it did. */
+  tryResume(options: CallOptions = {}): Promise<boolean> {
+    return this.#execute({ op: "try_resume" }, options);
+  }
+
+  /** Whether the service has this session, and it takes tasks: its status is neither `error` nor `terminated`. */
+  isAlive(options: CallOptions = {}): Promise<boolean> {
+    return this.#execute({ op: "is_alive" }, options);
+  }
+
   /** Cancels the task; the session stays usable. */
   cancel(options: CallOptions = {}): Promise<SuccessResult> {
     return this.#execute({ op: "cancel" }, options);
@@ -401,10 +472,40 @@ export class Session implements AsyncDisposable {
     return this.#execute({ op: "stop" }, options);
   }
 
-  /** Opens a page; gives the URL after redirects. */
-  async navigate(url: string, options: CallOptions = {}): Promise<string> {
-    const reply = await this.#execute({ op: "navigate", url: text("url", url) }, options);
-    return reply.current_url;
+  /** Opens a page; gives the URL after redirects. `goto` also says whether it is another site. */
+  async navigate(url: string, options: NavigateOptions = {}): Promise<string> {
+    return (await this.goto(url, options)).currentUrl;
+  }
+
+  /** Opens a page, and says where that led. */
+  async goto(url: string, options: NavigateOptions = {}): Promise<Navigation> {
+    const settle = seconds("settle", known(options, NAVIGATE).settle);
+    const operation = { op: "navigate" as const, url: text("url", url), settle };
+    const { current_url, redirected } = await this.#execute(operation, options, NAVIGATE);
+    return { currentUrl: current_url, redirected };
+  }
+
+  /**
+   * Takes a picture of the browser every so often, beside whatever follows, until `stop()` or the end of the
+   * block of `await using`. A picture that fails is a warning in the log; a session that is gone ends them.
+   *
+   * @example
+   * ```ts
+   * const shots = await session.screenshots({ every: 10_000, directory: "shots" });
+   * await session.runTask("Find a mug");
+   * console.log((await shots.stop()).paths);
+   * ```
+   */
+  async screenshots(options: ScreenshotsOptions): Promise<Screenshots> {
+    const { every, directory } = known(options, SCREENSHOTS);
+    const wire = {
+      every: seconds("every", every) as number,
+      directory: text("directory", directory),
+    };
+    const number = await this.#execute({ op: "start_screenshots", options: wire }, {});
+    return new Screenshots(() =>
+      execute(this.#native, { op: "stop_screenshots", number }, undefined),
+    );
   }
 
   /** Takes a picture of the browser. */
@@ -459,6 +560,38 @@ export class Session implements AsyncDisposable {
     const { signal } = known(options, names as Names<CallOptions>);
     const whole = { ...operation, session_id: this.sessionId } as Operation;
     return JSON.parse((await executeRaw(this.#native, whole, signal)) as string) as Outputs[Name];
+  }
+}
+
+/** The pictures of `session.screenshots`: complete once they were stopped. */
+export class Screenshots implements AsyncDisposable {
+  /** Their files, in the order in which they were taken. */
+  readonly paths: string[] = [];
+  /** How many could not be taken or written. */
+  failed = 0;
+  /** Why the last of these was not; else null. */
+  error: SessionwireError | null = null;
+  #stop: (() => Promise<Outputs["stop_screenshots"]>) | undefined;
+
+  /** @internal */
+  constructor(stop: () => Promise<Outputs["stop_screenshots"]>) {
+    this.#stop = stop;
+  }
+
+  /** Ends them; one that is being taken is waited for. Can be called twice. */
+  async stop(): Promise<this> {
+    const stop = this.#stop;
+    this.#stop = undefined;
+    const report = await stop?.();
+    if (report === undefined) return this;
+    this.paths.push(...report.paths);
+    this.failed = report.failed;
+    if (report.error !== null) this.error = errorFrom({ error: JSON.stringify(report.error) });
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 }
 

@@ -18,7 +18,11 @@ import { known, type Names } from "../shared/known.js";
 import { type DeleteResult, parseTime } from "../shared/models.js";
 import type { SessionStatus } from "./models.js";
 import { SessionPool } from "./pool.js";
-import type { CreateSession, PoolOptions as SeamPoolOptions } from "./seam.js";
+import type {
+  CreateSession,
+  PoolOptions as SeamPoolOptions,
+  CleanupReport as WireReport,
+} from "./seam.js";
 import {
   DELETE,
   type DeleteOptions,
@@ -80,6 +84,17 @@ export const CREATE: Names<CreateSessionOptions> = {
   waitForLimit: true,
 };
 
+/** Which sessions `list` gives. */
+export interface FilterSessionsOptions extends CallOptions {
+  /** Only those with this status, such as `running`, or one of these. Default: all. */
+  status?: SessionStatus | readonly string[] | undefined;
+}
+
+const LIST: Names<FilterSessionsOptions> = {
+  ...CALL,
+  status: true,
+};
+
 /** Which sessions `cleanup` deletes. */
 export interface CleanupOptions extends CallOptions {
   /**
@@ -87,8 +102,8 @@ export interface CleanupOptions extends CallOptions {
    * a readable time are kept then.
    */
   olderThan?: number | undefined;
-  /** Only sessions with one of these statuses. Default: `completed` and `error`. */
-  statuses?: readonly string[] | undefined;
+  /** Only sessions with one of these statuses; `any` stands for all. Default: `completed` and `error`. */
+  statuses?: readonly string[] | "any" | undefined;
 }
 
 const CLEANUP: Names<CleanupOptions> = {
@@ -191,10 +206,29 @@ export class Sessions {
     return new Session(this.#native, info, { saveSnapshotMode, saveAsDefault });
   }
 
-  /** All sessions of this key. */
-  async list(options: CallOptions = {}): Promise<Session[]> {
-    const infos = await execute(this.#native, { op: "list_sessions" }, known(options, CALL).signal);
+  /** The sessions of this key: all, or those with a `status`. */
+  async list(options: FilterSessionsOptions = {}): Promise<Session[]> {
+    const { status, signal } = known(options, LIST);
+    const statuses = typeof status === "string" ? [status] : status;
+    const infos = await execute(this.#native, { op: "list_sessions", status: statuses }, signal);
     return infos.map((info) => new Session(this.#native, info));
+  }
+
+  /**
+   * The newest session of this agent that rests (its status is `ready` or `completed`); where there is none, a
+   * new one, as `create` makes it. What a session that is found was created with is not looked at. Two callers
+   * at once may find the same.
+   */
+  async findOrCreate(options: CreateSessionOptions = {}): Promise<Session> {
+    const { saveSnapshotMode, saveAsDefault, signal } = known(options, CREATE);
+    check({
+      check: "snapshot",
+      save_snapshot_mode: saveSnapshotMode,
+      save_as_default: saveAsDefault,
+    });
+    const operation = { op: "find_or_create" as const, create: createParams(options) };
+    const info = await execute(this.#native, operation, signal);
+    return new Session(this.#native, info, { saveSnapshotMode, saveAsDefault });
   }
 
   /** A session with its fields. */
@@ -235,24 +269,27 @@ export class Sessions {
    */
   async cleanup(options: CleanupOptions = {}): Promise<CleanupReport[]> {
     const { statuses } = known(options, CLEANUP);
-    if (typeof statuses === "string") {
+    if (typeof statuses === "string" && statuses !== "any") {
       throw new InvalidRequestError(
-        `\`statuses\` is a string. Pass a list of statuses, such as ["${statuses}"].`,
+        `\`statuses\` is a string. Pass a list of statuses, such as ["${statuses}"], or "any" for all.`,
       );
     }
     const operation = {
       op: "cleanup" as const,
       older_than: secondsOrNone("olderThan", options.olderThan),
-      statuses,
+      statuses: statuses === "any" ? [statuses] : statuses,
     };
-    const reports = await execute(this.#native, operation, options.signal);
-    return reports.map(({ session_id, status, created_at, deleted, error }) => ({
-      sessionId: session_id,
-      status,
-      createdAt: parseTime(created_at),
-      deleted,
-      error: error === null ? null : errorFrom({ error: JSON.stringify(error) }),
-    }));
+    return (await execute(this.#native, operation, options.signal)).map(cleanupReport);
+  }
+
+  /**
+   * Deletes the sessions that this client and its copies created and did not delete, and says what became of
+   * each. `deleteSessionsOnExit` of the client does it at the end of the process. Only their ids are known:
+   * `status` of a report is empty. A delete that fails is the `error` of its report.
+   */
+  async deleteCreated(options: CallOptions = {}): Promise<CleanupReport[]> {
+    const { signal } = known(options, CALL);
+    return (await execute(this.#native, { op: "delete_created" }, signal)).map(cleanupReport);
   }
 
   /**
@@ -305,6 +342,17 @@ export class Sessions {
   deleteAll(options: CallOptions = {}): Promise<DeleteResult> {
     return execute(this.#native, { op: "delete_all_sessions" }, known(options, CALL).signal);
   }
+}
+
+function cleanupReport(wire: WireReport): CleanupReport {
+  const { session_id, status, created_at, deleted, error } = wire;
+  return {
+    sessionId: session_id,
+    status,
+    createdAt: parseTime(created_at),
+    deleted,
+    error: error === null ? null : errorFrom({ error: JSON.stringify(error) }),
+  };
 }
 
 /**

@@ -24,6 +24,7 @@ __all__ = [
     "CleanupReport",
     "Message",
     "Messages",
+    "Navigation",
     "ReapReport",
     "Screenshot",
     "TaskOutcome",
@@ -321,6 +322,22 @@ if TYPE_CHECKING:
         error: Exception  # pyright: ignore[reportIncompatibleVariableOverride]
 
     Ended: TypeAlias = _Succeeded[Output_co] | _Failed
+
+
+class Navigation(Model):
+    """Where `session.goto` led.
+
+    Attributes:
+        current_url: The URL after redirects.
+        redirected: Whether that is another site than the one that was asked for: its host
+            differs, other than by `www.`.
+    """
+
+    __slots__ = ("current_url", "redirected")
+
+    def __init__(self, current_url: str, redirected: bool = False) -> None:
+        self.current_url: str = current_url
+        self.redirected: bool = redirected
 
 
 class CleanupReport(Model):

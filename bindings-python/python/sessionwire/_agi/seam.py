@@ -28,6 +28,7 @@ class CreateSession(TypedDict):
 
 class EventOptions(TypedDict):
     event_types: NotRequired[Sequence[str] | None]
+    timeout: NotRequired[float | None]
     sanitize: NotRequired[bool]
     include_history: NotRequired[bool]
     idle_timeout: NotRequired[float]
@@ -65,6 +66,11 @@ class RunTasks(TypedDict):
     asks: NotRequired[bool]
     journal: NotRequired[str | None]
     retry_failed: NotRequired[bool]
+
+
+class ScreenshotsOptions(TypedDict):
+    every: float
+    directory: str
 
 
 class SendMessage(TypedDict):
@@ -109,6 +115,31 @@ class CreateSessionOperation(TypedDict):
 
 class ListSessionsOperation(TypedDict):
     op: Literal["list_sessions"]
+    status: NotRequired[Sequence[str] | None]
+
+
+class FindOrCreateOperation(TypedDict):
+    op: Literal["find_or_create"]
+    create: CreateSession
+
+
+class DeleteCreatedOperation(TypedDict):
+    op: Literal["delete_created"]
+
+
+class IsAliveOperation(TypedDict):
+    op: Literal["is_alive"]
+    session_id: str
+
+
+class TryPauseOperation(TypedDict):
+    op: Literal["try_pause"]
+    session_id: str
+
+
+class TryResumeOperation(TypedDict):
+    op: Literal["try_resume"]
+    session_id: str
 
 
 class GetSessionOperation(TypedDict):
@@ -207,6 +238,18 @@ class NavigateOperation(TypedDict):
     op: Literal["navigate"]
     session_id: str
     url: str
+    settle: NotRequired[float | None]
+
+
+class StartScreenshotsOperation(TypedDict):
+    op: Literal["start_screenshots"]
+    session_id: str
+    options: ScreenshotsOptions
+
+
+class StopScreenshotsOperation(TypedDict):
+    op: Literal["stop_screenshots"]
+    number: int
 
 
 class ScreenshotOperation(TypedDict):
@@ -237,6 +280,11 @@ class RequestOperation(TypedDict):
 Operation: TypeAlias = (
     CreateSessionOperation
     | ListSessionsOperation
+    | FindOrCreateOperation
+    | DeleteCreatedOperation
+    | IsAliveOperation
+    | TryPauseOperation
+    | TryResumeOperation
     | GetSessionOperation
     | DeleteSessionOperation
     | EndSessionOperation
@@ -255,6 +303,8 @@ Operation: TypeAlias = (
     | CancelOperation
     | StopOperation
     | NavigateOperation
+    | StartScreenshotsOperation
+    | StopScreenshotsOperation
     | ScreenshotOperation
     | WaitOperation
     | ModelsOperation

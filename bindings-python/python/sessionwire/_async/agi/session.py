@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from ... import _native
 from ... import _wait_async as _wait
-from ..._agi.models import Messages, Screenshot, SessionFields
+from ..._agi.models import Messages, Navigation, Screenshot, SessionFields
 from ..._callbacks import check_callback
-from ..._errors import ConflictError, InvalidRequestError, SessionwireError, TaskTimeout
+from ..._errors import (
+    ConflictError,
+    InvalidRequestError,
+    SessionwireError,
+    TaskTimeout,
+    from_native,
+)
 from ..._models import DeleteResult, SuccessResult
-from ..._parameters import listed, warn_unknown_types
+from ..._parameters import listed, path_text, warn_unknown_types
 from ..._reports import deadline, is_over, log_warning, remaining
 from ..._typing import overload
 from ..base import delete_on_exit
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
         EventOptions,
         ListMessages,
         Operation,
+        ScreenshotsOptions,
         SendMessage,
         SnapshotOptions,
         StartTask,
@@ -148,6 +155,7 @@ class AsyncSession(SessionFields):
         include_history: bool = True,
         idle_timeout: float = 90.0,
         max_reconnects: int = 5,
+        timeout: float | None = None,
     ) -> AsyncEventStream:
         """Opens the session's event stream: each event exactly once, in order, over
         any number of disconnects.
@@ -160,9 +168,11 @@ class AsyncSession(SessionFields):
                 stream reconnects.
             max_reconnects: Failed attempts in a row after which it reads the
                 messages instead, until the stream can be opened again.
+            timeout: Seconds from the first look for an event on. None: no limit.
 
         Raises:
             StreamError: While reading: the stream ended for good.
+            TaskTimeout: While reading: the time is over; the session goes on.
 
         Example:
             >>> async for event in session.events(event_types=["question", "done"]):
@@ -174,6 +184,7 @@ class AsyncSession(SessionFields):
             "include_history": include_history,
             "idle_timeout": idle_timeout,
             "max_reconnects": max_reconnects,
+            "timeout": timeout,
         }
         return _wait.stream(self._client._native.events(self.session_id, options))
 
@@ -227,6 +238,24 @@ class AsyncSession(SessionFields):
             "if_busy": if_busy,
         }
         return _wait.Opening(self._start_task(params))
+
+    def switch_to(self, message: str, *, start_url: str | None = None) -> Opening[AsyncTask]:
+        """Cancels the task that runs, if one does, and starts another one: `start_task` with
+        `if_busy="cancel"`.
+
+        Args:
+            message: What the agent shall do instead: 1 to 10,000 characters.
+            start_url: The page to open first; at most 2,000 characters.
+
+        Raises:
+            InvalidRequestError: The message is empty or too long; nothing was cancelled.
+            APIError: The service refused a request, or was not reached.
+
+        Example:
+            >>> async with session.switch_to("Look for a red one instead") as task:
+            ...     result = await task.result()
+        """
+        return self.start_task(message, start_url=start_url, if_busy="cancel")
 
     async def _start_task(
         self, params: StartTask, timeout: float | None = None, until: float | None = None
@@ -540,6 +569,39 @@ class AsyncSession(SessionFields):
         """
         return SuccessResult(**await self._call({"op": "resume", "session_id": self.session_id}))
 
+    async def try_pause(self) -> bool:
+        """Pauses the task, if one runs; whether it did. It did not where the task was paused
+        already, where none runs, or where the session is gone.
+
+        Raises:
+            APIError: The service refused the request otherwise, or was not reached.
+        """
+        paused: bool = await self._call({"op": "try_pause", "session_id": self.session_id})
+        return paused
+
+    async def try_resume(self) -> bool:
+        """Goes on with the task, if it is paused; whether it did.
+
+        Raises:
+            APIError: The service refused the request otherwise, or was not reached.
+        """
+        resumed: bool = await self._call({"op": "try_resume", "session_id": self.session_id})
+        return resumed
+
+    async def is_alive(self) -> bool:
+        """Whether the service has this session, and it takes tasks: its status is neither
+        `error` nor `terminated`.
+
+        Raises:
+            APIError: The service refused the request, or was not reached.
+
+        Example:
+            >>> if await session.is_alive():
+            ...     await session.send_message("And the price?")
+        """
+        alive: bool = await self._call({"op": "is_alive", "session_id": self.session_id})
+        return alive
+
     async def cancel(self) -> SuccessResult:
         """Cancels the task; the session stays usable."""
         return SuccessResult(**await self._call({"op": "cancel", "session_id": self.session_id}))
@@ -557,22 +619,40 @@ class AsyncSession(SessionFields):
         """Stops the agent at all cost: cancels the task; if that fails, deletes the session."""
         return SuccessResult(**await self._call({"op": "stop", "session_id": self.session_id}))
 
-    async def navigate(self, url: str) -> str:
+    async def navigate(self, url: str, *, settle: float | None = None) -> str:
         """Opens a page in the session's browser.
 
         Args:
             url: http or https, in full; at most 2,000 characters.
+            settle: Seconds to wait then, so that the page can settle.
 
         Returns:
-            The URL after redirects.
+            The URL after redirects; `goto` also says whether it is another site.
 
         Raises:
             InvalidRequestError: The URL is none that the service takes.
         """
-        current_url: str = (
-            await self._call({"op": "navigate", "session_id": self.session_id, "url": url})
-        )["current_url"]
-        return current_url
+        return (await self.goto(url, settle=settle)).current_url
+
+    async def goto(self, url: str, *, settle: float | None = None) -> Navigation:
+        """Opens a page in the session's browser, and says where that led.
+
+        Args:
+            url: http or https, in full; at most 2,000 characters.
+            settle: Seconds to wait then, so that the page can settle.
+
+        Raises:
+            InvalidRequestError: The URL is none that the service takes.
+
+        Example:
+            >>> page = await session.goto("https://shop.example/orders")
+            >>> if page.redirected:
+            ...     print("sent on to", page.current_url)
+        """
+        reply = await self._call(
+            {"op": "navigate", "session_id": self.session_id, "url": url, "settle": settle}
+        )
+        return Navigation(**reply)
 
     async def screenshot(self) -> Screenshot:
         """Takes a picture of the session's browser."""
@@ -580,6 +660,28 @@ class AsyncSession(SessionFields):
         # A view of the session in a notebook shows the last one.
         self._picture = Screenshot(image=image, **fields)
         return self._picture
+
+    def screenshots(self, *, every: float, directory: str | os.PathLike[str]) -> AsyncScreenshots:
+        """Takes a picture of the browser every so often, beside whatever the block does.
+
+        The first is taken at once. A picture that fails is a warning in the log, and does not
+        end the block; a session that is gone ends the pictures.
+
+        Args:
+            every: Seconds between two pictures.
+            directory: The folder for them, which is made where there is none. A picture is
+                named by its time.
+
+        Raises:
+            InvalidRequestError: On the way into the block: a time or a folder of no use.
+
+        Example:
+            >>> async with session.screenshots(every=10, directory="shots") as shots:
+            ...     await session.run_task("Find a mug")
+            >>> print(shots.paths)
+        """
+        folder = path_text("directory", directory, InvalidRequestError) or ""
+        return AsyncScreenshots(self, {"every": every, "directory": folder})
 
     async def delete(
         self, *, save_snapshot_mode: SnapshotMode | None = None, save_as_default: bool | None = None
@@ -615,6 +717,48 @@ class AsyncSession(SessionFields):
 
     async def _call(self, operation: Operation) -> Any:
         return await _wait.result(self._client._native.start(operation))
+
+
+class AsyncScreenshots:
+    """The pictures of `session.screenshots`: complete once its block is over.
+
+    Attributes:
+        paths: Their files, in the order in which they were taken.
+        failed: How many could not be taken or written.
+        error: Why the last of these was not; else None.
+    """
+
+    __slots__ = ("_number", "_options", "_session", "error", "failed", "paths")
+
+    def __init__(self, session: AsyncSession, options: ScreenshotsOptions) -> None:
+        self._session = session
+        self._options = options
+        self._number: int | None = None
+        self.paths: list[str] = []
+        self.failed: int = 0
+        self.error: SessionwireError | None = None
+
+    async def __aenter__(self) -> AsyncScreenshots:
+        self._number = await self._session._call(
+            {
+                "op": "start_screenshots",
+                "session_id": self._session.session_id,
+                "options": self._options,
+            }
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        number, self._number = self._number, None
+        if number is None:
+            return
+        native = self._session._client._native
+        # Goes on where the block was cancelled.
+        report = await _wait.finish(native.start({"op": "stop_screenshots", "number": number}))
+        self.paths += report["paths"]
+        self.failed += report["failed"]
+        if report["error"] is not None:
+            self.error = from_native(report["error"])
 
 
 class AsyncPaused:

@@ -7,15 +7,22 @@ from ... import _wait_async as _wait
 from ..._agi.models import CleanupReport, ReapReport
 from ..._errors import InvalidRequestError
 from ..._models import DeleteResult, Listed
+from ..._parameters import listed
 from .pool import AsyncSessionPool
 from .session import AsyncSession, snapshot_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any, Unpack
+    from typing import Any, Literal, Unpack
 
-    from ..._agi.seam import CreateSessionOperation, Operation, PoolOptions, SnapshotOptions
+    from ..._agi.seam import (
+        CreateSessionOperation,
+        FindOrCreateOperation,
+        Operation,
+        PoolOptions,
+        SnapshotOptions,
+    )
     from ..._agi.types import Client, CreateOptions, SessionStatus, SnapshotMode
     from ..._wait_async import Opening
 
@@ -111,10 +118,56 @@ class AsyncSessions:
     ) -> AsyncSession:
         return AsyncSession(self._client, await self._call(params), snapshot)
 
-    async def list(self) -> List[AsyncSession]:
-        """Lists the sessions of this key, active and finished."""
-        infos = await self._call({"op": "list_sessions"})
+    async def list(self, *, status: str | Iterable[str] | None = None) -> List[AsyncSession]:
+        """Lists the sessions of this key, active and finished.
+
+        Args:
+            status: Only those with this status, such as `running`, or one of these.
+
+        Raises:
+            InvalidRequestError: `status` is empty.
+
+        Example:
+            >>> print(len(await client.sessions.list(status="running")), "at work")
+        """
+        if status is None:
+            statuses = None
+        else:
+            statuses = [status] if isinstance(status, str) else listed("status", status)
+        infos = await self._call({"op": "list_sessions", "status": statuses})
         return Listed(AsyncSession(self._client, info) for info in infos)
+
+    def find_or_create(
+        self, agent_name: str = "agi-0", **create_options: Unpack[CreateOptions]
+    ) -> Opening[AsyncSession]:
+        """Gives the newest session of this agent that rests (its status is `ready` or
+        `completed`); where there is none, a new one. Two callers at once may find the same.
+
+        What a session that is found was created with is not looked at. As a context manager it is
+        deleted on every way out, as every session.
+
+        Args:
+            agent_name: The agent, such as `agi-0` or `agi-0-fast`.
+            **create_options: As for `create`.
+
+        Raises:
+            InvalidRequestError: An input that the service would refuse.
+            APIError: The service refused a request, or was not reached.
+
+        Example:
+            >>> session = await client.sessions.find_or_create("agi-0-fast")
+            >>> result = await session.run_task("Summarise https://example.com")
+        """
+        snapshot = snapshot_options(
+            create_options.pop("save_snapshot_mode", None),
+            create_options.pop("save_as_default", None),
+        )
+        given = {name: value for name, value in create_options.items() if value is not None}
+        create: Any = {"agent_name": agent_name, "snapshot": snapshot, **given}
+        return _wait.Opening(self._find({"op": "find_or_create", "create": create}, snapshot))
+
+    async def _find(self, params: FindOrCreateOperation, snapshot: SnapshotOptions) -> AsyncSession:
+        return AsyncSession(self._client, await self._call(params), snapshot)
 
     async def get(self, session_id: str) -> AsyncSession:
         """Reads a session's fields.
@@ -161,14 +214,14 @@ class AsyncSessions:
         self,
         *,
         older_than: float | None = None,
-        statuses: Iterable[SessionStatus] = ("completed", "error"),
+        statuses: Iterable[SessionStatus] | Literal["any"] = ("completed", "error"),
     ) -> List[CleanupReport]:
         """Deletes the sessions of this key that match, and says what became of each.
 
         Args:
             older_than: Only sessions created more than so many seconds ago, by this
                 machine's clock; those without a readable time are kept then.
-            statuses: Only sessions with one of these statuses.
+            statuses: Only sessions with one of these statuses; `any` stands for all.
 
         Raises:
             InvalidRequestError: `statuses` is empty, or a text.
@@ -180,12 +233,33 @@ class AsyncSessions:
             ...     print(report.session_id, report.deleted)
         """
         if isinstance(statuses, str):
-            raise InvalidRequestError(
-                f"`statuses` is a text. Pass a list of statuses, such as [{statuses!r}]."
-            )
+            if statuses != "any":
+                raise InvalidRequestError(
+                    f"`statuses` is a text. Pass a list of statuses, such as [{statuses!r}], or "
+                    "'any' for all."
+                )
+            statuses = [statuses]
         reports = await self._call(
             {"op": "cleanup", "older_than": older_than, "statuses": list(statuses)}
         )
+        return [CleanupReport._of(report) for report in reports]
+
+    async def delete_created(self) -> List[CleanupReport]:
+        """Deletes the sessions that this client and its copies created and did not delete, and
+        says what became of each. `delete_sessions_on_exit` of the client does it at the end of
+        the process.
+
+        Only their ids are known: `status` of a report is empty.
+
+        Raises:
+            APIConnectionError: The client is closed. A delete that fails is the `error` of its
+                report instead.
+
+        Example:
+            >>> for report in await client.sessions.delete_created():
+            ...     print(report.session_id, report.deleted)
+        """
+        reports = await self._call({"op": "delete_created"})
         return [CleanupReport._of(report) for report in reports]
 
     def pool(

@@ -6,7 +6,7 @@ from ... import _wait_sync as _wait
 from ..._agi.models import TaskResult
 from ..._errors import QuestionPending, SessionwireError, TaskTimeout
 from ..._models import SuccessResult
-from ..._reports import log_warning, remaining
+from ..._reports import deadline, log_warning, remaining
 from ..base import Handle
 
 TYPE_CHECKING = False
@@ -45,6 +45,33 @@ class Task(Handle):
 
     def __iter__(self) -> Iterator[Event]:
         return _wait.loop(self._events)
+
+    def events(self, *, timeout: float | None = None) -> Iterator[Event]:
+        """The task's events, as a loop over the task gives them, for so long.
+
+        Args:
+            timeout: Seconds. None: no limit.
+
+        Raises:
+            TaskTimeout: The time is over; the task goes on, and so does its next loop.
+
+        Example:
+            >>> for event in task.events(timeout=300):
+            ...     print(event.type, event.text)
+        """
+        until = deadline(timeout)
+        while True:
+            event = self._events._next(remaining(until))
+            if event is None:
+                return
+            if event is False:
+                late = TaskTimeout(
+                    f"The events of the task went on for longer than {timeout} s. The task goes "
+                    "on: read on, wait for its result, or cancel it."
+                )
+                late.session_id = self.session_id
+                raise late
+            yield event
 
     def answer(self, text: str) -> SuccessResult:
         """Answers the open question.
