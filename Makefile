@@ -213,7 +213,7 @@ test-node: dist/.built chaos-dev
 	@echo "== Node tests"
 	@mkdir -p $(CASES)
 	node --test $(call if-node-has,--test-concurrency=$(TEST_WORKERS)) --test-reporter=dot --test-reporter-destination=stdout \
-	  --test-reporter=./tests/node/case-reporter.mjs --test-reporter-destination=$(CASES)/node.txt tests/node/*.test.mjs
+	  --test-reporter=./tests/node/case-reporter.mjs --test-reporter-destination=$(CASES)/node.txt tests/node/*.test.mjs tests/recipes/*.test.mjs
 
 .PHONY: test-browser
 test-browser: dist/.built $(VENV)/.built ## live view, real browser and notebook views in headless Chromium; installs Chromium where it may

@@ -38,7 +38,13 @@ test("the guide to Raccoon runs", async () => {
 test("the snippets of the documents type-check", async () => {
   await mkdir(folder, { recursive: true });
   const files = [];
-  for (const document of ["README.md", "emulator/README.md", "docs/ledger.md", "docs/pool.md"]) {
+  for (const document of [
+    "README.md",
+    "emulator/README.md",
+    "docs/ledger.md",
+    "docs/pool.md",
+    "docs/recipes.md",
+  ]) {
     const text = await readFile(join(root, document), "utf8");
     for (const [, snippet] of text.matchAll(/^```(?:js|ts)\n([\s\S]*?)^```$/gm)) {
       const file = `${document.replace(/\W/g, "-")}-${files.length}.mts`;

@@ -16,6 +16,7 @@ DOCUMENTS = (
     "docs/ledger.md",
     "docs/machines.md",
     "docs/pool.md",
+    "docs/recipes.md",
     "docs/temporal.md",
     "docs/typed-results.md",
 )
