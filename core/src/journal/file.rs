@@ -44,6 +44,8 @@ struct State {
     length: u64,
     /// It holds half a line that could not be cut off.
     is_torn: bool,
+    /// Another batch may have it.
+    is_released: bool,
 }
 
 impl Journal {
@@ -85,6 +87,7 @@ impl Journal {
                 file: Some(file),
                 length,
                 is_torn: false,
+                is_released: false,
             })),
         };
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,10 +142,14 @@ impl Journal {
         })
     }
 
-    /// Lets other processes have it. It can still be read here.
+    /// Lets other processes have it. It can still be read here, and is not written any more: not
+    /// by an entry either that was on its way when its task was stopped.
     pub(crate) fn release(&self) {
+        let mut state = self.lock();
+        state.is_released = true;
         // Nothing is lost where it fails: the end of the process does the same.
-        let _ = self.lock().file().and_then(File::unlock);
+        let _ = state.file().and_then(File::unlock);
+        drop(state);
         self.released.send_replace(true);
     }
 
@@ -179,6 +186,10 @@ impl Journal {
 
 impl State {
     fn append(&mut self, line: &[u8], lasting: bool) -> io::Result<()> {
+        // As if the process had been killed before: the next one reads what is there.
+        if self.is_released {
+            return Err(io::Error::other("the next batch has it"));
+        }
         if self.is_torn {
             return Err(io::Error::other("half a line stands at its end"));
         }
@@ -387,4 +398,30 @@ fn in_use(path: &Path, mut file: File) -> Error {
     .with_advice(&format!(
         "Nothing was sent here. {next}; then start again with the same journal."
     ))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_was_given_on_is_not_written() {
+        let name = format!("sessionwire-journal-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let key = KeyMark::from("0011-2233".to_owned());
+        let open = || Journal::open(&path, "https://s/v1", &key, false).unwrap().0;
+        let first = open();
+        first.release();
+        let second = open();
+        second.write(&Entry::Finished, false).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        // An entry on its way when its task was stopped.
+        let late = first.write(&Entry::Finished, false).unwrap_err();
+        assert!(late.to_string().contains("the next batch has it"), "{late}");
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+        drop(second);
+        open();
+        std::fs::remove_file(&path).unwrap();
+    }
 }
