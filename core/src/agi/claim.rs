@@ -114,6 +114,36 @@ pub(super) fn open_question(seen: &Messages) -> Option<Event> {
     is_open.then(|| newest_question(seen)).flatten()
 }
 
+/// What messages since a question say of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Nothing speaks against it.
+    Still,
+    /// It is not open any more, and why.
+    Over(&'static str),
+    /// The session is not at work, so its task is over; or its status lags behind.
+    Idle,
+}
+
+/// Whether this question waits for its answer, by the messages since it was asked.
+pub(super) fn asked(question: &Event, seen: &Messages) -> Asked {
+    let after = |message: &&Message| message.id > question.id().unwrap_or(0);
+    let mut later = seen.messages.iter().filter(after);
+    let told = later.find_map(|message| match message.message_type.as_str() {
+        // Without an id of the question, the task's own message is among them.
+        "USER" if question.id().is_some() => Some("it has an answer, or another task was started"),
+        "DONE" | "ERROR" => Some("its task is over"),
+        "QUESTION" if question.id().is_some() => Some("the agent went on, and asks something else"),
+        _ => None,
+    });
+    match (told, seen.status.as_str()) {
+        (Some(why), _) => Asked::Over(why),
+        (None, "ready") => Asked::Idle,
+        (None, status) if is_terminal(status) => Asked::Idle,
+        (None, _) => Asked::Still,
+    }
+}
+
 /// The newest question that has its answer, by a message of the user after it.
 pub(super) fn newest_answered(seen: &Messages) -> Option<i64> {
     let told = seen.messages.iter().filter(|message| message.id > 0);

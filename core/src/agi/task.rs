@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::api::{Api, first_outcome};
-use super::busy::Busy;
-use super::claim::{Claim, LastTask, newest_answered, open_question};
+use super::busy::{Busy, LOOK_AGAIN};
+use super::claim::{Asked, Claim, LastTask, asked, newest_answered, open_question};
 use super::driver::{self, Scope};
 use super::models::{
     EventOptions, ExecutionStatus, ListMessages, Message, Messages, SendMessage, StartTask,
@@ -184,11 +184,12 @@ impl Task {
         self.progress.lock().question.clone()
     }
 
-    /// Answers the open question.
+    /// Answers the open question, after a look whether it is open still: another client, or
+    /// another handle, may have answered it, cancelled the task, or started another one.
     ///
     /// # Errors
-    /// `InvalidRequest` where no question is open; else those of
-    /// [every call](crate#errors).
+    /// `InvalidRequest` where no question is open, `TaskError` where it is not any more: nothing
+    /// was sent then. Else those of [every call](crate#errors).
     pub async fn answer(&self, text: impl Into<String>) -> Result<SuccessResult> {
         let message = SendMessage::new(text);
         validate::text("text", &message.message)?;
@@ -199,7 +200,10 @@ impl Task {
                 "This task has no open question. To tell the agent something else, use `send_message`",
             ));
         };
-        let sent = self.api.send_message(self.session_id(), &message).await;
+        let sent = match self.still_asked(&question).await {
+            Ok(()) => self.api.send_message(self.session_id(), &message).await,
+            Err(error) => Err(error),
+        };
         let mut state = self.progress.lock();
         if sent.is_err() {
             state.answered = answered_before;
@@ -210,6 +214,38 @@ impl Task {
         }
         drop(state);
         sent
+    }
+
+    /// Looks whether nobody answered this question, and nothing ended its task.
+    async fn still_asked(&self, question: &Event) -> Result<()> {
+        let options = ListMessages {
+            after_id: question
+                .id()
+                .map_or(self.progress.baseline(), |asked| asked - 1),
+            sanitize: true,
+        };
+        let mut pauses = LOOK_AGAIN.iter();
+        loop {
+            let seen = self.api.messages(self.session_id(), &options).await?;
+            let why = match asked(question, &seen) {
+                Asked::Still => return Ok(()),
+                Asked::Over(why) => why,
+                // The status may lag behind the question.
+                Asked::Idle => match pauses.next() {
+                    Some(pause) => {
+                        self.api.closing().sleep(*pause).await?;
+                        continue;
+                    }
+                    None => "its task was cancelled or ended elsewhere",
+                },
+            };
+            return Err(self
+                .failure(
+                    ErrorKind::Task,
+                    format!("The question is not open any more: {why}. Nothing was sent"),
+                )
+                .with_reason("question_closed"));
+        }
     }
 
     /// Tells the agent more about the same task.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sessionwire::ErrorKind;
-use sessionwire::agi::{EventType, RunTask, StartTask, WaitOptions};
+use sessionwire::agi::{EventType, RunTask, SendMessage, StartTask, WaitOptions};
 use sessionwire_tests::{all, client, count, emulator, fail, ids, long_task, script, session};
 
 #[tokio::test]
@@ -135,6 +135,56 @@ async fn g02_a_question_is_never_a_result() {
     );
     let refused = task.answer("again").await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidRequest);
+}
+
+#[tokio::test]
+async fn g02_an_answer_to_a_question_that_is_over_is_not_sent() {
+    for over in ["cancelled", "answered", "switched"] {
+        let emulator = emulator().await;
+        script(
+            &emulator,
+            json!([{"once": false, "steps": [{"question": "Pay for {task}?"}, {"done": "{answer}"}]}]),
+        );
+        let client = client(&emulator);
+        let session = session(&client).await;
+        let task = session.start_task(StartTask::new("a car")).await.unwrap();
+        let asked = task.result(None).await.unwrap_err();
+        assert_eq!(asked.kind(), ErrorKind::QuestionPending, "{asked}");
+        // Another program, whose doings this task does not see at once.
+        task.close();
+        let elsewhere = sessionwire_tests::client(&emulator);
+        let other = elsewhere.sessions().attach(session.id()).unwrap();
+        let next = match over {
+            "cancelled" => {
+                other.cancel().await.unwrap();
+                None
+            }
+            "answered" => {
+                other.send_message(SendMessage::new("yes")).await.unwrap();
+                None
+            }
+            _ => Some(other.switch_to(StartTask::new("a mug")).await.unwrap()),
+        };
+        let sent = count(&emulator, "POST", "/message");
+        let refused = task.answer("no, never").await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Task, "{over}: {refused}");
+        assert_eq!(
+            refused.reason(),
+            Some("question_closed"),
+            "{over}: {refused}"
+        );
+        assert!(
+            refused.message().contains("Nothing was sent"),
+            "{over}: {refused}"
+        );
+        assert_eq!(count(&emulator, "POST", "/message"), sent, "{over}");
+        if let Some(next) = next {
+            let asked = next.result(None).await.unwrap_err();
+            assert!(asked.to_string().contains("Pay for a mug?"), "{asked}");
+            next.answer("yes").await.unwrap();
+            assert_eq!(next.result(None).await.unwrap().text, "yes");
+        }
+    }
 }
 
 #[tokio::test]
