@@ -89,6 +89,10 @@ impl Progress {
     /// Notes an event of this task.
     pub(super) fn saw(&self, event: &Event) {
         let mut state = self.lock();
+        // What comes after its end is the next task's. A stream that broke is no end.
+        if !matches!(state.log.end(), None | Some(TaskEnd::Broken(_))) {
+            return;
+        }
         match event.event_type() {
             // A replay may show one that has its answer.
             EventType::Question if event.id().is_some() && event.id() <= state.answered => {}

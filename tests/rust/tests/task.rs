@@ -188,6 +188,46 @@ async fn g02_an_answer_to_a_question_that_is_over_is_not_sent() {
 }
 
 #[tokio::test]
+async fn g02_a_task_that_was_cancelled_has_no_question_of_the_next() {
+    for how in ["cancel", "switch"] {
+        let emulator = emulator().await;
+        script(
+            &emulator,
+            json!([{"once": false, "steps": [{"question": "Pay for {task}?"}, {"done": "{answer}"}]}]),
+        );
+        let client = client(&emulator);
+        let session = session(&client).await;
+        let old = session.start_task(StartTask::new("a car")).await.unwrap();
+        let asked = old.result(None).await.unwrap_err();
+        assert_eq!(asked.kind(), ErrorKind::QuestionPending, "{asked}");
+        let next = StartTask::new("a mug");
+        let new = match how {
+            "cancel" => {
+                old.cancel().await.unwrap();
+                session.start_task(next).await.unwrap()
+            }
+            _ => session.switch_to(next).await.unwrap(),
+        };
+        assert!(new.result(None).await.unwrap_err().question().is_some());
+        // The old stream has had the time to see what the new one saw.
+        all(&mut old.events()).await;
+        assert!(old.question().is_none(), "{how}");
+        let refused = old.answer("no").await.unwrap_err();
+        assert_eq!(
+            refused.kind(),
+            ErrorKind::InvalidRequest,
+            "{how}: {refused}"
+        );
+        assert_eq!(
+            old.result(None).await.unwrap_err().reason(),
+            Some("cancelled")
+        );
+        new.answer("yes").await.unwrap();
+        assert_eq!(new.result(None).await.unwrap().text, "yes");
+    }
+}
+
+#[tokio::test]
 async fn a_question_handler_answers() {
     let emulator = emulator().await;
     script(
