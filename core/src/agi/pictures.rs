@@ -1,6 +1,7 @@
 //! Pictures of a session's browser, taken every so often beside its task.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -9,7 +10,6 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::api::Api;
 use super::models::{ScreenshotsOptions, ScreenshotsReport};
-use super::screenshot::Screenshot;
 use super::taking::Screenshots;
 use super::validate;
 use crate::error::{Error, Result};
@@ -75,20 +75,70 @@ async fn take(api: &Api, session_id: &str, folder: &Path) -> Result<PathBuf> {
     let picture = api.screenshot(session_id).await?;
     let milliseconds = unix_time::of(Instant::now());
     let time = meaning::iso_text(i64::try_from(milliseconds).unwrap_or(i64::MAX));
-    let path = folder.join(format!("{}.{}", time.replace(':', "-"), ending(&picture)));
-    let written = path.clone();
+    let name = format!(
+        "{}-{:03}",
+        time.replace(':', "-").trim_end_matches('Z'),
+        milliseconds % 1_000
+    );
+    let (folder, ending) = (folder.to_owned(), ending(&picture.mime_type));
     // Not on a thread that the event streams need: a disk may be slow.
-    let writing = tokio::task::spawn_blocking(move || fs::write(&written, &picture.image));
-    let outcome = writing
-        .await
-        .unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
-    outcome.map_err(|why| Error::config(format!("{} cannot be written: {why}", path.display())))?;
-    Ok(path)
+    let writing =
+        tokio::task::spawn_blocking(move || write(&folder, &name, ending, &picture.image));
+    writing.await.unwrap_or_else(|_| {
+        Err(Error::config(
+            "A screenshot was not written: the client ends",
+        ))
+    })
 }
 
-fn ending(picture: &Screenshot) -> &str {
-    match picture.mime_type.as_str() {
+/// Writes a file that was not there: another session's picture may have the same time.
+fn write(folder: &Path, name: &str, ending: &str, image: &[u8]) -> Result<PathBuf> {
+    let mut number = 1_u32;
+    loop {
+        let path = folder.join(match number {
+            1 => format!("{name}.{ending}"),
+            more => format!("{name}-{more}.{ending}"),
+        });
+        let written = fs::File::create_new(&path).and_then(|mut file| file.write_all(image));
+        match written {
+            Ok(()) => return Ok(path),
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(why) => {
+                let text = format!("{} cannot be written: {why}", path.display());
+                return Err(Error::config(text));
+            }
+        }
+    }
+}
+
+/// What the service calls a picture is no name for a file.
+fn ending(mime_type: &str) -> &'static str {
+    match mime_type {
         "image/jpeg" => "jpg",
-        mime => mime.rsplit('/').next().unwrap_or("bin"),
+        "image/png" => "png",
+        "image/webp" => "webp",
+        "image/gif" => "gif",
+        _ => "bin",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_picture_replaces_another_one() {
+        let folder =
+            std::env::temp_dir().join(format!("sessionwire-pictures-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let names: Vec<_> = (0..3_u8)
+            .map(|number| write(&folder, "t", "jpg", &[number]).unwrap())
+            .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(names, ["t.jpg", "t-2.jpg", "t-3.jpg"]);
+        assert_eq!(fs::read(folder.join("t.jpg")).unwrap(), [0]);
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(write(&folder, "t", "jpg", &[]).is_err());
     }
 }
