@@ -315,11 +315,13 @@ def without_task(error: SessionwireError) -> tuple[Any, ...]:
 
 def from_native(fields: dict[str, Any]) -> SessionwireError:
     """Builds the error that the native half describes."""
-    kind: type[SessionwireError] = globals().get(fields["name"], SessionwireError)
+    name = fields["name"]
+    # The name may be a stranger's: an error that was stored, and comes back.
+    kind: type[SessionwireError] = globals()[name] if name in __all__ else SessionwireError
     error = kind(fields["text"])
-    for name in kind._fields:
-        if fields.get(name) is not None:
-            setattr(error, name, fields[name])
+    for field in kind._fields:
+        if fields.get(field) is not None:
+            setattr(error, field, fields[field])
     return error
 
 

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 #: Most seconds that closing a client takes for what must not be left.
 CLOSE_LIMIT = 5.0
+# Without an import of `math`.
+_FOREVER = float("inf")
 
 
 def deadline(timeout: float | None) -> float | None:
-    """When so many seconds from now are over."""
-    if timeout is None:
+    """When so many seconds from now are over. Infinity is no limit."""
+    if timeout is None or timeout == _FOREVER:
         return None
-    if not isinstance(timeout, int | float):
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
         from ._parameters import refused
 
         refused(f"`timeout` must be a number, not {timeout!r}")
