@@ -140,6 +140,25 @@ def test_an_error_says_what_it_is() -> None:
     assert (told["status_code"], told["retry_after"], told["body"]) == (429, 1.5, "")
 
 
+def test_an_error_keeps_the_result_that_did_not_fit() -> None:
+    with (
+        Emulator(scenario=script({"done": {"name": "mug"}})) as emulator,
+        emulator.agi() as client,
+        pytest.raises(TaskError) as refused,
+    ):
+        client.run_task("Find a mug", output=int)
+    stored = json.loads(json.dumps(refused.value.to_dict()))
+    assert stored["result"]["data"] == {"name": "mug"}
+
+
+@pytest.mark.parametrize("name", ["Any", "from_native", "__builtins__", "TYPE_CHECKING", "NoError"])
+def test_the_name_of_a_stored_error_may_be_a_strangers(name: str) -> None:
+    stored = {"task": "t", "result": None, "error": {"name": name, "text": "No mug"}, "index": 0}
+    outcome = pydantic.TypeAdapter(TaskOutcome).validate_python(stored)
+    assert type(outcome.error) is sessionwire.SessionwireError
+    assert str(outcome.error) == "No mug"
+
+
 def test_events_are_json_and_one_line() -> None:
     turn = sessionwire.TextEvent('{"kind": "text", "payload": {"text": "x"}, "timestamp": 5}')
     assert turn.to_dict()["timestamp"] == 5

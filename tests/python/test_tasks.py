@@ -453,3 +453,9 @@ def test_g04_a_timeout_of_the_callbacks_own_is_its_own(emulator: Emulator) -> No
                 await session.run_task("go", timeout=30, on_question=mine)
 
     asyncio.run(main())
+
+
+def test_an_endless_timeout_is_none_and_a_bool_is_no_number(client: Agi) -> None:
+    assert client.run_task("Count the words: one two", timeout=float("inf")).text
+    with pytest.raises(InvalidRequestError, match="`timeout` must be a number"):
+        client.run_task("Count the words: one two", timeout=True)

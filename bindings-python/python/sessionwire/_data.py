@@ -77,7 +77,11 @@ def error_dict(error: BaseException) -> dict[str, Any]:
     fields = {"name": type(error).__name__, "text": str(error)}
     # An error of this package says which attributes it has.
     names: tuple[str, ...] = getattr(error, "_fields", ())
-    return fields | {name: plain(getattr(error, name, None)) for name in names}
+    fields |= {name: plain(getattr(error, name, None)) for name in names}
+    # What came and did not fit: it was paid for.
+    if (result := getattr(error, "result", None)) is not None:
+        fields["result"] = plain(result)
+    return fields
 
 
 def _told(error: dict[str, Any]) -> dict[str, Any]:
