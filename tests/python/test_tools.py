@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 import typing
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -174,3 +176,49 @@ def test_g08_bad_input(client: Agi, options: dict[str, Any], says: str) -> None:
         client.as_tool(**options)
     with pytest.raises(InvalidRequestError, match=says):
         client.sessions.attach("s").as_tool(**options)
+
+
+def test_a_result_that_nobody_came_back_for_is_kept(client: Agi, emulator: Emulator) -> None:
+    emulator.scenario(
+        {"tasks": [{"once": False, "steps": [{"delay": 0.5}, {"done": "{task} done"}]}]}
+    )
+    with client.sessions.create() as session:
+        tool = session.as_tool(timeout=0.1)
+        assert "same task to wait" in tool("Buy a mug")
+        session.wait()
+        assert "same task to wait" in tool("Read the news")
+        assert tool("Buy a mug") == "Buy a mug done"
+    assert sent(emulator) == ["Buy a mug", "Read the news"]
+
+
+def test_a_question_that_the_handler_left_open_waits_for_the_next_call(
+    client: Agi, emulator: Emulator
+) -> None:
+    emulator.scenario(ASKS)
+    with client.sessions.create() as session:
+        tool = session.as_tool(on_question=lambda question: None)
+        assert "Which colour" in tool("Buy a mug")
+        # Asked again, and left open again: it says so instead of waiting for ever.
+        assert "Which colour" in tool("Buy a mug")
+        assert tool("green").startswith("A")
+
+
+def test_two_calls_at_once_are_one(client: Agi, emulator: Emulator) -> None:
+    emulator.scenario(ASKS)
+    asked: list[str] = []
+    inside, go = threading.Event(), threading.Event()
+
+    def ask(question: Any) -> str:
+        asked.append(question.text)
+        inside.set()
+        assert go.wait(60)
+        return "green"
+
+    with client.sessions.create() as session, ThreadPoolExecutor(1) as pool:
+        tool = session.as_tool(on_question=ask)
+        first = pool.submit(tool, "Buy a mug")
+        assert inside.wait(60)
+        assert tool("Buy a mug").startswith("The browser is at work")
+        go.set()
+        assert first.result(60).startswith("A")
+    assert len(asked) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 from ... import _wait_sync as _wait
 from ..._errors import ConflictError, InvalidRequestError, QuestionPending, TaskError, TaskTimeout
 from ..._reports import deadline, remaining
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
     from ..._agi.models import TaskResult
     from ..._wait_sync import Maybe
     from .task import Task
+
+_AT_WORK = "The browser is at work, and takes one task at a time."
+# Seconds to see that a question is still open.
+_LOOK = 10.0
+# Results that nobody came back for are kept, so many of them.
+_UNFETCHED = 16
 
 #: What a model reads of it.
 DESCRIPTION = "Carries out a task in a web browser and gives what came of it, as text."
@@ -60,8 +68,14 @@ def session_tool(
     """A function that runs each task in this session."""
     # The task that a call left open, and what it was: a question waits, or the call was broken off.
     left: dict[str, Task] = {}
+    # Tasks that ended after their call was told to come back, and before it did.
+    unfetched: dict[str, Task] = {}
     # What it asked so far.
     asked: list[QuestionEvent] = []
+    # The left task whose question the model was told to answer. An interrupt answers by itself.
+    answerable: set[str] = set()
+    # One call at a time: frameworks call tools at once, also from several threads.
+    working = Lock()
 
     def ask(question: QuestionEvent) -> str | None:
         asked.append(question)
@@ -76,39 +90,69 @@ def session_tool(
         asked.clear()
         for question in earlier:
             ask(question)
-        if open_one is not None and (answer := ask(open_one)) is not None:
+        if open_one is None:
+            return
+        answer = ask(open_one)
+        if answer is None:
+            # Its event was read before: nothing would come until somebody answers.
+            running.result(timeout=_LOOK)
+        else:
             running.answer(answer)
 
-    def tool(task: str, start_url: str | None = None) -> str:
-        until = deadline(timeout)
+    def begin(task: str, start_url: str | None) -> Task:
+        """The task of this call: one that was left, or a new one."""
         text = next(iter(left), None)
-        asks = text is not None and left[text].question is not None
-        try:
-            if text is not None and asks and on_question is None:
+        if text is None or text != task:
+            if text in answerable and left[text].question is not None:
                 left[text].answer(task)
-            elif text is None or text != task:
-                # Another task never gets this one's result.
-                running = start_task(task, start_url=start_url or None)
-                left.clear()
-                asked.clear()
-                text = task
-                left[text] = running
-            elif on_question is not None:
-                go_on(left[text])
-            running = left[text]
-            running._attend(None if on_question is None else ask, on_event, until)
+                return left[text]
+            # Another task never gets this one's result.
+            running = start_task(task, start_url=start_url or None)
+            if text is not None:
+                unfetched[text] = left.pop(text)
+                while len(unfetched) > _UNFETCHED:
+                    unfetched.pop(next(iter(unfetched))).close()
+            asked.clear()
+            left[task] = running
+        elif on_question is not None:
+            go_on(left[text])
+        return left.get(task) or left[next(iter(left))]
+
+    def tool(task: str, start_url: str | None = None) -> str:
+        if not working.acquire(blocking=False):
+            return f"{_AT_WORK} Call this tool again when the other call is over."
+        try:
+            return one_call(task, start_url)
+        finally:
+            working.release()
+
+    def one_call(task: str, start_url: str | None) -> str:
+        until = deadline(timeout)
+        earlier = unfetched.pop(task, None)
+        try:
+            running = earlier or begin(task, start_url)
+            answerable.clear()
+            if earlier is None:
+                running._attend(None if on_question is None else ask, on_event, until)
             result = running.result(timeout=remaining(until))
         except ConflictError as busy:
-            return f"The browser is at work, and takes one task at a time: {busy.message}"
+            return f"{_AT_WORK[:-1]}: {busy.message}"
         except QuestionPending as pending:
-            again = "" if on_question else " as `task`; it then goes on"
-            return f"The agent asks: {pending.question.text} Call this tool with the answer{again}."
+            answerable.add(next(iter(left)))
+            return (
+                f"The agent asks: {pending.question.text} Call this tool with the answer as "
+                "`task`; it then goes on."
+            )
         except TaskTimeout:
+            if earlier is not None:
+                unfetched[task] = earlier
             return "The task has not ended yet. Call this tool with the same task to wait for it."
         except TaskError as failure:
-            left.clear()
+            if earlier is None:
+                left.clear()
             return failed(failure)
-        left.clear()
+        if earlier is None:
+            left.clear()
         running.close()
         return told(result)
 
