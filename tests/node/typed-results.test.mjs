@@ -200,6 +200,17 @@ test("a repair that fails leads to the result that did not fit", async () => {
   await failing({ question: "Why?" }, QuestionPending);
   await failing({ error: "Tired" }, TaskError);
   await failing({ delay: 3600 }, TaskTimeout, { timeout: 1000 });
+
+  const inner = new Error("nobody");
+  emulator.scenario({ tasks: [first, { steps: [{ question: "Why?" }] }] });
+  const onQuestion = () => {
+    throw new RangeError("gone", { cause: inner });
+  };
+  await assert.rejects(client.runTask("x", { output, repairs: 1, onQuestion }), {
+    message: "gone",
+    cause: inner,
+  });
+  assert.equal(inner.cause.result.data, "dear");
 });
 
 test("g03: a repair whose answer is lost is not sent again", async () => {

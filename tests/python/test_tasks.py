@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -459,3 +460,18 @@ def test_an_endless_timeout_is_none_and_a_bool_is_no_number(client: Agi) -> None
     assert client.run_task("Count the words: one two", timeout=float("inf")).text
     with pytest.raises(InvalidRequestError, match="`timeout` must be a number"):
         client.run_task("Count the words: one two", timeout=True)
+
+
+def test_a_page_does_not_settle_for_ever(emulator: Emulator, client: Agi) -> None:
+    session = client.sessions.attach("s")
+    with pytest.raises(InvalidRequestError, match=r"`settle` is 3601 s"):
+        session.goto("https://shop.example/", settle=3601)
+    assert emulator.requests("POST", "/v1/sessions/*/navigate") == []
+
+
+def test_pictures_are_taken_once(client: Agi, tmp_path: Path) -> None:
+    with client.sessions.create() as session:
+        shots = session.screenshots(every=60, directory=tmp_path)
+        with shots, pytest.raises(InvalidRequestError, match="taken already"):
+            shots.__enter__()
+        assert len(shots.paths) == len(list(tmp_path.iterdir()))

@@ -258,6 +258,42 @@ def test_a_repair_that_fails_loses_no_result(emulator: Emulator, client: Agi) ->
     assert first_result(late.value) == "dear"
 
 
+def test_a_repair_that_is_broken_off_loses_no_result(emulator: Emulator, client: Agi) -> None:
+    first = {"once": True, "steps": [{"done": "dear"}]}
+    emulator.scenario({"tasks": [first, {"steps": [{"question": "Why?"}]}]})
+    cause = KeyError("nobody")
+
+    def ask(question: object) -> str:
+        raise OSError("gone") from cause
+
+    with pytest.raises(OSError, match="gone") as broken:
+        client.run_task("x", output=Record, repairs=1, on_question=ask)
+    assert broken.value.__cause__ is cause
+    assert first_result(cause) == "dear"
+
+    def stop(question: object) -> str:
+        raise KeyboardInterrupt
+
+    emulator.scenario({"tasks": [first, {"steps": [{"question": "Why?"}]}]})
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        client.run_task("x", output=Record, repairs=1, on_question=stop)
+    assert first_result(stopped.value) == "dear"
+
+    async def late() -> BaseException:
+        async with emulator.async_agi() as asynchronous:
+            try:
+                async with asyncio.timeout(2):
+                    await asynchronous.run_task("x", output=Record, repairs=1)
+            except TimeoutError as timeout:
+                return timeout
+        raise AssertionError
+
+    emulator.scenario({"tasks": [first, {"steps": [{"delay": 3600}]}]})
+    timeout = asyncio.run(late())
+    assert timeout.__cause__ is not None
+    assert first_result(timeout.__cause__) == "dear"
+
+
 def test_g03_a_repair_whose_answer_is_lost_is_not_sent_again(
     emulator: Emulator, client: Agi
 ) -> None:

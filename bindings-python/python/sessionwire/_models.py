@@ -78,7 +78,7 @@ class Model:
         return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
 
 
-class Listed(list):  # type: ignore[type-arg]
+class Listed(list["Any"]):
     """A list that is a table in a notebook; nothing else differs."""
 
     __slots__ = ()

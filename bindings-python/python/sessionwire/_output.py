@@ -83,8 +83,13 @@ class Wanted:
 
     def lost(self, failure: BaseException) -> None:
         """A repair failed: its error leads to the result that did not fit."""
-        if failure.__cause__ is None:
-            failure.__cause__ = self._error
+        first, seen = failure, {id(failure)}
+        # What somebody raised from something else leads there by that.
+        while first.__cause__ is not None and id(first.__cause__) not in seen:
+            first = first.__cause__
+            seen.add(id(first))
+        if first.__cause__ is None and first is not self._error:
+            first.__cause__ = self._error
 
     def late(self) -> TaskError:
         """No time is left for a repair."""

@@ -12,6 +12,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::meaning;
 use crate::responses::says_gone;
 
+/// More than a page needs: who means for ever meant something else.
+const LONGEST_SETTLE: Duration = Duration::from_secs(3_600);
+
 impl Api {
     /// Whether the service has the session, and it takes tasks.
     pub(crate) async fn is_alive(&self, session_id: &str) -> Result<bool> {
@@ -64,6 +67,13 @@ impl Api {
         url: &str,
         settle: Option<Duration>,
     ) -> Result<Navigation> {
+        if let Some(settle) = settle.filter(|settle| *settle > LONGEST_SETTLE) {
+            return Err(Error::invalid(format!(
+                "`settle` is {} s; a page settles within {} s. Pass fewer",
+                settle.as_secs_f64(),
+                LONGEST_SETTLE.as_secs()
+            )));
+        }
         let mut navigation = self.navigate(session_id, url).await?;
         navigation.redirected = host(url) != host(&navigation.current_url);
         if let Some(settle) = settle.filter(|settle| !settle.is_zero()) {

@@ -129,8 +129,15 @@ export class Wanted<T> {
 
   /** A repair failed: its error leads to the result that did not fit. */
   lost(failure: unknown): void {
-    if (failure instanceof Error && failure.cause === undefined && Object.isExtensible(failure)) {
-      failure.cause = this.#error;
+    let first = failure;
+    const seen = new Set<unknown>();
+    // What somebody threw because of something else leads there by that.
+    while (first instanceof Error && first.cause !== undefined && !seen.has(first)) {
+      seen.add(first);
+      first = first.cause;
+    }
+    if (first instanceof Error && first !== this.#error && Object.isExtensible(first)) {
+      if (first.cause === undefined) first.cause = this.#error;
     }
   }
 

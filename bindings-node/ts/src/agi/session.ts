@@ -101,7 +101,7 @@ export interface EventsOptions extends CallOptions {
 
 /** How a page is opened. */
 export interface NavigateOptions extends CallOptions {
-  /** Milliseconds to wait then, so that the page can settle. Default: 0. */
+  /** Milliseconds to wait then, at most an hour, so that the page can settle. Default: 0. */
   settle?: number | undefined;
 }
 

@@ -437,7 +437,8 @@ class AsyncSession(SessionFields):
                 result = await self._run_task(
                     {"message": again}, on_question, on_event, timeout, until, cancel_on_timeout
                 )
-            except Exception as failure:
+            except BaseException as failure:
+                # Also a timeout of asyncio's, or Ctrl-C.
                 wanted.lost(failure)
                 raise
         return result
@@ -624,7 +625,7 @@ class AsyncSession(SessionFields):
 
         Args:
             url: http or https, in full; at most 2,000 characters.
-            settle: Seconds to wait then, so that the page can settle.
+            settle: Seconds to wait then, at most 3,600, so that the page can settle.
 
         Returns:
             The URL after redirects; `goto` also says whether it is another site.
@@ -639,7 +640,7 @@ class AsyncSession(SessionFields):
 
         Args:
             url: http or https, in full; at most 2,000 characters.
-            settle: Seconds to wait then, so that the page can settle.
+            settle: Seconds to wait then, at most 3,600, so that the page can settle.
 
         Raises:
             InvalidRequestError: The URL is none that the service takes.
@@ -739,6 +740,10 @@ class AsyncScreenshots:
         self.error: SessionwireError | None = None
 
     async def __aenter__(self) -> AsyncScreenshots:
+        if self._number is not None:
+            raise InvalidRequestError(
+                "These pictures are being taken already. Call `screenshots` once more for others."
+            )
         self._number = await self._session._call(
             {
                 "op": "start_screenshots",

@@ -433,7 +433,8 @@ class Session(SessionFields):
                 result = self._run_task(
                     {"message": again}, on_question, on_event, timeout, until, cancel_on_timeout
                 )
-            except Exception as failure:
+            except BaseException as failure:
+                # Also a timeout of asyncio's, or Ctrl-C.
                 wanted.lost(failure)
                 raise
         return result
@@ -618,7 +619,7 @@ class Session(SessionFields):
 
         Args:
             url: http or https, in full; at most 2,000 characters.
-            settle: Seconds to wait then, so that the page can settle.
+            settle: Seconds to wait then, at most 3,600, so that the page can settle.
 
         Returns:
             The URL after redirects; `goto` also says whether it is another site.
@@ -633,7 +634,7 @@ class Session(SessionFields):
 
         Args:
             url: http or https, in full; at most 2,000 characters.
-            settle: Seconds to wait then, so that the page can settle.
+            settle: Seconds to wait then, at most 3,600, so that the page can settle.
 
         Raises:
             InvalidRequestError: The URL is none that the service takes.
@@ -733,6 +734,10 @@ class Screenshots:
         self.error: SessionwireError | None = None
 
     def __enter__(self) -> Screenshots:
+        if self._number is not None:
+            raise InvalidRequestError(
+                "These pictures are being taken already. Call `screenshots` once more for others."
+            )
         self._number = self._session._call(
             {
                 "op": "start_screenshots",
