@@ -162,7 +162,11 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
     return eventFromParts(type, id, raw) as Question;
   }
 
-  /** Answers the open question: 1 to 10,000 characters. */
+  /**
+   * Answers the open question: 1 to 10,000 characters. Looks first whether it is open still: rejects
+   * with a `TaskError` (`reason` is `question_closed`), and sends nothing, where another program
+   * answered, cancelled the task, or started another one.
+   */
   answer(text: string, options: CallOptions = {}): Promise<SuccessResult> {
     return this.#handle.execute({ op: "answer", text: checked("text", text) }, options);
   }

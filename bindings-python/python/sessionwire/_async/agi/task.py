@@ -74,13 +74,15 @@ class AsyncTask(AsyncHandle):
             yield event
 
     async def answer(self, text: str) -> SuccessResult:
-        """Answers the open question.
+        """Answers the open question, after a look whether it is open still.
 
         Args:
             text: 1 to 10,000 characters.
 
         Raises:
             InvalidRequestError: No question is open, or the text is empty or too long.
+            TaskError: The question is not open any more (`reason` is `question_closed`): another
+                program answered, cancelled the task, or started another one. Nothing was sent.
         """
         return SuccessResult(**await self._call({"op": "answer", "text": text}))
 
