@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sessionwire import APIConnectionError, InvalidRequestError
+from sessionwire import APIConnectionError, BadRequestError, InvalidRequestError
 
 if TYPE_CHECKING:
     from sessionwire import Agi, Emulator
@@ -222,3 +222,56 @@ def test_two_calls_at_once_are_one(client: Agi, emulator: Emulator) -> None:
         go.set()
         assert first.result(60).startswith("A")
     assert len(asked) == 1
+
+
+def test_g03_a_call_that_is_cancelled_while_it_sends_sends_once(emulator: Emulator) -> None:
+    emulator.scenario(ASKS)
+
+    async def cancelled(tool: Any, text: str, requests: int) -> None:
+        # Longer than anybody would look for a message that another process sent.
+        emulator.fail(on="message", delay=1.2)
+        call = asyncio.create_task(tool(text))
+        while len(sent(emulator)) < requests:
+            await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    async def main() -> list[str]:
+        async with emulator.async_agi() as client, client.sessions.create() as session:
+            tool = session.as_tool()
+            await cancelled(tool, "Buy a mug", 1)
+            told = [await tool("Buy a mug")]
+            await cancelled(tool, "red", 2)
+            told.append(await tool("red"))
+            told.append(await tool("Buy a mug"))
+            await cancelled(tool, "blue", 4)
+            # Its answer has arrived by now: it is no task of its own.
+            while await session.execution_status() != "finished":
+                await asyncio.sleep(0)
+            return [*told, await tool("blue")]
+
+    told = asyncio.run(asyncio.wait_for(main(), 60))
+    assert "Which colour?" in told[0]
+    assert told[1] == "A red mug"
+    assert "Which colour?" in told[2]
+    assert told[3] == "A blue mug"
+    assert sent(emulator) == ["Buy a mug", "red", "Buy a mug", "blue"]
+
+
+def test_a_task_that_was_overtaken_before_it_was_sent_is_told(emulator: Emulator) -> None:
+    emulator.scenario({"tasks": [{"once": False, "steps": [{"done": "{task} done"}]}]})
+
+    async def main() -> list[str]:
+        async with emulator.async_agi() as client, client.sessions.create() as session:
+            tool = session.as_tool()
+            # Refused for sure, and not looked at again by this call.
+            emulator.fail(on="message", status=400)
+            with pytest.raises(BadRequestError):
+                await tool("Buy a mug")
+            await session.run_task("Read the news")
+            return [await tool("Buy a mug"), await tool("Buy a mug")]
+
+    told = asyncio.run(main())
+    assert "Nothing was sent. Call this tool again if the task is still wanted." in told[0]
+    assert told[1] == "Buy a mug done"

@@ -203,12 +203,17 @@ async def within(pending: _native.Pending, seconds: float | None) -> bool:
 
 async def finish(pending: _native.Pending) -> Any:
     """Awaits a call that goes on if the awaiting task is cancelled: the core sees to that."""
+    with _current().shield():
+        return await kept(pending)
+
+
+async def kept(pending: _native.Pending) -> Any:
+    """Awaits a call that goes on if the awaiting task is cancelled, and can be awaited again."""
     bridge = _current()
     token, ready = bridge.expect()
     try:
-        with bridge.shield():
-            if not pending.watch(bridge.native, token):
-                await ready
+        if not pending.watch(bridge.native, token):
+            await ready
     finally:
         bridge.forget(token)
     return pending.result()

@@ -25,7 +25,7 @@ def result(pending: _native.Pending) -> Any:
     return pending.wait()
 
 
-finish = result
+finish = kept = result
 
 
 def within(pending: _native.Pending, seconds: float | None) -> bool:

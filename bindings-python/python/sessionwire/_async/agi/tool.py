@@ -7,6 +7,7 @@ from threading import Lock
 from ... import _wait_async as _wait
 from ..._errors import ConflictError, InvalidRequestError, QuestionPending, TaskError, TaskTimeout
 from ..._reports import deadline, remaining
+from .task import AsyncTask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
     from ..._agi.events import Event, QuestionEvent
     from ..._agi.models import TaskResult
-    from ..._wait_async import Maybe, Opening
-    from .task import AsyncTask
+    from ..._native import Client, Pending
+    from ..._wait_async import Maybe
 
 _AT_WORK = "The browser is at work, and takes one task at a time."
 # Seconds to see that a question is still open.
@@ -58,7 +59,8 @@ def client_tool(
 
 
 def session_tool(
-    start_task: Callable[..., Opening[AsyncTask]],
+    prepare: Callable[..., Coroutine[Any, Any, str]],
+    client: Client,
     name: str,
     description: str | None,
     on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
@@ -70,10 +72,16 @@ def session_tool(
     left: dict[str, AsyncTask] = {}
     # Tasks that ended after their call was told to come back, and before it did.
     unfetched: dict[str, AsyncTask] = {}
+    # Handles of tasks whose sending was broken off: they are looked up before they are sent again.
+    unsure: dict[str, str] = {}
+    # Their sending goes on where the call was cancelled.
+    sending: dict[str, Pending] = {}
     # What it asked so far.
     asked: list[QuestionEvent] = []
     # The left task whose question the model was told to answer. An interrupt answers by itself.
     answerable: set[str] = set()
+    # Answers of the model to that question, and those that a cancelled call left on their way.
+    given: dict[str, Pending | None] = {}
     # One call at a time: frameworks call tools at once, also from several threads.
     working = Lock()
 
@@ -99,20 +107,54 @@ def session_tool(
         else:
             await running.answer(answer)
 
+    async def send(task: str, start_url: str | None) -> AsyncTask:
+        """Sends a task once, also where an earlier call was cancelled in the middle of it."""
+        if task not in unsure:
+            unsure[task] = await prepare(task, start_url=start_url or None)
+        if task not in sending:
+            sending[task] = client.resume({"handle": unsure[task]})
+        try:
+            native = await _wait.kept(sending[task])
+        except (Exception, KeyboardInterrupt):
+            del sending[task]
+            raise
+        del sending[task], unsure[task]
+        while len(unsure) > _UNFETCHED:
+            oldest = next(iter(unsure))
+            sending.pop(oldest, None)
+            del unsure[oldest]
+        return AsyncTask(native, client)
+
+    async def answered() -> None:
+        """Waits until no answer is on its way."""
+        for text, pending in given.items():
+            if pending is not None:
+                try:
+                    await _wait.kept(pending)
+                except (Exception, KeyboardInterrupt):
+                    del given[text]
+                    raise
+                given[text] = None
+
     async def begin(task: str, start_url: str | None) -> AsyncTask:
         """The task of this call: one that was left, or a new one."""
         text = next(iter(left), None)
         if text is None or text != task:
-            if text in answerable and left[text].question is not None:
-                await left[text].answer(task)
-                return left[text]
+            if text is not None:
+                await answered()
+                if text in answerable and left[text].question is not None:
+                    given[task] = left[text]._native.start({"op": "answer", "text": task})
+                    await answered()
+                if task in given:
+                    return left[text]
             # Another task never gets this one's result.
-            running = await start_task(task, start_url=start_url or None)
+            running = await send(task, start_url)
             if text is not None:
                 unfetched[text] = left.pop(text)
                 while len(unfetched) > _UNFETCHED:
                     await unfetched.pop(next(iter(unfetched))).close()
             asked.clear()
+            given.clear()
             left[task] = running
         elif on_question is not None:
             await go_on(left[text])
@@ -136,9 +178,13 @@ def session_tool(
                 await running._attend(None if on_question is None else ask, on_event, until)
             result = await running.result(timeout=remaining(until))
         except ConflictError as busy:
+            if busy.code == "session_has_moved_on":
+                del unsure[task]
+                return f"{busy.message}. Call this tool again if the task is still wanted."
             return f"{_AT_WORK[:-1]}: {busy.message}"
         except QuestionPending as pending:
             answerable.add(next(iter(left)))
+            given.clear()
             return (
                 f"The agent asks: {pending.question.text} Call this tool with the answer as "
                 "`task`; it then goes on."

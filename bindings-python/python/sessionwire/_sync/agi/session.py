@@ -497,7 +497,9 @@ class Session(SessionFields):
         check_callback("on_question", on_question)
         check_callback("on_event", on_event)
         deadline(timeout)
-        return session_tool(self.start_task, name, description, on_question, on_event, timeout)
+        handlers = (on_question, on_event)
+        client = self._client._native
+        return session_tool(self.prepare_task, client, name, description, *handlers, timeout)
 
     def wait(self, *, timeout: float | None = None, poll_interval: float = 2.0) -> ExecutionStatus:
         """Waits by polling until the task ends or asks.
