@@ -15,6 +15,13 @@ pub fn find_json(text: String) -> Option<String> {
     meaning::find_json(&text).map(Cow::into_owned)
 }
 
+/// All JSON that a text holds, in the order in which to try whether it fits a schema.
+#[napi(catch_unwind)]
+pub fn find_all_json(text: String) -> Vec<String> {
+    let found = meaning::find_all_json(&text).into_iter();
+    found.map(Cow::into_owned).collect()
+}
+
 /// Milliseconds since 1970 of a service's timestamp; null if it cannot be read.
 #[napi(catch_unwind, ts_return_type = "number | null")]
 pub fn parse_time(text: String) -> Option<i64> {

@@ -83,8 +83,8 @@ mod _native {
     use super::webhooks::{Deduplicator, parse_webhook, verify_webhook, webhook_url};
     #[pymodule_export]
     use super::{
-        ask_again, ask_for, check, cli_main, does_not_fit, find_json, parse_json, parse_time,
-        record_scenario, unanswered, unknown_event_type,
+        ask_again, ask_for, check, cli_main, does_not_fit, find_all_json, find_json, parse_json,
+        parse_time, record_scenario, unanswered, unknown_event_type,
     };
 
     #[pymodule_export]
@@ -132,6 +132,16 @@ fn parse_json<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
 #[pyfunction]
 fn find_json(py: Python<'_>, text: &str) -> Option<String> {
     py.detach(|| meaning::find_json(text).map(Cow::into_owned))
+}
+
+/// All JSON that a text holds, in the order in which to try whether it fits a type.
+#[pyfunction]
+fn find_all_json(py: Python<'_>, text: &str) -> Vec<String> {
+    py.detach(|| owned(meaning::find_all_json(text)))
+}
+
+fn owned(texts: Vec<Cow<'_, str>>) -> Vec<String> {
+    texts.into_iter().map(Cow::into_owned).collect()
 }
 
 /// Microseconds since 1970 of a service's timestamp; None if it cannot be read.

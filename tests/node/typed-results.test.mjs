@@ -166,6 +166,26 @@ test("a text without JSON is checked as it is", async () => {
   assert.equal((await client.runTask("x", { output: z.string() })).output, "42");
 });
 
+for (const [text, x] of [
+  ['```json\n{"draft": true}\n```\nSo the result is {"x": 2}', 2],
+  ['I had {"x": 1, "note": "of this I am not sure"} but the final result is {"x": 2}', 2],
+  ['Like `{"example": "of a longer object"}`: {"x": 2}', 2],
+  ['{"x": 1}\n{"x": 2}', 2],
+  ['"{\\"x\\": 2}"', 2],
+  ['```json\n{"x": 1}\n```\nNo, this:\n```json\n{"x": 2}\n```', 2],
+  ['{"x": 2} (see [1] and {})', 2],
+  ['[{"x": 2}, {"y": 3} and so on', 2],
+  // What is part of something else is no result.
+  ['{"items": [{"x": 1}]} or {"x": "many"}', undefined],
+]) {
+  test(`the last that fits wins: ${text}`, async () => {
+    answers(text);
+    const run = client.runTask("x", { output: z.object({ x: z.number() }) });
+    if (x !== undefined) assert.deepEqual((await run).output, { x });
+    else await assert.rejects(run, { reason: "unexpected_shape", message: /received undefined/ });
+  });
+}
+
 for (const [options, says] of [
   [{ output: {} }, /`output` is no Standard Schema/],
   [{ output: null }, /`output` is no Standard Schema/],

@@ -174,9 +174,9 @@ def test_plain_types(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"output": complex}, "`output` has no JSON schema: parse\\(\\) cannot build complex"),
-        ({"output": "Model"}, "`output` has no JSON schema"),
-        ({"output": 3}, "`output` has no JSON schema"),
+        ({"output": complex}, "`output` cannot be made of JSON: parse\\(\\) cannot build complex"),
+        ({"output": "Model"}, "`output` cannot be made of JSON: 'Model' is a text"),
+        ({"output": 3}, "`output` cannot be made of JSON"),
         ({"repairs": 1}, "`repairs` needs `output`"),
         ({"output": Model, "repairs": -1}, "`repairs` is -1"),
         ({"output": Model, "repairs": True}, "`repairs` is True"),
@@ -368,7 +368,7 @@ def test_many_tasks(emulator: Emulator, client: Agi, tmp_path: Path) -> None:
         assert (red.result, red.error.result.text, red.id) == (None, "dear", "red")
     assert len(sent(emulator)) == 2
     assert all("JSON schema" in message for message in sent(emulator))
-    with pytest.raises(InvalidRequestError, match="`output` has no JSON schema"):
+    with pytest.raises(InvalidRequestError, match="`output` cannot be made of JSON"):
         client.run_tasks(tasks, output=complex)
     with pytest.raises(InvalidRequestError, match="index 0: `message` is empty"):
         client.run_tasks([""], output=Record)

@@ -243,6 +243,7 @@ export interface Native {
   oneTurnEvent(frame: string): string;
   textFields(): string[];
   findJson(text: string): string | null;
+  findAllJson(text: string): string[];
   parseTime(text: string): number | null;
   unknownEventType(name: string): string | null;
   unanswered(question: string): ErrorInfo;

@@ -58,6 +58,7 @@ __all__ = [
     "check_raccoon",
     "cli_main",
     "does_not_fit",
+    "find_all_json",
     "find_json",
     "new_session_id",
     "parse_json",
@@ -89,6 +90,9 @@ def parse_json(text: str) -> Any:
 
 def find_json(text: str) -> str | None:
     """The JSON that a text holds, whatever is around it; None where it holds none."""
+
+def find_all_json(text: str) -> list[str]:
+    """All JSON that a text holds, in the order in which to try whether it fits a type."""
 
 def parse_time(text: str) -> int | None:
     """Microseconds since 1970 of a service's timestamp; None if it cannot be read."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import _native
 from ._errors import InvalidRequestError, TaskError
-from ._parse import Mismatch, convert
-from ._schema import schema_text
+from ._parse import Mismatch, NoJson, read
+from ._schema import check_type, schema_text
 
 if TYPE_CHECKING:
     from ._agi.models import TaskResult
@@ -32,14 +32,18 @@ class Wanted:
         self._schema: str | None = None
         self._refused: list[TaskResult[Any]] = []
         self._error = TaskError()
+        try:
+            check_type(output)
+        except TypeError as error:
+            raise InvalidRequestError(f"`output` cannot be made of JSON: {error}") from error
         if not describe:
             return
         try:
             self._schema = schema_text(output)
         except Exception as error:
             raise InvalidRequestError(
-                f"`output` has no JSON schema: {error} Pass a type that has one, or describe the "
-                "result in the task, with `describe_output=False`."
+                f"`output` has no JSON schema: {_sentence(error)} Pass a type that has one, or "
+                "describe the result in the task, with `describe_output=False`."
             ) from error
 
     def ask(self, message: str) -> str:
@@ -54,7 +58,7 @@ class Wanted:
         """
         result.refused = list(self._refused)
         try:
-            result.output = _read(result.data, self._output)
+            result.output = read(result.data, self._output)
         except Exception as misfit:
             self._error = self._refusal(misfit, result)
             # What is no matter of the result would be the same again.
@@ -97,39 +101,25 @@ class Wanted:
 
     def _refusal(self, misfit: Exception, result: TaskResult[Any]) -> TaskError:
         error = TaskError(_native.does_not_fit(_problem(misfit), len(self._refused)))
-        error.reason = "no_json" if isinstance(misfit, _NoJson) else "unexpected_shape"
+        error.reason = "no_json" if isinstance(misfit, NoJson) else "unexpected_shape"
         error.session_id = result.session_id
         error.result = result
         return error
 
 
-class _NoJson(Mismatch):
-    pass
-
-
-def _read(data: Any, output: Any) -> Any:
-    """The JSON in a text as the wanted type, else the text itself: an Enum's value or a date."""
-    if not isinstance(data, str):
-        return convert(data, output, "the result")
-    found = _native.find_json(data)
-    misfit: Exception = _NoJson()
-    if found is not None:
-        try:
-            return convert(_native.parse_json(found), output, "the result")
-        except (Mismatch, ValueError) as error:
-            misfit = error
-    try:
-        if text := data.strip():
-            return convert(text, output, "the result")
-    except (Mismatch, ValueError):
-        pass
-    raise misfit
-
-
 def _problem(misfit: Exception) -> str | None:
-    if isinstance(misfit, _NoJson):
+    if isinstance(misfit, NoJson):
         return None
-    lines = (str(misfit) or type(misfit).__name__).splitlines()
+    return "\n".join(_lines(misfit))
+
+
+def _lines(error: Exception) -> list[str]:
+    lines = (str(error) or type(error).__name__).splitlines()
     # pydantic's links are for people.
-    kept = [line for line in lines if not line.lstrip().startswith("For further information")]
-    return "\n".join(kept)
+    return [line for line in lines if not line.lstrip().startswith("For further information")]
+
+
+def _sentence(error: Exception) -> str:
+    """What an error of another package says, in one line with a full stop."""
+    text = " ".join(line.strip() for line in _lines(error)).strip()
+    return text if text.endswith(".") else f"{text}."

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sessionwire::meaning::{DEEPEST, find_json, moment, plain};
+use sessionwire::meaning::{DEEPEST, find_all_json, find_json, moment, plain};
 
 pub(crate) fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
@@ -48,6 +48,9 @@ pub(crate) fn check(input: &[u8]) {
             assert!(read.is_none_or(|read| read == found));
         }
         None => assert!(read.is_none()),
+    }
+    for found in find_all_json(&text) {
+        assert!(serde_json::from_str::<Value>(&found).is_ok(), "{found:?}");
     }
     if let Some(moment) = moment(&text) {
         assert_eq!(

@@ -223,11 +223,12 @@ pub(super) struct Scanner<'a, M> {
     edits: Edits,
     /// How many values may still come.
     values_left: usize,
-    /// The longest list or object that was closed.
-    pub(super) longest: Range<usize>,
+    /// The lists and objects that were closed and are in no other one of these, where somebody
+    /// wants to know.
+    pub(super) closed: Vec<Range<usize>>,
     /// The first bracket inside a string, where somebody wants to know.
     pub(super) hidden: Option<usize>,
-    notes_hidden: bool,
+    searches: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -247,9 +248,9 @@ impl<'a, M: Members<'a>> Scanner<'a, M> {
             name: 0..0,
             edits: Edits::default(),
             values_left: usize::MAX,
-            longest: 0..0,
+            closed: Vec::new(),
             hidden: None,
-            notes_hidden: false,
+            searches: false,
         }
     }
 
@@ -257,7 +258,7 @@ impl<'a, M: Members<'a>> Scanner<'a, M> {
     pub(super) fn at(text: &'a str, start: usize, members: M) -> Self {
         let mut scanner = Self::new(text, members).quietly();
         scanner.at = start;
-        scanner.notes_hidden = true;
+        scanner.searches = true;
         scanner
     }
 
@@ -345,8 +346,11 @@ impl<'a, M: Members<'a>> Scanner<'a, M> {
         let Some(Open { start, .. }) = self.open.pop() else {
             return;
         };
-        if self.at - start > self.longest.len() {
-            self.longest = start..self.at;
+        if self.searches {
+            while self.closed.last().is_some_and(|inner| inner.start > start) {
+                self.closed.pop();
+            }
+            self.closed.push(start..self.at);
         }
         if self.open.len() == DEEPEST && !self.edits.off {
             let text = quoted(&self.text[start..self.at]);
@@ -386,7 +390,7 @@ impl<'a, M: Members<'a>> Scanner<'a, M> {
         let start = self.at + 1;
         self.at = start;
         let read = self.rest_of_string();
-        if self.notes_hidden && self.hidden.is_none() {
+        if self.searches && self.hidden.is_none() {
             let inside = &self.bytes[start..self.at];
             self.hidden = memchr::memchr2(b'{', b'[', inside).map(|place| start + place);
         }

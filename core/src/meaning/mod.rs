@@ -14,7 +14,7 @@ mod text;
 mod time;
 
 pub use ending::is_over;
-pub use find::find_json;
+pub use find::{find_all_json, find_json};
 pub use json::{DEEPEST, plain};
 pub use misread::misread;
 pub use text::{TEXT_FIELDS, Text};

@@ -141,15 +141,26 @@ export class Wanted<T> {
     }
   }
 
-  /** The JSON in a text as the schema has it, else the text itself: an enum's value or a date. */
+  /**
+   * A result as the schema has it: of the pieces of JSON in a text the last one that fits, else the
+   * text itself, such as an enum's value or a date.
+   */
   async #read(data: unknown): Promise<Read<T>> {
     if (typeof data !== "string") return this.#validated(data);
-    const found = native.findJson(data);
-    const first = found === null ? undefined : await this.#validated(JSON.parse(found));
-    if (first !== undefined && (!("problem" in first) || first.thrown !== undefined)) return first;
+    let misfit: Read<T>;
+    let longest = 0;
+    for (const found of native.findAllJson(data)) {
+      const read = await this.#validated(JSON.parse(found));
+      if (!("problem" in read)) return read;
+      // What is said of several is said of the longest.
+      if (found.length > longest) {
+        misfit = read;
+        longest = found.length;
+      }
+    }
     const text = data.trim();
-    const second = text === "" ? undefined : await this.#validated(text);
-    return second !== undefined && "value" in second ? second : first;
+    const whole = text === "" ? undefined : await this.#validated(text);
+    return whole !== undefined && "value" in whole ? whole : misfit;
   }
 
   async #validated(value: unknown): Promise<NonNullable<Read<T>>> {

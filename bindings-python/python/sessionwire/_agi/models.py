@@ -267,9 +267,9 @@ class TaskResult(_OfOutput["Output_co"]):
                 (`reason` is `no_json` or `unexpected_shape`). pydantic and
                 msgspec raise their own validation errors.
         """
-        from .._parse import build, find_json
+        from .._parse import build
 
-        fitted: T = build(find_json(self.data, self.session_id), model, self.session_id)
+        fitted: T = build(self.data, model, self.session_id)
         return fitted
 
 

@@ -337,9 +337,9 @@ class TurnResult(Model):
             >>> prompt = 'Price of the mug? Answer with JSON: {"price": number, "currency": text}'
             >>> price = session.run_turn(prompt).parse(Price)
         """
-        from .._parse import build, find_json
+        from .._parse import build
 
-        fitted: T = build(find_json(self.text, self.session_id), model, self.session_id)
+        fitted: T = build(self.text, model, self.session_id)
         return fitted
 
 
