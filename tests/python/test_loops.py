@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import sessionwire
-from sessionwire import AsyncTask, AsyncTurn, Emulator, InvalidRequestError, Task, Turn
+from sessionwire import AsyncTask, AsyncTurn, Emulator, InvalidRequestError, Task, TaskTimeout, Turn
 from test_contract import cases
 
 if TYPE_CHECKING:
@@ -169,3 +169,48 @@ def test_g01_loops_async(case: dict[str, Any]) -> None:
                     await play_async(AsyncPlay(case, turn))
 
     asyncio.run(main())
+
+
+def test_loops_with_a_time_limit_are_loops_like_others() -> None:
+    with Emulator(scenario=SCENARIO, step_delay=0.0) as emulator:
+        client = emulator.agi()
+        with client.sessions.create() as session:
+            task = session.start_task("Read")
+            first, second = task.events(timeout=60), task.events(timeout=60)
+            assert next(event.text for event in first if event.type == "thought") == "a"
+            assert next(event.text for event in second if event.type == "thought") == "b"
+            with pytest.raises(InvalidRequestError, match="events of this task"):
+                next(first)
+            with pytest.raises(TaskTimeout):
+                list(task.events(timeout=0.1))
+            task.send_message("Go on")
+            left = [event.text for event in task.events() if event.type == "thought"]
+            assert left == ["c"]
+            with pytest.raises(InvalidRequestError, match="events of this task"):
+                next(task.events(timeout=60))
+
+
+def test_loops_with_a_time_limit_are_loops_in_asyncio() -> None:
+    async def main(emulator: Emulator) -> None:
+        async with emulator.async_agi() as client, client.sessions.create() as session:
+            task = await session.start_task("Read")
+            first, second = task.events(timeout=60), task.events(timeout=60)
+            await anext(first)
+            await anext(second)
+            with pytest.raises(InvalidRequestError, match="events of this task"):
+                await anext(first)
+            with pytest.raises(TaskTimeout):
+                [event async for event in task.events(timeout=0.1)]
+
+    with Emulator(scenario=SCENARIO, step_delay=0.0) as emulator:
+        asyncio.run(asyncio.wait_for(main(emulator), 60))
+
+
+@pytest.mark.parametrize("timeout", [0, -1, "1", True, float("nan")])
+def test_g08_a_time_limit_of_no_use_is_refused_at_the_call(timeout: Any) -> None:
+    with Emulator(scenario=SCENARIO, step_delay=0.0) as emulator:
+        client = emulator.agi()
+        with client.sessions.create() as session:
+            task = session.start_task("Read")
+            with pytest.raises(InvalidRequestError, match="`timeout` must be"):
+                task.events(timeout=timeout)

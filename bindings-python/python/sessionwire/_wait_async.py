@@ -358,17 +358,19 @@ class _Loop:
         return self
 
     async def __anext__(self) -> Event:
+        event = await self._next(None)
+        if event:
+            return event
+        raise StopAsyncIteration
+
+    async def _next(self, timeout: float | None) -> Event | Literal[False] | None:
+        """The next event; None at the end; False after `timeout` seconds."""
         stream = self._stream
         if self._number == 0:
             self._number = stream._latest = stream._native._begin()
         elif self._number != stream._latest:
             stream._native._superseded()
-        if stream._batch:
-            return stream._batch.pop()
-        event = await stream._fetch(None, self._number)
-        if event:
-            return event
-        raise StopAsyncIteration
+        return stream._batch.pop() if stream._batch else await stream._fetch(timeout, self._number)
 
 
 def loop(stream: AsyncEventStream) -> _Loop:

@@ -46,22 +46,30 @@ class AsyncTask(AsyncHandle):
     def __aiter__(self) -> AsyncIterator[Event]:
         return _wait.loop(self._events)
 
-    async def events(self, *, timeout: float | None = None) -> AsyncIterator[Event]:
+    def events(self, *, timeout: float | None = None) -> AsyncIterator[Event]:
         """The task's events, as a loop over the task gives them, for so long.
 
         Args:
-            timeout: Seconds. None: no limit.
+            timeout: Seconds, from the first look for an event on. None: no limit.
 
         Raises:
-            TaskTimeout: The time is over; the task goes on, and so does its next loop.
+            InvalidRequestError: While reading: a later loop has begun, or the end was reached
+                before this one began.
+            TaskTimeout: While reading: the time is over; the task goes on, and so does its next
+                loop.
 
         Example:
             >>> async for event in task.events(timeout=300):
             ...     print(event.type, event.text)
         """
+        deadline(timeout)
+        return self._for_so_long(timeout)
+
+    async def _for_so_long(self, timeout: float | None) -> AsyncIterator[Event]:
         until = deadline(timeout)
+        loop = _wait.loop(self._events)
         while True:
-            event = await self._events._next(remaining(until))
+            event = await loop._next(remaining(until))
             if event is None:
                 return
             if event is False:
