@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use http::Uri;
+use url::Url;
 
 use super::api::Api;
 use super::models::{CleanupReport, CreateSession, Navigation, SessionInfo};
@@ -94,10 +94,12 @@ impl Api {
     }
 }
 
-/// The host of a page, as far as it says whose it is.
+/// The host of a page, as far as it says whose it is. A browser tells the name of one with
+/// letters beyond ASCII in its other form, `xn--...`.
 fn host(url: &str) -> Option<String> {
-    let host = url.parse::<Uri>().ok()?.host()?.to_ascii_lowercase();
-    Some(host.strip_prefix("www.").unwrap_or(&host).to_owned())
+    let url = Url::parse(url).ok()?;
+    let host = url.host_str()?;
+    Some(host.strip_prefix("www.").unwrap_or(host).to_owned())
 }
 
 #[cfg(test)]
@@ -118,5 +120,8 @@ mod tests {
         ] {
             assert_eq!(host(url) == asked, same, "{url}");
         }
+        let asked = host("https://EXÄMPLE.test/");
+        assert_eq!(host("https://xn--exmple-cua.test/"), asked);
+        assert_ne!(host("https://example.test/"), asked);
     }
 }
