@@ -36,6 +36,25 @@ after(async () => {
   await emulator.close();
 });
 
+test("of two calls at once that delete what was created, each reports its own", async () => {
+  const mine = emulator.agi();
+  for (let count = 0; count < 3; count++) await mine.sessions.create();
+  const both = [mine.sessions.deleteCreated(), mine.sessions.deleteCreated()];
+  const reports = (await Promise.all(both)).flat();
+  assert.deepEqual(
+    reports.map(({ deleted }) => deleted),
+    [true, true, true],
+  );
+  assert.equal(emulator.requests({ method: "DELETE" }).length, 3);
+  await mine.close();
+});
+
+test("a page may settle for no time", async () => {
+  const session = await client.sessions.create();
+  const { redirected } = await session.goto("http://127.0.0.1:9/", { settle: 0 });
+  assert.equal(redirected, false);
+});
+
 test("create, get, list, attach, refresh, delete", async () => {
   const session = await client.sessions.create({ agentName: "agi-0-fast", extraBody: { note: 1 } });
   assert.ok(session instanceof Session);

@@ -10,6 +10,7 @@ import {
   TaskError,
   TaskTimeout,
 } from "sessionwire";
+import { z } from "zod";
 import { all, script, timeUp, until } from "./helpers.mjs";
 
 let emulator;
@@ -250,6 +251,17 @@ test("client.runTask creates, runs and deletes", async () => {
     return true;
   });
   assert.equal(emulator.sessionCount, before);
+});
+
+test("a timeout of client.runTask says that its session is gone", async () => {
+  emulator.scenario(script({ delay: 3600 }));
+  for (const options of [{}, { output: z.object({ x: z.number() }) }]) {
+    await assert.rejects(client.runTask("Wait", { timeout: 300, ...options }), (error) => {
+      assert.ok(error instanceof TaskTimeout);
+      assert.match(error.message, /within 300 ms\. It was given up, and its session is deleted/);
+      return true;
+    });
+  }
 });
 
 test("g05 client.runTask leaves no session behind when it ends during the create", async () => {

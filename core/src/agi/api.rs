@@ -35,6 +35,8 @@ pub(crate) struct Api {
     background: Background,
     ledger: Option<Ledger>,
     taking: Taking,
+    /// Held by the one who deletes what this client created.
+    deleting: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What this client knows of one session.
@@ -106,6 +108,7 @@ impl Api {
             cache: Arc::default(),
             ledger,
             taking: Taking::default(),
+            deleting: Arc::default(),
         })
     }
 
@@ -121,6 +124,7 @@ impl Api {
             background: self.background.clone(),
             ledger: self.ledger.clone(),
             taking: self.taking.clone(),
+            deleting: self.deleting.clone(),
         }
     }
 
@@ -162,6 +166,11 @@ impl Api {
         &self.taking
     }
 
+    /// Waits until nobody else deletes what this client created.
+    pub(super) async fn begin_deleting(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        self.deleting.clone().lock_owned().await
+    }
+
     /// Where sessions are noted, if somewhere.
     pub(super) fn ledger(&self) -> Option<&Ledger> {
         self.ledger.as_ref()
@@ -180,6 +189,7 @@ impl Api {
             background: self.background.clone(),
             ledger: self.ledger.clone(),
             taking: self.taking.clone(),
+            deleting: self.deleting.clone(),
         }
     }
 

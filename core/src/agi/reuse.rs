@@ -85,6 +85,8 @@ impl Api {
     /// Deletes the sessions that this client created and that were not deleted since.
     pub(crate) async fn delete_created(&self) -> Result<Vec<CleanupReport>> {
         self.closing().check()?;
+        // Of two at once, the second finds what the first one left.
+        let _deleting = self.begin_deleting().await;
         let created = |(id, known): (&String, &super::api::SessionCache)| {
             Some((id.clone(), known.created.clone()?))
         };

@@ -149,6 +149,9 @@ export class Agi implements AsyncDisposable {
           `The session was not created within ${timeout} ms. Raise \`timeout\`, or try again later.`,
         );
       }
+      if (error instanceof TaskTimeout) {
+        error.message = `The task did not end within ${timeout} ms. It was given up, and its session is deleted: raise \`timeout\`, or run it in a session of your own, where it goes on.`;
+      }
       if (error instanceof QuestionPending) {
         await error.task?.close();
         error.task = null;

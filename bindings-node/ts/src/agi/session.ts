@@ -15,6 +15,7 @@ import {
   execute,
   executeRaw,
   seconds,
+  secondsOrNone,
   text,
 } from "../shared/calls.js";
 import { known, type Names, warnUnknownTypes } from "../shared/known.js";
@@ -479,7 +480,7 @@ export class Session implements AsyncDisposable {
 
   /** Opens a page, and says where that led. */
   async goto(url: string, options: NavigateOptions = {}): Promise<Navigation> {
-    const settle = seconds("settle", known(options, NAVIGATE).settle);
+    const settle = secondsOrNone("settle", known(options, NAVIGATE).settle);
     const operation = { op: "navigate" as const, url: text("url", url), settle };
     const { current_url, redirected } = await this.#execute(operation, options, NAVIGATE);
     return { currentUrl: current_url, redirected };
