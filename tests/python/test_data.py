@@ -29,6 +29,7 @@ from sessionwire import (
     Emulator,
     History,
     HistoryMessage,
+    InvalidRequestError,
     Message,
     Messages,
     RateLimitError,
@@ -262,6 +263,49 @@ def test_fastapi_returns_a_result() -> None:
     assert get(app, "/picture")["image"] == "/9j/"
     schemas = get(app, "/openapi.json")["components"]["schemas"]
     assert schemas["TaskResult"]["properties"]["messages"]["items"]["$ref"].endswith("/Message")
+
+
+def test_fastapi_leaves_out_what_it_is_told_to() -> None:
+    app = FastAPI()
+
+    @app.get("/without", response_model=TaskResult, response_model_exclude={"messages", "refused"})
+    def without() -> Any:
+        return result()
+
+    @app.get("/only", response_model=TaskResult, response_model_include={"text", "data"})
+    def only() -> Any:
+        return result()
+
+    @app.get("/filled", response_model=Message, response_model_exclude_none=True)
+    def filled() -> Any:
+        return Message(1, "NEW")
+
+    assert get(app, "/without").keys() == result().to_dict().keys() - {"messages", "refused"}
+    assert get(app, "/only") == {"text": "Two offers", "data": {"offers": [1, 2]}}
+    assert "timestamp" not in get(app, "/filled")
+    adapter = pydantic.TypeAdapter(TaskResult)
+    told = adapter.dump_python(result(), include={"messages": {0: {"id"}}})
+    assert told == {"messages": [{"id": 0}]}
+
+
+def test_what_has_no_end_is_refused_in_words() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(InvalidRequestError, match="This TaskResult holds .* too deep for JSON"):
+        TaskResult("x", endless).to_dict()
+
+
+def test_long_texts_leave_a_line_short() -> None:
+    picture = Screenshot(b"x", url="https://shop.example/" + "u" * 9999, title="t" * 9999)
+    assert len(repr(picture)) < 300
+    session = sessionwire.Agi(api_key="k").sessions.attach("s" * 200)
+    assert len(repr(session)) < 100
+
+
+def test_a_result_made_by_hand_shows_itself() -> None:
+    nothing: Any = None
+    page = TaskResult("x", duration=nothing, session_id="s-1")._repr_html_()
+    assert "session s-1" in page
 
 
 def test_sessions_and_what_a_real_run_brings(emulator: Emulator) -> None:

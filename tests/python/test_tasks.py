@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -403,6 +404,27 @@ def test_the_live_view_opens_without_a_key(emulator: Emulator, client: Agi) -> N
         assert session.vnc_url is not None
         with urllib.request.urlopen(session.vnc_url) as page:
             assert b"<title>Session</title>" in page.read()
+
+
+def test_a_timeout_without_a_session_of_ones_own_says_so(emulator: Emulator, client: Agi) -> None:
+    emulator.scenario(ENDLESS)
+    with pytest.raises(TaskTimeout, match=r"0\.2 s\. It was given up, and its session") as caught:
+        client.run_task("Wait", timeout=0.2)
+    assert "goes on in its session" not in str(caught.value)
+    assert [event.text for event in caught.value.events] == ["at work"]
+    assert client.as_tool(timeout=0.2)("Wait").startswith("The task failed: The task did not end")
+    assert client.sessions.list() == []
+
+
+def test_an_endless_limit_is_none(emulator: Emulator, client: Agi) -> None:
+    emulator.scenario(script({"done": "x"}))
+    with client.sessions.create() as session:
+        task = session.start_task("Go")
+        assert task.result(timeout=math.inf).text == "x"
+        assert session.wait(timeout=math.inf) == "finished"
+        assert "done" in [event.type for event in session.events(timeout=math.inf)]
+    (outcome,) = client.run_tasks(["Go"], timeout=math.inf)
+    assert outcome.error is None
 
 
 @pytest.mark.parametrize("callback", ["on_question", "on_event"])

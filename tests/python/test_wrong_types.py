@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,8 @@ X: Any = "x"
 NONE: Any = None
 FIVE: Any = 5
 BYTES: Any = b"text"
+NAN: Any = math.nan
+REPAIRS: Any = {"repairs": 1}
 
 # What is given, the kind of the error, and what it says.
 CALLS: dict[str, tuple[Call, type[Exception], str]] = {
@@ -67,6 +70,31 @@ CALLS: dict[str, tuple[Call, type[Exception], str]] = {
         lambda here: here.agi.sessions.create(max_steps=X),
         InvalidRequestError,
         "`max_steps` must be an int or None, not str 'x'",
+    ),
+    "statuses": (
+        lambda here: here.agi.sessions.cleanup(statuses=NONE),
+        InvalidRequestError,
+        "`statuses` must be a list of 'initializing' or 'ready'",
+    ),
+    "nan": (
+        lambda here: here.agi.sessions.cleanup(older_than=NAN),
+        InvalidRequestError,
+        "`older_than` must be a finite number, not nan",
+    ),
+    "endless_idle_timeout": (
+        lambda here: here.session.start_task("x", idle_timeout=-math.inf),
+        InvalidRequestError,
+        "`idle_timeout` must be a finite number, not -inf",
+    ),
+    "every": (
+        lambda here: here.session.screenshots(every=X, directory="shots"),
+        InvalidRequestError,
+        "`every` must be a positive number of seconds, not 'x'",
+    ),
+    "repairs": (
+        lambda here: here.agi.run_tasks(["x"], **REPAIRS),
+        InvalidRequestError,
+        "`repairs` is for `run_task`: here the session of a result is deleted by then",
     ),
     "client_timeout": (
         lambda here: Agi(api_key="k", timeout=X),

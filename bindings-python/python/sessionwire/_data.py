@@ -153,9 +153,20 @@ def _pydantic_schema(
     return core.json_or_python_schema(
         json_schema=made,
         python_schema=core.union_schema([core.is_instance_schema(kind), made]),
-        serialization=core.plain_serializer_function_ser_schema(plain),
+        # What is to be left out is left out of what this gives.
+        serialization=core.wrap_serializer_function_ser_schema(
+            _told_to, info_arg=True, schema=core.any_schema()
+        ),
         ref=ref,
     )
+
+
+def _told_to(record: Any, handler: Any, info: Any) -> Any:
+    """A record as pydantic is told to give it."""
+    fields = plain(record)
+    if info.exclude_none and isinstance(fields, dict):
+        fields = {name: item for name, item in fields.items() if item is not None}
+    return handler(fields)
 
 
 def _field_schema(core: Any, wanted: Any, generate: Any, make_error: Callable[[Any], Any]) -> Any:

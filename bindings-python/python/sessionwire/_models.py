@@ -57,7 +57,15 @@ class Model:
         """
         from ._data import plain
 
-        fields: dict[str, Any] = plain(self)
+        try:
+            fields: dict[str, Any] = plain(self)
+        except RecursionError:
+            from ._errors import InvalidRequestError
+
+            raise InvalidRequestError(
+                f"This {type(self).__name__} holds lists or objects in one another that are too "
+                "deep for JSON, or have no end. Make JSON of its fields yourself."
+            ) from None
         return fields
 
     def __repr__(self) -> str:

@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 
 PACKAGE = __name__.partition(".")[0]
 MISSING = object()
+# How the native half ends what it says of NaN and of infinity.
+_NO_NUMBER = "is not a number that JSON has"
 # What may hold a key or a password: such a value is shown nowhere.
 SECRET = frozenset(("api_key", "headers", "proxy", "secret"))
 
 
 def named(why: str) -> str:
     """What is wrong, by the parameter of the public call that is running; else `why`."""
-    found = None
+    found = endless = None
     # The outermost call of the package is the one that the caller wrote.
     for function, given in _calls(sys._getframe(1)):
         found = next(_wrong(function, given), None) or found
-    return found or why
+        endless = next(_endless(function, given), None) or endless
+    return found or (endless if why.endswith(_NO_NUMBER) else None) or why
 
 
 def check_flag(name: str, value: object) -> None:
@@ -102,6 +105,15 @@ def _function(frame: FrameType) -> Callable[..., Any] | None:
     kinds = type(owner).__mro__ if owner is not None else ()
     found = [vars(kind).get(name) for kind in kinds] or [frame.f_globals.get(name)]
     return next((one for one in found if getattr(one, "__code__", None) is frame.f_code), None)
+
+
+def _endless(function: Callable[..., Any], given: Mapping[str, object]) -> Iterator[str]:
+    """Which of the values is a number that JSON has not."""
+    code = function.__code__
+    for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        value = given.get(name)
+        if isinstance(value, float) and not abs(value) < float("inf"):
+            yield f"`{name}` must be a finite number, not {value!r}"
 
 
 def _wrong(function: Callable[..., Any], given: Mapping[str, object]) -> Iterator[str]:

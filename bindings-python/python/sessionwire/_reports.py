@@ -21,6 +21,11 @@ CLOSE_LIMIT = 5.0
 _FOREVER = float("inf")
 
 
+def finite(timeout: float | None) -> float | None:
+    """A limit as JSON has it: infinity is no limit."""
+    return None if timeout == _FOREVER else timeout
+
+
 def deadline(timeout: float | None) -> float | None:
     """When so many seconds from now are over. Infinity is no limit."""
     if timeout is None or timeout == _FOREVER:

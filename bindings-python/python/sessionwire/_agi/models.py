@@ -158,7 +158,9 @@ class Screenshot(Model):
 
     def __repr__(self) -> str:
         size = f"{self.width}x{self.height}, {len(self.image):,} bytes"
-        return f"<Screenshot {self.mime_type} {size} of {self.url!r}, title {self.title!r}>"
+        from .._short import text
+
+        return f"<Screenshot {self.mime_type} {size} of {text(self.url)}, title {text(self.title)}>"
 
     def _repr_html_(self) -> str:
         from .._views.records import screenshot
@@ -569,10 +571,12 @@ class SessionFields:
         return self._known(name) or ""
 
     def __repr__(self) -> str:
-        fields = f"session_id={self.session_id!r}"
+        from .._short import text
+
+        fields = f"session_id={text(self.session_id)}"
         for name in ("agent_name", "status"):
             if value := self._text(name):
-                fields += f", {name}={value!r}"
+                fields += f", {name}={text(value)}"
         return f"{type(self).__name__}({fields})"
 
 

@@ -34,7 +34,7 @@ def status(word: str) -> str:
 def task_result(result: Any) -> str:
     parts = [
         html.mark("done", "sw-good"),
-        f" {html.dim(f'{result.duration:.1f} s, session {result.session_id}')}",
+        f" {html.dim(_took(result))}",
         f'<div class="sw-text">{html.text(result.text)}</div>',
     ]
     if not isinstance(result.data, str | None):
@@ -50,7 +50,7 @@ def task_result(result: Any) -> str:
 def turn_result(result: Any) -> str:
     parts = [
         status(result.status),
-        f" {html.dim(f'{result.duration:.1f} s, session {result.session_id}')}",
+        f" {html.dim(_took(result))}",
         "" if result.reason is None else f"<div>{html.text(result.reason)}</div>",
         f'<div class="sw-text">{html.text(result.text)}</div>',
         timeline.plan(result.plan),
@@ -61,6 +61,12 @@ def turn_result(result: Any) -> str:
         if value := getattr(result, name):
             parts.append(_folded(name, value))
     return html.page(html.card("TurnResult", *parts))
+
+
+def _took(result: Any) -> str:
+    # One that was made by hand may say nothing.
+    seconds = "" if result.duration is None else f"{result.duration:.1f} s, "
+    return f"{seconds}session {result.session_id}"
 
 
 def messages(whole: Any) -> str:

@@ -15,7 +15,7 @@ from ..._errors import (
 )
 from ..._models import DeleteResult, SuccessResult
 from ..._parameters import listed, path_text, warn_unknown_types
-from ..._reports import deadline, is_over, log_warning, remaining
+from ..._reports import deadline, finite, is_over, log_warning, remaining
 from ..._typing import overload
 from ..base import delete_on_exit
 from .task import AsyncTask
@@ -184,7 +184,7 @@ class AsyncSession(SessionFields):
             "include_history": include_history,
             "idle_timeout": idle_timeout,
             "max_reconnects": max_reconnects,
-            "timeout": timeout,
+            "timeout": finite(timeout),
         }
         return _wait.stream(self._client._native.events(self.session_id, options))
 
@@ -520,7 +520,7 @@ class AsyncSession(SessionFields):
         Raises:
             TaskTimeout: The time is over; the task goes on.
         """
-        options: WaitOptions = {"timeout": timeout, "poll_interval": poll_interval}
+        options: WaitOptions = {"timeout": finite(timeout), "poll_interval": poll_interval}
         status: ExecutionStatus = (
             await self._call({"op": "wait", "session_id": self.session_id, "options": options})
         )["status"]
@@ -676,13 +676,19 @@ class AsyncSession(SessionFields):
                 named by its time.
 
         Raises:
-            InvalidRequestError: On the way into the block: a time or a folder of no use.
+            InvalidRequestError: `every` is no positive number of seconds; or, on the way into
+                the block, the folder is of no use.
 
         Example:
             >>> async with session.screenshots(every=10, directory="shots") as shots:
             ...     await session.run_task("Find a mug")
             >>> print(shots.paths)
         """
+        number = isinstance(every, int | float) and not isinstance(every, bool)
+        if not (number and 0 < every < float("inf")):
+            raise InvalidRequestError(
+                f"`every` must be a positive number of seconds, not {every!r:.60}."
+            )
         folder = path_text("directory", directory, InvalidRequestError) or ""
         return AsyncScreenshots(self, {"every": every, "directory": folder})
 

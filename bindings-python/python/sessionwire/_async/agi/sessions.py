@@ -240,7 +240,7 @@ class AsyncSessions:
                 )
             statuses = [statuses]
         reports = await self._call(
-            {"op": "cleanup", "older_than": older_than, "statuses": list(statuses)}
+            {"op": "cleanup", "older_than": older_than, "statuses": listed("statuses", statuses)}
         )
         return [CleanupReport._of(report) for report in reports]
 

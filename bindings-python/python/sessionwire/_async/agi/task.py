@@ -6,7 +6,7 @@ from ... import _wait_async as _wait
 from ..._agi.models import TaskResult
 from ..._errors import QuestionPending, SessionwireError, TaskTimeout
 from ..._models import SuccessResult
-from ..._reports import deadline, log_warning, remaining
+from ..._reports import deadline, finite, log_warning, remaining
 from ..base import AsyncHandle
 
 TYPE_CHECKING = False
@@ -140,7 +140,7 @@ class AsyncTask(AsyncHandle):
             TaskTimeout: The time is over; the task goes on.
         """
         try:
-            return TaskResult._of(await self._call({"op": "result", "timeout": timeout}))
+            return TaskResult._of(await self._call({"op": "result", "timeout": finite(timeout)}))
         except QuestionPending as pending:
             pending.task = self
             raise

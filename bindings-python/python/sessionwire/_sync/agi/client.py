@@ -5,9 +5,9 @@ from __future__ import annotations
 from ... import _native
 from ... import _wait_sync as _wait
 from ..._callbacks import check_callback
-from ..._errors import ConfigError, InvalidRequestError, QuestionPending
+from ..._errors import ConfigError, InvalidRequestError, QuestionPending, TaskTimeout
 from ..._parameters import check_flag, listed, path_text
-from ..._reports import deadline
+from ..._reports import deadline, finite
 from ..._typing import overload
 from ..base import BaseClient
 from .fanout import outcomes
@@ -247,6 +247,13 @@ class Agi(BaseClient):
             pending.task = None
             pending.args = (_native.unanswered(pending.question.text),)
             raise
+        except TaskTimeout as late:
+            late.message = (
+                f"The task did not end within {timeout} s. It was given up, and its session is "
+                "deleted: raise `timeout`, or run it in a session of your own, where it goes on."
+            )
+            late.args = (late.message,)
+            raise
 
     def as_tool(
         self,
@@ -440,6 +447,11 @@ class Agi(BaseClient):
         if isinstance(tasks, (str, bytes)) or hasattr(tasks, "keys"):
             what = "a dict" if hasattr(tasks, "keys") else "a text"
             raise InvalidRequestError(f"`tasks` is {what}. Pass a list of tasks, such as [task].")
+        if "repairs" in create_options:
+            raise InvalidRequestError(
+                "`repairs` is for `run_task`: here the session of a result is deleted by then, and "
+                "nobody is asked again. Run each task by itself, in a pool for example."
+            )
         snapshot = snapshot_options(
             create_options.pop("save_snapshot_mode", None),
             create_options.pop("save_as_default", None),
@@ -451,7 +463,7 @@ class Agi(BaseClient):
             "tasks": texts,
             "concurrency": concurrency,
             "start_url": start_url,
-            "timeout": timeout,
+            "timeout": finite(timeout),
             "create": create,
             "snapshot": snapshot,
             "asks": on_question is not None,

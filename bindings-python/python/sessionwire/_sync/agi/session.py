@@ -15,7 +15,7 @@ from ..._errors import (
 )
 from ..._models import DeleteResult, SuccessResult
 from ..._parameters import listed, path_text, warn_unknown_types
-from ..._reports import deadline, is_over, log_warning, remaining
+from ..._reports import deadline, finite, is_over, log_warning, remaining
 from ..._typing import overload
 from ..base import delete_on_exit
 from .task import Task
@@ -182,7 +182,7 @@ class Session(SessionFields):
             "include_history": include_history,
             "idle_timeout": idle_timeout,
             "max_reconnects": max_reconnects,
-            "timeout": timeout,
+            "timeout": finite(timeout),
         }
         return _wait.stream(self._client._native.events(self.session_id, options))
 
@@ -514,7 +514,7 @@ class Session(SessionFields):
         Raises:
             TaskTimeout: The time is over; the task goes on.
         """
-        options: WaitOptions = {"timeout": timeout, "poll_interval": poll_interval}
+        options: WaitOptions = {"timeout": finite(timeout), "poll_interval": poll_interval}
         status: ExecutionStatus = (
             self._call({"op": "wait", "session_id": self.session_id, "options": options})
         )["status"]
@@ -670,13 +670,19 @@ class Session(SessionFields):
                 named by its time.
 
         Raises:
-            InvalidRequestError: On the way into the block: a time or a folder of no use.
+            InvalidRequestError: `every` is no positive number of seconds; or, on the way into
+                the block, the folder is of no use.
 
         Example:
             >>> with session.screenshots(every=10, directory="shots") as shots:
             ...     session.run_task("Find a mug")
             >>> print(shots.paths)
         """
+        number = isinstance(every, int | float) and not isinstance(every, bool)
+        if not (number and 0 < every < float("inf")):
+            raise InvalidRequestError(
+                f"`every` must be a positive number of seconds, not {every!r:.60}."
+            )
         folder = path_text("directory", directory, InvalidRequestError) or ""
         return Screenshots(self, {"every": every, "directory": folder})
 

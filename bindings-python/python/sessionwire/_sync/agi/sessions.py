@@ -235,7 +235,7 @@ class Sessions:
                 )
             statuses = [statuses]
         reports = self._call(
-            {"op": "cleanup", "older_than": older_than, "statuses": list(statuses)}
+            {"op": "cleanup", "older_than": older_than, "statuses": listed("statuses", statuses)}
         )
         return [CleanupReport._of(report) for report in reports]
 
