@@ -3,6 +3,8 @@
 import dataclasses
 import datetime
 import enum
+import subprocess
+import sys
 import typing
 from dataclasses import InitVar, dataclass
 from decimal import Decimal
@@ -249,6 +251,8 @@ def test_it_becomes_this_object(wanted: Any, data: Any, expected: Any) -> None:
         (dict[datetime.date, str], {"x": "a"}, "the key 'x' is 'x', which is no date"),
         (Padded | Titled, {"x": 1}, "fits Padded and Titled alike"),
         (Point, [0, 1], "not one of"),
+        (list[AbCode], ["ab", "zzz"], "the result\\[1\\]: 1 validation error"),
+        (dict[str, Percent], {"a": 101}, "the result\\['a'\\]: Expected `int` <= 100"),
         (set[Any], [[1]], "cannot be a set"),
     ],
     ids=str,
@@ -304,6 +308,7 @@ def test_what_annotated_says_is_checked(
         (Literal[b"x"], "JSON has no value such as b'x'"),
         (Own, "Own cannot be made of its fields: .*'y'.* Let its constructor take them"),
         (Box[complex], "cannot build complex"),
+        (Annotated[Cat, annotated_types.Gt(0)], "pydantic-core schema for .*Cat"),
     ],
     ids=str,
 )
@@ -315,6 +320,20 @@ def test_g08_a_type_that_nothing_fits_costs_nothing(
     assert emulator.requests("POST") == []
 
 
+def test_g08_rules_that_nobody_checks_are_refused() -> None:
+    program = """
+from typing import Annotated
+from annotated_types import Gt
+from sessionwire import Agi, InvalidRequestError
+try:
+    Agi(api_key="k").run_task("x", output=Annotated[int, Gt(0)])
+except InvalidRequestError as refused:
+    print(refused)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "has rules that pydantic checks. Import pydantic, or leave them out." in done.stdout
+
+
 DRAFTS = [
     ('```json\n{"draft": true}\n```\nSo the result is {"x": 2}', 2),
     ('I had {"x": 1, "note": "of this I am not sure"} but the final result is {"x": 2}', 2),
@@ -324,6 +343,9 @@ DRAFTS = [
     ('```json\n{"x": 1}\n```\nNo, this:\n```json\n{"x": 2}\n```', 2),
     ('{"x": 2} (see [1] and {})', 2),
     ('[{"x": 2}, {"y": 3} and so on', 2),
+    ('Of {curly braces} and {title} it says\n{"x": 2}', 2),
+    ('```\nstep 1\nstep 2\n```\nand then ```json\n{"x": 2}\n```', 2),
+    ('You wrote {"x": 1}. I say: {"x": 2}', 2),
     # What is part of something else is no result.
     ('{"items": [{"x": 1}]} or {"x": "many"}', None),
 ]

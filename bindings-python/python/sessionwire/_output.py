@@ -34,8 +34,10 @@ class Wanted:
         self._error = TaskError()
         try:
             check_type(output)
-        except TypeError as error:
-            raise InvalidRequestError(f"`output` cannot be made of JSON: {error}") from error
+        except Exception as error:
+            raise InvalidRequestError(
+                f"`output` cannot be made of JSON: {_sentence(error)}"
+            ) from error
         if not describe:
             return
         try:

@@ -187,8 +187,13 @@ def convert(value: Any, wanted: Any, where: str, fit: Fit | None = None) -> Any:
     wanted = plain(wanted)
     if wanted is Any or wanted is object:
         return _inexact(value)
-    if (checked := _by_others(value, wanted, fit)) is not _by_others:
-        return checked
+    try:
+        if (checked := _by_others(value, wanted, fit)) is not _by_others:
+            return checked
+    except ValueError as refused:
+        if typing.get_origin(wanted) is not typing.Annotated:
+            raise
+        raise Mismatch(f"{where}: {refused}") from refused
     if isinstance(wanted, list | dict | set):
         raise TypeError(cannot_build(wanted))
     if (fields := fit.fields(wanted)) is not None:
@@ -308,13 +313,11 @@ def is_model(wanted: Any) -> bool:
 
 def adapter(wanted: Any) -> Any:
     """pydantic's adapter of a type."""
-    try:
-        import pydantic
-    except ImportError:
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is None:
         raise TypeError(
-            f"{name_of(wanted)} has rules that pydantic checks, and it is not installed. "
-            "Install it, or leave them out."
-        ) from None
+            f"{name_of(wanted)} has rules that pydantic checks. Import pydantic, or leave them out."
+        )
     return pydantic.TypeAdapter(wanted)
 
 

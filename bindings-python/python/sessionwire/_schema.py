@@ -89,6 +89,8 @@ class _Definitions:
         if isinstance(wanted, list | dict | set):
             raise TypeError(cannot_build(wanted))
         if is_foreign(wanted):
+            if is_model(wanted):
+                wanted = adapter(wanted)
             return self._take_over(_foreign(wanted)) if self._asks_others else {}
         if record(wanted) is not None:
             return self._record(wanted)
@@ -179,8 +181,6 @@ def _foreign(wanted: Any) -> dict[str, Any]:
         msgspec: Any = sys.modules["msgspec"]
         made: dict[str, Any] = msgspec.json.schema(wanted)
         return made
-    if is_model(wanted):
-        wanted = adapter(wanted)
     if hasattr(wanted, "model_json_schema"):
         return dict(wanted.model_json_schema())
     if not hasattr(wanted, "json_schema"):
