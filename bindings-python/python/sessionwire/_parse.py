@@ -580,7 +580,7 @@ def _key(text: str, wanted: Any, where: str, fit: Fit) -> Any:
     if wanted in (Any, object, str):
         return text
     if typing.get_origin(wanted) is typing.Annotated:
-        written, keys = _written({text: None}), dict[wanted, Any]
+        written, keys = _written({text: None}), types.GenericAlias(dict, (wanted, Any))
         if is_struct(wanted):
             return next(iter(sys.modules["msgspec"].json.decode(written, type=keys)))
         return next(iter(fit.adapter(wanted, keys).validate_json(written)))
