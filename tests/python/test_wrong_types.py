@@ -79,12 +79,12 @@ CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     "nan": (
         lambda here: here.agi.sessions.cleanup(older_than=NAN),
         InvalidRequestError,
-        "`older_than` must be a finite number, not nan",
+        "`older_than` is nan, which is not a number that JSON has: pass a finite one",
     ),
     "endless_idle_timeout": (
         lambda here: here.session.start_task("x", idle_timeout=-math.inf),
         InvalidRequestError,
-        "`idle_timeout` must be a finite number, not -inf",
+        "`idle_timeout` is -inf, which is not a number that JSON has: pass a finite one",
     ),
     "every": (
         lambda here: here.session.screenshots(every=X, directory="shots"),

@@ -113,7 +113,7 @@ def _endless(function: Callable[..., Any], given: Mapping[str, object]) -> Itera
     for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
         value = given.get(name)
         if isinstance(value, float) and not abs(value) < float("inf"):
-            yield f"`{name}` must be a finite number, not {value!r}"
+            yield f"`{name}` is {value!r}, which {_NO_NUMBER}: pass a finite one"
 
 
 def _wrong(function: Callable[..., Any], given: Mapping[str, object]) -> Iterator[str]:
