@@ -14,7 +14,7 @@ export CARGO_BUILD_TARGET ?= $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 RUST_SOURCES := $(shell find core emulator cli bindings-python bindings-node -name '*.rs' -o -name Cargo.toml -o -path '*/live_view/pages/*') Cargo.toml Cargo.lock
-TS_SOURCES := $(shell find bindings-node/ts bindings-node/tsconfig.json -type f)
+TS_SOURCES := $(shell find bindings-node/ts bindings-node/scripts bindings-node/tsconfig.json -type f)
 
 .PHONY: help
 help: ## show this list
@@ -97,11 +97,11 @@ wheel: $(VENV)/.installed ## build the release wheel into dist/
 	$(BIN)/python tools/pack_wheel.py dist/*.whl
 
 .PHONY: npm-pack
-npm-pack: node_modules/.installed ## build the release npm tarball, with this machine's binary, into dist/
+npm-pack: node_modules/.installed ## build the release npm tarballs, the main one and that of this machine's platform, into dist/
 	RUSTFLAGS="$(RELEASE_FLAGS)" npm run --silent build:native:release
 	rm -rf dist/cjs dist/esm dist/*.tgz dist/.built
 	npm run --silent build
-	npm pack --silent --pack-destination dist
+	npm run --silent pack
 
 # --- the main job ----------------------------------------------------------
 
@@ -161,10 +161,11 @@ LISTS := cargo run --quiet --locked -p sessionwire-tests --bin sessionwire-lists
 SEAM := cargo run --quiet --locked -p sessionwire --features schema --example seam_schema
 
 .PHONY: generate
-generate: setup ## write what is generated: the types of the seam, lists, Python's blocking twin, the copy of the scenario's schema
+generate: setup ## write what is generated: the types of the seam, lists, Python's blocking twin, the platforms of the npm package, the copy of the scenario's schema
 	$(SEAM) | $(BIN)/python tools/generate_seam.py
 	$(BIN)/python bindings-python/generate_sync.py
 	$(LISTS) | $(BIN)/python tools/generate_lists.py
+	node bindings-node/scripts/platforms.mjs
 	cp $(SCHEMA) $(SCHEMA_COPY)
 
 .PHONY: lint-generated
@@ -173,6 +174,7 @@ lint-generated: setup
 	@$(SEAM) | $(BIN)/python tools/generate_seam.py --check
 	@$(BIN)/python bindings-python/generate_sync.py --check
 	@$(LISTS) | $(BIN)/python tools/generate_lists.py --check
+	@node bindings-node/scripts/platforms.mjs --check
 	@cmp --quiet $(SCHEMA) $(SCHEMA_COPY) || { echo "$(SCHEMA_COPY) is out of date: run make generate" >&2; exit 1; }
 
 .PHONY: lint-python

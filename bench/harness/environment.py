@@ -90,13 +90,13 @@ def prepare(languages: set[Language], wanted: Wanted) -> Environment:
         told = run([wanted.node, "--version"], cwd=HOME).strip().lstrip("v")
         runtimes["node"] = versions["node", "node"] = told
         if wanted.ours:
-            _install_package(folder, _product("npm-pack", "sessionwire-*.tgz", wanted.build))
+            _install_package(folder, _product("npm-pack", "sessionwire-[0-9]*.tgz", wanted.build))
         for manifest in (folder / "node_modules").glob("*/package.json"):
             versions["node", manifest.parent.name] = json.loads(manifest.read_text())["version"]
         # As clients/node/undici_of_node.mjs decides.
         if tuple(map(int, told.split(".")[:2])) < (22, 19):
             versions["node", "undici"] = versions["node", "undici-7"]
-        if (other := _found(wanted.before, "sessionwire-*.tgz")) is not None:
+        if (other := _found(wanted.before, "sessionwire-[0-9]*.tgz")) is not None:
             before["node"] = _node_before(other)
     missing = languages - before.keys() if wanted.before else set()
     if missing:
@@ -221,8 +221,11 @@ def _install_wheel(interpreter: Path, wheel: Path) -> None:
 
 
 def _install_package(folder: Path, tarball: Path) -> None:
+    """Install the main package, and that of the platform, which lies beside it since it is one."""
+    version = tarball.name.removeprefix("sessionwire-")
+    tarballs = [tarball, *sorted(tarball.parent.glob(f"sessionwire-[a-z]*-{version}"))]
     stamp = folder / "ours.sha256"
-    if _changed(stamp, tarball):
+    if _changed(stamp, *tarballs):
         run(
             [
                 "npm",
@@ -231,20 +234,23 @@ def _install_package(folder: Path, tarball: Path) -> None:
                 "--no-package-lock",
                 "--no-audit",
                 "--no-fund",
-                tarball,
+                *tarballs,
             ],
             cwd=folder,
         )
-        _remember(stamp, tarball)
+        _remember(stamp, *tarballs)
 
 
-def _changed(stamp: Path, source: Path) -> bool:
-    return not stamp.exists() or stamp.read_text() != _digest(source)
+def _changed(stamp: Path, *sources: Path) -> bool:
+    return not stamp.exists() or stamp.read_text() != _digest(*sources)
 
 
-def _remember(stamp: Path, source: Path) -> None:
-    stamp.write_text(_digest(source))
+def _remember(stamp: Path, *sources: Path) -> None:
+    stamp.write_text(_digest(*sources))
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _digest(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

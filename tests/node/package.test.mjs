@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -9,22 +10,27 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import * as esm from "sessionwire";
-import { node, root } from "./helpers.mjs";
+import { PLATFORMS } from "../../bindings-node/scripts/platforms.mjs";
+import { node, root, serve } from "./helpers.mjs";
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
 const npm = process.platform === "win32" ? "npm.cmd" : "npm";
 
 let folder;
+/** The main package, and that of this machine's platform. */
 let tarball;
+let library;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "sessionwire-"));
-  await run(npm, ["pack", "--pack-destination", folder], { cwd: root });
-  tarball = join(
-    folder,
-    (await readdir(folder)).find((name) => name.endsWith(".tgz")),
-  );
+  const pack = join(root, "bindings-node/scripts/pack.mjs");
+  await run(process.execPath, [pack, "--out", folder], { cwd: root });
+  const found = await readdir(folder);
+  const named = (pattern) =>
+    found.filter((name) => pattern.test(name)).map((name) => join(folder, name));
+  [tarball] = named(/^sessionwire-\d.*\.tgz$/);
+  [library] = named(new RegExp(`^sessionwire-${process.platform}-${process.arch}.*\\.tgz$`));
 });
 
 after(() => rm(folder, { recursive: true }));
@@ -68,7 +74,8 @@ test("arethetypeswrong finds nothing", async () => {
 test("the tarball, installed into an empty folder, runs the README's quickstart and the program", async () => {
   const place = await mkdtemp(join(folder, "empty-"));
   await writeFile(join(place, "package.json"), '{"private": true}');
-  await run(npm, ["install", "--offline", "--no-audit", "--no-fund", tarball], { cwd: place });
+  const options = ["--offline", "--no-audit", "--no-fund"];
+  await run(npm, ["install", ...options, tarball, library], { cwd: place });
   const installed = JSON.parse(
     await readFile(join(place, "node_modules/sessionwire/package.json"), "utf8"),
   );
@@ -93,10 +100,126 @@ test("a machine without a native library is told what to do", async () => {
   const missing = await node(["-e", load]);
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /no native library for [\w-]+\./);
-  assert.match(missing.stderr, /install again, on this machine/);
+  const machine = `sessionwire-${process.platform}-${process.arch}`;
+  assert.match(missing.stderr, new RegExp(`The package ${machine}\\S* is missing`));
+  assert.match(missing.stderr, /--omit=optional[\s\S]*install again, on this machine/);
+  assert.match(
+    missing.stderr,
+    new RegExp(`npm install --os=${process.platform} --cpu=${process.arch}`),
+  );
+  assert.doesNotMatch(missing.stderr, /\.\.\/native/);
   const define = `Object.defineProperty(process, "platform", { value: "sunos" });`;
   const unknown = await node(["-e", `${define} ${load}`]);
   assert.match(unknown.stderr, /There is no build for sunos.*linux-x64-gnu.*build:native/);
+});
+
+test("a process without native add-ons says what it was started with", async () => {
+  const load = ["-e", `require(${JSON.stringify(join(root, "dist/cjs/index.js"))})`];
+  const { code, stderr } = await node(["--no-addons", ...load]);
+  assert.equal(code, 1);
+  assert.match(stderr, /Native add-ons are off in this process: it runs with --no-addons/);
+  assert.doesNotMatch(stderr, /is missing/);
+});
+
+/** A registry with our packages alone: real ones of this machine's platform, empty ones of the others. */
+async function registry() {
+  const empty = join(folder, "empty-packages");
+  const files = new Map();
+  const documents = new Map();
+  let origin;
+  async function add(manifest, file) {
+    const bytes = await readFile(file);
+    const { name, version } = manifest;
+    const integrity = `sha512-${createHash("sha512").update(bytes).digest("base64")}`;
+    const dist = { tarball: `${origin}/-/${name}.tgz`, integrity };
+    files.set(`/-/${name}.tgz`, bytes);
+    documents.set(`/${name}`, {
+      name,
+      "dist-tags": { latest: version },
+      versions: { [version]: { ...manifest, dist } },
+    });
+  }
+  const server = await serve((request, response) => {
+    const { pathname } = new URL(request.url, origin);
+    const file = files.get(pathname);
+    const found = file ?? (documents.has(pathname) && JSON.stringify(documents.get(pathname)));
+    response.writeHead(found ? 200 : 404, {
+      "content-type": file ? "application/octet-stream" : "application/json",
+    });
+    response.end(found || "{}");
+  });
+  origin = server.url;
+  const manifestIn = async (file) =>
+    JSON.parse((await run("tar", ["xzOf", file, "package/package.json"])).stdout);
+  const main = await manifestIn(tarball);
+  await add(main, tarball);
+  await add(await manifestIn(library), library);
+  for (const { name, os, cpu, libc } of PLATFORMS) {
+    const manifest = { name: `sessionwire-${name}`, version: main.version, os: [os], cpu: [cpu] };
+    if (libc) manifest.libc = [libc];
+    if (documents.has(`/${manifest.name}`)) continue;
+    await mkdir(join(empty, name, "package"), { recursive: true });
+    await writeFile(join(empty, name, "package/package.json"), JSON.stringify(manifest));
+    const file = join(empty, `${name}.tgz`);
+    await run("tar", ["czf", file, "-C", join(empty, name), "package"]);
+    await add(manifest, file);
+  }
+  return server;
+}
+
+/** Installs from this registry into an empty folder; the names of our packages that came. */
+async function installed(server, ...options) {
+  const place = await mkdtemp(join(folder, "installed-"));
+  await writeFile(join(place, "package.json"), '{"private": true}');
+  const common = [
+    "--no-audit",
+    "--no-fund",
+    `--registry=${server.url}`,
+    `--cache=${join(place, "cache")}`,
+  ];
+  await run(npm, ["install", ...common, ...options, "sessionwire"], { cwd: place });
+  const names = await readdir(join(place, "node_modules"));
+  return { place, names: names.filter((name) => name.startsWith("sessionwire")).sort() };
+}
+
+test("npm takes the library of this machine, that of another one where it is told, or none", async () => {
+  const server = await registry();
+  try {
+    const ours = `sessionwire-${process.platform}-${process.arch}`;
+    const here = await installed(server);
+    assert.equal(here.names.length, 2, String(here.names));
+    assert.ok(here.names[1].startsWith(ours), String(here.names));
+    const loaded = await node(["-e", "console.log(typeof require('sessionwire').Agi)"], {
+      cwd: here.place,
+    });
+    assert.equal(loaded.stdout, "function\n", loaded.stderr);
+
+    const elsewhere = await installed(server, "--os=darwin", "--cpu=arm64");
+    assert.deepEqual(elsewhere.names, ["sessionwire", "sessionwire-darwin-arm64"]);
+
+    const none = await installed(server, "--omit=optional");
+    assert.deepEqual(none.names, ["sessionwire"]);
+    const failed = await node(["-e", "require('sessionwire')"], { cwd: none.place });
+    assert.match(failed.stderr, new RegExp(`The package ${here.names[1]} is missing`));
+    assert.match(failed.stderr, /--omit=optional/);
+  } finally {
+    await server.close();
+  }
+});
+
+test("every platform has its package, and the main one names them", async () => {
+  const { stdout } = await run("tar", ["xzOf", tarball, "package/package.json"]);
+  const { version, optionalDependencies, devDependencies, scripts, files } = JSON.parse(stdout);
+  const wanted = PLATFORMS.map(({ name }) => [`sessionwire-${name}`, version]);
+  assert.deepEqual(optionalDependencies, Object.fromEntries(wanted));
+  assert.deepEqual([devDependencies, scripts], [undefined, undefined]);
+  assert.ok(!files.some((file) => file.includes(".node")));
+  const { stdout: list } = await run("tar", ["tzf", tarball]);
+  assert.doesNotMatch(list, /\.node$/m);
+  const { stdout: other } = await run("tar", ["xzOf", library, "package/package.json"]);
+  const manifest = JSON.parse(other);
+  assert.deepEqual([manifest.os, manifest.cpu], [[process.platform], [process.arch]]);
+  assert.equal(manifest.dependencies, undefined);
 });
 
 test("a bundle without the library is told to leave the package out", async () => {

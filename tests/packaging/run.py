@@ -1,4 +1,4 @@
-"""Installs the packed wheel and npm tarball into empty places and runs the README's quickstarts
+"""Installs the packed wheel and npm tarballs into empty places and runs the README's quickstarts
 there, word for word.
 
 Usage: run.py [--exits N]. Expects dist/*.whl and dist/*.tgz, as `make wheel npm-pack` leaves them.
@@ -112,10 +112,11 @@ def python_package(wheel: Path, version: str, interpreter: str, exits: int, fold
     print(f"Python {version}: quickstarts run, {exits} clean exits")
 
 
-def npm_package(tarball: Path, folder: Path) -> None:
-    """The tarball in an empty folder: quickstarts, the command line, CommonJS."""
+def npm_package(tarball: Path, library: Path, folder: Path) -> None:
+    """The tarballs in an empty folder: quickstarts, the command line, CommonJS."""
     (folder / "package.json").write_text('{"private": true}')
-    run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", str(tarball)], folder)
+    options = ["--no-audit", "--no-fund", "--loglevel=error"]
+    run(["npm", "install", *options, str(tarball), str(library)], folder)
     for number, block in enumerate(blocks("node")):
         (folder / f"quickstart{number}.mjs").write_text(block)
         # The event that ends a turn, or a task.
@@ -131,7 +132,9 @@ def npm_package(tarball: Path, folder: Path) -> None:
     run(["node", "same.cjs"], folder, expect="one class")
     schema = "console.log(require('sessionwire/scenario.schema.json').$schema)"
     run(["node", "-e", schema], folder, expect="json-schema.org")
-    print(f"{tarball.name}: {tarball.stat().st_size / 1e6:.2f} MB; quickstarts run")
+    for each in (tarball, library):
+        print(f"{each.name}: {each.stat().st_size / 1e6:.2f} MB")
+    print("npm: quickstarts run")
 
 
 def main() -> None:
@@ -148,7 +151,10 @@ def main() -> None:
             python_package(wheel, version, interpreter, exits, Path(folder))
             passed += 1
     with tempfile.TemporaryDirectory() as folder:
-        npm_package(newest("sessionwire-*.tgz"), Path(folder))
+        # The main package, and that of this machine's platform.
+        npm_package(
+            newest("sessionwire-[0-9]*.tgz"), newest("sessionwire-[a-z]*.tgz"), Path(folder)
+        )
         passed += 1
     print(f"{passed} passed, 0 failed")
 

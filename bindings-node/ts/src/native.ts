@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import type * as agi from "./agi/seam.js";
+import { BUILDS, open } from "./platforms.js";
 import type * as raccoon from "./raccoon/seam.js";
 
 /** An error as data: the fields as JSON. */
@@ -263,135 +264,58 @@ export interface NativeTestGuard {
   release(): void;
 }
 
-/** The builds there are, by the names of the platform packages. */
-const BUILDS = [
-  "linux-x64-gnu",
-  "linux-arm64-gnu",
-  "linux-x64-musl",
-  "linux-arm64-musl",
-  "darwin-x64",
-  "darwin-arm64",
-  "win32-x64-msvc",
-] as const;
-
-/**
- * Loads a build: from this package, or from that of its platform. Each `require` has a literal name
- * and stands in a `try`, so that tools which follow the files of a program (nft, `next build`,
- * esbuild) find what is there and bear with what is not.
- */
-function open(build: (typeof BUILDS)[number], failed: (error: unknown) => void): unknown {
-  switch (build) {
-    case "linux-x64-gnu":
-      try {
-        return require("../native/sessionwire.linux-x64-gnu.node");
-      } catch (error) {
-        failed(error);
-      }
-      try {
-        return require("sessionwire-linux-x64-gnu");
-      } catch (error) {
-        failed(error);
-      }
-      return undefined;
-    case "linux-arm64-gnu":
-      try {
-        return require("../native/sessionwire.linux-arm64-gnu.node");
-      } catch (error) {
-        failed(error);
-      }
-      try {
-        return require("sessionwire-linux-arm64-gnu");
-      } catch (error) {
-        failed(error);
-      }
-      return undefined;
-    case "linux-x64-musl":
-      try {
-        return require("../native/sessionwire.linux-x64-musl.node");
-      } catch (error) {
-        failed(error);
-      }
-      try {
-        return require("sessionwire-linux-x64-musl");
-      } catch (error) {
-        failed(error);
-      }
-      return undefined;
-    case "linux-arm64-musl":
-      try {
-        return require("../native/sessionwire.linux-arm64-musl.node");
-      } catch (error) {
-        failed(error);
-      }
-      try {
-        return require("sessionwire-linux-arm64-musl");
-      } catch (error) {
-        failed(error);
-      }
-      return undefined;
-    case "darwin-x64":
-      try {
-        return require("../native/sessionwire.darwin-x64.node");
-      } catch (error) {
-        failed(error);
-      }
-      try {
-        return require("sessionwire-darwin-x64");
-      } catch (error) {
-        failed(error);
-      }
-      return undefined;
-    case "darwin-arm64":
-      try {
-        return require("../native/sessionwire.darwin-arm64.node");
-      } catch (error) {
-        failed(error);
-      }
-      try {
-        return require("sessionwire-darwin-arm64");
-      } catch (error) {
-        failed(error);
-      }
-      return undefined;
-    case "win32-x64-msvc":
-      try {
-        return require("../native/sessionwire.win32-x64-msvc.node");
-      } catch (error) {
-        failed(error);
-      }
-      try {
-        return require("sessionwire-win32-x64-msvc");
-      } catch (error) {
-        failed(error);
-      }
-      return undefined;
-  }
-}
-
 function load(): Native {
   const machine = `${process.platform}-${process.arch}`;
   const failures: string[] = [];
+  const codes = new Set<unknown>();
+  const builds = BUILDS.filter((name) => `${name}-`.startsWith(`${machine}-`));
   // On Linux the build for the other C library does not load, so that there is no need to ask which
   // one this is.
-  for (const build of BUILDS.filter((name) => `${name}-`.startsWith(`${machine}-`))) {
+  for (const build of builds) {
     const found = open(build, (error) => {
-      failures.push(`  ${build}: ${(error as Error).message.split("\n", 1)[0]}`);
+      const { message, code } = error as NodeJS.ErrnoException;
+      codes.add(code);
+      // That is where a checkout has it; the package has none.
+      if (code === "MODULE_NOT_FOUND" && message.includes("../native/")) return;
+      failures.push(`  sessionwire-${build}: ${message.split("\n", 1)[0]}`);
     });
     if (found !== undefined) return found as Native;
   }
   throw new Error(
-    [`sessionwire found no native library for ${machine}.`, ...failures, advice(machine)].join(
-      "\n",
-    ),
+    [
+      `sessionwire found no native library for ${machine}.`,
+      ...failures,
+      advice(machine, builds, codes),
+    ].join("\n"),
   );
 }
 
-function advice(machine: string): string {
-  if (!BUILDS.some((build) => `${build}-`.startsWith(`${machine}-`))) {
+/** The package that this machine needs: on Linux that of its C library. */
+function packageOf(builds: readonly string[]): string {
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } };
+  const libc = report?.header?.glibcVersionRuntime === undefined ? "musl" : "gnu";
+  const build = builds.find((name) => name.endsWith(`-${libc}`)) ?? builds[0];
+  return `sessionwire-${build}`;
+}
+
+function advice(machine: string, builds: readonly string[], codes: ReadonlySet<unknown>): string {
+  if (builds.length === 0) {
     return (
       `There is no build for ${machine}; there are builds for ${BUILDS.join(", ")}. Build it from ` +
       "source (npm run build:native), or run on one of these. It needs sockets and files, so it " +
       "does not run in a browser or in WebAssembly."
+    );
+  }
+  if (codes.has("ERR_DLOPEN_DISABLED")) {
+    return (
+      "Native add-ons are off in this process: it runs with --no-addons, or with --permission and " +
+      "without --allow-addons. Start it without the one, or with the other."
+    );
+  }
+  if (codes.has("ERR_ACCESS_DENIED")) {
+    return (
+      "This process may not read the library: it runs with --permission. Add --allow-addons, and " +
+      "--allow-fs-read for the node_modules that hold it."
     );
   }
   // A bundler puts this code into a file of another name, or gives it a name of no file.
@@ -403,16 +327,26 @@ function advice(machine: string): string {
       'Vite and Rollup: ssr.external or external: ["sessionwire"]. Then install it where the program runs.'
     );
   }
-  const again =
-    "Delete node_modules and the lock file and install again, on this machine and without " +
-    "--omit=optional: npm leaves out the library of another platform.";
+  const name = packageOf(builds);
+  const [, libc] = /-(gnu|musl)$/.exec(name) ?? [];
+  const where = [
+    `--os=${process.platform}`,
+    `--cpu=${process.arch}`,
+    ...(libc === undefined ? [] : [`--libc=${libc === "gnu" ? "glibc" : "musl"}`]),
+  ];
+  const missing =
+    `The package ${name} is missing, or does not load. Package managers install it along with ` +
+    "sessionwire on a machine of this kind, as an optional dependency. They leave it out with " +
+    "--omit=optional or --no-optional, and where node_modules, or the lock file, was made on another " +
+    "kind of machine: then delete both and install again, on this machine. To install for this one " +
+    `from another: npm install ${where.join(" ")}.`;
   switch (process.platform) {
     case "linux":
-      return `${again} An error that names GLIBC means that this Linux is too old.`;
+      return `${missing} An error that names GLIBC means that this Linux is too old.`;
     case "win32":
-      return `${again} An error that names a missing module means that the Visual C++ runtime is missing.`;
+      return `${missing} An error that names a missing module means that the Visual C++ runtime is missing.`;
     default:
-      return again;
+      return missing;
   }
 }
 
