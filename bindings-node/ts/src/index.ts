@@ -126,5 +126,15 @@ export { type Logger, setLogger } from "./shared/log.js";
 export type * from "./shared/models.js";
 export type { OptionChanges, RequestOptions, ResultOptions } from "./shared/options.js";
 export type { Validator } from "./shared/results.js";
+export type { SseBodyOptions } from "./shared/sse.js";
+export {
+  type Owned,
+  resumeHandle,
+  type Sse,
+  type SseOptions,
+  type SseSource,
+  toSse,
+  type WithHeaders,
+} from "./sse.js";
 export { EventStream } from "./stream/stream.js";
 export * as webhooks from "./webhooks.js";
