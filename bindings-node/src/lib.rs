@@ -10,6 +10,7 @@
 // A test calls what JavaScript would: what it leaves out is no dead code.
 #![cfg_attr(test, allow(dead_code, clippy::unwrap_used, clippy::expect_used))]
 
+mod ag_ui;
 mod agent;
 mod background;
 mod batch;

@@ -3,6 +3,7 @@
 //! What crosses between Python and the tokio runtime is a token or plain data.
 //! No tokio thread ever holds a Python object or takes the GIL.
 
+mod ag_ui;
 mod agent;
 mod agi;
 mod bridge;
@@ -34,6 +35,8 @@ use sessionwire::{Error, ErrorKind, meaning, seam};
 /// The native half of sessionwire.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::ag_ui::{AgUiRun, ag_ui_input};
     #[pymodule_export]
     use super::agent::{AgentJob, AgentJobs};
     #[pymodule_export]

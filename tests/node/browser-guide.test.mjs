@@ -91,7 +91,15 @@ declare const request: Request;
 const events: AgiEvent | undefined = toSse(task).events;
 void events;
 `;
+  const agUi = `import { Agi, type Task } from "sessionwire";
+import { agUi, toAgUi } from "sessionwire/ag-ui";
+declare const client: Agi;
+declare const task: Task;
+declare function sessionOf(threadId: string): Promise<string>;
+`;
   const files = {
+    "ag-ui-route.mts": await blocks("ts route", "docs/ag-ui.md"),
+    "ag-ui.mts": `${agUi}${await blocks("ts", "docs/ag-ui.md")}`,
     "route.mts": await blocks("ts route"),
     "rest.mts": `${given}${await blocks("js")}${await blocks("ts")}`,
     "page.ts": `declare function show(...what: unknown[]): void;
@@ -126,7 +134,7 @@ for await (const event of readEvents("/api/task")) {
     lib: ["es2022", "dom", "dom.iterable"],
   };
   for (const [name, compilerOptions, included] of [
-    ["server", node16, ["route.mts", "rest.mts"]],
+    ["server", node16, ["route.mts", "rest.mts", "ag-ui-route.mts", "ag-ui.mts"]],
     ["page", dom, ["page.ts"]],
   ]) {
     const config = join(folder, "types", `tsconfig.${name}.json`);

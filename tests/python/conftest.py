@@ -22,6 +22,7 @@ for name in ("AGI_API_KEY", "AGI_BASE_URL", "RACCOON_API_KEY", "RACCOON_BASE_URL
 
 #: Tests that need a package which is no tool of ours, and which one.
 NEEDED = {
+    "test_ag_ui.py": ("ag_ui",),
     "test_examples.py": ("celery", "distributed"),
     "test_recipes.py": ("celery", "distributed"),
     "test_snippets.py": ("temporalio",),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import sessionwire
+import sessionwire.ag_ui
 import sessionwire.webhooks
 
 if typing.TYPE_CHECKING:
@@ -22,7 +23,7 @@ SPECIAL = {"__class__", "__init_subclass__", "__subclasshook__", "__new__"}
 
 def public() -> Iterator[tuple[str, Any]]:
     """Every public class and function, with the methods and properties of the classes."""
-    for module in (sessionwire, sessionwire.webhooks):
+    for module in (sessionwire, sessionwire.ag_ui, sessionwire.webhooks):
         for name in module.__all__:
             item = getattr(module, name)
             if inspect.isclass(item):

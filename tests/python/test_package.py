@@ -70,6 +70,8 @@ def test_a_freezer_finds_every_module() -> None:
     # some modules by their name.
     finder = ModuleFinder([str(PACKAGE.parent)], excludes=["temporalio"])
     finder.import_hook("sessionwire")
+    # What a program that uses it imports itself.
+    finder.import_hook("sessionwire.ag_ui")
     # An extra, which a program that uses it imports itself.
     finder.import_hook("sessionwire.temporal")
     names = {

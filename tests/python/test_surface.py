@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import sessionwire
-from sessionwire import temporal, webhooks
+from sessionwire import ag_ui, temporal, webhooks
 from sessionwire._agi import types
 from sessionwire._models import Model
 from test_contract import FOLDER
@@ -18,7 +18,7 @@ from test_contract import FOLDER
 # What `**options` stands for, by the name of its shape.
 SHAPES = {"CreateOptions": "Sessions.create", "TurnOptions": "TurnOptions"}
 # Public modules beside the package itself.
-MODULES: dict[str, Any] = {"temporal": temporal, "webhooks": webhooks}
+MODULES: dict[str, Any] = {"ag_ui": ag_ui, "temporal": temporal, "webhooks": webhooks}
 
 
 def wanted(language: str) -> dict[str, str | None]:

@@ -208,6 +208,16 @@ export interface NativeEmulator {
   close(): Promise<void>;
 }
 
+/** A run of AG-UI; the events of the protocol as JSON. */
+export interface NativeAgUiRun {
+  started(): string[];
+  readonly over: boolean;
+  add(type: string, id: number | undefined, raw: string): string[];
+  addFrame(raw: string): string[];
+  finished(): string[];
+  failed(message: string, code?: string): string[];
+}
+
 export interface NativeDeduplicator {
   isRepeat(key: string): boolean;
   forget(key: string): void;
@@ -224,6 +234,8 @@ export interface Native {
       wakeTurns?: () => void,
     ): Promise<NativeEmulator | ErrorInfo>;
   };
+  AgUiRun: { of(threadId: string, runId: string): NativeAgUiRun };
+  agUiInput(body: string): string | ErrorInfo;
   Deduplicator: { ofCapacity(capacity: number): NativeDeduplicator };
   RaccoonClient: {
     open(

@@ -9,6 +9,7 @@ from ._agi import seam as agi
 from ._raccoon import seam as raccoon
 
 __all__ = [
+    "AgUiRun",
     "AgentJob",
     "AgentJobs",
     "Bridge",
@@ -52,6 +53,7 @@ __all__ = [
     "Upload",
     "UserEvent",
     "__version__",
+    "ag_ui_input",
     "ask_again",
     "ask_for",
     "check",
@@ -303,6 +305,22 @@ class TestGuard:
 
     def __new__(cls, url: str) -> TestGuard: ...
     def release(self) -> None: ...
+
+def ag_ui_input(body: str) -> dict[str, Any]:
+    """What a client of AG-UI asks for."""
+
+@final
+class AgUiRun:
+    """One run of AG-UI: from its start to a question, or to the end of its task."""
+
+    def __new__(cls, thread_id: str, run_id: str) -> AgUiRun: ...
+    @property
+    def over(self) -> bool: ...
+    def started(self) -> list[str]: ...
+    def add(self, event_type: str, id: int | None, raw: str) -> list[str]: ...
+    def add_frame(self, raw: str) -> list[str]: ...
+    def finished(self) -> list[str]: ...
+    def failed(self, message: str, code: str | None) -> list[str]: ...
 
 @final
 class Deduplicator:

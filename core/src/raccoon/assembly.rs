@@ -99,6 +99,17 @@ impl Assembly {
         text.or_else(|| self.thoughts.block(block_id, self.mode))
     }
 
+    /// What the block of this event says so far, which was added.
+    pub(crate) fn block_of(&self, event: &Event) -> String {
+        let id = event.frame().and_then(|frame| frame.block_id);
+        let blocks = match event.event_type() {
+            EventType::Text => &self.texts,
+            _ => &self.thoughts,
+        };
+        let text = blocks.block(&id.unwrap_or_default(), self.mode);
+        text.unwrap_or_default()
+    }
+
     /// What the agent plans: each entry with `id`, `content` and `status`.
     pub fn plan(&self) -> &[Map<String, Value>] {
         &self.plan

@@ -4,6 +4,8 @@
 //! A Rust program calls methods; nothing in the core uses this. See
 //! docs/decisions/ on operations as data.
 
+#[cfg(feature = "raccoon")]
+pub mod ag_ui;
 pub mod agi;
 #[cfg(feature = "raccoon")]
 pub mod raccoon;

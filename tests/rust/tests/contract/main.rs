@@ -2,6 +2,7 @@
 //! `cargo test -p sessionwire-tests --test contract -- stream/plain`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod ag_ui;
 mod agi;
 mod busy;
 mod closed;
@@ -49,6 +50,7 @@ macro_rules! drivers {
 }
 
 const DRIVERS: &[Driver] = drivers! {
+    "ag_ui.json".cases => ag_ui::events,
     "answers.json".cases => agi::answer,
     "bad_input.json".cases => agi::bad_input,
     "busy.json".cases => busy::g02_a_session_takes_one_task_at_a_time,
