@@ -9,21 +9,35 @@ import { type TurnEvent, turnEventFromFrame } from "./raccoon/events.js";
 
 /** What an error may know besides its text. */
 export interface ErrorFields {
+  /** A machine-readable word. */
   code?: string | null;
+  /** The bare reason. */
   detail?: string;
+  /** The HTTP status. */
   statusCode?: number;
+  /** The raw body. */
   body?: string;
+  /** The headers of the response, with names in lower case. */
   headers?: Record<string, string>;
+  /** The service's id of the request. */
   requestId?: string | null;
   /** Milliseconds. */
   retryAfter?: number | null;
+  /** Whether the request may have had its effect all the same. */
   maybeDelivered?: boolean;
+  /** The session that it is about. */
   sessionId?: string | null;
+  /** A machine-readable word for why. */
   reason?: string | null;
+  /** The highest event id seen before. */
   lastEventId?: number | null;
+  /** The open question. */
   question?: Question | null;
+  /** The latest events. */
   events?: (AgiEvent | TurnEvent)[];
+  /** The agent message of the turn. */
   messageId?: string | null;
+  /** The newest place in the turn's stream. */
   lastStreamEntryId?: string | null;
 }
 
@@ -118,6 +132,7 @@ export class APIStatusError extends APIError {
   readonly body: string;
   /** Names in lower case. */
   readonly headers: Record<string, string>;
+  /** The service's id of the request, or null. */
   readonly requestId: string | null;
   /** How long the service asked to wait, in milliseconds. */
   readonly retryAfter: number | null;
@@ -166,7 +181,9 @@ export class InternalServerError extends APIStatusError {}
 export class StreamError extends SessionwireError {
   /** The highest event id seen before. */
   readonly lastEventId: number | null;
+  /** A machine-readable word for why, such as `session_gone`, else null. */
   readonly reason: string | null;
+  /** The session whose stream it was, or null. */
   readonly sessionId: string | null;
   /** Of a turn: its agent message, for `client.attach`. */
   readonly messageId: string | null;
@@ -197,6 +214,7 @@ export type TaskOverReason = "cancelled" | "stopped" | "deleted" | "closed" | "e
  * `ERR_SESSIONWIRE_TASK_OVER`.
  */
 export class TaskOver extends SessionwireError {
+  /** Why it is no longer this function's. */
   readonly reason: TaskOverReason;
 
   constructor(message: string, reason: TaskOverReason) {
@@ -211,6 +229,7 @@ export class TaskError extends SessionwireError {
   readonly reason: string | null;
   /** The latest events of the task or turn, oldest first. */
   readonly events: (AgiEvent | TurnEvent)[];
+  /** The session that the task ran in, or null. */
   readonly sessionId: string | null;
   /** Of a turn: its agent message, for `client.attach`. */
   readonly messageId: string | null;
@@ -230,7 +249,9 @@ export class TaskError extends SessionwireError {
  * Answer with `error.task.answer(...)`, then go on with `error.task.result()`.
  */
 export class QuestionPending extends SessionwireError {
+  /** The question that waits for an answer. */
   readonly question: Question | null;
+  /** The session that the task waits in. */
   readonly sessionId: string | null;
 
   constructor(message: string, fields: ErrorFields = {}) {
@@ -244,6 +265,7 @@ export class QuestionPending extends SessionwireError {
 
 /** A task did not end in time. It was not cancelled. Code `ERR_SESSIONWIRE_TASK_TIMEOUT`. */
 export class TaskTimeout extends SessionwireError {
+  /** The session that the task goes on in, or null. */
   readonly sessionId: string | null;
   /** The latest events of the task or turn so far, oldest first. */
   readonly events: (AgiEvent | TurnEvent)[];

@@ -36,7 +36,9 @@ const TEST_EMULATOR: Names<TestEmulatorOptions> = {
 
 /** The hooks of a test framework, such as those of `node:test` or vitest. */
 export interface TestHooks {
+  /** Has a function called before each test. */
   beforeEach(hook: () => Promise<void>): unknown;
+  /** Has a function called after each test. */
   afterEach(hook: () => Promise<void>): unknown;
 }
 

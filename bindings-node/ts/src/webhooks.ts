@@ -41,6 +41,7 @@ export interface WebhookSession {
   id: string;
   /** The life-cycle status; in the events of a task it may be stale. */
   status: SessionStatus;
+  /** The agent that works in it. */
   agentName: string;
   /** Null where it is missing or cannot be read (see `extra.created_at`). */
   createdAt: Date | null;
@@ -62,6 +63,7 @@ export interface TaskOutcome {
 
 /** What every webhook has. */
 export interface WebhookEventBase {
+  /** The session that it is about. */
   session: WebhookSession;
   /** Null where it is missing or cannot be read (see `extra.timestamp`). */
   timestamp: Date | null;
@@ -73,36 +75,47 @@ export interface WebhookEventBase {
 
 /** Right after the creation. */
 export interface SessionCreatedEvent extends WebhookEventBase {
+  /** What happened. */
   type: "session.created";
 }
 
 /** After a pause, resume or cancel, for example. */
 export interface SessionStatusChangedEvent extends WebhookEventBase {
+  /** What happened. */
   type: "session.status_changed";
+  /** The life-cycle status before. */
   oldStatus: SessionStatus;
+  /** The life-cycle status since. */
   newStatus: SessionStatus;
 }
 
 /** The session carries its last status. */
 export interface SessionDeletedEvent extends WebhookEventBase {
+  /** What happened. */
   type: "session.deleted";
 }
 
 /** A message started a task. */
 export interface TaskStartedEvent extends WebhookEventBase {
+  /** What happened. */
   type: "task.started";
+  /** The task. */
   message: string;
 }
 
 /** The task ended well. */
 export interface TaskCompletedEvent extends WebhookEventBase {
+  /** What happened. */
   type: "task.completed";
+  /** How it ended. */
   result: TaskOutcome;
 }
 
 /** The agent waits for an answer. */
 export interface TaskQuestionEvent extends WebhookEventBase {
+  /** What happened. */
   type: "task.question";
+  /** What the agent asks. */
   question: string;
   /** What the agent adds; often empty. */
   context: Record<string, unknown>;
@@ -110,7 +123,9 @@ export interface TaskQuestionEvent extends WebhookEventBase {
 
 /** The task failed. */
 export interface TaskErrorEvent extends WebhookEventBase {
+  /** What happened. */
   type: "task.error";
+  /** What failed. */
   error: string;
   /** What the service adds; often empty. */
   details: Record<string, unknown>;

@@ -69,6 +69,7 @@ export interface ClientRunTaskOptions<T = unknown>
   extends CreateSessionOptions,
     Omit<RunTaskOptions<T>, "ifBusy"> {}
 
+/** Which models are named. */
 export interface ModelsOptions extends CallOptions {
   /** `cdp` or `desktop`. */
   filter?: string | undefined;
@@ -242,6 +243,7 @@ export class Agi implements AsyncDisposable {
     return close(this.#native);
   }
 
+  /** What `JSON.stringify` shows: no key. */
   toJSON(): object {
     return { baseUrl: this.baseUrl };
   }

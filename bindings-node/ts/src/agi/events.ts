@@ -24,29 +24,41 @@ export interface EventBase<Type extends string, Data> {
 
 /** The data of most events. Fields that are not listed may come too. */
 export interface TextData {
+  /** The text for a person. */
   text: string;
+  /** The id of the message that the event stands for. */
   message_id: number;
   [field: string]: unknown;
 }
 
+/** The data of an action of the agent. */
 export interface StepData extends TextData {
+  /** The page that it is on, if the service says. */
   url?: string;
+  /** What it does there, if the service says. */
   action?: string;
 }
 
+/** The data of an event that ends a task well. */
 export interface DoneData extends TextData {
   /** The result as the agent gave it. */
   result?: unknown;
 }
 
+/** The data of an event that ends a task that failed. */
 export interface ErrorData {
+  /** What failed, for a person. */
   error: string;
+  /** The service's number for it, if it gives one. */
   status_code?: number;
+  /** The id of the message that the event stands for. */
   message_id?: number;
   [field: string]: unknown;
 }
 
+/** The data of events that say no more than when they were. */
 export interface TimestampData {
+  /** When it was, as the service writes it. */
   timestamp: string;
   [field: string]: unknown;
 }

@@ -43,6 +43,7 @@ export type MessageType =
 export interface Message {
   /** Increases within a session. */
   id: number;
+  /** What kind of message it is. */
   type: MessageType;
   /** A text, or any JSON. */
   content: unknown;
@@ -50,6 +51,7 @@ export interface Message {
   text: string;
   /** Null where the service sent none, or one that cannot be read (see `extra.timestamp`). */
   timestamp: Date | null;
+  /** What the service keeps with it. */
   metadata: Record<string, unknown>;
   /** Every other field, as it came. */
   extra: Record<string, unknown>;
@@ -57,7 +59,9 @@ export interface Message {
 
 /** A session's messages and status at one moment. */
 export interface Messages {
+  /** The messages, oldest first. */
   messages: Message[];
+  /** The status of the task. */
   status: ExecutionStatus;
   /** Whether an agent is connected. */
   hasAgent: boolean;
@@ -77,6 +81,7 @@ export class TaskResult<T = unknown> {
   readonly duration: number;
   /** The metadata of the `DONE` message. */
   readonly metadata: Record<string, unknown>;
+  /** The session that the task ran in. */
   readonly sessionId: string;
   /** What the schema that `output` of `runTask` names makes of the result, else null. */
   readonly output: T = null as T;

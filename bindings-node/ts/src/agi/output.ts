@@ -21,12 +21,15 @@ export type StandardResult<T> =
 
 /** What is wrong with a value, and where. */
 export interface StandardIssue {
+  /** What does not fit, for a person. */
   readonly message: string;
+  /** Where it is in the result. */
   readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined;
 }
 
 /** A schema of any library that follows https://standardschema.dev, such as zod, valibot or arktype. */
 export interface StandardSchema<T = unknown> {
+  /** What every Standard Schema has: its version, who made it, and how it checks. */
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;

@@ -63,13 +63,16 @@ export interface SnapshotOptions {
   saveAsDefault?: boolean | undefined;
 }
 
+/** How a session is deleted. */
 export interface DeleteOptions extends SnapshotOptions, CallOptions {}
 
+/** How a message is sent. */
 export interface SendMessageOptions extends CallOptions {
   /** The page to open first; at most 2,000 characters. */
   startUrl?: string | undefined;
 }
 
+/** Which messages are read. */
 export interface MessagesOptions extends CallOptions {
   /** Only messages with a higher id. Default: 0. */
   afterId?: number | undefined;
@@ -77,11 +80,13 @@ export interface MessagesOptions extends CallOptions {
   sanitize?: boolean | undefined;
 }
 
+/** Which messages are followed, and how often somebody looks. */
 export interface FollowMessagesOptions extends MessagesOptions {
   /** Milliseconds between two looks. Default: 2,000. */
   pollInterval?: number | undefined;
 }
 
+/** Which events of a session come, and how they are read. */
 export interface EventsOptions extends CallOptions {
   /** Only events of these types; default: all but heartbeats. */
   eventTypes?: readonly (EventType | (string & {}))[] | undefined;
@@ -128,6 +133,7 @@ export interface ScreenshotsOptions {
   directory: string;
 }
 
+/** How long somebody waits, and how often they look. */
 export interface WaitOptions extends CallOptions {
   /** Milliseconds; then `TaskTimeout`. Default: no limit. */
   timeout?: number | undefined;
@@ -135,6 +141,7 @@ export interface WaitOptions extends CallOptions {
   pollInterval?: number | undefined;
 }
 
+/** What a recording leaves out. */
 export interface RecordOptions extends CallOptions {
   /** More texts to redact, of 4 characters or more. */
   secrets?: readonly string[] | undefined;
@@ -543,6 +550,7 @@ export class Session implements AsyncDisposable {
     }
   }
 
+  /** What `JSON.stringify` shows: all its fields. */
   toJSON(): object {
     const { sessionId, agentName, status, createdAt, vncUrl, extra } = this;
     return { sessionId, agentName, status, createdAt, vncUrl, extra };

@@ -114,6 +114,7 @@ const CLEANUP: Names<CleanupOptions> = {
 
 /** What `cleanup` did with one session that matched. */
 export interface CleanupReport {
+  /** Which session. */
   sessionId: string;
   /** Its status before. */
   status: SessionStatus;
@@ -159,6 +160,7 @@ export type ReapOutcome = "deleted" | "gone" | "failed" | "perhaps";
 
 /** What `reap` found of one session that a dead process left, or may have left. */
 export interface ReapReport {
+  /** What became of it. */
   outcome: ReapOutcome;
   /** Null for a create whose answer never came, which is told once. */
   sessionId: string | null;

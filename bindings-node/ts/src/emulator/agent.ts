@@ -76,6 +76,7 @@ export interface AgentTurn {
 export interface AgentFile {
   /** What it is stored under. */
   readonly key: string;
+  /** Its name. */
   readonly name: string;
   /** Its media type. */
   readonly contentType: string;
@@ -87,6 +88,7 @@ export interface AgentFile {
 
 /** An entry of a plan. */
 export interface AgentTodo {
+  /** What is to be done. */
   content: string;
   /** `pending` (the default), `active` or `completed`. */
   status?: "pending" | "active" | "completed" | undefined;

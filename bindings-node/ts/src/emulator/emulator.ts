@@ -143,11 +143,13 @@ export const EMULATOR: Names<EmulatorOptions> = {
 export interface WebhookAttempt {
   /** Such as `task.completed`. */
   event: string;
+  /** The session that it is about. */
   sessionId: string;
   /** 1, 2 or 3. */
   attempt: number;
   /** When it was sent; on a fast clock in the session's time. */
   at: Date;
+  /** What became of it. */
   outcome:
     | "webhook_delivered"
     | "webhook_retry"
@@ -438,6 +440,7 @@ export class Emulator implements AsyncDisposable {
     return this.close();
   }
 
+  /** What `JSON.stringify` shows: its address. */
   toJSON(): object {
     return { url: this.url };
   }

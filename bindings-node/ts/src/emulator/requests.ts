@@ -34,6 +34,7 @@ export const MATCH: Names<RequestMatch> = {
 export interface WaitForRequestOptions {
   /** Milliseconds; default: 5,000. */
   timeout?: number | undefined;
+  /** Ends the wait; the promise rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
@@ -56,6 +57,7 @@ export interface WireRequest {
 
 /** A request that the emulator received. */
 export class CapturedRequest {
+  /** Such as `POST`. */
   readonly method: string;
   /** Such as `/v1/sessions`. */
   readonly path: string;
@@ -67,6 +69,7 @@ export class CapturedRequest {
   readonly body: string;
   /** The status of the response; null while there is none. */
   readonly status: number | null;
+  /** When it came. */
   readonly receivedAt: Date;
 
   /** @internal */

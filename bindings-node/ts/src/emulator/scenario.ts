@@ -53,6 +53,7 @@ export type TurnStep =
       | { error: string; code?: string }
     ) & { after?: number });
 
+/** What a task does: its steps, or a fixed answer. */
 export interface ScriptedTask {
   /** What a task must be like; default: any task. */
   match?: ScenarioMatch;

@@ -44,38 +44,58 @@ import {
 export interface WireNames {
   /** The fields that all carry the prompt. Default: `["prompt", "task"]`. */
   prompt?: readonly string[];
+  /** The version of the agent. Default: `sdk_version`. */
   sdkVersion?: string;
+  /** Instructions that the prompt builds on. */
   basePrompt?: string;
+  /** Objects to refer to. */
   references?: string;
+  /** A conversation to go on from. */
   history?: string;
+  /** Data to continue with. */
   continuation?: string;
   /** The fields of a file that a turn refers to. Default: `key`, `name`, `type`, `size`. */
   fileKey?: string;
+  /** The name of a file. */
   fileName?: string;
+  /** The media type of a file. */
   fileType?: string;
+  /** The size of a file. */
   fileSize?: string;
   /**
    * The fields of the answer to a new turn that may name its agent message. Default:
    * `["agent_message_id", "assistant_message_id"]`.
    */
   agentMessageId?: readonly string[];
+  /** The message of the prompt. */
   userMessageId?: string;
+  /** The service's workflow. */
   workflowId?: string;
   /** Whether the turn is queued. Default: `status`. */
   turnStatus?: string;
+  /** How many turns go before this one. */
   queuePosition?: string;
+  /** Which page of the list. */
   page?: string;
+  /** How many sessions a page has. */
   limit?: string;
+  /** What is searched for. */
   search?: string;
+  /** What is sorted by. */
   sortBy?: string;
+  /** In which order. */
   sortOrder?: string;
   /** The fields that may hold the list of sessions. Default: `["sessions", "chats", "data"]`. */
   sessions?: readonly string[];
   /** The field that says where a page stands, and its fields. */
   meta?: string;
+  /** How many sessions there are. */
   totalCount?: string;
+  /** How many pages there are. */
   totalPages?: string;
+  /** Which page this one is. */
   currentPage?: string;
+  /** The new title of a session. */
   title?: string;
   /** The field that says what a frame to the service is. Default: `type`. */
   frameType?: string;
@@ -115,9 +135,13 @@ export interface WireNames {
   resultFields?: readonly string[];
   /** Kinds beside those that say in their words what they are. Default: none. */
   textKinds?: readonly string[];
+  /** The kinds of frames with a thought. */
   thoughtKinds?: readonly string[];
+  /** The kinds of frames that end a turn well. */
   completedKinds?: readonly string[];
+  /** The kinds of frames that end a turn that was stopped. */
   abortedKinds?: readonly string[];
+  /** The kinds of frames that end a turn that failed. */
   failedKinds?: readonly string[];
 }
 
@@ -129,6 +153,7 @@ export interface RaccoonOptions extends ServiceOptions {
   baseUrl?: string | undefined;
   /** Default: `baseUrl` with `ws` for `http`. */
   websocketUrl?: string | undefined;
+  /** Names of fields where the service has others than this version knows. */
   wire?: WireNames | undefined;
   /**
    * Writes the frames that `sendMessage` and `stop` send in its own way: it gets the frame, and
@@ -154,6 +179,7 @@ export interface RaccoonOptions extends ServiceOptions {
   respectMaxConcurrent?: boolean | undefined;
 }
 
+/** How a turn is run by the client. */
 export interface RaccoonRunTurnOptions extends RunTurnOptions {
   /** The session to run it in. Default: a fresh one. */
   sessionId?: string | undefined;
@@ -346,6 +372,7 @@ export class Raccoon implements AsyncDisposable {
     return close(this.#native);
   }
 
+  /** What `JSON.stringify` shows: no key. */
   toJSON(): object {
     return { baseUrl: this.baseUrl };
   }

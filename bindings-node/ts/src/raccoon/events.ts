@@ -26,67 +26,89 @@ export interface TurnEventBase<Kind extends string, Data> {
   readonly blockId: string | null;
   /** The turn's agent message. */
   readonly messageId: string | null;
+  /** When it was; null where the frame does not say. */
   readonly timestamp: Date | null;
   /** The place in the stream, where the service names it. */
   readonly streamEntryId: string | null;
 }
 
+/** The data of an event that says that the agent got a message. */
 export interface MessageReceivedData {
+  /** What was sent. */
   text: string;
+  /** The files that came with it. */
   files: unknown[];
+  /** The objects that it refers to. */
   references: unknown[];
   [field: string]: unknown;
 }
 
+/** The data of a thought. */
 export interface TurnThoughtData {
+  /** What the agent thinks. */
   thought: string;
   /** Whether the block is finished with it. */
   finalize?: boolean;
   [field: string]: unknown;
 }
 
+/** The data of a piece of the answer. */
 export interface TurnTextData {
+  /** The piece, or all of its block so far. */
   text: string;
   [field: string]: unknown;
 }
 
+/** The data of an event that says that a tool begins. */
 export interface ToolStartData {
+  /** Which tool. */
   tool_name: string;
   [field: string]: unknown;
 }
 
+/** The data of an event that says that a tool is done. */
 export interface ToolResultData {
   /** `success`, `error`, ... */
   status: string;
   /** Any JSON. */
   output?: unknown;
+  /** Whether nothing more comes of it. */
   finalize?: boolean;
   [field: string]: unknown;
 }
 
 /** One entry of a plan. */
 export interface TodoItem {
+  /** What names the entry. */
   id: string;
+  /** What is to be done. */
   content: string;
+  /** How far it is. */
   status: "pending" | "active" | "completed" | (string & {});
   [field: string]: unknown;
 }
 
+/** The data of a change of the agent's plan. */
 export interface PlanUpdateData {
+  /** The entries, as they are now. */
   patch: { todos: TodoItem[]; [field: string]: unknown };
   [field: string]: unknown;
 }
 
 /** A file of the sandbox. */
 export interface SandboxFile {
+  /** Where the service keeps it. */
   key?: string;
+  /** Its name. */
   name?: string;
   /** Milliseconds since 1970. */
   updatedAt?: number;
   [field: string]: unknown;
 }
 
+/** The data of a change of the sandbox's files. */
 export interface SandboxSnapshotData {
+  /** Which sandbox. */
   sandbox_id?: string;
   /** By path. */
   snapshot: Record<string, SandboxFile>;
@@ -95,13 +117,18 @@ export interface SandboxSnapshotData {
   [field: string]: unknown;
 }
 
+/** The data of the end of a turn that was stopped. */
 export interface TaskAbortedData {
+  /** Who or what stopped it. */
   reason?: string;
   [field: string]: unknown;
 }
 
+/** The data of the end of a turn that failed. */
 export interface TaskErrorData {
+  /** What failed, for a person. */
   message?: string;
+  /** A machine-readable word for it. */
   code?: string;
   [field: string]: unknown;
 }

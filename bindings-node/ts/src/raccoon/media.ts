@@ -35,6 +35,7 @@ export type { FileInput, NewFile, UploadInput } from "./files.js";
 
 /** How far an upload is, in bytes. It begins anew when the upload is repeated. */
 export interface UploadProgress {
+  /** Bytes that were sent. */
   sent: number;
   /** Null where it is not known. */
   total: number | null;
@@ -42,14 +43,17 @@ export interface UploadProgress {
 
 /** How far an upload of many files is: the place of the one that is sent now, from 0, and its bytes. */
 export interface UploadFilesProgress extends UploadProgress {
+  /** The place of the file that is sent now. */
   index: number;
 }
 
+/** How files are uploaded. */
 export interface FilesOptions extends CallOptions {
   /** Is called while bytes are sent, and once all of a file are. */
   onProgress?: ((progress: UploadFilesProgress) => unknown) | undefined;
 }
 
+/** How the files of a directory are uploaded. */
 export interface DirectoryOptions extends FilesOptions {
   /**
    * Which files, by their paths in there: `*` and `?` stand for any characters of a name, `**` for
@@ -59,16 +63,19 @@ export interface DirectoryOptions extends FilesOptions {
   pattern?: string | undefined;
 }
 
+/** How files are uploaded, and for which session. */
 export interface UploadFilesOptions extends FilesOptions {
   /** The session that the files are for; it need not exist yet. */
   sessionId: string;
 }
 
+/** How the files of a directory are uploaded, and for which session. */
 export interface UploadDirectoryOptions extends DirectoryOptions {
   /** The session that the files are for; it need not exist yet. */
   sessionId: string;
 }
 
+/** How a file is uploaded. */
 export interface FileOptions extends CallOptions {
   /**
    * Where to keep it; what is there is overwritten. Default: `{sessionId}/{name}`, or a place of its
@@ -83,6 +90,7 @@ export interface FileOptions extends CallOptions {
   onProgress?: ((progress: UploadProgress) => unknown) | undefined;
 }
 
+/** How a file is uploaded, and for which session. */
 export interface UploadOptions extends FileOptions {
   /** The session that the file is for; it need not exist yet. */
   sessionId: string;

@@ -24,11 +24,15 @@ export type TurnStatus =
 
 /** A session as the service describes it. */
 export interface SessionRecord {
+  /** The UUID that names it. */
   sessionId: string;
   /** The service's own key of the record; of no use elsewhere. */
   id: string | null;
+  /** Its title; may be empty. */
   title: string;
+  /** When it was created; null where the service does not say, or not so that it can be read. */
   createdAt: Date | null;
+  /** When it was changed last; null likewise. */
   updatedAt: Date | null;
   /** The sandbox's files, by path. */
   files: Record<string, SandboxFile>;
@@ -38,6 +42,7 @@ export interface SessionRecord {
 
 /** One entry of a session's history. */
 export interface HistoryMessage {
+  /** What names it. */
   id: string;
   /** Who wrote it. */
   role: "user" | "agent";
@@ -47,14 +52,17 @@ export interface HistoryMessage {
   text: string;
   /** Where the turn of an agent's message is; null of a prompt. */
   status: TurnStatus | null;
+  /** The agent's plan, as its events tell. */
   plan: TodoItem[];
   /** The sandbox's files by path, as its events tell. */
   sandboxFiles: Record<string, SandboxFile>;
+  /** When it was written; null where the service does not say. */
   createdAt: Date | null;
   /** The mode of a prompt's turn. */
   mode: string | null;
   /** Whether the turn was stopped. */
   aborted: boolean;
+  /** The files that came with it. */
   files: Record<string, unknown>[];
   /** The turn's events. */
   events: TurnEvent[];
@@ -64,7 +72,9 @@ export interface HistoryMessage {
 
 /** A session with every message of every turn. */
 export interface History {
+  /** The session as the service describes it. */
   session: SessionRecord;
+  /** The messages, oldest first. */
   messages: HistoryMessage[];
   /** The agent's message of the newest turn; null where no turn was started. */
   lastTurn: HistoryMessage | null;
@@ -72,12 +82,15 @@ export interface History {
 
 /** A file that was uploaded: pass it as it is in the `files` of a turn. */
 export interface UploadedFile {
+  /** Where the service keeps it. */
   key: string;
+  /** Its name. */
   name: string;
   /** The media type. */
   type: string;
   /** Bytes. */
   size: number;
+  /** When it was uploaded, as the service writes it. */
   uploadedAt?: string;
 }
 
@@ -85,14 +98,19 @@ export interface UploadedFile {
 export interface StopResult {
   /** Whether the turn is over; false: the service did not confirm it in time. */
   confirmed: boolean;
+  /** Where the turn is. */
   status: TurnStatus;
 }
 
 /** How far a turn's events were read: pass it to `client.attach` to go on. */
 export interface ResumePoint {
+  /** The turn's session. */
   sessionId: string;
+  /** The turn's agent message. */
   messageId: string;
+  /** The place of the last event in the stream; null where it is not known. */
   lastStreamEntryId: string | null;
+  /** The id of the last event; null where there was none. */
   lastEventId: number | null;
 }
 
@@ -105,13 +123,17 @@ export class TurnResult {
    * right: set `textMode` then.
    */
   readonly textIsCertain: boolean;
+  /** How it ended. */
   readonly status: "completed" | "aborted" | (string & {});
   /** Why it was aborted, where it was and the service says. */
   readonly reason: string | null;
+  /** The agent's plan at the end. */
   readonly plan: TodoItem[];
   /** The sandbox's files, by path. */
   readonly files: Record<string, SandboxFile>;
+  /** The turn's session. */
   readonly sessionId: string;
+  /** The turn's agent message: with the session it names the turn. */
   readonly messageId: string;
   /** From the start of the turn, or from `attach`, to its end, in milliseconds. */
   readonly duration: number;

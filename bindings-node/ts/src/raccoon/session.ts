@@ -205,6 +205,7 @@ export class RaccoonSession implements AsyncDisposable {
     }
   }
 
+  /** What `JSON.stringify` shows: its id. */
   toJSON(): object {
     return { sessionId: this.sessionId };
   }

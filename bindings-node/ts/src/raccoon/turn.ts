@@ -173,7 +173,9 @@ const ATTACH: Names<AttachOptions> = {
 
 /** What `turn.sendMessage` accepts. */
 export interface TurnMessageOptions extends CallOptions {
+  /** Files that go with it, which were uploaded before. */
   files?: readonly UploadedFile[] | undefined;
+  /** Objects to refer to. */
   references?: readonly unknown[] | undefined;
 }
 

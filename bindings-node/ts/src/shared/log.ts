@@ -8,7 +8,9 @@ import { warn } from "./warn.js";
 
 /** Where log lines go: `console`, pino, winston, or your own. */
 export interface Logger {
+  /** What helps to find a fault. */
   debug(message: string): void;
+  /** What somebody should look at. */
   warn(message: string): void;
 }
 

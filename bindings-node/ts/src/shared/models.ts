@@ -7,23 +7,29 @@ import { isObject } from "../stream/batch.js";
 
 /** The response to a delete. */
 export interface DeleteResult {
+  /** Whether the service deleted it, or it was gone already. */
   success: boolean;
   /** False for a session that was gone already. */
   deleted: boolean;
+  /** What the service says; may be empty. */
   message: string;
 }
 
 /** The response to a command such as `pause`. */
 export interface SuccessResult {
+  /** Whether the service did it. */
   success: boolean;
+  /** What the service says; may be empty. */
   message: string;
 }
 
 /** The response to `client.request`. */
 export interface RawResponse {
+  /** The HTTP status. */
   statusCode: number;
   /** Names in lower case. */
   headers: Record<string, string>;
+  /** The raw body. */
   body: string;
 }
 

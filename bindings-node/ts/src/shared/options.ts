@@ -65,6 +65,7 @@ export const SERVICE_OPTIONS: Names<ServiceOptions> = {
   allowInsecureHttp: true,
 };
 
+/** What goes with any request. */
 export interface RequestOptions extends CallOptions {
   /** Query parameters. */
   query?: Record<string, string> | undefined;
