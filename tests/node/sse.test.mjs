@@ -140,7 +140,7 @@ for (const [name, server] of Object.entries(servers)) {
     }));
 }
 
-test("g01_g03_a_browser_goes_on_after_its_last_event_and_the_task_is_sent_once", () =>
+test("g01 a browser goes on after its last event, and the task is sent once", () =>
   playing(STEPS, async (client, emulator) => {
     const session = await client.sessions.create();
     let asked = 0;
@@ -183,7 +183,7 @@ test("g01_g03_a_browser_goes_on_after_its_last_event_and_the_task_is_sent_once",
     });
   }));
 
-test("g03_without_an_id_the_same_request_is_not_sent_again", () =>
+test("g03 without an id the same request is not sent again", () =>
   playing(STEPS, async (client, emulator) => {
     const session = await client.sessions.create();
     let asked = 0;
