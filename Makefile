@@ -238,6 +238,13 @@ test-frameworks: $(VENV)/.built ## our tools in five frameworks of agents, which
 	@$(FRAMEWORKS)/bin/pip install --quiet -r tests/frameworks/requirements.txt
 	@PYTHONPATH=bindings-python/python $(FRAMEWORKS)/bin/python -m pytest -q -c /dev/null --rootdir tests/frameworks tests/frameworks
 
+BUNDLERS := $(CARGO_TARGET_DIR)/bundlers
+
+.PHONY: test-bundlers
+test-bundlers: dist/.built ## the npm package in esbuild, webpack, Rollup, Vite and Next.js, which are installed in a place of their own; ONLY=webpack: one of them
+	@echo "== Bundlers"
+	@node tests/bundlers/run.mjs $(BUNDLERS) $(ONLY)
+
 .PHONY: test-apps
 test-apps: | check-machine ## applications with a rustls or a reqwest of their own beside ours
 	@echo "== Applications with a TLS of their own"
@@ -284,7 +291,7 @@ deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the 
 
 .PHONY: nightly
 nightly: FUZZ_SEED = 0
-nightly: deny test-apps test-frameworks fuzz chaos kills batch-kills soak instructions ## the long checks
+nightly: deny test-apps test-frameworks test-bundlers fuzz chaos kills batch-kills soak instructions ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000

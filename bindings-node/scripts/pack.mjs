@@ -22,6 +22,9 @@ import { PLATFORMS } from "./platforms.mjs";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const DOCUMENTS = ["LICENSE-MIT", "LICENSE-APACHE", "NOTICE"];
 
+/** What the library is called in its package: a bundler that stumbles over it shows this name. */
+const LIBRARY = "keep-sessionwire-external.node";
+
 /** What is of use here alone. */
 const OURS = ["devDependencies", "scripts", "napi"];
 
@@ -62,9 +65,8 @@ function main(manifest) {
 /** The package of one platform, which package managers install there alone. */
 function packageOf({ name, os, cpu, libc }, manifest) {
   const folder = join(stage, name);
-  const file = `sessionwire.${name}.node`;
   mkdirSync(folder, { recursive: true });
-  cpSync(library(name), join(folder, file));
+  cpSync(library(name), join(folder, LIBRARY));
   for (const document of DOCUMENTS) cpSync(join(root, document), join(folder, document));
   const { version, license, repository, engines } = manifest;
   write(folder, {
@@ -73,8 +75,8 @@ function packageOf({ name, os, cpu, libc }, manifest) {
     description: `The native library of sessionwire for ${name}`,
     license,
     repository,
-    main: file,
-    files: [file, ...DOCUMENTS],
+    main: LIBRARY,
+    files: [LIBRARY, ...DOCUMENTS],
     engines,
     os: [os],
     cpu: [cpu],
