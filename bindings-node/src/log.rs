@@ -49,13 +49,13 @@ fn call_wake() {
 }
 
 /// Takes the records, as a JSON list of [seconds since 1970, whether it is a
-/// warning, text].
+/// warning, text, fields].
 #[cfg_attr(test, allow(dead_code))]
 #[napi(catch_unwind)]
 pub fn take_log() -> String {
     let records: Vec<_> = log::take()
         .into_iter()
-        .map(|record| (record.time, record.is_warning, record.text))
+        .map(|record| (record.time, record.is_warning, record.text, record.fields))
         .collect();
     serde_json::to_string(&records).unwrap_or_else(|_| "[]".to_owned())
 }

@@ -22,6 +22,7 @@ mod runtime;
 mod service;
 mod signal;
 mod stream;
+mod telemetry;
 mod testing;
 mod webhooks;
 
@@ -80,6 +81,8 @@ mod _native {
     use super::runtime::shut_down;
     #[pymodule_export]
     use super::stream::EventStream;
+    #[pymodule_export]
+    use super::telemetry::Trace;
     #[pymodule_export]
     use super::testing::TestGuard;
     #[pymodule_export]

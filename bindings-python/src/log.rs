@@ -11,6 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use sessionwire::log;
 
+use crate::json;
 use crate::signal::Signal;
 
 /// Wakes a loop for no token that anybody waits for.
@@ -81,13 +82,15 @@ pub(crate) fn replay(py: Python<'_>) {
 fn flush(py: Python<'_>) -> PyResult<()> {
     static REPLAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let replay = REPLAY.import(py, "sessionwire._log", "replay")?;
-    let records: Vec<(i32, f64, String)> = log::take()
+    let records = log::take()
         .into_iter()
         .map(|record| {
             let level = if record.is_warning { WARNING } else { DEBUG };
-            (level, record.time, record.text)
+            let fields = serde_json::Value::Object(record.fields).to_string();
+            let fields = json::parse(py, fields.as_bytes())?.unbind();
+            Ok((level, record.time, record.text, fields))
         })
-        .collect();
+        .collect::<PyResult<Vec<_>>>()?;
     replay.call1((records,))?;
     Ok(())
 }

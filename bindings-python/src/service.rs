@@ -7,10 +7,11 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 use sessionwire::background::Background;
-use sessionwire::{Error, ErrorKind, OptionChanges};
+use sessionwire::{Error, ErrorKind, OptionChanges, telemetry};
 
 use crate::pending::{Pending, Reply};
 use crate::runtime::{self, Runtime, RuntimeBound};
+use crate::telemetry::Trace;
 use crate::{error, log, params};
 
 /// A client of the core, of either service.
@@ -24,6 +25,8 @@ pub(crate) trait Core: Clone + Send + Sync + 'static {
     fn open(config: Self::Config) -> sessionwire::Result<Self>;
     fn config(&self) -> &Self::Config;
     fn with_options(&self, changes: OptionChanges) -> sessionwire::Result<Self>;
+    fn trace(&self, content: Option<&str>) -> telemetry::Trace;
+    fn traced(&self, trace: &telemetry::Trace) -> Self;
     fn close(&self);
     fn background(&self) -> &Background;
 }
@@ -79,6 +82,18 @@ impl<C: Core> PerRuntime<C> {
             .with_options(changes)
             .map_err(|failure| error::to_py(py, &failure))?;
         Self::build(py, copy, self.closed.clone())
+    }
+
+    /// A trace for a span of a call.
+    pub(crate) fn trace(&self, py: Python<'_>, content: Option<&str>) -> PyResult<Trace> {
+        let (_, client) = self.live(py)?;
+        Ok(Trace(client.trace(content)))
+    }
+
+    /// A copy whose requests belong to this span.
+    pub(crate) fn traced(&self, py: Python<'_>, trace: &Trace) -> PyResult<Self> {
+        let (_, client) = self.live(py)?;
+        Self::build(py, client.traced(&trace.0), self.closed.clone())
     }
 
     /// A client that the core made, on a runtime of ours.

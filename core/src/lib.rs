@@ -92,6 +92,8 @@ pub mod sse;
 #[doc(hidden)]
 pub mod stream;
 #[doc(hidden)]
+pub mod telemetry;
+#[doc(hidden)]
 pub mod testing;
 #[doc(hidden)]
 pub mod transport;

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record as SpanRecord};
@@ -33,6 +34,8 @@ pub struct Record {
     pub is_warning: bool,
     /// What happened, with its values: `request method=GET status=200 ...`.
     pub text: String,
+    /// Its values by name, and those that the text leaves out.
+    pub fields: Map<String, Value>,
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +95,7 @@ pub fn take() -> Vec<Record> {
                 time,
                 is_warning: true,
                 text,
+                fields: Map::new(),
             },
         );
     }
@@ -153,22 +157,17 @@ impl Subscriber for Keep {
         let Line {
             mut message,
             values,
+            fields,
         } = line;
         message.push_str(&values);
-        if message.len() > LONGEST {
-            let end = (0..=LONGEST)
-                .rev()
-                .find(|at| message.is_char_boundary(*at))
-                .unwrap_or_default();
-            message.truncate(end);
-            message.push('…');
-        }
+        cut(&mut message);
         let record = Record {
             time: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0.0, |time| time.as_secs_f64()),
             is_warning: *event.metadata().level() <= Level::WARN,
             text: message,
+            fields,
         };
         if let Some(mut ring) = ring() {
             if ring.records.len() >= CAPACITY {
@@ -198,30 +197,92 @@ impl Subscriber for Keep {
     fn exit(&self, _span: &Id) {}
 }
 
-/// One event as text.
+/// Ends a text that is too long for one record.
+fn cut(text: &mut String) {
+    if text.len() <= LONGEST {
+        return;
+    }
+    let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at));
+    text.truncate(end.unwrap_or_default());
+    text.push('…');
+}
+
+/// What a value's name begins with that is for fields alone, such as `extra.session_id`. One
+/// of the name of another goes before it: `extra.wait` is a number where `wait` is for reading.
+const EXTRA: &str = "extra.";
+
+/// One event as text, and as fields.
 #[derive(Default)]
 struct Line {
     message: String,
     values: String,
+    fields: Map<String, Value>,
+}
+
+impl Line {
+    fn keep(&mut self, field: &Field, value: impl Into<Value>) {
+        let name = match field.name().trim_start_matches(EXTRA) {
+            "session" => "session_id",
+            name => name,
+        };
+        let mut value = value.into();
+        if let Value::String(text) = &mut value {
+            cut(text);
+        }
+        self.fields.insert(name.to_owned(), value);
+    }
+
+    /// A number or a boolean.
+    fn plain(&mut self, field: &Field, value: impl Into<Value> + fmt::Display) {
+        if !field.name().starts_with(EXTRA) {
+            let _ = write!(self.values, " {}={value}", field.name());
+        }
+        self.keep(field, value);
+    }
 }
 
 impl Visit for Line {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.plain(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.plain(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.plain(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.plain(field, value);
+    }
+
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "message" {
             self.message.push_str(value);
-        } else if value.contains(char::is_whitespace) || value.is_empty() {
-            self.record_debug(field, &value);
-        } else {
-            let _ = write!(self.values, " {}={value}", field.name());
+            return;
         }
+        if !field.name().starts_with(EXTRA) {
+            let _ = if value.contains(char::is_whitespace) || value.is_empty() {
+                write!(self.values, " {}={value:?}", field.name())
+            } else {
+                write!(self.values, " {}={value}", field.name())
+            };
+        }
+        self.keep(field, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = if field.name() == "message" {
-            write!(self.message, "{value:?}")
-        } else {
-            write!(self.values, " {}={value:?}", field.name())
-        };
+        if field.name() == "message" {
+            let _ = write!(self.message, "{value:?}");
+            return;
+        }
+        let text = format!("{value:?}");
+        if !field.name().starts_with(EXTRA) {
+            let _ = write!(self.values, " {}={text}", field.name());
+        }
+        self.keep(field, text);
     }
 }
 
@@ -237,14 +298,29 @@ mod tests {
         assert!(!is_pending() && take().is_empty(), "off at first");
 
         set_enabled(true);
-        tracing::debug!(target: "sessionwire::x", status = 200, url = "a b", "request");
+        tracing::debug!(
+            target: "sessionwire::x",
+            status = 200,
+            url = "a b",
+            wait = ?std::time::Duration::from_millis(2),
+            extra.wait = 0.002,
+            extra.session_id = "s1",
+            "request"
+        );
         tracing::warn!(target: "sessionwire", "careful");
         tracing::trace!(target: "sessionwire", "too fine");
         tracing::warn!(target: "sessionwire_emulator", "not ours");
         assert!(is_pending());
         let records = take();
         let texts: Vec<_> = records.iter().map(|record| record.text.as_str()).collect();
-        assert_eq!(texts, ["request status=200 url=\"a b\"", "careful"]);
+        assert_eq!(
+            texts,
+            ["request status=200 url=\"a b\" wait=2ms", "careful"]
+        );
+        let fields =
+            serde_json::json!({"status": 200, "url": "a b", "wait": 0.002, "session_id": "s1"});
+        assert_eq!(Value::Object(records[0].fields.clone()), fields);
+        assert!(records[1].fields.is_empty());
         assert_eq!(
             [records[0].is_warning, records[1].is_warning],
             [false, true]

@@ -27,6 +27,7 @@ NEEDED = {
     "test_recipes.py": ("celery", "distributed"),
     "test_snippets.py": ("temporalio",),
     "test_surface.py": ("temporalio",),
+    "test_telemetry.py": ("opentelemetry",),
     "test_temporal.py": ("temporalio",),
 }
 #: Those that are left out here, and said to be. `make test` wants all of them.

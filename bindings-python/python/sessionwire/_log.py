@@ -10,12 +10,18 @@ import logging
 logger = logging.getLogger("sessionwire")
 
 
-def replay(records: list[tuple[int, float, str]]) -> None:
-    """Gives records of level, time and text to the logger, as if they were made just then."""
-    for level, created, text in records:
+def replay(records: list[tuple[int, float, str, dict[str, object]]]) -> None:
+    """Gives records of level, time, text and fields to the logger, as if they were made just then.
+
+    A field is an attribute of the record, such as `sessionwire_session_id`.
+    """
+    for level, created, text, fields in records:
         if not logger.isEnabledFor(level):
             continue
-        record = logger.makeRecord("sessionwire", level, "(sessionwire)", 0, text, (), None)
+        extra = {f"sessionwire_{name}": value for name, value in fields.items()}
+        record = logger.makeRecord(
+            "sessionwire", level, "(sessionwire)", 0, text, (), None, extra=extra
+        )
         record.relativeCreated += (created - record.created) * 1000
         record.created = created
         record.msecs = int((created % 1) * 1000) + 0.0

@@ -44,6 +44,7 @@ __all__ = [
     "ThoughtEvent",
     "ToolResultEvent",
     "ToolStartEvent",
+    "Trace",
     "Turn",
     "TurnEvent",
     "TurnRuns",
@@ -376,8 +377,33 @@ class Task:
     def question(self) -> QuestionEvent | None: ...
     def handle(self, held: int) -> str: ...
     def events(self) -> EventStream: ...
+    def trace(self, content: str | None = None) -> Trace:
+        """For a span of a call."""
+    def traced(self, trace: Trace) -> Task:
+        """A copy whose requests belong to this span."""
+    def report(self, error: str | None = None) -> dict[str, Any] | None:
+        """What its span is to say, if it has one."""
     def start(self, params: agi.TaskOperation) -> Pending: ...
     def close(self) -> None: ...
+
+@final
+class Trace:
+    """What one span is told, and what it is to say."""
+
+    def span(
+        self,
+        operation: str,
+        session_id: str | None = None,
+        agent: str | None = None,
+        input: str | None = None,
+    ) -> dict[str, Any]:
+        """Its name, kind and attributes."""
+    def carry(self, headers: list[tuple[str, str]]) -> None:
+        """Headers that name the span to the service."""
+    def runs(self) -> list[dict[str, Any]]:
+        """What the spans of those of many tasks or turns are to say that are over by now."""
+    def report(self, error: str | None = None) -> dict[str, Any]:
+        """What the call brought; `error` counts where the core knows of no outcome."""
 
 @final
 class Client:
@@ -391,6 +417,10 @@ class Client:
     @property
     def closed(self) -> bool: ...
     def with_options(self, changes: dict[str, Any]) -> Client: ...
+    def trace(self, content: str | None = None) -> Trace:
+        """For a span of a call."""
+    def traced(self, trace: Trace) -> Client:
+        """A copy whose requests belong to this span."""
     def start(self, params: agi.Operation) -> Pending: ...
     def run_tasks(self, params: agi.RunTasks) -> TaskRuns: ...
     def journal_left(self, path: str) -> Pending | None:
@@ -533,6 +563,12 @@ class Turn:
     def cure(self) -> str: ...
     def handle(self, held: int) -> str: ...
     def events(self) -> EventStream: ...
+    def trace(self, content: str | None = None) -> Trace:
+        """For a span of a call."""
+    def traced(self, trace: Trace) -> Turn:
+        """A copy whose requests belong to this span."""
+    def report(self, error: str | None = None) -> dict[str, Any] | None:
+        """What its span is to say, if it has one."""
     def start(self, params: raccoon.TurnOperation) -> Pending: ...
     def frame(self, params: raccoon.TurnOperation) -> dict[str, Any]: ...
     def close(self) -> None: ...
@@ -555,6 +591,10 @@ class RaccoonClient:
     @property
     def max_concurrent(self) -> int | None: ...
     def with_options(self, changes: dict[str, Any]) -> RaccoonClient: ...
+    def trace(self, content: str | None = None) -> Trace:
+        """For a span of a call."""
+    def traced(self, trace: Trace) -> RaccoonClient:
+        """A copy whose requests belong to this span."""
     def start(self, params: raccoon.Operation) -> Pending: ...
     def start_turn(self, session_id: str, params: raccoon.StartTurn) -> Pending: ...
     def resume(self, params: raccoon.Resume) -> Pending: ...

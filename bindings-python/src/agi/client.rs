@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 use sessionwire::agi::{self, EventOptions, PoolOptions, RunTasks, StartTask};
 use sessionwire::background::Background;
 use sessionwire::seam::agi::{Operation, Output, Resume};
-use sessionwire::{ClientConfig, ClientOptions, Error, ErrorKind, OptionChanges};
+use sessionwire::{ClientConfig, ClientOptions, Error, ErrorKind, OptionChanges, telemetry};
 
 use super::fanout::TaskRuns;
 use super::pool::SessionPool;
@@ -17,6 +17,7 @@ use crate::pending::{Pending, Reply};
 use crate::runtime::Runtime;
 use crate::service::{Core, PerRuntime};
 use crate::stream::EventStream;
+use crate::telemetry::Trace;
 use crate::{error, json, params};
 
 impl Core for agi::Client {
@@ -37,6 +38,14 @@ impl Core for agi::Client {
 
     fn with_options(&self, changes: OptionChanges) -> sessionwire::Result<Self> {
         self.with_options(changes)
+    }
+
+    fn trace(&self, content: Option<&str>) -> telemetry::Trace {
+        self.trace(content)
+    }
+
+    fn traced(&self, trace: &telemetry::Trace) -> Self {
+        self.traced(trace)
     }
 
     fn close(&self) {
@@ -85,6 +94,18 @@ impl Client {
     /// A copy with some options changed; it shares the connections.
     fn with_options(&self, py: Python<'_>, changes: &Bound<'_, PyAny>) -> PyResult<Self> {
         let core = self.core.with_options(py, changes)?;
+        Ok(Self { core })
+    }
+
+    /// A trace for a span of a call.
+    #[pyo3(signature = (content=None))]
+    fn trace(&self, py: Python<'_>, content: Option<&str>) -> PyResult<Trace> {
+        self.core.trace(py, content)
+    }
+
+    /// A copy whose requests belong to this span.
+    fn traced(&self, py: Python<'_>, trace: &Trace) -> PyResult<Self> {
+        let core = self.core.traced(py, trace)?;
         Ok(Self { core })
     }
 

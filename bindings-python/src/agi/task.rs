@@ -8,7 +8,8 @@ use sessionwire::seam::agi::TaskOperation;
 use crate::pending::{Pending, Reply};
 use crate::runtime::{self, Runtime, RuntimeBound};
 use crate::stream::EventStream;
-use crate::{error, events, params};
+use crate::telemetry::Trace;
+use crate::{error, events, json, params};
 
 /// A task that runs in a session.
 #[pyclass(frozen, module = "sessionwire._native")]
@@ -58,6 +59,31 @@ impl Task {
             self.task(py)?.queue().clone(),
             "task",
         ))
+    }
+
+    /// A trace for a span of a call about the task.
+    #[pyo3(signature = (content=None))]
+    fn trace(&self, py: Python<'_>, content: Option<&str>) -> PyResult<Trace> {
+        Ok(Trace(self.task(py)?.trace(content)))
+    }
+
+    /// A copy whose own requests belong to this span.
+    fn traced(&self, py: Python<'_>, trace: &Trace) -> PyResult<Self> {
+        let task = self.task(py)?.traced(&trace.0);
+        Ok(Self::new(self.bound.runtime(), task))
+    }
+
+    /// What the span of the task is to say, if it has one.
+    #[pyo3(signature = (error=None))]
+    fn report<'py>(
+        &self,
+        py: Python<'py>,
+        error: Option<&str>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let report = self.task(py)?.report(error);
+        report
+            .map(|report| json::parse(py, report.as_bytes()))
+            .transpose()
     }
 
     /// Starts a request about the task.

@@ -10,7 +10,7 @@ use sessionwire::raccoon::{
     self, Attach, EventOptions, RaccoonConfig, RaccoonOptions, RunTurns, StartTurn,
 };
 use sessionwire::seam::raccoon::{Check, Operation, Output, Resume};
-use sessionwire::{ErrorKind, OptionChanges};
+use sessionwire::{ErrorKind, OptionChanges, telemetry};
 
 use super::fanout::TurnRuns;
 use super::hooks::Hooks;
@@ -19,6 +19,7 @@ use crate::pending::{Pending, Reply};
 use crate::runtime::Runtime;
 use crate::service::{Core, PerRuntime};
 use crate::stream::EventStream;
+use crate::telemetry::Trace;
 use crate::{error, json, params};
 
 /// A client of the core whose hooks are functions of Python.
@@ -67,6 +68,17 @@ impl Core for Hooked {
         let hooks = self.setup.hooks.clone();
         let setup = Setup { config, hooks };
         Ok(Self { client, setup })
+    }
+
+    fn trace(&self, content: Option<&str>) -> telemetry::Trace {
+        self.client.trace(content)
+    }
+
+    fn traced(&self, trace: &telemetry::Trace) -> Self {
+        Self {
+            client: self.client.traced(trace),
+            setup: self.setup.clone(),
+        }
     }
 
     fn close(&self) {
@@ -132,6 +144,18 @@ impl RaccoonClient {
     /// A copy with some options changed; it shares the connections.
     fn with_options(&self, py: Python<'_>, changes: &Bound<'_, PyAny>) -> PyResult<Self> {
         let core = self.core.with_options(py, changes)?;
+        Ok(Self { core })
+    }
+
+    /// A trace for a span of a call.
+    #[pyo3(signature = (content=None))]
+    fn trace(&self, py: Python<'_>, content: Option<&str>) -> PyResult<Trace> {
+        self.core.trace(py, content)
+    }
+
+    /// A copy whose requests belong to this span.
+    fn traced(&self, py: Python<'_>, trace: &Trace) -> PyResult<Self> {
+        let core = self.core.traced(py, trace)?;
         Ok(Self { core })
     }
 

@@ -8,6 +8,7 @@ use sessionwire::seam::raccoon::TurnOperation;
 use crate::pending::{Pending, Reply};
 use crate::runtime::{self, Runtime, RuntimeBound};
 use crate::stream::EventStream;
+use crate::telemetry::Trace;
 use crate::{error, json, params};
 
 /// A turn that runs in a session.
@@ -76,6 +77,31 @@ impl Turn {
             self.turn(py)?.queue().clone(),
             "turn",
         ))
+    }
+
+    /// A trace for a span of a call about the turn.
+    #[pyo3(signature = (content=None))]
+    fn trace(&self, py: Python<'_>, content: Option<&str>) -> PyResult<Trace> {
+        Ok(Trace(self.turn(py)?.trace(content)))
+    }
+
+    /// A copy whose own requests belong to this span.
+    fn traced(&self, py: Python<'_>, trace: &Trace) -> PyResult<Self> {
+        let turn = self.turn(py)?.traced(&trace.0);
+        Ok(Self::new(self.bound.runtime(), turn))
+    }
+
+    /// What the span of the turn is to say, if it has one.
+    #[pyo3(signature = (error=None))]
+    fn report<'py>(
+        &self,
+        py: Python<'py>,
+        error: Option<&str>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let report = self.turn(py)?.report(error);
+        report
+            .map(|report| json::parse(py, report.as_bytes()))
+            .transpose()
     }
 
     /// Starts a request about the turn.

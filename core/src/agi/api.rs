@@ -21,6 +21,7 @@ use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::responses::readable;
+use crate::telemetry::Trace;
 use crate::transport::{Closing, Lease, Request, Response, Transport, stream_headers};
 
 /// How long finding a message may take after an ambiguous failure.
@@ -134,6 +135,19 @@ impl Api {
             transport: self.transport.by(lease),
             ..self.clone()
         }
+    }
+
+    /// A copy whose requests belong to this span.
+    pub(crate) fn traced(&self, trace: &Trace) -> Self {
+        Self {
+            transport: self.transport.traced(trace),
+            ..self.clone()
+        }
+    }
+
+    /// The span that the requests belong to.
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.transport.trace()
     }
 
     /// Sends any request below the base URL.

@@ -12,6 +12,7 @@ use crate::background::Background;
 use crate::config::{ClientConfig, ClientOptions, OptionChanges};
 use crate::error::{Error, Result};
 use crate::stream::EventQueue;
+use crate::telemetry::Trace;
 
 /// A client of the AGI Agent Sessions API. Clones share everything.
 ///
@@ -56,6 +57,22 @@ impl Client {
         Ok(Self {
             api: self.api.with_config(config),
         })
+    }
+
+    /// A trace for a span of a call of this client. `content` is what
+    /// `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says.
+    #[doc(hidden)]
+    pub fn trace(&self, content: Option<&str>) -> Trace {
+        Trace::new(self.config(), content)
+    }
+
+    /// A copy whose requests, tasks and turns belong to this span.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn traced(&self, trace: &Trace) -> Self {
+        Self {
+            api: self.api.traced(trace),
+        }
     }
 
     /// The sessions of this key.

@@ -26,6 +26,7 @@ use crate::journal::Step;
 use crate::outcomes::{Outcomes, Worker};
 use crate::runtime;
 use crate::stream::within;
+use crate::telemetry::{Call, Trace};
 use crate::transport::{jitter, retry};
 
 /// The first and the longest pause of our own choice while a limit holds.
@@ -391,12 +392,14 @@ impl FanOut {
         begun: Begun,
     ) -> Ran {
         let (id, session_id) = (&self.ids[index], &begun.session_id);
-        let start = Box::pin(batch.start(&self.api, id, &begun));
+        let (api, trace) = self.traced();
+        let start = Box::pin(batch.start(&api, id, &begun));
         let result = tokio::select! {
             biased;
             error = self.stopped() => return Ran::unfinished(error.with_session(session_id)),
-            result = self.task(index, task).run_started(&self.api, session_id, start) => result,
+            result = self.task(index, task).run_started(&api, session_id, start) => result,
         };
+        self.told(trace, Some(session_id), task, &result);
         let was_sent = matches!(batch.step(id), Step::Sent(_));
         let result = match result {
             Err(error) if error.kind() == ErrorKind::TaskTimeout => {
@@ -499,17 +502,23 @@ impl FanOut {
         index: usize,
         task: &BatchTask,
     ) -> (Result<TaskResult>, Option<Error>) {
+        let (api, trace) = self.traced();
         let offer = match self.create(task).await {
             Ok(offer) => offer,
-            Err(error) => return (Err(error), None),
+            Err(error) => {
+                let failed = Err(error);
+                self.told(trace, None, task, &failed);
+                return (failed, None);
+            }
         };
         let session_id = offer.session_id.clone();
         let (_, mut piece) = offer.hold(&session_id);
         let result = tokio::select! {
             biased;
             error = self.stopped() => Err(error),
-            result = self.task(index, task).run(&self.api, &session_id) => result,
+            result = self.task(index, task).run(&api, &session_id) => result,
         };
+        self.told(trace, Some(&session_id), task, &result);
         // The session is gone for any handle on its task.
         let result = result.map_err(Error::without_handle);
         let undeleted = self.delete(&session_id).await.err();
@@ -517,6 +526,37 @@ impl FanOut {
             piece.over();
         }
         (result, undeleted)
+    }
+
+    /// For one task: requests that belong to a span of its own, if there are spans.
+    fn traced(&self) -> (Api, Option<Trace>) {
+        let trace = self.api.trace().map(Trace::child);
+        let api = match &trace {
+            Some(trace) => self.api.traced(trace),
+            None => self.api.clone(),
+        };
+        (api, trace)
+    }
+
+    /// Tells the span of all how one task ended.
+    fn told(
+        &self,
+        trace: Option<Trace>,
+        session_id: Option<&str>,
+        task: &BatchTask,
+        result: &Result<TaskResult>,
+    ) {
+        let (Some(all), Some(trace)) = (self.api.trace(), trace) else {
+            return;
+        };
+        let create = self.plan.create_of(task).unwrap_or_default();
+        let call = Call {
+            operation: "start_task",
+            session_id,
+            agent: Some(&create.agent_name),
+            input: Some(&task.message),
+        };
+        all.ran(&trace, call, result);
     }
 
     /// Creates a session. A request once sent is not dropped: its session

@@ -35,6 +35,7 @@ pub use crate::event::{Event, EventType};
 pub use answer::Answer;
 pub use client::Client;
 pub use fanout::{FanOutItem, TaskOutcome, TaskOutcomes};
+pub(crate) use models::AGENT;
 pub use models::*;
 pub use pool::{PooledSession, SessionPool};
 pub use recording::Recording;

@@ -344,6 +344,9 @@ impl TaskResult {
     }
 }
 
+/// The agent of a session where nobody names one.
+pub(crate) const AGENT: &str = "agi-0";
+
 /// Parameters of `create` (docs/spec/agi.md, sections 4.1 and 14). Unset fields are not
 /// sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -402,7 +405,7 @@ by_name!(CreateSession, EventOptions);
 
 impl Default for CreateSession {
     fn default() -> Self {
-        Self::new("agi-0")
+        Self::new(AGENT)
     }
 }
 

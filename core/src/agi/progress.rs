@@ -3,10 +3,11 @@
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventType};
 use crate::handle::Digest;
 use crate::stream::{Places, TaskLog, Watched};
+use crate::telemetry::Ending;
 
 /// How a task ended.
 #[derive(Debug, Clone)]
@@ -24,6 +25,17 @@ impl TaskEnd {
             EventType::Done => Some(Self::Done(event.clone())),
             EventType::Error => Some(Self::Failed(event.clone())),
             _ => None,
+        }
+    }
+
+    /// The same for a span.
+    pub(super) fn ending(self) -> Ending {
+        match self {
+            Self::Done(event) => Ending::well("completed", event.text()),
+            Self::Failed(_) => Ending::badly("failed", ErrorKind::Task),
+            Self::WithoutResult => Ending::badly("ended_without_result", ErrorKind::Task),
+            Self::Cancelled => Ending::badly("cancelled", ErrorKind::Task),
+            Self::Broken(error) => Ending::badly("lost", error.kind()),
         }
     }
 }

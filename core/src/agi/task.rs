@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::handle::{Digest, Handle, TaskHandle};
 use crate::stream::{EventQueue, EventStream, queue};
+use crate::telemetry::Trace;
 use crate::unix_time;
 
 /// A handle on one task. Clones share it.
@@ -118,6 +119,7 @@ impl Task {
         events: EventOptions,
     ) -> Self {
         let progress = Progress::new(session_id.to_owned(), identity, begins_after);
+        progress.lock().log.tell(api.trace());
         let progress = Arc::new(progress);
         let (producer, queue) = queue();
         // The history covers what happens before the stream is open; older
@@ -133,6 +135,35 @@ impl Task {
             progress,
             queue,
         }
+    }
+
+    /// A copy whose own requests belong to this span.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn traced(&self, trace: &Trace) -> Self {
+        Self {
+            api: self.api.traced(trace),
+            ..self.clone()
+        }
+    }
+
+    /// What the span of this task is to say (see [`Trace::report`]), where it has one.
+    #[doc(hidden)]
+    pub fn report(&self, error: Option<&str>) -> Option<String> {
+        let trace = self.api.trace()?;
+        trace.of_session(self.session_id());
+        let end = self.progress.lock().log.end();
+        Some(trace.told(end.map(TaskEnd::ending), error))
+    }
+
+    pub(crate) fn call_trace(&self) -> Option<&Trace> {
+        self.api.trace()
+    }
+
+    /// A trace for a span of a call about this task.
+    #[doc(hidden)]
+    pub fn trace(&self, content: Option<&str>) -> Trace {
+        Trace::new(self.api.config(), content)
     }
 
     /// The task's session.
@@ -378,6 +409,9 @@ impl Task {
 
     async fn conclude(&self, end: TaskEnd) -> Result<TaskResult> {
         let duration = self.progress.duration();
+        if let Some(trace) = self.api.trace() {
+            trace.concluded(end.clone().ending());
+        }
         match end {
             TaskEnd::Done(event) => {
                 // The stream proves the end; the history has the whole content.

@@ -24,6 +24,7 @@ use super::{media, validate};
 use crate::background::{Background, Ended};
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning;
+use crate::telemetry::Trace;
 use crate::transport::retry::parse_http_date;
 use crate::transport::{Closing, Request, Response, Transport, UploadProgress, UploadSource};
 use crate::ws::{KeepAlive, Socket};
@@ -140,6 +141,20 @@ impl Api {
             prompt_name: self.prompt_name.clone(),
             tap: self.tap.clone(),
         }
+    }
+
+    /// A copy whose requests belong to this span.
+    pub(crate) fn traced(&self, trace: &Trace) -> Self {
+        Self {
+            rest: self.rest.traced(trace),
+            sockets: self.sockets.traced(trace),
+            ..self.clone()
+        }
+    }
+
+    /// The span that the requests belong to.
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.rest.trace()
     }
 
     /// The turns that this client followed.
@@ -694,6 +709,7 @@ impl Api {
         ];
         query.extend(after.map(|entry| ("last_stream_entry_id", entry)));
         let request = Request::new(config, Method::GET, &["ws", "sessions", session_id])
+            .of_a_session()
             .secret_query(&query)
             .without_authorization();
         Socket::open(&self.sockets, request, keep_alive).await

@@ -19,6 +19,7 @@ use crate::background::Background;
 use crate::config::OptionChanges;
 use crate::error::{Error, Result};
 use crate::stream::EventQueue;
+use crate::telemetry::Trace;
 use crate::transport::{UploadProgress, UploadSource};
 
 /// A client of the Raccoon AI Agents API. Clones share everything.
@@ -82,6 +83,22 @@ impl Client {
     pub fn continue_session(&self, session_id: &str) -> Result<Session> {
         validate::session_id(session_id)?;
         Ok(Session::new(self.api.clone(), session_id.to_owned()))
+    }
+
+    /// A trace for a span of a call of this client. `content` is what
+    /// `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says.
+    #[doc(hidden)]
+    pub fn trace(&self, content: Option<&str>) -> Trace {
+        Trace::new(&self.config().rest, content)
+    }
+
+    /// A copy whose requests, tasks and turns belong to this span.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn traced(&self, trace: &Trace) -> Self {
+        Self {
+            api: self.api.traced(trace),
+        }
     }
 
     /// The sessions of this key.

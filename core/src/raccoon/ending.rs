@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::dialect::{end_it_may_be, end_of_status};
 use super::models::{Message, TurnStatus};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::{Event, EventType};
+use crate::telemetry::Ending;
 
 /// What the end of a turn says.
 #[derive(Debug, Clone, Default)]
@@ -85,6 +86,16 @@ impl TurnEnd {
     /// Whether it is the turn's own; otherwise only its stream ended.
     pub(super) fn is_known(&self) -> bool {
         !matches!(self, Self::Broken(_))
+    }
+
+    /// The same for a span.
+    pub(super) fn ending(self) -> Ending {
+        match self {
+            Self::Completed(said) => Ending::well("completed", said.text),
+            Self::Aborted(said) => Ending::well("aborted", said.text),
+            Self::Failed(_) => Ending::badly("failed", ErrorKind::Task),
+            Self::Broken(error) => Ending::badly("lost", error.kind()),
+        }
     }
 
     pub(super) fn status(&self) -> TurnStatus {

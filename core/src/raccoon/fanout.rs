@@ -21,6 +21,7 @@ use crate::outcomes::{Outcomes, Worker};
 use crate::responses::to_json;
 use crate::runtime;
 use crate::stream::within;
+use crate::telemetry::{Call, Trace};
 
 /// How long a turn that was sent is waited for once the caller has left: for the
 /// response to its start, and then for its end.
@@ -214,7 +215,21 @@ impl FanOut {
         // Where none is ready, those who run the turns before them go on with them.
         while let Some(index) = self.next() {
             let mut reached = Reached::default();
-            let result = self.run(index, &mut reached).await;
+            let trace = self.api.trace().map(Trace::child);
+            let api = match &trace {
+                Some(trace) => self.api.traced(trace),
+                None => self.api.clone(),
+            };
+            let result = self.run(api, index, &mut reached).await;
+            if let (Some(all), Some(trace)) = (self.api.trace(), &trace) {
+                let call = Call {
+                    operation: "start_turn",
+                    session_id: Some(&self.sessions[index]),
+                    agent: None,
+                    input: Some(&self.plan.turns[index].turn.prompt),
+                };
+                all.ran(trace, call, &result);
+            }
             if let Some(&follower) = self.followers.get(&index) {
                 self.lock().insert(follower);
             }
@@ -234,20 +249,20 @@ impl FanOut {
     }
 
     /// Runs one turn; once the caller has left it is stopped.
-    async fn run(&self, index: usize, reached: &mut Reached) -> Result<TurnResult> {
+    async fn run(&self, api: Api, index: usize, reached: &mut Reached) -> Result<TurnResult> {
         let session_id = &self.sessions[index];
         let start = &self.plan.turns[index].turn;
         let permit = self.unless_stopped(self.api.place()).await?;
         let timeout = self.plan.timeout;
         let until = timeout.and_then(|limit| Instant::now().checked_add(limit));
         let late = || started_late(session_id, timeout);
-        let uploading = within(until, self.api.upload_files(session_id, &start.files));
+        let uploading = within(until, api.upload_files(session_id, &start.files));
         let uploading = async { uploading.await.unwrap_or_else(|| Err(late())) };
         let files = self.unless_stopped(Box::pin(uploading)).await?;
         self.unless_stopped(async { Ok(()) }).await?;
         reached.sent = true;
         let starting = Turn::submit(
-            self.api.clone(),
+            api.clone(),
             session_id.clone(),
             start.clone(),
             files,

@@ -23,6 +23,7 @@ use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::{Digest, Handle, TurnHandle};
 use crate::stream::{EventQueue, EventStream, queue, within};
+use crate::telemetry::{Ending, Trace};
 use crate::unix_time;
 
 /// How many commands wait for the socket.
@@ -131,6 +132,7 @@ impl Turn {
     ) -> Self {
         api.turns()
             .add(&progress.session_id, &progress.started.agent_message_id);
+        progress.lock().log.tell(api.trace());
         let progress = Arc::new(progress);
         let (producer, queue) = queue();
         let (commands, receiver) = mpsc::channel(COMMANDS_AHEAD);
@@ -157,6 +159,44 @@ impl Turn {
             commands,
             may_be_old: Arc::default(),
         }
+    }
+
+    /// A copy whose own requests belong to this span.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn traced(&self, trace: &Trace) -> Self {
+        Self {
+            api: self.api.traced(trace),
+            ..self.clone()
+        }
+    }
+
+    /// What the span of this turn is to say (see [`Trace::report`]), where it has one.
+    #[doc(hidden)]
+    pub fn report(&self, error: Option<&str>) -> Option<String> {
+        let trace = self.api.trace()?;
+        trace.of_session(self.session_id());
+        let end = self.progress.end().map(|end| self.ending(end));
+        Some(trace.told(end, error))
+    }
+
+    /// How the turn ended, for its span.
+    fn ending(&self, end: TurnEnd) -> Ending {
+        let ending = end.ending();
+        match ending.text.as_deref() {
+            Some("") => ending.with_text(self.progress.lock().assembly.text()),
+            _ => ending,
+        }
+    }
+
+    pub(crate) fn call_trace(&self) -> Option<&Trace> {
+        self.api.trace()
+    }
+
+    /// A trace for a span of a call about this turn.
+    #[doc(hidden)]
+    pub fn trace(&self, content: Option<&str>) -> Trace {
+        Trace::new(&self.api.config().rest, content)
     }
 
     /// The turn's session.
@@ -425,6 +465,9 @@ impl Turn {
 
     async fn conclude(&self, end: TurnEnd) -> Result<TurnResult> {
         let status = end.status();
+        if let Some(trace) = self.api.trace() {
+            trace.concluded(self.ending(end.clone()));
+        }
         let (reason, answer, extra) = match end {
             TurnEnd::Completed(said) => (None, said.text, said.extra),
             TurnEnd::Aborted(said) => (

@@ -491,10 +491,18 @@ impl Client {
         // On the heap at once: it is large, and a binding moves it through many
         // frames on a thread whose stack the language limits.
         Box::pin(async move {
-            match ending {
-                Some(ending) => Ok(Output::Ended(ending?.await?)),
+            let outcome = match ending {
+                Some(Ok(ending)) => ending.await.map(Output::Ended),
+                Some(Err(refused)) => Err(refused),
                 None => client.run(operation).await,
+            };
+            if let Some(trace) = client.api.trace() {
+                trace.answered(&outcome);
+                if let Ok(Output::Created(session)) = &outcome {
+                    trace.of_session(&session.session_id);
+                }
             }
+            outcome
         })
     }
 
@@ -618,7 +626,13 @@ impl Task {
     ) -> impl Future<Output = Result<Output>> + Send + 'static {
         let task = self.clone();
         // On the heap at once: see `Client::execute`.
-        Box::pin(async move { task.run(operation).await })
+        Box::pin(async move {
+            let outcome = task.run(operation).await;
+            if let Some(trace) = task.call_trace() {
+                trace.answered(&outcome);
+            }
+            outcome
+        })
     }
 
     async fn run(&self, operation: TaskOperation) -> Result<Output> {

@@ -258,10 +258,15 @@ impl Client {
             _ => None,
         };
         Box::pin(async move {
-            match ending {
-                Some(ending) => Ok(Output::Ended(ending?.await?)),
+            let outcome = match ending {
+                Some(Ok(ending)) => ending.await.map(Output::Ended),
+                Some(Err(refused)) => Err(refused),
                 None => client.run(operation).await,
+            };
+            if let Some(trace) = client.api.trace() {
+                trace.answered(&outcome);
             }
+            outcome
         })
     }
 
@@ -306,7 +311,13 @@ impl Turn {
         operation: TurnOperation,
     ) -> impl Future<Output = Result<Output>> + Send + 'static {
         let turn = self.clone();
-        Box::pin(async move { turn.run(operation).await })
+        Box::pin(async move {
+            let outcome = turn.run(operation).await;
+            if let Some(trace) = turn.call_trace() {
+                trace.answered(&outcome);
+            }
+            outcome
+        })
     }
 
     /// Which setting may cure that the turn does not end: a sentence that follows another,

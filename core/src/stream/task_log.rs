@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::event::Event;
+use crate::telemetry::Trace;
 
 /// How many of the latest events an error carries.
 const REMEMBERED: usize = 256;
@@ -18,6 +19,8 @@ pub(crate) struct TaskLog<E> {
     recent: VecDeque<Event>,
     /// The bytes of `recent`.
     size: usize,
+    /// The span of it.
+    trace: Option<Trace>,
 }
 
 impl<E: Clone> TaskLog<E> {
@@ -27,13 +30,22 @@ impl<E: Clone> TaskLog<E> {
             end: None,
             recent: VecDeque::new(),
             size: 0,
+            trace: None,
         }
+    }
+
+    /// Tells this span what comes.
+    pub(crate) fn tell(&mut self, trace: Option<&Trace>) {
+        self.trace = trace.cloned();
     }
 
     /// Notes the end. Only the first one counts.
     pub(crate) fn end_with(&mut self, end: E) {
         if self.end.is_none() {
             self.end = Some((end, Instant::now()));
+            if let Some(trace) = &self.trace {
+                trace.ended();
+            }
         }
     }
 
@@ -46,6 +58,9 @@ impl<E: Clone> TaskLog<E> {
     pub(crate) fn saw(&mut self, event: &Event) {
         if event.id().is_some() && self.recent.back().and_then(Event::id) == event.id() {
             return;
+        }
+        if let Some(trace) = &self.trace {
+            trace.saw(event);
         }
         self.size += event.raw().len();
         while self.recent.len() == REMEMBERED || self.size > REMEMBERED_BYTES {

@@ -24,6 +24,7 @@ use super::tunnel::{Refusal, Tunnel};
 use super::upload::{KEPT, UploadProgress};
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
+use crate::telemetry::{Sent, Trace};
 use crate::testing;
 
 /// How long before the end of a call its connection must be open.
@@ -36,6 +37,8 @@ pub(crate) struct Transport {
     config: Arc<ClientConfig>,
     pool: Arc<Pool>,
     closing: Closing,
+    /// The span that the requests belong to.
+    trace: Option<Trace>,
 }
 
 impl Transport {
@@ -44,6 +47,7 @@ impl Transport {
             config: Arc::new(config),
             pool: Arc::default(),
             closing: Closing::default(),
+            trace: None,
         }
     }
 
@@ -54,6 +58,7 @@ impl Transport {
             config: Arc::new(config),
             pool: Arc::new(Pool::http1_only()),
             closing: self.closing.clone(),
+            trace: self.trace.clone(),
         }
     }
 
@@ -71,6 +76,7 @@ impl Transport {
             config: self.config.clone(),
             pool: Arc::new(self.pool.outliving_close()),
             closing: self.closing.outliving_client(),
+            trace: self.trace.clone(),
         }
     }
 
@@ -80,6 +86,19 @@ impl Transport {
             closing: self.closing.by(lease),
             ..self.clone()
         }
+    }
+
+    /// A copy whose requests belong to this span.
+    pub(crate) fn traced(&self, trace: &Trace) -> Self {
+        Self {
+            trace: Some(trace.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// The span that the requests belong to.
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
     }
 
     /// Ends every request and wait of this transport and its copies, and closes
@@ -188,7 +207,19 @@ impl Transport {
                     return Err(error.with_attempts(made));
                 }
                 Decision::Wait(wait) => {
-                    tracing::debug!(request = %self.context(request), attempt = made, ?wait, reason = failed.error.message(), "retrying");
+                    tracing::debug!(
+                        request = %self.context(request),
+                        attempt = made,
+                        ?wait,
+                        reason = failed.error.message(),
+                        extra.wait = wait.as_secs_f64(),
+                        extra.status = failed.error.status_code(),
+                        extra.reason = failed.error.kind().name(),
+                        extra.session_id = self.session_id(request),
+                        extra.trace_id = self.span_ids().map(|(trace_id, _)| trace_id),
+                        extra.span_id = self.span_ids().map(|(_, span_id)| span_id),
+                        "retrying"
+                    );
                     let waited = match &request.wanted {
                         Some(wanted) => wanted.sleep(wait).await,
                         None => {
@@ -224,8 +255,12 @@ impl Transport {
     /// Asks for an upgrade to another protocol: one attempt, within the call's
     /// deadline.
     pub(crate) async fn upgrade(&self, request: &Request) -> Result<reqwest::Response> {
+        let started = Instant::now();
         let upgraded = async {
-            let response = self.head(request).await?;
+            let head = self.head(request).await;
+            let status = head.as_ref().map(|response| response.status().as_u16());
+            self.tell(request, 1, started, status);
+            let response = head?;
             if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(response);
             }
@@ -285,6 +320,7 @@ impl Transport {
         status: std::result::Result<u16, &Failed>,
     ) {
         let error = status.err().map(|failed| &failed.error);
+        self.tell(request, attempt, started, status);
         tracing::debug!(
             method = %request.method,
             url = %self.log_url(&request.url),
@@ -292,14 +328,54 @@ impl Transport {
             duration = ?started.elapsed(),
             attempt,
             error = error.map(Error::message),
+            extra.duration = started.elapsed().as_secs_f64(),
+            extra.error = error.map(|error| error.kind().name()),
+            extra.session_id = self.session_id(request),
+            extra.request_id = error.and_then(Error::request_id),
+            extra.trace_id = self.span_ids().map(|(trace_id, _)| trace_id),
+            extra.span_id = self.span_ids().map(|(_, span_id)| span_id),
             "request"
         );
+    }
+
+    /// Tells the span of one attempt.
+    fn tell(
+        &self,
+        request: &Request,
+        attempt: u32,
+        started: Instant,
+        status: std::result::Result<u16, &Failed>,
+    ) {
+        let Some(trace) = &self.trace else { return };
+        let error = status.err().map(|failed| &failed.error);
+        trace.sent(Sent {
+            at: SystemTime::now() - started.elapsed(),
+            method: request.method.to_string(),
+            route: request.route(&self.config.base_url),
+            status: status.ok().or_else(|| error.and_then(Error::status_code)),
+            error: error.map(|error| error.kind().name()),
+            attempt,
+            duration: started.elapsed(),
+        });
+    }
+
+    /// The session that a request is about, for the log.
+    fn session_id(&self, request: &Request) -> Option<String> {
+        let id = request.session_id()?;
+        Some(self.config.api_key.redact(&id))
+    }
+
+    /// The ids of the trace and the span, for the log.
+    fn span_ids(&self) -> Option<(&str, &str)> {
+        let named = self.trace.as_ref()?.headers()?.get("traceparent")?;
+        let mut parts = named.to_str().ok()?.split('-').skip(1);
+        Some((parts.next()?, parts.next()?))
     }
 
     /// An address for the log: without the key, and without the values of query
     /// parameters that may be another secret.
     fn log_url(&self, url: &Url) -> String {
-        const SECRETS: [&str; 5] = ["key", "token", "secret", "password", "auth"];
+        const SECRETS: [&str; 6] = ["key", "token", "secret", "password", "auth", "signature"];
         let mut shown = url.clone();
         shown.set_query(None);
         for (number, (name, value)) in url.query_pairs().enumerate() {
@@ -491,6 +567,14 @@ impl Transport {
         }
         headers.extend(self.config.headers.clone());
         headers.extend(request.headers.clone());
+        if let Some(carried) = self.trace.as_ref().and_then(Trace::headers)
+            && !headers.contains_key("traceparent")
+        {
+            for (name, value) in carried {
+                // One that a caller gave wins, and so does every one of ours.
+                headers.entry(name).or_insert_with(|| value.clone());
+            }
+        }
         headers
     }
 

@@ -97,7 +97,7 @@ impl Transport {
                 self.config().service.path_follows()
             )));
         }
-        let mut request = Request::new(self.config(), method, &segments);
+        let mut request = Request::new(self.config(), method, &segments).raw();
         for (name, value) in &raw.query {
             request = request.query(name, value);
         }

@@ -30,6 +30,18 @@ pub(crate) struct Request {
     pub(super) status_is_enough: bool,
     /// Closed once nobody wants what it gives; `None`: it is wanted to the end.
     pub(super) wanted: Option<Closing>,
+    pub(super) place: Place,
+}
+
+/// What the path of a request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The service's own, with nothing of a caller in it.
+    Fixed,
+    /// A session's, whose id follows `sessions`.
+    OfSession,
+    /// A caller's.
+    Raw,
 }
 
 /// What a request carries.
@@ -64,6 +76,7 @@ impl Request {
             authorized: true,
             status_is_enough: false,
             wanted: None,
+            place: Place::Fixed,
         }
     }
 
@@ -75,7 +88,46 @@ impl Request {
         rest: &[&str],
     ) -> Self {
         let segments = [&["sessions", session_id], rest].concat();
-        Self::new(config, method, &segments)
+        Self::new(config, method, &segments).of_a_session()
+    }
+
+    /// Says that a session's id follows `sessions` in the path.
+    pub(crate) fn of_a_session(mut self) -> Self {
+        self.place = Place::OfSession;
+        self
+    }
+
+    /// The path below the base URL, with a placeholder for a session's id; none of a path that
+    /// a caller wrote.
+    pub(super) fn route(&self, base: &Url) -> Option<String> {
+        let below = self
+            .url
+            .path()
+            .strip_prefix(base.path().trim_end_matches('/'))?;
+        match self.place {
+            Place::Raw => None,
+            Place::Fixed => Some(below.to_owned()),
+            Place::OfSession => {
+                let (before, rest) = below.split_once("sessions/")?;
+                let after = rest.find('/').map_or("", |at| &rest[at..]);
+                Some(format!("{before}sessions/{{session_id}}{after}"))
+            }
+        }
+    }
+
+    /// The session's id, where the path has one.
+    pub(super) fn session_id(&self) -> Option<String> {
+        if self.place != Place::OfSession {
+            return None;
+        }
+        let (_, rest) = self.url.path().split_once("/sessions/")?;
+        percent_decode(rest.split('/').next()?)
+    }
+
+    /// Says that a caller wrote the path.
+    pub(crate) fn raw(mut self) -> Self {
+        self.place = Place::Raw;
+        self
     }
 
     pub(crate) fn query(mut self, name: &str, value: &str) -> Self {

@@ -5,12 +5,23 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any, Literal, Protocol, Required, TypeAlias, TypedDict
 
 from .. import _native
-from .models import UploadedFile
+from .._agi.types import Block, Run
+from .models import ResumePoint, UploadedFile
 
 
 class Client(Protocol):
     """What sessions need of their client; they keep it, to be pickled with it."""
 
+    # For spans, and without them where nothing traces.
+    def _start(self, operation: Any) -> Any: ...
+    def _block(self, operation: str, **about: str | None) -> Block: ...
+    def _carrying(self) -> Any: ...
+    def _begin_turn(
+        self, operation: str, **about: str | None
+    ) -> tuple[Run | None, _native.RaccoonClient]: ...
+    def _turn(self, native: _native.Turn, after: ResumePoint | None, run: Run | None) -> Any: ...
+
+    # After the uses of the module of that name.
     @property
     def _native(self) -> _native.RaccoonClient: ...
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import modules
+
 from .. import _wait_sync as _wait
 from .._errors import ConfigError
 from .._models import DeleteResult, RawResponse, Secret
@@ -14,11 +16,12 @@ if TYPE_CHECKING:
     from typing import Any, Protocol, Self
 
     from .._agi.seam import EndSessionOperation, Operation
+    from .._agi.types import Block, Run
     from .._raccoon.seam import EndSessionOperation as EndRaccoonSession
+    from .._raccoon.seam import Operation as RaccoonOperation
 
     class _Client(Protocol):
-        @property
-        def _native(self) -> Any: ...
+        def _start(self, operation: Any) -> Any: ...
 
     class _Session(Protocol):
         @property
@@ -28,15 +31,42 @@ if TYPE_CHECKING:
         def _client(self) -> _Client: ...
 
 
+#: Options that are Python's own.
+_TELEMETRY = ("telemetry", "tracer_provider")
+
+
+class Untraced:
+    """The block of what has no span: it gives the native client to use."""
+
+    __slots__ = ("native",)
+
+    def __init__(self, native: Any) -> None:
+        self.native = native
+
+    def __enter__(self) -> Any:
+        return self.native
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def runs(self) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
 class BaseClient:
     """A client: its options, and the native client that does the work."""
 
     # Not generic: `typing` would be imported for it.
-    __slots__ = ("__weakref__", "_native", "_options")
+    __slots__ = ("__weakref__", "_native", "_options", "_telemetry")
 
     if TYPE_CHECKING:
         _native: Any
         _options: dict[str, Any]
+        # The provider of tracers; None: the program's; False: none.
+        _telemetry: Any
 
     def _make(self, options: dict[str, Any]) -> Any:
         """Makes the native client of the service; the options are a copy."""
@@ -48,17 +78,27 @@ class BaseClient:
         except (TypeError, ValueError):
             why = f"`headers` must be a dict, not {type(options['headers']).__name__}"
             raise ConfigError(f"{named(why)}.") from None
+        traces, provider = options["telemetry"], options["tracer_provider"]
+        if not isinstance(traces, bool):
+            raise ConfigError(f"`telemetry` must be True or False, not {traces!r}.")
+        if provider is not None and not hasattr(provider, "get_tracer"):
+            raise ConfigError(
+                f"`tracer_provider` is a {type(provider).__name__}. Pass a TracerProvider of "
+                "OpenTelemetry, or leave it out: the program's is used then."
+            )
         plain = {
             **options,
             "ca_file": path_text("ca_file", options["ca_file"], ConfigError),
             "headers": headers,
         }
-        self._open(self._make(dict(plain)), plain)
+        told = {name: value for name, value in plain.items() if name not in _TELEMETRY}
+        self._open(self._make(told), plain)
 
     def _open(self, native: Any, options: dict[str, Any]) -> None:
         key = options["api_key"]
         self._native = native
         self._options = {**options, "api_key": Secret(key) if isinstance(key, str) else key}
+        self._telemetry = options["tracer_provider"] if options["telemetry"] else False
 
     def with_options(
         self,
@@ -166,26 +206,64 @@ class BaseClient:
         # A key from the environment is not in the options, and stays out.
         key = self._options["api_key"]
         revealed = key.reveal() if isinstance(key, Secret) else key
-        return {**self._options, "api_key": revealed, "base_url": self.base_url}
+        # A provider belongs to its process: the copy uses that of its own.
+        options = {**self._options, "tracer_provider": None}
+        return {**options, "api_key": revealed, "base_url": self.base_url}
 
     def __setstate__(self, options: dict[str, Any]) -> None:
         self._connect(options)
 
     def _call(self, operation: Operation) -> Any:
         # What both services take is the same of both.
-        return _wait.result(self._native.start(operation))
+        return _wait.result(self._start(operation))
+
+    # Who has not imported OpenTelemetry has set no provider: it is not imported for that.
+
+    def _start(self, operation: Operation | RaccoonOperation) -> Any:
+        """Starts an operation, with a span if the program traces."""
+        if "opentelemetry.trace" not in modules:
+            return self._native.start(operation)
+        from .. import _telemetry
+
+        return _telemetry.start(self, operation)
+
+    def _run(self, operation: str, **about: str | None) -> Run | None:
+        """The span of a task or turn that begins now; None where nothing traces."""
+        if "opentelemetry.trace" not in modules:
+            return None
+        from .. import _telemetry
+
+        return _telemetry.run(self, operation, **about)
+
+    def _block(self, operation: str, **about: str | None) -> Block:
+        """A block for the span of an operation; it gives the native client to use."""
+        if "opentelemetry.trace" not in modules:
+            return Untraced(self._native)
+        from .. import _telemetry
+
+        return _telemetry.block(self, operation, **about) or Untraced(self._native)
+
+    def _carrying(self) -> Any:
+        """The native client whose requests belong to the span that is current now."""
+        if "opentelemetry.trace" not in modules:
+            return self._native
+        from .. import _telemetry
+
+        return _telemetry.carrying(self)
 
 
 class Handle:
     """A handle on a task or a turn: its events, and calls about it."""
 
-    __slots__ = ("__weakref__", "_client", "_events", "_native")
+    __slots__ = ("__weakref__", "_client", "_events", "_native", "_span")
 
     if TYPE_CHECKING:
         _native: Any
 
-    def __init__(self, native: Any, client: Any) -> None:
+    def __init__(self, native: Any, client: Any, span: Run | None = None) -> None:
         self._native = native
+        # Until its end is known.
+        self._span = span
         # The native client: a view in a notebook reads the events once more.
         self._client = client
         self._events = _wait.stream(native.events())
@@ -222,12 +300,25 @@ class Handle:
         """Stops reading the events; the work itself goes on. Can be called twice."""
         self._events.close()
         self._native.close()
+        if self._span is not None:
+            self._span.left()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None:
+            self._note(error)
         self.close()
+
+    def _start(self, operation: Any) -> Any:
+        native = self._native
+        return native.start(operation) if self._span is None else self._span.start(operation)
+
+    def _note(self, error: BaseException | None) -> None:
+        """Ends its span if the end is known; else this is what becomes of it."""
+        if self._span is not None:
+            self._span.note(error)
 
 
 def delete_on_exit(
@@ -239,7 +330,7 @@ def delete_on_exit(
     is gone. A failure is reported, and never hides `error`."""
     try:
         # Goes on where the block was cancelled.
-        reply = DeleteResult(**_wait.finish(session._client._native.start(operation)))
+        reply = DeleteResult(**_wait.finish(session._client._start(operation)))
     except Exception as failure:
         report_failed_delete(session, str(failure), error)
         return False

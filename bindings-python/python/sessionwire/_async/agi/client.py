@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         EventTypeName,
         ModelFilter,
         Output,
+        TracerProvider,
         Validates,
     )
     from ..._native import Client as NativeClient
@@ -72,6 +73,9 @@ class AsyncAgi(AsyncBaseClient):
         ledger: A file in which this process notes the sessions that it creates and
             deletes, so that `sessions.reap` finds what a dead process left. Default:
             `SESSIONWIRE_LEDGER`, else none.
+        telemetry: False makes no spans, also where the program traces with OpenTelemetry.
+        tracer_provider: Whose tracer makes the spans. Default: the program's provider; without
+            one there are no spans, and nothing is imported.
 
     Raises:
         ConfigError: A missing key, or an option that cannot be used.
@@ -105,6 +109,8 @@ class AsyncAgi(AsyncBaseClient):
         allow_insecure_http: bool = False,
         delete_sessions_on_exit: bool = False,
         ledger: str | os.PathLike[str] | None = None,
+        telemetry: bool = True,
+        tracer_provider: TracerProvider | None = None,
     ) -> None:
         self._connect(
             {
@@ -120,6 +126,8 @@ class AsyncAgi(AsyncBaseClient):
                 "allow_insecure_http": allow_insecure_http,
                 "delete_sessions_on_exit": delete_sessions_on_exit,
                 "ledger": path_text("ledger", ledger, ConfigError),
+                "telemetry": telemetry,
+                "tracer_provider": tracer_provider,
             }
         )
 
@@ -230,20 +238,24 @@ class AsyncAgi(AsyncBaseClient):
         _native.check({"check": "task", "message": asked, "start_url": start_url})
         check_flag("progress", progress)
         try:
-            async with self.sessions.create(agent_name, **create_options) as session:
-                return await session.run_task(
-                    task,
-                    start_url=start_url,
-                    on_question=on_question,
-                    on_event=on_event,
-                    timeout=timeout,
-                    cancel_on_timeout=cancel_on_timeout,
-                    output=shape,
-                    repairs=repairs,
-                    describe_output=describe_output,
-                    progress=progress,
-                )
+            with self._block("run_task", agent=agent_name):
+                created = self.sessions.create(agent_name, **create_options)
+                async with created as session:
+                    return await session.run_task(
+                        task,
+                        start_url=start_url,
+                        on_question=on_question,
+                        on_event=on_event,
+                        timeout=timeout,
+                        cancel_on_timeout=cancel_on_timeout,
+                        output=shape,
+                        repairs=repairs,
+                        describe_output=describe_output,
+                        progress=progress,
+                    )
         except QuestionPending as pending:
+            if pending.task is not None:
+                await pending.task.close()
             pending.task = None
             pending.args = (_native.unanswered(pending.question.text),)
             raise
@@ -353,7 +365,15 @@ class AsyncAgi(AsyncBaseClient):
         return _wait.Opening(self._resume(params))
 
     async def _resume(self, params: Resume) -> AsyncTask:
-        return AsyncTask(await _wait.result(self._native.resume(params)), self._native)
+        run = self._run("resume")
+        if run is None:
+            return AsyncTask(await _wait.result(self._native.resume(params)), self._native)
+        try:
+            task = run.began(await _wait.result(run.native.resume(params)))
+        except BaseException as error:
+            run.note(error)
+            raise
+        return AsyncTask(task, self._native, run)
 
     @overload
     def run_tasks(
@@ -477,7 +497,7 @@ class AsyncAgi(AsyncBaseClient):
 
             wanted = Wanted(output, 0, describe_output)
             plan["tasks"] = [wanted.asks(task) for task in texts]
-        return outcomes(self._native, texts, plan, on_question, wanted, progress)
+        return outcomes(self, texts, plan, on_question, wanted, progress)
 
     async def models(self, filter: ModelFilter | None = None) -> list[str]:
         """Lists the names of the models.

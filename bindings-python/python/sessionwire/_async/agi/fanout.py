@@ -12,16 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from typing import Any
 
-    from ... import _native
     from ..._agi.events import QuestionEvent
     from ..._agi.seam import RunTasks
-    from ..._agi.types import BatchTask
+    from ..._agi.types import BatchTask, Client
     from ..._output import Wanted
     from ..._wait_async import Maybe
 
 
 async def outcomes(
-    client: _native.Client,
+    client: Client,
     tasks: list[str | BatchTask],
     plan: RunTasks,
     on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
@@ -30,10 +29,11 @@ async def outcomes(
 ) -> AsyncGenerator[Any]:
     """Runs the tasks of `client.run_tasks`, and gives each outcome as its task ends."""
     journal = plan.get("journal")
-    if journal and (left := client.journal_left(journal)) is not None:
+    if journal and (left := client._native.journal_left(journal)) is not None:
         # asyncio ends a loop that was left only in one of its next turns.
         await _wait.result(left)
-    runs = client.run_tasks(plan)
+    span = client._block("run_tasks")
+    runs = span.native.run_tasks(plan)
     raised: dict[int, Exception] = {}
     shown = None
     if progress:
@@ -62,6 +62,7 @@ async def outcomes(
                     runs.fail(item["number"])
             else:
                 index = item["index"]
+                span.runs()
                 if item["undeleted"] is not None:
                     _warn_undeleted(item["undeleted"])
                 task, result = tasks[index], None
@@ -84,6 +85,7 @@ async def outcomes(
         if shown is not None:
             shown.end()
         await _wait.finish(runs.close())
+        span.end()
 
 
 def _warn_undeleted(failure: Exception) -> None:

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
         SnapshotMode,
         Validates,
     )
+    from ..._native import Client as NativeClient
+    from ..._native import Task as NativeTask
     from ..._wait_async import AsyncEventStream, Maybe, Opening
 
 
@@ -186,7 +188,7 @@ class AsyncSession(SessionFields):
             "max_reconnects": max_reconnects,
             "timeout": finite(timeout),
         }
-        return _wait.stream(self._client._native.events(self.session_id, options))
+        return _wait.stream(self._client._carrying().events(self.session_id, options))
 
     def start_task(
         self,
@@ -260,7 +262,30 @@ class AsyncSession(SessionFields):
     async def _start_task(
         self, params: StartTask, timeout: float | None = None, until: float | None = None
     ) -> AsyncTask:
-        pending = self._client._native.start_task(self.session_id, params)
+        client, told = self._client._native, (self.session_id, params, timeout, until)
+        run = self._client._run(
+            "start_task",
+            session_id=self.session_id,
+            agent=self.agent_name,
+            input=params["message"],
+        )
+        if run is None:
+            return AsyncTask(await self._send_task(client, *told), client)
+        try:
+            return AsyncTask(run.began(await self._send_task(run.native, *told)), client, run)
+        except BaseException as error:
+            run.note(error)
+            raise
+
+    async def _send_task(
+        self,
+        client: NativeClient,
+        session_id: str,
+        params: StartTask,
+        timeout: float | None,
+        until: float | None,
+    ) -> NativeTask:
+        pending = client.start_task(session_id, params)
         if not await _wait.within(pending, remaining(until)):
             pending.cancel()
             late = TaskTimeout(
@@ -270,7 +295,8 @@ class AsyncSession(SessionFields):
             late.session_id = self.session_id
             raise late
         try:
-            return AsyncTask(pending.result(), self._client._native)
+            task: NativeTask = pending.result()
+            return task
         except ConflictError as busy:
             if busy.task is not None:
                 busy.task = AsyncTask(busy.task, self._client._native)
@@ -460,7 +486,11 @@ class AsyncSession(SessionFields):
         except TaskTimeout as late:
             if cancel_on_timeout:
                 await task._cancel_quietly()
+            task._note(late)
             raise _task_timeout(self.session_id, timeout, late.events) from None
+        except BaseException as failure:
+            task._note(failure)
+            raise
         finally:
             # A question that was left open keeps its task, for an answer.
             if task.question is None:
@@ -725,7 +755,7 @@ class AsyncSession(SessionFields):
         self._deleted = await delete_on_exit(self, operation, error)
 
     async def _call(self, operation: Operation) -> Any:
-        return await _wait.result(self._client._native.start(operation))
+        return await _wait.result(self._client._start(operation))
 
 
 class AsyncScreenshots:

@@ -343,4 +343,4 @@ class AsyncSessions:
         return DeleteResult(**await self._call({"op": "delete_all_sessions"}))
 
     async def _call(self, operation: Operation) -> Any:
-        return await _wait.result(self._client._native.start(operation))
+        return await _wait.result(self._client._start(operation))

@@ -36,7 +36,7 @@ class AsyncTask(AsyncHandle):
         _native: NativeTask
 
     async def _call(self, operation: TaskOperation) -> Any:
-        return await _wait.result(self._native.start(operation))
+        return await _wait.result(self._start(operation))
 
     @property
     def question(self) -> QuestionEvent | None:
@@ -44,7 +44,8 @@ class AsyncTask(AsyncHandle):
         return self._native.question
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        return _wait.loop(self._events)
+        loop = _wait.loop(self._events)
+        return loop if self._span is None else self._span.loop(loop)
 
     def events(self, *, timeout: float | None = None) -> AsyncIterator[Event]:
         """The task's events, as a loop over the task gives them, for so long.
@@ -71,6 +72,7 @@ class AsyncTask(AsyncHandle):
         while True:
             event = await loop._next(remaining(until))
             if event is None:
+                self._note(None)
                 return
             if event is False:
                 late = TaskTimeout(
@@ -175,7 +177,10 @@ class AsyncTask(AsyncHandle):
 
     async def _within(self, until: float | None, event: Any, callback: Callable[[Any], Any]) -> Any:
         try:
-            return await _wait.call(callback, event, seconds=remaining(until))
+            if self._span is None:
+                return await _wait.call(callback, event, seconds=remaining(until))
+            with self._span:
+                return await _wait.call(callback, event, seconds=remaining(until))
         except _wait.Late:
             late = TaskTimeout("A callback did not end in time")
             late.events = [event]

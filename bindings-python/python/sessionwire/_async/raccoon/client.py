@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Unpack
 
+    from ..._agi.types import Run, TracerProvider
     from ..._native import RaccoonClient as NativeClient
+    from ..._native import Turn as NativeTurn
     from ..._raccoon.events import TurnEvent
     from ..._raccoon.models import TurnResult
     from ..._raccoon.seam import Attach, Resume, RunTurns
@@ -79,6 +81,9 @@ class AsyncRaccoon(AsyncBaseClient):
             that is not set; then they are an APITimeoutError. A turn that nobody
             follows any more keeps its place until the history says that it is over,
             for at most 10 minutes.
+        telemetry: False makes no spans, also where the program traces with OpenTelemetry.
+        tracer_provider: Whose tracer makes the spans. Default: the program's provider; without
+            one there are no spans, and nothing is imported.
 
     Raises:
         ConfigError: A missing key, or an option that cannot be used.
@@ -118,6 +123,8 @@ class AsyncRaccoon(AsyncBaseClient):
         decode_frame: Callable[[Any], dict[str, Any] | None] | None = None,
         decode_answer: Callable[[str, int, Any], Any] | None = None,
         respect_max_concurrent: bool = False,
+        telemetry: bool = True,
+        tracer_provider: TracerProvider | None = None,
     ) -> None:
         if encode_frame is not None and not callable(encode_frame):
             raise ConfigError(
@@ -153,6 +160,8 @@ class AsyncRaccoon(AsyncBaseClient):
                 "decode_frame": decode_frame,
                 "decode_answer": decode_answer,
                 "respect_max_concurrent": respect_max_concurrent,
+                "telemetry": telemetry,
+                "tracer_provider": tracer_provider,
             }
         )
 
@@ -309,9 +318,15 @@ class AsyncRaccoon(AsyncBaseClient):
         return _wait.Opening(self._resume(params))
 
     async def _resume(self, params: Resume) -> AsyncTurn:
-        turn = await _wait.result(self._native.resume(params))
+        run, native = self._begin_turn("resume")
+        try:
+            turn = await _wait.result(native.resume(params))
+        except BaseException as error:
+            if run is not None:
+                run.note(error)
+            raise
         point = ResumePoint(**turn.state()["resume_point"])
-        return AsyncTurn(turn, self._native, self._options["encode_frame"], point)
+        return self._turn(turn, point, run)
 
     def attach(
         self,
@@ -380,8 +395,24 @@ class AsyncRaccoon(AsyncBaseClient):
         return _wait.Opening(self._attach(params, point))
 
     async def _attach(self, params: Attach, point: ResumePoint | None) -> AsyncTurn:
-        turn = await _wait.result(self._native.attach(params))
-        return AsyncTurn(turn, self._native, self._options["encode_frame"], point)
+        run, native = self._begin_turn("attach", session_id=params["session_id"])
+        try:
+            turn = await _wait.result(native.attach(params))
+        except BaseException as error:
+            if run is not None:
+                run.note(error)
+            raise
+        return self._turn(turn, point, run)
+
+    def _begin_turn(self, operation: str, **about: str | None) -> tuple[Run | None, NativeClient]:
+        """The span of a turn that begins now, if the program traces, and the client for it."""
+        run = self._run(operation, **about)
+        return run, self._native if run is None else run.native
+
+    def _turn(self, native: NativeTurn, after: ResumePoint | None, run: Run | None) -> AsyncTurn:
+        if run is not None:
+            run.began(native)
+        return AsyncTurn(native, self._native, self._options["encode_frame"], after, run)
 
     @property
     def max_concurrent(self) -> int | None:

@@ -47,7 +47,7 @@ class AsyncTurnOutcomes:
     left then can be read all the same: they say which turns were sent.
     """
 
-    __slots__ = ("_client", "_closed", "_loop", "_plan", "_runs", "_turns")
+    __slots__ = ("_client", "_closed", "_loop", "_plan", "_runs", "_span", "_turns")
 
     def __init__(self, client: Client, turns: list[Any], plan: RunTurns) -> None:
         self._client = client
@@ -64,12 +64,17 @@ class AsyncTurnOutcomes:
         if self._runs is None:
             if self._closed:
                 raise StopAsyncIteration
-            self._runs = self._client._native.run_turns(self._plan)
+            self._span = self._client._block("run_turns")
+            runs: _native.TurnRuns = self._span.native.run_turns(self._plan)
+            self._runs = runs
         if self._loop is None:
             self._loop = _outcomes(self._turns, self._runs)
         try:
-            return await self._loop.__anext__()
+            outcome = await self._loop.__anext__()
+            self._span.runs()
+            return outcome
         except StopAsyncIteration:
+            self._span.end()
             raise
         except BaseException:
             # What is left can be read by another loop.
@@ -91,6 +96,7 @@ class AsyncTurnOutcomes:
         self._closed = True
         if self._runs is not None:
             await _wait.finish(self._runs.close())
+            self._span.end()
 
     async def __aenter__(self) -> AsyncTurnOutcomes:
         return self

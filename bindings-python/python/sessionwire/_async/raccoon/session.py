@@ -13,7 +13,6 @@ from ..base import delete_on_exit
 from .events import AsyncTurnEventStream, place_of
 from .media import AsyncMedia, check_files
 from .sessions import AsyncRaccoonSessions
-from .turn import AsyncTurn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     )
     from ..._raccoon.types import Client, Content, GivenFile, PrepareTurnOptions, TurnOptions
     from ..._wait_async import Maybe, Opening
+    from .turn import AsyncTurn
 
 
 class AsyncRaccoonSession:
@@ -97,13 +97,21 @@ class AsyncRaccoonSession:
             await self._upload_new(params, files, until)
         except _wait.Late:
             raise _start_timeout(self.session_id, timeout) from None
-        pending = self._client._native.start_turn(self.session_id, params)
-        if not await _wait.within(pending, remaining(until)):
-            pending.cancel()
-            raise _start_timeout(self.session_id, timeout)
-        return AsyncTurn(
-            pending.result(), self._client._native, self._client._options["encode_frame"]
+        run, native = self._client._begin_turn(
+            "start_turn", session_id=self.session_id, input=params["prompt"]
         )
+        try:
+            pending = native.start_turn(self.session_id, params)
+            if not await _wait.within(pending, remaining(until)):
+                pending.cancel()
+                raise _start_timeout(self.session_id, timeout)
+            turn = pending.result()
+        except BaseException as error:
+            if run is not None:
+                run.note(error)
+            raise
+        started: AsyncTurn = self._client._turn(turn, None, run)
+        return started
 
     async def _upload_new(
         self, params: StartTurn, files: list[NewFile | UploadedFile], until: float | None
@@ -161,7 +169,7 @@ class AsyncRaccoonSession:
             "session_id": self.session_id,
             "turn": turn,
         }
-        handle: str = await _wait.result(self._client._native.start(operation))
+        handle: str = await _wait.result(self._client._start(operation))
         return handle
 
     async def run_turn(
@@ -202,7 +210,11 @@ class AsyncRaccoonSession:
         except TaskTimeout as late:
             if stop_on_timeout:
                 await turn._stop_quietly()
+            turn._note(late)
             raise _turn_timeout(self.session_id, timeout, late, turn._native.cure()) from None
+        except BaseException as failure:
+            turn._note(failure)
+            raise
         finally:
             await turn.close()
 
@@ -248,7 +260,7 @@ class AsyncRaccoonSession:
             "max_reconnects": max_reconnects,
         }
         return AsyncTurnEventStream(
-            _wait.stream(self._client._native.events(self.session_id, options))
+            _wait.stream(self._client._carrying().events(self.session_id, options))
         )
 
     async def history(self) -> History:

@@ -89,4 +89,4 @@ class AsyncRaccoonSessions:
         return DeleteResult(**reply)
 
     async def _call(self, operation: Operation) -> Any:
-        return await _wait.result(self._client._native.start(operation))
+        return await _wait.result(self._client._start(operation))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from typing import Any
 
+    from ..._agi.types import Run
     from ..._native import Turn as NativeTurn
     from ..._raccoon.events import TurnEvent
     from ..._raccoon.models import UploadedFile
@@ -61,8 +62,9 @@ class AsyncTurn(AsyncHandle):
         client: Any,
         encode_frame: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None,
         after: ResumePoint | None = None,
+        span: Run | None = None,
     ) -> None:
-        super().__init__(native, client)
+        super().__init__(native, client, span)
         self._encode_frame = encode_frame
         # Where it was attached, and the last event that was read since.
         self._after = after
@@ -192,7 +194,7 @@ class AsyncTurn(AsyncHandle):
         return f"AsyncTurn(session_id={self.session_id!r}, message_id={self.message_id!r})"
 
     async def _call(self, operation: TurnOperation) -> Any:
-        return await _wait.result(self._native.start(operation))
+        return await _wait.result(self._start(operation))
 
     async def _send(self, operation: SendMessageTurnOperation | StopTurnOperation) -> Any:
         """A call that sends a frame: by the client's `encode_frame`, if it has one."""
@@ -219,7 +221,11 @@ class AsyncTurn(AsyncHandle):
         """Reads the events for the callback: to the end, or as long as there is time."""
         while event := await self._next(remaining(until)):
             if on_event is not None:
-                await _wait.call(on_event, event)
+                if self._span is None:
+                    await _wait.call(on_event, event)
+                else:
+                    with self._span:
+                        await _wait.call(on_event, event)
 
     async def _stop_quietly(self) -> None:
         try:

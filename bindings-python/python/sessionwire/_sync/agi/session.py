@@ -47,6 +47,8 @@ if TYPE_CHECKING:
         SnapshotMode,
         Validates,
     )
+    from ..._native import Client as NativeClient
+    from ..._native import Task as NativeTask
     from ..._wait_sync import EventStream, Maybe
 
 
@@ -184,7 +186,7 @@ class Session(SessionFields):
             "max_reconnects": max_reconnects,
             "timeout": finite(timeout),
         }
-        return _wait.stream(self._client._native.events(self.session_id, options))
+        return _wait.stream(self._client._carrying().events(self.session_id, options))
 
     def start_task(
         self,
@@ -258,7 +260,30 @@ class Session(SessionFields):
     def _start_task(
         self, params: StartTask, timeout: float | None = None, until: float | None = None
     ) -> Task:
-        pending = self._client._native.start_task(self.session_id, params)
+        client, told = self._client._native, (self.session_id, params, timeout, until)
+        run = self._client._run(
+            "start_task",
+            session_id=self.session_id,
+            agent=self.agent_name,
+            input=params["message"],
+        )
+        if run is None:
+            return Task(self._send_task(client, *told), client)
+        try:
+            return Task(run.began(self._send_task(run.native, *told)), client, run)
+        except BaseException as error:
+            run.note(error)
+            raise
+
+    def _send_task(
+        self,
+        client: NativeClient,
+        session_id: str,
+        params: StartTask,
+        timeout: float | None,
+        until: float | None,
+    ) -> NativeTask:
+        pending = client.start_task(session_id, params)
         if not _wait.within(pending, remaining(until)):
             pending.cancel()
             late = TaskTimeout(
@@ -268,7 +293,8 @@ class Session(SessionFields):
             late.session_id = self.session_id
             raise late
         try:
-            return Task(pending.result(), self._client._native)
+            task: NativeTask = pending.result()
+            return task
         except ConflictError as busy:
             if busy.task is not None:
                 busy.task = Task(busy.task, self._client._native)
@@ -456,7 +482,11 @@ class Session(SessionFields):
         except TaskTimeout as late:
             if cancel_on_timeout:
                 task._cancel_quietly()
+            task._note(late)
             raise _task_timeout(self.session_id, timeout, late.events) from None
+        except BaseException as failure:
+            task._note(failure)
+            raise
         finally:
             # A question that was left open keeps its task, for an answer.
             if task.question is None:
@@ -719,7 +749,7 @@ class Session(SessionFields):
         self._deleted = delete_on_exit(self, operation, error)
 
     def _call(self, operation: Operation) -> Any:
-        return _wait.result(self._client._native.start(operation))
+        return _wait.result(self._client._start(operation))
 
 
 class Screenshots:

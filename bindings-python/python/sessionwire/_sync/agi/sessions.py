@@ -338,4 +338,4 @@ class Sessions:
         return DeleteResult(**self._call({"op": "delete_all_sessions"}))
 
     def _call(self, operation: Operation) -> Any:
-        return _wait.result(self._client._native.start(operation))
+        return _wait.result(self._client._start(operation))

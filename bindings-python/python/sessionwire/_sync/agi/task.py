@@ -36,7 +36,7 @@ class Task(Handle):
         _native: NativeTask
 
     def _call(self, operation: TaskOperation) -> Any:
-        return _wait.result(self._native.start(operation))
+        return _wait.result(self._start(operation))
 
     @property
     def question(self) -> QuestionEvent | None:
@@ -44,7 +44,8 @@ class Task(Handle):
         return self._native.question
 
     def __iter__(self) -> Iterator[Event]:
-        return _wait.loop(self._events)
+        loop = _wait.loop(self._events)
+        return loop if self._span is None else self._span.loop(loop)
 
     def events(self, *, timeout: float | None = None) -> Iterator[Event]:
         """The task's events, as a loop over the task gives them, for so long.
@@ -71,6 +72,7 @@ class Task(Handle):
         while True:
             event = loop._next(remaining(until))
             if event is None:
+                self._note(None)
                 return
             if event is False:
                 late = TaskTimeout(
@@ -175,7 +177,10 @@ class Task(Handle):
 
     def _within(self, until: float | None, event: Any, callback: Callable[[Any], Any]) -> Any:
         try:
-            return _wait.call(callback, event, seconds=remaining(until))
+            if self._span is None:
+                return _wait.call(callback, event, seconds=remaining(until))
+            with self._span:
+                return _wait.call(callback, event, seconds=remaining(until))
         except _wait.Late:
             late = TaskTimeout("A callback did not end in time")
             late.events = [event]

@@ -47,7 +47,7 @@ class TurnOutcomes:
     left then can be read all the same: they say which turns were sent.
     """
 
-    __slots__ = ("_client", "_closed", "_loop", "_plan", "_runs", "_turns")
+    __slots__ = ("_client", "_closed", "_loop", "_plan", "_runs", "_span", "_turns")
 
     def __init__(self, client: Client, turns: list[Any], plan: RunTurns) -> None:
         self._client = client
@@ -64,12 +64,17 @@ class TurnOutcomes:
         if self._runs is None:
             if self._closed:
                 raise StopIteration
-            self._runs = self._client._native.run_turns(self._plan)
+            self._span = self._client._block("run_turns")
+            runs: _native.TurnRuns = self._span.native.run_turns(self._plan)
+            self._runs = runs
         if self._loop is None:
             self._loop = _outcomes(self._turns, self._runs)
         try:
-            return self._loop.__next__()
+            outcome = self._loop.__next__()
+            self._span.runs()
+            return outcome
         except StopIteration:
+            self._span.end()
             raise
         except BaseException:
             # What is left can be read by another loop.
@@ -91,6 +96,7 @@ class TurnOutcomes:
         self._closed = True
         if self._runs is not None:
             _wait.finish(self._runs.close())
+            self._span.end()
 
     def __enter__(self) -> TurnOutcomes:
         return self

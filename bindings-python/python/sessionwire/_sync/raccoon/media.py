@@ -153,7 +153,7 @@ class Media:
             "directory": str(directory),
             "pattern": pattern,
         }
-        found = _wait.result(self._client._native.start(operation))
+        found = _wait.result(self._client._start(operation))
         given = [NewFile(file["path"], folder=file["folder"]) for file in found]
         return self._send_all(given, session_id, on_progress)
 
@@ -186,21 +186,22 @@ class Media:
             "name": file.name,
             "content_type": file.content_type,
         }
-        native, content = self._client._native, file.content
+        content = file.content
         if hasattr(content, "read") and file.name is None:
             # That of a file without a name on the disk is a number, or None.
             names = (getattr(content, field, None) for field in ("name", "filename"))
             params["name"] = next((name for name in names if isinstance(name, str)), None)
         if is_in_memory(content):
             content = content.read()
-        if isinstance(content, bytes | bytearray | memoryview):
-            upload = native.upload(params, content=bytes(content))
-        elif hasattr(content, "read"):
-            upload = native.upload(params)
-            self._pump(upload, content, on_progress, until)
-        else:
-            upload = native.upload(params, path=content)
-        return self._finish(upload, on_progress, until)
+        with self._client._block("upload", session_id=session_id) as native:
+            if isinstance(content, bytes | bytearray | memoryview):
+                upload = native.upload(params, content=bytes(content))
+            elif hasattr(content, "read"):
+                upload = native.upload(params)
+                self._pump(upload, content, on_progress, until)
+            else:
+                upload = native.upload(params, path=content)
+            return self._finish(upload, on_progress, until)
 
     def _pump(
         self,

@@ -13,7 +13,6 @@ from ..base import delete_on_exit
 from .events import TurnEventStream, place_of
 from .media import Media, check_files
 from .sessions import RaccoonSessions
-from .turn import Turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     )
     from ..._raccoon.types import Client, Content, GivenFile, PrepareTurnOptions, TurnOptions
     from ..._wait_sync import Maybe
+    from .turn import Turn
 
 
 class RaccoonSession:
@@ -97,11 +97,21 @@ class RaccoonSession:
             self._upload_new(params, files, until)
         except _wait.Late:
             raise _start_timeout(self.session_id, timeout) from None
-        pending = self._client._native.start_turn(self.session_id, params)
-        if not _wait.within(pending, remaining(until)):
-            pending.cancel()
-            raise _start_timeout(self.session_id, timeout)
-        return Turn(pending.result(), self._client._native, self._client._options["encode_frame"])
+        run, native = self._client._begin_turn(
+            "start_turn", session_id=self.session_id, input=params["prompt"]
+        )
+        try:
+            pending = native.start_turn(self.session_id, params)
+            if not _wait.within(pending, remaining(until)):
+                pending.cancel()
+                raise _start_timeout(self.session_id, timeout)
+            turn = pending.result()
+        except BaseException as error:
+            if run is not None:
+                run.note(error)
+            raise
+        started: Turn = self._client._turn(turn, None, run)
+        return started
 
     def _upload_new(
         self, params: StartTurn, files: list[NewFile | UploadedFile], until: float | None
@@ -159,7 +169,7 @@ class RaccoonSession:
             "session_id": self.session_id,
             "turn": turn,
         }
-        handle: str = _wait.result(self._client._native.start(operation))
+        handle: str = _wait.result(self._client._start(operation))
         return handle
 
     def run_turn(
@@ -200,7 +210,11 @@ class RaccoonSession:
         except TaskTimeout as late:
             if stop_on_timeout:
                 turn._stop_quietly()
+            turn._note(late)
             raise _turn_timeout(self.session_id, timeout, late, turn._native.cure()) from None
+        except BaseException as failure:
+            turn._note(failure)
+            raise
         finally:
             turn.close()
 
@@ -245,7 +259,9 @@ class RaccoonSession:
             "timeout": timeout,
             "max_reconnects": max_reconnects,
         }
-        return TurnEventStream(_wait.stream(self._client._native.events(self.session_id, options)))
+        return TurnEventStream(
+            _wait.stream(self._client._carrying().events(self.session_id, options))
+        )
 
     def history(self) -> History:
         """Reads the session's record and all its messages."""

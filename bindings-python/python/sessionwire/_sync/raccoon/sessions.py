@@ -89,4 +89,4 @@ class RaccoonSessions:
         return DeleteResult(**reply)
 
     def _call(self, operation: Operation) -> Any:
-        return _wait.result(self._client._native.start(operation))
+        return _wait.result(self._client._start(operation))

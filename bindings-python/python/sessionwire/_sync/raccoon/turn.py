@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
+    from ..._agi.types import Run
     from ..._native import Turn as NativeTurn
     from ..._raccoon.events import TurnEvent
     from ..._raccoon.models import UploadedFile
@@ -61,8 +62,9 @@ class Turn(Handle):
         client: Any,
         encode_frame: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None,
         after: ResumePoint | None = None,
+        span: Run | None = None,
     ) -> None:
-        super().__init__(native, client)
+        super().__init__(native, client, span)
         self._encode_frame = encode_frame
         # Where it was attached, and the last event that was read since.
         self._after = after
@@ -192,7 +194,7 @@ class Turn(Handle):
         return f"Turn(session_id={self.session_id!r}, message_id={self.message_id!r})"
 
     def _call(self, operation: TurnOperation) -> Any:
-        return _wait.result(self._native.start(operation))
+        return _wait.result(self._start(operation))
 
     def _send(self, operation: SendMessageTurnOperation | StopTurnOperation) -> Any:
         """A call that sends a frame: by the client's `encode_frame`, if it has one."""
@@ -219,7 +221,11 @@ class Turn(Handle):
         """Reads the events for the callback: to the end, or as long as there is time."""
         while event := self._next(remaining(until)):
             if on_event is not None:
-                _wait.call(on_event, event)
+                if self._span is None:
+                    _wait.call(on_event, event)
+                else:
+                    with self._span:
+                        _wait.call(on_event, event)
 
     def _stop_quietly(self) -> None:
         try:
