@@ -17,6 +17,7 @@ use crate::pool::SessionPool;
 use crate::reply::{Delivery, ErrorInfo, either, read, read_options, reply};
 use crate::stream::EventStream;
 use crate::task::{Started, started};
+use crate::telemetry::Trace;
 use crate::{background, has_runtime};
 
 /// A client of the AGI service.
@@ -59,6 +60,19 @@ impl Client {
     pub fn with_options(&self, changes: String) -> Either<Client, ErrorInfo> {
         let changes = read_options(&changes);
         either(changes.and_then(|changes| Ok(Self::of(self.inner.with_options(changes)?))))
+    }
+
+    /// A trace for a span of a call.
+    #[napi(catch_unwind)]
+    pub fn trace(&self, content: Option<String>) -> Trace {
+        let inner = self.inner.trace(content.as_deref());
+        Trace { inner }
+    }
+
+    /// A copy whose requests belong to this span.
+    #[napi(catch_unwind)]
+    pub fn traced(&self, trace: &Trace) -> Client {
+        Self::of(self.inner.traced(&trace.inner))
     }
 
     /// Carries an operation out. `id` is for `cancel`; 0: not cancellable.

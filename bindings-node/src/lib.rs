@@ -28,6 +28,7 @@ mod raccoon;
 mod reply;
 mod stream;
 mod task;
+mod telemetry;
 mod testing;
 mod turn;
 mod turn_fanout;

@@ -10,6 +10,7 @@ use sessionwire::seam::raccoon::{Resume, redacted, with_hooks};
 use crate::calls::Calls;
 use crate::reply::{ErrorInfo, Handle, Reply, either, handle, read, read_options, turn_reply};
 use crate::stream::EventStream;
+use crate::telemetry::Trace;
 use crate::turn::Turn;
 use crate::turn_fanout::TurnRuns;
 use crate::upload::{Upload, UploadChannel, UploadParams};
@@ -81,6 +82,19 @@ impl RaccoonClient {
     pub fn with_options(&self, changes: String) -> Either<RaccoonClient, ErrorInfo> {
         let changes = read_options(&changes);
         either(changes.and_then(|changes| Ok(Self::of(self.inner.with_options(changes)?))))
+    }
+
+    /// A trace for a span of a call.
+    #[napi(catch_unwind)]
+    pub fn trace(&self, content: Option<String>) -> Trace {
+        let inner = self.inner.trace(content.as_deref());
+        Trace { inner }
+    }
+
+    /// A copy whose requests belong to this span.
+    #[napi(catch_unwind)]
+    pub fn traced(&self, trace: &Trace) -> RaccoonClient {
+        Self::of(self.inner.traced(&trace.inner))
     }
 
     /// Carries an operation out. `id` is for `cancel`; 0: not cancellable.

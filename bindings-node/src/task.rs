@@ -8,12 +8,15 @@ use sessionwire::{Error, agi};
 use crate::calls::Calls;
 use crate::reply::{Delivery, ErrorInfo, Outcome, reply};
 use crate::stream::EventStream;
+use crate::telemetry::Trace;
 
 /// One task of a session. When JavaScript drops it, its socket is freed.
 #[napi]
 pub struct Task {
     inner: agi::Task,
     calls: Calls,
+    /// Of another object, which frees the socket.
+    is_copy: bool,
 }
 
 impl Task {
@@ -21,6 +24,7 @@ impl Task {
         Self {
             inner,
             calls: Calls::default(),
+            is_copy: false,
         }
     }
 }
@@ -44,6 +48,27 @@ impl Task {
     #[napi(catch_unwind)]
     pub fn handle(&self, held: u32) -> String {
         self.inner.handle_of_reader(held as usize)
+    }
+
+    /// A trace for a span of a call about the task.
+    #[napi(catch_unwind)]
+    pub fn trace(&self, content: Option<String>) -> Trace {
+        let inner = self.inner.trace(content.as_deref());
+        Trace { inner }
+    }
+
+    /// A copy whose own requests belong to this span.
+    #[napi(catch_unwind)]
+    pub fn traced(&self, trace: &Trace) -> Task {
+        let mut copy = Self::new(self.inner.traced(&trace.inner));
+        copy.is_copy = true;
+        copy
+    }
+
+    /// What the span of the task is to say, as a JSON object, if it has one.
+    #[napi(catch_unwind)]
+    pub fn report(&self, error: Option<String>) -> Option<String> {
+        self.inner.report(error.as_deref())
     }
 
     /// Carries an operation out. `id` is for `cancel`; 0: not cancellable.
@@ -124,6 +149,8 @@ pub fn started(outcome: Outcome<Result<agi::Task, Error>>) -> Started {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.inner.close();
+        if !self.is_copy {
+            self.inner.close();
+        }
     }
 }

@@ -8,12 +8,15 @@ use sessionwire::raccoon;
 use crate::calls::Calls;
 use crate::reply::{ErrorInfo, Reply, either, read, turn_reply};
 use crate::stream::EventStream;
+use crate::telemetry::Trace;
 
 /// One turn of a session. When JavaScript drops it, its socket is freed.
 #[napi]
 pub struct Turn {
     inner: raccoon::Turn,
     calls: Calls,
+    /// Of another object, which frees the socket.
+    is_copy: bool,
 }
 
 impl Turn {
@@ -21,6 +24,7 @@ impl Turn {
         Self {
             inner,
             calls: Calls::default(),
+            is_copy: false,
         }
     }
 }
@@ -55,6 +59,27 @@ impl Turn {
     #[napi(catch_unwind)]
     pub fn handle(&self, held: u32) -> String {
         self.inner.handle_of_reader(held as usize)
+    }
+
+    /// A trace for a span of a call about the turn.
+    #[napi(catch_unwind)]
+    pub fn trace(&self, content: Option<String>) -> Trace {
+        let inner = self.inner.trace(content.as_deref());
+        Trace { inner }
+    }
+
+    /// A copy whose own requests belong to this span.
+    #[napi(catch_unwind)]
+    pub fn traced(&self, trace: &Trace) -> Turn {
+        let mut copy = Self::new(self.inner.traced(&trace.inner));
+        copy.is_copy = true;
+        copy
+    }
+
+    /// What the span of the turn is to say, as a JSON object, if it has one.
+    #[napi(catch_unwind)]
+    pub fn report(&self, error: Option<String>) -> Option<String> {
+        self.inner.report(error.as_deref())
     }
 
     /// Carries an operation out. `id` is for `cancel`; 0: not cancellable.
@@ -96,6 +121,8 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.inner.close();
+        if !self.is_copy {
+            self.inner.close();
+        }
     }
 }

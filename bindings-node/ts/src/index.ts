@@ -122,7 +122,7 @@ export { RaccoonSessions } from "./raccoon/sessions.js";
 export type * from "./raccoon/turn.js";
 export { Turn } from "./raccoon/turn.js";
 export type { CallOptions } from "./shared/calls.js";
-export { type Logger, setLogger } from "./shared/log.js";
+export { type Fields, type Logger, setLogger } from "./shared/log.js";
 export type * from "./shared/models.js";
 export type { OptionChanges, RequestOptions, ResultOptions } from "./shared/options.js";
 export type { Validator } from "./shared/results.js";

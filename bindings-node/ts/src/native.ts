@@ -37,6 +37,26 @@ export interface NativeCalls<Operation, Outputs> {
   readonly gives?: Outputs;
 }
 
+/** What one span is told, and what it is to say: JSON (see `shared/telemetry.ts`). */
+export interface NativeTrace {
+  span(operation: string, sessionId?: string, agent?: string, input?: string): string;
+  carry(headers: string[][]): void;
+  report(error?: string): string;
+  runs(): string;
+}
+
+/** What makes requests that may belong to a span. */
+export interface NativeTraced {
+  trace(content?: string): NativeTrace;
+  /** A copy whose requests belong to the span. */
+  traced(trace: NativeTrace): NativeTraced;
+}
+
+/** A task or turn that has a span. */
+export interface NativeReports extends NativeTraced {
+  report(error?: string): string | null;
+}
+
 export interface NativeStream {
   takeReady(): string | StreamEnd | null;
   beginLoop(): ErrorInfo | null;
@@ -48,7 +68,9 @@ export interface NativeStream {
 }
 
 /** A task or a turn. */
-export interface NativeHandle<Operation, Outputs> extends NativeCalls<Operation, Outputs> {
+export interface NativeHandle<Operation, Outputs>
+  extends NativeCalls<Operation, Outputs>,
+    NativeReports {
   readonly sessionId: string;
   events(): NativeStream;
   close(): void;
@@ -89,7 +111,9 @@ export interface NativeDeletion {
 }
 
 /** A client of either service. */
-export interface NativeService<Client, Operation, Outputs> extends NativeCalls<Operation, Outputs> {
+export interface NativeService<Client, Operation, Outputs>
+  extends NativeCalls<Operation, Outputs>,
+    NativeTraced {
   readonly baseUrl: string;
   withOptions(changes: string): Client | ErrorInfo;
   close(): void;

@@ -28,6 +28,7 @@ import {
   type ServiceOptions,
 } from "../shared/options.js";
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
+import { block, run, starting, traceBy } from "../shared/telemetry.js";
 import { watch } from "./exit.js";
 import { type BatchTask, type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
 import type { TaskResult } from "./models.js";
@@ -132,37 +133,39 @@ export class Agi implements AsyncDisposable {
     const message = Wanted.of(shape)?.ask(asked) ?? asked;
     check({ check: "task", message, start_url: startUrl });
     const limit = new Limit(timeout, signal);
-    let session: Session | undefined;
-    try {
-      session = await this.sessions.create({ ...create, signal: limit.signal });
-      return await session.runTask(task, {
-        startUrl,
-        onQuestion,
-        onEvent,
-        timeout: limit.remaining(),
-        cancelOnTimeout,
-        signal,
-        ...shape,
-      });
-    } catch (error) {
-      if (error === limit.expired) {
-        throw new TaskTimeout(
-          `The session was not created within ${timeout} ms. Raise \`timeout\`, or try again later.`,
-        );
+    return block(this.#native, "run_task", { agent: create.agentName }, async () => {
+      let session: Session | undefined;
+      try {
+        session = await this.sessions.create({ ...create, signal: limit.signal });
+        return await session.runTask(task, {
+          startUrl,
+          onQuestion,
+          onEvent,
+          timeout: limit.remaining(),
+          cancelOnTimeout,
+          signal,
+          ...shape,
+        });
+      } catch (error) {
+        if (error === limit.expired) {
+          throw new TaskTimeout(
+            `The session was not created within ${timeout} ms. Raise \`timeout\`, or try again later.`,
+          );
+        }
+        if (error instanceof TaskTimeout) {
+          error.message = `The task did not end within ${timeout} ms. It was given up, and its session is deleted: raise \`timeout\`, or run it in a session of your own, where it goes on.`;
+        }
+        if (error instanceof QuestionPending) {
+          await error.task?.close();
+          error.task = null;
+          error.message = errorFrom(native.unanswered(error.question?.text ?? "")).message;
+        }
+        throw error;
+      } finally {
+        limit.clear();
+        await session?.[Symbol.asyncDispose]();
       }
-      if (error instanceof TaskTimeout) {
-        error.message = `The task did not end within ${timeout} ms. It was given up, and its session is deleted: raise \`timeout\`, or run it in a session of your own, where it goes on.`;
-      }
-      if (error instanceof QuestionPending) {
-        await error.task?.close();
-        error.task = null;
-        error.message = errorFrom(native.unanswered(error.question?.text ?? "")).message;
-      }
-      throw error;
-    } finally {
-      limit.clear();
-      await session?.[Symbol.asyncDispose]();
-    }
+    });
   }
 
   /**
@@ -208,10 +211,14 @@ export class Agi implements AsyncDisposable {
       from_start: fromStart,
       events: eventOptions(options),
     };
-    const started = await cancellable(this.#native, signal, (id) =>
-      this.#native.resume(id, JSON.stringify(resume)),
-    );
-    return startedTask(started, signal);
+    const traced = run(this.#native, "resume", {});
+    const client = traced?.native ?? this.#native;
+    return starting(traced, async () => {
+      const started = await cancellable(client, signal, (id) =>
+        client.resume(id, JSON.stringify(resume)),
+      );
+      return startedTask(started, signal, traced);
+    });
   }
 
   /** The names of the models. */
@@ -259,5 +266,7 @@ function open(options: AgiOptions): NativeClient {
     ...clientOptions(options, "AGI_API_KEY"),
     ledger: path("ledger", options.ledger, ConfigError),
   });
-  return orThrow(native.Client.open(json, environment));
+  const client = orThrow(native.Client.open(json, environment));
+  traceBy(client, options);
+  return client;
 }

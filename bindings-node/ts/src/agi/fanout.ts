@@ -7,6 +7,7 @@ import type { NativeClient, NativeTaskRuns, RunItem } from "../native.js";
 import { check, checkCallback, checkSignal, count, path, seconds, text } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
 import { guarded } from "../shared/limit.js";
+import { type Many, many } from "../shared/telemetry.js";
 import { warn } from "../shared/warn.js";
 import { eventFromParts, type Question } from "./events.js";
 import { TaskResult } from "./models.js";
@@ -132,7 +133,11 @@ export function runTasks<T>(
       typeof task === "string" ? asked.ask(task) : { ...task, message: asked.ask(task.message) },
     );
   }
-  return outcomes(() => orThrow(client.runTasks(JSON.stringify(plan))), list, options, wanted);
+  const start = () => {
+    const span = many(client, "run_tasks");
+    return { span, runs: orThrow((span?.native ?? client).runTasks(JSON.stringify(plan))) };
+  };
+  return outcomes(start, list, options, wanted);
 }
 
 /** A task in the core's words. */
@@ -152,13 +157,13 @@ function taskParams(task: string | BatchTask, index: number): unknown {
 
 /** Leaving the loop early ends the tasks that run, and waits until their sessions are deleted. */
 async function* outcomes<T>(
-  start: () => NativeTaskRuns,
+  start: () => { span: Many | undefined; runs: NativeTaskRuns },
   tasks: readonly (string | BatchTask)[],
   { onQuestion, signal }: RunTasksOptions<T>,
   wanted: () => Wanted<T> | undefined,
 ): AsyncGenerator<TaskOutcome<T>, void, void> {
   signal?.throwIfAborted();
-  const runs = start();
+  const { span, runs } = start();
   const raised = new Map<number, Error>();
   const reply = async (index: number, number: number, question: string) => {
     try {
@@ -182,12 +187,14 @@ async function* outcomes<T>(
         // The other outcomes do not wait for the answer.
         void reply(item.index, item.number, item.question);
       } else {
+        span?.runs();
         if (item.undeleted !== undefined) warnUndeleted(item.undeleted);
         yield await outcome(item, tasks, raised, wanted());
       }
     }
   } finally {
     await runs.close();
+    span?.end();
   }
 }
 

@@ -5,6 +5,7 @@
 import type { NativeClient, NativeSessionPool } from "../native.js";
 import { CALL, type CallOptions, execute, seconds } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
+import { traceLike } from "../shared/telemetry.js";
 import { Session, type SnapshotOptions } from "./session.js";
 
 /** What `session` and `withSession` of a pool accept. */
@@ -51,6 +52,7 @@ export class SessionPool implements AsyncDisposable {
     const release = (discard: boolean) =>
       execute(this.#native, { op: "release", lease, discard }, undefined);
     const client = this.#client.leased(this.#native, lease) ?? this.#client;
+    traceLike(this.#client, client);
     return new PooledSession(new Session(client, session, this.#snapshot), release);
   }
 

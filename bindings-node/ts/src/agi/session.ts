@@ -20,6 +20,7 @@ import {
 } from "../shared/calls.js";
 import { known, type Names, warnUnknownTypes } from "../shared/known.js";
 import { type DeleteResult, parseTime, type SuccessResult, take } from "../shared/models.js";
+import { carrying, run, starting } from "../shared/telemetry.js";
 import { warn } from "../shared/warn.js";
 import { EventStream } from "../stream/stream.js";
 import { agiEventAt, type EventType } from "./events.js";
@@ -327,7 +328,8 @@ export class Session implements AsyncDisposable {
     checkSignal(known(options, EVENTS).signal);
     options.signal?.throwIfAborted();
     const wire = { ...eventOptions(options), timeout: seconds("timeout", options.timeout) };
-    const stream = orThrow(this.#native.events(this.sessionId, JSON.stringify(wire)));
+    const client = carrying(this.#native);
+    const stream = orThrow(client.events(this.sessionId, JSON.stringify(wire)));
     return new EventStream(stream, agiEventAt, options.signal);
   }
 
@@ -344,10 +346,16 @@ export class Session implements AsyncDisposable {
       if_busy: options.ifBusy,
     };
     const { signal } = options;
-    const task = await cancellable(this.#native, signal, (id) =>
-      this.#native.startTask(id, this.sessionId, JSON.stringify(start)),
-    );
-    return startedTask(task, signal);
+    const { sessionId } = this;
+    const subject = { sessionId, agent: this.agentName, input: start.message };
+    const traced = run(this.#native, "start_task", subject);
+    const client = traced?.native ?? this.#native;
+    return starting(traced, async () => {
+      const task = await cancellable(client, signal, (id) =>
+        client.startTask(id, sessionId, JSON.stringify(start)),
+      );
+      return startedTask(task, signal, traced);
+    });
   }
 
   /**

@@ -16,6 +16,7 @@ import { known, type Names } from "../shared/known.js";
 import { guarded, Limit } from "../shared/limit.js";
 import type { SuccessResult } from "../shared/models.js";
 import { RESULT_OPTIONS, type ResultOptions } from "../shared/options.js";
+import type { Run } from "../shared/telemetry.js";
 import {
   type AgiEvent,
   agiEventAt,
@@ -134,8 +135,18 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
   readonly #handle: Handle<NativeTask, TaskOperation, TaskOutputs, AgiEvent>;
 
   /** @internal */
-  constructor(native: NativeTask, signal: AbortSignal | undefined) {
-    this.#handle = new Handle(native, agiEventAt, signal);
+  constructor(native: NativeTask, signal: AbortSignal | undefined, run?: Run) {
+    this.#handle = new Handle(native, agiEventAt, signal, run);
+  }
+
+  /** @internal What becomes of its span, should its end not be known. */
+  note(error: unknown): void {
+    this.#handle.note(error);
+  }
+
+  /** @internal Runs a callback within its span. */
+  within<T>(callback: () => T): T {
+    return this.#handle.within(callback);
   }
 
   /** The task's session. */
@@ -243,8 +254,9 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
 export function startedTask(
   started: NativeTask | NativeTaskFailure,
   signal: AbortSignal | undefined,
+  run?: Run,
 ): Task {
-  if (!("error" in started)) return new Task(started, signal);
+  if (!("error" in started)) return new Task(started, signal, run);
   const error = errorFrom(started);
   const running = started.task();
   if (running !== null) (error as ConflictError).task = new Task(running, undefined);
@@ -339,6 +351,7 @@ async function runOne(
     open = error instanceof QuestionPending;
     const timedOut = error === limit.expired || error instanceof TaskTimeout;
     if (timedOut && options.cancelOnTimeout) await task?.cancel().catch(() => {});
+    task?.note(error);
     if (error !== limit.expired) throw error;
     throw new TaskTimeout(
       `The task was not started within ${options.timeout} ms. Raise \`timeout\`; look at the session's messages before you start it again.`,
@@ -363,10 +376,15 @@ async function follow(task: Task, options: RunTaskOptions, signal: AbortSignal):
   for (;;) {
     const { value: event, done } = await guarded(events.next(), signal);
     if (done || event === undefined) return;
-    if (onEvent !== undefined) await guarded(onEvent(event), signal);
+    if (onEvent !== undefined)
+      await guarded(
+        task.within(() => onEvent(event)),
+        signal,
+      );
     if (event.type !== "question") continue;
     if (onQuestion !== undefined) {
-      const answer = await guarded(onQuestion(event as Question), signal);
+      const asked = () => onQuestion(event as Question);
+      const answer = await guarded(task.within(asked), signal);
       await guarded(task.answer(checked("onQuestion's answer", answer), { signal }), signal);
     } else if (task.question !== null) {
       return;

@@ -16,6 +16,7 @@ import {
   type ServiceOptions,
 } from "../shared/options.js";
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
+import { traceBy } from "../shared/telemetry.js";
 import { type GivenTurn, type RunTurnsOptions, runTurns, type TurnOutcomes } from "./fanout.js";
 import { type AnswerDecoder, answerHook, type FrameDecoder, frameHook } from "./hooks.js";
 import { Media } from "./media.js";
@@ -423,6 +424,7 @@ function open(options: RaccoonOptions): NativeRaccoonClient {
     ),
   );
   encodeFramesBy(client, encodeFrame);
+  traceBy(client, options);
   return client;
 }
 

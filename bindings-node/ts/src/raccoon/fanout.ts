@@ -7,6 +7,7 @@ import type { NativeRaccoonClient, NativeTurnOutcome, NativeTurnRuns } from "../
 import { checkSignal, count, seconds, text } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
 import { guarded } from "../shared/limit.js";
+import { type Many, many } from "../shared/telemetry.js";
 import { check, givenFiles, isNew, wireUploaded } from "./files.js";
 import { TurnResult } from "./models.js";
 import type {
@@ -75,6 +76,11 @@ export interface TurnOutcome {
   error: Error | null;
 }
 
+interface Started {
+  span: Many | undefined;
+  runs: NativeTurnRuns;
+}
+
 /**
  * The outcomes of `runTurns`, each as its turn ends; one for every turn. The turns start when the
  * outcomes are first asked for. Leaving a `for await` loop, `close()`, `await using` and the signal
@@ -84,16 +90,17 @@ export interface TurnOutcome {
 export class TurnOutcomes
   implements AsyncIterableIterator<TurnOutcome, undefined, undefined>, AsyncDisposable
 {
-  readonly #start: () => NativeTurnRuns;
+  readonly #start: () => Started;
   readonly #turns: readonly (string | GivenTurn)[];
   /** Until it has aborted and that was said. */
   #signal: AbortSignal | undefined;
   #runs: NativeTurnRuns | undefined;
+  #span: Many | undefined;
   #closed = false;
 
   /** @internal */
   constructor(
-    start: () => NativeTurnRuns,
+    start: () => Started,
     turns: readonly (string | GivenTurn)[],
     signal: AbortSignal | undefined,
   ) {
@@ -107,12 +114,22 @@ export class TurnOutcomes
     const signal = this.#signal;
     try {
       signal?.throwIfAborted();
-      if (this.#runs === undefined && !this.#closed) this.#runs = this.#start();
+      if (this.#runs === undefined && !this.#closed) {
+        const { span, runs } = this.#start();
+        this.#runs = runs;
+        this.#span = span;
+      }
       const runs = this.#runs;
       for (;;) {
         const item = runs?.take() ?? null;
-        if (item !== null) return { value: this.#outcome(item), done: false };
-        if (runs === undefined || runs.over) return { value: undefined, done: true };
+        if (item !== null) {
+          this.#span?.runs();
+          return { value: this.#outcome(item), done: false };
+        }
+        if (runs === undefined || runs.over) {
+          this.#span?.end();
+          return { value: undefined, done: true };
+        }
         await (signal === undefined ? runs.ready() : guarded(runs.ready(), signal));
       }
     } catch (error) {
@@ -157,6 +174,7 @@ export class TurnOutcomes
   async close(): Promise<void> {
     this.#closed = true;
     await this.#runs?.close();
+    this.#span?.end();
   }
 
   [Symbol.asyncIterator](): this {
@@ -195,7 +213,10 @@ export function runTurns(
     stop_frame: encode === undefined ? undefined : encode(JSON.parse(client.stopFrame)),
   };
   check({ check: "run_turns", ...plan });
-  const start = () => orThrow(client.runTurns(JSON.stringify(plan)));
+  const start = () => {
+    const span = many(client, "run_turns");
+    return { span, runs: orThrow((span?.native ?? client).runTurns(JSON.stringify(plan))) };
+  };
   return new TurnOutcomes(start, given, signal);
 }
 

@@ -18,6 +18,7 @@ import {
   text,
 } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
+import { call } from "../shared/telemetry.js";
 import {
   check,
   checkFiles,
@@ -218,7 +219,19 @@ async function sendAll(
 }
 
 /** @internal */
-export async function sendFile(
+export function sendFile(
+  client: NativeRaccoonClient,
+  sessionId: string,
+  upload: Upload,
+  signal?: AbortSignal,
+  onProgress?: (progress: UploadProgress) => unknown,
+): Promise<UploadedFile> {
+  return call(client, "upload", { sessionId }, (target) =>
+    send(target, sessionId, upload, signal, onProgress),
+  );
+}
+
+async function send(
   client: NativeRaccoonClient,
   sessionId: string,
   { content: file, key, name, contentType, folder }: Upload,

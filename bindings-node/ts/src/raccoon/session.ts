@@ -16,6 +16,7 @@ import {
 } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
 import type { DeleteResult, SuccessResult } from "../shared/models.js";
+import { carrying } from "../shared/telemetry.js";
 import { warn } from "../shared/warn.js";
 import { EventStream } from "../stream/stream.js";
 import { type TurnEvent, turnEventAt } from "./events.js";
@@ -144,7 +145,8 @@ export class RaccoonSession implements AsyncDisposable {
       timeout: seconds("timeout", options.timeout),
       max_reconnects: count("maxReconnects", options.maxReconnects),
     };
-    const stream = orThrow(this.#native.events(this.sessionId, JSON.stringify(wire)));
+    const client = carrying(this.#native);
+    const stream = orThrow(client.events(this.sessionId, JSON.stringify(wire)));
     return new EventStream(stream, turnEventAt, signal);
   }
 

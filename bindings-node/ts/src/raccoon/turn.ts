@@ -19,6 +19,8 @@ import { known, type Names } from "../shared/known.js";
 import { guarded, Limit } from "../shared/limit.js";
 import type { SuccessResult } from "../shared/models.js";
 import { RESULT_OPTIONS, type ResultOptions } from "../shared/options.js";
+import { type Run, run, starting } from "../shared/telemetry.js";
+import type { EventMaker } from "../stream/batch.js";
 import { type SandboxFile, type TodoItem, type TurnEvent, turnEventAt } from "./events.js";
 import {
   check,
@@ -232,11 +234,23 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
     encode: FrameEncoder | undefined,
     signal: AbortSignal | undefined,
     after?: string | ResumePoint,
+    run?: Run,
   ) {
     this.#encode = encode;
-    this.#handle = new Handle(native, (rows, at, batch) => this.#event(rows, at, batch), signal);
+    const make: EventMaker<TurnEvent> = (rows, at, batch) => this.#event(rows, at, batch);
+    this.#handle = new Handle(native, make, signal, run);
     this.#lastEntry = typeof after === "string" ? after : (after?.lastStreamEntryId ?? null);
     this.#lastEvent = typeof after === "string" ? null : (after?.lastEventId ?? null);
+  }
+
+  /** @internal What becomes of its span, should its end not be known. */
+  note(error: unknown): void {
+    this.#handle.note(error);
+  }
+
+  /** @internal Runs a callback within its span. */
+  within<T>(callback: () => T): T {
+    return this.#handle.within(callback);
   }
 
   /** The turn's session. */
@@ -457,8 +471,12 @@ export async function startTurn(
   }
   const whole = wireTurn(prompt, options, files);
   const params = JSON.stringify({ session_id: sessionId, turn: whole });
-  const turn = await cancellable(client, signal, (id) => client.startTurn(id, params));
-  return new Turn(orThrow(turn), frameEncoder(client), signal);
+  const traced = run(client, "start_turn", { sessionId, input: prompt });
+  const target = traced?.native ?? client;
+  return starting(traced, async () => {
+    const turn = await cancellable(target, signal, (id) => target.startTurn(id, params));
+    return new Turn(orThrow(turn), frameEncoder(client), signal, undefined, traced);
+  });
 }
 
 /** @internal */
@@ -485,8 +503,12 @@ export async function attach(
     events: wireEvents(options),
   };
   const text = JSON.stringify(params);
-  const turn = await cancellable(client, signal, (id) => client.attach(id, text));
-  return new Turn(orThrow(turn), frameEncoder(client), signal, after);
+  const traced = run(client, "attach", { sessionId });
+  const target = traced?.native ?? client;
+  return starting(traced, async () => {
+    const turn = await cancellable(target, signal, (id) => target.attach(id, text));
+    return new Turn(orThrow(turn), frameEncoder(client), signal, after, traced);
+  });
 }
 
 /** @internal */
@@ -522,13 +544,18 @@ export async function resume(
     events: wireEvents(options),
   };
   const text = JSON.stringify(params);
-  const turn = orThrow(await cancellable(client, signal, (id) => client.resume(id, text)));
-  const { resume_point: point } = JSON.parse(turn.state) as TurnState;
-  return new Turn(turn, frameEncoder(client), signal, {
-    sessionId: point.session_id,
-    messageId: point.message_id,
-    lastStreamEntryId: point.last_stream_entry_id ?? null,
-    lastEventId: point.last_event_id ?? null,
+  const traced = run(client, "resume", {});
+  const target = traced?.native ?? client;
+  return starting(traced, async () => {
+    const turn = orThrow(await cancellable(target, signal, (id) => target.resume(id, text)));
+    const { resume_point: point } = JSON.parse(turn.state) as TurnState;
+    const after = {
+      sessionId: point.session_id,
+      messageId: point.message_id,
+      lastStreamEntryId: point.last_stream_entry_id ?? null,
+      lastEventId: point.last_event_id ?? null,
+    };
+    return new Turn(turn, frameEncoder(client), signal, after, traced);
   });
 }
 
@@ -570,6 +597,7 @@ export async function runTurn(
     const expired = error === limit.expired;
     if (stopOnTimeout && (expired || error instanceof TaskTimeout))
       await turn?.stop().catch(() => {});
+    turn?.note(error);
     if (!expired) throw error;
     throw turn === undefined ? early() : late();
   } finally {
@@ -589,6 +617,10 @@ async function follow(
   for (;;) {
     const { value: event, done } = await guarded(events.next(), signal);
     if (done || event === undefined) return;
-    if (onEvent !== undefined) await guarded(onEvent(event), signal);
+    if (onEvent !== undefined)
+      await guarded(
+        turn.within(() => onEvent(event)),
+        signal,
+      );
   }
 }

@@ -4,8 +4,15 @@
 
 import type { Check } from "../agi/seam.js";
 import { errorFrom, InvalidRequestError, type SessionwireError } from "../errors.js";
-import { type ErrorInfo, type NativeCalls, native, type Picture } from "../native.js";
+import {
+  type ErrorInfo,
+  type NativeCalls,
+  type NativeTraced,
+  native,
+  type Picture,
+} from "../native.js";
 import type { Names } from "./known.js";
+import { call } from "./telemetry.js";
 
 /** What every call accepts. */
 export interface CallOptions {
@@ -71,12 +78,21 @@ export function check(input: Check): void {
   if (error !== null) throw errorFrom(error);
 }
 
+/** A client, or a pool, which makes no requests of its own. */
+type Target<Operation, Outputs> = NativeCalls<Operation, Outputs> & Partial<NativeTraced>;
+
+function isTraced<Operation, Outputs>(
+  target: Target<Operation, Outputs>,
+): target is NativeCalls<Operation, Outputs> & NativeTraced {
+  return target.trace !== undefined;
+}
+
 /**
  * Carries an operation out; its result as JSON, parsed.
  * @internal
  */
 export async function execute<Operation, Outputs, Name extends keyof Outputs>(
-  target: NativeCalls<Operation, Outputs>,
+  target: Target<Operation, Outputs>,
   operation: NoInfer<Operation> & { op: Name },
   signal: AbortSignal | undefined,
 ): Promise<Outputs[Name]> {
@@ -85,7 +101,22 @@ export async function execute<Operation, Outputs, Name extends keyof Outputs>(
 }
 
 /** @internal */
-export async function executeRaw<Operation, Outputs>(
+export function executeRaw<Operation, Outputs>(
+  target: Target<Operation, Outputs>,
+  operation: NoInfer<Operation>,
+  signal: AbortSignal | undefined,
+): Promise<string | Picture> {
+  if (!isTraced(target)) return send(target, operation, signal);
+  const told = operation as { op: string; session_id?: string; agent_name?: string };
+  const subject = { sessionId: told.session_id, agent: told.agent_name };
+  return call(target, told.op, subject, (client) => send(client, operation, signal));
+}
+
+/**
+ * The same without a span.
+ * @internal
+ */
+export async function send<Operation, Outputs>(
   target: NativeCalls<Operation, Outputs>,
   operation: NoInfer<Operation>,
   signal: AbortSignal | undefined,

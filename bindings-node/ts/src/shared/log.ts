@@ -6,12 +6,18 @@ import { isMainThread } from "node:worker_threads";
 import { native } from "../native.js";
 import { warn } from "./warn.js";
 
-/** Where log lines go: `console`, pino, winston, or your own. */
+/**
+ * What a line says, by name: `method`, `url`, `status`, `attempt`, `duration` and `wait` (seconds), `error`, `reason`,
+ * `session_id`, `request_id`, `trace_id`, `span_id`, as far as it has them.
+ */
+export type Fields = Record<string, string | number | boolean | null>;
+
+/** Where log lines go: `console`, pino, winston, or your own. A function that takes two parameters gets the fields. */
 export interface Logger {
   /** What helps to find a fault. */
-  debug(message: string): void;
+  debug(message: string, fields: Fields): void;
   /** What somebody should look at. */
-  warn(message: string): void;
+  warn(message: string, fields: Fields): void;
 }
 
 let logger: Logger | null = null;
@@ -36,13 +42,15 @@ export function setLogger(next: Logger | null): void {
 
 function flush(): void {
   const to = logger;
-  const records = JSON.parse(native.takeLog()) as [number, boolean, string][];
+  const records = JSON.parse(native.takeLog()) as [number, boolean, string, Fields][];
   if (to === null) return;
-  for (const [, isWarning, text] of records) {
+  for (const [, isWarning, text, fields] of records) {
     const line = `sessionwire: ${text}`;
+    const write = isWarning ? to.warn : to.debug;
+    // `console` and its like would print a second argument.
+    const said = (write.length > 1 ? [line, fields] : [line]) as [string, Fields];
     try {
-      if (isWarning) to.warn(line);
-      else to.debug(line);
+      write.call(to, ...said);
     } catch (error) {
       failed(to, error);
     }

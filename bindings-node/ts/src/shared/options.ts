@@ -4,6 +4,7 @@
 
 import { CALL, type CallOptions } from "./calls.js";
 import type { Names } from "./known.js";
+import type { TracerProvider } from "./telemetry.js";
 
 /** The options of a client. */
 export interface ServiceOptions {
@@ -38,6 +39,13 @@ export interface ServiceOptions {
   headers?: Record<string, string> | undefined;
   /** Allows `http://` to a host that is not this machine. */
   allowInsecureHttp?: boolean | undefined;
+  /** False makes no spans, also where the program traces with OpenTelemetry. Default: true. */
+  telemetry?: boolean | undefined;
+  /**
+   * Whose tracer makes the spans. Default: the program's provider; without one there are no spans, and
+   * nothing is loaded.
+   */
+  tracerProvider?: TracerProvider | undefined;
 }
 
 /** What `withOptions` can change. */
@@ -63,6 +71,8 @@ export const SERVICE_OPTIONS: Names<ServiceOptions> = {
   proxy: true,
   caFile: true,
   allowInsecureHttp: true,
+  telemetry: true,
+  tracerProvider: true,
 };
 
 /** What goes with any request. */

@@ -4,7 +4,7 @@
 
 import type { Operation, Outputs } from "../agi/seam.js";
 import { ConfigError, orThrow } from "../errors.js";
-import type { NativeCalls, NativeService } from "../native.js";
+import type { NativeCalls, NativeService, NativeTraced } from "../native.js";
 import { count, execute, path, seconds, secondsOrNone, text } from "./calls.js";
 import { known, plainHeaders } from "./known.js";
 import { type RawResponse, rawResponseFrom } from "./models.js";
@@ -15,6 +15,7 @@ import {
   type RequestOptions,
   type ServiceOptions,
 } from "./options.js";
+import { traceLike } from "./telemetry.js";
 
 /** A native client that already exists, in the place of options. */
 export class Existing<Client> {
@@ -56,18 +57,16 @@ export function changed<Client extends object>(
   client: NativeService<Client, never, unknown>,
   changes: OptionChanges,
 ): Existing<Client> {
-  return new Existing(
-    orThrow(
-      client.withOptions(
-        JSON.stringify(changedOptions(known(changes, OPTION_CHANGES, ConfigError))),
-      ),
-    ),
-  );
+  const options = changedOptions(known(changes, OPTION_CHANGES, ConfigError));
+  const copy = orThrow(client.withOptions(JSON.stringify(options)));
+  traceLike(client, copy);
+  return new Existing(copy);
 }
 
 /** Any request, which is the same operation of both services. */
 export async function request(
-  client: NativeCalls<Extract<Operation, { op: "request" }>, Pick<Outputs, "request">>,
+  client: NativeCalls<Extract<Operation, { op: "request" }>, Pick<Outputs, "request">> &
+    NativeTraced,
   method: string,
   path: string,
   options: RequestOptions,
