@@ -253,6 +253,32 @@ test("client.runTask creates, runs and deletes", async () => {
   assert.equal(emulator.sessionCount, before);
 });
 
+test("g02 an answer goes to its own question", async () => {
+  // Another program starts another task while somebody thinks about the question.
+  const steps = [{ question: "Pay for {task}?" }, { done: "{answer}" }];
+  emulator.scenario({ tasks: [{ once: false, steps }] });
+  const mine = await client.sessions.create();
+  const other = emulator.agi();
+  const start = mine.startTask.bind(mine);
+  let task;
+  mine.startTask = async (...given) => {
+    task = await start(...given);
+    return task;
+  };
+  let next;
+  const onQuestion = async (question) => {
+    next = await other.sessions.attach(mine.sessionId).switchTo("a mug");
+    await until(() => task.question?.text === "Pay for a mug?");
+    return `yes to ${question.text}`;
+  };
+  await assert.rejects(mine.runTask("a car", { onQuestion }), { reason: "question_closed" });
+  await assert.rejects(next.result(), QuestionPending);
+  await next.answer("no");
+  assert.equal((await next.result()).text, "no");
+  await mine.delete();
+  await other.close();
+});
+
 test("a timeout of client.runTask says that its session is gone", async () => {
   emulator.scenario(script({ delay: 3600 }));
   for (const options of [{}, { output: z.object({ x: z.number() }) }]) {

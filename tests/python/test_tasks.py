@@ -18,6 +18,7 @@ from sessionwire import (
     ConflictError,
     InvalidRequestError,
     NotFoundError,
+    QuestionEvent,
     QuestionPending,
     Raccoon,
     TaskError,
@@ -414,6 +415,32 @@ def test_a_timeout_without_a_session_of_ones_own_says_so(emulator: Emulator, cli
     assert [event.text for event in caught.value.events] == ["at work"]
     assert client.as_tool(timeout=0.2)("Wait").startswith("The task failed: The task did not end")
     assert client.sessions.list() == []
+
+
+def test_g02_an_answer_goes_to_its_own_question(emulator: Emulator, client: Agi) -> None:
+    """Another program starts another task while somebody thinks about the question."""
+    steps = [{"question": "Pay for {task}?"}, {"done": "{answer}"}]
+    emulator.scenario({"tasks": [{"once": False, "steps": steps}]})
+    with client.sessions.create() as session, emulator.agi() as elsewhere:
+        task = session.start_task("a car")
+        others: list[Any] = []
+
+        def ask(question: QuestionEvent) -> str:
+            other = elsewhere.sessions.attach(session.session_id)
+            others.append(other.switch_to("a mug"))
+            mug = "Pay for a mug?"
+            eventually(lambda: getattr(task.question, "text", "") == mug, "the next question")
+            return f"yes to {question.text}"
+
+        with pytest.raises(TaskError, match="The question is not open any more") as refused:
+            task._attend(ask, None, None)
+        assert refused.value.reason == "question_closed"
+        with pytest.raises(QuestionPending, match="Pay for a mug"):
+            others[0].result(timeout=60)
+        others[0].answer("no")
+        assert others[0].result(timeout=60).text == "no"
+    found = emulator.requests("POST", "/v1/sessions/*/message")
+    assert [request.json()["message"] for request in found] == ["a car", "a mug", "no"]
 
 
 def test_an_endless_limit_is_none(emulator: Emulator, client: Agi) -> None:

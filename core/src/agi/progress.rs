@@ -124,12 +124,14 @@ impl Progress {
         state.log.saw(event);
     }
 
-    /// Takes the open question for its answer, which is on its way now: a replay does not open it
-    /// again meanwhile. With it the question that was known to have its answer before, to be noted
+    /// Takes the open question, if it is the one of this id, for its answer, which is on its way
+    /// now: a replay does not open it again meanwhile. With it the question that was known to have its answer before, to be noted
     /// again if this one does not arrive.
-    pub(super) fn begin_answer(&self) -> Option<(Event, Option<i64>)> {
+    pub(super) fn begin_answer(&self, asked: Option<i64>) -> Option<(Event, Option<i64>)> {
         let mut state = self.lock();
-        let question = state.question.take()?;
+        let question = state
+            .question
+            .take_if(|open| asked.is_none() || open.id() == asked)?;
         let before = state.answered;
         state.answered = before.max(question.id());
         Some((question, before))

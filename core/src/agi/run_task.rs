@@ -138,13 +138,15 @@ impl RunTask {
                 handler(&event);
             }
             // One that is not open any more has its answer from elsewhere.
-            if *event.event_type() == EventType::Question && task.question().is_some() {
+            let is_open = task.question().is_some_and(|open| open.id() == event.id());
+            if *event.event_type() == EventType::Question && is_open {
+                let asked = event.id();
                 let answer = match &mut self.on_question {
-                    Some(handler) => handler(event.clone()).await,
+                    Some(handler) => handler(event).await,
                     None => None,
                 };
                 let Some(answer) = answer else { break };
-                task.answer(answer).await?;
+                task.answer_to(answer, asked).await?;
             }
         }
         task.result(None).await

@@ -222,11 +222,24 @@ impl Task {
     /// `InvalidRequest` where no question is open, `TaskError` where it is not any more: nothing
     /// was sent then. Else those of [every call](crate#errors).
     pub async fn answer(&self, text: impl Into<String>) -> Result<SuccessResult> {
+        self.answer_to(text.into(), None).await
+    }
+
+    /// The same to the question of this id alone: while somebody thought about it, another one
+    /// may have been asked, which this is no answer to.
+    pub(crate) async fn answer_to(
+        &self,
+        text: String,
+        asked: Option<i64>,
+    ) -> Result<SuccessResult> {
         let message = SendMessage::new(text);
         validate::text("text", &message.message)?;
         // A close ends the stream too, and with it what is known to be open.
         self.api.closing().check()?;
-        let Some((question, answered_before)) = self.progress.begin_answer() else {
+        let Some((question, answered_before)) = self.progress.begin_answer(asked) else {
+            if asked.is_some() {
+                return Err(self.closed("it has an answer, or its task is over"));
+            }
             return Err(Error::invalid(
                 "This task has no open question. To tell the agent something else, use `send_message`",
             ));
@@ -270,13 +283,14 @@ impl Task {
                     None => "its task was cancelled or ended elsewhere",
                 },
             };
-            return Err(self
-                .failure(
-                    ErrorKind::Task,
-                    format!("The question is not open any more: {why}. Nothing was sent"),
-                )
-                .with_reason("question_closed"));
+            return Err(self.closed(why));
         }
+    }
+
+    fn closed(&self, why: &str) -> Error {
+        let text = format!("The question is not open any more: {why}. Nothing was sent");
+        self.failure(ErrorKind::Task, text)
+            .with_reason("question_closed")
     }
 
     /// Tells the agent more about the same task.

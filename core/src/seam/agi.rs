@@ -287,6 +287,9 @@ pub enum TaskOperation {
     Answer {
         /// 1 to 10,000 characters.
         text: String,
+        /// Only the question of this id; else whichever is open.
+        #[serde(default)]
+        question_id: Option<i64>,
     },
     /// Sends more information about the same task.
     SendMessage {
@@ -637,7 +640,9 @@ impl Task {
 
     async fn run(&self, operation: TaskOperation) -> Result<Output> {
         Ok(match operation {
-            TaskOperation::Answer { text } => Output::Success(self.answer(text).await?),
+            TaskOperation::Answer { text, question_id } => {
+                Output::Success(self.answer_to(text, question_id).await?)
+            }
             TaskOperation::SendMessage { text } => Output::Success(self.send_message(text).await?),
             TaskOperation::Pause {} => Output::Success(self.pause().await?),
             TaskOperation::Resume {} => Output::Success(self.resume().await?),

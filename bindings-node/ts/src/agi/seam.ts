@@ -232,7 +232,7 @@ export type Operation =
     };
 
 export type TaskOperation =
-  | { op: "answer"; text: string }
+  | { op: "answer"; text: string; question_id?: number | null | undefined }
   | { op: "send_message"; text: string }
   | { op: "pause" }
   | { op: "resume" }

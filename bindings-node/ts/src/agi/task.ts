@@ -182,6 +182,14 @@ export class Task implements AsyncIterable<AgiEvent>, AsyncDisposable {
     return this.#handle.execute({ op: "answer", text: checked("text", text) }, options);
   }
 
+  /**
+   * Answers this question, and no other that was asked meanwhile.
+   * @internal
+   */
+  answerTo(text: string, id: number | null, options: CallOptions): Promise<SuccessResult> {
+    return this.#handle.execute({ op: "answer", text, question_id: id }, options);
+  }
+
   /** Sends more about the same task: 1 to 10,000 characters. */
   sendMessage(text: string, options: CallOptions = {}): Promise<SuccessResult> {
     return this.#handle.execute({ op: "send_message", text: checked("text", text) }, options);
@@ -381,13 +389,13 @@ async function follow(task: Task, options: RunTaskOptions, signal: AbortSignal):
         task.within(() => onEvent(event)),
         signal,
       );
-    if (event.type !== "question") continue;
-    if (onQuestion !== undefined) {
-      const asked = () => onQuestion(event as Question);
-      const answer = await guarded(task.within(asked), signal);
-      await guarded(task.answer(checked("onQuestion's answer", answer), { signal }), signal);
-    } else if (task.question !== null) {
-      return;
-    }
+    // One that is not open any more has its answer from elsewhere.
+    const { id } = event;
+    if (event.type !== "question" || task.question?.id !== id) continue;
+    if (onQuestion === undefined) return;
+    const asked = () => onQuestion(event as Question);
+    const answer = await guarded(task.within(asked), signal);
+    const text = checked("onQuestion's answer", answer);
+    await guarded(task.answerTo(text, id, { signal }), signal);
   }
 }

@@ -315,6 +315,7 @@ Operation: TypeAlias = (
 class AnswerTaskOperation(TypedDict):
     op: Literal["answer"]
     text: str
+    question_id: NotRequired[int | None]
 
 
 class SendMessageTaskOperation(TypedDict):

@@ -94,7 +94,17 @@ class AsyncTask(AsyncHandle):
             TaskError: The question is not open any more (`reason` is `question_closed`): another
                 program answered, cancelled the task, or started another one. Nothing was sent.
         """
-        return SuccessResult(**await self._call({"op": "answer", "text": text}))
+        return await self._answer(text, None)
+
+    async def _answer(self, text: str, question_id: int | None) -> SuccessResult:
+        """Answers this question, and no other that was asked meanwhile."""
+        return SuccessResult(
+            **await self._call({"op": "answer", "text": text, "question_id": question_id})
+        )
+
+    def _asks(self, question_id: int | None) -> bool:
+        open_one = self.question
+        return open_one is not None and open_one.id == question_id
 
     async def send_message(self, text: str) -> SuccessResult:
         """Tells the agent more about the same task.
@@ -168,12 +178,13 @@ class AsyncTask(AsyncHandle):
                 return
             if on_event is not None:
                 await self._within(until, event, on_event)
-            if event.type != "question" or self.question is None:
+            # One that is not open any more has its answer from elsewhere.
+            if event.type != "question" or not self._asks(event.id):
                 continue
             answer = None if on_question is None else await self._within(until, event, on_question)
             if answer is None:
                 return
-            await self.answer(answer)
+            await self._answer(answer, event.id)
 
     async def _within(self, until: float | None, event: Any, callback: Callable[[Any], Any]) -> Any:
         try:

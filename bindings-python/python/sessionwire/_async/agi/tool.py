@@ -105,7 +105,7 @@ def session_tool(
             # Its event was read before: nothing would come until somebody answers.
             await running.result(timeout=_LOOK)
         else:
-            await running.answer(answer)
+            await running._answer(answer, open_one.id)
 
     async def send(task: str, start_url: str | None) -> AsyncTask:
         """Sends a task once, also where an earlier call was cancelled in the middle of it."""

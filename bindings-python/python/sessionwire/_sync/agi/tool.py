@@ -105,7 +105,7 @@ def session_tool(
             # Its event was read before: nothing would come until somebody answers.
             running.result(timeout=_LOOK)
         else:
-            running.answer(answer)
+            running._answer(answer, open_one.id)
 
     def send(task: str, start_url: str | None) -> Task:
         """Sends a task once, also where an earlier call was cancelled in the middle of it."""
