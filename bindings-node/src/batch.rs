@@ -1,13 +1,15 @@
 //! Many events as one JSON text, so that JavaScript parses once.
 //!
-//! The text is one flat array, six entries for each event:
-//! `[data, type, id, start, length, text, ...]`. `start` and `length` say where
+//! The text is one flat array, seven entries for each event and one more at the end:
+//! `[data, type, id, start, length, text, received, ..., first]`. `start` and `length` say where
 //! in the text the data lies, in UTF-16 units, so that the original characters
 //! can be cut out. Data that is no JSON is carried as a JSON string with `start`
 //! -1; data that only the core reads is carried as strict JSON, with the original
 //! as `start`: nothing that a server sends can forge the array's structure.
 //! `text` is the event's text, or the index of its field among the
-//! [`TEXT_FIELDS`](sessionwire::meaning::TEXT_FIELDS) of the data.
+//! [`TEXT_FIELDS`](sessionwire::meaning::TEXT_FIELDS) of the data. `first` is when the batch's
+//! first event was received, in milliseconds since 1970, and `received` how much later the event
+//! was; 0 is never.
 
 use std::borrow::Cow;
 
@@ -82,6 +84,8 @@ struct Batch {
     /// The text's length in UTF-16 units, up to `counted`.
     units: usize,
     counted: usize,
+    /// When the first event was received.
+    first: u64,
 }
 
 impl Batch {
@@ -94,7 +98,10 @@ impl Batch {
 
     fn push(&mut self, event: &Event) {
         let raw = event.raw();
-        self.text.push(if self.text.is_empty() { '[' } else { ',' });
+        if self.text.is_empty() {
+            self.text.push('[');
+            self.first = event.received_ms();
+        }
         let start = self.units();
         let (plain, event_text) = event.plain_and_text();
         let index = match plain {
@@ -136,6 +143,10 @@ impl Batch {
             Text::Field(at, _) => push_number(&mut self.text, at),
             Text::Own(text) => push_string(&mut self.text, &text),
         }
+        self.text.push(',');
+        let later = event.received_ms().cast_signed() - self.first.cast_signed();
+        push_number(&mut self.text, later);
+        self.text.push(',');
     }
 
     /// The text's length in UTF-16 units.
@@ -151,6 +162,7 @@ impl Batch {
     }
 
     fn finish(mut self) -> String {
+        push_number(&mut self.text, self.first);
         self.text.push(']');
         self.text
     }
@@ -190,7 +202,7 @@ mod tests {
 
     fn rows(text: &str) -> Vec<Vec<Value>> {
         let flat: Vec<Value> = serde_json::from_str(text).unwrap();
-        flat.chunks(6).map(<[Value]>::to_vec).collect()
+        flat.chunks_exact(7).map(<[Value]>::to_vec).collect()
     }
 
     #[test]
@@ -241,7 +253,8 @@ mod tests {
                     Value::Null,
                     json!(-1),
                     json!(0),
-                    json!(raw)
+                    json!(raw),
+                    json!(0)
                 ]
             );
             assert_eq!(rows[1][1], "done");
@@ -265,9 +278,21 @@ mod tests {
         ] {
             let texts = glue(&[event("log", Some(1), raw)]);
             let row = &rows(&texts[0].text)[0];
-            let wanted = [data, json!("log"), json!(1), json!(raw), json!(0), text];
+            let wanted = [data, json!("log"), json!(1), json!(raw), json!(0), text, json!(0)];
             assert_eq!(row[..], wanted, "{raw}");
         }
+    }
+
+    #[test]
+    fn each_event_says_when_it_was_received() {
+        let at = |ms: u64| event("log", None, "{}").received_at_ms(ms);
+        let never = event("log", None, "{}");
+        let texts = glue(&[at(1_700_000_000_000), at(1_700_000_000_007), never]);
+        let flat: Vec<i64> = (0..3)
+            .map(|row| rows(&texts[0].text)[row][6].as_i64().unwrap())
+            .collect();
+        assert_eq!(flat, [0, 7, -1_700_000_000_000]);
+        assert!(texts[0].text.ends_with(",1700000000000]"));
     }
 
     #[test]

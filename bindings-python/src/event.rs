@@ -103,6 +103,15 @@ impl Event {
         }
     }
 
+    /// When it was received here, in UTC; None for one that your program made.
+    #[getter]
+    pub(crate) fn received_at<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.event.received_ms() {
+            0 => Ok(None),
+            at => moment(py, i64::try_from(at).unwrap_or(i64::MAX)).map(Some),
+        }
+    }
+
     /// What the event says, as JSON has it: its type, id, data, text, ...
     fn to_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let data = slf.py().import(intern!(slf.py(), "sessionwire._data"))?;
@@ -125,6 +134,26 @@ impl Event {
         self.event.raw().hash(&mut hasher);
         hasher.finish()
     }
+}
+
+/// The `datetime` of so many milliseconds since 1970.
+pub(crate) fn moment(py: Python<'_>, milliseconds: i64) -> PyResult<Bound<'_, PyAny>> {
+    static MOMENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let moment = MOMENT.import(py, "sessionwire._models", "moment")?;
+    moment.call1((milliseconds * 1_000,))
+}
+
+/// The event, received at the `datetime`.
+pub(crate) fn received(
+    event: agi::Event,
+    received_at: Option<&Bound<'_, PyAny>>,
+) -> PyResult<agi::Event> {
+    let Some(at) = received_at else {
+        return Ok(event);
+    };
+    let seconds: f64 = at.call_method0(intern!(at.py(), "timestamp"))?.extract()?;
+    // Before 1970 nothing was received.
+    Ok(event.received_at_ms((seconds * 1e3).round() as u64))
 }
 
 /// An event as the call that makes it.

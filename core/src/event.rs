@@ -5,12 +5,14 @@
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU64;
 use std::ops::Range;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::meaning;
+use crate::{meaning, unix_time};
 
 macro_rules! event_types {
     ($($(#[$doc:meta])+ $variant:ident $name:literal $($source:literal)+;)+) => {
@@ -126,6 +128,8 @@ pub struct Event {
     id: Option<i64>,
     raw: Box<str>,
     shape: Shape,
+    /// Milliseconds since 1970.
+    received: Option<NonZeroU64>,
 }
 
 /// Where an event's data is.
@@ -168,6 +172,7 @@ impl Event {
             id,
             raw,
             shape: Shape::Data,
+            received: None,
         }
     }
 
@@ -201,10 +206,10 @@ impl Event {
             id,
             raw,
             shape: Shape::Frame(payload),
+            received: None,
         }
     }
 
-    /// The same event with another text.
     /// The event that was written as JSON.
     pub(crate) fn of_kept(kept: &serde_json::Value) -> Option<Self> {
         let event_type = EventType::from_name(kept["type"].as_str()?);
@@ -215,6 +220,7 @@ impl Event {
         ))
     }
 
+    /// The same event with another text.
     pub(crate) fn with_raw(&self, raw: String) -> Self {
         match self.shape {
             Shape::Data => Self {
@@ -224,9 +230,50 @@ impl Event {
             Shape::Frame(_) => Self {
                 event_type: self.event_type.clone(),
                 id: self.id,
+                received: self.received,
                 ..Self::from_frame(raw)
             },
         }
+    }
+
+    /// The same event, received now.
+    pub(crate) fn received_now(self) -> Self {
+        self.received_at_ms(unix_time::now())
+    }
+
+    /// The same event, received so many milliseconds after 1970; 0: never.
+    #[doc(hidden)]
+    pub fn received_at_ms(self, milliseconds: u64) -> Self {
+        let received = NonZeroU64::new(milliseconds);
+        Self { received, ..self }
+    }
+
+    /// Milliseconds since 1970 at which it was received; 0 where it was not.
+    #[doc(hidden)]
+    pub fn received_ms(&self) -> u64 {
+        self.received.map_or(0, NonZeroU64::get)
+    }
+
+    /// When it was received here, by this machine's clock, to the millisecond: the event itself,
+    /// or the message or history that told of it. `None` for one that your program made.
+    pub fn received_at(&self) -> Option<SystemTime> {
+        let milliseconds = self.received?.get();
+        UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))
+    }
+
+    /// When it happened, where the event says so: the `timestamp` of an AGI event's data, or of a
+    /// turn's frame, as milliseconds since 1970.
+    pub fn timestamp(&self) -> Option<i64> {
+        if self.is_of_turn() {
+            return self.frame()?.timestamp;
+        }
+        let mut at = None;
+        meaning::each_member(&self.raw, |name, value| {
+            if name.read() == "timestamp" {
+                at = meaning::value(value).as_ref().and_then(meaning::milliseconds);
+            }
+        });
+        at
     }
 
     /// Whether this is an event of a Raccoon turn.

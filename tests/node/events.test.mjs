@@ -81,11 +81,33 @@ test("events have type, id, data, text, raw and messageId", async () => {
     const { type, id, data, text, raw, messageId } = event;
     const plain = { type, id, data, text, raw, messageId };
     // Every route that streams events does one of these.
-    assert.deepEqual(JSON.parse(JSON.stringify(event)), plain);
+    const sent = { ...plain, receivedAt: event.receivedAt.toISOString() };
+    assert.deepEqual(JSON.parse(JSON.stringify(event)), sent);
     assert.deepEqual(structuredClone(event), plain);
     assert.deepEqual({ ...event }, plain);
     assert.deepEqual(Object.keys(event), fields);
   }
+});
+
+test("an event says when it was received", async () => {
+  emulator.scenario(script({ thought: "One" }, { thought: "Two" }, { done: "x" }));
+  const began = new Date();
+  await session.sendMessage("go");
+  const events = await all(session.events());
+  const times = events.map((event) => event.receivedAt);
+  assert.ok(times.every((time, at) => time >= (times[at - 1] ?? began) && time <= new Date()));
+  assert.equal(times.length, 3);
+  // Read once more it is the same event, received later.
+  const again = await all(session.events());
+  assert.deepEqual(again, events);
+  assert.ok(again[0].receivedAt >= times[2]);
+});
+
+test("an event has the service's own time where it says one", async () => {
+  const beats = session.events({ eventTypes: ["heartbeat"] });
+  const { value } = await beats.next();
+  await beats.return();
+  assert.equal(value.timestamp.getTime(), Date.parse(value.data.timestamp));
 });
 
 test("g09 unknown types, data that is no JSON and odd texts come through unharmed", async () => {

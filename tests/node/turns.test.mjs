@@ -52,6 +52,7 @@ test("a turn gives its events, its state and its result", () =>
       { text: " two" },
     ],
     async (session, client) => {
+      const began = new Date();
       const turn = await session.startTurn("Tell me", { mode: "code" });
       assert.equal(turn.sessionId, session.sessionId);
       const events = await all(turn);
@@ -100,7 +101,9 @@ test("a turn gives its events, its state and its result", () =>
         };
         assert.deepEqual({ ...event }, own);
         assert.deepEqual(structuredClone(event), own);
-        assert.deepEqual(JSON.parse(JSON.stringify(event)), JSON.parse(JSON.stringify(own)));
+        const sent = { ...own, receivedAt: event.receivedAt };
+        assert.deepEqual(JSON.parse(JSON.stringify(event)), JSON.parse(JSON.stringify(sent)));
+        assert.ok(event.receivedAt >= began && event.receivedAt <= new Date());
         assert.deepEqual(Object.keys(event), Object.keys(own));
       }
       assert.match(inspect(thought), /^TurnEvent \{\s+type: 'thought'/);

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # What an event says of itself, in the order of Node's `JSON.stringify(event)`.
-_EVENT = ("type", "id", "data", "text", "raw", "message_id")
+_EVENT = ("type", "id", "data", "text", "raw", "message_id", "received_at")
 _TURN_EVENT = (*_EVENT, "block_id", "timestamp", "stream_entry_id")
 
 

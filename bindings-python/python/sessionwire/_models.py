@@ -175,13 +175,16 @@ def parse_time(text: object) -> datetime | None:
     """A time of the service: ISO 8601, UTC where it names no zone; None if it cannot be read."""
     if not isinstance(text, str):
         return None
-    from datetime import UTC, datetime, timedelta
-
     from . import _native
 
     microseconds = _native.parse_time(text)
-    if microseconds is None:
-        return None
+    return None if microseconds is None else moment(microseconds)
+
+
+def moment(microseconds: int) -> datetime:
+    """The time so many microseconds after 1970."""
+    from datetime import UTC, datetime, timedelta
+
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 

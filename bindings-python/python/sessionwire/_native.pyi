@@ -1,6 +1,7 @@
 """The native half of sessionwire. Private: import from `sessionwire`."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final, Literal, NoReturn, TypeAlias, final
 
 from typing_extensions import disjoint_base
@@ -146,6 +147,10 @@ class Event:
     @property
     def message_id(self) -> int | None:
         """The id of the message that the event stands for."""
+    @property
+    def received_at(self) -> datetime | None:
+        """When it was received here, by this machine's clock, in UTC; None for one that your
+        program made. An event that a disconnect swallowed has the time at which it was read."""
     def to_dict(self) -> dict[str, Any]:
         """What the event says, as JSON has it: its type, id, data, text, ..."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -156,32 +161,40 @@ class StepEvent(Event):
     """An action of the agent."""
 
     type: Literal["step"]
-    def __new__(cls, id: int | None = None, raw: str = "") -> StepEvent: ...
-    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+    def __new__(
+        cls, id: int | None = None, raw: str = "", received_at: datetime | None = None
+    ) -> StepEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str, datetime | None]: ...
 
 @final
 class ThoughtEvent(Event):
     """The agent's reasoning."""
 
     type: Literal["thought"]
-    def __new__(cls, id: int | None = None, raw: str = "") -> ThoughtEvent: ...
-    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+    def __new__(
+        cls, id: int | None = None, raw: str = "", received_at: datetime | None = None
+    ) -> ThoughtEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str, datetime | None]: ...
 
 @final
 class QuestionEvent(Event):
     """The agent waits for an answer; `text` is the question."""
 
     type: Literal["question"]
-    def __new__(cls, id: int | None = None, raw: str = "") -> QuestionEvent: ...
-    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+    def __new__(
+        cls, id: int | None = None, raw: str = "", received_at: datetime | None = None
+    ) -> QuestionEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str, datetime | None]: ...
 
 @final
 class DoneEvent(Event):
     """The task ended with a result."""
 
     type: Literal["done"]
-    def __new__(cls, id: int | None = None, raw: str = "") -> DoneEvent: ...
-    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+    def __new__(
+        cls, id: int | None = None, raw: str = "", received_at: datetime | None = None
+    ) -> DoneEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str, datetime | None]: ...
     @property
     def result(self) -> Any:
         """The result as it came: a text, or any JSON; None where there is none."""
@@ -191,8 +204,10 @@ class ErrorEvent(Event):
     """The task failed."""
 
     type: Literal["error"]
-    def __new__(cls, id: int | None = None, raw: str = "") -> ErrorEvent: ...
-    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+    def __new__(
+        cls, id: int | None = None, raw: str = "", received_at: datetime | None = None
+    ) -> ErrorEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str, datetime | None]: ...
     @property
     def error(self) -> str:
         """What the agent reported; empty where it said nothing."""
@@ -205,50 +220,78 @@ class LogEvent(Event):
     """Context for debugging."""
 
     type: Literal["log"]
-    def __new__(cls, id: int | None = None, raw: str = "") -> LogEvent: ...
-    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+    def __new__(
+        cls, id: int | None = None, raw: str = "", received_at: datetime | None = None
+    ) -> LogEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str, datetime | None]: ...
 
 @final
 class PausedEvent(Event):
     """The session was paused."""
 
     type: Literal["paused"]
-    def __new__(cls, id: int | None = None, raw: str = "") -> PausedEvent: ...
-    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+
+    @property
+    def timestamp(self) -> datetime | None:
+        """When, by the service's clock; None where it does not say."""
+    def __new__(
+        cls, id: int | None = None, raw: str = "", received_at: datetime | None = None
+    ) -> PausedEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str, datetime | None]: ...
 
 @final
 class ResumedEvent(Event):
     """The session went on."""
 
     type: Literal["resumed"]
-    def __new__(cls, id: int | None = None, raw: str = "") -> ResumedEvent: ...
-    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+
+    @property
+    def timestamp(self) -> datetime | None:
+        """When, by the service's clock; None where it does not say."""
+    def __new__(
+        cls, id: int | None = None, raw: str = "", received_at: datetime | None = None
+    ) -> ResumedEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str, datetime | None]: ...
 
 @final
 class HeartbeatEvent(Event):
     """The stream is alive; delivered only on request."""
 
     type: Literal["heartbeat"]
-    def __new__(cls, id: int | None = None, raw: str = "") -> HeartbeatEvent: ...
-    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+
+    @property
+    def timestamp(self) -> datetime | None:
+        """When, by the service's clock; None where it does not say."""
+    def __new__(
+        cls, id: int | None = None, raw: str = "", received_at: datetime | None = None
+    ) -> HeartbeatEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str, datetime | None]: ...
 
 @final
 class UserEvent(Event):
     """A message of the user."""
 
     type: Literal["user"]
-    def __new__(cls, id: int | None = None, raw: str = "") -> UserEvent: ...
-    def __getnewargs__(self, /) -> tuple[int | None, str]: ...
+    def __new__(
+        cls, id: int | None = None, raw: str = "", received_at: datetime | None = None
+    ) -> UserEvent: ...
+    def __getnewargs__(self, /) -> tuple[int | None, str, datetime | None]: ...
 
 @final
 class UnknownEvent(Event):
     """An event of a type that this version does not know."""
 
-    def __new__(cls, type: str, id: int | None = None, raw: str = "") -> UnknownEvent: ...
+    def __new__(
+        cls,
+        type: str,
+        id: int | None = None,
+        raw: str = "",
+        received_at: datetime | None = None,
+    ) -> UnknownEvent: ...
     @property
     def type(self) -> str:
         """The event's type as the service named it."""
-    def __getnewargs__(self, /) -> tuple[str, int | None, str]: ...
+    def __getnewargs__(self, /) -> tuple[str, int | None, str, datetime | None]: ...
 
 # The known types of events: `sessionwire.Event` for type checkers.
 _AnyEvent: TypeAlias = (
@@ -466,28 +509,28 @@ class MessageReceivedEvent(TurnEvent):
     """The agent got a message; `text` is the message."""
 
     type: Literal["message.received"]
-    def __new__(cls, raw: str) -> MessageReceivedEvent: ...
+    def __new__(cls, raw: str, received_at: datetime | None = None) -> MessageReceivedEvent: ...
 
 @final
 class TurnThoughtEvent(TurnEvent):
     """A part of the agent's reasoning."""
 
     type: Literal["thought"]
-    def __new__(cls, raw: str) -> TurnThoughtEvent: ...
+    def __new__(cls, raw: str, received_at: datetime | None = None) -> TurnThoughtEvent: ...
 
 @final
 class TextEvent(TurnEvent):
     """A part of the agent's visible text."""
 
     type: Literal["text"]
-    def __new__(cls, raw: str) -> TextEvent: ...
+    def __new__(cls, raw: str, received_at: datetime | None = None) -> TextEvent: ...
 
 @final
 class ToolStartEvent(TurnEvent):
     """A tool begins its work."""
 
     type: Literal["tool.start"]
-    def __new__(cls, raw: str) -> ToolStartEvent: ...
+    def __new__(cls, raw: str, received_at: datetime | None = None) -> ToolStartEvent: ...
     @property
     def tool_name(self) -> str | None:
         """The tool's name."""
@@ -497,7 +540,7 @@ class ToolResultEvent(TurnEvent):
     """A tool's work is done; `block_id` is that of its start."""
 
     type: Literal["tool.result"]
-    def __new__(cls, raw: str) -> ToolResultEvent: ...
+    def __new__(cls, raw: str, received_at: datetime | None = None) -> ToolResultEvent: ...
     @property
     def status(self) -> str | None:
         """`success`, or another word of the service's."""
@@ -510,41 +553,41 @@ class PlanUpdateEvent(TurnEvent):
     """What the agent plans; `turn.plan` is the whole plan."""
 
     type: Literal["plan.update"]
-    def __new__(cls, raw: str) -> PlanUpdateEvent: ...
+    def __new__(cls, raw: str, received_at: datetime | None = None) -> PlanUpdateEvent: ...
 
 @final
 class SandboxSnapshotEvent(TurnEvent):
     """The sandbox's files changed; `turn.files` are all of them."""
 
     type: Literal["sandbox.snapshot"]
-    def __new__(cls, raw: str) -> SandboxSnapshotEvent: ...
+    def __new__(cls, raw: str, received_at: datetime | None = None) -> SandboxSnapshotEvent: ...
 
 @final
 class TaskCompletedEvent(TurnEvent):
     """The turn ended well."""
 
     type: Literal["task.completed"]
-    def __new__(cls, raw: str) -> TaskCompletedEvent: ...
+    def __new__(cls, raw: str, received_at: datetime | None = None) -> TaskCompletedEvent: ...
 
 @final
 class TaskAbortedEvent(TurnEvent):
     """The turn was stopped; `text` says why."""
 
     type: Literal["task.aborted"]
-    def __new__(cls, raw: str) -> TaskAbortedEvent: ...
+    def __new__(cls, raw: str, received_at: datetime | None = None) -> TaskAbortedEvent: ...
 
 @final
 class TaskErrorEvent(TurnEvent):
     """The turn failed; `text` says why."""
 
     type: Literal["task.error"]
-    def __new__(cls, raw: str) -> TaskErrorEvent: ...
+    def __new__(cls, raw: str, received_at: datetime | None = None) -> TaskErrorEvent: ...
 
 @final
 class UnknownTurnEvent(TurnEvent):
     """An event of a kind that this version does not know."""
 
-    def __new__(cls, raw: str) -> UnknownTurnEvent: ...
+    def __new__(cls, raw: str, received_at: datetime | None = None) -> UnknownTurnEvent: ...
     @property
     def type(self) -> str:
         """The event's kind as the service named it."""

@@ -5,7 +5,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyString};
 use sessionwire::agi::{self, EventType};
 
-use crate::event::{Event, object, repr};
+use crate::event::{Event, moment, object, received, repr};
+
+/// Id, text and the time of the receipt.
+type NewArguments<'py> = (Option<i64>, String, Option<Bound<'py, PyAny>>);
 
 /// What every class but UnknownEvent has of its own.
 macro_rules! event_class {
@@ -23,14 +26,21 @@ macro_rules! event_class {
             }
 
             #[new]
-            #[pyo3(signature = (id=None, raw=""))]
-            fn new(id: Option<i64>, raw: &str) -> PyClassInitializer<Self> {
-                Self::of(agi::Event::new(EventType::$variant, id, raw))
+            #[pyo3(signature = (id=None, raw="", received_at=None))]
+            fn new(
+                id: Option<i64>,
+                raw: &str,
+                received_at: Option<&Bound<'_, PyAny>>,
+            ) -> PyResult<PyClassInitializer<Self>> {
+                let event = agi::Event::new(EventType::$variant, id, raw);
+                Ok(Self::of(received(event, received_at)?))
             }
 
-            fn __getnewargs__(slf: &Bound<'_, Self>) -> (Option<i64>, String) {
-                let event = slf.as_super().get().event();
-                (event.id(), event.raw().to_owned())
+            fn __getnewargs__<'py>(slf: &Bound<'py, Self>) -> PyResult<NewArguments<'py>> {
+                let base = slf.as_super().get();
+                let event = base.event();
+                let received_at = base.received_at(slf.py())?;
+                Ok((event.id(), event.raw().to_owned(), received_at))
             }
 
             fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
@@ -89,12 +99,31 @@ event_class!(ErrorEvent, Error, "The task failed.", {
     }
 });
 event_class!(LogEvent, Log, "Context for debugging.");
-event_class!(PausedEvent, Paused, "The session was paused.");
-event_class!(ResumedEvent, Resumed, "The session went on.");
+event_class!(PausedEvent, Paused, "The session was paused.", {
+    /// When, by the service's clock; None where it does not say.
+    #[getter]
+    fn timestamp<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        timestamp(slf.py(), slf.as_super().get().event())
+    }
+});
+event_class!(ResumedEvent, Resumed, "The session went on.", {
+    /// When, by the service's clock; None where it does not say.
+    #[getter]
+    fn timestamp<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        timestamp(slf.py(), slf.as_super().get().event())
+    }
+});
 event_class!(
     HeartbeatEvent,
     Heartbeat,
-    "The stream is alive; delivered only on request."
+    "The stream is alive; delivered only on request.",
+    {
+        /// When, by the service's clock; None where it does not say.
+        #[getter]
+        fn timestamp<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+            timestamp(slf.py(), slf.as_super().get().event())
+        }
+    }
 );
 event_class!(UserEvent, User, "A message of the user.");
 
@@ -106,9 +135,15 @@ pub(crate) struct UnknownEvent;
 #[pymethods]
 impl UnknownEvent {
     #[new]
-    #[pyo3(signature = (r#type, id=None, raw=""))]
-    fn new(r#type: &str, id: Option<i64>, raw: &str) -> PyClassInitializer<Self> {
-        Self::of(agi::Event::new(EventType::Other(r#type.into()), id, raw))
+    #[pyo3(signature = (r#type, id=None, raw="", received_at=None))]
+    fn new(
+        r#type: &str,
+        id: Option<i64>,
+        raw: &str,
+        received_at: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let event = agi::Event::new(EventType::Other(r#type.into()), id, raw);
+        Ok(Self::of(received(event, received_at)?))
     }
 
     /// The event's type as the service named it.
@@ -117,13 +152,17 @@ impl UnknownEvent {
         slf.as_super().get().event().event_type().name().to_owned()
     }
 
-    fn __getnewargs__(slf: &Bound<'_, Self>) -> (String, Option<i64>, String) {
-        let event = slf.as_super().get().event();
-        (
+    fn __getnewargs__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(String, Option<i64>, String, Option<Bound<'py, PyAny>>)> {
+        let base = slf.as_super().get();
+        let event = base.event();
+        Ok((
             event.event_type().name().to_owned(),
             event.id(),
             event.raw().to_owned(),
-        )
+            base.received_at(slf.py())?,
+        ))
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
@@ -135,6 +174,12 @@ impl UnknownEvent {
     fn of(event: agi::Event) -> PyClassInitializer<Self> {
         PyClassInitializer::from(Event::new(event)).add_subclass(Self)
     }
+}
+
+/// When it happened, by the service's clock.
+fn timestamp<'py>(py: Python<'py>, event: &agi::Event) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let at = event.timestamp();
+    at.map(|at| moment(py, at)).transpose()
 }
 
 /// The Python object of an event of AGI.

@@ -5,7 +5,7 @@ use pyo3::types::PyString;
 use pyo3::{PyClass, intern};
 use sessionwire::raccoon::{self, EventType};
 
-use crate::event::{Event, object, quoted};
+use crate::event::{Event, object, quoted, received};
 
 /// One event of a turn; every event class of turns has this one as its base.
 #[pyclass(frozen, extends = Event, subclass, module = "sessionwire")]
@@ -63,8 +63,11 @@ impl TurnEvent {
         Ok(format!("{}({raw})", slf.get_type().name()?))
     }
 
-    fn __getnewargs__(slf: &Bound<'_, Self>) -> (String,) {
-        (slf.as_super().get().event().raw().to_owned(),)
+    fn __getnewargs__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(String, Option<Bound<'py, PyAny>>)> {
+        let base = slf.as_super().get();
+        Ok((base.event().raw().to_owned(), base.received_at(slf.py())?))
     }
 }
 
@@ -84,8 +87,13 @@ macro_rules! turn_event_class {
             }
 
             #[new]
-            fn new(raw: &str) -> PyClassInitializer<Self> {
-                Self::of(raccoon::Event::from_frame(raw))
+            #[pyo3(signature = (raw, received_at=None))]
+            fn new(
+                raw: &str,
+                received_at: Option<&Bound<'_, PyAny>>,
+            ) -> PyResult<PyClassInitializer<Self>> {
+                let event = raccoon::Event::from_frame(raw);
+                Ok(Self::of(received(event, received_at)?))
             }
 
             $($($more)*)?
@@ -176,8 +184,13 @@ pub(crate) struct UnknownTurnEvent;
 #[pymethods]
 impl UnknownTurnEvent {
     #[new]
-    fn new(raw: &str) -> PyClassInitializer<Self> {
-        Self::of(raccoon::Event::from_frame(raw))
+    #[pyo3(signature = (raw, received_at=None))]
+    fn new(
+        raw: &str,
+        received_at: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let event = raccoon::Event::from_frame(raw);
+        Ok(Self::of(received(event, received_at)?))
     }
 
     /// The event's kind as the service named it.

@@ -20,6 +20,7 @@ use crate::sse::Decoder;
 use crate::stream::resume::{Backoff, Resume, Step};
 use crate::stream::{EventQueue, Producer, queue, within};
 use crate::transport::jitter;
+use crate::unix_time;
 
 /// Most chunks that are decoded before the events go to the queue.
 const CHUNKS_PER_BATCH: usize = 64;
@@ -412,6 +413,7 @@ impl Driver {
     /// Decodes a chunk into the batch; says how many events it completed.
     fn decode(&mut self, chunk: &Bytes) -> Result<usize> {
         self.decoder.feed(chunk);
+        let received = unix_time::now();
         let mut count = 0;
         loop {
             let frame = match self.decoder.next_frame() {
@@ -421,11 +423,8 @@ impl Driver {
             };
             count += 1;
             let id = frame.id().and_then(|id| id.parse().ok());
-            self.batch.push(Event::new(
-                EventType::from_name(frame.event()),
-                id,
-                frame.data(),
-            ));
+            let event = Event::new(EventType::from_name(frame.event()), id, frame.data());
+            self.batch.push(event.received_at_ms(received));
         }
     }
 

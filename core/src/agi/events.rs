@@ -38,7 +38,8 @@ impl Event {
                 text_data(message),
             ),
         };
-        Some(Self::new(event_type, Some(message.id), data.to_string()))
+        let event = Self::new(event_type, Some(message.id), data.to_string());
+        Some(event.received_now())
     }
 }
 

@@ -120,5 +120,5 @@ pub(super) fn events_of(message: &Message) -> impl Iterator<Item = Event> + '_ {
     message
         .events
         .iter()
-        .map(|frame| Event::from_frame(frame.get()))
+        .map(|frame| Event::from_frame(frame.get()).received_now())
 }

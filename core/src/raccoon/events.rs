@@ -32,7 +32,7 @@ impl Incoming {
                 resume_from: from.unwrap_or_default().to_owned(),
             };
         }
-        Self::Event(dialect.event(text))
+        Self::Event(dialect.event(text).received_now())
     }
 }
 

@@ -1,11 +1,11 @@
 //! Event streams: filters, ends, limits and what they leave behind.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use sessionwire::ErrorKind;
-use sessionwire::agi::{Event, EventOptions, SendMessage, StartTask};
+use sessionwire::agi::{Event, EventOptions, EventType, SendMessage, StartTask};
 use sessionwire_tests::{
     all, build, client, client_with, count, emulator, emulator_with, fail, ids, long_task, script,
     session, until,
@@ -46,6 +46,28 @@ async fn heartbeats_come_when_asked_for() {
         let event = events.next().await.unwrap().unwrap();
         assert_eq!((event.event_type().name(), event.id()), ("heartbeat", None));
     }
+}
+
+#[tokio::test]
+async fn an_event_says_when_it_was_received_and_when_it_happened() {
+    let emulator = emulator_with(json!({"heartbeat_interval": 0.02})).await;
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let options = EventOptions::default().event_types(["heartbeat"]);
+    let mut events = session.events(options).unwrap();
+    // An event has milliseconds, the clock more.
+    let mut before = SystemTime::now() - Duration::from_millis(1);
+    for _ in 0..2 {
+        let event = events.next().await.unwrap().unwrap();
+        let received = event.received_at().unwrap();
+        assert!(before <= received && received <= SystemTime::now());
+        before = received;
+        let said = event.data()["timestamp"].as_str().unwrap().to_owned();
+        let moment = sessionwire::meaning::moment(&said).unwrap();
+        assert_eq!(event.timestamp(), Some(moment.milliseconds()));
+    }
+    let own = Event::new(EventType::Thought, Some(1), r#"{"timestamp": "soon"}"#);
+    assert_eq!((own.received_at(), own.timestamp()), (None, None));
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@
 
 import { inspect } from "node:util";
 import { native } from "../native.js";
-import { FIELDS, isObject, onlyEvent, originalOf, textOf } from "../stream/batch.js";
+import { parseTime } from "../shared/models.js";
+import { FIELDS, isObject, onlyEvent, originalOf, receivedAt, textOf } from "../stream/batch.js";
 
 /** What every event has. */
 export interface EventBase<Type extends string, Data> {
@@ -20,6 +21,8 @@ export interface EventBase<Type extends string, Data> {
   readonly raw: string;
   /** The id of the message that the event stands for; null if there is none. */
   readonly messageId: number | null;
+  /** When it was received here, by this machine's clock; null for one that your program made. */
+  readonly receivedAt: Date | null;
 }
 
 /** The data of most events. Fields that are not listed may come too. */
@@ -63,6 +66,12 @@ export interface TimestampData {
   [field: string]: unknown;
 }
 
+/** An event whose data says when it happened. */
+interface TimedEvent<Type extends string> extends EventBase<Type, TimestampData> {
+  /** When it happened, by the service's clock; null where it does not say. */
+  readonly timestamp: Date | null;
+}
+
 /**
  * An event of a type that this version does not know, such as one of a newer service: its `type` may
  * be any text. TypeScript cannot tell it from a known one, so that it is a member of each; its data
@@ -85,11 +94,11 @@ export type ErrorEvent = EventBase<"error", ErrorData> | UnknownEvent;
 /** Context for debugging. */
 export type LogEvent = EventBase<"log", TextData> | UnknownEvent;
 /** The session was paused. */
-export type PausedEvent = EventBase<"paused", TimestampData> | UnknownEvent;
+export type PausedEvent = TimedEvent<"paused"> | UnknownEvent;
 /** The session went on. */
-export type ResumedEvent = EventBase<"resumed", TimestampData> | UnknownEvent;
+export type ResumedEvent = TimedEvent<"resumed"> | UnknownEvent;
 /** The stream is alive. Only where `eventTypes` asks for it. */
-export type HeartbeatEvent = EventBase<"heartbeat", TimestampData> | UnknownEvent;
+export type HeartbeatEvent = TimedEvent<"heartbeat"> | UnknownEvent;
 /** A message of the user. */
 export type UserEvent = EventBase<"user", TextData> | UnknownEvent;
 
@@ -123,8 +132,8 @@ export type Known<Event> = Event extends { type: infer Type }
 export type EventType = Known<AgiEvent>;
 
 /**
- * An event cut out of a batch. Its fields are its own, so that `JSON.stringify`, `structuredClone`
- * and a spread keep them; `raw` is a slice that shares the batch's characters.
+ * An event cut out of a batch. Its fields are its own, so that `structuredClone` and a spread keep
+ * them; `raw` is a slice that shares the batch's characters. A `Date` is made when it is asked for.
  */
 class EventRecord {
   readonly type: string;
@@ -133,6 +142,8 @@ class EventRecord {
   readonly text: string;
   readonly raw: string;
   readonly messageId: number | null;
+  /** Milliseconds since 1970; 0: never. */
+  readonly #received: number;
 
   constructor(
     type: string,
@@ -142,6 +153,7 @@ class EventRecord {
     start: number | string,
     length: number,
     text: number | string,
+    received: number,
   ) {
     const messageId = isObject(data) ? data.message_id : undefined;
     this.type = type;
@@ -150,6 +162,19 @@ class EventRecord {
     this.text = textOf(data, text);
     this.raw = originalOf(data, batch, start, length);
     this.messageId = typeof messageId === "number" ? messageId : id;
+    this.#received = received;
+  }
+
+  get timestamp(): Date | null {
+    return isObject(this.data) ? parseTime(this.data.timestamp as string) : null;
+  }
+
+  get receivedAt(): Date | null {
+    return this.#received === 0 ? null : new Date(this.#received);
+  }
+
+  toJSON(): object {
+    return { ...this, receivedAt: this.receivedAt };
   }
 
   [inspect.custom](_depth: number, options: object): string {
@@ -172,6 +197,7 @@ export function agiEventAt(rows: readonly unknown[], at: number, batch: string):
     rows[first + 3] as number | string,
     rows[first + 4] as number,
     rows[first + 5] as number | string,
+    receivedAt(rows, at),
   ) as unknown as AgiEvent;
 }
 

@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import type { Known } from "../agi/events.js";
 import { native } from "../native.js";
 import { timeOf } from "../shared/models.js";
-import { FIELDS, isObject, onlyEvent, originalOf, textOf } from "../stream/batch.js";
+import { FIELDS, isObject, onlyEvent, originalOf, receivedAt, textOf } from "../stream/batch.js";
 
 /** What every event of a turn has. */
 export interface TurnEventBase<Kind extends string, Data> {
@@ -26,10 +26,12 @@ export interface TurnEventBase<Kind extends string, Data> {
   readonly blockId: string | null;
   /** The turn's agent message. */
   readonly messageId: string | null;
-  /** When it was; null where the frame does not say. */
+  /** When it happened, by the service's clock; null where it does not say. */
   readonly timestamp: Date | null;
   /** The place in the stream, where the service names it. */
   readonly streamEntryId: string | null;
+  /** When it was received here, by this machine's clock; null for one that your program made. */
+  readonly receivedAt: Date | null;
 }
 
 /** The data of an event that says that the agent got a message. */
@@ -190,8 +192,8 @@ export type TurnEvent =
 export type TurnEventType = Known<TurnEvent>;
 
 /**
- * An event cut out of a batch. Its fields are its own, so that `JSON.stringify`, `structuredClone`
- * and a spread keep them; `raw` is a slice that shares the batch's characters.
+ * An event cut out of a batch. Its fields are its own, so that `structuredClone` and a spread keep
+ * them; `raw` is a slice that shares the batch's characters. A `Date` is made when it is asked for.
  */
 class TurnEventRecord {
   readonly type: string;
@@ -204,6 +206,8 @@ class TurnEventRecord {
   readonly messageId: string | null;
   readonly timestamp: Date | null;
   readonly streamEntryId: string | null;
+  /** Milliseconds since 1970; 0: never. */
+  readonly #received: number;
 
   constructor(
     type: string,
@@ -213,6 +217,7 @@ class TurnEventRecord {
     start: number | string,
     length: number,
     text: number | string,
+    received: number,
   ) {
     const fields = isObject(frame) ? frame : undefined;
     this.type = type;
@@ -225,6 +230,15 @@ class TurnEventRecord {
     this.messageId = word(fields?.message_id);
     this.timestamp = timeOf(fields?.timestamp);
     this.streamEntryId = word(fields?.stream_entry_id);
+    this.#received = received;
+  }
+
+  get receivedAt(): Date | null {
+    return this.#received === 0 ? null : new Date(this.#received);
+  }
+
+  toJSON(): object {
+    return { ...this, receivedAt: this.receivedAt };
   }
 
   [inspect.custom](_depth: number, options: object): string {
@@ -253,6 +267,7 @@ export function turnEventAt(rows: readonly unknown[], at: number, batch: string)
     rows[first + 3] as number | string,
     rows[first + 4] as number,
     rows[first + 5] as number | string,
+    receivedAt(rows, at),
   ) as unknown as TurnEvent;
 }
 

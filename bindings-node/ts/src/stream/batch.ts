@@ -7,8 +7,8 @@ import { native } from "../native.js";
 /** `start` of an event whose data is no JSON: its data is the raw text. */
 const NOT_JSON = -1;
 
-/** Entries of one event in a batch: data, type, id, start, length, text. */
-export const FIELDS = 6;
+/** Entries of one event in a batch: data, type, id, start, length, text, received. */
+export const FIELDS = 7;
 
 /** The fields that an event's text may be in. */
 const TEXT_FIELDS = native.textFields();
@@ -28,6 +28,11 @@ export function originalOf(
 export function textOf(data: unknown, text: number | string): string {
   if (typeof text === "string") return text;
   return (data as Record<string, string>)[TEXT_FIELDS[text] as string] as string;
+}
+
+/** When event number `at` was received, in milliseconds since 1970; 0: never. */
+export function receivedAt(rows: readonly unknown[], at: number): number {
+  return (rows[rows.length - 1] as number) + (rows[at * FIELDS + 6] as number);
 }
 
 /** The one event that the native half made. */
@@ -52,12 +57,12 @@ export class Batch<Event> {
   }
 
   get isEmpty(): boolean {
-    return this.#at * FIELDS >= this.#rows.length;
+    return this.left === 0;
   }
 
   /** How many events were not taken yet. */
   get left(): number {
-    return this.#rows.length / FIELDS - this.#at;
+    return (this.#rows.length - 1) / FIELDS - this.#at;
   }
 
   /** The next event; only if it is not empty. */
