@@ -59,7 +59,8 @@ IN_TYPESCRIPT = {
 IN_PYTHON = {
     "string": "str",
     "integer": "int",
-    "number": "float",
+    # All numbers are seconds.
+    "number": "float | timedelta",
     "boolean": "bool",
     "null": "None",
 }
@@ -193,6 +194,7 @@ class Python:
             "TYPE_CHECKING = False",
             "if TYPE_CHECKING:",
             f"    from collections.abc import {', '.join(abc)}",
+            "    from datetime import timedelta",
             "",
         ]
         text = "\n".join([*head, *lines])

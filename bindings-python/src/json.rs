@@ -4,7 +4,7 @@ use jiter::{PythonParse, StringCacheMode};
 use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
-use pyo3::{Borrowed, ffi};
+use pyo3::{Borrowed, ffi, intern};
 use serde_json::{Map, Number, Value};
 use sessionwire::meaning;
 
@@ -141,6 +141,9 @@ fn value(object: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Refusal> {
             .map(|item| value(&item, depth + 1))
             .collect::<Result<_, _>>()
             .map(Value::Array)
+    } else if let Ok(seconds) = object.getattr(intern!(object.py(), "total_seconds")) {
+        // A `timedelta`: all times that are given are seconds.
+        value(&seconds.call0()?, depth + 1)
     } else {
         let name = object.get_type().name()?;
         Err(Refusal::Input(format!(

@@ -201,7 +201,9 @@ def _words(hint: Any) -> str:
 
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        words = [_words(one) for one in typing.get_args(hint) if one is not type(None)]
+        kinds = [one for one in typing.get_args(hint) if one is not type(None)]
+        # A number of seconds may be a `timedelta`, too.
+        words = [_words(one) for one in kinds if float not in kinds or one.__name__ != "timedelta"]
         if type(None) in typing.get_args(hint):
             words.append("None")
         return " or ".join(dict.fromkeys(words))

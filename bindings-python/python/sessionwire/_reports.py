@@ -8,6 +8,7 @@ from ._errors import InvalidRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import timedelta
     from typing import Protocol
 
     class _Session(Protocol):
@@ -21,13 +22,27 @@ CLOSE_LIMIT = 5.0
 _FOREVER = float("inf")
 
 
-def finite(timeout: float | None) -> float | None:
+def finite(timeout: float | timedelta | None) -> float | timedelta | None:
     """A limit as JSON has it: infinity is no limit."""
     return None if timeout == _FOREVER else timeout
 
 
-def deadline(timeout: float | None) -> float | None:
+def seconds(given: float | timedelta) -> float:
+    """A time that was given as a number of seconds, or as a `timedelta`."""
+    total: float = given.total_seconds() if hasattr(given, "total_seconds") else given
+    return total
+
+
+def said(given: float | timedelta | None) -> str:
+    """The same for a person."""
+    total = 0.0 if given is None else seconds(given)
+    return f"{int(total) if total == int(total) else total} s"
+
+
+def deadline(timeout: float | timedelta | None) -> float | None:
     """When so many seconds from now are over. Infinity is no limit."""
+    if timeout is not None:
+        timeout = seconds(timeout)
     if timeout is None or timeout == _FOREVER:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):

@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Literal, Protocol, Required, Self, TypeAlias, TypedDict
 
 from .. import _native
@@ -98,7 +99,7 @@ class BatchTask(TypedDict, total=False):
     message: Required[str]
     id: str | int
     start_url: str | None
-    timeout: float | None
+    timeout: float | timedelta | None
     agent_name: str
     webhook_url: str | None
     restore_from_session_id: str | None
@@ -111,7 +112,7 @@ class BatchTask(TypedDict, total=False):
     cdp_url: str | None
     environment_type: str | None
     extra_body: Mapping[str, Any] | None
-    wait_for_limit: float | None
+    wait_for_limit: float | timedelta | None
 
 
 class CreateOptions(TypedDict, total=False):
@@ -130,4 +131,4 @@ class CreateOptions(TypedDict, total=False):
     cdp_url: str | None
     environment_type: str | None
     extra_body: Mapping[str, Any] | None
-    wait_for_limit: float | None
+    wait_for_limit: float | timedelta | None

@@ -13,6 +13,7 @@ from .._reports import CLOSE_LIMIT, report_failed_delete, report_left
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
     from typing import Any, Protocol, Self
 
     from .._agi.seam import EndSessionOperation, Operation
@@ -103,9 +104,9 @@ class AsyncBaseClient:
     def with_options(
         self,
         *,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         max_retries: int | None = None,
-        wait_for_limit: float | None = None,
+        wait_for_limit: float | timedelta | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Self:
         """Gives a copy that shares the connections, with some options changed.

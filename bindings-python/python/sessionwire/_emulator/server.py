@@ -8,6 +8,7 @@ from time import monotonic
 from .. import _native
 from .._errors import ConfigError, InvalidRequestError
 from .._parameters import refused
+from .._reports import said, seconds
 from .._sync.agi.client import Agi
 from .._sync.raccoon.client import Raccoon
 from .models import CapturedRequest, WebhookAttempt
@@ -17,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
     from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from datetime import timedelta
     from typing import Any, Literal
 
     from .._agi.models import AgentTask
@@ -102,10 +104,10 @@ class Emulator:
         turn_agent: TurnAgentFunction | None = None,
         port: int = 0,
         api_keys: Iterable[str] | None = None,
-        heartbeat_interval: float = 30.0,
-        step_delay: float = 0.15,
+        heartbeat_interval: float | timedelta = 30.0,
+        step_delay: float | timedelta = 0.15,
         session_limit: int | None = None,
-        init_delay: float = 0.0,
+        init_delay: float | timedelta = 0.0,
         extended_status: bool = False,
         honour_last_event_id: bool = False,
         host: str = "127.0.0.1",
@@ -113,7 +115,7 @@ class Emulator:
         allow_hosts: Iterable[str] = (),
         barred_keys: Iterable[str] = (),
         webhook_backoff: float = 1.0,
-        webhook_timeout: float = 10.0,
+        webhook_timeout: float | timedelta = 10.0,
         faults: Iterable[str | Mapping[str, Any]] = (),
         clock: Literal["real", "fast"] = "real",
         browser: Literal["auto", "builtin", "chromium"] = "auto",
@@ -123,7 +125,7 @@ class Emulator:
         resume: Literal["honoured", "ignored", "inclusive"] = "honoured",
         entry_ids: bool = True,
         dialect: Mapping[str, Any] | None = None,
-        ping_interval: float = 20.0,
+        ping_interval: float | timedelta = 20.0,
         strict_frames: bool = False,
         abort_endpoint: bool = False,
     ) -> None:
@@ -315,7 +317,7 @@ class Emulator:
         method: str | None = None,
         path: str | re.Pattern[str] | None = None,
         *,
-        timeout: float = 5.0,
+        timeout: float | timedelta = 5.0,
         session_id: str | None = None,
         json: Any = None,
         status: int | None = None,
@@ -335,7 +337,7 @@ class Emulator:
             TimeoutError: It did not come; the text shows what did.
         """
         wanted = request_filter(method, path, session_id, json, status)
-        until = monotonic() + timeout
+        until = monotonic() + seconds(timeout)
         while True:
             changes = self._native.request_changes
             if found := self._matching(wanted):
@@ -343,7 +345,7 @@ class Emulator:
             remaining = until - monotonic()
             change = self._native.requests_changed(changes)
             if remaining <= 0 or not change.wait_for(remaining):
-                raise self._did_not_come(wanted, f"within {timeout:g} s")
+                raise self._did_not_come(wanted, f"within {said(timeout)}")
             if not change.result():
                 raise self._did_not_come(wanted, "before the emulator was closed")
 
@@ -352,7 +354,7 @@ class Emulator:
         method: str | None = None,
         path: str | re.Pattern[str] | None = None,
         *,
-        timeout: float = 5.0,
+        timeout: float | timedelta = 5.0,
         session_id: str | None = None,
         json: Any = None,
         status: int | None = None,
@@ -365,7 +367,7 @@ class Emulator:
         from .._wait_async import within
 
         wanted = request_filter(method, path, session_id, json, status)
-        until = monotonic() + timeout
+        until = monotonic() + seconds(timeout)
         while True:
             changes = self._native.request_changes
             if found := self._matching(wanted):
@@ -373,7 +375,7 @@ class Emulator:
             remaining = until - monotonic()
             change = self._native.requests_changed(changes)
             if remaining <= 0 or not await within(change, remaining):
-                raise self._did_not_come(wanted, f"within {timeout:g} s")
+                raise self._did_not_come(wanted, f"within {said(timeout)}")
             if not change.result():
                 raise self._did_not_come(wanted, "before the emulator was closed")
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import IO, Any, Literal, Protocol, Required, TypeAlias, TypedDict
 
 from .. import _native
@@ -133,8 +134,8 @@ class TurnOptions(PrepareTurnOptions, total=False):
     """The further keywords of `session.start_turn`."""
 
     max_reconnects: int
-    ping_interval: float
-    idle_timeout: float
+    ping_interval: float | timedelta
+    idle_timeout: float | timedelta
     replay: bool
     text_mode: TextMode
 

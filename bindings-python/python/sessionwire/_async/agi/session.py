@@ -15,7 +15,7 @@ from ..._errors import (
 )
 from ..._models import DeleteResult, SuccessResult
 from ..._parameters import listed, path_text, warn_unknown_types
-from ..._reports import deadline, finite, is_over, log_warning, remaining
+from ..._reports import deadline, finite, is_over, log_warning, remaining, said
 from ..._typing import overload
 from ..base import delete_on_exit
 from .task import AsyncTask
@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+    from datetime import timedelta
     from typing import Any, Literal
 
     from ..._agi.events import Event, QuestionEvent
@@ -120,7 +121,7 @@ class AsyncSession(SessionFields):
         )
 
     async def follow_messages(
-        self, *, poll_interval: float = 2.0, after_id: int = 0, sanitize: bool = True
+        self, *, poll_interval: float | timedelta = 2.0, after_id: int = 0, sanitize: bool = True
     ) -> AsyncIterator[Message]:
         """Gives new messages by polling, until the task ends.
 
@@ -155,9 +156,9 @@ class AsyncSession(SessionFields):
         event_types: Iterable[EventTypeName] | None = None,
         sanitize: bool = True,
         include_history: bool = True,
-        idle_timeout: float = 90.0,
+        idle_timeout: float | timedelta = 90.0,
         max_reconnects: int = 5,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
     ) -> AsyncEventStream:
         """Opens the session's event stream: each event exactly once, in order, over
         any number of disconnects.
@@ -197,7 +198,7 @@ class AsyncSession(SessionFields):
         start_url: str | None = None,
         event_types: Iterable[EventTypeName] | None = None,
         sanitize: bool = True,
-        idle_timeout: float = 90.0,
+        idle_timeout: float | timedelta = 90.0,
         max_reconnects: int = 5,
         if_busy: Literal["error", "wait", "cancel"] = "error",
     ) -> Opening[AsyncTask]:
@@ -260,7 +261,10 @@ class AsyncSession(SessionFields):
         return self.start_task(message, start_url=start_url, if_busy="cancel")
 
     async def _start_task(
-        self, params: StartTask, timeout: float | None = None, until: float | None = None
+        self,
+        params: StartTask,
+        timeout: float | timedelta | None = None,
+        until: float | None = None,
     ) -> AsyncTask:
         client, told = self._client._native, (self.session_id, params, timeout, until)
         run = self._client._run(
@@ -289,7 +293,7 @@ class AsyncSession(SessionFields):
         if not await _wait.within(pending, remaining(until)):
             pending.cancel()
             late = TaskTimeout(
-                f"The task was not started within {timeout} s. Raise `timeout`; look at the "
+                f"The task was not started within {said(timeout)}. Raise `timeout`; look at the "
                 "session's messages before you start it again."
             )
             late.session_id = self.session_id
@@ -347,7 +351,7 @@ class AsyncSession(SessionFields):
         start_url: str | None = None,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
         on_event: Callable[[Event], Maybe[object]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         cancel_on_timeout: bool = False,
         if_busy: Literal["error", "wait", "cancel"] = "error",
         output: None = None,
@@ -362,7 +366,7 @@ class AsyncSession(SessionFields):
         start_url: str | None = None,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
         on_event: Callable[[Event], Maybe[object]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         cancel_on_timeout: bool = False,
         if_busy: Literal["error", "wait", "cancel"] = "error",
         output: type[Output] | Validates[Output],
@@ -378,7 +382,7 @@ class AsyncSession(SessionFields):
         start_url: str | None = None,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
         on_event: Callable[[Event], Maybe[object]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         cancel_on_timeout: bool = False,
         if_busy: Literal["error", "wait", "cancel"] = "error",
         output: type[Any] | Validates[Any] | None = None,
@@ -474,7 +478,7 @@ class AsyncSession(SessionFields):
         params: StartTask,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
         on_event: Callable[[Event], Maybe[object]] | None,
-        timeout: float | None,
+        timeout: float | timedelta | None,
         until: float | None,
         cancel_on_timeout: bool,
     ) -> TaskResult:
@@ -503,7 +507,7 @@ class AsyncSession(SessionFields):
         description: str | None = None,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
         on_event: Callable[[Event], Maybe[object]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
     ) -> Callable[..., Coroutine[Any, Any, str]]:
         """This session as a tool for an agent of a framework: an `async` function that takes a
         task, and perhaps a `start_url`, and gives the result as text. LangChain, pydantic-ai,
@@ -536,7 +540,7 @@ class AsyncSession(SessionFields):
         return session_tool(self.prepare_task, client, name, description, *handlers, timeout)
 
     async def wait(
-        self, *, timeout: float | None = None, poll_interval: float = 2.0
+        self, *, timeout: float | timedelta | None = None, poll_interval: float | timedelta = 2.0
     ) -> ExecutionStatus:
         """Waits by polling until the task ends or asks.
 
@@ -652,7 +656,7 @@ class AsyncSession(SessionFields):
         """Stops the agent at all cost: cancels the task; if that fails, deletes the session."""
         return SuccessResult(**await self._call({"op": "stop", "session_id": self.session_id}))
 
-    async def navigate(self, url: str, *, settle: float | None = None) -> str:
+    async def navigate(self, url: str, *, settle: float | timedelta | None = None) -> str:
         """Opens a page in the session's browser.
 
         Args:
@@ -667,7 +671,7 @@ class AsyncSession(SessionFields):
         """
         return (await self.goto(url, settle=settle)).current_url
 
-    async def goto(self, url: str, *, settle: float | None = None) -> Navigation:
+    async def goto(self, url: str, *, settle: float | timedelta | None = None) -> Navigation:
         """Opens a page in the session's browser, and says where that led.
 
         Args:
@@ -694,7 +698,9 @@ class AsyncSession(SessionFields):
         self._picture = Screenshot(image=image, **fields)
         return self._picture
 
-    def screenshots(self, *, every: float, directory: str | os.PathLike[str]) -> AsyncScreenshots:
+    def screenshots(
+        self, *, every: float | timedelta, directory: str | os.PathLike[str]
+    ) -> AsyncScreenshots:
         """Takes a picture of the browser every so often, beside whatever the block does.
 
         The first is taken at once. A picture that fails is a warning in the log, and does not
@@ -827,9 +833,11 @@ class AsyncPaused:
             log_warning(f"The paused task could not be cancelled: {failure}")
 
 
-def _task_timeout(session_id: str, timeout: float | None, events: list[Event]) -> TaskTimeout:
+def _task_timeout(
+    session_id: str, timeout: float | timedelta | None, events: list[Event]
+) -> TaskTimeout:
     error = TaskTimeout(
-        f"The task did not end within {timeout} s. Unless it was cancelled it goes on in its "
+        f"The task did not end within {said(timeout)}. Unless it was cancelled it goes on in its "
         "session: wait for it there, or cancel it."
     )
     error.session_id = session_id

@@ -14,6 +14,7 @@ from .session import AsyncSession, snapshot_options
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import timedelta
     from typing import Any, Literal, Unpack
 
     from ..._agi.seam import (
@@ -55,7 +56,7 @@ class AsyncSessions:
         cdp_url: str | None = None,
         environment_type: str | None = None,
         extra_body: Mapping[str, Any] | None = None,
-        wait_for_limit: float | None = None,
+        wait_for_limit: float | timedelta | None = None,
     ) -> Opening[AsyncSession]:
         """Creates a session. As a context manager it is deleted on every way out.
 
@@ -213,7 +214,7 @@ class AsyncSessions:
     async def cleanup(
         self,
         *,
-        older_than: float | None = None,
+        older_than: float | timedelta | None = None,
         statuses: Iterable[SessionStatus] | Literal["any"] = ("completed", "error"),
     ) -> List[CleanupReport]:
         """Deletes the sessions of this key that match, and says what became of each.
@@ -266,7 +267,7 @@ class AsyncSessions:
         self,
         max_sessions: int,
         *,
-        max_age: float | None = None,
+        max_age: float | timedelta | None = None,
         agent_name: str = "agi-0",
         **create_options: Unpack[CreateOptions],
     ) -> AsyncSessionPool:
@@ -303,7 +304,7 @@ class AsyncSessions:
         }
         return AsyncSessionPool(self._client, self._client._native.pool(options), snapshot)
 
-    async def reap(self, *, older_than: float | None = None) -> List[ReapReport]:
+    async def reap(self, *, older_than: float | timedelta | None = None) -> List[ReapReport]:
         """Deletes the sessions that dead processes left, by the client's `ledger`, and says
         what became of each. It touches nothing of a process that lives.
 

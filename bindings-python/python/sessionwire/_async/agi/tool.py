@@ -12,6 +12,7 @@ from .task import AsyncTask
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from datetime import timedelta
     from typing import Any
 
     from ..._agi.events import Event, QuestionEvent
@@ -65,7 +66,7 @@ def session_tool(
     description: str | None,
     on_question: Callable[[QuestionEvent], Maybe[str | None]] | None,
     on_event: Callable[[Event], Maybe[object]] | None,
-    timeout: float | None,
+    timeout: float | timedelta | None,
 ) -> Callable[..., Coroutine[Any, Any, str]]:
     """A function that runs each task in this session."""
     # The task that a call left open, and what it was: a question waits, or the call was broken off.

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Generator, Iterable, Mapping
+    from datetime import timedelta
     from typing import Any, Unpack
 
     from ..._agi.events import Event, QuestionEvent
@@ -99,10 +100,10 @@ class Agi(BaseClient):
         *,
         api_key: str | None = None,
         base_url: str | None = None,
-        timeout: float = 60.0,
-        connect_timeout: float = 10.0,
+        timeout: float | timedelta = 60.0,
+        connect_timeout: float | timedelta = 10.0,
         max_retries: int = 3,
-        wait_for_limit: float | None = None,
+        wait_for_limit: float | timedelta | None = None,
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -154,7 +155,7 @@ class Agi(BaseClient):
         start_url: str | None = None,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
         on_event: Callable[[Event], Maybe[object]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         cancel_on_timeout: bool = False,
         output: None = None,
         progress: bool = False,
@@ -170,7 +171,7 @@ class Agi(BaseClient):
         start_url: str | None = None,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
         on_event: Callable[[Event], Maybe[object]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         cancel_on_timeout: bool = False,
         output: type[Output] | Validates[Output],
         repairs: int = 0,
@@ -187,7 +188,7 @@ class Agi(BaseClient):
         start_url: str | None = None,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
         on_event: Callable[[Event], Maybe[object]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         cancel_on_timeout: bool = False,
         output: type[Any] | Validates[Any] | None = None,
         repairs: int = 0,
@@ -275,7 +276,7 @@ class Agi(BaseClient):
         agent_name: str = "agi-0",
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
         on_event: Callable[[Event], Maybe[object]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         **create_options: Unpack[CreateOptions],
     ) -> Callable[..., str]:
         """A tool for an agent of a framework: a function that takes a task, and perhaps
@@ -319,7 +320,7 @@ class Agi(BaseClient):
         from_start: bool = False,
         event_types: Iterable[EventTypeName] | None = None,
         sanitize: bool = True,
-        idle_timeout: float = 90.0,
+        idle_timeout: float | timedelta = 90.0,
         max_reconnects: int = 5,
     ) -> Task:
         """Gives the task of a handle again, also of one that another process or another
@@ -384,7 +385,7 @@ class Agi(BaseClient):
         agent_name: str = "agi-0",
         start_url: str | None = None,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | os.PathLike[str] | None = None,
         retry_failed: bool = False,
         output: None = None,
@@ -401,7 +402,7 @@ class Agi(BaseClient):
         agent_name: str = "agi-0",
         start_url: str | None = None,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | os.PathLike[str] | None = None,
         retry_failed: bool = False,
         output: type[Output] | Validates[Output],
@@ -418,7 +419,7 @@ class Agi(BaseClient):
         agent_name: str = "agi-0",
         start_url: str | None = None,
         on_question: Callable[[QuestionEvent], Maybe[str | None]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         journal: str | os.PathLike[str] | None = None,
         retry_failed: bool = False,
         output: type[Any] | Validates[Any] | None = None,

@@ -7,6 +7,7 @@ from .session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import timedelta
     from typing import Self
 
     from ..._agi.seam import SnapshotOptions
@@ -29,7 +30,7 @@ class SessionPool:
         self._native = native
         self._snapshot = snapshot
 
-    def session(self, *, timeout: float | None = None) -> PooledSession:
+    def session(self, *, timeout: float | timedelta | None = None) -> PooledSession:
         """Gives a session for one block, which waits for a free one; first come, first served.
 
         It is used again afterwards, unless the block raised, its task still runs, or it is
@@ -73,7 +74,7 @@ class PooledSession:
 
     __slots__ = ("_lease", "_pool", "_timeout")
 
-    def __init__(self, pool: SessionPool, timeout: float | None) -> None:
+    def __init__(self, pool: SessionPool, timeout: float | timedelta | None) -> None:
         self._pool = pool
         self._timeout = timeout
         self._lease: int | None = None

@@ -14,6 +14,7 @@ from .session import Session, snapshot_options
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import timedelta
     from typing import Any, Literal, Unpack
 
     from ..._agi.seam import (
@@ -54,7 +55,7 @@ class Sessions:
         cdp_url: str | None = None,
         environment_type: str | None = None,
         extra_body: Mapping[str, Any] | None = None,
-        wait_for_limit: float | None = None,
+        wait_for_limit: float | timedelta | None = None,
     ) -> Session:
         """Creates a session. As a context manager it is deleted on every way out.
 
@@ -208,7 +209,7 @@ class Sessions:
     def cleanup(
         self,
         *,
-        older_than: float | None = None,
+        older_than: float | timedelta | None = None,
         statuses: Iterable[SessionStatus] | Literal["any"] = ("completed", "error"),
     ) -> List[CleanupReport]:
         """Deletes the sessions of this key that match, and says what became of each.
@@ -261,7 +262,7 @@ class Sessions:
         self,
         max_sessions: int,
         *,
-        max_age: float | None = None,
+        max_age: float | timedelta | None = None,
         agent_name: str = "agi-0",
         **create_options: Unpack[CreateOptions],
     ) -> SessionPool:
@@ -298,7 +299,7 @@ class Sessions:
         }
         return SessionPool(self._client, self._client._native.pool(options), snapshot)
 
-    def reap(self, *, older_than: float | None = None) -> List[ReapReport]:
+    def reap(self, *, older_than: float | timedelta | None = None) -> List[ReapReport]:
         """Deletes the sessions that dead processes left, by the client's `ledger`, and says
         what became of each. It touches nothing of a process that lives.
 

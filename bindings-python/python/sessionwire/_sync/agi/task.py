@@ -6,12 +6,13 @@ from ... import _wait_sync as _wait
 from ..._agi.models import TaskResult
 from ..._errors import QuestionPending, SessionwireError, TaskTimeout
 from ..._models import SuccessResult
-from ..._reports import deadline, finite, log_warning, remaining
+from ..._reports import deadline, finite, log_warning, remaining, said
 from ..base import Handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import timedelta
     from typing import Any
 
     from ..._agi.events import Event, QuestionEvent
@@ -47,7 +48,7 @@ class Task(Handle):
         loop = _wait.loop(self._events)
         return loop if self._span is None else self._span.loop(loop)
 
-    def events(self, *, timeout: float | None = None) -> Iterator[Event]:
+    def events(self, *, timeout: float | timedelta | None = None) -> Iterator[Event]:
         """The task's events, as a loop over the task gives them, for so long.
 
         Args:
@@ -66,7 +67,7 @@ class Task(Handle):
         deadline(timeout)
         return self._for_so_long(timeout)
 
-    def _for_so_long(self, timeout: float | None) -> Iterator[Event]:
+    def _for_so_long(self, timeout: float | timedelta | None) -> Iterator[Event]:
         until = deadline(timeout)
         loop = _wait.loop(self._events)
         while True:
@@ -76,8 +77,8 @@ class Task(Handle):
                 return
             if event is False:
                 late = TaskTimeout(
-                    f"The events of the task went on for longer than {timeout} s. The task goes "
-                    "on: read on, wait for its result, or cancel it."
+                    f"The events of the task went on for longer than {said(timeout)}. The task "
+                    "goes on: read on, wait for its result, or cancel it."
                 )
                 late.session_id = self.session_id
                 raise late
@@ -140,7 +141,7 @@ class Task(Handle):
         status: ExecutionStatus = (self._call({"op": "status"}))["status"]
         return status
 
-    def result(self, timeout: float | None = None) -> TaskResult:
+    def result(self, timeout: float | timedelta | None = None) -> TaskResult:
         """Waits for the result. The events need not be read.
 
         Args:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import os
     import uuid
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import timedelta
     from typing import Any, Unpack
 
     from ..._agi.types import Run, TracerProvider
@@ -109,14 +110,14 @@ class Raccoon(BaseClient):
         *,
         api_key: str | None = None,
         base_url: str | None = None,
-        timeout: float = 60.0,
-        connect_timeout: float = 10.0,
+        timeout: float | timedelta = 60.0,
+        connect_timeout: float | timedelta = 10.0,
         max_retries: int = 3,
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         headers: Mapping[str, str] | None = None,
         allow_insecure_http: bool = False,
-        wait_for_limit: float | None = None,
+        wait_for_limit: float | timedelta | None = None,
         websocket_url: str | None = None,
         wire: WireNames | Mapping[str, Any] | None = None,
         encode_frame: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None,
@@ -202,7 +203,7 @@ class Raccoon(BaseClient):
         session_id: str | uuid.UUID | None = None,
         mode: str = "auto",
         on_event: Callable[[TurnEvent], Maybe[object]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         stop_on_timeout: bool = False,
         **options: Unpack[TurnOptions],
     ) -> TurnResult:
@@ -229,7 +230,7 @@ class Raccoon(BaseClient):
         *,
         concurrency: int = 4,
         mode: str = "auto",
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         stop_on_timeout: bool = False,
         **options: Unpack[TurnOptions],
     ) -> TurnOutcomes:
@@ -270,8 +271,8 @@ class Raccoon(BaseClient):
         *,
         from_start: bool = False,
         max_reconnects: int = 6,
-        ping_interval: float = 20.0,
-        idle_timeout: float = 60.0,
+        ping_interval: float | timedelta = 20.0,
+        idle_timeout: float | timedelta = 60.0,
         replay: bool = True,
         text_mode: TextMode = "auto",
     ) -> Turn:
@@ -335,8 +336,8 @@ class Raccoon(BaseClient):
         after: str | ResumePoint | None = None,
         *,
         max_reconnects: int = 6,
-        ping_interval: float = 20.0,
-        idle_timeout: float = 60.0,
+        ping_interval: float | timedelta = 20.0,
+        idle_timeout: float | timedelta = 60.0,
         replay: bool = True,
         text_mode: TextMode = "auto",
     ) -> Turn:

@@ -8,7 +8,7 @@ from ..._callbacks import check_callback
 from ..._errors import InvalidRequestError, TaskTimeout
 from ..._raccoon.files import NewFile, given_files
 from ..._raccoon.models import UploadedFile
-from ..._reports import deadline, remaining
+from ..._reports import deadline, remaining, said
 from ..base import delete_on_exit
 from .events import TurnEventStream, place_of
 from .media import Media, check_files
@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
+    from datetime import timedelta
     from typing import Any, Unpack
 
     from ..._models import DeleteResult, SuccessResult
@@ -90,7 +91,7 @@ class RaccoonSession:
         self,
         params: StartTurn,
         files: list[NewFile | UploadedFile],
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         until: float | None = None,
     ) -> Turn:
         try:
@@ -178,7 +179,7 @@ class RaccoonSession:
         *,
         mode: str = "auto",
         on_event: Callable[[TurnEvent], Maybe[object]] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         stop_on_timeout: bool = False,
         **options: Unpack[TurnOptions],
     ) -> TurnResult:
@@ -223,8 +224,8 @@ class RaccoonSession:
         *,
         after: ResumePoint | TurnEvent | None = None,
         include_history: bool = True,
-        poll_interval: float = 2.0,
-        timeout: float | None = None,
+        poll_interval: float | timedelta = 2.0,
+        timeout: float | timedelta | None = None,
         max_reconnects: int = 6,
     ) -> TurnEventStream:
         """Watches the session: its events over all its turns, whoever starts them, each once
@@ -376,9 +377,9 @@ def turn_params(
     return checked, files
 
 
-def _start_timeout(session_id: str, timeout: float | None) -> TaskTimeout:
+def _start_timeout(session_id: str, timeout: float | timedelta | None) -> TaskTimeout:
     error = TaskTimeout(
-        f"The turn was not known to run within {timeout} s: its files, a place among the turns "
+        f"The turn was not known to run within {said(timeout)}: its files, a place among the turns "
         "that run at once, or the response to its start took that long. Look at the session's "
         "history before you start it again."
     )
@@ -387,10 +388,13 @@ def _start_timeout(session_id: str, timeout: float | None) -> TaskTimeout:
 
 
 def _turn_timeout(
-    session_id: str, timeout: float | None, late: TaskTimeout | None = None, cure: str = ""
+    session_id: str,
+    timeout: float | timedelta | None,
+    late: TaskTimeout | None = None,
+    cure: str = "",
 ) -> TaskTimeout:
     error = TaskTimeout(
-        f"The turn did not end within {timeout} s. Unless it was stopped it goes on in its "
+        f"The turn did not end within {said(timeout)}. Unless it was stopped it goes on in its "
         f"session: attach to it, or stop it{cure}."
     )
     error.session_id = session_id

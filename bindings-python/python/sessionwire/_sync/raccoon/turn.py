@@ -13,6 +13,7 @@ from ..base import Handle
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import timedelta
     from typing import Any
 
     from ..._agi.types import Run
@@ -168,7 +169,7 @@ class Turn(Handle):
         }
         return SuccessResult(**self._send(operation))
 
-    def stop(self, timeout: float = 10.0) -> StopResult:
+    def stop(self, timeout: float | timedelta = 10.0) -> StopResult:
         """Stops the turn and waits for its end; the session stays.
 
         Args:
@@ -177,7 +178,7 @@ class Turn(Handle):
         operation: StopTurnOperation = {"op": "stop", "timeout": timeout}
         return StopResult(**self._send(operation))
 
-    def result(self, timeout: float | None = None) -> TurnResult:
+    def result(self, timeout: float | timedelta | None = None) -> TurnResult:
         """Waits for the result. The events need not be read.
 
         Args:
