@@ -278,7 +278,15 @@ mod tests {
         ] {
             let texts = glue(&[event("log", Some(1), raw)]);
             let row = &rows(&texts[0].text)[0];
-            let wanted = [data, json!("log"), json!(1), json!(raw), json!(0), text, json!(0)];
+            let wanted = [
+                data,
+                json!("log"),
+                json!(1),
+                json!(raw),
+                json!(0),
+                text,
+                json!(0),
+            ];
             assert_eq!(row[..], wanted, "{raw}");
         }
     }

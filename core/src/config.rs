@@ -409,6 +409,11 @@ impl ClientConfig {
         self.base_url.as_str().trim_end_matches('/')
     }
 
+    /// The proxy of every request, without the user that it may name.
+    pub fn proxy_address(&self) -> Option<&str> {
+        self.proxy.as_ref().map(|url| without_user(url.as_str()))
+    }
+
     /// Deadline of one call.
     pub fn timeout(&self) -> Duration {
         self.timeout

@@ -270,7 +270,9 @@ impl Event {
         let mut at = None;
         meaning::each_member(&self.raw, |name, value| {
             if name.read() == "timestamp" {
-                at = meaning::value(value).as_ref().and_then(meaning::milliseconds);
+                at = meaning::value(value)
+                    .as_ref()
+                    .and_then(meaning::milliseconds);
             }
         });
         at

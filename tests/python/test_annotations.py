@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 import typing
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_annotations_can_be_read(name: str) -> None:
 def test_they_are_what_the_source_says() -> None:
     hints = typing.get_type_hints(sessionwire.Session.run_task)
     assert hints["return"] is sessionwire.TaskResult
-    assert hints["timeout"] == float | None
+    assert hints["timeout"] == float | timedelta | None
     hints = typing.get_type_hints(sessionwire.AsyncSession.messages)
     assert hints["return"] is sessionwire.Messages
 

@@ -133,6 +133,7 @@ def test_an_error_says_what_it_is() -> None:
             "text": "x",
             "raw": '{"text": "x"}',
             "message_id": 1,
+            "received_at": None,
         }
     ]
     limited = RateLimitError("Slow down")

@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyString};
+use pyo3::types::{PyInt, PyString, PyTuple};
 use sessionwire::agi::{self, EventType};
 
 use crate::event::{Event, moment, object, received, repr};
@@ -152,17 +152,11 @@ impl UnknownEvent {
         slf.as_super().get().event().event_type().name().to_owned()
     }
 
-    fn __getnewargs__<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> PyResult<(String, Option<i64>, String, Option<Bound<'py, PyAny>>)> {
+    fn __getnewargs__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let base = slf.as_super().get();
         let event = base.event();
-        Ok((
-            event.event_type().name().to_owned(),
-            event.id(),
-            event.raw().to_owned(),
-            base.received_at(slf.py())?,
-        ))
+        let name = event.event_type().name();
+        (name, event.id(), event.raw(), base.received_at(slf.py())?).into_pyobject(slf.py())
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

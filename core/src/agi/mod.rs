@@ -18,6 +18,7 @@ mod places;
 mod polling;
 mod pool;
 mod progress;
+mod question;
 mod reap;
 mod recording;
 mod release;

@@ -20,6 +20,7 @@ use super::validate;
 use super::{driver, handle, pictures, recording};
 use crate::background::{Piece, Work};
 use crate::error::Result;
+use crate::event::Event;
 use crate::runtime;
 use crate::stream::EventStream;
 
@@ -210,6 +211,24 @@ impl Session {
     /// Those of [every call](crate#errors), with `maybe_delivered` where nobody knows whether the message arrived.
     pub async fn send_message(&self, message: SendMessage) -> Result<SuccessResult> {
         self.api.send_message(self.id(), &message).await
+    }
+
+    /// The question that is open in the session, whoever started its task.
+    ///
+    /// # Errors
+    /// Those of [every call](crate#errors).
+    pub async fn question(&self) -> Result<Option<Event>> {
+        Ok(self.api.look_for_question(self.id()).await?.ok())
+    }
+
+    /// Answers the question that is open in the session, whoever started its task: another
+    /// program, for example.
+    ///
+    /// # Errors
+    /// `InvalidRequest` where no question is open: nothing was sent then. Else those of
+    /// [every call](crate#errors).
+    pub async fn answer(&self, text: impl Into<String>) -> Result<SuccessResult> {
+        self.api.answer_question(self.id(), text.into()).await
     }
 
     /// Asks for the execution status.

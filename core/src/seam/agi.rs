@@ -46,6 +46,13 @@ pub enum Operation {
         /// Which session.
         session_id: String,
     },
+    /// Answers the question that is open in a session.
+    AnswerQuestion {
+        /// Which session.
+        session_id: String,
+        /// The answer.
+        text: String,
+    },
     /// Pauses the task, if one runs.
     TryPause {
         /// Which session.
@@ -539,6 +546,9 @@ impl Client {
             Operation::IsAlive { session_id } => {
                 Output::Told(sessions.attach(&session_id)?.is_alive().await?)
             }
+            Operation::AnswerQuestion { session_id, text } => {
+                Output::Success(sessions.attach(&session_id)?.answer(text).await?)
+            }
             Operation::TryPause { session_id } => {
                 Output::Told(sessions.attach(&session_id)?.try_pause().await?)
             }
@@ -683,7 +693,14 @@ pub(super) fn schema() -> serde_json::Value {
                 of.gives::<Vec<CleanupReport>>(&["cleanup", "delete_created"]);
                 of.gives::<Vec<ReapReport>>(&["reap"]);
                 of.gives::<()>(&["release_session"]);
-                of.gives::<SuccessResult>(&["send_message", "pause", "resume", "cancel", "stop"]);
+                of.gives::<SuccessResult>(&[
+                    "send_message",
+                    "answer_question",
+                    "pause",
+                    "resume",
+                    "cancel",
+                    "stop",
+                ]);
                 of.gives::<String>(&["prepare_task"]);
                 of.gives::<ExecutionStatus>(&["execution_status", "wait"]);
                 of.gives::<Messages>(&["messages"]);

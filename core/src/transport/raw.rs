@@ -1,6 +1,7 @@
 //! The escape hatch: any request, through the same key, retries and errors.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use super::http::Transport;
 use super::request::Request;
 use super::response::plain_headers;
+use super::retry::parse_http_date;
 use crate::config::is_ours;
 use crate::error::{Error, Result};
 use crate::setters::setters;
@@ -64,6 +66,14 @@ pub struct RawResponse {
     pub headers: BTreeMap<String, String>,
     /// The body; bytes that are not UTF-8 are replaced.
     pub body: String,
+}
+
+impl RawResponse {
+    /// When the service sent it, by its own clock (the header `Date`).
+    pub fn sent_at(&self) -> Option<SystemTime> {
+        let seconds = parse_http_date(self.headers.get("date")?, 0)?;
+        UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    }
 }
 
 impl Transport {

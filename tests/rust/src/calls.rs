@@ -111,6 +111,10 @@ pub async fn call(case: &Value, client: &Client, session: &Session) -> Result<Va
             let sent = session.send_message(message).await;
             sent.map(|sent| json!(sent))
         }
+        "session.answer" => {
+            let sent = session.answer(given.text(0)).await;
+            sent.map(|sent| json!(sent))
+        }
         "session.run_task" => {
             let task = RunTask::new(given.text(0));
             session.run_task(task).await.map(nothing)

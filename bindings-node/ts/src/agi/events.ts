@@ -5,7 +5,7 @@
 import { inspect } from "node:util";
 import { native } from "../native.js";
 import { parseTime } from "../shared/models.js";
-import { FIELDS, isObject, onlyEvent, originalOf, receivedAt, textOf } from "../stream/batch.js";
+import { FIELDS, isObject, onlyEvent, originalOf, type Received, textOf } from "../stream/batch.js";
 
 /** What every event has. */
 export interface EventBase<Type extends string, Data> {
@@ -142,8 +142,9 @@ class EventRecord {
   readonly text: string;
   readonly raw: string;
   readonly messageId: number | null;
-  /** Milliseconds since 1970; 0: never. */
-  readonly #received: number;
+  /** That of the batch, and how many milliseconds later it was. */
+  readonly #received: Received;
+  readonly #later: number;
 
   constructor(
     type: string,
@@ -153,7 +154,8 @@ class EventRecord {
     start: number | string,
     length: number,
     text: number | string,
-    received: number,
+    received: Received,
+    later: number,
   ) {
     const messageId = isObject(data) ? data.message_id : undefined;
     this.type = type;
@@ -163,6 +165,7 @@ class EventRecord {
     this.raw = originalOf(data, batch, start, length);
     this.messageId = typeof messageId === "number" ? messageId : id;
     this.#received = received;
+    this.#later = later;
   }
 
   get timestamp(): Date | null {
@@ -170,7 +173,7 @@ class EventRecord {
   }
 
   get receivedAt(): Date | null {
-    return this.#received === 0 ? null : new Date(this.#received);
+    return this.#received.after(this.#later);
   }
 
   toJSON(): object {
@@ -187,7 +190,12 @@ class EventRecord {
  * Event number `at` of a batch.
  * @internal
  */
-export function agiEventAt(rows: readonly unknown[], at: number, batch: string): AgiEvent {
+export function agiEventAt(
+  rows: readonly unknown[],
+  at: number,
+  batch: string,
+  received: Received,
+): AgiEvent {
   const first = at * FIELDS;
   return new EventRecord(
     rows[first + 1] as string,
@@ -197,7 +205,8 @@ export function agiEventAt(rows: readonly unknown[], at: number, batch: string):
     rows[first + 3] as number | string,
     rows[first + 4] as number,
     rows[first + 5] as number | string,
-    receivedAt(rows, at),
+    received,
+    rows[first + 6] as number,
   ) as unknown as AgiEvent;
 }
 

@@ -188,6 +188,7 @@ export type Operation =
   | { op: "find_or_create"; create: CreateSession }
   | { op: "delete_created" }
   | { op: "is_alive"; session_id: string }
+  | { op: "answer_question"; session_id: string; text: string }
   | { op: "try_pause"; session_id: string }
   | { op: "try_resume"; session_id: string }
   | { op: "get_session"; session_id: string }
@@ -290,6 +291,7 @@ export interface Outputs {
   reap: ReapReport[];
   release_session: null;
   send_message: SuccessResult;
+  answer_question: SuccessResult;
   pause: SuccessResult;
   resume: SuccessResult;
   cancel: SuccessResult;

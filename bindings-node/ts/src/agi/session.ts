@@ -287,6 +287,14 @@ export class Session implements AsyncDisposable {
     );
   }
 
+  /**
+   * Answers the question that is open in the session, whoever started its task: another program, for
+   * example. Where none is open it rejects with an `InvalidRequestError`, and nothing was sent.
+   */
+  answer(answer: string, options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#execute({ op: "answer_question", text: text("text", answer) }, options);
+  }
+
   /** Asks for the task's execution status. */
   async executionStatus(options: CallOptions = {}): Promise<ExecutionStatus> {
     const reply = await this.#execute({ op: "execution_status" }, options);

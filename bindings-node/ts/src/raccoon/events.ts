@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import type { Known } from "../agi/events.js";
 import { native } from "../native.js";
 import { timeOf } from "../shared/models.js";
-import { FIELDS, isObject, onlyEvent, originalOf, receivedAt, textOf } from "../stream/batch.js";
+import { FIELDS, isObject, onlyEvent, originalOf, type Received, textOf } from "../stream/batch.js";
 
 /** What every event of a turn has. */
 export interface TurnEventBase<Kind extends string, Data> {
@@ -206,8 +206,9 @@ class TurnEventRecord {
   readonly messageId: string | null;
   readonly timestamp: Date | null;
   readonly streamEntryId: string | null;
-  /** Milliseconds since 1970; 0: never. */
-  readonly #received: number;
+  /** That of the batch, and how many milliseconds later it was. */
+  readonly #received: Received;
+  readonly #later: number;
 
   constructor(
     type: string,
@@ -217,7 +218,8 @@ class TurnEventRecord {
     start: number | string,
     length: number,
     text: number | string,
-    received: number,
+    received: Received,
+    later: number,
   ) {
     const fields = isObject(frame) ? frame : undefined;
     this.type = type;
@@ -231,10 +233,11 @@ class TurnEventRecord {
     this.timestamp = timeOf(fields?.timestamp);
     this.streamEntryId = word(fields?.stream_entry_id);
     this.#received = received;
+    this.#later = later;
   }
 
   get receivedAt(): Date | null {
-    return this.#received === 0 ? null : new Date(this.#received);
+    return this.#received.after(this.#later);
   }
 
   toJSON(): object {
@@ -257,7 +260,12 @@ function word(value: unknown): string | null {
  * Event number `at` of a batch.
  * @internal
  */
-export function turnEventAt(rows: readonly unknown[], at: number, batch: string): TurnEvent {
+export function turnEventAt(
+  rows: readonly unknown[],
+  at: number,
+  batch: string,
+  received: Received,
+): TurnEvent {
   const first = at * FIELDS;
   return new TurnEventRecord(
     rows[first + 1] as string,
@@ -267,7 +275,8 @@ export function turnEventAt(rows: readonly unknown[], at: number, batch: string)
     rows[first + 3] as number | string,
     rows[first + 4] as number,
     rows[first + 5] as number | string,
-    receivedAt(rows, at),
+    received,
+    rows[first + 6] as number,
   ) as unknown as TurnEvent;
 }
 

@@ -237,7 +237,7 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
     run?: Run,
   ) {
     this.#encode = encode;
-    const make: EventMaker<TurnEvent> = (rows, at, batch) => this.#event(rows, at, batch);
+    const make: EventMaker<TurnEvent> = (...part) => this.#event(...part);
     this.#handle = new Handle(native, make, signal, run);
     this.#lastEntry = typeof after === "string" ? after : (after?.lastStreamEntryId ?? null);
     this.#lastEvent = typeof after === "string" ? null : (after?.lastEventId ?? null);
@@ -404,8 +404,8 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
   }
 
   /** Makes the event that is handed over now. */
-  #event(rows: readonly unknown[], at: number, batch: string): TurnEvent {
-    const event = turnEventAt(rows, at, batch);
+  #event(...part: Parameters<EventMaker<TurnEvent>>): TurnEvent {
+    const event = turnEventAt(...part);
     if (event.id !== null) {
       this.#lastEvent = event.id;
       // Of another event it would not say where this one is.

@@ -30,46 +30,60 @@ export function textOf(data: unknown, text: number | string): string {
   return (data as Record<string, string>)[TEXT_FIELDS[text] as string] as string;
 }
 
-/** When event number `at` was received, in milliseconds since 1970; 0: never. */
-export function receivedAt(rows: readonly unknown[], at: number): number {
-  return (rows[rows.length - 1] as number) + (rows[at * FIELDS + 6] as number);
+/** When the first event of a batch was received, in milliseconds since 1970; 0: never. */
+export class Received {
+  constructor(readonly first: number) {}
+
+  /** The time of an event that was received so many milliseconds later. */
+  after(later: number): Date | null {
+    const time = this.first + later;
+    return time === 0 ? null : new Date(time);
+  }
 }
+
+/** Makes event number `at` of a batch from its rows, its text and its time. */
+export type EventMaker<Event> = (
+  rows: readonly unknown[],
+  at: number,
+  batch: string,
+  received: Received,
+) => Event;
 
 /** The one event that the native half made. */
 export function onlyEvent<Event>(batch: string, make: EventMaker<Event>): Event {
-  return make(JSON.parse(batch), 0, batch);
+  const rows: unknown[] = JSON.parse(batch);
+  return make(rows, 0, batch, new Received(rows.pop() as number));
 }
-
-/** Makes event number `at` of a batch from its rows and its text. */
-export type EventMaker<Event> = (rows: readonly unknown[], at: number, batch: string) => Event;
 
 /** The events of one batch text, made one by one. */
 export class Batch<Event> {
   readonly #text: string;
   readonly #rows: unknown[];
   readonly #make: EventMaker<Event>;
+  readonly #received: Received;
   #at = 0;
 
   constructor(text: string, make: EventMaker<Event>) {
     this.#text = text;
     this.#rows = JSON.parse(text);
+    this.#received = new Received(this.#rows.pop() as number);
     this.#make = make;
   }
 
   get isEmpty(): boolean {
-    return this.left === 0;
+    return this.#at * FIELDS >= this.#rows.length;
   }
 
   /** How many events were not taken yet. */
   get left(): number {
-    return (this.#rows.length - 1) / FIELDS - this.#at;
+    return this.#rows.length / FIELDS - this.#at;
   }
 
   /** The next event; only if it is not empty. */
   take(): Event {
     const at = this.#at;
     this.#at = at + 1;
-    return this.#make(this.#rows, at, this.#text);
+    return this.#make(this.#rows, at, this.#text, this.#received);
   }
 }
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
 
 class CreateSession(TypedDict):
@@ -21,19 +22,19 @@ class CreateSession(TypedDict):
     agent_session_type: NotRequired[str | None]
     cdp_url: NotRequired[str | None]
     environment_type: NotRequired[str | None]
-    wait_for_limit: NotRequired[float | None]
+    wait_for_limit: NotRequired[float | timedelta | None]
     snapshot: NotRequired[SnapshotOptions]
     extra_body: NotRequired[Mapping[str, Any]]
 
 
 class EventOptions(TypedDict):
     event_types: NotRequired[Sequence[str] | None]
-    timeout: NotRequired[float | None]
+    timeout: NotRequired[float | timedelta | None]
     sanitize: NotRequired[bool]
     include_history: NotRequired[bool]
-    idle_timeout: NotRequired[float]
+    idle_timeout: NotRequired[float | timedelta]
     max_reconnects: NotRequired[int]
-    poll_interval: NotRequired[float]
+    poll_interval: NotRequired[float | timedelta]
 
 
 IfBusy: TypeAlias = 'Literal["error"] | Literal["wait"] | Literal["cancel"]'
@@ -46,7 +47,7 @@ class ListMessages(TypedDict):
 
 class PoolOptions(TypedDict):
     max_sessions: int
-    max_age: NotRequired[float | None]
+    max_age: NotRequired[float | timedelta | None]
     create: NotRequired[CreateSession]
 
 
@@ -60,7 +61,7 @@ class RunTasks(TypedDict):
     tasks: NotRequired[Sequence[Any]]
     concurrency: NotRequired[int]
     start_url: NotRequired[str | None]
-    timeout: NotRequired[float | None]
+    timeout: NotRequired[float | timedelta | None]
     create: NotRequired[CreateSession]
     snapshot: NotRequired[SnapshotOptions]
     asks: NotRequired[bool]
@@ -69,7 +70,7 @@ class RunTasks(TypedDict):
 
 
 class ScreenshotsOptions(TypedDict):
-    every: float
+    every: float | timedelta
     directory: str
 
 
@@ -91,8 +92,8 @@ class StartTask(TypedDict):
 
 
 class WaitOptions(TypedDict):
-    timeout: NotRequired[float | None]
-    poll_interval: NotRequired[float]
+    timeout: NotRequired[float | timedelta | None]
+    poll_interval: NotRequired[float | timedelta]
 
 
 class CreateSessionOperation(TypedDict):
@@ -108,7 +109,7 @@ class CreateSessionOperation(TypedDict):
     agent_session_type: NotRequired[str | None]
     cdp_url: NotRequired[str | None]
     environment_type: NotRequired[str | None]
-    wait_for_limit: NotRequired[float | None]
+    wait_for_limit: NotRequired[float | timedelta | None]
     snapshot: NotRequired[SnapshotOptions]
     extra_body: NotRequired[Mapping[str, Any]]
 
@@ -130,6 +131,12 @@ class DeleteCreatedOperation(TypedDict):
 class IsAliveOperation(TypedDict):
     op: Literal["is_alive"]
     session_id: str
+
+
+class AnswerQuestionOperation(TypedDict):
+    op: Literal["answer_question"]
+    session_id: str
+    text: str
 
 
 class TryPauseOperation(TypedDict):
@@ -165,13 +172,13 @@ class DeleteAllSessionsOperation(TypedDict):
 
 class CleanupOperation(TypedDict):
     op: Literal["cleanup"]
-    older_than: NotRequired[float | None]
+    older_than: NotRequired[float | timedelta | None]
     statuses: NotRequired[Sequence[str]]
 
 
 class ReapOperation(TypedDict):
     op: Literal["reap"]
-    older_than: NotRequired[float | None]
+    older_than: NotRequired[float | timedelta | None]
 
 
 class ReleaseSessionOperation(TypedDict):
@@ -206,7 +213,7 @@ class NextMessagesOperation(TypedDict):
     op: Literal["next_messages"]
     session_id: str
     options: NotRequired[ListMessages]
-    poll_interval: float
+    poll_interval: float | timedelta
 
 
 class RecordOperation(TypedDict):
@@ -238,7 +245,7 @@ class NavigateOperation(TypedDict):
     op: Literal["navigate"]
     session_id: str
     url: str
-    settle: NotRequired[float | None]
+    settle: NotRequired[float | timedelta | None]
 
 
 class StartScreenshotsOperation(TypedDict):
@@ -283,6 +290,7 @@ Operation: TypeAlias = (
     | FindOrCreateOperation
     | DeleteCreatedOperation
     | IsAliveOperation
+    | AnswerQuestionOperation
     | TryPauseOperation
     | TryResumeOperation
     | GetSessionOperation
@@ -341,7 +349,7 @@ class StatusTaskOperation(TypedDict):
 
 class ResultTaskOperation(TypedDict):
     op: Literal["result"]
-    timeout: NotRequired[float | None]
+    timeout: NotRequired[float | timedelta | None]
 
 
 TaskOperation: TypeAlias = (
@@ -357,7 +365,7 @@ TaskOperation: TypeAlias = (
 
 class AcquirePoolOperation(TypedDict):
     op: Literal["acquire"]
-    timeout: NotRequired[float | None]
+    timeout: NotRequired[float | timedelta | None]
 
 
 class ReleasePoolOperation(TypedDict):
@@ -397,7 +405,7 @@ class RunTasksCheck(TypedDict):
     tasks: NotRequired[Sequence[Any]]
     concurrency: NotRequired[int]
     start_url: NotRequired[str | None]
-    timeout: NotRequired[float | None]
+    timeout: NotRequired[float | timedelta | None]
     create: NotRequired[CreateSession]
     snapshot: NotRequired[SnapshotOptions]
     asks: NotRequired[bool]

@@ -7,6 +7,7 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
 After: TypeAlias = "str | Mapping[str, Any]"
 
@@ -21,8 +22,8 @@ class Attach(TypedDict):
 class EventOptions(TypedDict):
     after: NotRequired[GivenPlace | None]
     include_history: NotRequired[bool]
-    poll_interval: NotRequired[float]
-    timeout: NotRequired[float | None]
+    poll_interval: NotRequired[float | timedelta]
+    timeout: NotRequired[float | timedelta | None]
     max_reconnects: NotRequired[int]
 
 
@@ -57,7 +58,7 @@ class Resume(TypedDict):
 class RunTurns(TypedDict):
     turns: NotRequired[Sequence[TurnInSession]]
     concurrency: NotRequired[int]
-    timeout: NotRequired[float | None]
+    timeout: NotRequired[float | timedelta | None]
     stop_on_timeout: NotRequired[bool]
     stop_frame: NotRequired[Any]
 
@@ -80,8 +81,8 @@ TextMode: TypeAlias = 'Literal["auto"] | Literal["delta"] | Literal["cumulative"
 
 class TurnEventOptions(TypedDict):
     max_reconnects: NotRequired[int]
-    ping_interval: NotRequired[float]
-    idle_timeout: NotRequired[float]
+    ping_interval: NotRequired[float | timedelta]
+    idle_timeout: NotRequired[float | timedelta]
     replay: NotRequired[bool]
     text_mode: NotRequired[TextMode]
 
@@ -175,13 +176,13 @@ class SendMessageTurnOperation(TypedDict):
 
 class StopTurnOperation(TypedDict):
     op: Literal["stop"]
-    timeout: NotRequired[float]
+    timeout: NotRequired[float | timedelta]
     frame: NotRequired[Any]
 
 
 class ResultTurnOperation(TypedDict):
     op: Literal["result"]
-    timeout: NotRequired[float | None]
+    timeout: NotRequired[float | timedelta | None]
 
 
 TurnOperation: TypeAlias = SendMessageTurnOperation | StopTurnOperation | ResultTurnOperation
@@ -210,7 +211,7 @@ class RunTurnsCheck(TypedDict):
     check: Literal["run_turns"]
     turns: NotRequired[Sequence[TurnInSession]]
     concurrency: NotRequired[int]
-    timeout: NotRequired[float | None]
+    timeout: NotRequired[float | timedelta | None]
     stop_on_timeout: NotRequired[bool]
     stop_frame: NotRequired[Any]
 

@@ -100,6 +100,24 @@ class AsyncSession(SessionFields):
             )
         )
 
+    async def answer(self, text: str) -> SuccessResult:
+        """Answers the question that is open in the session, whoever started its task: another
+        program, for example.
+
+        Args:
+            text: 1 to 10,000 characters.
+
+        Raises:
+            InvalidRequestError: No question is open, or the text is empty or too long;
+                nothing was sent.
+            APIError: As for `send_message`.
+        """
+        return SuccessResult(
+            **await self._call(
+                {"op": "answer_question", "session_id": self.session_id, "text": text}
+            )
+        )
+
     async def execution_status(self) -> ExecutionStatus:
         """Asks for the task's execution status: `running`, `waiting_for_input`,
         `finished` or `error`, or a value not known yet."""
