@@ -87,6 +87,10 @@ pub(crate) enum Command {
     Emulator(Emulator),
     /// Record a session, history included, as a scenario that the emulator plays again
     Record(Record),
+    /// Look what may keep this machine from the service: key, address, proxy, certificates, clock
+    Doctor(Doctor),
+    /// Watch a session: its events as they come; the agent's questions are answered at the prompt
+    Watch(Watch),
     #[command(flatten)]
     Control(Control),
 }
@@ -109,7 +113,7 @@ Exit status: 0 done, 1 task error, 2 usage (also an open question without an ans
 #[derive(Args)]
 #[command(after_help = RUN_HELP)]
 pub(crate) struct Run {
-    /// What the agent shall do: 1 to 10,000 characters
+    /// What the agent shall do: 1 to 10,000 characters (-: standard input, @FILE: that file)
     pub(crate) task: String,
     /// Use an emulator inside this program instead of the service: needs no key
     #[arg(long)]
@@ -267,7 +271,7 @@ pub(crate) struct Turn {
 /// A turn that is to begin.
 #[derive(Args)]
 pub(crate) struct StartTurn {
-    /// What the agent shall do
+    /// What the agent shall do (-: standard input, @FILE: that file)
     pub(crate) prompt: String,
     /// auto, plan, code, deepsearch or slides
     #[arg(long, value_name = "MODE", default_value = "auto")]
@@ -645,12 +649,157 @@ pub(crate) struct RecordTo {
     pub(crate) secrets: Option<std::path::PathBuf>,
 }
 
+const DOCTOR_HELP: &str = "\
+It asks the service for the list of sessions, and changes nothing. No key is shown. With --json each
+check is one line {\"type\":\"check\",\"name\",\"status\",\"message\"}; status is ok, warning or error.
+
+Exit status: 0 the service can be used, 2 it cannot.";
+
+#[derive(Args)]
+#[command(after_help = DOCTOR_HELP)]
+pub(crate) struct Doctor {}
+
+const WATCH_SESSION_HELP: &str = "\
+Examples:
+  sessionwire watch 7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69
+  sessionwire watch 7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69 --no-history --json
+
+It ends with the session's task. Whoever started that: another program, or another terminal. A question
+that is open is answered by --answer, at the prompt, or by a line of standard input; where nobody answers
+here, another program may. Ctrl-C and --timeout end the command, not the task.";
+
+#[derive(Args)]
+#[command(after_help = WATCH_SESSION_HELP)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) session: Session,
+    /// Only new events
+    #[arg(long)]
+    pub(crate) no_history: bool,
+    /// The answer to the agent's question; repeat it for the questions that follow
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) answer: Vec<String>,
+    /// End after this long
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) timeout: Option<f64>,
+}
+
+const SEND_MESSAGE_HELP: &str = "\
+Examples:
+  sessionwire send 7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69 \"Find the cheapest mug\" --start-url https://shop.example
+  sessionwire send 7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69 @task.txt
+  sessionwire events 7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69
+
+The message is sent once. `answer` answers a question, and looks first whether one is open.";
+
+const WAIT_HELP: &str = "\
+Exit status: 0 the task ended, or there is none; 1 it failed; 2 usage, also a question that is open;
+3 API error, 4 the time is over, 130 interrupted.";
+
+const CREATE_HELP: &str = "\
+Examples:
+  S=$(sessionwire sessions create --quiet)
+  sessionwire send \"$S\" \"Find the cheapest mug\" && sessionwire wait \"$S\" && sessionwire messages \"$S\"
+  sessionwire sessions delete \"$S\"
+
+The session is open, and costs, until it is deleted.";
+
+/// A text that the agent gets.
+#[derive(Args)]
+pub(crate) struct Text {
+    /// The text: 1 to 10,000 characters (-: standard input, @FILE: that file)
+    #[arg(id = "text", value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) given: String,
+}
+
+/// How a session is created.
+#[derive(Args)]
+pub(crate) struct Create {
+    /// The agent
+    #[arg(long, value_name = "NAME", default_value = "agi-0")]
+    pub(crate) agent: String,
+    /// Where the service reports the session's events
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook_url: Option<String>,
+    /// Restore the snapshot of this deleted session
+    #[arg(long, value_name = "SESSION")]
+    pub(crate) restore_from: Option<String>,
+    /// Restore the default environment of this user
+    #[arg(long, value_name = "USER")]
+    pub(crate) restore_default_of: Option<String>,
+    /// Restore this environment
+    #[arg(long, value_name = "ID")]
+    pub(crate) restore_environment: Option<String>,
+    /// Let a restore use the faster memory snapshot
+    #[arg(long)]
+    pub(crate) memory_snapshot: bool,
+    /// The session's goal
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) goal: Option<String>,
+    /// The most steps of a task
+    #[arg(long, value_name = "N")]
+    pub(crate) max_steps: Option<u32>,
+    /// managed-cdp, external-cdp or desktop
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) session_type: Option<String>,
+    /// The browser to drive, of an external-cdp
+    #[arg(long, value_name = "URL")]
+    pub(crate) cdp_url: Option<String>,
+    /// chrome-1 or ubuntu-1
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) environment_type: Option<String>,
+    /// How long to wait while the service has no room for another session
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) wait_for_limit: Option<f64>,
+    /// Print the session's id only
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// A consent.
+#[derive(Args)]
+pub(crate) struct Yes {
+    /// Do not ask; needed where nobody can be asked
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
 /// The requests of the API, one by one.
 #[derive(Subcommand)]
 pub(crate) enum Control {
-    /// List, show or delete sessions
+    /// Create, list, show or delete sessions
     #[command(subcommand)]
     Sessions(Sessions),
+    /// Send a session a message: a task, or more about the task that runs
+    #[command(after_help = SEND_MESSAGE_HELP)]
+    Send {
+        #[command(flatten)]
+        session: Session,
+        #[command(flatten)]
+        text: Text,
+        /// The page to open first
+        #[arg(long, value_name = "URL")]
+        start_url: Option<String>,
+    },
+    /// Answer the question that is open in a session, whoever started its task
+    Answer {
+        #[command(flatten)]
+        session: Session,
+        #[command(flatten)]
+        text: Text,
+    },
+    /// Wait until the task of a session ends or asks a question, and print the execution status
+    #[command(after_help = WAIT_HELP)]
+    Wait {
+        #[command(flatten)]
+        session: Session,
+        /// Give up after this long
+        #[arg(long, value_name = "S", value_parser = seconds)]
+        timeout: Option<f64>,
+        /// The time between two looks
+        #[arg(long, value_name = "S", value_parser = seconds, default_value = "2")]
+        poll_interval: f64,
+    },
     /// Follow the events of a session until its task ends
     Events {
         #[command(flatten)]
@@ -701,12 +850,25 @@ pub(crate) enum Control {
 
 #[derive(Subcommand)]
 pub(crate) enum Sessions {
+    /// Create a session and print what it is; it stays until it is deleted
+    #[command(after_help = CREATE_HELP)]
+    Create(Box<Create>),
     /// List your sessions
-    List,
+    #[command(visible_alias = "ls")]
+    List {
+        /// Only sessions with this status; repeat it for more
+        #[arg(long, value_name = "STATUS")]
+        status: Vec<String>,
+    },
     /// Show one session
     Get(Session),
-    /// Delete one session; one that is gone is no error
-    Delete(Session),
+    /// Delete sessions; one that is gone is no error
+    #[command(visible_alias = "rm")]
+    Delete {
+        /// The ids of the sessions
+        #[arg(id = "session", value_name = "SESSION", required = true)]
+        ids: Vec<String>,
+    },
     /// Delete the sessions that have ended; print what became of each
     Cleanup {
         /// Only sessions created more than this many seconds ago
@@ -724,9 +886,11 @@ pub(crate) enum Sessions {
         /// Only sessions created more than this many seconds ago
         #[arg(long, value_name = "S", value_parser = seconds)]
         older_than: Option<f64>,
+        #[command(flatten)]
+        yes: Yes,
     },
     /// Delete ALL your sessions and cancel their tasks
-    DeleteAll,
+    DeleteAll(Yes),
 }
 
 #[derive(Args)]
@@ -736,10 +900,26 @@ pub(crate) struct Session {
     pub(crate) id: String,
 }
 
+/// A time: a number of seconds, or of what its unit says.
 fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if seconds > 0.0 && seconds.is_finite() => Ok(seconds),
-        _ => Err("give a positive number of seconds, such as 30 or 0.5".to_owned()),
+    let end = text
+        .trim_end_matches(|c: char| c.is_ascii_alphabetic())
+        .len();
+    let (number, unit) = text.split_at(end);
+    let unit = match unit {
+        "" | "s" => 1.0,
+        "ms" => 0.001,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        "d" => 86_400.0,
+        _ => 0.0,
+    };
+    match number.trim_end().parse::<f64>() {
+        Ok(number) if number * unit > 0.0 && (number * unit).is_finite() => Ok(number * unit),
+        _ => Err(
+            "give a positive number of seconds, such as 30 or 0.5, or a time such as 5m, 2h or 7d"
+                .to_owned(),
+        ),
     }
 }
 

@@ -3,20 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use sessionwire::ErrorKind;
 use sessionwire::agi::{
     CleanupOptions, CleanupReport, Client, EventOptions, EventType, ListMessages, Messages,
-    ReapOptions, ReapOutcome, ReapReport, Screenshot, Session, SessionInfo, SnapshotOptions,
+    ReapOptions, ReapOutcome, ReapReport, Screenshot, SendMessage, Session, SessionInfo,
+    SnapshotOptions, WaitOptions,
 };
+use sessionwire::meaning::moment;
 
 use crate::args::{self, Control, Global, Session as Id, Sessions};
 use crate::client::{client, connect, options};
+use crate::consent;
 use crate::failure::Failure;
 use crate::files::check_target;
 use crate::output::Output;
 use crate::render::{Renderer, one_line};
 use crate::reply::{Reply, aligned, deleted, done, named, show};
 use crate::screenshot;
-use crate::terminal::note;
+use crate::terminal::{note, word};
 
 pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> Result<(), Failure> {
     let client = match &command {
@@ -68,7 +72,14 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
                 None => Ok(()),
             };
         }
-        Control::Sessions(Sessions::Reap { older_than, .. }) => {
+        Control::Sessions(Sessions::Reap {
+            older_than, yes, ..
+        }) => {
+            consent::ask(
+                &yes,
+                "This deletes the sessions that dead processes left, by their ledger.",
+            )
+            .await?;
             let mut options = ReapOptions::new();
             options.older_than = older_than.map(args::duration);
             let reports = sessions.reap(options).await?;
@@ -79,19 +90,60 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
                 None => Ok(()),
             };
         }
-        Control::Sessions(Sessions::List) => {
-            let found = sessions.list().await?;
+        // A command of its own.
+        Control::Sessions(Sessions::Create(_)) => return Ok(()),
+        Control::Sessions(Sessions::List { status }) => {
+            let found = match status.is_empty() {
+                true => sessions.list().await?,
+                false => sessions.list_by_status(status).await?,
+            };
             let infos: Vec<_> = found.iter().map(Session::info).collect();
-            Reply::of(&json!(infos), table(&infos))
+            Reply::of(&json!(infos), table(&infos, output.is_terminal()))
         }
         Control::Sessions(Sessions::Get(Id { id })) => {
             let session = sessions.get(&id).await?;
             Reply::of(&json!(session.info()), fields(session.info()))
         }
-        Control::Sessions(Sessions::Delete(Id { id })) => {
-            deleted(&sessions.delete(&id, SnapshotOptions::default()).await?)
+        Control::Sessions(Sessions::Delete { ids }) => {
+            return delete(&client, &ids, global, output).await;
         }
-        Control::Sessions(Sessions::DeleteAll) => deleted(&sessions.delete_all().await?),
+        Control::Sessions(Sessions::DeleteAll(yes)) => {
+            let count = match yes.yes {
+                true => String::new(),
+                false => format!(" {}", sessions.list().await?.len()),
+            };
+            consent::ask(
+                &yes,
+                &format!("This deletes ALL{count} sessions of this key and cancels their tasks."),
+            )
+            .await?;
+            deleted(&sessions.delete_all().await?)
+        }
+        Control::Send {
+            session,
+            text,
+            start_url,
+        } => {
+            let mut message = SendMessage::new(text.given);
+            message.start_url = start_url;
+            done(&sessions.attach(&session.id)?.send_message(message).await?)
+        }
+        Control::Answer { session, text } => {
+            done(&sessions.attach(&session.id)?.answer(text.given).await?)
+        }
+        Control::Wait {
+            session,
+            timeout,
+            poll_interval,
+        } => {
+            let mut options = WaitOptions::new();
+            options.timeout = timeout.map(args::duration);
+            options.poll_interval = args::duration(poll_interval);
+            let status = sessions.attach(&session.id)?.wait(options).await?;
+            let reply = Reply::of(&json!(status), [one_line(&status.status)]);
+            show(&reply, global, output).await?;
+            return waited(&session.id, &status.status);
+        }
         Control::Messages { session, after_id } => {
             let options = ListMessages::new().after_id(after_id);
             let messages = sessions.attach(&session.id)?.messages(options).await?;
@@ -110,6 +162,46 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         }
     };
     show(&reply, global, output).await
+}
+
+/// Deletes sessions, each of them; the exit status tells of the first that stayed.
+async fn delete(
+    client: &Client,
+    ids: &[String],
+    global: &Global,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut first = Ok(());
+    for id in ids {
+        let sessions = client.sessions();
+        match sessions.delete(id, SnapshotOptions::default()).await {
+            Ok(reply) => show(&deleted(&reply), global, output).await?,
+            Err(error) if ids.len() == 1 => return Err(error.into()),
+            Err(error) => {
+                note(&format!("{id}: {error}"));
+                first = first.and(Err(error.into()));
+            }
+        }
+    }
+    first
+}
+
+/// What a status says that a command waited for.
+fn waited(session_id: &str, status: &str) -> Result<(), Failure> {
+    let id = word(session_id);
+    match status {
+        "error" => Err(Failure::Waited {
+            kind: ErrorKind::Task,
+            text: format!("The task failed. `sessionwire messages {id}` says why."),
+        }),
+        "waiting_for_input" => Err(Failure::Waited {
+            kind: ErrorKind::QuestionPending,
+            text: format!(
+                "The agent asks something. `sessionwire messages {id}` shows it; answer it with `sessionwire answer {id} TEXT`."
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// `sessionwire resume SESSION`: goes on with a paused task.
@@ -142,14 +234,13 @@ async fn picture(
     if to_stdout {
         return output.bytes(screenshot.image.to_vec()).await;
     }
-    let file = file.unwrap_or_else(|| {
-        PathBuf::from(if screenshot.mime_type == "image/png" {
-            "screenshot.png"
-        } else {
-            "screenshot.jpg"
-        })
-    });
-    screenshot::save(&screenshot, &file)?;
+    let file = match file {
+        Some(file) => {
+            screenshot::save(&screenshot, &file)?;
+            file
+        }
+        None => screenshot::save_as_new(&screenshot)?,
+    };
     let Screenshot {
         width,
         height,
@@ -211,7 +302,7 @@ fn reaped(report: &ReapReport) -> String {
     .join("  ")
 }
 
-fn fields(session: &SessionInfo) -> Vec<String> {
+pub(crate) fn fields(session: &SessionInfo) -> Vec<String> {
     let known = [
         ("session_id", Some(session.session_id.as_str())),
         ("status", Some(session.status.as_str())),
@@ -222,8 +313,9 @@ fn fields(session: &SessionInfo) -> Vec<String> {
     named(known, &session.extra)
 }
 
-fn table(sessions: &[&SessionInfo]) -> Vec<String> {
-    aligned(sessions.iter().map(|session| {
+/// A line for each session; a person also gets the names of the columns, and the age.
+fn table(sessions: &[&SessionInfo], for_a_person: bool) -> Vec<String> {
+    let rows = sessions.iter().map(|session| {
         [
             &session.session_id,
             &session.status,
@@ -231,7 +323,31 @@ fn table(sessions: &[&SessionInfo]) -> Vec<String> {
             session.created_at.as_deref().unwrap_or_default(),
         ]
         .map(one_line)
-    }))
+    });
+    if !for_a_person || sessions.is_empty() {
+        return aligned(rows);
+    }
+    let names = ["SESSION", "STATUS", "AGENT", "CREATED", "AGE"].map(str::to_owned);
+    let rows = rows.map(|[id, status, agent, created]| {
+        let age = age(&created);
+        [id, status, agent, created, age]
+    });
+    aligned(std::iter::once(names).chain(rows))
+}
+
+/// How long ago a time was, in its largest unit.
+fn age(created: &str) -> String {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let Some(moment) = moment(created) else {
+        return String::new();
+    };
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX) - moment.milliseconds() / 1_000;
+    match seconds.max(0) {
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds @ 120..7_200 => format!("{}m", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
 }
 
 fn message_lines(messages: &Messages) -> Vec<String> {

@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     Unanswered(String),
     /// Some tasks of a batch failed, or did not end.
     Batch { text: String, status: i32 },
+    /// What a command waited for did not end well.
+    Waited { text: String, kind: ErrorKind },
     /// SIGINT or SIGTERM.
     Interrupted,
     /// Whoever read the output has left.
@@ -91,6 +93,7 @@ impl Failure {
             Self::Timeout(_) => ErrorKind::TaskTimeout.name(),
             Self::Unanswered(_) => ErrorKind::QuestionPending.name(),
             Self::Batch { .. } => "BatchError",
+            Self::Waited { kind, .. } => kind.name(),
             Self::Interrupted | Self::OutputClosed => "Interrupted",
             Self::OfTurn(failure, _) => failure.name(),
         }
@@ -103,6 +106,7 @@ impl Failure {
             Self::Usage(_) | Self::Local(_) | Self::Unanswered(_) => 2,
             Self::Timeout(_) => 4,
             Self::Batch { status, .. } => *status,
+            Self::Waited { kind, .. } => status_of(*kind),
             Self::Interrupted => 130,
             // What a shell reports for a program that SIGPIPE ended.
             Self::OutputClosed => 141,
@@ -115,7 +119,10 @@ impl Failure {
         match self {
             Self::Client(error) => Some(error.to_string()),
             Self::ClientHint(error, hint) => Some(format!("{error} {hint}")),
-            Self::Usage(text) | Self::Local(text) | Self::Batch { text, .. } => Some(text.clone()),
+            Self::Usage(text)
+            | Self::Local(text)
+            | Self::Batch { text, .. }
+            | Self::Waited { text, .. } => Some(text.clone()),
             Self::Timeout(seconds) => Some(too_long("task", *seconds)),
             Self::OfTurn(failure, _) => match **failure {
                 Self::Timeout(seconds) => Some(too_long("turn", seconds)),

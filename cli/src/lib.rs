@@ -7,7 +7,10 @@ mod args;
 mod attach;
 mod batch;
 mod client;
+mod consent;
 mod control;
+mod create;
+mod doctor;
 mod emulator;
 mod failure;
 mod files;
@@ -27,11 +30,13 @@ mod stop;
 mod task;
 mod tasks;
 mod terminal;
+mod text;
 mod turn;
+mod watch;
 
 use std::time::Duration;
 
-use args::{Cli, Command, Raccoon};
+use args::{Cli, Command, Control, Raccoon, Sessions};
 use failure::Failure;
 use interrupt::Interrupt;
 use output::Output;
@@ -97,7 +102,12 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
                 .to_owned(),
         ));
     }
-    match cli.command {
+    let command = tokio::select! {
+        biased;
+        () = interrupt.wait() => return Err(Failure::Interrupted),
+        command = with_texts(cli.command) => command?,
+    };
+    match command {
         Command::Run(args) => task::run(args, cli.global, output, interrupt).await,
         Command::Turn(args) | Command::Raccoon(Raccoon::Turn(args)) => {
             turn::run(args, cli.global, output, interrupt).await
@@ -130,6 +140,16 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
         }
         Command::Emulator(args) => emulator::run(args, json, output, interrupt).await,
         Command::Record(args) => record::session(args, &cli.global, output, interrupt).await,
+        Command::Doctor(args) => {
+            tokio::select! {
+                result = doctor::run(args, &cli.global, output) => result,
+                () = interrupt.wait() => Err(Failure::Interrupted),
+            }
+        }
+        Command::Watch(args) => watch::run(args, &cli.global, output, interrupt).await,
+        Command::Control(Control::Sessions(Sessions::Create(args))) => {
+            create::run(*args, &cli.global, output, interrupt).await
+        }
         Command::Control(command) => {
             tokio::select! {
                 result = control::run(command, &cli.global, output) => result,
@@ -137,4 +157,19 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
             }
         }
     }
+}
+
+/// The command with the texts that stand elsewhere.
+async fn with_texts(mut command: Command) -> Result<Command, Failure> {
+    let text = match &mut command {
+        Command::Run(run) => &mut run.task,
+        Command::Turn(turn) | Command::Raccoon(Raccoon::Turn(turn)) => &mut turn.start.prompt,
+        Command::Raccoon(Raccoon::Record(record)) => &mut record.start.prompt,
+        Command::Control(Control::Send { text, .. } | Control::Answer { text, .. }) => {
+            &mut text.given
+        }
+        _ => return Ok(command),
+    };
+    *text = text::read(text).await?;
+    Ok(command)
 }

@@ -24,7 +24,7 @@ use crate::stop::Stop;
 use crate::terminal::{self, note};
 
 /// How long a create that is under way may take once the command shall end.
-const CREATE_GRACE: Duration = Duration::from_secs(3);
+pub(crate) const CREATE_GRACE: Duration = Duration::from_secs(3);
 /// How long cancelling and deleting may take, each, in seconds.
 const CLEANUP: Duration = Duration::from_secs(10);
 

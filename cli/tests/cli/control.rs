@@ -37,7 +37,7 @@ fn sessions_are_listed_shown_and_deleted() {
     let again = server.run(&["sessions", "delete", &first]);
     assert_eq!(again.status, 0, "{}", again.stderr);
     assert_eq!(server.emulator.session_count(), 1);
-    assert_eq!(server.run(&["sessions", "delete-all"]).status, 0);
+    assert_eq!(server.run(&["sessions", "delete-all", "--yes"]).status, 0);
     assert_eq!(server.emulator.session_count(), 0);
     assert_eq!(server.run(&["sessions", "list"]).stdout, "");
 }
@@ -82,10 +82,18 @@ fn what_dead_processes_left_is_reaped() {
         killed.wait();
     }
     let path = ledger.as_str();
-    let none = server.run(&["sessions", "reap", "--ledger", path, "--older-than", "3600"]);
+    let none = server.run(&[
+        "sessions",
+        "reap",
+        "--yes",
+        "--ledger",
+        path,
+        "--older-than",
+        "3600",
+    ]);
     assert_eq!((none.status, none.stdout.as_str()), (0, ""));
     server.fail(json!({"on": "delete", "status": 403, "body": {"detail": "Not yours"}}));
-    let reaped = noting(&["sessions", "reap"]).finish();
+    let reaped = noting(&["sessions", "reap", "--yes"]).finish();
     assert_eq!(reaped.status, 3, "{}", reaped.stderr);
     let lines: Vec<_> = reaped.stdout.lines().collect();
     assert_eq!(lines.len(), 2, "{}", reaped.stdout);
@@ -96,11 +104,11 @@ fn what_dead_processes_left_is_reaped() {
         "{}",
         reaped.stdout
     );
-    let again = server.run(&["sessions", "reap", "--ledger", path, "--json"]);
+    let again = server.run(&["sessions", "reap", "--yes", "--ledger", path, "--json"]);
     assert_eq!(again.status, 0, "{}", again.stderr);
     assert_eq!(again.json_lines()[0][0]["outcome"], "deleted");
     assert_eq!(server.emulator.session_count(), 0);
-    let without = server.run(&["sessions", "reap"]);
+    let without = server.run(&["sessions", "reap", "--yes"]);
     assert_eq!(without.status, 2);
     assert!(
         without.stderr.contains("SESSIONWIRE_LEDGER"),

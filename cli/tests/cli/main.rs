@@ -6,6 +6,7 @@
 mod bad_input;
 mod batch;
 mod control;
+mod doctor;
 mod emulator;
 mod help;
 mod interrupted;
@@ -15,6 +16,7 @@ mod raccoon;
 mod record;
 mod resume;
 mod run;
+mod steer;
 mod support;
 mod terminal;
 mod turn;

@@ -153,6 +153,49 @@ fn json_asks_nobody() {
 }
 
 #[test]
+fn a_person_is_asked_before_all_is_deleted() {
+    let server = curious();
+    let id = server.run(&["sessions", "create", "--quiet"]).stdout;
+    for (answer, status, left) in [("\n", 2, 1), ("n\n", 2, 1), ("\u{4}", 2, 1), ("Y\n", 0, 0)] {
+        let mut terminal = Terminal::start(server.command(&["sessions", "delete-all"]));
+        terminal.wait_for("ALL 1 sessions", 1);
+        terminal.press(answer);
+        let (ended, screen) = terminal.finish();
+        assert_eq!(ended, status, "{id}: {screen}");
+        assert_eq!(server.emulator.session_count(), left, "{screen}");
+    }
+}
+
+#[test]
+fn a_person_sees_the_columns_of_a_list() {
+    let server = curious();
+    let id = server.run(&["sessions", "create", "--quiet"]).stdout;
+    let (_, screen) = Terminal::start(server.command(&["sessions", "list"])).finish();
+    let lines: Vec<_> = screen.lines().collect();
+    assert!(
+        lines[0].starts_with("SESSION ") && lines[0].ends_with("  AGE"),
+        "{screen}"
+    );
+    assert!(
+        lines[1].starts_with(id.trim()) && lines[1].ends_with('s'),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_watcher_is_asked_at_the_prompt() {
+    let server = curious();
+    let id = server.run(&["sessions", "create", "--quiet"]).stdout;
+    assert_eq!(server.run(&["send", id.trim(), "Buy a shirt"]).status, 0);
+    let mut terminal = Terminal::start(server.command(&["watch", id.trim()]));
+    terminal.wait_for("Your answer: ", 1);
+    terminal.press("blue\n");
+    let (status, screen) = terminal.finish();
+    assert_eq!(status, 0, "{screen}");
+    assert!(screen.contains("Took blue"), "{screen}");
+}
+
+#[test]
 fn a_picture_is_not_for_a_terminal() {
     let server = curious();
     let command = server.command(&["screenshot", "some-id", "--output", "-"]);
