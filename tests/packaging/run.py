@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MAX_WHEEL_MB = 6.0
+MAX_WHEEL_MB = 8.0
 EXIT_SCRIPT = """
 import asyncio
 from sessionwire import AsyncAgi, Emulator

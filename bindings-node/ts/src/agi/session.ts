@@ -10,13 +10,13 @@ import {
   CALL,
   type CallOptions,
   cancellable,
+  text as checked,
   checkSignal,
   count,
   execute,
   executeRaw,
   seconds,
   secondsOrNone,
-  text,
 } from "../shared/calls.js";
 import { known, type Names, warnUnknownTypes } from "../shared/known.js";
 import { type DeleteResult, parseTime, type SuccessResult, take } from "../shared/models.js";
@@ -236,12 +236,12 @@ export class Session implements AsyncDisposable {
 
   /** The agent that works in it; empty until it was read (see `attach`). */
   get agentName(): string {
-    return this.#text("agent_name") ?? "";
+    return this.#checked("agent_name") ?? "";
   }
 
   /** The life-cycle status as last read; empty until it was read. */
   get status(): SessionStatus {
-    return this.#text("status") ?? "";
+    return this.#checked("status") ?? "";
   }
 
   /** Null where it is not known or cannot be read (see `extra.created_at`). */
@@ -251,7 +251,7 @@ export class Session implements AsyncDisposable {
 
   /** The live view, or null. */
   get vncUrl(): string | null {
-    return this.#text("vnc_url");
+    return this.#checked("vnc_url");
   }
 
   #text(name: string): string | null {
@@ -280,7 +280,7 @@ export class Session implements AsyncDisposable {
     return this.#execute(
       {
         op: "send_message",
-        message: { message: text("message", message), start_url: options?.startUrl },
+        message: { message: checked("message", message), start_url: options?.startUrl },
       },
       options,
       SEND,
@@ -291,8 +291,8 @@ export class Session implements AsyncDisposable {
    * Answers the question that is open in the session, whoever started its task: another program, for
    * example. Where none is open it rejects with an `InvalidRequestError`, and nothing was sent.
    */
-  answer(answer: string, options: CallOptions = {}): Promise<SuccessResult> {
-    return this.#execute({ op: "answer_question", text: text("text", answer) }, options);
+  answer(text: string, options: CallOptions = {}): Promise<SuccessResult> {
+    return this.#execute({ op: "answer_question", text: checked("text", text) }, options);
   }
 
   /** Asks for the task's execution status. */
@@ -348,7 +348,7 @@ export class Session implements AsyncDisposable {
   async startTask(message: string, options: StartTaskOptions = {}): Promise<Task> {
     known(options, START_TASK);
     const start: StartTask = {
-      message: text("message", message),
+      message: checked("message", message),
       start_url: options.startUrl,
       events: eventOptions(options),
       if_busy: options.ifBusy,
@@ -381,7 +381,7 @@ export class Session implements AsyncDisposable {
    */
   prepareTask(message: string, options: PrepareTaskOptions = {}): Promise<string> {
     const { startUrl, ifBusy } = known(options, PREPARE_TASK);
-    const task = { message: text("message", message), start_url: startUrl, if_busy: ifBusy };
+    const task = { message: checked("message", message), start_url: startUrl, if_busy: ifBusy };
     return this.#execute({ op: "prepare_task", task }, options, PREPARE_TASK);
   }
 
@@ -504,7 +504,7 @@ export class Session implements AsyncDisposable {
   /** Opens a page, and says where that led. */
   async goto(url: string, options: NavigateOptions = {}): Promise<Navigation> {
     const settle = secondsOrNone("settle", known(options, NAVIGATE).settle);
-    const operation = { op: "navigate" as const, url: text("url", url), settle };
+    const operation = { op: "navigate" as const, url: checked("url", url), settle };
     const { current_url, redirected } = await this.#execute(operation, options, NAVIGATE);
     return { currentUrl: current_url, redirected };
   }
@@ -524,7 +524,7 @@ export class Session implements AsyncDisposable {
     const { every, directory } = known(options, SCREENSHOTS);
     const wire = {
       every: seconds("every", every) as number,
-      directory: text("directory", directory),
+      directory: checked("directory", directory),
     };
     const number = await this.#execute({ op: "start_screenshots", options: wire }, {});
     return new Screenshots(() =>
