@@ -19,7 +19,8 @@ def connect(base_url: str) -> Iterator[Calls[object]]:
         if not hasattr(own, "client"):
             headers = {"Authorization": f"Bearer {API_KEY}"}
             own.client = httpx.Client(base_url=base_url, headers=headers)
-        return own.client
+        found: httpx.Client = own.client
+        return found
 
     def status() -> object:
         response = client().get(f"/v1/sessions/{SESSION}/status")

@@ -29,7 +29,9 @@ def finite(timeout: float | timedelta | None) -> float | timedelta | None:
 
 def seconds(given: float | timedelta) -> float:
     """A time that was given as a number of seconds, or as a `timedelta`."""
-    total: float = given.total_seconds() if hasattr(given, "total_seconds") else given
+    # The type is not imported for it.
+    total_seconds = getattr(given, "total_seconds", None)
+    total: float = given if total_seconds is None else total_seconds()  # type: ignore[assignment]
     return total
 
 

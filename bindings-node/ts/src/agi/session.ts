@@ -236,12 +236,12 @@ export class Session implements AsyncDisposable {
 
   /** The agent that works in it; empty until it was read (see `attach`). */
   get agentName(): string {
-    return this.#checked("agent_name") ?? "";
+    return this.#text("agent_name") ?? "";
   }
 
   /** The life-cycle status as last read; empty until it was read. */
   get status(): SessionStatus {
-    return this.#checked("status") ?? "";
+    return this.#text("status") ?? "";
   }
 
   /** Null where it is not known or cannot be read (see `extra.created_at`). */
@@ -251,7 +251,7 @@ export class Session implements AsyncDisposable {
 
   /** The live view, or null. */
   get vncUrl(): string | null {
-    return this.#checked("vnc_url");
+    return this.#text("vnc_url");
   }
 
   #text(name: string): string | null {

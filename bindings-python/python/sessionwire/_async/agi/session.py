@@ -15,7 +15,7 @@ from ..._errors import (
 )
 from ..._models import DeleteResult, SuccessResult
 from ..._parameters import listed, path_text, warn_unknown_types
-from ..._reports import deadline, finite, is_over, log_warning, remaining, said
+from ..._reports import deadline, finite, is_over, log_warning, remaining, said, seconds
 from ..._typing import overload
 from ..base import delete_on_exit
 from .task import AsyncTask
@@ -304,7 +304,7 @@ class AsyncSession(SessionFields):
         client: NativeClient,
         session_id: str,
         params: StartTask,
-        timeout: float | None,
+        timeout: float | timedelta | None,
         until: float | None,
     ) -> NativeTask:
         pending = client.start_task(session_id, params)
@@ -738,8 +738,9 @@ class AsyncSession(SessionFields):
             ...     await session.run_task("Find a mug")
             >>> print(shots.paths)
         """
-        number = isinstance(every, int | float) and not isinstance(every, bool)
-        if not (number and 0 < every < float("inf")):
+        length = seconds(every)
+        number = isinstance(length, int | float) and not isinstance(length, bool)
+        if not (number and 0 < length < float("inf")):
             raise InvalidRequestError(
                 f"`every` must be a positive number of seconds, not {every!r:.60}."
             )
