@@ -7,12 +7,11 @@ use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
 use std::ops::Range;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::{meaning, unix_time};
+use crate::meaning;
 
 macro_rules! event_types {
     ($($(#[$doc:meta])+ $variant:ident $name:literal $($source:literal)+;)+) => {
@@ -236,11 +235,6 @@ impl Event {
         }
     }
 
-    /// The same event, received now.
-    pub(crate) fn received_now(self) -> Self {
-        self.received_at_ms(unix_time::now())
-    }
-
     /// The same event, received so many milliseconds after 1970; 0: never.
     #[doc(hidden)]
     pub fn received_at_ms(self, milliseconds: u64) -> Self {
@@ -252,13 +246,6 @@ impl Event {
     #[doc(hidden)]
     pub fn received_ms(&self) -> u64 {
         self.received.map_or(0, NonZeroU64::get)
-    }
-
-    /// When it was received here, by this machine's clock, to the millisecond: the event itself,
-    /// or the message or history that told of it. `None` for one that your program made.
-    pub fn received_at(&self) -> Option<SystemTime> {
-        let milliseconds = self.received?.get();
-        UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))
     }
 
     /// When it happened, where the event says so: the `timestamp` of an AGI event's data, or of a

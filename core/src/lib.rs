@@ -81,6 +81,7 @@ pub mod meaning;
 mod outcomes;
 #[cfg(feature = "raccoon")]
 pub mod raccoon;
+mod received;
 mod responses;
 #[doc(hidden)]
 pub mod runtime;
