@@ -232,11 +232,14 @@ test-packages: wheel npm-pack ## install the packed wheel and tarball into empty
 FRAMEWORKS := $(CARGO_TARGET_DIR)/frameworks
 
 .PHONY: test-frameworks
-test-frameworks: $(VENV)/.built ## our tools in five frameworks of agents, which are installed in an environment of their own
+test-frameworks: $(VENV)/.built dist/.built ## our tools in eight frameworks of agents, which are installed in environments of their own
 	@echo "== Frameworks of agents"
 	@$(PYTHON) -m venv $(FRAMEWORKS)
 	@$(FRAMEWORKS)/bin/pip install --quiet -r tests/frameworks/requirements.txt
 	@PYTHONPATH=bindings-python/python $(FRAMEWORKS)/bin/python -m pytest -q -c /dev/null --rootdir tests/frameworks tests/frameworks
+	@mkdir -p $(FRAMEWORKS)/node && cp tests/frameworks/node/package.json $(FRAMEWORKS)/node/
+	@npm install --prefix $(FRAMEWORKS)/node --no-audit --no-fund --loglevel=error
+	@FRAMEWORKS=$(FRAMEWORKS)/node node --test tests/frameworks/*.test.mjs
 
 BUNDLERS := $(CARGO_TARGET_DIR)/bundlers
 

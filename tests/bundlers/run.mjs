@@ -40,7 +40,12 @@ async function install() {
   if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== digest) {
     await rm(join(folder, "node_modules"), { recursive: true, force: true });
     await cp(manifest, join(folder, "package.json"));
-    const { code, text } = await run("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error"]);
+    const { code, text } = await run("npm", [
+      "install",
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+    ]);
     assert.equal(code, 0, text);
     await writeFile(stamp, digest);
   }
@@ -250,7 +255,7 @@ async function watched(url) {
     await page.fill("#answer input", "blue");
     await page.click("#answer button");
     await page.waitForSelector("li.done");
-    assert.match(await page.innerText("li.done"), /Bought the blue mug/);
+    assert.match(await page.textContent("li.done"), /Bought the blue mug/);
     const file = join(folder, "next.png");
     await page.screenshot({ path: file });
     return file;

@@ -59,6 +59,13 @@ export type * from "./agi/sessions.js";
 export { Sessions } from "./agi/sessions.js";
 export type * from "./agi/task.js";
 export { Task } from "./agi/task.js";
+export type {
+  AgentTool,
+  ToolInputData,
+  ToolNames,
+  ToolParameters,
+  ToolSchema,
+} from "./agi/tool.js";
 export {
   Agent,
   type AgentFile,

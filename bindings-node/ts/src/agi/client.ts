@@ -44,6 +44,7 @@ import {
   startedTask,
   type Task,
 } from "./task.js";
+import { type AgentTool, type ToolNames, toolOf } from "./tool.js";
 
 /** What a client may be told; everything else comes from the environment or the default. */
 export interface AgiOptions extends ServiceOptions {
@@ -70,6 +71,11 @@ export interface ClientRunTaskOptions<T = unknown>
   extends CreateSessionOptions,
     Omit<RunTaskOptions<T>, "ifBusy"> {}
 
+/** How a client is a tool: as its `runTask`, without what the model says. */
+export interface ToolOptions
+  extends ToolNames,
+    Omit<ClientRunTaskOptions, "startUrl" | "output" | "repairs" | "describeOutput" | "signal"> {}
+
 /** Which models are named. */
 export interface ModelsOptions extends CallOptions {
   /** `cdp` or `desktop`. */
@@ -85,6 +91,18 @@ const OPTIONS: Names<AgiOptions> = {
 const { ifBusy: _, ...RUN } = RUN_TASK;
 
 const CLIENT_RUN_TASK: Names<ClientRunTaskOptions> = { ...CREATE, ...RUN };
+
+const { signal: _signal, ...OF_CREATE } = CREATE;
+
+const TOOL: Names<ToolOptions> = {
+  ...OF_CREATE,
+  onQuestion: true,
+  onEvent: true,
+  timeout: true,
+  cancelOnTimeout: true,
+  name: true,
+  description: true,
+};
 
 const MODELS: Names<ModelsOptions> = {
   ...CALL,
@@ -166,6 +184,26 @@ export class Agi implements AsyncDisposable {
         await session?.[Symbol.asyncDispose]();
       }
     });
+  }
+
+  /**
+   * A tool for frameworks of agents, which runs each task in a session of its own: the Vercel AI SDK takes
+   * it as it is, OpenAI Agents by `tool(...)`, LangChain by `new DynamicStructuredTool(...)`. A task that
+   * fails, and a question that nobody answers, give a text, so that the model can try something else.
+   *
+   * @example
+   * ```ts
+   * const { text } = await generateText({ model, prompt, tools: { browse: client.asTool() } });
+   * ```
+   */
+  asTool(options: ToolOptions = {}): AgentTool {
+    const { name, description, ...run } = known(options, TOOL);
+    checkCallback("onQuestion", run.onQuestion);
+    checkCallback("onEvent", run.onEvent);
+    seconds("timeout", run.timeout);
+    return toolOf({ name, description }, (task, startUrl, signal) =>
+      this.runTask(task, { ...run, startUrl, signal }),
+    );
   }
 
   /**
