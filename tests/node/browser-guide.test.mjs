@@ -111,6 +111,8 @@ for await (const event of readEvents<TurnEvent>("/api/turn")) {
   if (event.type === "tool.start") show(time, event.data.tool_name.length);
 }
 for await (const event of readEvents("/api/task")) {
+  const received: string | null = event.receivedAt;
+  if ("timestamp" in event) show(received, event.timestamp satisfies string | null);
   // @ts-expect-error There is no such field.
   if (event.type === "done") show(event.data.text, event.nothing);
 }

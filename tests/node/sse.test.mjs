@@ -244,6 +244,29 @@ test("a task that is silent gives comments, and a session is deleted before the 
     },
   ));
 
+test("the time of an event comes as a text, beside when it was received", () =>
+  playing([{ thought: "Looking" }, { wait_for_message: true }, { done: "Done" }], (client) => {
+    let task;
+    const answer = async () => {
+      const session = await client.sessions.create();
+      task = await session.startTask("Find a mug");
+      return toSse(task);
+    };
+    return answering(servers.node, answer, async (url) => {
+      const seen = {};
+      for await (const event of readEvents(url)) {
+        seen[event.type] = event;
+        assert.match(event.receivedAt, /^\d{4}-.*Z$/);
+        if (event.type === "thought") await task.pause();
+        if (event.type === "paused") await task.resume();
+        if (event.type === "resumed") await task.sendMessage("Go on");
+      }
+      assert.match(seen.paused.timestamp, /^\d{4}-.*Z$/);
+      assert.ok(!("timestamp" in seen.thought));
+      assert.equal(seen.done.text, "Done");
+    });
+  }));
+
 test("by default a task outlives its browser", () =>
   playing(STANDING, async (client, emulator) => {
     const session = await client.sessions.create();

@@ -17,10 +17,13 @@ import type { AgiEvent } from "./agi/events.js";
 export type * from "./agi/events.js";
 export type * from "./raccoon/events.js";
 
-/** An event as a page gets it: JSON has no times, so that one is a text. */
-export type Sent<Event> = Event extends { readonly timestamp: Date | null }
-  ? Omit<Event, "timestamp"> & { readonly timestamp: string | null }
-  : Event;
+/** An event as a page gets it: JSON has no times, so that those are texts. */
+export type Sent<Event> = Event extends unknown
+  ? { [Field in keyof Event]: SentField<Event[Field]> }
+  : never;
+
+/** A field of such an event. */
+export type SentField<Value> = Date extends Value ? Exclude<Value, Date> | string : Value;
 
 /** How the events are asked for. */
 export interface ReadEventsOptions {

@@ -177,7 +177,8 @@ class EventRecord {
   }
 
   toJSON(): object {
-    return { ...this, receivedAt: this.receivedAt };
+    const { timestamp, receivedAt } = this;
+    return timestamp === null ? { ...this, receivedAt } : { ...this, timestamp, receivedAt };
   }
 
   [inspect.custom](_depth: number, options: object): string {
