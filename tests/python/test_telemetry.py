@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -11,6 +12,7 @@ import pickle
 import re
 import subprocess
 import sys
+from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
 from helpers import script
@@ -49,9 +52,9 @@ WAITS = script({"thought": "one"}, {"delay": 3600})
 class Spans:
     """A provider, and what it exported."""
 
-    def __init__(self) -> None:
+    def __init__(self, provider: TracerProvider | None = None) -> None:
         self.exporter = InMemorySpanExporter()
-        self.provider = TracerProvider()
+        self.provider = provider or TracerProvider()
         self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.tracer = self.provider.get_tracer("test")
 
@@ -336,6 +339,48 @@ def test_outcomes_that_are_left_end_their_spans_async(
     assert 1 <= len(runs) <= 3
     assert all(is_below(run, whole) for run in runs)
     assert not [record for record in caplog.records if "context" in record.getMessage()]
+
+
+def test_a_run_that_is_closed_elsewhere_async(
+    emulator: Emulator, spans: Spans, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator.scenario(WAITS)
+
+    async def main() -> None:
+        async with emulator.async_agi(tracer_provider=spans.provider) as client:
+            seen = asyncio.Event()
+
+            async def wait(event: object) -> None:
+                seen.set()
+                await asyncio.sleep(3600)
+
+            # As by a framework whose loop ends with the coroutine half way.
+            running = client.run_task("Buy it", on_event=wait)
+            steps = iter(running.__await__())
+            first = copy_context()
+            future = first.run(next, steps)
+            while not seen.is_set():
+                await asyncio.wait([future], timeout=10)
+                future = first.run(next, steps)
+            with contextlib.suppress(RuntimeError):
+                running.close()
+
+    asyncio.run(main())
+    assert failed(spans.run()) == "GeneratorExit"
+    assert not [record for record in caplog.records if "context" in record.getMessage()]
+
+
+def test_what_is_not_sampled_is_told_to_the_service_and_to_nobody_else(
+    emulator: Emulator,
+) -> None:
+    spans = Spans(TracerProvider(sampler=ALWAYS_OFF))
+    emulator.scenario(script({"thought": "x"}, {"done": "ok"}))
+    with emulator.agi(tracer_provider=spans.provider) as client:
+        assert client.run_task("go").text == "ok"
+    assert spans.all == ()
+    flags = {int(q.headers["traceparent"][-2:], 16) for q in emulator.requests()}
+    assert len(flags) == 1
+    assert not flags.pop() & 1
 
 
 def test_a_start_that_is_refused(emulator: Emulator, traced: Agi, spans: Spans) -> None:

@@ -122,6 +122,12 @@ def _end(span: Span, report: dict[str, Any] | None) -> None:
     span.end(None if at is None else _nanoseconds(at))
 
 
+def _detach(token: Any, kind: type[BaseException] | None) -> None:
+    # A coroutine that is closed and not run to its end is in another context by then.
+    if kind is not GeneratorExit:
+        context.detach(token)
+
+
 class Call(_Told):
     """A call under way, and its span: in the place of its `_native.Pending`."""
 
@@ -218,8 +224,8 @@ class Run(_Told):
         # A callback's: no other block of this one is open.
         self._token = context.attach(trace.set_span_in_context(self.span))
 
-    def __exit__(self, *_: object) -> None:
-        context.detach(self._token)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        _detach(self._token, kind)
 
     def _report(self, error: str | None) -> dict[str, Any]:
         if self._handle is None:
@@ -320,9 +326,7 @@ class Block(_Told):
         return self.native
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # A coroutine that is closed and not run to its end is somewhere else by then.
-        if kind is not GeneratorExit:
-            context.detach(self._token)
+        _detach(self._token, kind)
         self.end(None if kind is None else kind.__name__)
 
     def left(self) -> None:
