@@ -33,6 +33,7 @@ from sessionwire import (
     AsyncRaccoon,
     ConfigError,
     Emulator,
+    InvalidRequestError,
     NotFoundError,
     QuestionPending,
     Raccoon,
@@ -547,6 +548,19 @@ def test_a_call_that_fails(emulator: Emulator, traced: Agi, spans: Spans) -> Non
     assert failed(spans.one("get_session")) == "NotFoundError"
     assert told["http.response.status_code"] == 404
     assert told["sessionwire.request_id"] == "req-1"
+
+
+def test_g08_bad_input_is_named_as_ever(traced: Agi, spans: Spans) -> None:
+    odd: Any = 7
+    for wanted, call in (
+        ("older_than", lambda: traced.sessions.cleanup(older_than=float("nan"))),
+        ("wait_for_limit", lambda: traced.sessions.create(wait_for_limit=-1)),
+        ("start_url", lambda: traced.sessions.attach("s").run_task("go", start_url=odd)),
+        ("message", lambda: traced.sessions.attach("s").send_message(odd)),
+    ):
+        with pytest.raises(InvalidRequestError, match=f"`{wanted}`"):
+            call()
+    assert [failed(span) for span in spans.all] == ["InvalidRequestError"] * 4
 
 
 def test_a_traceparent_of_the_caller_wins(emulator: Emulator, spans: Spans) -> None:

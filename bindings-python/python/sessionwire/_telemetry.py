@@ -361,22 +361,14 @@ def _begin(
 
 def start(client: Any, operation: Any) -> Any:
     """Starts an operation of a client."""
-    return call(
-        client,
-        operation["op"],
-        lambda native: native.start(operation),
-        session_id=operation.get("session_id"),
-        agent=operation.get("agent_name"),
-    )
-
-
-def call(client: Any, operation: str, begin: Callable[[Any], Any], **about: str | None) -> Any:
-    """Starts what `begin` starts of a native client."""
+    # Errors of bad input read the arguments of what is running here: no `**` that they would
+    # take for one.
     native = client._native
-    told = _begin(Call, client._telemetry, native, operation, about)
+    about = {"session_id": operation.get("session_id"), "agent": operation.get("agent_name")}
+    told = _begin(Call, client._telemetry, native, operation["op"], about)
     if told is None:
-        return begin(native)
-    return told.begun(lambda: begin(native.traced(told.trace)))
+        return native.start(operation)
+    return told.begun(lambda: native.traced(told.trace).start(operation))
 
 
 def run(client: Any, operation: str, **about: str | None) -> Run | None:
