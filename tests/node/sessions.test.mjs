@@ -49,6 +49,25 @@ test("of two calls at once that delete what was created, each reports its own", 
   await mine.close();
 });
 
+test("g08: statuses that are no list of strings are refused by their names", async () => {
+  for (const [given, what] of [
+    [null, "null"],
+    [5, "number"],
+    [[5], "a list of others"],
+  ]) {
+    const refused = (name) => ({
+      name: "InvalidRequestError",
+      message: `\`${name}\` must be a list of strings, not ${what}.`,
+    });
+    emulator.clearRequests();
+    await assert.rejects(client.sessions.cleanup({ statuses: given }), refused("statuses"));
+    if (given !== null) {
+      await assert.rejects(client.sessions.list({ status: given }), refused("status"));
+    }
+    assert.deepEqual(emulator.requests(), []);
+  }
+});
+
 test("a page may settle for no time", async () => {
   const session = await client.sessions.create();
   const { redirected } = await session.goto("http://127.0.0.1:9/", { settle: 0 });

@@ -13,6 +13,7 @@ import {
   seconds,
   secondsOrNone,
   text,
+  texts,
 } from "../shared/calls.js";
 import { known, type Names } from "../shared/known.js";
 import { type DeleteResult, parseTime } from "../shared/models.js";
@@ -211,7 +212,7 @@ export class Sessions {
   /** The sessions of this key: all, or those with a `status`. */
   async list(options: FilterSessionsOptions = {}): Promise<Session[]> {
     const { status, signal } = known(options, LIST);
-    const statuses = typeof status === "string" ? [status] : status;
+    const statuses = texts("status", typeof status === "string" ? [status] : (status ?? undefined));
     const infos = await execute(this.#native, { op: "list_sessions", status: statuses }, signal);
     return infos.map((info) => new Session(this.#native, info));
   }
@@ -279,7 +280,7 @@ export class Sessions {
     const operation = {
       op: "cleanup" as const,
       older_than: secondsOrNone("olderThan", options.olderThan),
-      statuses: statuses === "any" ? [statuses] : statuses,
+      statuses: texts("statuses", statuses === "any" ? [statuses] : statuses),
     };
     return (await execute(this.#native, operation, options.signal)).map(cleanupReport);
   }

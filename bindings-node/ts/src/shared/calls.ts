@@ -195,6 +195,21 @@ export function text(name: string, value: unknown): string {
 }
 
 /**
+ * A list of texts, checked.
+ * @internal
+ */
+export function texts(
+  name: string,
+  values: readonly string[] | undefined,
+): readonly string[] | undefined {
+  const given: unknown = values;
+  if (given === undefined) return undefined;
+  if (Array.isArray(given) && given.every((one) => typeof one === "string")) return values;
+  const what = given === null ? "null" : Array.isArray(given) ? "a list of others" : typeof given;
+  throw new InvalidRequestError(`\`${name}\` must be a list of strings, not ${what}.`);
+}
+
+/**
  * The path of a file, checked.
  * @internal
  */
