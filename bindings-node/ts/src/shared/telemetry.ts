@@ -307,7 +307,8 @@ let isWatching = false;
 function watchExit(): void {
   if (isWatching) return;
   isWatching = true;
-  process.once("exit", () => {
+  // Before the clients end, and with them the streams.
+  process.prependOnceListener("exit", () => {
     for (const run of open) run.left();
   });
 }
