@@ -79,7 +79,7 @@ fn each_trouble_is_found_and_its_cure_named() {
         (
             ("AGI_BASE_URL", "shop.example"),
             "error   settings ",
-            "base_url",
+            "AGI_BASE_URL",
         ),
         (
             ("AGI_BASE_URL", "http://127.0.0.1:9/v1"),
