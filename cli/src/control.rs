@@ -239,7 +239,7 @@ async fn picture(
             screenshot::save(&screenshot, &file)?;
             file
         }
-        None => screenshot::save_as_new(&screenshot)?,
+        None => screenshot.save_as_new(Path::new(""), "screenshot")?,
     };
     let Screenshot {
         width,

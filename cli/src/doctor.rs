@@ -172,7 +172,7 @@ fn key() -> Vec<Finding> {
 fn settings(config: &ClientConfig) -> Vec<Finding> {
     let address = good("address", config.base_url());
     let proxy = match config.proxy_address() {
-        Some(proxy) => good("proxy", format!("{proxy}, without its user")),
+        Some(proxy) => good("proxy", proxy),
         None => good("proxy", "none"),
     };
     let mut found = vec![address, proxy];

@@ -154,6 +154,11 @@ fn status_of(kind: ErrorKind) -> i32 {
     }
 }
 
+/// Whether an answer was not sent because its question is not open any more.
+pub(crate) fn came_late(error: &Error) -> bool {
+    error.reason() == Some("question_closed")
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Client(error)

@@ -13,7 +13,7 @@ use sessionwire_emulator::Emulator;
 use crate::args::{Global, Run};
 use crate::client;
 use crate::emulator::start_local;
-use crate::failure::Failure;
+use crate::failure::{Failure, came_late};
 use crate::files::check_target;
 use crate::input::Input;
 use crate::interrupt::Interrupt;
@@ -237,11 +237,13 @@ pub(crate) async fn show(
             }),
         };
         let Some(answer) = answer else { continue };
-        if question.take().is_some_and(|asked| is_open(task, &asked)) {
-            renderer.answer(&answer, started.elapsed()).await?;
-            task.answer(answer.text).await?;
-        } else {
-            note("The agent went on without this answer.");
+        let Some(asked) = question.take() else {
+            continue;
+        };
+        match task.answer_to(answer.text.clone(), asked.id()).await {
+            Ok(_) => renderer.answer(&answer, started.elapsed()).await?,
+            Err(error) if came_late(&error) => note("The agent went on without this answer."),
+            Err(error) => return Err(error.into()),
         }
     }
     task.result(None)

@@ -6,7 +6,7 @@ use sessionwire::agi::{Event, EventOptions, EventType, Session};
 
 use crate::args::{Global, Watch};
 use crate::client::connect;
-use crate::failure::Failure;
+use crate::failure::{Failure, came_late};
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -74,11 +74,10 @@ async fn follow(
         let Some(asked) = question.take() else {
             continue;
         };
-        if is_open(session, &asked).await? {
-            renderer.answer(&answer, started.elapsed()).await?;
-            session.answer(answer.text).await?;
-        } else {
-            note("The agent went on without this answer.");
+        match session.answer_to(answer.text.clone(), &asked).await {
+            Ok(_) => renderer.answer(&answer, started.elapsed()).await?,
+            Err(error) if came_late(&error) => note("The agent went on without this answer."),
+            Err(error) => return Err(error.into()),
         }
     }
 }

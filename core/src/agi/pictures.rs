@@ -10,6 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::api::Api;
 use super::models::{ScreenshotsOptions, ScreenshotsReport};
+use super::screenshot::Screenshot;
 use super::taking::Screenshots;
 use super::validate;
 use crate::error::{Error, Result};
@@ -80,10 +81,9 @@ async fn take(api: &Api, session_id: &str, folder: &Path) -> Result<PathBuf> {
         time.replace(':', "-").trim_end_matches('Z'),
         milliseconds % 1_000
     );
-    let (folder, ending) = (folder.to_owned(), ending(&picture.mime_type));
+    let folder = folder.to_owned();
     // Not on a thread that the event streams need: a disk may be slow.
-    let writing =
-        tokio::task::spawn_blocking(move || write(&folder, &name, ending, &picture.image));
+    let writing = tokio::task::spawn_blocking(move || picture.save_as_new(&folder, &name));
     writing.await.unwrap_or_else(|_| {
         Err(Error::config(
             "A screenshot was not written: the client ends",
@@ -91,21 +91,29 @@ async fn take(api: &Api, session_id: &str, folder: &Path) -> Result<PathBuf> {
     })
 }
 
-/// Writes a file that was not there: another session's picture may have the same time.
-fn write(folder: &Path, name: &str, ending: &str, image: &[u8]) -> Result<PathBuf> {
-    let mut number = 1_u32;
-    loop {
-        let path = folder.join(match number {
-            1 => format!("{name}.{ending}"),
-            more => format!("{name}-{more}.{ending}"),
-        });
-        let written = fs::File::create_new(&path).and_then(|mut file| file.write_all(image));
-        match written {
-            Ok(()) => return Ok(path),
-            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            Err(why) => {
-                let text = format!("{} cannot be written: {why}", path.display());
-                return Err(Error::config(text));
+impl Screenshot {
+    /// Writes the image to a file of the folder that was not there: `NAME.jpg`, or `NAME-2.jpg`
+    /// and so on. Blocks.
+    ///
+    /// # Errors
+    /// `ConfigError` where the file cannot be written.
+    #[doc(hidden)]
+    pub fn save_as_new(&self, folder: &Path, name: &str) -> Result<PathBuf> {
+        let ending = ending(&self.mime_type);
+        let mut number = 1_u32;
+        loop {
+            let path = folder.join(match number {
+                1 => format!("{name}.{ending}"),
+                more => format!("{name}-{more}.{ending}"),
+            });
+            let new = fs::File::create_new(&path);
+            match new.and_then(|mut file| file.write_all(&self.image)) {
+                Ok(()) => return Ok(path),
+                Err(why) if why.kind() == io::ErrorKind::AlreadyExists => number += 1,
+                Err(why) => {
+                    let text = format!("{} cannot be written: {why}", path.display());
+                    return Err(Error::config(text));
+                }
             }
         }
     }
@@ -125,6 +133,8 @@ fn ending(mime_type: &str) -> &'static str {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
@@ -132,13 +142,21 @@ mod tests {
         let folder =
             std::env::temp_dir().join(format!("sessionwire-pictures-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
+        let picture = |number: u8| Screenshot {
+            image: Bytes::from(vec![number]),
+            mime_type: "image/jpeg".to_owned(),
+            width: 0,
+            height: 0,
+            url: String::new(),
+            title: String::new(),
+        };
         let names: Vec<_> = (0..3_u8)
-            .map(|number| write(&folder, "t", "jpg", &[number]).unwrap())
+            .map(|number| picture(number).save_as_new(&folder, "t").unwrap())
             .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
             .collect();
         assert_eq!(names, ["t.jpg", "t-2.jpg", "t-3.jpg"]);
         assert_eq!(fs::read(folder.join("t.jpg")).unwrap(), [0]);
         fs::remove_dir_all(&folder).unwrap();
-        assert!(write(&folder, "t", "jpg", &[]).is_err());
+        assert!(picture(0).save_as_new(&folder, "t").is_err());
     }
 }

@@ -218,7 +218,7 @@ impl Session {
     /// # Errors
     /// Those of [every call](crate#errors).
     pub async fn question(&self) -> Result<Option<Event>> {
-        Ok(self.api.look_for_question(self.id()).await?.ok())
+        Ok(self.api.open_question_of(self.id()).await?.ok())
     }
 
     /// Answers the question that is open in the session, whoever started its task: another
@@ -228,7 +228,16 @@ impl Session {
     /// `InvalidRequest` where no question is open: nothing was sent then. Else those of
     /// [every call](crate#errors).
     pub async fn answer(&self, text: impl Into<String>) -> Result<SuccessResult> {
-        self.api.answer_question(self.id(), text.into()).await
+        self.api.answer_question(self.id(), text.into(), None).await
+    }
+
+    /// The same to this question alone: while somebody thought about it, another one may have been
+    /// asked, which this is no answer to. `TaskError` (`question_closed`) then.
+    #[doc(hidden)]
+    pub async fn answer_to(&self, text: String, question: &Event) -> Result<SuccessResult> {
+        self.api
+            .answer_question(self.id(), text, question.id())
+            .await
     }
 
     /// Asks for the execution status.

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::api::{Api, first_outcome};
-use super::busy::{Busy, LOOK_AGAIN};
-use super::claim::{Asked, Claim, LastTask, asked, newest_answered, open_question};
+use super::busy::Busy;
+use super::claim::{Claim, LastTask, newest_answered, open_question};
 use super::driver::{self, Scope};
 use super::models::{
     EventOptions, ExecutionStatus, ListMessages, Message, Messages, SendMessage, StartTask,
     SuccessResult, TaskResult,
 };
 use super::progress::{Identity, Progress, TaskEnd};
+use super::question::Closed;
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -227,11 +228,8 @@ impl Task {
 
     /// The same to the question of this id alone: while somebody thought about it, another one
     /// may have been asked, which this is no answer to.
-    pub(crate) async fn answer_to(
-        &self,
-        text: String,
-        asked: Option<i64>,
-    ) -> Result<SuccessResult> {
+    #[doc(hidden)]
+    pub async fn answer_to(&self, text: String, asked: Option<i64>) -> Result<SuccessResult> {
         let message = SendMessage::new(text);
         validate::text("text", &message.message)?;
         // A close ends the stream too, and with it what is known to be open.
@@ -262,34 +260,20 @@ impl Task {
 
     /// Looks whether nobody answered this question, and nothing ended its task.
     async fn still_asked(&self, question: &Event) -> Result<()> {
-        let options = ListMessages {
-            after_id: question
-                .id()
-                .map_or(self.progress.baseline(), |asked| asked - 1),
-            sanitize: true,
-        };
-        let mut pauses = LOOK_AGAIN.iter();
-        loop {
-            let seen = self.api.messages(self.session_id(), &options).await?;
-            let why = match asked(question, &seen) {
-                Asked::Still => return Ok(()),
-                Asked::Over(why) => why,
-                // The status may lag behind the question.
-                Asked::Idle => match pauses.next() {
-                    Some(pause) => {
-                        self.api.closing().sleep(*pause).await?;
-                        continue;
-                    }
-                    None => "its task was cancelled or ended elsewhere",
-                },
-            };
-            return Err(self.closed(why));
+        let before = question.id().map(|asked| asked - 1);
+        let after_id = before.unwrap_or_else(|| self.progress.baseline());
+        let same = |_: &Messages| Some(question.clone());
+        let looked = self
+            .api
+            .look_for_question(self.session_id(), after_id, same);
+        match looked.await? {
+            Ok(_) => Ok(()),
+            Err(closed) => Err(self.closed(closed.why)),
         }
     }
 
     fn closed(&self, why: &str) -> Error {
-        let text = format!("The question is not open any more: {why}. Nothing was sent");
-        self.failure(ErrorKind::Task, text)
+        self.failure(ErrorKind::Task, Closed::text(why))
             .with_reason("question_closed")
     }
 

@@ -454,3 +454,36 @@ async fn a_result_that_does_not_fit_says_so() {
     let error = result.json::<Vec<u8>>().unwrap_err();
     assert_eq!(error.reason(), Some("unexpected_shape"));
 }
+
+#[tokio::test]
+async fn g02_an_answer_to_an_older_question_is_not_sent() {
+    let emulator = emulator().await;
+    script(
+        &emulator,
+        json!([{"steps": [{"question": "Which colour?"}, {"question": "Which size?"}, {"done": "{answer}"}]}]),
+    );
+    let client = client(&emulator);
+    let session = session(&client).await;
+    let task = session.start_task(StartTask::new("go")).await.unwrap();
+    task.result(None).await.unwrap_err();
+    let colour = session.question().await.unwrap().unwrap();
+    assert_eq!(colour.text(), "Which colour?");
+    session.answer_to("blue".to_owned(), &colour).await.unwrap();
+    let pending = session.wait(WaitOptions::new()).await.unwrap();
+    assert_eq!(pending.status, "waiting_for_input");
+    let sent = count(&emulator, "POST", "/message");
+    for late in [
+        session.answer_to("red".to_owned(), &colour).await,
+        task.answer_to("red".to_owned(), colour.id()).await,
+    ] {
+        let late = late.unwrap_err();
+        assert_eq!(
+            (late.kind(), late.reason()),
+            (ErrorKind::Task, Some("question_closed"))
+        );
+    }
+    assert_eq!(count(&emulator, "POST", "/message"), sent);
+    session.answer("large").await.unwrap();
+    assert_eq!(task.result(None).await.unwrap().text, "large");
+    assert!(session.question().await.unwrap().is_none());
+}
