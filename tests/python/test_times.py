@@ -6,6 +6,7 @@ import copy
 import pickle
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -111,6 +112,8 @@ def test_a_timedelta_is_a_number_of_seconds(emulator: Emulator) -> None:
                 with pytest.raises(TaskTimeout, match=r"longer than 0\.25 s"):
                     list(task.events(timeout=short))
                 task.cancel()
+        with pytest.raises(TaskTimeout, match=r"within 0\.25 s\. It was given up"):
+            client.run_task("go", timeout=short)
         for outcome in client.run_tasks(["go"], timeout=short):
             assert isinstance(outcome.error, TaskTimeout)
         assert client.sessions.cleanup(older_than=timedelta(hours=1)) == []
@@ -169,3 +172,13 @@ def test_a_client_takes_timedeltas(emulator: Emulator) -> None:
         other = client.with_options(timeout=timedelta(milliseconds=50))
         with other, pytest.raises(APITimeoutError):
             other.sessions.list()
+
+
+def test_a_stand_in_is_no_timedelta(client: Agi) -> None:
+    stand_in: Any = Mock()
+    text = "`older_than` must be a number or None, not Mock"
+    with pytest.raises(InvalidRequestError, match=text):
+        client.sessions.cleanup(older_than=stand_in)
+    session = client.sessions.create()
+    with pytest.raises(InvalidRequestError, match="`timeout` must be a number"):
+        session.run_task("go", timeout=stand_in)

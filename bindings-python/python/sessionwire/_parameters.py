@@ -203,7 +203,9 @@ def _words(hint: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         kinds = [one for one in typing.get_args(hint) if one is not type(None)]
         # A number of seconds may be a `timedelta`, too.
-        words = [_words(one) for one in kinds if float not in kinds or one.__name__ != "timedelta"]
+        words = [_words(one) for one in kinds]
+        if "a number" in words:
+            words = [word for word in words if word != "a timedelta"]
         if type(None) in typing.get_args(hint):
             words.append("None")
         return " or ".join(dict.fromkeys(words))

@@ -7,7 +7,7 @@ from ... import _wait_sync as _wait
 from ..._callbacks import check_callback
 from ..._errors import ConfigError, InvalidRequestError, QuestionPending, TaskTimeout
 from ..._parameters import check_flag, listed, path_text
-from ..._reports import deadline, finite
+from ..._reports import deadline, finite, said
 from ..._typing import overload
 from ..base import BaseClient
 from .fanout import outcomes
@@ -262,7 +262,7 @@ class Agi(BaseClient):
             raise
         except TaskTimeout as late:
             late.message = (
-                f"The task did not end within {timeout} s. It was given up, and its session is "
+                f"The task did not end within {said(timeout)}. It was given up, and its session is "
                 "deleted: raise `timeout`, or run it in a session of your own, where it goes on."
             )
             late.args = (late.message,)
