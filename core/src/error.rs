@@ -542,6 +542,13 @@ impl Error {
         &self.0.message
     }
 
+    /// What to do next: the last part of the text. Empty where there is nothing to say.
+    pub fn advice(&self) -> &str {
+        let fields = &*self.0;
+        let told = sentence(&fields.lead, "");
+        fields.text.strip_prefix(&told).unwrap_or("").trim_start()
+    }
+
     /// The HTTP status, if the service answered.
     pub fn status_code(&self) -> Option<u16> {
         self.0.status_code
@@ -1000,7 +1007,12 @@ mod tests {
 
     #[test]
     fn advice_can_be_left_out() {
-        let error = answer(401, r#"{"detail": "no"}"#).without_advice();
+        let error = answer(401, r#"{"detail": "no"}"#);
+        let text = error.to_string();
+        let advice = error.advice().to_owned();
+        assert!(advice.len() > 10 && text.ends_with(&advice), "{text}");
+        let error = error.without_advice();
+        assert_eq!(error.advice(), "");
         assert_eq!(error.to_string(), "POST /v1/sessions answered 401: no.");
         let error = Error::new(ErrorKind::Timeout, "Too slow!").without_advice();
         assert_eq!(error.to_string(), "Too slow!");
