@@ -75,6 +75,7 @@ pub use agent::{
 };
 pub use agi::{
     Agent, AgentCall, AgentHandle, AgentPage, AgentTask, WebhookAttempt, WebhookOutcome,
+    WebhookSender,
 };
 pub use browser::Browser;
 pub use clock::Clock;

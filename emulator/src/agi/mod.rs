@@ -23,5 +23,5 @@ pub(crate) use log::Entry;
 pub(crate) use routes::{delete_session, read_message, router};
 pub(crate) use session::{Session, SessionView, new_reader};
 pub(crate) use webhooks::Webhooks;
-pub use webhooks::{WebhookAttempt, WebhookOutcome};
+pub use webhooks::{WebhookAttempt, WebhookOutcome, WebhookSender};
 pub(crate) use work::deliver;

@@ -146,7 +146,7 @@ impl Queue {
         let delivery = Delivery {
             webhooks: self.webhooks.clone(),
             url: self.url.clone(),
-            event: event.name(),
+            event: event.name().to_owned(),
             session_id: session.session_id.clone(),
             begin: now,
             body: body(session, now, event).to_string(),
@@ -254,7 +254,7 @@ fn wait_after(attempt: u32, passed: Duration, backoff: Duration) -> Option<Durat
 struct Delivery {
     webhooks: Arc<Webhooks>,
     url: String,
-    event: &'static str,
+    event: String,
     session_id: String,
     /// When it happened, in the session's time.
     begin: Timestamp,
@@ -275,6 +275,17 @@ impl Delivery {
     /// All attempts; `tried` hears of the end of the first.
     async fn run(self, tried: oneshot::Sender<()>) {
         let mut tried = Some(tried);
+        self.try_all(|attempt| {
+            if tried.take().is_some_and(|tried| tried.send(()).is_err()) {
+                tracing::debug!("the emulator stops");
+            }
+            lock(&self.webhooks.attempts).push(attempt);
+        })
+        .await;
+    }
+
+    /// Tries until the receiver took it, or it is given up; tells of each attempt as it ends.
+    async fn try_all(&self, mut tell: impl FnMut(WebhookAttempt)) {
         let clock = self.webhooks.clock;
         let backoff = Duration::from_secs_f64(self.webhooks.backoff);
         let begun = Instant::now();
@@ -287,12 +298,8 @@ impl Delivery {
                 begun.elapsed()
             };
             let at = self.begin.plus(real + skipped);
-            let outcome = self.attempt().await;
-            if tried.take().is_some_and(|tried| tried.send(()).is_err()) {
-                tracing::debug!("the emulator stops");
-            }
-            let failure = match outcome {
-                Ok(status) => return self.log_attempt(attempt, at, Ok(status), None),
+            let failure = match self.attempt().await {
+                Ok(status) => return tell(self.ended(attempt, at, Ok(status), None)),
                 Err(failure) => failure,
             };
             let passed = match clock {
@@ -306,7 +313,7 @@ impl Delivery {
             };
             let wait = wait_after(attempt, passed, backoff)
                 .filter(|_| !matches!(failure, Failure::Unsent(_)));
-            self.log_attempt(attempt, at, Err(failure), wait);
+            tell(self.ended(attempt, at, Err(failure), wait));
             let Some(wait) = wait else { return };
             match clock {
                 Clock::Real => tokio::time::sleep(wait).await,
@@ -325,7 +332,7 @@ impl Delivery {
             .post(&self.url)
             .timeout(Duration::from_secs_f64(self.webhooks.timeout))
             .header("content-type", "application/json")
-            .header("x-event-type", self.event)
+            .header("x-event-type", &self.event)
             .header("user-agent", "AgencyAPI-Webhooks/1.0")
             .body(self.body.clone());
         match request.send().await {
@@ -338,15 +345,15 @@ impl Delivery {
         }
     }
 
-    /// Keeps an attempt and logs it, both without the address: that may hold a secret.
-    fn log_attempt(
+    /// Logs an attempt and says what it was, both without the address: that may hold a secret.
+    fn ended(
         &self,
         attempt: u32,
         at: Timestamp,
         ended: Result<u16, Failure>,
         wait: Option<Duration>,
-    ) {
-        let (event, session_id) = (self.event, self.session_id.as_str());
+    ) -> WebhookAttempt {
+        let (event, session_id) = (self.event.as_str(), self.session_id.as_str());
         let (outcome, status, error) = match ended {
             Ok(status) => {
                 tracing::info!(event, session_id, attempt, "webhook_delivered");
@@ -391,8 +398,8 @@ impl Delivery {
                 }
             }
         };
-        lock(&self.webhooks.attempts).push(WebhookAttempt {
-            event: self.event.to_owned(),
+        WebhookAttempt {
+            event: self.event.clone(),
             session_id: self.session_id.clone(),
             attempt,
             at: at.to_string(),
@@ -400,7 +407,56 @@ impl Delivery {
             status,
             error,
             retry_in: wait.map(|wait| wait.as_secs_f64()),
-        });
+        }
+    }
+}
+
+/// Sends webhooks to one address as the service does: with its headers, up to three times, and a
+/// growing wait between them. For programs that stand in for the service, such as
+/// `sessionwire listen`.
+#[derive(Clone)]
+pub struct WebhookSender {
+    webhooks: Arc<Webhooks>,
+    url: String,
+}
+
+/// Without the address, which may hold a secret.
+impl std::fmt::Debug for WebhookSender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebhookSender").finish_non_exhaustive()
+    }
+}
+
+impl WebhookSender {
+    /// A sender for this address, http or https. `backoff` is the wait before the second attempt, in
+    /// seconds, doubled for the third; `timeout` is how long the receiver may take for
+    /// its response. The service has 1 and 10.
+    pub fn new(url: impl Into<String>, backoff: f64, timeout: f64) -> Self {
+        let workers = Workers::new(tokio::runtime::Handle::current());
+        let web = Arc::new(Web::default());
+        Self {
+            webhooks: Arc::new(Webhooks::new(web, workers, Clock::Real, backoff, timeout)),
+            url: url.into(),
+        }
+    }
+
+    /// Sends the event of this name, with this body; `tell` hears of each attempt as it ends.
+    pub async fn send(
+        &self,
+        event: &str,
+        session_id: &str,
+        body: &Value,
+        tell: impl FnMut(WebhookAttempt),
+    ) {
+        let delivery = Delivery {
+            webhooks: self.webhooks.clone(),
+            url: self.url.clone(),
+            event: event.to_owned(),
+            session_id: session_id.to_owned(),
+            begin: Timestamp::now(),
+            body: body.to_string(),
+        };
+        delivery.try_all(tell).await;
     }
 }
 
