@@ -7,6 +7,7 @@ use crate::client::raccoon;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::raccoon::find;
 use crate::render::Renderer;
 use crate::stop::Stop;
@@ -29,9 +30,10 @@ pub(crate) async fn run(
         }
         turn = attach(&client, &args) => turn?,
     };
-    let renderer = Renderer::of_turn(output, global.json, args.follow.quiet, args.follow.raw);
+    let renderer = Renderer::of_turn(output, global.json, &args.follow.shown);
     let mut place = Place::of(&args);
-    let outcome = shown(&turn, renderer, &mut place, &stop).await;
+    let mut progress = Progress::begin(args.follow.shown.quiet);
+    let outcome = shown(&turn, renderer, &mut progress, &mut place, &stop).await;
     if let Err(failure) = &outcome {
         if matches!(failure.cause(), Failure::Interrupted) {
             terminal::end_line();
@@ -40,6 +42,7 @@ pub(crate) async fn run(
             note(&place.how_to_go_on(&turn));
         }
     }
+    progress.end(&outcome, "the session stays");
     outcome
 }
 

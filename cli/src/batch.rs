@@ -1,9 +1,9 @@
 //! `sessionwire batch`: many tasks of a file by a journal, each result once in another file.
 
 use std::fs::{self, File};
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use sessionwire::agi::{BatchTask, CreateSession, FanOutItem, RunTasks, TaskOutcomes};
@@ -16,6 +16,7 @@ use crate::files::check_target;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::results::Results;
+use crate::screen::Status;
 use crate::tasks::read_tasks;
 use crate::terminal::{self, note, word};
 
@@ -187,27 +188,23 @@ async fn follow(
     interrupt: &Interrupt,
 ) -> Result<Tally, Failure> {
     let mut tally = Tally::default();
-    let mut progress = Progress::new(count, concurrency);
-    let mut seconds = tokio::time::interval(Duration::from_secs(1));
-    let failure = loop {
-        progress.show(&tally);
+    let status = Status::begin(true);
+    loop {
+        status.say(standing(&tally, count, concurrency));
         let outcome = tokio::select! {
             biased;
-            () = interrupt.wait() => break Failure::Interrupted,
+            () = interrupt.wait() => return Err(Failure::Interrupted),
             outcome = outcomes.next() => outcome,
-            _ = seconds.tick(), if progress.is_shown => continue,
         };
         let Some(outcome) = outcome else {
-            progress.end();
             return Ok(tally);
         };
         match (&outcome.result, outcome.unfinished) {
             (Err(error), true) => {
                 // Nothing can be noted, or the key is wrong: no other task would fare better.
                 if matches!(error.kind(), ErrorKind::Config | ErrorKind::Authentication) {
-                    break Failure::Client(error.clone());
+                    return Err(Failure::Client(error.clone()));
                 }
-                progress.end();
                 note(&format!("task {}: {error}", word(&outcome.id)));
                 tally.unfinished += 1;
                 tally.why.get_or_insert_with(|| error.clone());
@@ -216,74 +213,29 @@ async fn follow(
             (Err(_), false) => tally.failed += 1,
             (Ok(_), _) => tally.done += 1,
         }
-        match results.write(&outcome) {
-            Ok(new) => tally.new += usize::from(new),
-            Err(failure) => break failure,
-        }
+        tally.new += usize::from(results.write(&outcome)?);
         if let Some(left) = &outcome.undeleted {
-            progress.end();
             note(&format!(
                 "warning: the session of the task {} was not deleted: {left}",
                 word(&outcome.id)
             ));
         }
-    };
-    progress.end();
-    Err(failure)
+    }
 }
 
-/// The line on a terminal that is written again and again.
-struct Progress {
-    is_shown: bool,
-    is_begun: bool,
-    count: usize,
-    concurrency: usize,
-    begun: Instant,
-    last: Option<Instant>,
-}
-
-impl Progress {
-    fn new(count: usize, concurrency: usize) -> Self {
-        Self {
-            is_shown: io::stderr().is_terminal(),
-            is_begun: false,
-            count,
-            concurrency,
-            begun: Instant::now(),
-            last: None,
-        }
-    }
-
-    fn show(&mut self, tally: &Tally) {
-        let is_soon = self
-            .last
-            .is_some_and(|last| last.elapsed() < Duration::from_millis(100));
-        if !self.is_shown || is_soon {
-            return;
-        }
-        let over = tally.done + tally.failed + tally.unfinished;
-        let running = self.concurrency.min(self.count - over.min(self.count));
-        let seconds = self.begun.elapsed().as_secs();
-        terminal::prompt(&format!(
-            "\r\x1b[K{over}/{} over: {} done, {} failed, {} unfinished; {running} running, {}:{:02}",
-            self.count,
-            tally.done,
-            tally.failed,
-            tally.unfinished,
-            seconds / 60,
-            seconds % 60
-        ));
-        self.is_begun = true;
-        self.last = Some(Instant::now());
-    }
-
-    /// Leaves the line, for another one.
-    fn end(&mut self) {
-        if std::mem::take(&mut self.is_begun) {
-            terminal::prompt("\r\x1b[K");
-        }
-        self.last = None;
-    }
+/// How things stand, in one line.
+fn standing(tally: &Tally, count: usize, concurrency: usize) -> String {
+    let over = tally.done + tally.failed + tally.unfinished;
+    let running = concurrency.min(count - over.min(count));
+    let Tally {
+        done,
+        failed,
+        unfinished,
+        ..
+    } = tally;
+    format!(
+        "{over}/{count} over: {done} done, {failed} failed, {unfinished} unfinished; {running} running"
+    )
 }
 
 /// Says what became of all.

@@ -7,24 +7,31 @@ use sessionwire::ErrorKind;
 use sessionwire::agi::{
     CleanupOptions, CleanupReport, Client, EventOptions, EventType, ListMessages, Messages,
     ReapOptions, ReapOutcome, ReapReport, Screenshot, SendMessage, Session, SessionInfo,
-    SnapshotOptions, WaitOptions,
+    WaitOptions,
 };
 use sessionwire::meaning::moment;
 
 use crate::args::{self, Control, Global, Session as Id, Sessions};
 use crate::client::{client, connect, options};
 use crate::consent;
+use crate::create::snapshot_of;
 use crate::failure::Failure;
 use crate::files::check_target;
 use crate::output::Output;
 use crate::render::{Renderer, one_line};
-use crate::reply::{Reply, aligned, deleted, done, named, show};
+use crate::reply::{Reply, age_of, aligned, delete_each, deleted, done, named, show};
 use crate::screenshot;
 use crate::terminal::{note, word};
 
 pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> Result<(), Failure> {
     let client = match &command {
-        Control::Sessions(Sessions::Reap { ledger, .. }) => {
+        Control::Sessions(Sessions::Reap { ledger, yes, .. }) => {
+            // Before the ledger is opened, which creates it.
+            consent::ask(
+                yes,
+                "This deletes the sessions that dead processes left, by their ledger.",
+            )
+            .await?;
             let mut options = options(global);
             options.ledger.clone_from(ledger);
             client(options)?
@@ -72,14 +79,7 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
                 None => Ok(()),
             };
         }
-        Control::Sessions(Sessions::Reap {
-            older_than, yes, ..
-        }) => {
-            consent::ask(
-                &yes,
-                "This deletes the sessions that dead processes left, by their ledger.",
-            )
-            .await?;
+        Control::Sessions(Sessions::Reap { older_than, .. }) => {
             let mut options = ReapOptions::new();
             options.older_than = older_than.map(args::duration);
             let reports = sessions.reap(options).await?;
@@ -104,8 +104,13 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             let session = sessions.get(&id).await?;
             Reply::of(&json!(session.info()), fields(session.info()))
         }
-        Control::Sessions(Sessions::Delete { ids }) => {
-            return delete(&client, &ids, global, output).await;
+        Control::Sessions(Sessions::Delete { ids, snapshot }) => {
+            let snapshot = snapshot_of(&snapshot)?;
+            let delete = |id: String| {
+                let (sessions, snapshot) = (sessions.clone(), snapshot.clone());
+                async move { sessions.delete(&id, snapshot).await }
+            };
+            return delete_each(&ids, delete, global, output).await;
         }
         Control::Sessions(Sessions::DeleteAll(yes)) => {
             let count = match yes.yes {
@@ -162,28 +167,6 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         }
     };
     show(&reply, global, output).await
-}
-
-/// Deletes sessions, each of them; the exit status tells of the first that stayed.
-async fn delete(
-    client: &Client,
-    ids: &[String],
-    global: &Global,
-    output: &Output,
-) -> Result<(), Failure> {
-    let mut first = Ok(());
-    for id in ids {
-        let sessions = client.sessions();
-        match sessions.delete(id, SnapshotOptions::default()).await {
-            Ok(reply) => show(&deleted(&reply), global, output).await?,
-            Err(error) if ids.len() == 1 => return Err(error.into()),
-            Err(error) => {
-                note(&format!("{id}: {error}"));
-                first = first.and(Err(error.into()));
-            }
-        }
-    }
-    first
 }
 
 /// What a status says that a command waited for.
@@ -329,25 +312,10 @@ fn table(sessions: &[&SessionInfo], for_a_person: bool) -> Vec<String> {
     }
     let names = ["SESSION", "STATUS", "AGENT", "CREATED", "AGE"].map(str::to_owned);
     let rows = rows.map(|[id, status, agent, created]| {
-        let age = age(&created);
-        [id, status, agent, created, age]
+        let age = moment(&created).map(|at| age_of(at.milliseconds()));
+        [id, status, agent, created, age.unwrap_or_default()]
     });
     aligned(std::iter::once(names).chain(rows))
-}
-
-/// How long ago a time was, in its largest unit.
-fn age(created: &str) -> String {
-    let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    let Some(moment) = moment(created) else {
-        return String::new();
-    };
-    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX) - moment.milliseconds() / 1_000;
-    match seconds.max(0) {
-        seconds @ 0..120 => format!("{seconds}s"),
-        seconds @ 120..7_200 => format!("{}m", seconds / 60),
-        seconds @ 7_200..172_800 => format!("{}h", seconds / 3_600),
-        seconds => format!("{}d", seconds / 86_400),
-    }
 }
 
 fn message_lines(messages: &Messages) -> Vec<String> {

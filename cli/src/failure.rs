@@ -1,7 +1,9 @@
 //! Every way in which a command can fail, its text and its exit status.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sessionwire::{Error, ErrorKind};
+
+use crate::lines;
 
 /// Why a command did not end well.
 pub(crate) enum Failure {
@@ -25,12 +27,16 @@ pub(crate) enum Failure {
     Interrupted,
     /// Whoever read the output has left.
     OutputClosed,
+    /// `watch` ended by its time, in seconds; what it watched goes on.
+    WatchEnded(f64),
     /// A command that was about this turn ended early.
-    OfTurn(Box<Failure>, TurnIds),
+    OfTurn(Box<Failure>, Ids),
+    /// A command that was about the task of this session ended early.
+    OfTask(Box<Failure>, Ids),
 }
 
-/// Which turn it is, as far as it is known.
-pub(crate) struct TurnIds {
+/// Which turn or task it is, as far as it is known.
+pub(crate) struct Ids {
     session_id: String,
     message_id: Option<String>,
 }
@@ -40,7 +46,7 @@ impl Failure {
     pub(crate) fn of_turn(self, session_id: &str, message_id: Option<&str>) -> Self {
         match self {
             Self::Timeout(_) | Self::Interrupted => {
-                let ids = TurnIds {
+                let ids = Ids {
                     session_id: session_id.to_owned(),
                     message_id: message_id.map(str::to_owned),
                 };
@@ -50,38 +56,67 @@ impl Failure {
         }
     }
 
+    /// The same for the task of a session, where the failure does not name it yet.
+    pub(crate) fn of_task(self, session_id: &str) -> Self {
+        match self {
+            Self::Timeout(_) | Self::Interrupted | Self::Unanswered(_) | Self::WatchEnded(_) => {
+                let ids = Ids {
+                    session_id: session_id.to_owned(),
+                    message_id: None,
+                };
+                Self::OfTask(Box::new(self), ids)
+            }
+            other => other,
+        }
+    }
+
     /// What ended the command, whichever turn it was about.
     pub(crate) fn cause(&self) -> &Self {
         match self {
-            Self::OfTurn(failure, _) => failure.cause(),
+            Self::OfTurn(failure, _) | Self::OfTask(failure, _) => failure.cause(),
             failure => failure,
         }
     }
 
     /// The line of `--json`.
     pub(crate) fn line(&self) -> Value {
+        let message = self.text();
+        let message = message.as_deref().unwrap_or("The command was interrupted.");
         let error = match self {
             Self::Client(error) | Self::ClientHint(error, _) => Some(error),
             _ => None,
         };
+        let said = match error {
+            Some(error) => lines::error_fields(error, message),
+            None => Map::new(),
+        };
         let ids = match self {
-            Self::OfTurn(_, ids) => Some(ids),
+            Self::OfTurn(_, ids) | Self::OfTask(_, ids) => Some(ids),
             _ => None,
         };
-        let of_turn = ids.map(|ids| ids.session_id.as_str());
+        let session_id = ids.map(|ids| ids.session_id.as_str());
         let message_id = ids.and_then(|ids| ids.message_id.as_deref());
-        let message = self.text();
-        json!({
+        let mut line = json!({
             "type": "error",
+            "json_version": lines::VERSION,
             "name": self.name(),
-            "status": error.and_then(Error::status_code),
-            "message": message.as_deref().unwrap_or("The command was interrupted."),
-            "code": error.and_then(Error::code),
-            "session_id": error.and_then(Error::session_id).or(of_turn),
+            "status": null,
+            "message": message,
+            "advice": lines::advice(message),
+            "code": null,
+            "reason": null,
+            "maybe_delivered": false,
+            "session_id": error.and_then(Error::session_id).or(session_id),
             "message_id": error.and_then(Error::message_id).or(message_id),
-            "maybe_delivered": error.is_some_and(Error::maybe_delivered),
             "exit_status": self.status(),
-        })
+        });
+        for (name, value) in said {
+            line[name] = value;
+        }
+        if let Self::ClientHint(error, hint) = self {
+            line["advice"] = format!("{} {hint}", error.advice()).trim().into();
+        }
+        line
     }
 
     /// The error's name; those of the client are the ones of every language.
@@ -90,12 +125,12 @@ impl Failure {
             Self::Client(error) | Self::ClientHint(error, _) => error.kind().name(),
             Self::Usage(_) => "UsageError",
             Self::Local(_) => "LocalError",
-            Self::Timeout(_) => ErrorKind::TaskTimeout.name(),
+            Self::Timeout(_) | Self::WatchEnded(_) => ErrorKind::TaskTimeout.name(),
             Self::Unanswered(_) => ErrorKind::QuestionPending.name(),
             Self::Batch { .. } => "BatchError",
             Self::Waited { kind, .. } => kind.name(),
             Self::Interrupted | Self::OutputClosed => "Interrupted",
-            Self::OfTurn(failure, _) => failure.name(),
+            Self::OfTurn(failure, _) | Self::OfTask(failure, _) => failure.name(),
         }
     }
 
@@ -104,13 +139,13 @@ impl Failure {
         match self {
             Self::Client(error) | Self::ClientHint(error, _) => status_of(error.kind()),
             Self::Usage(_) | Self::Local(_) | Self::Unanswered(_) => 2,
-            Self::Timeout(_) => 4,
+            Self::Timeout(_) | Self::WatchEnded(_) => 4,
             Self::Batch { status, .. } => *status,
             Self::Waited { kind, .. } => status_of(*kind),
             Self::Interrupted => 130,
             // What a shell reports for a program that SIGPIPE ended.
             Self::OutputClosed => 141,
-            Self::OfTurn(failure, _) => failure.status(),
+            Self::OfTurn(failure, _) | Self::OfTask(failure, _) => failure.status(),
         }
     }
 
@@ -124,6 +159,10 @@ impl Failure {
             | Self::Batch { text, .. }
             | Self::Waited { text, .. } => Some(text.clone()),
             Self::Timeout(seconds) => Some(too_long("task", *seconds)),
+            Self::WatchEnded(seconds) => Some(format!(
+                "The session was watched for {seconds} s, and goes on. Watch it longer with --timeout, or leave that out."
+            )),
+            Self::OfTask(failure, _) => failure.text(),
             Self::OfTurn(failure, _) => match **failure {
                 Self::Timeout(seconds) => Some(too_long("turn", seconds)),
                 ref other => other.text(),

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use tokio::sync::mpsc;
 
-use crate::terminal;
+use crate::{screen, terminal};
 
 /// The answers given with `--answer`, then those of a person at the prompt or
 /// of the program that feeds standard input.
@@ -61,11 +61,29 @@ impl Input {
         let given = self.given.pop_front();
         if given.is_none() {
             self.open();
+            if let Source::Reading {
+                lines,
+                person: true,
+            } = &mut self.source
+            {
+                // What was typed for an earlier question answers no other.
+                while lines.try_recv().is_ok() {}
+            }
             if matches!(self.source, Source::Reading { person: true, .. }) {
+                screen::hide(true);
                 terminal::prompt("Your answer: ");
             }
         }
         given.map(|text| Answer { text, typed: false })
+    }
+
+    /// Nobody needs to answer any more.
+    pub(crate) fn withdraw(&mut self) {
+        if matches!(self.source, Source::Reading { person: true, .. }) {
+            terminal::prompt("\n");
+            screen::hide(false);
+            terminal::note("The question was answered elsewhere.");
+        }
     }
 
     /// The next line that says something; `None` if nobody will answer.
@@ -77,6 +95,7 @@ impl Input {
         loop {
             match lines.recv().await {
                 Some(text) if !text.trim().is_empty() => {
+                    screen::hide(false);
                     return Some(Answer {
                         text,
                         typed: *person,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::screen;
+
 /// How long a signal that comes again is the same one.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
 
@@ -30,6 +32,7 @@ impl Interrupt {
             while Instant::now() < same {
                 signals.next().await;
             }
+            screen::leave();
             std::process::exit(130);
         });
         Ok(Self(receiver))

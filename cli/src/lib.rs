@@ -14,10 +14,15 @@ mod doctor;
 mod emulator;
 mod failure;
 mod files;
+mod follow;
 mod input;
 mod interrupt;
+mod lines;
+mod listen;
 mod log;
+mod manual;
 mod output;
+mod progress;
 mod raccoon;
 mod record;
 mod render;
@@ -25,6 +30,7 @@ mod reply;
 mod report;
 mod results;
 mod resume;
+mod screen;
 mod screenshot;
 mod stop;
 mod task;
@@ -32,11 +38,12 @@ mod tasks;
 mod terminal;
 mod text;
 mod turn;
+mod view;
 mod watch;
 
 use std::time::Duration;
 
-use args::{Cli, Command, Control, Raccoon, Sessions};
+use args::{Cli, Command, Control, Raccoon, RaccoonControl, Sessions};
 use failure::Failure;
 use interrupt::Interrupt;
 use output::Output;
@@ -108,7 +115,7 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
         command = with_texts(cli.command) => command?,
     };
     match command {
-        Command::Run(args) => task::run(args, cli.global, output, interrupt).await,
+        Command::Run(args) => task::run(*args, cli.global, output, interrupt).await,
         Command::Turn(args) | Command::Raccoon(Raccoon::Turn(args)) => {
             turn::run(args, cli.global, output, interrupt).await
         }
@@ -147,6 +154,9 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
             }
         }
         Command::Watch(args) => watch::run(args, &cli.global, output, interrupt).await,
+        Command::Listen(args) => listen::run(args, &cli.global, output, interrupt).await,
+        Command::Completions(args) => manual::completions(args, output).await,
+        Command::Man(args) => manual::man(args, output).await,
         Command::Control(Control::Sessions(Sessions::Create(args))) => {
             create::run(*args, &cli.global, output, interrupt).await
         }
@@ -168,6 +178,7 @@ async fn with_texts(mut command: Command) -> Result<Command, Failure> {
         Command::Control(Control::Send { text, .. } | Control::Answer { text, .. }) => {
             &mut text.given
         }
+        Command::Raccoon(Raccoon::Control(RaccoonControl::Send(send))) => &mut send.text,
         _ => return Ok(command),
     };
     *text = text::read(text).await?;

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::screen;
 use crate::terminal::escaped;
 
 /// Most pieces that wait for a slow reader.
@@ -129,8 +130,13 @@ fn failure(error: &io::Error) -> Failure {
 
 fn write_all(mut pieces: mpsc::Receiver<Piece>) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
+    let is_terminal = stdout.is_terminal();
     while let Some(piece) = pieces.blocking_recv() {
         match piece {
+            // It may be the terminal that has the line of how things stand.
+            Piece::Bytes(bytes) if is_terminal => screen::around(|| {
+                write_patiently(&mut stdout, &bytes).and_then(|()| stdout.flush())
+            })?,
             Piece::Bytes(bytes) => write_patiently(&mut stdout, &bytes)?,
             Piece::Flush(done) => {
                 stdout.flush()?;

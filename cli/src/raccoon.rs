@@ -18,7 +18,7 @@ use crate::client::raccoon;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::{Renderer, one_line};
-use crate::reply::{Reply, aligned, deleted, done, named, show};
+use crate::reply::{Reply, age_of, aligned, delete_each, done, named, show};
 use crate::terminal::word;
 
 /// The most sessions that one page may have.
@@ -40,7 +40,7 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
             asked.sort_order = sort_order;
             asked.limit = first.map(|first| first.min(PAGE));
             let found = list(&client, asked, first).await?;
-            Reply::of(&json!(found), aligned(found.iter().map(row)))
+            Reply::of(&json!(found), table(&found, output.is_terminal()))
         }
         Control::Sessions(Sessions::Get(Id { id })) => {
             let history = sessions.get(&id).await?;
@@ -49,7 +49,13 @@ pub(crate) async fn run(command: Control, global: &Global, output: &Output) -> R
         Control::Sessions(Sessions::Rename { session, title }) => {
             done(&sessions.rename(&session.id, &title).await?)
         }
-        Control::Sessions(Sessions::Delete(Id { id })) => deleted(&sessions.delete(&id).await?),
+        Control::Sessions(Sessions::Delete { ids }) => {
+            let delete = |id: String| {
+                let client = client.clone();
+                async move { client.sessions().delete(&id).await }
+            };
+            return delete_each(&ids, delete, global, output).await;
+        }
         Control::Messages(Id { id }) => {
             let history = sessions.get(&id).await?;
             let messages = json!({ "messages": history.messages });
@@ -229,6 +235,20 @@ fn uploaded(file: &UploadedFile) -> [String; 3] {
         format!("{} bytes", file.size),
         one_line(&file.content_type),
     ]
+}
+
+/// A line for each session; a person also gets the names of the columns, and the age.
+fn table(sessions: &[SessionInfo], for_a_person: bool) -> Vec<String> {
+    let rows = sessions.iter().map(row);
+    if !for_a_person || sessions.is_empty() {
+        return aligned(rows);
+    }
+    let names = ["SESSION", "CHANGED", "TITLE", "AGE"].map(str::to_owned);
+    let rows = rows.zip(sessions).map(|([id, changed, title], session)| {
+        let age = session.created_at.map(age_of).unwrap_or_default();
+        [id, changed, title, age]
+    });
+    aligned(std::iter::once(names).chain(rows))
 }
 
 fn row(session: &SessionInfo) -> [String; 3] {

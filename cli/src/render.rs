@@ -7,8 +7,10 @@ use sessionwire::agi::{Event, EventType, TaskResult};
 use sessionwire::raccoon::TurnResult;
 use sessionwire::{Batch, EventQueue};
 
+use crate::args::Shown;
 use crate::failure::Failure;
 use crate::input::Answer;
+use crate::lines;
 use crate::output::Output;
 use crate::terminal::{escaped, visible};
 
@@ -27,16 +29,21 @@ pub(crate) struct Renderer<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
-    Lines { result_follows: bool },
+    Lines {
+        result_follows: bool,
+    },
     Quiet,
     Json,
+    /// The last line only.
+    QuietJson,
 }
 
 impl<'a> Renderer<'a> {
     /// For a task: its events, then its result.
-    pub(crate) fn of_task(output: &'a Output, json: bool, quiet: bool, raw: bool) -> Self {
-        let style = match (json, quiet) {
-            (true, _) => Style::Json,
+    pub(crate) fn of_task(output: &'a Output, json: bool, shown: &Shown) -> Self {
+        let style = match (json, shown.quiet) {
+            (true, true) => Style::QuietJson,
+            (true, false) => Style::Json,
             (false, true) => Style::Quiet,
             (false, false) => Style::Lines {
                 result_follows: true,
@@ -46,16 +53,16 @@ impl<'a> Renderer<'a> {
             output,
             style,
             width: 9,
-            raw,
+            raw: shown.raw,
             with_messages: false,
         }
     }
 
     /// For a turn: its events, then its result.
-    pub(crate) fn of_turn(output: &'a Output, json: bool, quiet: bool, raw: bool) -> Self {
+    pub(crate) fn of_turn(output: &'a Output, json: bool, shown: &Shown) -> Self {
         Self {
             width: 16,
-            ..Self::of_task(output, json, quiet, raw)
+            ..Self::of_task(output, json, shown)
         }
     }
 
@@ -107,14 +114,9 @@ impl<'a> Renderer<'a> {
     /// An event, as it comes.
     pub(crate) async fn event(&self, event: &Event, elapsed: Duration) -> Result<(), Failure> {
         match self.style {
-            Style::Quiet => Ok(()),
+            Style::Quiet | Style::QuietJson => Ok(()),
             Style::Json => {
-                let mut line = json!({
-                    "type": event.event_type().name(),
-                    "id": event.id(),
-                    "data": event.data(),
-                    "text": event.text(),
-                });
+                let mut line = lines::event(event);
                 if self.with_messages {
                     let message_id = event.frame().and_then(|frame| frame.message_id);
                     line["message_id"] = json!(message_id);
@@ -139,10 +141,27 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// An answer, unless it stands on the terminal already.
-    pub(crate) async fn answer(&self, answer: &Answer, elapsed: Duration) -> Result<(), Failure> {
+    /// The first line of a task or turn, for programs.
+    pub(crate) async fn started(&self, line: Value) -> Result<(), Failure> {
+        match self.style {
+            Style::Json => self.output.json(line.to_string()).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// An answer that was sent, unless it stands on the terminal already.
+    pub(crate) async fn answer(
+        &self,
+        answer: &Answer,
+        question_id: Option<i64>,
+        elapsed: Duration,
+    ) -> Result<(), Failure> {
         let shown = answer.typed && self.output.is_terminal();
         match self.style {
+            Style::Json => {
+                let line = lines::answer(&answer.text, question_id);
+                self.output.json(line.to_string()).await
+            }
             Style::Lines { .. } if !shown => {
                 let look = Look {
                     mark: "<",
@@ -157,16 +176,8 @@ impl<'a> Renderer<'a> {
 
     /// A result: its text, and its data where that says more.
     pub(crate) async fn result(&self, result: &TaskResult) -> Result<(), Failure> {
-        if self.style == Style::Json {
-            let line = json!({
-                "type": "result",
-                "text": result.text,
-                "data": result.data,
-                "session_id": result.session_id,
-                "message_id": result.message_id,
-                "duration": result.duration.as_secs_f64(),
-                "metadata": result.metadata,
-            });
+        if self.is_json() {
+            let line = lines::task_result(result);
             return self.output.json(line.to_string()).await;
         }
         if self.style != Style::Quiet && self.output.is_terminal() {
@@ -196,9 +207,8 @@ impl<'a> Renderer<'a> {
 
     /// A turn's result: its text.
     pub(crate) async fn turn_result(&self, result: &TurnResult) -> Result<(), Failure> {
-        if self.style == Style::Json {
-            let mut line = json!(result);
-            line["type"] = "result".into();
+        if self.is_json() {
+            let line = lines::turn_result(result);
             return self.output.json(line.to_string()).await;
         }
         if self.style != Style::Quiet && self.output.is_terminal() {
@@ -208,6 +218,10 @@ impl<'a> Renderer<'a> {
             return Ok(());
         }
         self.output.line(self.shown(&result.text)).await
+    }
+
+    fn is_json(&self) -> bool {
+        matches!(self.style, Style::Json | Style::QuietJson)
     }
 
     /// A text of a result as it is printed, in a pipe too: what reads it may

@@ -1,12 +1,14 @@
 //! What a single request brought, for a program and for a person.
 
 use serde_json::{Map, Value, json};
+use sessionwire::Error;
 use sessionwire::agi::{DeleteResult, SuccessResult};
 
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::one_line;
+use crate::terminal::note;
 
 /// A reply for a program, and for a person.
 pub(crate) struct Reply {
@@ -21,6 +23,52 @@ impl Reply {
             lines: lines.into_iter().collect(),
         }
     }
+}
+
+/// Deletes sessions, each of them, whatever becomes of another.
+pub(crate) async fn delete_each<F: Future<Output = Result<DeleteResult, Error>>>(
+    ids: &[String],
+    delete: impl Fn(String) -> F,
+    global: &Global,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut left = Vec::new();
+    for id in ids {
+        match delete(id.clone()).await {
+            Ok(reply) => {
+                let mut told = json!(reply);
+                told["session_id"] = id.as_str().into();
+                let said = outcome(reply.success, &reply.message);
+                // Of several, each line says whose it is.
+                let line = match ids.len() {
+                    1 => said,
+                    _ => format!("{}  {said}", one_line(id)),
+                };
+                show(&Reply::of(&told, [line]), global, output).await?;
+            }
+            Err(error) if ids.len() == 1 => return Err(error.into()),
+            Err(error) => {
+                note(&format!("error: {id}: {error}"));
+                let mut line = Failure::Client(error.clone()).line();
+                line["session_id"] = id.as_str().into();
+                if global.json {
+                    output.json(line.to_string()).await?;
+                }
+                left.push(error);
+            }
+        }
+    }
+    let Some(first) = left.first() else {
+        return Ok(());
+    };
+    Err(Failure::Waited {
+        kind: first.kind(),
+        text: format!(
+            "{} of {} sessions were not deleted. The lines above say which and why; run the command again for those.",
+            left.len(),
+            ids.len()
+        ),
+    })
 }
 
 pub(crate) fn deleted(reply: &DeleteResult) -> Reply {
@@ -84,4 +132,16 @@ pub(crate) fn aligned<const N: usize>(rows: impl IntoIterator<Item = [String; N]
             cells.join("  ").trim_end().to_owned()
         })
         .collect()
+}
+
+/// How long ago a time was, in its largest unit.
+pub(crate) fn age_of(milliseconds: i64) -> String {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX) - milliseconds / 1_000;
+    match seconds.max(0) {
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds @ 120..7_200 => format!("{}m", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
 }

@@ -10,6 +10,7 @@ use sessionwire::agi::TaskOutcome;
 use sessionwire::{Error, ErrorKind, journal};
 
 use crate::failure::Failure;
+use crate::lines;
 use crate::terminal::escaped;
 
 /// What each line begins with, and what follows the id.
@@ -320,27 +321,17 @@ fn message_of(error: &Error) -> String {
 
 fn line(outcome: &TaskOutcome) -> Value {
     match &outcome.result {
-        Ok(result) => json!({
-            "id": outcome.id,
-            "status": "done",
-            "text": result.text,
-            "data": result.data,
-            "session_id": result.session_id,
-            "message_id": result.message_id,
-            "duration": result.duration.as_secs_f64(),
-            "metadata": result.metadata,
-        }),
+        Ok(result) => {
+            let mut line = json!({ "id": outcome.id, "status": "done" });
+            for (name, value) in lines::task_fields(result) {
+                line[name] = value;
+            }
+            line
+        }
         Err(error) => json!({
             "id": outcome.id,
             "status": "error",
-            "error": {
-                "name": error.kind().name(),
-                "status": error.status_code(),
-                "message": message_of(error),
-                "code": error.code(),
-                "reason": error.reason(),
-                "maybe_delivered": error.maybe_delivered(),
-            },
+            "error": lines::error_fields(error, &message_of(error)),
             "session_id": error.session_id(),
         }),
     }

@@ -3,16 +3,17 @@
 use sessionwire::{Service, agi, raccoon, seam};
 
 use crate::args::{Global, Resume};
-use crate::client;
 use crate::failure::Failure;
+use crate::follow::show;
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::render::Renderer;
 use crate::stop::Stop;
-use crate::task;
 use crate::terminal::{self, note};
 use crate::turn::{Place, shown};
+use crate::{client, lines};
 
 pub(crate) async fn run(
     args: Resume,
@@ -46,20 +47,27 @@ async fn of_task(
         failure = stop.wait() => return Err(failure),
         task = client.resume(&args.what, options) => task?,
     };
-    let renderer = Renderer::of_task(output, global.json, args.quiet, args.raw);
+    let renderer = Renderer::of_task(output, global.json, &args.shown);
     let input = Input::new(args.answer.clone(), !global.json);
+    let mut progress = Progress::begin(args.shown.quiet);
+    progress.session(task.session_id(), None);
+    let line = lines::started(task.session_id(), None, None, &task.handle());
+    renderer.started(line).await?;
     let outcome = tokio::select! {
         biased;
         failure = stop.wait() => Err(failure),
-        result = task::show(&task, input, renderer) => result,
+        result = show(&task, input, renderer, &mut progress) => result,
     };
-    match outcome {
+    progress.rest();
+    let outcome = match outcome {
         Ok(result) => renderer.result(&result).await,
-        Err(failure) => {
-            tell_how_to_go_on(&failure, &task.handle());
-            Err(failure)
-        }
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = &outcome {
+        tell_how_to_go_on(failure, &task.handle());
     }
+    progress.end(&outcome, "the session stays");
+    outcome.map_err(|failure| failure.of_task(task.session_id()))
 }
 
 async fn of_turn(
@@ -80,16 +88,18 @@ async fn of_turn(
         failure = stop.wait() => return Err(failure),
         turn = client.resume(&args.what, options) => turn?,
     };
-    let renderer = Renderer::of_turn(output, global.json, args.quiet, args.raw);
-    let outcome = shown(&turn, renderer, &mut Place::default(), stop).await;
+    let renderer = Renderer::of_turn(output, global.json, &args.shown);
+    let mut progress = Progress::begin(args.shown.quiet);
+    let outcome = shown(&turn, renderer, &mut progress, &mut Place::default(), stop).await;
     if let Err(failure) = &outcome {
         tell_how_to_go_on(failure.cause(), &turn.handle());
     }
+    progress.end(&outcome, "the session stays");
     outcome
 }
 
 /// Nobody follows it any more, but it goes on.
-fn tell_how_to_go_on(failure: &Failure, handle: &str) {
+pub(crate) fn tell_how_to_go_on(failure: &Failure, handle: &str) {
     if matches!(failure, Failure::Interrupted) {
         terminal::end_line();
     }

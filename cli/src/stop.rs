@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 
+/// How long a create that is under way may take once the command shall end.
+pub(crate) const CREATE_GRACE: Duration = Duration::from_secs(3);
+
 /// What ends the command before the task's end.
 pub(crate) struct Stop<'a> {
     interrupt: &'a Interrupt,

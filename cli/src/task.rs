@@ -1,32 +1,34 @@
-//! `sessionwire run`: one task from its session's creation to its deletion.
+//! `sessionwire run`: one task, in a session of its own from its creation to its deletion, or in one
+//! that is there and stays.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use sessionwire::agi::{
-    Client, CreateSession, Event, EventType, SnapshotOptions, StartTask, Task, TaskResult,
-};
+use sessionwire::agi::{Client, SnapshotOptions, StartTask, Task, TaskResult};
 use sessionwire::transport::Secret;
-use sessionwire::{ClientOptions, Error, ErrorKind, OptionChanges};
+use sessionwire::{ClientOptions, Error, ErrorKind, OptionChanges, agi};
 use sessionwire_emulator::Emulator;
 
-use crate::args::{Global, Run};
-use crate::client;
+use crate::args::{Global, IfBusy, Run};
+use crate::create::{session_of, snapshot_of};
 use crate::emulator::start_local;
-use crate::failure::{Failure, came_late};
+use crate::failure::Failure;
 use crate::files::check_target;
+use crate::follow::show;
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::render::Renderer;
-use crate::screenshot;
-use crate::stop::Stop;
-use crate::terminal::{self, note};
+use crate::resume::tell_how_to_go_on;
+use crate::stop::{CREATE_GRACE, Stop};
+use crate::terminal::{self, note, word};
+use crate::{client, lines, screenshot, view};
 
-/// How long a create that is under way may take once the command shall end.
-pub(crate) const CREATE_GRACE: Duration = Duration::from_secs(3);
-/// How long cancelling and deleting may take, each, in seconds.
+/// How long cancelling and deleting may take, each.
 const CLEANUP: Duration = Duration::from_secs(10);
+/// How long deleting may take where something is saved.
+const SAVING: Duration = Duration::from_secs(120);
 
 pub(crate) async fn run(
     args: Run,
@@ -34,7 +36,7 @@ pub(crate) async fn run(
     output: &Output,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    check(&args, &global)?;
+    let plan = Plan::of(&args, &global)?;
     let stop = Stop::new(interrupt, args.timeout);
     let emulator = if args.local {
         Some(start_local().await?)
@@ -42,7 +44,13 @@ pub(crate) async fn run(
         None
     };
     let client = connect(&global, emulator.as_ref(), args.keep)?;
-    let result = with_session(&args, &client, output, global.json, &stop).await;
+    let work = Work {
+        args: &args,
+        json: global.json,
+        client: &client,
+        renderer: Renderer::of_task(output, global.json, &args.shown),
+    };
+    let result = work.with_session(plan, &stop).await;
     client.close();
     for left in client.settle(CREATE_GRACE).await {
         note(&format!("warning: {left}"));
@@ -53,14 +61,39 @@ pub(crate) async fn run(
     result
 }
 
-/// Everything that can be refused before there is a session.
-fn check(args: &Run, global: &Global) -> Result<(), Failure> {
-    if args.local && global.base_url.is_some() {
-        return Err(Failure::Usage(
-            "--local and --base-url name two different services. Leave one of them out.".to_owned(),
-        ));
+/// What is sent, and kept.
+struct Plan {
+    task: StartTask,
+    snapshot: SnapshotOptions,
+}
+
+impl Plan {
+    /// Refuses everything that can be refused before there is a session.
+    fn of(args: &Run, global: &Global) -> Result<Self, Failure> {
+        if args.local && global.base_url.is_some() {
+            return Err(Failure::Usage(
+                "--local and --base-url name two different services. Leave one of them out."
+                    .to_owned(),
+            ));
+        }
+        if args.keep && args.snapshot.save_snapshot.is_some() {
+            return Err(Failure::Usage(
+                "--keep keeps the session, and --save-snapshot saves what is left of one that is deleted. Leave one of them out."
+                    .to_owned(),
+            ));
+        }
+        args.screenshot.as_deref().map_or(Ok(()), check_target)?;
+        let snapshot = snapshot_of(&args.snapshot)?;
+        let mut task = StartTask::new(&args.task).if_busy(match args.if_busy {
+            IfBusy::Error => agi::IfBusy::Error,
+            IfBusy::Wait => agi::IfBusy::Wait,
+            IfBusy::Cancel => agi::IfBusy::Cancel,
+        });
+        task.start_url.clone_from(&args.start_url);
+        // Bad input costs no session.
+        task.check()?;
+        Ok(Self { task, snapshot })
     }
-    args.screenshot.as_deref().map_or(Ok(()), check_target)
 }
 
 fn connect(global: &Global, emulator: Option<&Emulator>, keep: bool) -> Result<Client, Failure> {
@@ -87,52 +120,185 @@ fn hint_at_local(error: Error) -> Failure {
     }
 }
 
-/// Creates the session, works in it, and ends it whatever happened.
-async fn with_session(
-    args: &Run,
-    client: &Client,
-    output: &Output,
-    json: bool,
-    stop: &Stop<'_>,
-) -> Result<(), Failure> {
-    // Bad input costs no session.
-    task_of(args).check()?;
-    // Made first: nothing may fail between the create and the clean-up.
-    let cleaner = client.with_options(OptionChanges::default().timeout(CLEANUP))?;
-    let session_id = create(client, &args.agent, stop).await?;
-    let renderer = Renderer::of_task(output, json, args.quiet, args.raw);
-    let result = tokio::select! {
-        biased;
-        failure = stop.wait() => Err(failure),
-        result = work(args, client, &session_id, renderer, json) => result,
-    };
-    // Said before the clean-up, which may take a while.
-    if matches!(result, Err(Failure::Interrupted)) {
-        terminal::end_line();
-        note("Interrupted: cancelling the task. Press Ctrl-C again to leave at once.");
-    }
-    if matches!(result, Err(Failure::Interrupted)) {
-        cancel(&cleaner, &session_id).await;
-    }
-    if args.keep {
-        let gone = if args.local {
-            " (it ended with the local emulator)"
-        } else {
-            ""
-        };
-        note(&format!("session: {session_id}{gone}"));
-    } else {
-        delete(&cleaner, &session_id).await;
-    }
-    result
+/// The session of the task.
+struct Place {
+    session_id: String,
+    live_view: Option<String>,
 }
 
-/// Dropped when the command shall end: the client sees to what was sent.
-async fn create(client: &Client, agent: &str, stop: &Stop<'_>) -> Result<String, Failure> {
-    let sessions = client.sessions();
-    tokio::select! {
-        created = sessions.create(CreateSession::new(agent)) => Ok(created?.id().to_owned()),
-        failure = stop.wait() => Err(failure),
+/// The command at work.
+struct Work<'a> {
+    args: &'a Run,
+    json: bool,
+    client: &'a Client,
+    renderer: Renderer<'a>,
+}
+
+impl Work<'_> {
+    /// Gets the session, works in it, and leaves it as it shall be, whatever happened.
+    async fn with_session(&self, plan: Plan, stop: &Stop<'_>) -> Result<(), Failure> {
+        // Made first: nothing may fail between the create and the clean-up.
+        let patience = match plan.snapshot.save_snapshot_mode.as_deref() {
+            None | Some("none") => CLEANUP,
+            Some(_) => SAVING,
+        };
+        let cleaner = self
+            .client
+            .with_options(OptionChanges::default().timeout(patience))?;
+        let mut progress = Progress::begin(self.args.shown.quiet);
+        let place = self.place(&plan, &progress, stop).await?;
+        let mut task = None;
+        let result = tokio::select! {
+            biased;
+            failure = stop.wait() => Err(failure.of_task(&place.session_id)),
+            result = self.work(plan.task, &place, &mut task, &mut progress) => result,
+        };
+        let is_interrupted = result
+            .as_ref()
+            .is_err_and(|failure| matches!(failure.cause(), Failure::Interrupted));
+        // Said before the clean-up, which may take a while.
+        if is_interrupted {
+            terminal::end_line();
+            note("Interrupted: cancelling the task. Press Ctrl-C again to leave at once.");
+        }
+        progress.rest();
+        let became = self
+            .leave(
+                &cleaner,
+                &place,
+                task.as_ref(),
+                is_interrupted,
+                plan.snapshot,
+            )
+            .await;
+        progress.end(&result, became);
+        if let (Err(failure), Some(task), false, false) =
+            (&result, &task, is_interrupted, became == DELETED)
+            && !self.args.local
+        {
+            tell_how_to_go_on(failure.cause(), &task.handle());
+        }
+        result
+    }
+
+    /// A session, new or given.
+    async fn place(
+        &self,
+        plan: &Plan,
+        progress: &Progress,
+        stop: &Stop<'_>,
+    ) -> Result<Place, Failure> {
+        let sessions = self.client.sessions();
+        let session = async {
+            match &self.args.session {
+                Some(id) => {
+                    progress.say("Looking for the session");
+                    sessions.get(id).await
+                }
+                None => {
+                    progress.say("Creating a session");
+                    let create = session_of(&self.args.new);
+                    sessions
+                        .create(create.snapshot(plan.snapshot.clone()))
+                        .await
+                }
+            }
+        };
+        // A create is dropped when the command shall end: the client sees to what was sent.
+        let session = tokio::select! {
+            session = session => session?,
+            failure = stop.wait() => return Err(failure),
+        };
+        let place = Place {
+            session_id: session.id().to_owned(),
+            live_view: session.info().vnc_url.clone(),
+        };
+        progress.session(&place.session_id, place.live_view.as_deref());
+        Ok(place)
+    }
+
+    /// The task itself.
+    async fn work(
+        &self,
+        start: StartTask,
+        place: &Place,
+        task: &mut Option<Task>,
+        progress: &mut Progress,
+    ) -> Result<(), Failure> {
+        if self.args.open {
+            view::open(place.live_view.as_deref()).await;
+        }
+        let session_id = &place.session_id;
+        let result = self.follow(start, place, task, progress).await;
+        progress.rest();
+        let picture = match (&self.args.screenshot, &result) {
+            (Some(file), Ok(_)) => self.picture(session_id, file).await,
+            // What the browser shows helps to understand an error of the task;
+            // that error is the one to report.
+            (Some(file), Err(Failure::Client(error))) if error.kind() == ErrorKind::Task => {
+                self.picture(session_id, file).await.or(Ok(()))
+            }
+            _ => Ok(()),
+        };
+        self.renderer.result(&result?).await?;
+        picture
+    }
+
+    /// Starts the task and shows it.
+    async fn follow(
+        &self,
+        start: StartTask,
+        place: &Place,
+        task: &mut Option<Task>,
+        progress: &mut Progress,
+    ) -> Result<TaskResult, Failure> {
+        progress.say("Starting the task");
+        let input = Input::new(self.args.answer.clone(), !self.json);
+        let started = self.client.start_task(&place.session_id, start).await?;
+        let task = task.insert(started);
+        let line = lines::started(
+            &place.session_id,
+            None,
+            place.live_view.as_deref(),
+            &task.handle(),
+        );
+        self.renderer.started(line).await?;
+        show(task, input, self.renderer, progress)
+            .await
+            .map_err(|failure| failure.of_task(&place.session_id))
+    }
+
+    async fn picture(&self, session_id: &str, file: &Path) -> Result<(), Failure> {
+        let screenshot = screenshot::take(self.client, session_id).await?;
+        screenshot::save(&screenshot, file)
+    }
+
+    /// Ends what shall not go on. What became of the session.
+    async fn leave(
+        &self,
+        cleaner: &Client,
+        place: &Place,
+        task: Option<&Task>,
+        is_interrupted: bool,
+        snapshot: SnapshotOptions,
+    ) -> &'static str {
+        let (args, session_id) = (self.args, &place.session_id);
+        // In a session that was given, another task may run than this one.
+        if is_interrupted && (args.session.is_none() || task.is_some()) {
+            cancel(cleaner, session_id).await;
+        }
+        if args.session.is_some() {
+            return "the session stays";
+        }
+        if !args.keep {
+            return delete(cleaner, session_id, snapshot).await;
+        }
+        let gone = match args.local {
+            true => " (it ended with the local emulator)",
+            false => "",
+        };
+        note(&format!("session: {session_id}{gone}"));
+        "the session is kept"
     }
 }
 
@@ -148,122 +314,19 @@ async fn cancel(client: &Client, session_id: &str) {
     }
 }
 
-async fn delete(client: &Client, session_id: &str) {
-    let sessions = client.sessions();
-    let problem = match sessions
-        .delete(session_id, SnapshotOptions::default())
-        .await
-    {
+const DELETED: &str = "the session is deleted";
+
+async fn delete(client: &Client, session_id: &str, snapshot: SnapshotOptions) -> &'static str {
+    let problem = match client.sessions().delete(session_id, snapshot).await {
         Ok(reply) if !reply.success => {
             format!("the service says \"{}\".", reply.message)
         }
-        Ok(_) => return,
+        Ok(_) => return DELETED,
         Err(error) => error.to_string(),
     };
     note(&format!(
-        "warning: the session was not deleted: {problem} Delete it with `sessionwire sessions delete {session_id}`."
+        "warning: the session was not deleted: {problem} Delete it with `sessionwire sessions delete {}`.",
+        word(session_id)
     ));
-}
-
-/// The task itself.
-async fn work(
-    args: &Run,
-    client: &Client,
-    session_id: &str,
-    renderer: Renderer<'_>,
-    json: bool,
-) -> Result<(), Failure> {
-    let result = follow(args, client, session_id, renderer, json).await;
-    let picture = match (&args.screenshot, &result) {
-        (Some(file), Ok(_)) => save_screenshot(client, session_id, file).await,
-        // What the browser shows helps to understand an error of the task;
-        // that error is the one to report.
-        (Some(file), Err(Failure::Client(error))) if error.kind() == ErrorKind::Task => {
-            save_screenshot(client, session_id, file).await.or(Ok(()))
-        }
-        _ => Ok(()),
-    };
-    renderer.result(&result?).await?;
-    picture
-}
-
-fn task_of(args: &Run) -> StartTask {
-    let mut task = StartTask::new(&args.task);
-    task.start_url = args.start_url.clone();
-    task
-}
-
-/// Starts the task and shows it.
-async fn follow(
-    args: &Run,
-    client: &Client,
-    session_id: &str,
-    renderer: Renderer<'_>,
-    json: bool,
-) -> Result<TaskResult, Failure> {
-    let input = Input::new(args.answer.clone(), !json);
-    let task = client.start_task(session_id, task_of(args)).await?;
-    show(&task, input, renderer).await
-}
-
-/// Shows a task's events and answers its questions.
-pub(crate) async fn show(
-    task: &Task,
-    mut input: Input,
-    renderer: Renderer<'_>,
-) -> Result<TaskResult, Failure> {
-    let started = Instant::now();
-    let mut events = task.events();
-    let mut question: Option<Event> = None;
-    loop {
-        let answer = tokio::select! {
-            event = events.next() => {
-                let Some(event) = event else { break };
-                let event = event?;
-                renderer.event(&event, started.elapsed()).await?;
-                // One that is not open any more has its answer from elsewhere.
-                if *event.event_type() == EventType::Question && is_open(task, &event) {
-                    // The prompt shall come after the question.
-                    renderer.flush().await?;
-                    question = Some(event);
-                    input.ask()
-                } else {
-                    None
-                }
-            }
-            line = input.next(), if question.is_some() => Some(match line {
-                Some(line) => line,
-                None => return Err(unanswered(question.as_ref())),
-            }),
-        };
-        let Some(answer) = answer else { continue };
-        let Some(asked) = question.take() else {
-            continue;
-        };
-        match task.answer_to(answer.text.clone(), asked.id()).await {
-            Ok(_) => renderer.answer(&answer, started.elapsed()).await?,
-            Err(error) if came_late(&error) => note("The agent went on without this answer."),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    task.result(None)
-        .await
-        .map_err(|error| match error.question() {
-            question @ Some(_) => unanswered(question),
-            None => error.into(),
-        })
-}
-
-fn is_open(task: &Task, question: &Event) -> bool {
-    task.question()
-        .is_some_and(|open| open.id() == question.id())
-}
-
-fn unanswered(question: Option<&Event>) -> Failure {
-    Failure::Unanswered(question.map(Event::text).unwrap_or_default())
-}
-
-async fn save_screenshot(client: &Client, session_id: &str, file: &Path) -> Result<(), Failure> {
-    let screenshot = screenshot::take(client, session_id).await?;
-    screenshot::save(&screenshot, file)
+    "the session was not deleted"
 }

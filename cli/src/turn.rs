@@ -1,6 +1,6 @@
 //! `sessionwire turn`: one turn of a Raccoon session.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sessionwire::raccoon::{
     Client, Event, StartTurn, TurnEventOptions, TurnFile, TurnResult, TurnStatus, new_session_id,
@@ -10,14 +10,15 @@ use sessionwire::{Error, ErrorKind};
 use sessionwire_emulator::Emulator;
 
 use crate::args::{self, Attach, Global, Turn};
-use crate::client;
 use crate::emulator::start_local;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::render::Renderer;
 use crate::stop::Stop;
 use crate::terminal::{self, note};
+use crate::{client, lines};
 
 /// How long the start of a turn that is under way may take once the command
 /// shall end.
@@ -43,7 +44,7 @@ pub(crate) async fn run(
     } else {
         None
     };
-    let renderer = Renderer::of_turn(output, global.json, args.follow.quiet, args.follow.raw);
+    let renderer = Renderer::of_turn(output, global.json, &args.follow.shown);
     let client = connect(&global, emulator.as_ref());
     let result = match client {
         Ok(client) => take_turn(&args, &client, renderer, &stop).await,
@@ -90,6 +91,8 @@ async fn take_turn(
         None => new_session_id()?,
     };
     let is_new = !args.local && args.start.session.is_none();
+    let mut progress = Progress::begin(args.follow.shown.quiet);
+    progress.say("Starting the turn");
     let turn = start(
         client.start_turn(&session_id, request),
         &session_id,
@@ -98,7 +101,7 @@ async fn take_turn(
     )
     .await?;
     let mut place = Place::default();
-    match shown(&turn, renderer, &mut place, stop).await {
+    let outcome = match shown(&turn, renderer, &mut progress, &mut place, stop).await {
         Err(failure) if matches!(failure.cause(), Failure::Interrupted) => {
             // Said before the stop, which may take a while.
             terminal::end_line();
@@ -111,7 +114,17 @@ async fn take_turn(
             Err(failure)
         }
         outcome => outcome,
-    }
+    };
+    let gone = "the session ended with the local emulator";
+    progress.end(
+        &outcome,
+        if args.local {
+            gone
+        } else {
+            "the session stays"
+        },
+    );
+    outcome
 }
 
 pub(crate) fn request_of(args: &args::StartTurn) -> StartTurn {
@@ -228,14 +241,23 @@ impl Place {
 pub(crate) async fn shown(
     turn: &sessionwire::raccoon::Turn,
     renderer: Renderer<'_>,
+    progress: &mut Progress,
     place: &mut Place,
     stop: &Stop<'_>,
 ) -> Result<(), Failure> {
+    let line = lines::started(
+        turn.session_id(),
+        Some(turn.message_id()),
+        None,
+        &turn.handle(),
+    );
+    renderer.started(line).await?;
     let result = tokio::select! {
         biased;
         failure = stop.wait() => Err(failure),
-        result = follow(turn, renderer, place) => result,
+        result = follow(turn, renderer, progress, place) => result,
     };
+    progress.rest();
     match result {
         Ok(result) => conclude(&result, renderer).await,
         Err(failure) => Err(failure.of_turn(turn.session_id(), Some(turn.message_id()))),
@@ -246,16 +268,17 @@ pub(crate) async fn shown(
 async fn follow(
     turn: &sessionwire::raccoon::Turn,
     renderer: Renderer<'_>,
+    progress: &mut Progress,
     place: &mut Place,
 ) -> Result<TurnResult, Failure> {
-    let started = Instant::now();
     let queue = turn.queue();
     // Not as a stream: dropping that would take the socket from a stop.
     loop {
         match queue.try_take(512) {
             sessionwire::Batch::Events(events) => {
                 for event in events {
-                    renderer.event(&event, started.elapsed()).await?;
+                    progress.event(&event);
+                    renderer.event(&event, progress.elapsed()).await?;
                     place.passed(&event);
                 }
             }

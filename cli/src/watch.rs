@@ -1,18 +1,19 @@
 //! `sessionwire watch`: a session as it goes, and an answer where the agent asks.
 
-use std::time::Instant;
-
 use sessionwire::agi::{Event, EventOptions, EventType, Session};
 
 use crate::args::{Global, Watch};
 use crate::client::connect;
 use crate::failure::{Failure, came_late};
+use crate::follow::goes_on;
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::render::Renderer;
 use crate::stop::Stop;
 use crate::terminal::{end_line, note};
+use crate::view;
 
 pub(crate) async fn run(
     args: Watch,
@@ -21,20 +22,33 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
     let stop = Stop::new(interrupt, args.timeout);
-    let session = connect(global)?.sessions().attach(&args.session.id)?;
+    let client = connect(global)?;
+    let session = client.sessions().attach(&args.session.id)?;
     let options = EventOptions::new().include_history(!args.no_history);
-    let input = Input::new(args.answer, !global.json);
+    let input = Input::new(args.answer.clone(), !global.json);
     let renderer = Renderer::of_events(output, global.json);
+    let mut progress = Progress::begin(false);
+    progress.say("Waiting for events");
     tokio::select! {
         biased;
         failure = stop.wait() => {
             if matches!(failure, Failure::Interrupted) {
                 end_line();
+                note("The session goes on.");
             }
-            note("The session goes on.");
-            Err(failure)
+            let failure = match failure {
+                Failure::Timeout(seconds) => Failure::WatchEnded(seconds),
+                failure => failure,
+            };
+            Err(failure.of_task(&args.session.id))
         }
-        result = follow(&session, options, input, renderer) => result,
+        result = async {
+            if args.open {
+                let info = client.sessions().get(&args.session.id).await?;
+                view::open(info.info().vnc_url.as_deref()).await;
+            }
+            follow(&session, options, input, renderer, &mut progress).await
+        } => result,
     }
 }
 
@@ -43,8 +57,8 @@ async fn follow(
     options: EventOptions,
     mut input: Input,
     renderer: Renderer<'_>,
+    progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let started = Instant::now();
     let mut events = session.events(options)?;
     let mut question: Option<Event> = None;
     loop {
@@ -52,7 +66,12 @@ async fn follow(
             event = events.next() => {
                 let Some(event) = event else { return Ok(()) };
                 let event = event?;
-                renderer.event(&event, started.elapsed()).await?;
+                if question.is_some() && goes_on(&event) {
+                    question = None;
+                    input.withdraw();
+                }
+                progress.event(&event);
+                renderer.event(&event, progress.elapsed()).await?;
                 if *event.event_type() == EventType::Question && is_open(session, &event).await? {
                     // The prompt shall come after the question.
                     renderer.flush().await?;
@@ -75,7 +94,11 @@ async fn follow(
             continue;
         };
         match session.answer_to(answer.text.clone(), &asked).await {
-            Ok(_) => renderer.answer(&answer, started.elapsed()).await?,
+            Ok(_) => {
+                renderer
+                    .answer(&answer, asked.id(), progress.elapsed())
+                    .await?
+            }
             Err(error) if came_late(&error) => note("The agent went on without this answer."),
             Err(error) => return Err(error.into()),
         }

@@ -10,6 +10,8 @@ mod doctor;
 mod emulator;
 mod help;
 mod interrupted;
+mod json_contract;
+mod listen;
 mod local;
 mod questions;
 mod raccoon;

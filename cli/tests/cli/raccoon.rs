@@ -283,7 +283,9 @@ fn a_turn_that_is_over_is_shown_again_from_any_place() {
     let first = good(&server, &turn).json_lines();
     let all = good(&server, &["raccoon", "attach", SESSION, "--json"]).json_lines();
     let (result, events) = all.split_last().unwrap();
-    assert_eq!(events, &first[..first.len() - 1]);
+    let (started, events) = events.split_first().unwrap();
+    assert_eq!(started["session_id"], SESSION);
+    assert_eq!(events, &first[1..first.len() - 1]);
     assert_eq!(
         (&result["type"], &result["text"]),
         (&json!("result"), &json!("It works."))
@@ -295,7 +297,7 @@ fn a_turn_that_is_over_is_shown_again_from_any_place() {
         &["raccoon", "attach", SESSION, "--json", "--after-id", &id],
     )
     .json_lines();
-    assert_eq!(&rest[..rest.len() - 1], &events[3..]);
+    assert_eq!(&rest[1..rest.len() - 1], &events[3..]);
     assert_eq!(rest.last().unwrap()["text"], "It works.");
 
     let history =
@@ -314,7 +316,7 @@ fn a_turn_that_is_over_is_shown_again_from_any_place() {
         "--json",
     ];
     let rest = good(&server, &rest).json_lines();
-    assert_eq!(&rest[..rest.len() - 1], &events[4..]);
+    assert_eq!(&rest[1..rest.len() - 1], &events[4..]);
     assert_eq!(rest.last().unwrap()["text"], "It works.");
     assert_eq!(
         good(&server, &["raccoon", "attach", SESSION, "-q"]).stdout,

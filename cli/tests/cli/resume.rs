@@ -30,7 +30,7 @@ fn a_prepared_task_is_sent_once_and_shown_each_time() {
     for _ in 0..2 {
         let done = server.run(&["resume", &handle, "--json"]);
         assert_eq!((done.status, done.stderr.as_str()), (0, ""));
-        assert_eq!(types(&done), ["thought", "done", "result"]);
+        assert_eq!(types(&done), ["started", "thought", "done", "result"]);
     }
     assert_eq!(sent(&server, "/message"), 1);
     let quiet = server.run(&["resume", &handle, "--quiet", "--from-start"]);

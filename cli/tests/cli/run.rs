@@ -52,7 +52,11 @@ fn json_lines_end_with_the_result() {
         .iter()
         .map(|line| line["type"].as_str().unwrap())
         .collect();
-    assert_eq!(types, ["thought", "step", "done", "result"]);
+    assert_eq!(types, ["started", "thought", "step", "done", "result"]);
+    let (started, lines) = lines.split_first().unwrap();
+    assert!(started["handle"].as_str().unwrap().starts_with("sw1."));
+    assert!(started["vnc_url"].as_str().unwrap().contains("/live/"));
+    assert_eq!(started["session_id"], lines[3]["session_id"]);
     assert_eq!(lines[0]["text"], "Looking\nfor \u{1b}[31moffers");
     assert_eq!(lines[0]["data"]["text"], lines[0]["text"]);
     assert_eq!(lines[1]["data"]["action"], "open");
@@ -235,8 +239,7 @@ fn a_stream_that_is_cut_shows_no_seam() {
     server.fail(json!({"on": "events", "cut_after": 7, "times": 3}));
     let done = server.run(&["run", "Think", "--json"]);
     assert_eq!(done.status, 0, "{}", done.stderr);
-    let texts: Vec<_> = done
-        .json_lines()
+    let texts: Vec<_> = done.json_lines()[1..]
         .iter()
         .map(|line| line["text"].as_str().unwrap().to_owned())
         .collect();
@@ -253,7 +256,7 @@ fn a_result_in_a_pipe_drives_no_terminal() {
     let server = Server::playing(json!([{"done": {"summary": RUDE, "more": RUDE}}]));
     let done = server.run(&["run", "Look", "--quiet"]);
     let (text, data) = done.stdout.split_once('\n').unwrap();
-    assert_eq!(text, "a[2J31mbcd");
+    assert_eq!(text, "a[2J31m<U+202E>b<U+2066>c<U+200F><U+2028>d");
     for c in done.stdout.chars().filter(|&c| c != '\n') {
         assert!(!c.is_control() && c.is_ascii(), "{:?}", done.stdout);
     }
@@ -262,7 +265,180 @@ fn a_result_in_a_pipe_drives_no_terminal() {
     assert_eq!(data["more"], RUDE);
     let lines = server.run(&["run", "Look", "--json"]);
     assert!(lines.stdout.is_ascii(), "{:?}", lines.stdout);
-    assert_eq!(lines.json_lines()[1]["text"], RUDE);
+    assert_eq!(lines.json_lines()[2]["text"], RUDE);
     let raw = server.run(&["run", "Look", "--quiet", "--raw"]);
     assert_eq!(raw.stdout.split_once('\n').unwrap().0, RUDE);
+}
+
+#[test]
+fn a_quiet_json_has_one_line() {
+    let server = shopping();
+    let lines = server
+        .run(&["run", "Look", "--json", "--quiet"])
+        .json_lines();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(
+        (&lines[0]["type"], &lines[0]["json_version"]),
+        (&json!("result"), &json!(1))
+    );
+}
+
+#[test]
+fn a_task_in_a_session_that_is_there() {
+    let server = shopping();
+    let id = server.kept_session();
+    let done = server.run(&["run", "Now compare them", "--session", &id]);
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    // The events of the task before are not shown again.
+    assert_eq!(done.stdout.matches("\nstep ").count(), 1, "{}", done.stdout);
+    assert_eq!(server.emulator.session_count(), 1);
+
+    let gone = server.run(&[
+        "run",
+        "Look",
+        "--session",
+        "7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69",
+    ]);
+    assert_eq!(gone.status, 3, "{}", gone.stderr);
+    for other in [
+        &["--local"][..],
+        &["--keep"],
+        &["--agent", "agi-0-fast"],
+        &["--webhook-url", "https://hooks.example/x"],
+        &["--restore-from", "session-1"],
+        &["--save-snapshot", "memory"],
+    ] {
+        let args: Vec<_> = ["run", "Look", "--session", &id]
+            .into_iter()
+            .chain(other.iter().copied())
+            .collect();
+        let refused = server.run(&args);
+        assert_eq!(refused.status, 2, "{other:?}");
+        assert!(refused.stderr.contains(other[0]), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn what_goes_on_in_a_given_session_is_left_alone() {
+    let server = Server::playing(json!([{"thought": "Thinking"}, {"delay": 3600}]));
+    let id = server.busy_session();
+    let busy = server.run(&["run", "Look", "--session", &id]);
+    assert_eq!(busy.status, 3, "{}", busy.stderr);
+    assert!(!server.paths().iter().any(|path| path.ends_with("/cancel")));
+
+    // It takes its place where that is wanted; a time that is over leaves it at work.
+    let args = [
+        "run",
+        "Look",
+        "--session",
+        &id,
+        "--if-busy",
+        "cancel",
+        "--timeout",
+        "1",
+    ];
+    let late = server.run(&args);
+    assert_eq!(late.status, 4, "{}", late.stderr);
+    let (_, rest) = late.stderr.split_once("`sessionwire resume ").unwrap();
+    let handle = rest.split_once('`').unwrap().0;
+    assert_eq!(server.run(&["status", &id]).stdout, "running\n");
+    let again = server.run(&["resume", handle, "--from-start", "--timeout", "0.5"]);
+    assert!(again.stdout.contains("Thinking"), "{}", again.stdout);
+    assert_eq!(server.emulator.session_count(), 1);
+}
+
+#[test]
+fn a_session_is_created_and_deleted_as_the_command_line_says() {
+    let server = shopping();
+    let args = [
+        "run",
+        "Look",
+        "--webhook-url",
+        "http://127.0.0.1:9/hook",
+        "--goal",
+        "Mugs",
+        "--max-steps",
+        "7",
+        "--no-memory-snapshot",
+        "--save-snapshot",
+        "filesystem",
+        "--save-as-default",
+    ];
+    let done = server.run(&args);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert_eq!(
+        server.request("/v1/sessions"),
+        json!({
+            "agent_name": "agi-0", "webhook_url": "http://127.0.0.1:9/hook", "goal": "Mugs", "max_steps": 7,
+            "enable_memory_snapshot": false,
+        })
+    );
+    let requests = server.emulator.requests();
+    let delete = requests
+        .iter()
+        .find(|request| request.method == "DELETE")
+        .unwrap();
+    assert_eq!(
+        delete.query,
+        "save_snapshot_mode=filesystem&save_as_default=true"
+    );
+    let id = delete.path.rsplit('/').next().unwrap();
+    let restored = server.run(&["run", "Look", "--restore-from", id, "--quiet"]);
+    assert_eq!(restored.status, 0, "{}", restored.stderr);
+
+    for (args, why) in [
+        (&["--save-as-default"][..], "--save-snapshot"),
+        (
+            &["--save-snapshot", "none", "--save-as-default"],
+            "filesystem",
+        ),
+        (&["--save-snapshot", "all"], "filesystem"),
+        (&["--keep", "--save-snapshot", "memory"], "--keep"),
+    ] {
+        let args: Vec<_> = ["run", "Look"]
+            .into_iter()
+            .chain(args.iter().copied())
+            .collect();
+        let refused = server.run(&args);
+        assert_eq!(refused.status, 2, "{args:?}");
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn the_live_view_is_opened() {
+    let server = shopping();
+    let folder = Folder::new();
+    let (browser, opened) = (folder.file("browser"), folder.file("opened"));
+    std::fs::write(&browser, format!("#!/bin/sh\necho \"$1\" >> {opened}\n")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&browser, mode).unwrap();
+    let mut command = server.command(&["run", "Look", "--open", "--json"]);
+    command.env("BROWSER", &browser);
+    let done = Running::start(command).finish();
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    crate::support::eventually("the browser", || std::fs::exists(&opened).unwrap());
+    let url = std::fs::read_to_string(&opened).unwrap();
+    assert_eq!(done.json_lines()[0]["vnc_url"], url.trim());
+}
+
+#[test]
+fn a_live_view_that_is_no_web_address_is_not_opened() {
+    let server = shopping();
+    let folder = Folder::new();
+    let opened = folder.file("opened");
+    let answer = json!({
+        "session_id": "7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69", "agent_name": "agi-0", "status": "ready",
+        "created_at": "2026-03-04T09:15:27.418Z", "vnc_url": format!("file://{opened}"),
+    });
+    server.fail(json!({"on": "create", "status": 200, "body": answer}));
+    let mut command = server.command(&["run", "Look", "--open"]);
+    command.env("BROWSER", format!("touch {opened}"));
+    let done = Running::start(command).finish();
+    assert!(
+        done.stderr.contains("warning: no browser opened"),
+        "{}",
+        done.stderr
+    );
+    assert!(!std::fs::exists(&opened).unwrap());
 }

@@ -191,6 +191,20 @@ fn a_watcher_sees_the_answer_of_another_program() {
 }
 
 #[test]
+fn a_watch_that_is_over_speaks_of_the_watch() {
+    let server = curious();
+    let id = created(&server);
+    let done = server.run(&["watch", &id, "--timeout", "200ms"]);
+    assert_eq!(done.status, 4);
+    assert!(
+        done.stderr.contains("was watched for 0.2 s, and goes on")
+            && !done.stderr.contains("smaller"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
 fn a_text_may_stand_in_a_file_or_come_by_standard_input() {
     let server = Server::playing(json!([{"done": "On {task}"}]));
     let folder = Folder::new();
@@ -222,14 +236,18 @@ fn a_text_may_stand_in_a_file_or_come_by_standard_input() {
 fn what_cannot_be_undone_needs_a_consent() {
     let server = curious();
     let id = created(&server);
+    let folder = Folder::new();
+    let ledger = folder.file("ledger");
     for command in [
         &["sessions", "delete-all"][..],
-        &["sessions", "reap", "--ledger", "x"],
+        &["sessions", "reap", "--ledger", &ledger],
     ] {
         let refused = server.run(command);
         assert_eq!(refused.status, 2);
         assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
     }
+    // Not even a file was made.
+    assert!(!std::fs::exists(&ledger).unwrap());
     assert!(
         server
             .run(&["sessions", "delete-all"])
@@ -240,7 +258,10 @@ fn what_cannot_be_undone_needs_a_consent() {
     let second = created(&server);
     let deleted = server.run(&["sessions", "rm", &id, &second]);
     assert_eq!(deleted.status, 0, "{}", deleted.stderr);
-    assert_eq!(deleted.stdout.lines().count(), 2);
+    assert_eq!(
+        deleted.stdout,
+        format!("{id}  Session deleted successfully\n{second}  Session deleted successfully\n")
+    );
     assert_eq!(server.emulator.session_count(), 0);
 }
 
@@ -251,8 +272,30 @@ fn a_session_that_cannot_be_deleted_stops_no_other() {
     server.fail(json!({"on": "delete", "status": 403, "body": {"detail": "Not yours"}}));
     let deleted = server.run(&["sessions", "delete", &first, &second]);
     assert_eq!(deleted.status, 3);
-    assert!(deleted.stderr.contains(&first), "{}", deleted.stderr);
+    assert!(
+        deleted.stderr.starts_with(&format!("error: {first}: "))
+            && deleted.stderr.contains("1 of 2 sessions"),
+        "{}",
+        deleted.stderr
+    );
+    assert!(deleted.stdout.starts_with(&second), "{}", deleted.stdout);
     assert_eq!(server.emulator.session_count(), 1);
+
+    server.fail(json!({"on": "delete", "status": 403, "body": {"detail": "Not yours"}}));
+    let lines = server
+        .run(&["sessions", "delete", &first, &second, "--json"])
+        .json_lines();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0]["session_id"], first.as_str());
+    assert_eq!(
+        (&lines[0]["type"], &lines[0]["status"]),
+        (&json!("error"), &json!(403))
+    );
+    assert_eq!(
+        (&lines[1]["session_id"], &lines[1]["deleted"]),
+        (&json!(second), &json!(false))
+    );
+    assert_eq!(lines[2]["name"], "PermissionDeniedError");
 }
 
 #[test]

@@ -20,7 +20,11 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(mut command: Command) -> Self {
+    fn start(command: Command) -> Self {
+        Self::start_as(command, "xterm")
+    }
+
+    fn start_as(mut command: Command, kind: &str) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -31,7 +35,7 @@ impl Terminal {
             .open(name.to_str().unwrap())
             .unwrap();
         command
-            .env("TERM", "xterm")
+            .env("TERM", kind)
             .stdin(line.try_clone().unwrap())
             .stdout(line.try_clone().unwrap())
             .stderr(line);
@@ -98,10 +102,26 @@ fn a_question_is_asked_at_the_prompt() {
     assert_eq!(status, 0, "{screen}");
     assert!(screen.contains("\u{1b}[33m? question"), "{screen}");
     assert!(screen.contains("\u{1b}[32m✓ done"), "{screen}");
+    let lines = seen(&screen);
+    assert_eq!(
+        lines[lines.len() - 8..][..6],
+        [
+            "",
+            "Took blue",
+            "{",
+            "  \"summary\": \"Took blue\",",
+            "  \"count\": 1",
+            "}"
+        ],
+        "{lines:?}"
+    );
     assert!(
-        screen.ends_with("\n\nTook blue\n{\n  \"summary\": \"Took blue\",\n  \"count\": 1\n}\n"),
+        screen.ends_with(" s: 3 events, 1 question; the session is deleted\n"),
         "{screen}"
     );
+    for told in ["session: ", "live view: http://127.0.0.1:"] {
+        assert!(screen.contains(told), "{screen}");
+    }
     // What a page says drives no terminal.
     assert!(
         screen.contains("Look [2Jclear") && !screen.contains("\u{1b}[2J"),
@@ -134,7 +154,8 @@ fn the_end_of_input_is_no_answer() {
     let (status, screen) = terminal.finish();
     assert_eq!(status, 2, "{screen}");
     assert!(
-        screen.contains("Your answer: \nerror: The agent asks"),
+        screen.contains("Your answer: \nNot answered after ")
+            && screen.contains("\nerror: The agent asks"),
         "{screen}"
     );
     assert_eq!(server.emulator.session_count(), 0);
@@ -203,4 +224,130 @@ fn a_picture_is_not_for_a_terminal() {
     assert_eq!(status, 2, "{screen}");
     assert!(screen.contains("--output"), "{screen}");
     assert!(server.paths().is_empty());
+}
+
+/// A terminal's screen of so many columns after these bytes: what a person sees.
+fn seen(screen: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut column = 0;
+    let mut rest = screen.chars();
+    while let Some(c) = rest.next() {
+        let line = lines.last_mut().unwrap();
+        match c {
+            '\r' => column = 0,
+            '\n' => {
+                lines.push(String::new());
+                column = 0;
+            }
+            '\u{1b}' => {
+                let end = rest.by_ref().skip(1).find(|c| c.is_ascii_alphabetic());
+                if end == Some('K') {
+                    *line = line.chars().take(column).collect();
+                }
+            }
+            c => {
+                let mut cells: Vec<char> = line.chars().collect();
+                cells.truncate(cells.len().max(column));
+                if column < cells.len() {
+                    cells[column] = c;
+                } else {
+                    cells.push(c);
+                }
+                *line = cells.into_iter().collect();
+                column += 1;
+            }
+        }
+    }
+    lines
+        .iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_line_of_how_things_stand_mixes_with_no_other() {
+    for set in [("COLUMNS", "80"), ("NO_COLOR", "1")] {
+        let long = "Look at mugs and cups and bowls and plates and pans and pots and spoons and forks and knives";
+        let server = Server::playing(json!([{"thought": long}, {"delay": 3600}]));
+        let mut command = server.command(&["run", "Buy a mug"]);
+        command.env(set.0, set.1);
+        let terminal = Terminal::start(command);
+        // Twice: as an event, and cut, in the line.
+        terminal.wait_for("0:01  Look at mugs", 1);
+        let until_now = terminal.screen.lock().unwrap().clone();
+        let lines = seen(&until_now);
+        let last = lines.last().unwrap();
+        assert!(
+            last.starts_with("0:01  Look at mugs") && last.ends_with('…'),
+            "{lines:?}"
+        );
+        assert!(last.chars().count() <= 76, "{last:?}");
+        for line in &lines[..lines.len() - 1] {
+            assert!(!line.contains("0:0"), "{lines:?}");
+        }
+        assert_eq!(until_now.contains('\u{1b}'), set.0 != "NO_COLOR");
+        // The terminal writes ^C behind the line.
+        let id = terminal.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", "INT", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let (status, screen) = terminal.finish();
+        assert_eq!(status, 130, "{screen}");
+        let lines = seen(&screen);
+        let end = &lines[lines.len() - 3..];
+        assert!(end[0].starts_with("Interrupted: cancelling"), "{lines:?}");
+        assert!(end[1].starts_with("Interrupted after 1"), "{lines:?}");
+        assert_eq!(end[2], "");
+    }
+}
+
+#[test]
+fn a_terminal_that_takes_no_line_back_gets_none() {
+    let server = curious();
+    let command = server.command(&["run", "Buy a shirt", "--answer", "blue"]);
+    let (status, screen) = Terminal::start_as(command, "dumb").finish();
+    assert_eq!(status, 0, "{screen}");
+    assert!(
+        screen.contains("session: ") && !screen.contains("0:00"),
+        "{screen}"
+    );
+    assert!(!screen.contains('\u{1b}'), "{screen}");
+}
+
+#[test]
+fn a_quiet_run_tells_a_terminal_its_result_alone() {
+    let server = curious();
+    let command = server.command(&["run", "Buy a shirt", "--answer", "blue", "--quiet"]);
+    let (status, screen) = Terminal::start(command).finish();
+    assert_eq!(status, 0, "{screen}");
+    assert!(screen.starts_with("Took blue\n{"), "{screen}");
+}
+
+#[test]
+fn an_answer_from_elsewhere_takes_the_prompt_away() {
+    let server = Server::playing(json!([
+        {"question": "Which colour?"},
+        {"thought": "Going for {answer}"},
+        {"question": "Which size?"},
+        {"done": "Took {answer}"}
+    ]));
+    let id = server.run(&["sessions", "create", "--quiet"]).stdout;
+    let id = id.trim();
+    assert_eq!(server.run(&["send", id, "Buy a shirt"]).status, 0);
+    let mut terminal = Terminal::start(server.command(&["watch", id]));
+    terminal.wait_for("Your answer: ", 1);
+    assert_eq!(server.run(&["answer", id, "green"]).status, 0);
+    terminal.wait_for("Your answer: ", 2);
+    terminal.press("large\n");
+    let (status, screen) = terminal.finish();
+    assert_eq!(status, 0, "{screen}");
+    assert!(
+        screen.contains("The question was answered elsewhere.") && screen.contains("Took large"),
+        "{screen}"
+    );
+    assert_eq!(server.emulator.session_count(), 1);
 }

@@ -76,11 +76,13 @@ fn json_lines_end_with_the_result() {
     let done = turn(&server, &args);
     assert_eq!((done.status, done.stderr.as_str()), (0, ""));
     let lines = done.json_lines();
-    assert_eq!(lines.len(), 10);
-    assert_eq!(lines[1]["type"], "thought");
-    assert_eq!(lines[1]["id"], 2);
-    assert_eq!(lines[1]["data"]["finalize"], true);
-    let result = &lines[9];
+    assert_eq!(lines.len(), 11);
+    assert_eq!(lines[0]["type"], "started");
+    assert!(lines[0]["handle"].as_str().unwrap().starts_with("sw1."));
+    assert_eq!(lines[2]["type"], "thought");
+    assert_eq!(lines[2]["id"], 2);
+    assert_eq!(lines[2]["data"]["finalize"], true);
+    let result = &lines[10];
     assert_eq!(result["type"], "result");
     assert_eq!(result["text"], "It is built.");
     assert_eq!(result["status"], "completed");
@@ -217,7 +219,10 @@ fn local_needs_no_key_and_a_missing_key_says_so() {
 fn an_answer_in_a_pipe_drives_no_terminal() {
     let server = playing(json!([{"text": "a\u{1b}[2J\u{9b}31m\u{202e}b"}]));
     let turn = |args: &[&str]| Running::start(server.turn_command(args)).finish();
-    assert_eq!(turn(&["turn", "Look", "--quiet"]).stdout, "a[2J31mb\n");
+    assert_eq!(
+        turn(&["turn", "Look", "--quiet"]).stdout,
+        "a[2J31m<U+202E>b\n"
+    );
     assert_eq!(
         turn(&["turn", "Look", "--quiet", "--raw"]).stdout,
         "a\u{1b}[2J\u{9b}31m\u{202e}b\n"
