@@ -2,72 +2,45 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::json;
 use sessionwire::agi::{Client, RawRequest, RawResponse};
 use sessionwire::{ClientConfig, ErrorKind};
 
 use crate::args::{Doctor, Global};
 use crate::client::options;
 use crate::failure::Failure;
+use crate::finding::{Finding, Report, bad, doubtful, good};
+use crate::interrupt::Interrupt;
+use crate::live;
 use crate::output::Output;
-use crate::render::one_line;
 
+/// What findings about certificates are called.
+const TRUST: &str = "trust";
 /// A clock that is wrong by less does no harm.
 const CLOCK: Duration = Duration::from_secs(60);
 /// How long the service may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a look at one thing found.
-struct Finding {
-    name: &'static str,
-    state: State,
-    text: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Good,
-    Doubtful,
-    Bad,
-}
-
-impl State {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::Doubtful => "warning",
-            Self::Bad => "error",
-        }
-    }
-}
-
-fn good(name: &'static str, text: impl Into<String>) -> Finding {
-    let (state, text) = (State::Good, text.into());
-    Finding { name, state, text }
-}
-
-fn doubtful(name: &'static str, text: impl Into<String>) -> Finding {
-    let state = State::Doubtful;
-    Finding {
-        state,
-        ..good(name, text)
-    }
-}
-
-fn bad(name: &'static str, text: impl Into<String>) -> Finding {
-    let state = State::Bad;
-    Finding {
-        state,
-        ..good(name, text)
-    }
-}
-
-pub(crate) async fn run(_: Doctor, global: &Global, output: &Output) -> Result<(), Failure> {
-    let mut report = Report {
-        global,
-        output,
-        troubles: 0,
+pub(crate) async fn run(
+    args: Doctor,
+    global: &Global,
+    output: &Output,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    let mut report = Report::new(global.json, output);
+    let client = tokio::select! {
+        biased;
+        () = interrupt.wait() => return Err(Failure::Interrupted),
+        client = look(global, &mut report) => client?,
     };
+    // What cannot be reached is not tried out.
+    if let (Some(client), true, true) = (client, args.live, report.is_good()) {
+        live::look(&client, &mut report, interrupt).await?;
+    }
+    report.end()
+}
+
+/// Looks at everything that costs nothing. The client, if there can be one.
+async fn look(global: &Global, report: &mut Report<'_>) -> Result<Option<Client>, Failure> {
     report.tell(version()).await?;
     for finding in key() {
         report.tell(finding).await?;
@@ -76,10 +49,10 @@ pub(crate) async fn run(_: Doctor, global: &Global, output: &Output) -> Result<(
         Ok(config) => config,
         Err(error) => {
             // A missing key was told above.
-            if report.troubles == 0 {
+            if report.is_good() {
                 report.tell(bad("settings", error.to_string())).await?;
             }
-            return report.end();
+            return Ok(None);
         }
     };
     for finding in settings(&config) {
@@ -90,40 +63,11 @@ pub(crate) async fn run(_: Doctor, global: &Global, output: &Output) -> Result<(
             for finding in service(&client).await {
                 report.tell(finding).await?;
             }
+            Ok(Some(client))
         }
-        Err(error) => report.tell(bad("settings", error.to_string())).await?,
-    }
-    report.end()
-}
-
-/// Says each finding as it is made.
-struct Report<'a> {
-    global: &'a Global,
-    output: &'a Output,
-    troubles: usize,
-}
-
-impl Report<'_> {
-    async fn tell(&mut self, finding: Finding) -> Result<(), Failure> {
-        let Finding { name, state, text } = finding;
-        self.troubles += usize::from(state == State::Bad);
-        if self.global.json {
-            let line =
-                json!({"type": "check", "name": name, "status": state.word(), "message": text});
-            return self.output.json(line.to_string()).await;
-        }
-        let text = one_line(&text);
-        let word = state.word();
-        self.output.line(format!("{word:<8}{name:<10}{text}")).await
-    }
-
-    fn end(self) -> Result<(), Failure> {
-        match self.troubles {
-            0 => Ok(()),
-            _ => Err(Failure::Waited {
-                kind: ErrorKind::Config,
-                text: "The service cannot be used as things are. Each line that begins with `error` says what to do.".to_owned(),
-            }),
+        Err(error) => {
+            report.tell(bad("settings", error.to_string())).await?;
+            Ok(None)
         }
     }
 }
@@ -176,16 +120,39 @@ fn settings(config: &ClientConfig) -> Vec<Finding> {
         None => good("proxy", "none"),
     };
     let mut found = vec![address, proxy];
+    // The first that is set counts.
     for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
         if let Some(file) = std::env::var(name).ok().filter(|file| !file.is_empty()) {
-            found.push(good(
-                "trust",
-                format!("the certificates of {file} ({name}), in place of the system's"),
-            ));
+            found.push(trust(name, &file, config.base_url().starts_with("https:")));
             break;
         }
     }
     found
+}
+
+/// The file of certificates that the environment names.
+fn trust(variable: &str, file: &str, is_needed: bool) -> Finding {
+    let why = match std::fs::read(file) {
+        Ok(pem)
+            if pem
+                .windows(27)
+                .any(|part| part == b"-----BEGIN CERTIFICATE-----") =>
+        {
+            return good(
+                TRUST,
+                format!("the certificates of {file} ({variable}), in place of the system's"),
+            );
+        }
+        Ok(_) => "holds no certificate".to_owned(),
+        Err(why) => format!("cannot be read: {why}"),
+    };
+    let text = format!(
+        "{variable} names {file}, which {why}. Name a PEM file with `-----BEGIN CERTIFICATE-----` blocks, or `unset {variable}`."
+    );
+    match is_needed {
+        true => bad(TRUST, text),
+        false => doubtful(TRUST, text),
+    }
 }
 
 /// What the service says to a request that costs nothing.
@@ -208,6 +175,14 @@ async fn service(client: &Client) -> Vec<Finding> {
             "service",
             format!(
                 "It refuses the key: {error} Look whether the key is of this service, and whole."
+            ),
+        )],
+        Err(error) if error.kind() == ErrorKind::NotFound => vec![bad(
+            "service",
+            format!(
+                "There is no list of sessions at this address: {} Look at AGI_BASE_URL or --base-url: its path, and the version \
+                 in it, are those of another service. That of AGI is https://api.agi.tech/v1.",
+                error.message()
             ),
         )],
         Err(error) => vec![bad("service", error.to_string())],

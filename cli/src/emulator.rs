@@ -9,7 +9,6 @@ use sessionwire_emulator::{Browser, CapturedRequest, Clock, Emulator, Fault, Opt
 use crate::args;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::log;
 use crate::output::Output;
 use crate::terminal::note;
 
@@ -25,7 +24,6 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
     check_host(&args)?;
-    log::start(args.verbose);
     let options = Options {
         host: args.host,
         allow_remote: args.allow_remote,

@@ -14,11 +14,13 @@ mod doctor;
 mod emulator;
 mod failure;
 mod files;
+mod finding;
 mod follow;
 mod input;
 mod interrupt;
 mod lines;
 mod listen;
+mod live;
 mod log;
 mod manual;
 mod output;
@@ -32,6 +34,7 @@ mod results;
 mod resume;
 mod screen;
 mod screenshot;
+mod shapes;
 mod stop;
 mod task;
 mod tasks;
@@ -47,6 +50,7 @@ use args::{Cli, Command, Control, Raccoon, RaccoonControl, Sessions};
 use failure::Failure;
 use interrupt::Interrupt;
 use output::Output;
+use tracing::Level;
 
 /// Runs one command and gives the exit status: 0 done, 1 task error, 2 usage,
 /// 3 API error, 4 timeout, 130 interrupted, 141 the reader of the output left.
@@ -61,6 +65,11 @@ pub fn run(args: Vec<String>) -> i32 {
         Err(answer) => return answer.print(),
     };
     let json = cli.global.json;
+    log::start(match &cli.command {
+        Command::Emulator(args) if args.verbose => Some(Level::INFO),
+        Command::Emulator(_) => Some(Level::WARN),
+        _ => None,
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("sessionwire")
@@ -147,12 +156,7 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
         }
         Command::Emulator(args) => emulator::run(args, json, output, interrupt).await,
         Command::Record(args) => record::session(args, &cli.global, output, interrupt).await,
-        Command::Doctor(args) => {
-            tokio::select! {
-                result = doctor::run(args, &cli.global, output) => result,
-                () = interrupt.wait() => Err(Failure::Interrupted),
-            }
-        }
+        Command::Doctor(args) => doctor::run(args, &cli.global, output, interrupt).await,
         Command::Watch(args) => watch::run(args, &cli.global, output, interrupt).await,
         Command::Listen(args) => listen::run(args, &cli.global, output, interrupt).await,
         Command::Completions(args) => manual::completions(args, output).await,

@@ -58,7 +58,11 @@ pub(crate) async fn man(args: args::Man, output: &Output) -> Result<(), Failure>
 
 fn page(command: &Command, name: &str, to: &mut dyn io::Write) -> io::Result<()> {
     let command = command.clone().display_name(name.to_owned());
-    clap_mangen::Man::new(command).title(name).render(to)
+    clap_mangen::Man::new(command)
+        .title(name)
+        .source(concat!("sessionwire ", env!("CARGO_PKG_VERSION")))
+        .manual("sessionwire")
+        .render(to)
 }
 
 fn write_all(command: &Command, name: &str, folder: &Path) -> io::Result<()> {

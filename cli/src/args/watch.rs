@@ -6,14 +6,22 @@ use super::sessions::Session;
 use super::values::seconds;
 
 const DOCTOR_HELP: &str = "\
-It asks the service for the list of sessions, and changes nothing. No key is shown. With --json each
-check is one line {\"type\":\"check\",\"name\",\"status\",\"message\"}; status is ok, warning or error.
+It asks the service for the list of sessions, and changes nothing. No key is shown. With --live it
+also creates a session, sends it one short task, and deletes it: each answer is compared with the
+documented one, and what is unknown, missing or of another type is a warning.
+
+With --json each check is one line {\"type\":\"check\",\"name\",\"status\",\"message\"}; status is ok,
+warning or error.
 
 Exit status: 0 the service can be used, 2 it cannot.";
 
 #[derive(Args)]
 #[command(after_help = DOCTOR_HELP)]
-pub(crate) struct Doctor {}
+pub(crate) struct Doctor {
+    /// Try a session out, too, and delete it: it costs as much as a short task
+    #[arg(long)]
+    pub(crate) live: bool,
+}
 
 const WATCH_SESSION_HELP: &str = "\
 Examples:

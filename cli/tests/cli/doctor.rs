@@ -1,6 +1,7 @@
 //! The doctor: each planted trouble is found, and its cure named.
 
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -58,6 +59,9 @@ fn each_trouble_is_found_and_its_cure_named() {
     let folder = Folder::new();
     let missing = folder.file("missing.pem");
     let ledger = folder.file("no/such/folder/ledger");
+    let garbage = folder.file("garbage.pem");
+    std::fs::write(&garbage, "no certificate").unwrap();
+    let (untrusted, other) = (untrusted(), format!("{}/v2/v1", server.emulator.url()));
     let page = serve("<html><title>Sign in</title></html>");
     for (set, line, cure) in [
         (("AGI_API_KEY", ""), "error   key ", "export AGI_API_KEY"),
@@ -97,6 +101,12 @@ fn each_trouble_is_found_and_its_cure_named() {
             "https",
         ),
         (
+            ("AGI_BASE_URL", untrusted.as_str()),
+            "error   service ",
+            "SSL_CERT_FILE",
+        ),
+        (("AGI_BASE_URL", other.as_str()), "error   service ", "/v1"),
+        (
             ("SESSIONWIRE_LEDGER", ledger.as_str()),
             "error   settings ",
             "ledger",
@@ -109,16 +119,19 @@ fn each_trouble_is_found_and_its_cure_named() {
         assert!(found.contains(cure), "{cure:?} is not in {found}");
         assert!(done.stderr.contains("what to do"), "{}", done.stderr);
     }
-    let secure = [
-        ("AGI_BASE_URL", "https://127.0.0.1:9/v1"),
-        ("SSL_CERT_FILE", missing.as_str()),
-    ];
-    let done = asked(server.command(&["doctor"]), &secure);
-    assert!(
-        done.status == 2 && done.stdout.contains("missing.pem"),
-        "{}",
-        done.stdout
-    );
+    for (file, name) in [(&missing, "missing.pem"), (&garbage, "garbage.pem")] {
+        let secure = [
+            ("AGI_BASE_URL", "https://127.0.0.1:9/v1"),
+            ("SSL_CERT_FILE", file.as_str()),
+        ];
+        let done = asked(server.command(&["doctor"]), &secure);
+        let found = done.stdout.lines().find(|line| line.starts_with("error"));
+        assert!(
+            done.status == 2 && found.is_some_and(|line| line.contains(name)),
+            "{}",
+            done.stdout
+        );
+    }
     let proxied = [
         ("AGI_BASE_URL", "https://shop.example/v1"),
         ("HTTPS_PROXY", "http://u:secret@127.0.0.1:9"),
@@ -131,6 +144,164 @@ fn each_trouble_is_found_and_its_cure_named() {
     );
     assert!(
         done.stdout.contains("error   service ") && !done.stdout.contains("secret"),
+        "{}",
+        done.stdout
+    );
+}
+
+/// A service whose certificate is of an authority that nobody knows.
+fn untrusted() -> String {
+    use tokio_rustls::rustls::crypto::ring::default_provider;
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio_rustls::rustls::{ServerConfig, ServerConnection};
+
+    let file = |ending: &str| {
+        format!(
+            "{}/../tests/certificates/localhost.{ending}",
+            env!("CARGO_MANIFEST_DIR")
+        )
+    };
+    let chain = CertificateDer::pem_file_iter(file("pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(file("key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain.collect::<Result<_, _>>().unwrap(), key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut connection = ServerConnection::new(config.clone()).unwrap();
+            // The client ends the handshake.
+            let _ = connection.complete_io(&mut stream.unwrap());
+        }
+    });
+    format!("https://localhost:{port}/v1")
+}
+
+#[test]
+fn a_live_look_finds_what_the_service_says_otherwise() {
+    let server = Server::playing(json!([{"thought": "hm"}, {"done": "ok"}]));
+    let done = server.run(&["doctor", "--live"]);
+    assert_eq!(
+        (done.status, done.stderr.as_str()),
+        (0, ""),
+        "{}",
+        done.stdout
+    );
+    // What the emulator says besides: the sessions' `browser`.
+    let says_more = ": `browser` is not documented (a text)";
+    let live: Vec<_> = done
+        .stdout
+        .lines()
+        .filter_map(|line| line.split_once(" live      "))
+        .map(|(state, line)| match state.trim() {
+            "ok" => line.strip_suffix(": as documented").expect(line),
+            _ => line.strip_suffix(says_more).expect(line),
+        })
+        .collect();
+    assert_eq!(
+        live,
+        [
+            "POST /sessions",
+            "GET /sessions",
+            "GET /sessions/{id}",
+            "POST /navigate",
+            "GET /screenshot",
+            "POST /message",
+            "GET /events",
+            "GET /status",
+            "GET /messages",
+            "POST /cancel",
+            "DELETE /sessions/{id}",
+        ]
+    );
+    assert_eq!(server.emulator.session_count(), 0);
+
+    // A service that drifts.
+    server.fail(json!({"on": "status", "status": 200, "body": {"status": "idle", "since": 4}}));
+    server.fail(json!({"on": "message", "after": true, "status": 200, "body": {"success": "yes"}}));
+    server.fail(json!({"on": "events", "insert": "event: dream\ndata: {}\n\n", "insert_after": 0}));
+    let done = server.run(&["doctor", "--live"]);
+    assert_eq!(done.status, 0, "{}", done.stdout);
+    for warning in [
+        "GET /status: `since` is not documented (a number); `status` is \"idle\", which is not documented",
+        "POST /message: `success` is true or false, not a text",
+    ] {
+        let warning = warning.replace(
+            "`success` is true or false, not a text",
+            "`success` is a text, not true or false; `message` is missing",
+        );
+        assert!(
+            done.stdout
+                .contains(&format!("warning live      {warning}\n")),
+            "{warning}: {}",
+            done.stdout
+        );
+    }
+    assert!(
+        done.stdout.contains("the event `dream` is not documented"),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(server.emulator.session_count(), 0);
+}
+
+#[test]
+fn the_session_of_a_live_look_is_always_deleted() {
+    // The service fails in the middle.
+    let server = Server::playing(json!([{"thought": "hm"}, {"done": "ok"}]));
+    server.fail(json!({"on": "navigate", "status": 400, "body": {"detail": "Not there"}}));
+    let done = server.run(&["doctor", "--live"]);
+    assert_eq!(done.status, 2, "{}", done.stdout);
+    assert!(
+        done.stdout.contains("error   live      POST /navigate: "),
+        "{}",
+        done.stdout
+    );
+    assert!(
+        done.stdout.contains("DELETE /sessions/{id}: as documented"),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(server.emulator.session_count(), 0);
+
+    // Ctrl-C while the task runs, and during the create.
+    let server = Server::playing(json!([{"thought": "hm"}, {"delay": 3600}]));
+    let mut running = Running::start(server.command(&["doctor", "--live"]));
+    running.read_until("POST /message");
+    running.signal("INT");
+    assert_eq!(running.finish().status, 130);
+    assert_eq!(server.emulator.session_count(), 0);
+
+    server.fail(json!({"on": "create", "delay": 0.5}));
+    let before = server.paths().len();
+    let running = Running::start(server.command(&["doctor", "--live"]));
+    crate::support::eventually("the create", || {
+        server.paths()[before..]
+            .iter()
+            .any(|path| path == "POST /v1/sessions")
+    });
+    running.signal("INT");
+    let done = running.finish();
+    assert_eq!(
+        (done.status, server.emulator.session_count()),
+        (130, 0),
+        "{}",
+        done.stderr
+    );
+
+    // What cannot be reached is not tried out.
+    let done = asked(
+        server.command(&["doctor", "--live"]),
+        &[("AGI_API_KEY", "another")],
+    );
+    assert!(
+        done.status == 2 && !done.stdout.contains(" live "),
         "{}",
         done.stdout
     );

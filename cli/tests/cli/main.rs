@@ -18,6 +18,7 @@ mod raccoon;
 mod record;
 mod resume;
 mod run;
+mod shells;
 mod steer;
 mod support;
 mod terminal;

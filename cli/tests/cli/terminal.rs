@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::support::{Server, eventually};
 
 /// The program with a terminal for its three standard streams.
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     keyboard: File,
     screen: Arc<Mutex<String>>,
@@ -20,7 +20,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
         Self::start_as(command, "xterm")
     }
 
@@ -64,18 +64,18 @@ impl Terminal {
     }
 
     /// Waits until the screen shows `text` that many times.
-    fn wait_for(&self, text: &str, times: usize) {
+    pub(crate) fn wait_for(&self, text: &str, times: usize) {
         eventually(text, || {
             self.screen.lock().unwrap().matches(text).count() >= times
         });
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
     /// The exit status and everything that was shown.
-    fn finish(mut self) -> (i32, String) {
+    pub(crate) fn finish(mut self) -> (i32, String) {
         let status = self.child.wait().unwrap().code().unwrap();
         self.reader.join().unwrap();
         (status, self.screen.lock().unwrap().replace("\r\n", "\n"))
