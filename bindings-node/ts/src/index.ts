@@ -55,6 +55,7 @@ export { PooledSession, SessionPool } from "./agi/pool.js";
 export { Screenshot } from "./agi/screenshot.js";
 export type * from "./agi/session.js";
 export { Session } from "./agi/session.js";
+export type { SessionToolOptions } from "./agi/session-tool.js";
 export type * from "./agi/sessions.js";
 export { Sessions } from "./agi/sessions.js";
 export type * from "./agi/task.js";

@@ -251,6 +251,25 @@ export async function typedResults(client: Agi, session: Session): Promise<void>
   client.runTasks(["x"], { output: Mug, repairs: 1 });
 }
 
+export async function tools(client: Agi, session: Session): Promise<void> {
+  const asked: QuestionEvent[] = [];
+  const tool = session.asTool({
+    name: "browse",
+    onQuestion(question) {
+      asked.push(question);
+      return question.text === "" ? null : "blue";
+    },
+    onEvent: (event: AgiEvent) => event.text.length,
+    timeout: 60_000,
+  });
+  same<typeof tool, ReturnType<typeof client.asTool>>(true);
+  same<Awaited<ReturnType<typeof tool.execute>>, string>(true);
+  // @ts-expect-error its session has an agent already
+  session.asTool({ agentName: "agi-1" });
+  // @ts-expect-error an answer is a text
+  session.asTool({ onQuestion: () => 5 });
+}
+
 export function results(result: TaskResult): void {
   same<typeof result.data, unknown>(true);
   same<ReturnType<typeof result.json>, unknown>(true);

@@ -8,7 +8,6 @@ import { type NativeClient, native } from "../native.js";
 import {
   CALL,
   type CallOptions,
-  cancellable,
   check,
   checkCallback,
   checkSignal,
@@ -28,7 +27,7 @@ import {
   type ServiceOptions,
 } from "../shared/options.js";
 import { changed, clientOptions, Existing, environment, request } from "../shared/service.js";
-import { block, run, starting, traceBy } from "../shared/telemetry.js";
+import { block, traceBy } from "../shared/telemetry.js";
 import { watch } from "./exit.js";
 import { type BatchTask, type RunTasksOptions, runTasks, type TaskOutcome } from "./fanout.js";
 import type { TaskResult } from "./models.js";
@@ -41,10 +40,10 @@ import {
   type ResumeOptions,
   RUN_TASK,
   type RunTaskOptions,
-  startedTask,
+  resumeTask,
   type Task,
 } from "./task.js";
-import { type AgentTool, type ToolNames, toolOf } from "./tool.js";
+import { type AgentTool, inNewSessions, type ToolNames, toolOf } from "./tool.js";
 
 /** What a client may be told; everything else comes from the environment or the default. */
 export interface AgiOptions extends ServiceOptions {
@@ -201,9 +200,10 @@ export class Agi implements AsyncDisposable {
     checkCallback("onQuestion", run.onQuestion);
     checkCallback("onEvent", run.onEvent);
     seconds("timeout", run.timeout);
-    return toolOf({ name, description }, (task, startUrl, signal) =>
+    const runs = inNewSessions((task, startUrl, signal) =>
       this.runTask(task, { ...run, startUrl, signal }),
     );
+    return toolOf({ name, description }, runs);
   }
 
   /**
@@ -249,14 +249,7 @@ export class Agi implements AsyncDisposable {
       from_start: fromStart,
       events: eventOptions(options),
     };
-    const traced = run(this.#native, "resume", {});
-    const client = traced?.native ?? this.#native;
-    return starting(traced, async () => {
-      const started = await cancellable(client, signal, (id) =>
-        client.resume(id, JSON.stringify(resume)),
-      );
-      return startedTask(started, signal, traced);
-    });
+    return resumeTask(this.#native, resume, signal);
   }
 
   /** The names of the models. */

@@ -10,6 +10,7 @@ import {
   CALL,
   type CallOptions,
   cancellable,
+  checkCallback,
   text as checked,
   checkSignal,
   count,
@@ -42,16 +43,19 @@ import type {
   EventOptions as WireEvents,
   SnapshotOptions as WireSnapshot,
 } from "./seam.js";
+import { SessionTool, type SessionToolOptions } from "./session-tool.js";
 import {
   PREPARE_TASK,
   type PrepareTaskOptions,
   type RunTaskOptions,
+  resumeTask,
   runTask,
   START_TASK,
   type StartTaskOptions,
   startedTask,
   type Task,
 } from "./task.js";
+import { type AgentTool, toolOf } from "./tool.js";
 
 /** An operation without the session's id, which the session adds; one by one for a union. */
 type About<One> = One extends unknown ? Omit<One, "session_id"> : never;
@@ -210,6 +214,14 @@ const WAIT: Names<WaitOptions> = {
 const RECORD: Names<RecordOptions> = {
   ...CALL,
   secrets: true,
+};
+
+const TOOL: Names<SessionToolOptions> = {
+  name: true,
+  description: true,
+  onQuestion: true,
+  onEvent: true,
+  timeout: true,
 };
 
 /**
@@ -399,6 +411,31 @@ export class Session implements AsyncDisposable {
    */
   runTask<T = null>(message: string, options: RunTaskOptions<T> = {}): Promise<TaskResult<T>> {
     return runTask(this, message, options);
+  }
+
+  /**
+   * This session as a tool for frameworks of agents, which runs one task at a time in it: the Vercel AI SDK
+   * takes it as it is, OpenAI Agents by `tool(...)`, LangChain by `new DynamicStructuredTool(...)`. A
+   * failure is a text, for the model to read. So is a question that nobody answers: the next call's
+   * `task` is then its answer. A call that is aborted leaves its task at work, and the next call with
+   * the same task goes on with it.
+   *
+   * @example
+   * ```ts
+   * const { text } = await generateText({ model, prompt, tools: { browse: session.asTool() } });
+   * ```
+   */
+  asTool(options: SessionToolOptions = {}): AgentTool {
+    const { name, description, ...others } = known(options, TOOL);
+    checkCallback("onQuestion", others.onQuestion);
+    checkCallback("onEvent", others.onEvent);
+    seconds("timeout", others.timeout);
+    const session = {
+      prepare: (task: string, startUrl: string | undefined) => this.prepareTask(task, { startUrl }),
+      resume: (handle: string) => resumeTask(this.#native, { handle, events: {} }, undefined),
+    };
+    const tool = new SessionTool(session, others);
+    return toolOf({ name, description }, (...call) => tool.call(...call));
   }
 
   /** Waits by polling until the task ends or asks; gives the execution status. */

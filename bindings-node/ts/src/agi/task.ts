@@ -3,10 +3,11 @@
  */
 
 import { type ConflictError, errorFrom, QuestionPending, TaskTimeout } from "../errors.js";
-import type { NativeTask, NativeTaskFailure } from "../native.js";
+import type { NativeClient, NativeTask, NativeTaskFailure } from "../native.js";
 import {
   CALL,
   type CallOptions,
+  cancellable,
   checkCallback,
   text as checked,
   seconds,
@@ -16,7 +17,7 @@ import { known, type Names } from "../shared/known.js";
 import { guarded, Limit } from "../shared/limit.js";
 import type { SuccessResult } from "../shared/models.js";
 import { RESULT_OPTIONS, type ResultOptions } from "../shared/options.js";
-import type { Run } from "../shared/telemetry.js";
+import { type Run, run, starting } from "../shared/telemetry.js";
 import {
   type AgiEvent,
   agiEventAt,
@@ -26,7 +27,7 @@ import {
 } from "./events.js";
 import { type ExecutionStatus, TaskResult } from "./models.js";
 import { type OutputOptions, Wanted } from "./output.js";
-import type { TaskOperation, TaskOutputs } from "./seam.js";
+import type { Resume, TaskOperation, TaskOutputs } from "./seam.js";
 
 /** What a start does in a session whose last task has not ended. */
 export type IfBusy = "error" | "wait" | "cancel";
@@ -269,6 +270,25 @@ export function startedTask(
   const running = started.task();
   if (running !== null) (error as ConflictError).task = new Task(running, undefined);
   throw error;
+}
+
+/**
+ * The task of a handle.
+ * @internal
+ */
+export function resumeTask(
+  client: NativeClient,
+  resume: Resume,
+  signal: AbortSignal | undefined,
+): Promise<Task> {
+  const traced = run(client, "resume", {});
+  const native = traced?.native ?? client;
+  return starting(traced, async () => {
+    const started = await cancellable(native, signal, (id) =>
+      native.resume(id, JSON.stringify(resume)),
+    );
+    return startedTask(started, signal, traced);
+  });
 }
 
 // Here, so that the errors, which everything needs, need no task.

@@ -1,5 +1,5 @@
 /**
- * A client as a tool for frameworks of agents.
+ * A client, or a session, as a tool for frameworks of agents.
  */
 
 import { InvalidRequestError, QuestionPending, TaskError, TaskTimeout } from "../errors.js";
@@ -105,18 +105,41 @@ const SCHEMA: ToolSchema = Object.freeze({
   validate: undefined,
 });
 
+/** What answers a call: the task, the page to open first, and the signal of a framework that gives up. */
+export type ToolCall = (
+  task: string,
+  startUrl: string | undefined,
+  signal: AbortSignal | undefined,
+) => Promise<string>;
+
 /**
- * A tool that runs each task by this function.
+ * Answers calls by a function that runs each task in a session of its own.
  * @internal
  */
-export function toolOf(
-  names: ToolNames,
-  run: (
-    task: string,
-    startUrl: string | undefined,
-    signal: AbortSignal | undefined,
-  ) => Promise<TaskResult>,
-): AgentTool {
+export function inNewSessions(
+  run: (...call: Parameters<ToolCall>) => Promise<TaskResult>,
+): ToolCall {
+  return async (...call) => {
+    try {
+      return told(await run(...call));
+    } catch (error) {
+      if (error instanceof QuestionPending) {
+        return (
+          `The browser's agent asks: ${error.question?.text} Nobody answered, and the task was given ` +
+          "up. Call this tool again with a task that says the answer."
+        );
+      }
+      if (error instanceof TaskError || error instanceof TaskTimeout) return failed(error);
+      throw error;
+    }
+  };
+}
+
+/**
+ * A tool whose calls this function answers.
+ * @internal
+ */
+export function toolOf(names: ToolNames, call: ToolCall): AgentTool {
   const { name = "run_browser_task", description } = names;
   if (typeof name !== "string" || !/^[A-Za-z_][\w-]{0,63}$/.test(name)) {
     throw new InvalidRequestError(
@@ -127,22 +150,8 @@ export function toolOf(
     throw new InvalidRequestError(`\`description\` must be a string, not ${typeof description}.`);
   }
   async function execute(input: unknown, ...context: unknown[]): Promise<string> {
-    try {
-      const { task, start_url } = (input ?? {}) as ToolInputData;
-      return told(await run(task, start_url || undefined, signalIn(context)));
-    } catch (error) {
-      if (error instanceof QuestionPending) {
-        return (
-          `The browser's agent asks: ${error.question?.text} Nobody answered, and the task was given ` +
-          "up. Call this tool again with a task that says the answer."
-        );
-      }
-      // The model may try something else.
-      if (error instanceof TaskError || error instanceof TaskTimeout) {
-        return `The task failed: ${error.message}`;
-      }
-      throw error;
-    }
+    const { task, start_url } = (input ?? {}) as ToolInputData;
+    return call(task, start_url || undefined, signalIn(context));
   }
   return {
     name,
@@ -157,9 +166,20 @@ export function toolOf(
   };
 }
 
-/** A result for a model: the text, or the JSON. */
-function told({ data }: TaskResult): string {
+/**
+ * A result for a model: the text, or the JSON.
+ * @internal
+ */
+export function told({ data }: TaskResult): string {
   return typeof data === "string" ? data : JSON.stringify(data);
+}
+
+/**
+ * A failure for a model, which may try something else.
+ * @internal
+ */
+export function failed(error: TaskError | TaskTimeout): string {
+  return `The task failed: ${error.message}`;
 }
 
 /** The signal of a call, wherever a framework puts it. */
