@@ -10,7 +10,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 
@@ -34,18 +34,15 @@ async function run(command, args, options = {}) {
 
 async function install() {
   await mkdir(folder, { recursive: true });
-  const manifest = join(here, "package.json");
-  const digest = createHash("sha256").update(readFileSync(manifest)).digest("hex");
+  const lock = join(here, "package-lock.json");
+  const digest = createHash("sha256").update(readFileSync(lock)).digest("hex");
   const stamp = join(folder, "installed.sha256");
   if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== digest) {
     await rm(join(folder, "node_modules"), { recursive: true, force: true });
-    await cp(manifest, join(folder, "package.json"));
-    const { code, text } = await run("npm", [
-      "install",
-      "--no-audit",
-      "--no-fund",
-      "--loglevel=error",
-    ]);
+    for (const file of [lock, join(here, "package.json")]) {
+      await cp(file, join(folder, basename(file)));
+    }
+    const { code, text } = await run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
     assert.equal(code, 0, text);
     await writeFile(stamp, digest);
   }
