@@ -14,16 +14,54 @@ type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// The certificates that are trusted: of authorities, or of services themselves.
 #[derive(Clone)]
 pub(crate) enum Roots {
-    /// The system's, and these.
-    SystemAnd(Certificates),
+    /// The system's, or what an environment names in their place, and these.
+    SystemAnd(Named, Certificates),
     /// These alone.
     Only(Certificates),
 }
 
 type Certificates = Arc<[CertificateDer<'static>]>;
 
-/// What names the system's certificates.
-const SYSTEM: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// What an environment names in the place of the system's certificates. It may be one that the
+/// process does not know: that of JavaScript, which Bun and worker threads keep for themselves.
+#[derive(Clone, Default)]
+pub(crate) struct Named {
+    file: Option<String>,
+    folders: Option<String>,
+}
+
+impl Named {
+    fn is_empty(&self) -> bool {
+        self.file.is_none() && self.folders.is_none()
+    }
+
+    /// Reads them; `None` where nothing is named, or where this system does not ask for it.
+    #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
+    pub(super) fn load(&self) -> Option<Vec<CertificateDer<'static>>> {
+        use std::path::Path;
+
+        if self.is_empty() {
+            return None;
+        }
+        let file = self.file.as_deref().map(Path::new);
+        let mut found = rustls_native_certs::load_certs_from_paths(file, None);
+        for folder in self.folders.iter().flat_map(std::env::split_paths) {
+            let more = rustls_native_certs::load_certs_from_paths(None, Some(&folder));
+            found.certs.extend(more.certs);
+            found.errors.extend(more.errors);
+        }
+        for error in &found.errors {
+            tracing::debug!(%error, "certificates that cannot be read are not trusted");
+        }
+        Some(found.certs)
+    }
+
+    #[cfg(not(all(unix, not(target_vendor = "apple"), not(target_os = "android"))))]
+    pub(super) fn load(&self) -> Option<Vec<CertificateDer<'static>>> {
+        None
+    }
+}
+
 /// What users of other clients set, where these are not set: instead of the
 /// system's certificates.
 const INSTEAD: [&str; 2] = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
@@ -38,24 +76,30 @@ impl Roots {
             return read(path, "`ca_file`").map(Self::Only);
         }
         if !encrypted {
-            return Ok(Self::SystemAnd(Arc::default()));
+            return Ok(Self::SystemAnd(Named::default(), Arc::default()));
         }
-        let system = SYSTEM.into_iter().any(|name| env(name).is_some());
-        for name in INSTEAD.into_iter().filter(|_| !system) {
+        let named = Named {
+            file: env("SSL_CERT_FILE"),
+            folders: env("SSL_CERT_DIR"),
+        };
+        for name in INSTEAD.into_iter().filter(|_| named.is_empty()) {
             if let Some(path) = env(name) {
                 return read(&path, name).map(Self::Only);
             }
         }
         let extra = env(BESIDE).map(|path| read(&path, BESIDE));
-        Ok(Self::SystemAnd(extra.transpose()?.unwrap_or_default()))
+        Ok(Self::SystemAnd(
+            named,
+            extra.transpose()?.unwrap_or_default(),
+        ))
     }
 }
 
 impl fmt::Debug for Roots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SystemAnd(extra) if extra.is_empty() => f.write_str("system"),
-            Self::SystemAnd(extra) => write!(f, "system and {} more", extra.len()),
+            Self::SystemAnd(_, extra) if extra.is_empty() => f.write_str("system"),
+            Self::SystemAnd(_, extra) => write!(f, "system and {} more", extra.len()),
             Self::Only(certificates) => write!(f, "{} of a file", certificates.len()),
         }
     }

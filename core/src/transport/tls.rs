@@ -33,24 +33,27 @@ fn with_roots(config: &ClientConfig) -> Result<rustls::ClientConfig> {
         .map_err(|error| build_error(&error))?;
     let (certificates, verifier) = match &config.roots {
         Roots::Only(certificates) => {
-            let verifier = WebPkiServerVerifier::builder_with_provider(
-                store_of(certificates)?.into(),
-                provider,
-            )
-            .build()
-            .map_err(|error| build_error(&error))?;
-            (certificates, verifier as Arc<dyn ServerCertVerifier>)
+            let roots = store_of(certificates).ok_or_else(|| no_certificate("`ca_file`"))?;
+            (certificates, verifier_of(roots, provider)?)
         }
         // Loading the system's store takes 10 to 40 ms, and fails where there
         // is none: plain http needs neither.
-        Roots::SystemAnd(_) if !config.uses_tls() => {
+        Roots::SystemAnd(..) if !config.uses_tls() => {
             let none = tls.with_root_certificates(RootCertStore::empty());
             return Ok(none.with_no_client_auth());
         }
-        Roots::SystemAnd(extra) => {
-            let verifier = Verifier::new_with_extra_roots(extra.iter().cloned(), provider)
-                .map_err(|error| build_error(&error))?;
-            (extra, Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
+        Roots::SystemAnd(named, extra) => {
+            let verifier = match named.load() {
+                Some(mut found) => {
+                    found.extend(extra.iter().cloned());
+                    let roots = store_of(&found).ok_or_else(no_roots)?;
+                    verifier_of(roots, provider)?
+                }
+                None => Verifier::new_with_extra_roots(extra.iter().cloned(), provider)
+                    .map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
+                    .map_err(|error| build_error(&error))?,
+            };
+            (extra, verifier)
         }
     };
     let verifier = OwnCertificates {
@@ -63,17 +66,24 @@ fn with_roots(config: &ClientConfig) -> Result<rustls::ClientConfig> {
         .with_no_client_auth())
 }
 
-/// A store of what can be read of these: a bundle may hold what is too old.
-fn store_of(certificates: &[CertificateDer<'static>]) -> Result<RootCertStore> {
+fn verifier_of(
+    roots: RootCertStore,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider)
+        .build()
+        .map_err(|error| build_error(&error))?;
+    Ok(verifier)
+}
+
+/// A store of what can be read of these, if there is any: a bundle may hold what is too old.
+fn store_of(certificates: &[CertificateDer<'static>]) -> Option<RootCertStore> {
     let mut roots = RootCertStore::empty();
     let (_, ignored) = roots.add_parsable_certificates(certificates.iter().cloned());
     if ignored > 0 {
         tracing::debug!(ignored, "certificates that cannot be read are not trusted");
     }
-    if roots.is_empty() {
-        return Err(no_certificate("`ca_file`"));
-    }
-    Ok(roots)
+    (!roots.is_empty()).then_some(roots)
 }
 
 /// Trusts what the authorities signed, and a certificate that was handed over
@@ -209,9 +219,16 @@ fn built_in() -> Option<CryptoProvider> {
 
 /// The error of an HTTP client that could not be built.
 pub(super) fn build_error(error: &dyn std::error::Error) -> Error {
+    cannot_be_set_up(&innermost(error).unwrap_or_else(|| error.to_string()))
+}
+
+fn no_roots() -> Error {
+    cannot_be_set_up("what SSL_CERT_FILE and SSL_CERT_DIR name holds no certificate")
+}
+
+fn cannot_be_set_up(why: &str) -> Error {
     Error::config(format!(
-        "The HTTP client cannot be set up: {}. If this system has no CA certificates, install them \
-         (package ca-certificates), set SSL_CERT_FILE, or pass `ca_file`",
-        innermost(error).unwrap_or_else(|| error.to_string())
+        "The HTTP client cannot be set up: {why}. If this system has no CA certificates, install them \
+         (package ca-certificates), set SSL_CERT_FILE, or pass `ca_file`"
     ))
 }
