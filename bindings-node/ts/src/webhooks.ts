@@ -33,6 +33,7 @@ import type { SessionStatus } from "./agi/models.js";
 import { errorFrom, InvalidRequestError, WebhookError } from "./errors.js";
 import { type ErrorInfo, type NativeDeduplicator, native } from "./native.js";
 import { count, text } from "./shared/calls.js";
+import { bytesIn } from "./shared/foreign.js";
 import { parseTime } from "./shared/models.js";
 
 /** The session as the service describes it in a webhook. */
@@ -179,10 +180,10 @@ export function parse(
   body: string | Uint8Array | ArrayBuffer,
   headers?: WebhookHeaders,
 ): WebhookEvent {
-  const raw = body instanceof ArrayBuffer ? new Uint8Array(body) : body;
-  if (typeof raw !== "string" && !(raw instanceof Uint8Array)) {
+  const raw = typeof body === "string" ? body : bytesIn(body);
+  if (raw === undefined) {
     throw new WebhookError(
-      `The body is ${raw === null ? "null" : `of type ${typeof raw}`}. Pass the request's raw body, ` +
+      `The body is ${body === null ? "null" : `of type ${typeof body}`}. Pass the request's raw body, ` +
         "as a string or bytes, before anything else parses it.",
     );
   }
@@ -244,7 +245,8 @@ function pairs(headers: WebhookHeaders): Iterable<readonly [unknown, unknown]> {
 
 /** A name or a value, which some frameworks have as bytes. */
 function asText(part: unknown): string {
-  if (part instanceof Uint8Array) return Buffer.from(part).toString("latin1");
+  const bytes = bytesIn(part);
+  if (bytes !== undefined) return Buffer.from(bytes).toString("latin1");
   return typeof part === "string" ? part : "";
 }
 

@@ -16,6 +16,7 @@ import {
   seconds,
   text,
 } from "../shared/calls.js";
+import { throwIfAborted } from "../shared/foreign.js";
 import { known, type Names } from "../shared/known.js";
 import { close, settleAtExit } from "../shared/left.js";
 import { Limit } from "../shared/limit.js";
@@ -142,7 +143,7 @@ export class Agi implements AsyncDisposable {
     const shape = { output, repairs, describeOutput };
     seconds("timeout", timeout);
     checkSignal(signal);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     // Bad input costs no session.
     checkCallback("onQuestion", onQuestion);
     checkCallback("onEvent", onEvent);

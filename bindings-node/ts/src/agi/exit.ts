@@ -8,11 +8,15 @@
 
 import { isMainThread } from "node:worker_threads";
 import type { NativeClient } from "../native.js";
+import { atEnd } from "../shared/end.js";
 import { warnNow } from "../shared/left.js";
 
 /** Most milliseconds that the end of the process takes for this. */
 const LIMIT = 5_000;
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+/** How many copies of this package listen to each signal: a dependency may bring another version along. */
+const copies = sharedByAll();
 
 /** Kept alive: the sessions of a client that is gone are still to be deleted. */
 const clients: NativeClient[] = [];
@@ -26,21 +30,36 @@ export function watch(client: NativeClient): void {
   if (!installed) {
     installed = true;
     // Before the wait for what goes on: that ends what creates sessions.
-    process.prependListener("exit", deleteAll);
+    atEnd(deleteAll, true);
     // Signals reach the main thread only. First of all listeners: those of `once` are still counted.
-    if (isMainThread) for (const signal of SIGNALS) process.prependListener(signal, onSignal);
+    if (isMainThread) {
+      for (const signal of SIGNALS) {
+        process.prependListener(signal, onSignal);
+        copies[signal] = (copies[signal] ?? 0) + 1;
+      }
+    }
   }
   clients.push(client);
 }
 
+function sharedByAll(): { [Signal in NodeJS.Signals]?: number } {
+  const places = globalThis as { [name: symbol]: { [Signal in NodeJS.Signals]?: number } };
+  const name = Symbol.for("sessionwire deletes at exit");
+  places[name] ??= {};
+  return places[name];
+}
+
 function onSignal(signal: NodeJS.Signals): void {
-  const others = process.listenerCount(signal) - 1;
+  const ours = copies[signal] ?? 1;
+  const others = process.listenerCount(signal) - ours;
   if (others > 0 && others !== deferring()) return;
   deleteAll();
-  // Without this listener the signal ends the process, with the status that it would have had.
+  // Without these listeners the signal ends the process, with the status that it would have had.
   process.removeListener(signal, onSignal);
-  // Those that defer see now that they are alone, and end it in the same way.
-  if (others === 0) process.kill(process.pid, signal);
+  copies[signal] = ours - 1;
+  // Those that defer see now that they are alone, and end it in the same way; in Deno, which keeps to
+  // no order of listeners, they may have looked before, and look again.
+  if (ours === 1) process.kill(process.pid, signal);
 }
 
 /**

@@ -5,6 +5,7 @@
 import { errorFrom, InvalidRequestError, orThrow } from "../errors.js";
 import type { NativeClient, NativeTaskRuns, RunItem } from "../native.js";
 import { check, checkCallback, checkSignal, count, path, seconds, text } from "../shared/calls.js";
+import { throwIfAborted } from "../shared/foreign.js";
 import { known, type Names } from "../shared/known.js";
 import { guarded } from "../shared/limit.js";
 import { type Many, many } from "../shared/telemetry.js";
@@ -162,7 +163,7 @@ async function* outcomes<T>(
   { onQuestion, signal }: RunTasksOptions<T>,
   wanted: () => Wanted<T> | undefined,
 ): AsyncGenerator<TaskOutcome<T>, void, void> {
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const { span, runs } = start();
   const raised = new Map<number, Error>();
   const reply = async (index: number, number: number, question: string) => {
@@ -178,7 +179,7 @@ async function* outcomes<T>(
   };
   try {
     for (;;) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const item = runs.take();
       if (item === null) {
         if (runs.over) return;

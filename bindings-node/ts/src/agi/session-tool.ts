@@ -4,6 +4,7 @@
 
 import { ConflictError, QuestionPending, TaskError, TaskTimeout } from "../errors.js";
 import { type CallOptions, text } from "../shared/calls.js";
+import { throwIfAborted } from "../shared/foreign.js";
 import { guarded, Limit } from "../shared/limit.js";
 import type { AgiEvent, Question } from "./events.js";
 import type { Task } from "./task.js";
@@ -76,7 +77,7 @@ export class SessionTool {
     signal: AbortSignal | undefined,
   ): Promise<string> {
     text("task", task);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     // Frameworks call tools at once.
     if (this.#working) return `${AT_WORK} Call this tool again when the other call is over.`;
     this.#working = true;

@@ -19,6 +19,7 @@ import {
   seconds,
   secondsOrNone,
 } from "../shared/calls.js";
+import { throwIfAborted } from "../shared/foreign.js";
 import { known, type Names, warnUnknownTypes } from "../shared/known.js";
 import { type DeleteResult, parseTime, type SuccessResult, take } from "../shared/models.js";
 import { carrying, run, starting } from "../shared/telemetry.js";
@@ -346,7 +347,7 @@ export class Session implements AsyncDisposable {
   /** The session's events, each once and in order. */
   events(options: EventsOptions = {}): EventStream {
     checkSignal(known(options, EVENTS).signal);
-    options.signal?.throwIfAborted();
+    throwIfAborted(options.signal);
     const wire = { ...eventOptions(options), timeout: seconds("timeout", options.timeout) };
     const client = carrying(this.#native);
     const stream = orThrow(client.events(this.sessionId, JSON.stringify(wire)));

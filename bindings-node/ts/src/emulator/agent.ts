@@ -12,6 +12,7 @@ import {
 } from "../errors.js";
 import type { NativeAgentJob, NativeAgentPort } from "../native.js";
 import { type CallOptions, text as checkedText, checkSignal } from "../shared/calls.js";
+import { reasonOf } from "../shared/foreign.js";
 
 /** A task, as a function that plays the agent gets it. */
 export interface AgentTask {
@@ -231,7 +232,7 @@ export class AgentPump {
   /** A call of the agent. */
   start(job: NativeAgentJob, params: object, signal: AbortSignal | undefined): Promise<unknown> {
     checkSignal(signal);
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (signal?.aborted) return Promise.reject(reasonOf(signal));
     this.#lastCall = (this.#lastCall % 0xffff_fffe) + 1;
     const id = this.#lastCall;
     const refused = job.start(id, JSON.stringify(params));
@@ -242,7 +243,7 @@ export class AgentPump {
       const onAbort = () => {
         this.#calls.delete(id);
         job.cancel(id);
-        reject(signal?.reason);
+        reject(signal && reasonOf(signal));
       };
       const settle = <T>(how: (value: T) => void) => {
         return (value: T) => {

@@ -9,6 +9,7 @@ import { ConfigError, errorFrom, orThrow } from "../errors.js";
 import { type NativeAgentPort, type NativeEmulator, native } from "../native.js";
 import { Raccoon, type RaccoonOptions } from "../raccoon/client.js";
 import { count, seconds } from "../shared/calls.js";
+import { reasonOf, throwIfAborted } from "../shared/foreign.js";
 import { known, type Names } from "../shared/known.js";
 import {
   type AgentFunction,
@@ -322,7 +323,7 @@ export class Emulator implements AsyncDisposable {
     const { timeout = 5000, signal } = known(options, WAIT_FOR_REQUEST);
     const until = performance.now() + timeout;
     for (;;) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const changes = this.#native.requestChanges;
       const [found] = this.requests(match);
       if (found !== undefined) return found;
@@ -455,7 +456,7 @@ async function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Pr
   if (signal === undefined) return work;
   let abort: () => void = () => {};
   const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
+    abort = () => reject(reasonOf(signal));
     signal.addEventListener("abort", abort, { once: true });
   });
   try {

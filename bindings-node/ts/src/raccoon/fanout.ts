@@ -5,6 +5,7 @@
 import { errorFrom, InvalidRequestError, orThrow } from "../errors.js";
 import type { NativeRaccoonClient, NativeTurnOutcome, NativeTurnRuns } from "../native.js";
 import { checkSignal, count, seconds, text } from "../shared/calls.js";
+import { reasonOf, throwIfAborted } from "../shared/foreign.js";
 import { known, type Names } from "../shared/known.js";
 import { guarded } from "../shared/limit.js";
 import { type Many, many } from "../shared/telemetry.js";
@@ -113,7 +114,7 @@ export class TurnOutcomes
   async next(): Promise<IteratorResult<TurnOutcome, undefined>> {
     const signal = this.#signal;
     try {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       if (this.#runs === undefined && !this.#closed) {
         const { span, runs } = this.#start();
         this.#runs = runs;
@@ -133,7 +134,7 @@ export class TurnOutcomes
         await (signal === undefined ? runs.ready() : guarded(runs.ready(), signal));
       }
     } catch (error) {
-      if (signal?.aborted && error === signal.reason) {
+      if (signal?.aborted && error === reasonOf(signal)) {
         this.#signal = undefined;
         await this.close();
       }

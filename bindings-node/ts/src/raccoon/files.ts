@@ -6,6 +6,7 @@ import { basename } from "node:path";
 import { errorFrom, InvalidRequestError } from "../errors.js";
 import { native } from "../native.js";
 import { text } from "../shared/calls.js";
+import { bytesIn } from "../shared/foreign.js";
 import type { UploadedFile } from "./models.js";
 import type { Check, FileToCheck } from "./seam.js";
 
@@ -191,8 +192,9 @@ function knownField(name: string, field: string, fields: readonly string[]): tru
 function contentOf(file: unknown): UploadInput | undefined {
   if (typeof file === "string") return file;
   if (typeof file !== "object" || file === null) return undefined;
-  if (file instanceof Uint8Array || file instanceof ArrayBuffer || file instanceof Blob)
-    return file;
+  if (file instanceof Blob) return file;
+  const bytes = bytesIn(file);
+  if (bytes !== undefined) return bytes;
   return Symbol.asyncIterator in file ? (file as AsyncIterable<Uint8Array | string>) : undefined;
 }
 

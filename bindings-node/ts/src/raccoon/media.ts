@@ -17,6 +17,7 @@ import {
   execute,
   text,
 } from "../shared/calls.js";
+import { bytesIn, reasonOf, throwIfAborted } from "../shared/foreign.js";
 import { known, type Names } from "../shared/known.js";
 import { call } from "../shared/telemetry.js";
 import {
@@ -239,7 +240,7 @@ async function send(
   onProgress?: (progress: UploadProgress) => unknown,
 ): Promise<UploadedFile> {
   checkSignal(signal);
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const params = {
     upload: {
       session_id: text("sessionId", sessionId),
@@ -250,7 +251,7 @@ async function send(
     },
     path: typeof file === "string" ? file : undefined,
   };
-  const bytes = bytesOf(file);
+  const bytes = bytesIn(file);
   const stream = typeof file === "string" || bytes !== undefined ? undefined : streamOf(file);
   const channel = stream === undefined ? undefined : native.UploadChannel.open();
   const running = orThrow(client.upload(JSON.stringify(params), bytes, channel));
@@ -266,7 +267,9 @@ async function send(
     // What the caller's own stream threw says more than that the upload was given up.
     await feeding;
     const outcome = running.outcome();
-    if (outcome === null) throw signal?.reason ?? new Error("The upload ended without an outcome.");
+    if (outcome === null) {
+      throw signal?.aborted ? reasonOf(signal) : new Error("The upload ended without an outcome.");
+    }
     if (typeof outcome !== "string") throw errorFrom(outcome);
     const { uploaded_at, ...uploaded } = JSON.parse(outcome);
     return uploaded_at === undefined ? uploaded : { ...uploaded, uploadedAt: uploaded_at };
@@ -275,11 +278,6 @@ async function send(
     running.cancel();
     channel?.abort();
   }
-}
-
-function bytesOf(file: UploadInput): Uint8Array | undefined {
-  if (file instanceof Uint8Array) return file;
-  return file instanceof ArrayBuffer ? new Uint8Array(file) : undefined;
 }
 
 function streamOf(file: UploadInput): AsyncIterable<Uint8Array | string> {
@@ -340,8 +338,8 @@ async function feed(
       });
       if (step === undefined) return;
       if (step.done) break;
-      const bytes = typeof step.value === "string" ? Buffer.from(step.value) : step.value;
-      if (!(bytes instanceof Uint8Array)) {
+      const bytes = typeof step.value === "string" ? Buffer.from(step.value) : bytesIn(step.value);
+      if (bytes === undefined) {
         throw new InvalidRequestError("A stream to upload must give bytes or text.");
       }
       if (!(await channel.write(bytes))) return;

@@ -14,6 +14,7 @@ import {
   seconds,
   text,
 } from "../shared/calls.js";
+import { throwIfAborted } from "../shared/foreign.js";
 import { known, type Names } from "../shared/known.js";
 import type { DeleteResult, SuccessResult } from "../shared/models.js";
 import { carrying } from "../shared/telemetry.js";
@@ -137,7 +138,7 @@ export class RaccoonSession implements AsyncDisposable {
   events(options: SessionEventsOptions = {}): EventStream<TurnEvent> {
     const { signal } = known(options, SESSION_EVENTS);
     checkSignal(signal);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const wire: EventOptions = {
       after: placeOf(this.sessionId, options.after),
       include_history: options.includeHistory,

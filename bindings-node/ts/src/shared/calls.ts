@@ -11,6 +11,7 @@ import {
   native,
   type Picture,
 } from "../native.js";
+import { reasonOf, throwIfAborted } from "./foreign.js";
 import type { Names } from "./known.js";
 import { call } from "./telemetry.js";
 
@@ -45,14 +46,14 @@ export async function cancellable<T extends {}>(
 ): Promise<T> {
   if (signal === undefined) return (await start(NOT_CANCELLABLE)) as T;
   checkSignal(signal);
-  signal.throwIfAborted();
+  throwIfAborted(signal);
   const id = nextId();
   const onAbort = () => target.cancel(id);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     const reply = await start(id);
     // A reply that came before the abort counts: a created session must not be lost.
-    if (reply === null) throw signal.reason;
+    if (reply === null) throw reasonOf(signal);
     return reply;
   } finally {
     signal.removeEventListener("abort", onAbort);

@@ -4,6 +4,7 @@
 
 import { isMainThread } from "node:worker_threads";
 import { native } from "../native.js";
+import { atEnd } from "./end.js";
 
 /** Most milliseconds that the end of a client, or of the process, takes for this. */
 const LIMIT = 5_000;
@@ -37,7 +38,7 @@ export async function close(client: Ending): Promise<void> {
 export function settleAtExit(): void {
   if (watching) return;
   watching = true;
-  process.on("exit", settleAll);
+  atEnd(settleAll);
 }
 
 if (isMainThread) settleAtExit();

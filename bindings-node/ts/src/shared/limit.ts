@@ -2,6 +2,8 @@
  * Limits of time, and signals, for what takes several calls.
  */
 
+import { reasonOf } from "./foreign.js";
+
 /**
  * The promise, or the signal's reason as soon as it aborts.
  * @internal
@@ -11,12 +13,12 @@ export function guarded<T>(promise: T | Promise<T>, signal: AbortSignal): Promis
     if (signal.aborted) {
       // Its own rejection has nobody left to hear it.
       Promise.resolve(promise).catch(() => {});
-      reject(signal.reason);
+      reject(reasonOf(signal));
       return;
     }
-    const onAbort = () => reject(signal.reason);
+    const onAbort = () => reject(reasonOf(signal));
     const release = () => signal.removeEventListener("abort", onAbort);
-    signal.addEventListener("abort", onAbort);
+    signal.addEventListener("abort", onAbort, { once: true });
     Promise.resolve(promise).then(resolve, reject).finally(release);
   });
 }
@@ -34,7 +36,7 @@ export class Limit {
   readonly #release: () => void;
 
   constructor(timeout: number | undefined, signal: AbortSignal | undefined) {
-    const onAbort = () => this.#controller.abort(signal?.reason);
+    const onAbort = () => this.#controller.abort(signal && reasonOf(signal));
     if (signal?.aborted) onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#release = () => signal?.removeEventListener("abort", onAbort);

@@ -5,6 +5,7 @@
 import type { AgiEvent } from "../agi/events.js";
 import { errorFrom } from "../errors.js";
 import type { NativeStream } from "../native.js";
+import { reasonOf } from "../shared/foreign.js";
 import { Batch, type EventMaker } from "./batch.js";
 
 /**
@@ -38,14 +39,14 @@ export class EventStream<Event = AgiEvent>
 
   #listen(signal: AbortSignal): void {
     if (signal.aborted) {
-      this.#finish({ error: signal.reason });
+      this.#finish({ error: reasonOf(signal) });
       return;
     }
     // The signal may outlive the stream by far and must not keep it alive.
     const self = new WeakRef(this);
     const onAbort = () => {
       const stream = self.deref();
-      if (stream !== undefined) stream.#finish({ error: signal.reason });
+      if (stream !== undefined) stream.#finish({ error: reasonOf(signal) });
     };
     signal.addEventListener("abort", onAbort, { once: true });
     this.#release = () => signal.removeEventListener("abort", onAbort);

@@ -1,0 +1,36 @@
+/**
+ * What comes from elsewhere: signals of polyfills, and bytes of another realm, such as jsdom's. Their
+ * classes are not those of this module.
+ */
+
+const reasons = new WeakMap<AbortSignal, unknown>();
+
+/**
+ * Why a signal aborted; always the same. Polyfills have no reason.
+ * @internal
+ */
+export function reasonOf(signal: AbortSignal): unknown {
+  if (signal.reason !== undefined) return signal.reason;
+  if (!reasons.has(signal)) {
+    reasons.set(signal, new DOMException("This operation was aborted", "AbortError"));
+  }
+  return reasons.get(signal);
+}
+
+/** @internal */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw reasonOf(signal);
+}
+
+/**
+ * The bytes, where it is a Uint8Array or an ArrayBuffer of any realm.
+ * @internal
+ */
+export function bytesIn(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  const tag = Object.prototype.toString.call(value);
+  if (tag === "[object Uint8Array]" && ArrayBuffer.isView(value)) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  }
+  return tag === "[object ArrayBuffer]" ? new Uint8Array(value as ArrayBuffer) : undefined;
+}
