@@ -237,9 +237,16 @@ test-frameworks: $(VENV)/.built dist/.built ## our tools in eight frameworks of 
 	@$(PYTHON) -m venv $(FRAMEWORKS)
 	@$(FRAMEWORKS)/bin/pip install --quiet -r tests/frameworks/requirements.txt
 	@PYTHONPATH=bindings-python/python $(FRAMEWORKS)/bin/python -m pytest -q -c /dev/null --rootdir tests/frameworks tests/frameworks
-	@mkdir -p $(FRAMEWORKS)/node && cp tests/frameworks/node/package.json $(FRAMEWORKS)/node/
-	@npm install --prefix $(FRAMEWORKS)/node --no-audit --no-fund --loglevel=error
+	@mkdir -p $(FRAMEWORKS)/node && cp tests/frameworks/node/package*.json $(FRAMEWORKS)/node/
+	@npm ci --prefix $(FRAMEWORKS)/node --no-audit --no-fund --loglevel=error
 	@FRAMEWORKS=$(FRAMEWORKS)/node node --test tests/frameworks/*.test.mjs
+
+RUNTIMES := $(CARGO_TARGET_DIR)/runtimes
+
+.PHONY: test-runtimes
+test-runtimes: dist/.built chaos-dev ## the shared cases in every runtime: Node 20 to 26, Bun and Deno, which are installed in a place of their own; ONLY=bun: one of them
+	@echo "== Runtimes"
+	@$(PYTHON) tests/runtimes/run.py $(RUNTIMES) $(ONLY)
 
 BUNDLERS := $(CARGO_TARGET_DIR)/bundlers
 

@@ -1,7 +1,7 @@
 // What a closed client still does: nothing. Its calls say so, its connections are gone.
 
 import assert from "node:assert/strict";
-import { fstatSync, readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { test } from "node:test";
 import { Emulator } from "sessionwire";
 import { call } from "./calls.mjs";
@@ -82,7 +82,7 @@ for (const { id, call: name } of cases("closed_turns.json")) {
 function sockets() {
   const open = readdirSync("/dev/fd").filter((number) => {
     try {
-      return fstatSync(Number(number)).isSocket();
+      return statSync(`/dev/fd/${number}`).isSocket();
     } catch {
       return false; // The one that the list itself was read with.
     }

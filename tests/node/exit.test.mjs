@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, before, beforeEach, test } from "node:test";
 import { Emulator } from "sessionwire";
-import { node, root, script, until } from "./helpers.mjs";
+import { programFile, root, runProgram, runtime, script, until } from "./helpers.mjs";
 
 let emulator;
 let env;
@@ -25,6 +25,8 @@ beforeEach(async () => {
 
 after(() => emulator.close());
 
+const isDeno = /\bdeno$/.test(runtime[0]);
+
 const setup = `
   import { Agi } from "sessionwire";
   const client = new Agi({ deleteSessionsOnExit: true });
@@ -32,12 +34,12 @@ const setup = `
 `;
 
 function run(code) {
-  return node(["--input-type=module", "-e", code], { env });
+  return runProgram(code, { env });
 }
 
 /** Sends the signal once the program is ready; how it ended and all that it printed. */
 async function signalled(code, signal, again) {
-  const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+  const child = spawn(runtime[0], [...runtime.slice(1), programFile(code)], {
     cwd: root,
     env: { ...process.env, ...env },
   });
@@ -125,7 +127,9 @@ test("g05 a signal that comes again at once is the same signal", async () => {
 
 for (const way of ["on", "once"]) {
   for (const order of ["before", "after"]) {
-    test(`g05 a listener of the user's own is left alone: ${way}, ${order}`, async () => {
+    // Deno calls listeners in no order of ours, and one of `once` that it called is gone.
+    const skip = isDeno && way === "once" && order === "before";
+    test(`g05 a listener of the user's own is left alone: ${way}, ${order}`, { skip }, async () => {
       const listener = `process.${way}("SIGTERM", async () => {
         console.log("mine");
         await session.executionStatus(); // the session is still there

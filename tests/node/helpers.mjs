@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSocketServer } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SessionwireError } from "sessionwire";
 
@@ -62,14 +63,41 @@ export async function using(resource, work) {
   }
 }
 
+/** What runs the programs of a test: this runtime, or the one that tests/runtimes/run.py names. */
+export const runtime = JSON.parse(process.env.SESSIONWIRE_TEST_RUNTIME ?? "null") ?? [
+  process.execPath,
+];
+
+/** A program in a file: not every runtime takes a module from its command line. */
+export function programFile(code) {
+  const folder = join(root, "target/programs");
+  mkdirSync(folder, { recursive: true });
+  const digest = createHash("sha256").update(code).digest("hex").slice(0, 16);
+  const file = join(folder, `${digest}.mjs`);
+  // Tests that run at once write the same.
+  const own = `${file}.${process.pid}`;
+  writeFileSync(own, code);
+  renameSync(own, file);
+  return file;
+}
+
 /**
  * Runs Node with these arguments; gives exit code, output, and the time that it took to end after
  * the first output.
  */
-export async function node(args, { env = {}, timeout = 60_000, input, cwd = root } = {}) {
+export function node(args, options) {
+  return ran([process.execPath, ...args], options);
+}
+
+/** The same for a program, in what runs the programs of a test. */
+export function runProgram(code, options) {
+  return ran([...runtime, programFile(code)], options);
+}
+
+async function ran([command, ...args], { env = {}, timeout = 60_000, input, cwd = root } = {}) {
   const { AGI_API_KEY: _, AGI_BASE_URL: __, ...rest } = process.env;
   let start = performance.now();
-  const child = spawn(process.execPath, args, {
+  const child = spawn(command, args, {
     cwd,
     env: { ...rest, ...env },
     timeout,

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { Agi, ConfigError, Emulator } from "sessionwire";
-import { cases, failure } from "./helpers.mjs";
+import { cases, failure, programFile } from "./helpers.mjs";
 
 function folder(t) {
   const path = mkdtempSync(join(tmpdir(), "sessionwire-ledger-"));
@@ -113,7 +113,7 @@ test("g05 what a killed process left is deleted, and nothing of one that lives",
     process.stdin.resume();
   `;
   const start = async () => {
-    const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    const child = spawn(process.execPath, [programFile(program)], {
       env: {
         ...process.env,
         AGI_API_KEY: emulator.apiKey,

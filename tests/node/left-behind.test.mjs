@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, before, beforeEach, test } from "node:test";
 import { Emulator } from "sessionwire";
-import { cases, root, script, until, using } from "./helpers.mjs";
+import { cases, programFile, root, script, until, using } from "./helpers.mjs";
 
 /** Each row is repeated so often. */
 const TIMES = 50;
@@ -145,7 +145,7 @@ for (const { id, call, cut, faults, sessions, reports } of cases("left_behind.js
 
 /** Starts a program; once its create is under way, what it gave to `later` is called, and the signals come. */
 async function program(code, signals = []) {
-  const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+  const child = spawn(process.execPath, [programFile(code)], {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "pipe"],
@@ -171,6 +171,8 @@ const agi = `
   const later = (call) => process.stdin.once("data", call);
 `;
 
+const TERMINATED = "a worker that is terminated";
+
 for (const [what, code, status] of [
   [
     "an abort without a close",
@@ -184,14 +186,16 @@ for (const [what, code, status] of [
     1,
   ],
   [
-    "a worker that is terminated",
+    TERMINATED,
     `import { Worker } from "node:worker_threads";
      const worker = new Worker('new (require("sessionwire").Agi)().sessions.create()', { eval: true, execArgv: [] });
      later(() => worker.terminate());`,
     0,
   ],
 ]) {
-  test(`g05 a program that ends during a create leaves no session: ${what}`, async () => {
+  // Deno tells nobody, not even native code, that it terminated a worker (docs/field.md).
+  const skip = "Deno" in globalThis && what === TERMINATED;
+  test(`g05 a program that ends during a create leaves no session: ${what}`, { skip }, async () => {
     emulator.fail({ on: "create", delay: 1, times: 0 });
     const end = await program(`${agi} ${code}`);
     assert.deepEqual([end.status, end.by], [status, null], end.shown);

@@ -5,7 +5,7 @@ import { after, test } from "node:test";
 import { inspect } from "node:util";
 import { Agi, Emulator, setLogger } from "sessionwire";
 import { call } from "./calls.mjs";
-import { cases, failure, node, script, until } from "./helpers.mjs";
+import { cases, failure, node, programFile, script, until } from "./helpers.mjs";
 
 const key = "sk-very/secret key+0123456789";
 const forms = [
@@ -100,7 +100,7 @@ test("SESSIONWIRE_LOG=debug writes to stderr, to the last line, and never the ke
     import { Agi } from "sessionwire";
     await new Agi().sessions.list();
   `;
-  const done = await node(["--input-type=module", "-e", code], { env });
+  const done = await node([programFile(code)], { env });
   await emulator.close();
   assert.equal(done.code, 1);
   assert.match(done.stderr, /Z sessionwire: request method=GET url=\S+ status=401/);

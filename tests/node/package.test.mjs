@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import * as esm from "sessionwire";
+import { LOCKED } from "../../bindings-node/scripts/complete-lock.mjs";
 import { PLATFORMS } from "../../bindings-node/scripts/platforms.mjs";
 import { node, root, serve } from "./helpers.mjs";
 
@@ -279,15 +280,25 @@ test("every synchronous native export catches panics", async () => {
   }
 });
 
-test("the lock file names no registry, is complete, and the versions agree", async () => {
-  const lock = await readFile(join(root, "package-lock.json"), "utf8");
-  assert.ok(!lock.includes('"resolved"'));
-  const { packages } = JSON.parse(lock);
-  for (const { optionalDependencies = {} } of Object.values(packages)) {
-    for (const name of Object.keys(optionalDependencies)) {
-      assert.ok(`node_modules/${name}` in packages, `npm run lock: ${name} is missing`);
+for (const place of LOCKED) {
+  test(`the lock file names no registry, and is complete: ${place}`, async () => {
+    const lock = await readFile(join(root, place, "package-lock.json"), "utf8");
+    assert.ok(!lock.includes('"resolved"'));
+    const { packages } = JSON.parse(lock);
+    const manifest = JSON.parse(await readFile(join(root, place, "package.json"), "utf8"));
+    for (const kind of ["dependencies", "devDependencies", "optionalDependencies"]) {
+      assert.deepEqual(packages[""][kind], manifest[kind], `npm run lock: ${kind}`);
     }
-  }
+    for (const { optionalDependencies = {} } of Object.values(packages)) {
+      for (const name of Object.keys(optionalDependencies)) {
+        assert.ok(`node_modules/${name}` in packages, `npm run lock: ${name} is missing`);
+      }
+    }
+  });
+}
+
+test("the versions agree", async () => {
+  const lock = await readFile(join(root, "package-lock.json"), "utf8");
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   assert.equal(JSON.parse(lock).version, version);
   const cargo = await readFile(join(root, "Cargo.toml"), "utf8");
