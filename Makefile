@@ -226,8 +226,9 @@ test-browser: dist/.built $(VENV)/.built ## live view, real browser and notebook
 	npm run --silent test:browser
 
 .PHONY: test-packages
-test-packages: wheel npm-pack ## install the packed wheel and tarball into empty places, run the README's quickstarts
+test-packages: wheel npm-pack ## install the packed wheel and tarballs into empty places, by npm, pnpm and yarn, run the README's quickstarts, and compile with TypeScript 5.2 to 7
 	$(BIN)/python tests/packaging/run.py
+	node tests/packaging/installers.mjs $(CARGO_TARGET_DIR)/installers $(ONLY)
 
 FRAMEWORKS := $(CARGO_TARGET_DIR)/frameworks
 

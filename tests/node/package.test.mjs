@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -12,7 +11,8 @@ import { promisify } from "node:util";
 import * as esm from "sessionwire";
 import { LOCKED } from "../../bindings-node/scripts/complete-lock.mjs";
 import { PLATFORMS } from "../../bindings-node/scripts/platforms.mjs";
-import { node, root, serve } from "./helpers.mjs";
+import { registryOf } from "../packaging/registry.mjs";
+import { node, root } from "./helpers.mjs";
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -122,51 +122,7 @@ test("a process without native add-ons says what it was started with", async () 
   assert.doesNotMatch(stderr, /is missing/);
 });
 
-/** A registry with our packages alone: real ones of this machine's platform, empty ones of the others. */
-async function registry() {
-  const empty = join(folder, "empty-packages");
-  const files = new Map();
-  const documents = new Map();
-  let origin;
-  async function add(manifest, file) {
-    const bytes = await readFile(file);
-    const { name, version } = manifest;
-    const integrity = `sha512-${createHash("sha512").update(bytes).digest("base64")}`;
-    const dist = { tarball: `${origin}/-/${name}.tgz`, integrity };
-    files.set(`/-/${name}.tgz`, bytes);
-    documents.set(`/${name}`, {
-      name,
-      "dist-tags": { latest: version },
-      versions: { [version]: { ...manifest, dist } },
-    });
-  }
-  const server = await serve((request, response) => {
-    const { pathname } = new URL(request.url, origin);
-    const file = files.get(pathname);
-    const found = file ?? (documents.has(pathname) && JSON.stringify(documents.get(pathname)));
-    response.writeHead(found ? 200 : 404, {
-      "content-type": file ? "application/octet-stream" : "application/json",
-    });
-    response.end(found || "{}");
-  });
-  origin = server.url;
-  const manifestIn = async (file) =>
-    JSON.parse((await run("tar", ["xzOf", file, "package/package.json"])).stdout);
-  const main = await manifestIn(tarball);
-  await add(main, tarball);
-  await add(await manifestIn(library), library);
-  for (const { name, os, cpu, libc } of PLATFORMS) {
-    const manifest = { name: `sessionwire-${name}`, version: main.version, os: [os], cpu: [cpu] };
-    if (libc) manifest.libc = [libc];
-    if (documents.has(`/${manifest.name}`)) continue;
-    await mkdir(join(empty, name, "package"), { recursive: true });
-    await writeFile(join(empty, name, "package/package.json"), JSON.stringify(manifest));
-    const file = join(empty, `${name}.tgz`);
-    await run("tar", ["czf", file, "-C", join(empty, name), "package"]);
-    await add(manifest, file);
-  }
-  return server;
-}
+const registry = () => registryOf([tarball, library], join(folder, "empty-packages"));
 
 /** Installs from this registry into an empty folder; the names of our packages that came. */
 async function installed(server, ...options) {

@@ -88,9 +88,7 @@ interface Started {
  * start no further turn and stop those that run. The outcomes that are left then can be read all the
  * same, by another loop or `all()`: they say which turns were sent.
  */
-export class TurnOutcomes
-  implements AsyncIterableIterator<TurnOutcome, undefined, undefined>, AsyncDisposable
-{
+export class TurnOutcomes implements AsyncIterableIterator<TurnOutcome>, AsyncDisposable {
   readonly #start: () => Started;
   readonly #turns: readonly (string | GivenTurn)[];
   /** Until it has aborted and that was said. */

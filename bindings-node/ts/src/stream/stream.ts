@@ -14,7 +14,8 @@ import { Batch, type EventMaker } from "./batch.js";
  * the process alive, as an open socket would.
  */
 export class EventStream<Event = AgiEvent>
-  implements AsyncIterableIterator<Event, undefined, undefined>
+  // Of one parameter, as TypeScript 5.2 knows it.
+  implements AsyncIterableIterator<Event>
 {
   readonly #native: NativeStream;
   readonly #make: EventMaker<Event>;
