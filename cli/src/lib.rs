@@ -23,6 +23,7 @@ mod listen;
 mod live;
 mod log;
 mod manual;
+mod mcp;
 mod output;
 mod progress;
 mod raccoon;
@@ -157,6 +158,7 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
         Command::Emulator(args) => emulator::run(args, json, output, interrupt).await,
         Command::Record(args) => record::session(args, &cli.global, output, interrupt).await,
         Command::Doctor(args) => doctor::run(args, &cli.global, output, interrupt).await,
+        Command::Mcp(args) => mcp::run(*args, &cli.global, output, interrupt).await,
         Command::Watch(args) => watch::run(args, &cli.global, output, interrupt).await,
         Command::Listen(args) => listen::run(args, &cli.global, output, interrupt).await,
         Command::Completions(args) => manual::completions(args, output).await,

@@ -69,7 +69,7 @@ Exit status: 0 done, 1 task error, 2 usage, 3 API error, 4 timeout, 130 interrup
 impl Command {
     /// Whether it speaks to Raccoon.
     pub(crate) fn is_of_raccoon(&self) -> bool {
-        matches!(self, Self::Turn(_) | Self::Raccoon(_))
+        matches!(self, Self::Turn(_) | Self::Raccoon(_) | Self::Mcp(_))
             || matches!(self, Self::Resume(resume) if resume.is_of_handle())
     }
 }
@@ -95,6 +95,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Watch a session: its events as they come; the agent's questions are answered at the prompt
     Watch(Watch),
+    /// Offer the services to a model, as a server of the Model Context Protocol
+    Mcp(Box<crate::mcp::args::Mcp>),
     /// Send a session's events to an address of this machine, as the service sends webhooks
     Listen(Listen),
     /// Print a script that completes commands and options in a shell

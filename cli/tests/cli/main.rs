@@ -13,6 +13,7 @@ mod interrupted;
 mod json_contract;
 mod listen;
 mod local;
+mod mcp;
 mod questions;
 mod raccoon;
 mod record;

@@ -1,0 +1,69 @@
+//! However the client or the server goes, no session is left.
+
+use serde_json::json;
+
+use super::agi::{left, mcp};
+use super::client::Mcp;
+use crate::support::{Folder, Server, eventually};
+
+fn at_work(server: &Server, command: std::process::Command) -> Mcp {
+    let mut mcp = Mcp::start(command, &json!({}));
+    mcp.data("start_task", json!({"task": "One"}));
+    mcp.send(
+        "tools/call",
+        json!({"name": "run_task", "arguments": {"task": "Two"}, "_meta": {"progressToken": 1}}),
+    );
+    mcp.see("I begin");
+    assert_eq!(left(server).len(), 2);
+    mcp
+}
+
+fn endless() -> Server {
+    Server::playing(json!([{"thought": "I begin"}, {"delay": 3600}]))
+}
+
+#[test]
+fn a_client_that_closes_its_end_leaves_no_session() {
+    let server = endless();
+    let mcp = at_work(&server, mcp(&server, &[]));
+    assert_eq!(mcp.leave(), (0, String::new()));
+    assert!(left(&server).is_empty());
+}
+
+#[test]
+fn a_signal_leaves_no_session() {
+    for signal in ["TERM", "INT"] {
+        let server = endless();
+        let mut mcp = at_work(&server, mcp(&server, &[]));
+        let pid = mcp.child.id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", signal, &pid])
+            .status();
+        assert!(sent.unwrap().success());
+        assert_eq!(mcp.ended(), (0, String::new()));
+        assert!(left(&server).is_empty());
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_is_tidied_up_after_by_the_next() {
+    let server = endless();
+    let folder = Folder::new();
+    let ledger = folder.file("ledger");
+    let mut killed = at_work(&server, mcp(&server, &["--ledger", &ledger]));
+    killed.child.kill().unwrap();
+    killed.ended();
+    assert_eq!(left(&server).len(), 2);
+    let next = Mcp::start(mcp(&server, &["--ledger", &ledger]), &json!({}));
+    eventually("what it left is deleted", || left(&server).is_empty());
+    eventually("the next says so", || {
+        next.stderr().contains("left by a process that died")
+    });
+}
+
+#[test]
+fn a_client_that_says_nothing_ends_the_server_by_leaving() {
+    let server = endless();
+    let mcp = Mcp::silent(mcp(&server, &[]));
+    assert_eq!(mcp.leave(), (0, String::new()));
+}

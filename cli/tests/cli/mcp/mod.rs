@@ -1,0 +1,6 @@
+//! `sessionwire mcp`: the services as tools, over real pipes and sockets.
+
+mod agi;
+mod client;
+mod ends;
+mod limits;
