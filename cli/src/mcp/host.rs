@@ -313,6 +313,9 @@ impl Host {
         let of_owner = |open: &&Open| open.owner == owner;
         let left: Vec<_> = {
             let sessions = self.lock();
+            if sessions.is_closing {
+                return;
+            }
             let left = sessions.open.iter().filter(of_owner);
             left.map(|open| (open.service, open.id.clone())).collect()
         };

@@ -58,6 +58,8 @@ struct State {
     told: usize,
     end: Option<End>,
     cancelled: bool,
+    /// The newest question that was heard, after all that was said before it.
+    asked: Option<Event>,
     /// The question that the user did not want to answer.
     declined: Option<i64>,
     /// What became of its session, where that did not go well.
@@ -131,6 +133,7 @@ impl Job {
         loop {
             match task.result(None).await {
                 Err(error) if error.kind() == ErrorKind::QuestionPending => {
+                    self.lock().asked = error.question().cloned();
                     self.touch();
                     version.mark_unchanged();
                     let _ = tokio::time::timeout(LOOK, version.changed()).await;
@@ -143,6 +146,9 @@ impl Job {
     fn heard(&self, events: &[Event]) {
         let mut state = self.lock();
         for event in events {
+            if *event.event_type() == EventType::Question {
+                state.asked = Some(event.clone());
+            }
             let is_said = matches!(
                 event.event_type(),
                 EventType::Thought | EventType::ToolStart | EventType::PlanUpdate
@@ -179,10 +185,16 @@ impl Job {
 
     /// The question that is open.
     pub(super) fn question(&self) -> Option<Event> {
-        match &self.work {
-            Work::Task(task) if self.end().is_none() => task.question(),
-            _ => None,
-        }
+        let Work::Task(task) = &self.work else {
+            return None;
+        };
+        let open = task.question()?;
+        let state = self.lock();
+        let is_heard = state
+            .asked
+            .as_ref()
+            .is_some_and(|asked| asked.id() == open.id());
+        (is_heard && state.end.is_none()).then_some(open)
     }
 
     /// Answers the question that was asked. Whether it was open still.

@@ -6,6 +6,7 @@ mod agi;
 mod arguments;
 mod call;
 mod host;
+mod http;
 mod jobs;
 mod limits;
 mod raccoon;
@@ -59,12 +60,15 @@ pub(crate) async fn run(
         Some(emulator) => local(emulator, global)?,
         None => remote(&args, global)?,
     };
-    let host = Host::new(agi, raccoon, limits, args.agent);
+    let host = Host::new(agi, raccoon, limits, args.agent.clone());
     if emulator.is_none() {
         tokio::spawn(reap(host.clone()));
     }
     tokio::spawn(host.clone().watch_the_clock());
-    let served = stdio::serve(Server::new(host.clone()), &host, output, interrupt).await;
+    let served = match args.http {
+        Some(port) => http::serve(&host, port, &args, interrupt).await,
+        None => stdio::serve(Server::new(host.clone()), &host, output, interrupt).await,
+    };
     host.close().await;
     if let Some(emulator) = emulator {
         emulator.close().await;

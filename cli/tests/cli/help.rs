@@ -32,6 +32,7 @@ fn every_command_is_listed_and_has_help() {
         "emulator",
         "sessions",
         "doctor",
+        "mcp",
         "watch",
         "send",
         "answer",

@@ -292,7 +292,7 @@ fn an_error_of_a_task_is_one_of_the_tool() {
 #[test]
 fn what_may_have_been_sent_is_not_sent_again() {
     let server = Server::playing(json!([{"done": "Done"}]));
-    server.fail(json!({"endpoint": "send_message", "status": 500, "times": 9}));
+    server.fail(json!({"on": "message", "status": 500, "times": 0}));
     let mut mcp = start(&server, &json!({}));
     let refused = mcp.refusal("run_task", json!({"task": "Buy a mug"}));
     assert!(refused.contains("do not send it again"), "{refused}");

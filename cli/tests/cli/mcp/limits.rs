@@ -190,7 +190,7 @@ fn options_that_make_no_sense_are_refused() {
             "more than an origin",
         ),
         (&["mcp", "--max-sessions", "0"], "whole number"),
-        (&["mcp", "--max-minutes", "-1"], "positive number"),
+        (&["mcp", "--max-minutes", "0"], "positive number"),
         (&["mcp", "--local", "--ledger", "x"], "--ledger"),
         (&["mcp", "--base-url", "http://127.0.0.1:1"], "AGI_BASE_URL"),
         (

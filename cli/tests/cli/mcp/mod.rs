@@ -3,4 +3,5 @@
 mod agi;
 mod client;
 mod ends;
+mod http;
 mod limits;
