@@ -249,6 +249,18 @@ test-runtimes: dist/.built chaos-dev ## the shared cases in every runtime: Node 
 	@echo "== Runtimes"
 	@$(PYTHON) tests/runtimes/run.py $(RUNTIMES) $(ONLY)
 
+MCP := $(CARGO_TARGET_DIR)/mcp
+
+.PHONY: test-mcp
+test-mcp: $(VENV)/.built dist/.built cli-dev ## the MCP server with the official clients of Python and TypeScript and the inspector, which are installed in places of their own
+	@echo "== Model Context Protocol"
+	@$(PYTHON) -m venv $(MCP)
+	@$(MCP)/bin/pip install --quiet -r tests/mcp/requirements.txt
+	@PYTHONPATH=bindings-python/python SESSIONWIRE_PROGRAM=$(CARGO_TARGET_DIR)/debug/sessionwire $(MCP)/bin/python -m pytest -q -c /dev/null --rootdir tests/mcp tests/mcp
+	@mkdir -p $(MCP)/node && cp tests/mcp/node/package.json $(MCP)/node/
+	@npm install --prefix $(MCP)/node --no-audit --no-fund --loglevel=error
+	@MCP=$(MCP)/node SESSIONWIRE_PROGRAM=$(CARGO_TARGET_DIR)/debug/sessionwire node --test tests/mcp/*.test.mjs
+
 BUNDLERS := $(CARGO_TARGET_DIR)/bundlers
 
 .PHONY: test-bundlers
@@ -302,7 +314,7 @@ deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the 
 
 .PHONY: nightly
 nightly: FUZZ_SEED = 0
-nightly: deny test-apps test-frameworks test-bundlers fuzz chaos kills batch-kills soak instructions ## the long checks
+nightly: deny test-apps test-frameworks test-mcp test-bundlers fuzz chaos kills batch-kills soak instructions ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000

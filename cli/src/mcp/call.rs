@@ -92,8 +92,12 @@ impl<'a> Call<'a> {
         version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
     }
 
-    /// Whether the client follows tasks by the protocol's extension.
+    /// Whether the client follows tasks by the protocol's extension. Some name it and speak a version
+    /// of before it, in which a result is a result.
     fn follows_tasks(&self) -> bool {
+        if !self.is_modern() {
+            return false;
+        }
         let capabilities = self.context.client_capabilities();
         capabilities.is_some_and(|capabilities| capabilities.supports_tasks())
     }
