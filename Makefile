@@ -233,11 +233,11 @@ test-packages: wheel npm-pack ## install the packed wheel and tarballs into empt
 FRAMEWORKS := $(CARGO_TARGET_DIR)/frameworks
 
 .PHONY: test-frameworks
-test-frameworks: $(VENV)/.built dist/.built ## our tools in eight frameworks of agents, which are installed in environments of their own
+test-frameworks: $(VENV)/.built dist/.built cli-dev ## our tools in eight frameworks of agents, which are installed in environments of their own
 	@echo "== Frameworks of agents"
 	@$(PYTHON) -m venv $(FRAMEWORKS)
 	@$(FRAMEWORKS)/bin/pip install --quiet -r tests/frameworks/requirements.txt
-	@PYTHONPATH=bindings-python/python $(FRAMEWORKS)/bin/python -m pytest -q -c /dev/null --rootdir tests/frameworks tests/frameworks
+	@PYTHONPATH=bindings-python/python:tests/mcp SESSIONWIRE_PROGRAM=$(CARGO_TARGET_DIR)/debug/sessionwire $(FRAMEWORKS)/bin/python -m pytest -q -p no:cacheprovider -c /dev/null --rootdir tests/frameworks tests/frameworks
 	@mkdir -p $(FRAMEWORKS)/node && cp tests/frameworks/node/package*.json $(FRAMEWORKS)/node/
 	@npm ci --prefix $(FRAMEWORKS)/node --no-audit --no-fund --loglevel=error
 	@FRAMEWORKS=$(FRAMEWORKS)/node node --test tests/frameworks/*.test.mjs
