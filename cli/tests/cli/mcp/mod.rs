@@ -5,3 +5,5 @@ mod client;
 mod ends;
 mod http;
 mod limits;
+mod modern;
+mod raccoon;
