@@ -256,9 +256,9 @@ test-mcp: $(VENV)/.built dist/.built cli-dev ## the MCP server with the official
 	@echo "== Model Context Protocol"
 	@$(PYTHON) -m venv $(MCP)
 	@$(MCP)/bin/pip install --quiet -r tests/mcp/requirements.txt
-	@PYTHONPATH=bindings-python/python SESSIONWIRE_PROGRAM=$(CARGO_TARGET_DIR)/debug/sessionwire $(MCP)/bin/python -m pytest -q -c /dev/null --rootdir tests/mcp tests/mcp
-	@mkdir -p $(MCP)/node && cp tests/mcp/node/package.json $(MCP)/node/
-	@npm install --prefix $(MCP)/node --no-audit --no-fund --loglevel=error
+	@PYTHONPATH=bindings-python/python SESSIONWIRE_PROGRAM=$(CARGO_TARGET_DIR)/debug/sessionwire $(MCP)/bin/python -m pytest -q -p no:cacheprovider -c /dev/null --rootdir tests/mcp tests/mcp
+	@mkdir -p $(MCP)/node && cp tests/mcp/node/package*.json $(MCP)/node/
+	@npm ci --prefix $(MCP)/node --no-audit --no-fund --loglevel=error
 	@MCP=$(MCP)/node SESSIONWIRE_PROGRAM=$(CARGO_TARGET_DIR)/debug/sessionwire node --test tests/mcp/*.test.mjs
 
 BUNDLERS := $(CARGO_TARGET_DIR)/bundlers

@@ -17,6 +17,7 @@ export const LOCKED = [
   "bench/node",
   "tests/bundlers",
   "tests/frameworks/node",
+  "tests/mcp/node",
   "tests/packaging",
   "tests/runtimes",
 ];
