@@ -358,6 +358,7 @@ soak: $(VENV)/.built dist/.built chaos-dev ## memory over SOAK_COUNT (100000) st
 	$(BIN)/python tests/python/soak.py sync $(SOAK_COUNT)
 	$(BIN)/python tests/python/soak.py async $(SOAK_COUNT)
 	node --expose-gc --max-semi-space-size=2 tests/node/soak.mjs $(SOAK_COUNT)
+	node --expose-gc --max-semi-space-size=2 tests/node/soak-aborts.mjs 200 50
 	$(CARGO_TARGET_DIR)/debug/sessionwire-soak close 200
 	$(BIN)/python tests/python/soak_raccoon.py sync $(SOAK_UPLOAD_MB) $(SOAK_TURNS)
 	$(BIN)/python tests/python/soak_raccoon.py async $(SOAK_UPLOAD_MB) $(SOAK_TURNS)

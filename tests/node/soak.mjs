@@ -5,18 +5,18 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { Agi } from "sessionwire";
+import {
+  descriptors,
+  lines,
+  megabytes,
+  resident,
+  root,
+  say,
+  startService,
+} from "./soak-service.mjs";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const program = join(
-  process.env.CARGO_TARGET_DIR ?? join(root, "target"),
-  "debug/sessionwire-soak",
-);
 const streams = 200;
 const signals = 20;
 
@@ -37,45 +37,6 @@ const waiting = `
     await client.close();
   })();
 `;
-
-/** The lines that a process prints, one at a time. */
-async function* lines(child) {
-  for await (const line of createInterface({ input: child.stdout })) yield line;
-}
-
-/** The service, and what it could send. */
-async function startService() {
-  if (!existsSync(program)) {
-    throw new Error(`${program} is missing. Build it with \`make chaos-dev\`, then try again.`);
-  }
-  const child = spawn(program, ["serve"], { stdio: ["pipe", "pipe", "inherit"] });
-  const said = lines(child);
-  return {
-    url: (await said.next()).value,
-    async flooded() {
-      child.stdin.write("\n");
-      return Number((await said.next()).value);
-    },
-    async close() {
-      child.stdin.end();
-      await once(child, "exit");
-    },
-  };
-}
-
-function say(text, over = false) {
-  console.log(`node: ${text}${over ? "  <- OVER THE LIMIT" : ""}`);
-  if (over) process.exitCode = 1;
-}
-
-const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
-const descriptors = () => readdirSync("/proc/self/fd").length;
-
-/** The memory of this process, its garbage collected where that is possible. */
-function resident() {
-  globalThis.gc?.();
-  return process.memoryUsage.rss();
-}
 
 /** Does the work so often: memory and descriptors after the warm-up, in the middle, at the end. */
 async function course(what, count, work) {

@@ -17,7 +17,7 @@ import {
   execute,
   text,
 } from "../shared/calls.js";
-import { bytesIn, reasonOf, throwIfAborted } from "../shared/foreign.js";
+import { bytesIn, listen, reasonOf, throwIfAborted } from "../shared/foreign.js";
 import { known, type Names } from "../shared/known.js";
 import { call } from "../shared/telemetry.js";
 import {
@@ -256,7 +256,7 @@ async function send(
   const channel = stream === undefined ? undefined : native.UploadChannel.open();
   const running = orThrow(client.upload(JSON.stringify(params), bytes, channel));
   const onAbort = () => running.cancel();
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const release = signal && listen(signal, onAbort);
   try {
     const over = running.over();
     const feeding = stream && channel && feed(stream, channel, over);
@@ -274,7 +274,7 @@ async function send(
     const { uploaded_at, ...uploaded } = JSON.parse(outcome);
     return uploaded_at === undefined ? uploaded : { ...uploaded, uploadedAt: uploaded_at };
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    release?.();
     running.cancel();
     channel?.abort();
   }

@@ -11,7 +11,7 @@ import {
   native,
   type Picture,
 } from "../native.js";
-import { reasonOf, throwIfAborted } from "./foreign.js";
+import { listen, reasonOf, throwIfAborted } from "./foreign.js";
 import type { Names } from "./known.js";
 import { call } from "./telemetry.js";
 
@@ -49,14 +49,14 @@ export async function cancellable<T extends {}>(
   throwIfAborted(signal);
   const id = nextId();
   const onAbort = () => target.cancel(id);
-  signal.addEventListener("abort", onAbort, { once: true });
+  const release = listen(signal, onAbort);
   try {
     const reply = await start(id);
     // A reply that came before the abort counts: a created session must not be lost.
     if (reply === null) throw reasonOf(signal);
     return reply;
   } finally {
-    signal.removeEventListener("abort", onAbort);
+    release();
   }
 }
 

@@ -3,6 +3,8 @@
  * classes are not those of this module.
  */
 
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from "node:events";
+
 const reasons = new WeakMap<AbortSignal, unknown>();
 
 /**
@@ -16,6 +18,24 @@ export function reasonOf(signal: AbortSignal): unknown {
   }
   return reasons.get(signal);
 }
+
+/**
+ * Listens until the signal aborts; gives what ends that. One signal may serve any number of calls, so
+ * that many listeners are no leak, of which Node would warn.
+ * @internal
+ */
+export function listen(signal: AbortSignal, onAbort: () => void): () => void {
+  try {
+    if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(MANY, signal);
+  } catch {
+    // A polyfill's signal has no such limit.
+  }
+  signal.addEventListener("abort", onAbort, { once: true });
+  return () => signal.removeEventListener("abort", onAbort);
+}
+
+/** As many as Node's own `fetch` allows for. */
+const MANY = 1500;
 
 /** @internal */
 export function throwIfAborted(signal: AbortSignal | undefined): void {

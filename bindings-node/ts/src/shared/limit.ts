@@ -2,7 +2,7 @@
  * Limits of time, and signals, for what takes several calls.
  */
 
-import { reasonOf } from "./foreign.js";
+import { listen, reasonOf } from "./foreign.js";
 
 /**
  * The promise, or the signal's reason as soon as it aborts.
@@ -17,8 +17,7 @@ export function guarded<T>(promise: T | Promise<T>, signal: AbortSignal): Promis
       return;
     }
     const onAbort = () => reject(reasonOf(signal));
-    const release = () => signal.removeEventListener("abort", onAbort);
-    signal.addEventListener("abort", onAbort, { once: true });
+    const release = listen(signal, onAbort);
     Promise.resolve(promise).then(resolve, reject).finally(release);
   });
 }
@@ -38,8 +37,7 @@ export class Limit {
   constructor(timeout: number | undefined, signal: AbortSignal | undefined) {
     const onAbort = () => this.#controller.abort(signal && reasonOf(signal));
     if (signal?.aborted) onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    this.#release = () => signal?.removeEventListener("abort", onAbort);
+    this.#release = signal === undefined ? () => {} : listen(signal, onAbort);
     if (timeout === undefined || timeout > LONGEST_TIMER) return;
     this.#end = performance.now() + timeout;
     this.#timer = setTimeout(() => this.#controller.abort(this.expired), timeout);

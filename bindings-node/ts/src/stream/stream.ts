@@ -5,7 +5,7 @@
 import type { AgiEvent } from "../agi/events.js";
 import { errorFrom } from "../errors.js";
 import type { NativeStream } from "../native.js";
-import { reasonOf } from "../shared/foreign.js";
+import { listen, reasonOf } from "../shared/foreign.js";
 import { Batch, type EventMaker } from "./batch.js";
 
 /**
@@ -49,8 +49,7 @@ export class EventStream<Event = AgiEvent>
       const stream = self.deref();
       if (stream !== undefined) stream.#finish({ error: reasonOf(signal) });
     };
-    signal.addEventListener("abort", onAbort, { once: true });
-    this.#release = () => signal.removeEventListener("abort", onAbort);
+    this.#release = listen(signal, onAbort);
   }
 
   /** The next event. Calls that overlap are answered in their order. */
