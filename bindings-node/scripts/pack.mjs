@@ -50,9 +50,10 @@ try {
 function main(manifest) {
   const folder = join(stage, "main");
   const files = manifest.files.filter((file) => !file.endsWith(".node"));
-  for (const file of [...files, "README.md"]) {
+  for (const file of files) {
     cpSync(join(root, file), join(folder, file), { recursive: true });
   }
+  cpSync(join(root, "bindings-node/README.md"), join(folder, "README.md"));
   const content = { ...manifest, files };
   for (const name of OURS) delete content[name];
   content.optionalDependencies = Object.fromEntries(

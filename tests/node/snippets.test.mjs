@@ -5,6 +5,8 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Emulator } from "sessionwire";
+import ts from "typescript-api";
 import { node } from "./helpers.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -35,18 +37,76 @@ test("the guide to Raccoon runs", async () => {
   assert.match(stdout, /task\.completed[\s\S]*\ntrue\n\[ 1, 2 \]/);
 });
 
+/** What the agents of the npm package's README do. */
+const SHOP = {
+  tasks: [
+    {
+      once: false,
+      steps: [
+        { thought: "Comparing mugs" },
+        { question: "Which colour?" },
+        { done: { summary: "A {answer} mug", price: 12.5 } },
+      ],
+    },
+  ],
+};
+
+test("the programs of the npm package's README run", async () => {
+  await mkdir(folder, { recursive: true });
+  const text = await readFile(join(root, "bindings-node/README.md"), "utf8");
+  const programs = Array.from(text.matchAll(/^```js\n([\s\S]*?)^```$/gm), ([, code]) => code);
+  assert.ok(programs.length >= 7, String(programs.length));
+  const [quickstart] = programs;
+  assert.ok((await readFile(join(root, "README.md"), "utf8")).includes(quickstart), "the same");
+  const emulator = await Emulator.start({ stepDelay: 0, scenario: SHOP, browser: "builtin" });
+  const env = {
+    AGI_BASE_URL: emulator.url,
+    AGI_API_KEY: emulator.apiKey,
+    RACCOON_BASE_URL: emulator.raccoonUrl,
+    RACCOON_API_KEY: emulator.apiKey,
+  };
+  try {
+    for (const [at, code] of programs.entries()) {
+      const file = join(folder, `npm-${at}.mjs`);
+      await writeFile(file, code);
+      const { code: status, stderr } = await node([file], { env });
+      assert.deepEqual([status, stderr], [0, ""], code);
+      assert.equal(emulator.sessionCount, 0, code);
+    }
+  } finally {
+    await emulator.close();
+  }
+});
+
+test("the receiver of the npm package's README takes webhooks, and those alone", async () => {
+  await mkdir(folder, { recursive: true });
+  const text = await readFile(join(root, "bindings-node/README.md"), "utf8");
+  const [, code] = /^```ts receiver\n([\s\S]*?)^```$/m.exec(text);
+  const file = join(folder, "npm-receiver.mjs");
+  const module = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
+  await writeFile(file, ts.transpileModule(code, { compilerOptions: module }).outputText);
+  const { POST, address } = await import(file);
+  const session = { id: "s", status: "ready", agent_name: "agi-0" };
+  const event = { event: "task.started", timestamp: "2026-03-04T09:15:40.000Z", session };
+  const body = JSON.stringify({ ...event, message: "Find a mug" });
+  const status = async (url) => (await POST(new Request(url, { method: "POST", body }))).status;
+  assert.equal(await status(address), 200);
+  assert.equal(await status(`${address}x`), 401);
+});
+
 test("the snippets of the documents type-check", async () => {
   await mkdir(folder, { recursive: true });
   const files = [];
   for (const document of [
     "README.md",
+    "bindings-node/README.md",
     "emulator/README.md",
     "docs/ledger.md",
     "docs/pool.md",
     "docs/recipes.md",
   ]) {
     const text = await readFile(join(root, document), "utf8");
-    for (const [, snippet] of text.matchAll(/^```(?:js|ts)\n([\s\S]*?)^```$/gm)) {
+    for (const [, snippet] of text.matchAll(/^```(?:js|ts)(?: receiver)?\n([\s\S]*?)^```$/gm)) {
       const file = `${document.replace(/\W/g, "-")}-${files.length}.mts`;
       const given = /^import /m.test(snippet) ? "" : GIVEN;
       await writeFile(join(folder, file), `${given}${snippet}\nexport {};\n`);
