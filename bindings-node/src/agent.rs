@@ -32,6 +32,14 @@ pub fn wake(function: &Function<'_, (), ()>) -> napi::Result<Wake> {
         .build()
 }
 
+/// How many ports have items that JavaScript was woken for and did not take.
+static PENDING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether JavaScript was woken and did not take.
+pub fn is_pending() -> bool {
+    PENDING.load(Ordering::Acquire) > 0
+}
+
 struct Shared {
     items: Mutex<Vec<Value>>,
     /// Nobody has taken since the last wake.
@@ -66,8 +74,21 @@ impl Shared {
     fn push(&self, item: Value) {
         lock(&self.items).push(item);
         if !self.armed.swap(true, Ordering::SeqCst) {
+            PENDING.fetch_add(1, Ordering::Release);
             self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
+    }
+
+    fn disarm(&self) {
+        if self.armed.swap(false, Ordering::SeqCst) {
+            PENDING.fetch_sub(1, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.disarm();
     }
 }
 
@@ -125,7 +146,7 @@ impl AgentPort {
     #[napi(catch_unwind)]
     pub fn take(&self) -> String {
         // Cleared first, so that what comes from here on wakes again.
-        self.shared.armed.store(false, Ordering::SeqCst);
+        self.shared.disarm();
         let items = std::mem::take(&mut *lock(&self.shared.items));
         Value::Array(items).to_string()
     }

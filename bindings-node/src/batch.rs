@@ -1,15 +1,16 @@
 //! Many events as one JSON text, so that JavaScript parses once.
 //!
-//! The text is one flat array, seven entries for each event and one more at the end:
-//! `[data, type, id, start, length, text, received, ..., first]`. `start` and `length` say where
-//! in the text the data lies, in UTF-16 units, so that the original characters
-//! can be cut out. Data that is no JSON is carried as a JSON string with `start`
-//! -1; data that only the core reads is carried as strict JSON, with the original
-//! as `start`: nothing that a server sends can forge the array's structure.
-//! `text` is the event's text, or the index of its field among the
-//! [`TEXT_FIELDS`](sessionwire::meaning::TEXT_FIELDS) of the data. `first` is when the batch's
-//! first event was received, in milliseconds since 1970, and `received` how much later the event
-//! was; 0 is never.
+//! The text is `[[data, ...], [type, id, end, text, received, ...], {"at": original}, first]`: the
+//! data of all events side by side, since a parser is fast with objects that follow their like;
+//! then five entries for each event. `type` is its place among the known types, or its name;
+//! `end` where its data ends in the text, in UTF-16 units: the data of the next begins one unit
+//! later, so that the original characters can be cut out. Where they cannot, `end` is negative:
+//! the original of event `at` is in the object, or it is the data itself, which was no JSON and
+//! is carried as a string; data that only the core reads is carried as strict JSON. Nothing that
+//! a server sends can forge the structure. `text` is the event's text, or the index of its field
+//! among the [`TEXT_FIELDS`](sessionwire::meaning::TEXT_FIELDS) of the data. `first` is when the
+//! batch's first event was received, in milliseconds since 1970, and `received` how much later
+//! the event was; 0 is never.
 
 use std::borrow::Cow;
 
@@ -31,19 +32,14 @@ pub fn glue(events: &[Event]) -> Vec<Glued> {
         .map(|event| event.raw().len() + OVERHEAD)
         .sum();
     let mut batch = Batch::with_capacity(size.min(MAX_BYTES + OVERHEAD));
-    let mut count = 0;
     for event in events {
-        if count > 0 && batch.text.len() + event.raw().len() > MAX_BYTES {
-            let text = std::mem::take(&mut batch).finish();
-            glued.push(Glued { text, count });
-            count = 0;
+        if batch.count > 0 && batch.size() + event.raw().len() > MAX_BYTES {
+            glued.push(std::mem::take(&mut batch).finish());
         }
         batch.push(event);
-        count += 1;
     }
-    if count > 0 {
-        let text = batch.finish();
-        glued.push(Glued { text, count });
+    if batch.count > 0 {
+        glued.push(batch.finish());
     }
     glued
 }
@@ -66,6 +62,15 @@ pub fn one_turn_event(frame: String) -> String {
     batch_of(&Event::from_frame(frame))
 }
 
+/// The names of the types that a batch tells by their place.
+#[napi(catch_unwind)]
+pub fn known_event_types() -> Vec<&'static str> {
+    EventType::KNOWN
+        .iter()
+        .map(|(known, ..)| known.name())
+        .collect()
+}
+
 /// The fields that an event's text may be in.
 #[napi(catch_unwind)]
 pub fn text_fields() -> Vec<&'static str> {
@@ -75,13 +80,19 @@ pub fn text_fields() -> Vec<&'static str> {
 fn batch_of(event: &Event) -> String {
     let mut batch = Batch::default();
     batch.push(event);
-    batch.finish()
+    batch.finish().text
 }
 
 #[derive(Default)]
 struct Batch {
-    text: String,
-    /// The text's length in UTF-16 units, up to `counted`.
+    /// The text up to the end of the data.
+    data: String,
+    /// The entries of each event.
+    rows: String,
+    /// The originals that cannot be cut out.
+    originals: String,
+    count: usize,
+    /// The data's length in UTF-16 units, up to `counted`.
     units: usize,
     counted: usize,
     /// When the first event was received.
@@ -91,92 +102,104 @@ struct Batch {
 impl Batch {
     fn with_capacity(bytes: usize) -> Self {
         Self {
-            text: String::with_capacity(bytes),
+            data: String::with_capacity(bytes),
             ..Self::default()
         }
     }
 
     fn push(&mut self, event: &Event) {
         let raw = event.raw();
-        if self.text.is_empty() {
-            self.text.push('[');
+        if self.count == 0 {
+            self.data.push_str("[[");
             self.first = event.received_ms();
+        } else {
+            self.data.push(',');
+            self.rows.push(',');
         }
-        let start = self.units();
         let (plain, event_text) = event.plain_and_text();
-        let index = match plain {
+        let is_original = match plain {
             Some(Cow::Borrowed(same)) => {
-                self.text.push_str(same);
-                Some((start, self.units() - start))
+                self.data.push_str(same);
+                true
             }
             Some(Cow::Owned(ref strict)) => {
-                self.text.push_str(strict);
-                None
+                self.data.push_str(strict);
+                self.push_original(raw);
+                false
             }
             None => {
-                push_string(&mut self.text, raw);
-                None
+                push_string(&mut self.data, raw);
+                false
             }
         };
-        self.text.push(',');
-        push_type(&mut self.text, event.event_type());
-        self.text.push(',');
+        push_type(&mut self.rows, event.event_type());
+        self.rows.push(',');
         match event.id() {
-            Some(id) => push_number(&mut self.text, id),
-            None => self.text.push_str("null"),
+            Some(id) => push_number(&mut self.rows, id),
+            None => self.rows.push_str("null"),
         }
-        self.text.push(',');
-        match index {
-            Some((start, length)) => {
-                push_number(&mut self.text, start);
-                self.text.push(',');
-                push_number(&mut self.text, length);
-            }
-            None if plain.is_none() => self.text.push_str("-1,0"),
-            None => {
-                push_string(&mut self.text, raw);
-                self.text.push_str(",0");
-            }
-        }
-        self.text.push(',');
+        self.rows.push_str(if is_original { "," } else { ",-" });
+        let end = self.units();
+        push_number(&mut self.rows, end);
+        self.rows.push(',');
         match event_text {
-            Text::Field(at, _) => push_number(&mut self.text, at),
-            Text::Own(text) => push_string(&mut self.text, &text),
+            Text::Field(at, _) => push_number(&mut self.rows, at),
+            Text::Own(text) => push_string(&mut self.rows, &text),
         }
-        self.text.push(',');
+        self.rows.push(',');
         let later = event.received_ms().cast_signed() - self.first.cast_signed();
-        push_number(&mut self.text, later);
-        self.text.push(',');
+        push_number(&mut self.rows, later);
+        self.count += 1;
     }
 
-    /// The text's length in UTF-16 units.
+    fn push_original(&mut self, raw: &str) {
+        if !self.originals.is_empty() {
+            self.originals.push(',');
+        }
+        self.originals.push('"');
+        push_number(&mut self.originals, self.count);
+        self.originals.push_str("\":");
+        push_string(&mut self.originals, raw);
+    }
+
+    /// The data's length in UTF-16 units.
     fn units(&mut self) -> usize {
-        let new = &self.text[self.counted..];
+        let new = &self.data[self.counted..];
         self.units += if new.is_ascii() {
             new.len()
         } else {
             new.encode_utf16().count()
         };
-        self.counted = self.text.len();
+        self.counted = self.data.len();
         self.units
     }
 
-    fn finish(mut self) -> String {
-        push_number(&mut self.text, self.first);
-        self.text.push(']');
-        self.text
+    /// How many bytes it has, nearly.
+    fn size(&self) -> usize {
+        self.data.len() + self.rows.len() + self.originals.len()
+    }
+
+    fn finish(self) -> Glued {
+        let mut text = self.data;
+        text.reserve_exact(self.rows.len() + self.originals.len() + OVERHEAD);
+        for part in ["],[", &self.rows, "],{", &self.originals, "},"] {
+            text.push_str(part);
+        }
+        push_number(&mut text, self.first);
+        text.push(']');
+        Glued {
+            text,
+            count: self.count,
+        }
     }
 }
 
+/// A type by its place among the known ones, or by its name.
 fn push_type(text: &mut String, event_type: &EventType) {
-    match event_type {
-        EventType::Other(name) => push_string(text, name),
-        // Plain words: there is nothing to escape.
-        known => {
-            text.push('"');
-            text.push_str(known.name());
-            text.push('"');
-        }
+    let mut known = EventType::KNOWN.iter();
+    match known.position(|(known, ..)| known == event_type) {
+        Some(place) => push_number(text, place),
+        None => push_string(text, event_type.name()),
     }
 }
 
@@ -200,39 +223,66 @@ mod tests {
         Event::new(EventType::from_name(name), id, raw)
     }
 
-    fn rows(text: &str) -> Vec<Vec<Value>> {
-        let flat: Vec<Value> = serde_json::from_str(text).unwrap();
-        flat.chunks_exact(7).map(<[Value]>::to_vec).collect()
+    /// The parts of a batch.
+    struct Parts {
+        data: Vec<Value>,
+        rows: Vec<Vec<Value>>,
+        originals: Value,
+        first: u64,
+    }
+
+    fn parts(text: &str) -> Parts {
+        let (data, rows, originals, first): (Vec<Value>, Vec<Value>, Value, u64) =
+            serde_json::from_str(text).unwrap();
+        let rows: Vec<Vec<Value>> = rows.chunks_exact(5).map(<[Value]>::to_vec).collect();
+        assert_eq!(data.len(), rows.len());
+        Parts {
+            data,
+            rows,
+            originals,
+            first,
+        }
+    }
+
+    /// The one text of these events.
+    fn only(events: &[Event]) -> String {
+        let mut texts = glue(events);
+        assert_eq!(texts.len(), 1);
+        texts.remove(0).text
     }
 
     #[test]
-    fn the_place_finds_the_original_text_in_utf_16() {
+    fn the_ends_find_the_original_text_in_utf_16() {
         let raws = [
             r#"{"text": "grüße 🎈"}"#,
             " [1, 2]\n",
             r#"{"a" :1.50}"#,
+            "no json: é",
             "\"é\"",
         ];
         let events: Vec<Event> = raws
             .iter()
             .map(|raw| event("thought", Some(1), raw))
             .collect();
-        let texts = glue(&events);
-        assert_eq!(texts.len(), 1);
-        let units: Vec<u16> = texts[0].text.encode_utf16().collect();
-        for (row, raw) in rows(&texts[0].text).iter().zip(raws) {
-            let start = row[3].as_u64().unwrap() as usize;
-            let length = row[4].as_u64().unwrap() as usize;
-            assert_eq!(
-                String::from_utf16(&units[start..start + length]).unwrap(),
-                raw
-            );
+        let text = only(&events);
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let mut start = 2;
+        for (row, raw) in parts(&text).rows.iter().zip(raws) {
+            let end = row[2].as_i64().unwrap();
+            let cut = start..usize::try_from(end.abs()).unwrap();
+            start = cut.end + 1;
+            if end > 0 {
+                assert_eq!(String::from_utf16(&units[cut]).unwrap(), raw);
+            } else {
+                assert_eq!(raw, "no json: é");
+            }
         }
     }
 
     #[test]
     fn data_cannot_forge_events() {
         for raw in [
+            r#"{"text":"x"}],[9,1,2,"x",0],{},0]"#,
             r#"{"text":"x"},"done",9,1,2,{"text":"y"}"#,
             "1,2",
             "]",
@@ -242,22 +292,20 @@ mod tests {
             "{\"a\":1}}",
             "// {}",
         ] {
-            let texts = glue(&[event("log", None, raw), event("done", Some(2), "{}")]);
-            let rows = rows(&texts[0].text);
-            assert_eq!(rows.len(), 2, "{raw}");
-            assert_eq!(
-                rows[0],
-                [
-                    json!(raw),
-                    json!("log"),
-                    Value::Null,
-                    json!(-1),
-                    json!(0),
-                    json!(raw),
-                    json!(0)
-                ]
-            );
-            assert_eq!(rows[1][1], "done");
+            let text = only(&[event("log", None, raw), event("done", Some(2), "{}")]);
+            let Parts {
+                data,
+                rows,
+                originals,
+                ..
+            } = parts(&text);
+            assert_eq!(data, [json!(raw), json!({})]);
+            assert_eq!(name_of(&rows[0]), "log");
+            assert_eq!(rows[0][1], Value::Null);
+            assert!(rows[0][2].as_i64().unwrap() < 0);
+            assert_eq!(rows[0][3], raw);
+            assert_eq!(originals, json!({}));
+            assert_eq!(name_of(&rows[1]), "done");
         }
     }
 
@@ -276,18 +324,12 @@ mod tests {
                 json!(1),
             ),
         ] {
-            let texts = glue(&[event("log", Some(1), raw)]);
-            let row = &rows(&texts[0].text)[0];
-            let wanted = [
-                data,
-                json!("log"),
-                json!(1),
-                json!(raw),
-                json!(0),
-                text,
-                json!(0),
-            ];
-            assert_eq!(row[..], wanted, "{raw}");
+            let one = only(&[event("log", None, "{}"), event("log", Some(1), raw)]);
+            let parts = parts(&one);
+            assert_eq!(parts.data[1], data, "{raw}");
+            assert!(parts.rows[1][2].as_i64().unwrap() < 0);
+            assert_eq!(parts.rows[1][3], text, "{raw}");
+            assert_eq!(parts.originals, json!({"1": raw}));
         }
     }
 
@@ -295,18 +337,33 @@ mod tests {
     fn each_event_says_when_it_was_received() {
         let at = |ms: u64| event("log", None, "{}").received_at_ms(ms);
         let never = event("log", None, "{}");
-        let texts = glue(&[at(1_700_000_000_000), at(1_700_000_000_007), never]);
-        let flat: Vec<i64> = (0..3)
-            .map(|row| rows(&texts[0].text)[row][6].as_i64().unwrap())
+        let parts = parts(&only(&[
+            at(1_700_000_000_000),
+            at(1_700_000_000_007),
+            never,
+        ]));
+        let later: Vec<i64> = parts
+            .rows
+            .iter()
+            .map(|row| row[4].as_i64().unwrap())
             .collect();
-        assert_eq!(flat, [0, 7, -1_700_000_000_000]);
-        assert!(texts[0].text.ends_with(",1700000000000]"));
+        assert_eq!(later, [0, 7, -1_700_000_000_000]);
+        assert_eq!(parts.first, 1_700_000_000_000);
     }
 
     #[test]
-    fn a_type_is_quoted() {
-        let texts = glue(&[event("a\"],[\"b", Some(1), "{}")]);
-        assert_eq!(rows(&texts[0].text)[0][1], "a\"],[\"b");
+    fn a_type_is_a_place_or_a_name_that_is_quoted() {
+        let parts = parts(&only(&[
+            event("a\"],[\"b", Some(1), "{}"),
+            event("thought", Some(2), "{}"),
+        ]));
+        assert_eq!(parts.rows[0][0], "a\"],[\"b");
+        assert_eq!(name_of(&parts.rows[1]), "thought");
+    }
+
+    /// The type of a known event.
+    fn name_of(row: &[Value]) -> &'static str {
+        known_event_types()[usize::try_from(row[0].as_u64().unwrap()).unwrap()]
     }
 
     #[test]
@@ -316,8 +373,8 @@ mod tests {
         let texts = glue(&events);
         let ids: Vec<i64> = texts
             .iter()
-            .flat_map(|glued| rows(&glued.text))
-            .map(|row| row[2].as_i64().unwrap())
+            .flat_map(|glued| parts(&glued.text).rows)
+            .map(|row| row[1].as_i64().unwrap())
             .collect();
         assert_eq!(ids, (0..7).collect::<Vec<i64>>());
         assert!(texts.len() > 1);

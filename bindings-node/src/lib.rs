@@ -33,7 +33,6 @@ mod testing;
 mod turn;
 mod turn_fanout;
 mod upload;
-mod waits;
 mod webhooks;
 
 use std::sync::OnceLock;

@@ -15,8 +15,8 @@ use sessionwire::stream::TAKEN_AT_ONCE;
 use sessionwire::{Batch, EventQueue};
 
 use crate::batch::{Glued, glue};
+use crate::promises;
 use crate::reply::ErrorInfo;
-use crate::waits;
 
 /// How a stream ended.
 #[napi(object)]
@@ -115,7 +115,7 @@ impl EventStream {
     /// Resolves when `takeReady` has something to say, or a loop begins.
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn wait<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
-        waits::promise(env, self.queue.wait())
+        promises::wait(env, self.queue.wait())
     }
 
     /// Ends the stream and frees the socket.

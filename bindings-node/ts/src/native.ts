@@ -278,7 +278,9 @@ export interface Native {
   newSessionId(): string | ErrorInfo;
   oneEvent(type: string, id: number | undefined, raw: string): string;
   oneTurnEvent(frame: string): string;
+  tellBeforePromises(first: () => void): void;
   textFields(): string[];
+  knownEventTypes(): string[];
   findJson(text: string): string | null;
   findAllJson(text: string): string[];
   parseTime(text: string): number | null;

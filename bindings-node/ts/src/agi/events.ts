@@ -5,7 +5,7 @@
 import { inspect } from "node:util";
 import { native } from "../native.js";
 import { parseTime } from "../shared/models.js";
-import { FIELDS, isObject, onlyEvent, originalOf, type Received, textOf } from "../stream/batch.js";
+import { type Events, isObject, onlyEvent, type Received } from "../stream/batch.js";
 
 /** What every event has. */
 export interface EventBase<Type extends string, Data> {
@@ -146,26 +146,18 @@ class EventRecord {
   readonly #received: Received;
   readonly #later: number;
 
-  constructor(
-    type: string,
-    id: number | null,
-    data: unknown,
-    batch: string,
-    start: number | string,
-    length: number,
-    text: number | string,
-    received: Received,
-    later: number,
-  ) {
+  constructor(events: Events, at: number) {
+    const data = events.data(at);
+    const id = events.id(at);
     const messageId = isObject(data) ? data.message_id : undefined;
-    this.type = type;
+    this.type = events.type(at);
     this.id = id;
     this.data = data;
-    this.text = textOf(data, text);
-    this.raw = originalOf(data, batch, start, length);
+    this.text = events.text(at, data);
+    this.raw = events.raw(at);
     this.messageId = typeof messageId === "number" ? messageId : id;
-    this.#received = received;
-    this.#later = later;
+    this.#received = events.received;
+    this.#later = events.later(at);
   }
 
   get timestamp(): Date | null {
@@ -191,24 +183,8 @@ class EventRecord {
  * Event number `at` of a batch.
  * @internal
  */
-export function agiEventAt(
-  rows: readonly unknown[],
-  at: number,
-  batch: string,
-  received: Received,
-): AgiEvent {
-  const first = at * FIELDS;
-  return new EventRecord(
-    rows[first + 1] as string,
-    rows[first + 2] as number | null,
-    rows[first],
-    batch,
-    rows[first + 3] as number | string,
-    rows[first + 4] as number,
-    rows[first + 5] as number | string,
-    received,
-    rows[first + 6] as number,
-  ) as unknown as AgiEvent;
+export function agiEventAt(events: Events, at: number): AgiEvent {
+  return new EventRecord(events, at) as unknown as AgiEvent;
 }
 
 /**

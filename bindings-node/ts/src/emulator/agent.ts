@@ -12,6 +12,7 @@ import {
 } from "../errors.js";
 import type { NativeAgentJob, NativeAgentPort } from "../native.js";
 import { type CallOptions, text as checkedText, checkSignal } from "../shared/calls.js";
+import { takeFirst, takeNoMore } from "../shared/first.js";
 import { reasonOf } from "../shared/foreign.js";
 
 /** A task, as a function that plays the agent gets it. */
@@ -214,12 +215,16 @@ export class AgentPump {
       else this.#ended = true;
     }
     // The native half holds on to this object as long as this one holds on to it.
-    if (this.#ended && this.#aborts.size === 0 && this.#calls.size === 0) this.#port = null;
+    if (this.#ended && this.#aborts.size === 0 && this.#calls.size === 0) {
+      this.#port = null;
+      takeNoMore(this.wake);
+    }
   };
 
   /** Begins with what came so far. */
   open(port: NativeAgentPort | null): void {
     this.#port = port;
+    takeFirst(this.wake);
     this.wake();
   }
 

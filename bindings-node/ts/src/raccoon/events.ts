@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import type { Known } from "../agi/events.js";
 import { native } from "../native.js";
 import { timeOf } from "../shared/models.js";
-import { FIELDS, isObject, onlyEvent, originalOf, type Received, textOf } from "../stream/batch.js";
+import { type Events, isObject, onlyEvent, type Received } from "../stream/batch.js";
 
 /** What every event of a turn has. */
 export interface TurnEventBase<Kind extends string, Data> {
@@ -210,30 +210,23 @@ class TurnEventRecord {
   readonly #received: Received;
   readonly #later: number;
 
-  constructor(
-    type: string,
-    id: number | null,
-    frame: unknown,
-    batch: string,
-    start: number | string,
-    length: number,
-    text: number | string,
-    received: Received,
-    later: number,
-  ) {
+  constructor(events: Events, at: number) {
+    const frame = events.data(at);
     const fields = isObject(frame) ? frame : undefined;
+    const data = fields === undefined ? frame : "payload" in fields ? fields.payload : {};
+    const type = events.type(at);
     this.type = type;
     this.kind = type;
-    this.id = id;
-    this.data = fields === undefined ? frame : "payload" in fields ? fields.payload : {};
-    this.text = textOf(this.data, text);
-    this.raw = originalOf(frame, batch, start, length);
+    this.id = events.id(at);
+    this.data = data;
+    this.text = events.text(at, data);
+    this.raw = events.raw(at);
     this.blockId = word(fields?.block_id);
     this.messageId = word(fields?.message_id);
     this.timestamp = timeOf(fields?.timestamp);
     this.streamEntryId = word(fields?.stream_entry_id);
-    this.#received = received;
-    this.#later = later;
+    this.#received = events.received;
+    this.#later = events.later(at);
   }
 
   get receivedAt(): Date | null {
@@ -260,24 +253,8 @@ function word(value: unknown): string | null {
  * Event number `at` of a batch.
  * @internal
  */
-export function turnEventAt(
-  rows: readonly unknown[],
-  at: number,
-  batch: string,
-  received: Received,
-): TurnEvent {
-  const first = at * FIELDS;
-  return new TurnEventRecord(
-    rows[first + 1] as string,
-    rows[first + 2] as number | null,
-    rows[first],
-    batch,
-    rows[first + 3] as number | string,
-    rows[first + 4] as number,
-    rows[first + 5] as number | string,
-    received,
-    rows[first + 6] as number,
-  ) as unknown as TurnEvent;
+export function turnEventAt(events: Events, at: number): TurnEvent {
+  return new TurnEventRecord(events, at) as unknown as TurnEvent;
 }
 
 /**

@@ -237,7 +237,7 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
     run?: Run,
   ) {
     this.#encode = encode;
-    const make: EventMaker<TurnEvent> = (...part) => this.#event(...part);
+    const make: EventMaker<TurnEvent> = (events, at) => this.#passed(turnEventAt(events, at));
     this.#handle = new Handle(native, make, signal, run);
     this.#lastEntry = typeof after === "string" ? after : (after?.lastStreamEntryId ?? null);
     this.#lastEvent = typeof after === "string" ? null : (after?.lastEventId ?? null);
@@ -403,9 +403,8 @@ export class Turn implements AsyncIterable<TurnEvent>, AsyncDisposable {
     return this.close();
   }
 
-  /** Makes the event that is handed over now. */
-  #event(...part: Parameters<EventMaker<TurnEvent>>): TurnEvent {
-    const event = turnEventAt(...part);
+  /** Notes the event that is handed over now. */
+  #passed(event: TurnEvent): TurnEvent {
     if (event.id !== null) {
       this.#lastEvent = event.id;
       // Of another event it would not say where this one is.

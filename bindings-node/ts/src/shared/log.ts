@@ -4,6 +4,7 @@
 
 import { isMainThread } from "node:worker_threads";
 import { native } from "../native.js";
+import { takeFirst } from "./first.js";
 import { warn } from "./warn.js";
 
 /**
@@ -36,6 +37,7 @@ export function setLogger(next: Logger | null): void {
     watching = true;
     // For good: a wake-up may be under way at any time.
     native.watchLog(flush);
+    takeFirst(flush);
     process.on("exit", flush);
   }
 }

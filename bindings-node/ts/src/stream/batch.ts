@@ -4,31 +4,17 @@
 
 import { native } from "../native.js";
 
-/** `start` of an event whose data is no JSON: its data is the raw text. */
-const NOT_JSON = -1;
+/** Entries of one event: type, id, end, text, received. */
+const ENTRIES = 5;
 
-/** Entries of one event in a batch: data, type, id, start, length, text, received. */
-export const FIELDS = 7;
+/** Where the data of the first event begins. */
+const FIRST = 2;
+
+/** The types that are told by their place. */
+const TYPES = native.knownEventTypes();
 
 /** The fields that an event's text may be in. */
 const TEXT_FIELDS = native.textFields();
-
-/** The original of an event: where it starts in the batch, or the text itself. */
-export function originalOf(
-  data: unknown,
-  batch: string,
-  start: number | string,
-  length: number,
-): string {
-  if (typeof start === "string") return start;
-  return start === NOT_JSON ? (data as string) : batch.slice(start, start + length);
-}
-
-/** The text of an event: the text itself, or the place of its field in the data. */
-export function textOf(data: unknown, text: number | string): string {
-  if (typeof text === "string") return text;
-  return (data as Record<string, string>)[TEXT_FIELDS[text] as string] as string;
-}
 
 /** When the first event of a batch was received, in milliseconds since 1970; 0: never. */
 export class Received {
@@ -41,49 +27,95 @@ export class Received {
   }
 }
 
-/** Makes event number `at` of a batch from its rows, its text and its time. */
-export type EventMaker<Event> = (
-  rows: readonly unknown[],
-  at: number,
-  batch: string,
-  received: Received,
-) => Event;
+/** Makes event number `at` of a batch. */
+export type EventMaker<Event> = (events: Events, at: number) => Event;
 
-/** The one event that the native half made. */
-export function onlyEvent<Event>(batch: string, make: EventMaker<Event>): Event {
-  const rows: unknown[] = JSON.parse(batch);
-  return make(rows, 0, batch, new Received(rows.pop() as number));
+/** The events of one text, by their numbers. */
+export class Events {
+  readonly #text: string;
+  readonly #data: readonly unknown[];
+  readonly #rows: readonly (number | string | null)[];
+  readonly #originals: Readonly<Record<number, string>>;
+  /** That of the first. */
+  readonly received: Received;
+
+  constructor(text: string) {
+    const [data, rows, originals, first] = JSON.parse(text);
+    this.#text = text;
+    this.#data = data;
+    this.#rows = rows;
+    this.#originals = originals;
+    this.received = new Received(first);
+  }
+
+  get count(): number {
+    return this.#data.length;
+  }
+
+  data(at: number): unknown {
+    return this.#data[at];
+  }
+
+  type(at: number): string {
+    const type = this.#rows[at * ENTRIES];
+    return typeof type === "number" ? (TYPES[type] as string) : (type as string);
+  }
+
+  id(at: number): number | null {
+    return this.#rows[at * ENTRIES + 1] as number | null;
+  }
+
+  /** The data as it came: a slice that shares the text's characters, where it can be one. */
+  raw(at: number): string {
+    const end = this.#rows[at * ENTRIES + 2] as number;
+    if (end < 0) return this.#originals[at] ?? (this.#data[at] as string);
+    const start = at === 0 ? FIRST : Math.abs(this.#rows[(at - 1) * ENTRIES + 2] as number) + 1;
+    return this.#text.slice(start, end);
+  }
+
+  /** The text of an event, which may be in a field of its data. */
+  text(at: number, data: unknown): string {
+    const text = this.#rows[at * ENTRIES + 3] as number | string;
+    if (typeof text === "string") return text;
+    return (data as Record<string, string>)[TEXT_FIELDS[text] as string] as string;
+  }
+
+  /** How many milliseconds after the first it was received. */
+  later(at: number): number {
+    return this.#rows[at * ENTRIES + 4] as number;
+  }
 }
 
-/** The events of one batch text, made one by one. */
+/** The one event that the native half made. */
+export function onlyEvent<Event>(text: string, make: EventMaker<Event>): Event {
+  return make(new Events(text), 0);
+}
+
+/** The events of one text, made one by one. */
 export class Batch<Event> {
-  readonly #text: string;
-  readonly #rows: unknown[];
+  readonly #events: Events;
   readonly #make: EventMaker<Event>;
-  readonly #received: Received;
   #at = 0;
 
   constructor(text: string, make: EventMaker<Event>) {
-    this.#text = text;
-    this.#rows = JSON.parse(text);
-    this.#received = new Received(this.#rows.pop() as number);
+    this.#events = new Events(text);
     this.#make = make;
   }
 
   get isEmpty(): boolean {
-    return this.#at * FIELDS >= this.#rows.length;
+    return this.#at >= this.#events.count;
   }
 
   /** How many events were not taken yet. */
   get left(): number {
-    return this.#rows.length / FIELDS - this.#at;
+    return this.#events.count - this.#at;
   }
 
   /** The next event; only if it is not empty. */
   take(): Event {
     const at = this.#at;
     this.#at = at + 1;
-    return this.#make(this.#rows, at, this.#text, this.#received);
+    return this.#make(this.#events, at);
   }
 }
 
