@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolResponse, CreateTaskResult, ElicitRequest, ElicitRequestParams, ElicitResult,
-    ElicitationAction, ElicitationSchema, InputRequest, InputRequests, InputRequiredResult,
-    InputResponses, PrimitiveSchemaDefinition, ProgressNotificationParam, ProtocolVersion,
-    StringSchema,
+    CallToolResponse, CreateTaskResult, InputRequiredResult, ProgressNotificationParam,
+    ProtocolVersion,
 };
 use rmcp::service::RequestContext;
 use sessionwire::agi::Event;
@@ -17,6 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::host::Host;
 use super::jobs::{Job, shortened};
+use super::questions::{answer_of, form, requests};
 use super::replies::{Answer, Refusal, result_of};
 
 /// How often a client that shows progress hears that the work goes on: clients that get nothing
@@ -233,63 +232,6 @@ impl<'a> Call<'a> {
 fn is_new(job: &Job, question: &Event) -> bool {
     job.new_question()
         .is_some_and(|new| new.id() == question.id())
-}
-
-/// Takes what the user answered, by whichever way it came.
-pub(super) async fn take_answers(job: &Job, responses: InputResponses) -> Result<(), Refusal> {
-    let Some(question) = job.question() else {
-        return Ok(());
-    };
-    let Some(given) = responses
-        .into_iter()
-        .find(|(key, _)| *key == key_of(&question))
-    else {
-        return Ok(());
-    };
-    let result = serde_json::from_value::<ElicitResult>(given.1).ok();
-    match result.as_ref().and_then(answer_of) {
-        Some(answer) => drop(job.answer(&answer, &question).await?),
-        None => job.decline(&question),
-    }
-    Ok(())
-}
-
-/// What the client is to ask the user.
-pub(super) fn requests(question: &Event) -> InputRequests {
-    let request = InputRequest::Elicitation(ElicitRequest::new(form(question)));
-    InputRequests::from([(key_of(question), request)])
-}
-
-fn key_of(question: &Event) -> String {
-    match question.id() {
-        Some(id) => format!("question-{id}"),
-        None => "question".to_owned(),
-    }
-}
-
-fn form(question: &Event) -> ElicitRequestParams {
-    let answer = StringSchema::new()
-        .title("Answer")
-        .description("What the agent is told");
-    let properties = [(
-        "answer".to_owned(),
-        PrimitiveSchemaDefinition::String(answer),
-    )];
-    let mut schema = ElicitationSchema::new(properties.into());
-    schema.required = Some(vec!["answer".to_owned()]);
-    ElicitRequestParams::FormElicitationParams {
-        meta: None,
-        message: format!("The agent asks: {}", question.text()),
-        requested_schema: schema,
-    }
-}
-
-fn answer_of(result: &ElicitResult) -> Option<String> {
-    if result.action != ElicitationAction::Accept {
-        return None;
-    }
-    let answer = result.content.as_ref()?.get("answer")?.as_str()?.trim();
-    (!answer.is_empty()).then(|| answer.to_owned())
 }
 
 /// What the client sees while a call is at work.

@@ -9,9 +9,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::jobs::{End, Job, Work};
-use super::limits::Limits;
+use super::limits::{CLEANUP, CREATE_GRACE, Limits};
 use super::replies::{Answer, Refusal};
-use super::{CLEANUP, CREATE_GRACE};
 use crate::terminal::note;
 
 /// How many tasks and turns that are over are kept for those who come back.

@@ -11,6 +11,7 @@ use sessionwire::raccoon::{Turn, TurnResult, TurnStatus};
 use sessionwire::{Batch, Error, ErrorKind, EventQueue};
 use tokio::sync::watch;
 
+use super::limits::CLEANUP;
 use super::replies::{Answer, Refusal, Reply, told};
 use crate::failure::came_late;
 
@@ -251,7 +252,7 @@ impl Job {
         self.lock().cancelled = true;
         let cancelled = match &self.work {
             Work::Task(task) => task.cancel().await.map(drop),
-            Work::Turn(turn) => turn.stop(super::CLEANUP).await.map(drop),
+            Work::Turn(turn) => turn.stop(CLEANUP).await.map(drop),
         };
         match cancelled {
             // Gone, and the task with it.

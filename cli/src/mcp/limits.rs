@@ -9,6 +9,11 @@ use super::args::Mcp;
 use super::replies::Refusal;
 use crate::failure::Failure;
 
+/// How long cancelling and deleting may take, each.
+pub(super) const CLEANUP: Duration = Duration::from_secs(10);
+/// How long a create that is under way may take once the server ends.
+pub(super) const CREATE_GRACE: Duration = Duration::from_secs(3);
+
 /// The bounds that the user set.
 pub(super) struct Limits {
     pub(super) max_sessions: usize,

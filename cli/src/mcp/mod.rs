@@ -9,6 +9,7 @@ mod host;
 mod http;
 mod jobs;
 mod limits;
+mod questions;
 mod raccoon;
 mod replies;
 mod resources;
@@ -18,7 +19,6 @@ mod tasks;
 mod tools;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sessionwire::agi::{Client as Agi, ReapOptions};
 use sessionwire::raccoon::Client as Raccoon;
@@ -37,11 +37,6 @@ use args::Mcp;
 use host::Host;
 use limits::Limits;
 use server::Server;
-
-/// How long cancelling and deleting may take, each.
-const CLEANUP: Duration = Duration::from_secs(10);
-/// How long a create that is under way may take once the server ends.
-const CREATE_GRACE: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(
     args: Mcp,

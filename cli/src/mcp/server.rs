@@ -12,11 +12,11 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
-use super::call::{self, Call};
+use super::call::Call;
 use super::host::Host;
 use super::jobs::Job;
 use super::replies::Refusal;
-use super::{resources, tasks, tools};
+use super::{questions, resources, tasks, tools};
 
 const INSTRUCTIONS: &str = "\
 These tools let an agent work in a browser of its own (AGI: tasks) or in a sandbox with files (Raccoon: turns). Both cost \
@@ -139,7 +139,7 @@ impl ServerHandler for Server {
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let job = self.job(&request.task_id)?;
-        let taken = call::take_answers(&job, request.input_responses).await;
+        let taken = questions::take_answers(&job, request.input_responses).await;
         taken.map_err(|Refusal(text)| ErrorData::internal_error(text, None))
     }
 

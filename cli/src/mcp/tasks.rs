@@ -3,9 +3,9 @@
 use rmcp::model::{DetailedTask, ErrorData, Task, TaskPayload, TaskStatus};
 use serde_json::Value;
 
-use super::call::requests;
 use super::host::Host;
 use super::jobs::{End, Job};
+use super::questions::requests;
 use super::replies::result_of;
 
 /// How often a client shall look, in milliseconds.

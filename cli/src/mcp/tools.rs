@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 use rmcp::model::{CallToolRequestParams, CallToolResponse, ErrorData, InputResponses, Tool};
 
 use super::arguments::Arguments;
-use super::call::{self, Call};
+use super::call::Call;
 use super::host::Host;
 use super::jobs::Job;
 use super::replies::{Answer, Refusal, result_of};
-use super::{agi, raccoon};
+use super::{agi, questions, raccoon};
 
 /// Names, descriptions and schemas; without what some models' services refuse, such as `$ref`,
 /// `anyOf` and `additionalProperties`.
@@ -111,7 +111,7 @@ async fn start(call: &Call<'_>, kind: &str, arguments: Arguments, is_run: bool) 
 
 async fn answered(call: &Call<'_>, kind: &str, id: &str, answers: InputResponses) -> Started {
     let job = call.host.job(kind, id)?;
-    call::take_answers(&job, answers).await?;
+    questions::take_answers(&job, answers).await?;
     Ok(job)
 }
 
