@@ -10,7 +10,7 @@ import { EventSchemas } from "@ag-ui/core/schemas";
 import { serve } from "@hono/node-server";
 import { ConfigError, Emulator, InvalidRequestError } from "sessionwire";
 import { agUi, toAgUi } from "sessionwire/ag-ui";
-import { all, cases, root, script, until, using } from "./helpers.mjs";
+import { all, cases, root, script, until, using, withResolvers } from "./helpers.mjs";
 
 const WHICH = { threadId: "t", runId: "r" };
 const ASKS = [
@@ -185,6 +185,38 @@ test("what breaks the rules of interrupts is a RUN_ERROR, and the question stays
     assert.match(last.message, /no open question/);
     assert.equal(emulator.requests({ method: "POST", path: "/v1/sessions/*/message" }).length, 2);
   }));
+
+/** Questions of a thread whose first two runs begin at once. */
+class BeginAtOnce extends Map {
+  #begun = 0;
+  #both = withResolvers();
+
+  get(thread) {
+    this.#begun += 1;
+    if (this.#begun > 2) return super.get(thread);
+    if (this.#begun === 2) this.#both.resolve();
+    return this.#both.promise;
+  }
+}
+
+test("of two runs of a thread that ask at once one is told so, and none is lost", () => {
+  const questions = new BeginAtOnce();
+  const work = async ({ url, emulator }) => {
+    emulator.scenario({ tasks: [{ steps: ASKS, once: false }] });
+    const agents = ["Buy a mug", "Buy a cup"].map((task) => asking(url, task, "same"));
+    const runs = await Promise.all(agents.map((agent) => run(agent)));
+    const [told] = runs.filter(({ last }) => last.type === "RUN_ERROR");
+    assert.match(told?.last.message, /^Another run of the thread asked a question meanwhile/);
+    // Its session goes, and that of the question waits.
+    await until(() => emulator.sessionCount === 1);
+    const agent = agents[runs.findIndex(({ last }) => last.type === "RUN_FINISHED")];
+    const [{ id }] = agent.pendingInterrupts;
+    const resume = [{ interruptId: id, status: "resolved", payload: "blue" }];
+    assert.equal((await run(agent, { resume })).last.result, "Bought the blue mug");
+    await until(() => emulator.sessionCount === 0);
+  };
+  return talking([], work, { with: () => ({ questions }) });
+});
 
 test("no thread is stuck: a question can always be given up", () =>
   talking(ASKS, async ({ agent, url, client, emulator }) => {

@@ -10,6 +10,7 @@ import json
 import re
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -178,6 +179,22 @@ def test_what_breaks_the_rules_is_an_error_and_the_question_stays_open() -> None
             run(port, asked(**answered(interrupt, "blue")))[-1]["result"] == "Bought the blue mug"
         )
         assert sent(emulator) == 2
+
+
+def test_of_two_runs_of_a_thread_that_ask_at_once_one_is_told_so() -> None:
+    with talking([]) as (emulator, port), ThreadPoolExecutor(2) as pool:
+        emulator.scenario({"tasks": [{"steps": ASKS, "once": False}]})
+        ends = [found[-1] for found in pool.map(lambda _: run(port, asked()), range(2))]
+        [told] = [end for end in ends if end["type"] == "RUN_ERROR"]
+        # The first may have asked before the second began.
+        told_so = r"Another run of the thread asked a question|The thread has an open question"
+        assert re.match(told_so, told["message"])
+        [end] = [end for end in ends if end["type"] == "RUN_FINISHED"]
+        # Its session goes, and that of the question waits.
+        eventually(lambda: emulator.session_count == 1, "one session is left")
+        answer = answered(interrupt_of([end]), "blue")
+        assert run(port, asked(**answer))[-1]["result"] == "Bought the blue mug"
+        eventually(lambda: emulator.session_count == 0, "no session is left")
 
 
 def test_no_thread_is_stuck() -> None:

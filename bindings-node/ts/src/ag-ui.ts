@@ -120,22 +120,31 @@ export async function* toAgUi(
   }
 }
 
-/** The events of a run after its start, each as JSON. `asked` is called before a question is told. */
+/** What a question goes through before it is told. */
+interface Asking {
+  /** Throws where it may not be asked. At once where that is known at once: no other run comes between. */
+  mayAsk(): void | Promise<void>;
+  keep(interrupt: string): unknown;
+}
+
+/** The events of a run after its start, each as JSON. */
 async function* follow(
   run: NativeAgUiRun,
   source: AsyncIterable<AgiEvent | TurnEvent>,
-  asked?: (interrupt: string) => unknown,
+  asking?: Asking,
 ): AsyncGenerator<string, void, void> {
   for await (const event of source) {
     // Somebody else answered it, or cancelled the task.
     if (event.type === "question" && source instanceof Task && source.question === null) continue;
+    const waits = event.type === "question" ? asking?.mayAsk() : undefined;
+    if (waits !== undefined) await waits;
     const told =
       "kind" in event
         ? run.addFrame(event.raw)
         : run.add(event.type, event.id ?? undefined, event.raw);
     const last = told.at(-1);
     if (event.type === "question" && run.over && last !== undefined) {
-      await asked?.(JSON.parse(last).outcome.interrupts[0].id);
+      await asking?.keep(JSON.parse(last).outcome.interrupts[0].id);
     }
     yield* told;
     if (run.over) return;
@@ -241,13 +250,30 @@ class Run implements Frames {
 
   #follow(): AsyncGenerator<string, void, void> {
     const work = this.#work as Task | Turn;
-    return follow(this.#run, work, async (interrupt) => {
-      const session = this.#session ?? null;
-      const kept: Kept = { interrupt, handle: work.handle(), session };
-      await this.#questions.set(this.#asked.thread_id, JSON.stringify(kept));
-      // It waits for the answer.
-      this.#session = undefined;
+    const thread = this.#asked.thread_id;
+    return follow(this.#run, work, {
+      mayAsk: () => {
+        const found = this.#questions.get(thread);
+        if (typeof found !== "object" || found === null) return this.#refuseSecond(found);
+        return found.then((text) => this.#refuseSecond(text));
+      },
+      keep: async (interrupt) => {
+        const session = this.#session ?? null;
+        const kept: Kept = { interrupt, handle: work.handle(), session };
+        await this.#questions.set(thread, JSON.stringify(kept));
+        // It waits for the answer.
+        this.#session = undefined;
+      },
     });
+  }
+
+  /** A question of a run beside this one is not lost: its session would wait for ever. */
+  #refuseSecond(text: string | null | undefined): void {
+    const kept: Kept | null = text == null ? null : JSON.parse(text);
+    if (kept?.session == null || kept.session === this.#session) return;
+    throw new InvalidRequestError(
+      "Another run of the thread asked a question meanwhile. Answer it, or cancel it, with `resume`, and start this one anew.",
+    );
   }
 
   /** Starts the task, or goes on with it; false where it was cancelled. */

@@ -87,7 +87,7 @@ async def events(source: Any, *, thread_id: str, run_id: str) -> AsyncIterator[d
     for told in run.started():
         yield json.loads(told)
     try:
-        async for told in _follow(run, source, None):
+        async for told in _follow(run, source):
             yield json.loads(told)
     except Exception as error:
         for told in _failed(run, error):
@@ -95,15 +95,20 @@ async def events(source: Any, *, thread_id: str, run_id: str) -> AsyncIterator[d
 
 
 async def _follow(
-    run: _native.AgUiRun, source: Any, asked: Callable[[str], None] | None
+    run: _native.AgUiRun,
+    source: Any,
+    may_ask: Callable[[], None] | None = None,
+    asked: Callable[[str], None] | None = None,
 ) -> AsyncIterator[str]:
     """The events of a run after its start, each as JSON. `asked` is called before a question is
-    told, with the id of its interrupt."""
+    told, with the id of its interrupt, and `may_ask` before that: it raises where it may not be."""
     async for event in source:
         question = event.type == "question"
         if question and isinstance(source, AsyncTask) and source.question is None:
             # Somebody else answered it, or cancelled the task.
             continue
+        if question and may_ask is not None:
+            may_ask()
         if hasattr(event, "kind"):
             told = run.add_frame(event.raw)
         else:
@@ -227,7 +232,7 @@ class _Run:
             for told in self._run.started():
                 yield told
             if await self._begin():
-                async for told in _follow(self._run, self._work, self._keep):
+                async for told in _follow(self._run, self._work, self._may_ask, self._keep):
                     yield told
             else:
                 for told in self._run.finished():
@@ -237,6 +242,16 @@ class _Run:
                 yield told
         finally:
             await self._release()
+
+    def _may_ask(self) -> None:
+        """A question of a run beside this one is not lost: its session would wait for ever."""
+        text = self._questions.get(self._asked["thread_id"])
+        session = None if text is None else json.loads(text)["session"]
+        if session not in (None, self._delete):
+            raise InvalidRequestError(
+                "Another run of the thread asked a question meanwhile. Answer it, or cancel it, "
+                "with `resume`, and start this one anew."
+            )
 
     def _keep(self, interrupt: str) -> None:
         """Keeps a question; the same text in every language."""
