@@ -298,3 +298,27 @@ fn what_may_have_been_sent_is_not_sent_again() {
     assert!(refused.contains("do not send it again"), "{refused}");
     assert!(refused.contains("The session is "), "{refused}");
 }
+
+#[test]
+fn a_picture_that_is_too_large_for_a_result_is_a_link() {
+    let server = Server::playing(json!([{"done": "Done"}]));
+    let mut mcp = start(&server, &json!({}));
+    let data = mcp.data("run_task", json!({"task": "Look", "keep_session": true}));
+    let picture = format!("data:image/png;base64,{}", "AAAA".repeat(300_000));
+    let body = json!({"success": true, "screenshot": picture, "url": "https://shop.example/", "title": "Shop"});
+    server.fail(json!({"on": "screenshot", "status": 200, "body": body, "times": 0}));
+    let seen = mcp.call("take_screenshot", json!({"session_id": data["session_id"]}));
+    assert_eq!(
+        seen["content"][1]["type"],
+        "resource_link",
+        "{}",
+        text(&seen)
+    );
+    assert!(seen.to_string().len() < 2_000);
+    assert_eq!(seen["structuredContent"]["bytes"], 900_000);
+    let read = mcp.request("resources/read", json!({"uri": seen["content"][1]["uri"]}));
+    assert_eq!(
+        read["contents"][0]["blob"].as_str().unwrap().len(),
+        1_200_000
+    );
+}
