@@ -230,6 +230,11 @@ test-packages: wheel npm-pack ## install the packed wheel and tarballs into empt
 	$(BIN)/python tests/packaging/run.py
 	node tests/packaging/installers.mjs $(CARGO_TARGET_DIR)/installers $(ONLY)
 
+.PHONY: test-shells
+test-shells: cli-dev ## completions in bash and zsh; installs zsh where it may
+	@command -v zsh >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends zsh >/dev/null; } || true
+	$(PYTHON) tests/packaging/completions.py $(CARGO_TARGET_DIR)/debug/sessionwire
+
 FRAMEWORKS := $(CARGO_TARGET_DIR)/frameworks
 
 .PHONY: test-frameworks
@@ -314,7 +319,7 @@ deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the 
 
 .PHONY: nightly
 nightly: FUZZ_SEED = 0
-nightly: deny test-apps test-frameworks test-mcp test-bundlers fuzz chaos kills batch-kills soak instructions ## the long checks
+nightly: deny test-apps test-frameworks test-mcp test-bundlers test-shells fuzz chaos kills batch-kills soak instructions ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000

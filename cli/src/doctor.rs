@@ -193,11 +193,11 @@ fn list_of(response: &RawResponse, took: u128) -> Finding {
     let list: Option<Vec<serde_json::Value>> = serde_json::from_str(&response.body).ok();
     match list {
         Some(list) => {
-            let count = list.len();
-            good(
-                "service",
-                format!("responds in {took} ms; {count} sessions of this key are there"),
-            )
+            let count = match list.len() {
+                1 => "1 session of this key is there".to_owned(),
+                count => format!("{count} sessions of this key are there"),
+            };
+            good("service", format!("responds in {took} ms; {count}"))
         }
         None => bad(
             "service",

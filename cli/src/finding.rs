@@ -6,6 +6,7 @@ use sessionwire::ErrorKind;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::render::one_line;
+use crate::screen::wrapped;
 
 /// What a look at one thing found.
 pub(crate) struct Finding {
@@ -27,6 +28,15 @@ impl State {
             Self::Good => "ok",
             Self::Doubtful => "warning",
             Self::Bad => "error",
+        }
+    }
+
+    /// An ANSI code.
+    fn colour(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Doubtful => "33",
+            Self::Bad => "31",
         }
     }
 }
@@ -73,8 +83,24 @@ impl<'a> Report<'a> {
             return self.output.json(line.to_string()).await;
         }
         let text = one_line(&text);
-        let word = state.word();
-        self.output.line(format!("{word:<8}{name:<10}{text}")).await
+        let begin = format!("{:<8}{name:<10}", state.word());
+        if !self.output.is_terminal() {
+            return self.output.line(format!("{begin}{text}")).await;
+        }
+        let margin = " ".repeat(begin.len());
+        for (at, line) in wrapped(&text, begin.len()).iter().enumerate() {
+            let before = match (at, self.output.has_colour()) {
+                (0, true) => format!(
+                    "\x1b[{}m{:<8}\x1b[0m{name:<10}",
+                    state.colour(),
+                    state.word()
+                ),
+                (0, false) => begin.clone(),
+                _ => margin.clone(),
+            };
+            self.output.line(format!("{before}{line}")).await?;
+        }
+        Ok(())
     }
 
     /// Whether nothing so far keeps anybody from the service.

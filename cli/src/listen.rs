@@ -37,11 +37,6 @@ pub(crate) async fn run(
     let (tell, attempts) = mpsc::unbounded_channel();
     let listening = async {
         let session = client.sessions().get(id).await?;
-        note(&format!(
-            "Listening to {}; Ctrl-C ends it. Deliveries go to {}",
-            one_line(session.id()),
-            one_line(&args.forward_to)
-        ));
         let mut relay = Relay {
             courier: Courier {
                 sender: WebhookSender::new(address, BACKOFF, TIMEOUT),
@@ -53,7 +48,17 @@ pub(crate) async fn run(
             in_task: false,
             poll_interval: args::duration(args.poll_interval),
         };
-        let outcome = relay.listen(args.history).await;
+        let outcome = async {
+            relay.begin(args.history).await?;
+            // From here on nothing is missed.
+            note(&format!(
+                "Listening to {}; Ctrl-C ends it. Deliveries go to {}",
+                one_line(id),
+                one_line(&args.forward_to)
+            ));
+            relay.listen().await
+        }
+        .await;
         relay.courier.settle().await;
         outcome
     };
@@ -131,8 +136,8 @@ struct Relay {
 
 impl Relay {
     /// Until the session is deleted.
-    async fn listen(&mut self, with_history: bool) -> Result<(), Failure> {
-        match self.follow(with_history).await {
+    async fn listen(&mut self) -> Result<(), Failure> {
+        match self.follow().await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.tell("session.deleted", None, json!({})).await;
                 note("The session was deleted.");
@@ -142,14 +147,19 @@ impl Relay {
         }
     }
 
-    async fn follow(&mut self, with_history: bool) -> Result<(), Error> {
+    /// Finds out where to begin.
+    async fn begin(&mut self, with_history: bool) -> Result<(), Error> {
         if with_history {
             self.tell("session.created", None, json!({})).await;
-        } else {
-            let known = self.session.messages(ListMessages::new()).await?;
-            self.last_id = known.messages.last().map_or(0, |message| message.id);
-            self.in_task = matches!(known.status.as_str(), "running" | "waiting_for_input");
+            return Ok(());
         }
+        let known = self.session.messages(ListMessages::new()).await?;
+        self.last_id = known.messages.last().map_or(0, |message| message.id);
+        self.in_task = matches!(known.status.as_str(), "running" | "waiting_for_input");
+        Ok(())
+    }
+
+    async fn follow(&mut self) -> Result<(), Error> {
         loop {
             let new = self.news().await?;
             if new.is_empty() && !self.in_task {

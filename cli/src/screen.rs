@@ -180,6 +180,29 @@ fn columns() -> usize {
     asked.map_or(COLUMNS, |(width, _)| usize::from(width.0))
 }
 
+/// `text` in lines for the terminal of standard output, so many of whose columns are taken. A word
+/// that is longer, such as an address, stays whole.
+pub(crate) fn wrapped(text: &str, taken: usize) -> Vec<String> {
+    let asked = terminal_size::terminal_size_of(io::stdout());
+    let all = asked.map_or(COLUMNS, |(width, _)| usize::from(width.0));
+    in_lines(text, all.saturating_sub(taken))
+}
+
+fn in_lines(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.width() + 1 + word.width() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// `0:07`, `12:40`, `1:02:03`.
 pub(crate) fn time(passed: Duration) -> String {
     let seconds = passed.as_secs();
@@ -222,6 +245,16 @@ mod tests {
         assert_eq!(fitted("杯子杯子", 7), "杯子杯…");
         assert_eq!(fitted("杯子杯子", 6), "杯子…");
         assert_eq!((fitted("ab", 1), fitted("ab", 0)), ("…".into(), "".into()));
+    }
+
+    #[test]
+    fn a_text_is_broken_between_words() {
+        assert_eq!(in_lines("one two three", 7), ["one two", "three"]);
+        assert_eq!(
+            in_lines("a https://shop.example/ b", 5),
+            ["a", "https://shop.example/", "b"]
+        );
+        assert_eq!(in_lines("", 5), [""]);
     }
 
     #[test]

@@ -243,3 +243,16 @@ def test_the_log_of_another_thread(emulator: Emulator, log: pytest.LogCaptureFix
         thread.start()
         thread.join()
     eventually(lambda: lines(log), "the record is there")
+
+
+@pytest.mark.parametrize("setup", ["", "import logging; logging.basicConfig(level=10)"])
+def test_the_environment_switches_it_on(emulator: Emulator, setup: str) -> None:
+    program = f"{setup}\nfrom sessionwire import Agi\nwith Agi() as client: client.sessions.list()"
+    env = {**environment(emulator), "SESSIONWIRE_LOG": "debug"}
+    for command in (["-c", program], ["-m", "sessionwire", "sessions", "list"]):
+        done = subprocess.run(
+            [sys.executable, *command], env=env, capture_output=True, text=True, check=True
+        )
+        (line,) = [line for line in done.stderr.splitlines() if "request method=GET" in line]
+        assert "status=200" in line
+        assert emulator.api_key not in done.stderr

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import socket
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -134,3 +136,49 @@ def test_a_receiver_gets_every_kind(
         assert post(url, last) == 200
         shows("sun.rose: s1")
         assert shown.count("moon.rose") == 1
+
+
+@pytest.mark.parametrize("receiver", [fastapi, flask], ids=lambda receiver: receiver.__name__)
+def test_a_receiver_on_this_machine_is_told_by_the_command_line(
+    receiver: Any,
+    emulator: Emulator,
+    client: Agi,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    monkeypatch.setenv("AGI_BASE_URL", emulator.url)
+    monkeypatch.setenv("AGI_API_KEY", emulator.api_key)
+    emulator.scenario({"tasks": [{"steps": [{"question": "Which?"}, {"done": "Got {answer}"}]}]})
+    with receiver() as base, client.sessions.create() as session:
+        command = [sys.executable, "-m", "sessionwire", "listen", session.session_id]
+        options = ["--forward-to", base, "--poll-interval", "20ms"]
+        with subprocess.Popen(
+            [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as listening:
+            assert listening.stderr is not None
+            assert "Listening to" in listening.stderr.readline()
+            assert session.run_task("ask me", on_question=lambda _: "blue").data == "Got blue"
+            shown = ""
+
+            def has_shown(line: str) -> bool:
+                nonlocal shown
+                shown += capsys.readouterr().out
+                return f"{line}\n" in shown
+
+            # What a session said is gone with it.
+            eventually(lambda: has_shown("task.completed: Got blue"), "the end of the task")
+            session.delete()
+            told, problems = listening.communicate(timeout=60)
+        assert listening.returncode == 0, problems
+        assert [line.split() for line in told.splitlines()] == [
+            [event, "200", "delivered"]
+            for event in ("task.started", "task.question", "task.completed", "session.deleted")
+        ]
+        for line in (
+            "task.started: ask me",
+            "task.question: Which?",
+            "task.completed: Got blue",
+            f"session.deleted: {session.session_id}",
+        ):
+            assert has_shown(line)

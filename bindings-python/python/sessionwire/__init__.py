@@ -13,6 +13,7 @@ No key at hand: `Emulator` is part of the package.
 from __future__ import annotations
 
 import atexit as _atexit
+import os as _os
 
 from . import _hints as _hints
 from . import _native
@@ -252,6 +253,10 @@ def _shut_down() -> None:
 
 _atexit.register(_shut_down)
 _hints.on_demand()
+if _os.environ.get("SESSIONWIRE_LOG", "").strip().lower() == "debug":
+    from ._log import to_stderr as _to_stderr
+
+    _to_stderr()
 
 
 def __getattr__(name: str) -> object:

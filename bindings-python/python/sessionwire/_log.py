@@ -10,6 +10,16 @@ import logging
 logger = logging.getLogger("sessionwire")
 
 
+def to_stderr() -> None:
+    """Shows everything on standard error, for a program that does not set `logging` up itself."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s sessionwire: %(message)s"))
+    # A program that has handlers of its own shows the records already.
+    handler.addFilter(lambda _: not logging.root.handlers)
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+
+
 def replay(records: list[tuple[int, float, str, dict[str, object]]]) -> None:
     """Gives records of level, time, text and fields to the logger, as if they were made just then.
 
