@@ -160,8 +160,14 @@ impl Line {
         let Some(drawn) = self.drawn.take() else {
             return;
         };
+        // Where the terminal became narrower meanwhile, it takes more than one row.
+        let rows_above = drawn.width().saturating_sub(1) / columns().max(1);
         if self.has_escapes {
-            write("\r\x1b[K");
+            let up = "\x1b[A".repeat(rows_above);
+            write(&format!(
+                "\r{up}\x1b[{}",
+                if up.is_empty() { 'K' } else { 'J' }
+            ));
         } else {
             write(&format!("\r{}\r", " ".repeat(drawn.width() + MARGIN - 1)));
         }

@@ -256,7 +256,7 @@ fn latin(byte: u8) -> char {
 }
 
 /// Why nothing came back, in words.
-fn reason(error: &reqwest::Error, url: &Url) -> String {
+pub(crate) fn reason(error: &reqwest::Error, url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let mut causes = Vec::new();
     let mut cause = error.source();

@@ -201,6 +201,46 @@ fn a_receiver_that_is_down_is_tried_again() {
 }
 
 #[test]
+fn a_receiver_that_does_not_run_is_said_to() {
+    let server = Server::playing(json!([{"done": "ok"}]));
+    let id = created(&server);
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let to = format!("http://localhost:{free}/hook");
+    let mut running = listening(&server, &id, &to, &[]);
+    assert_eq!(server.run(&["send", &id, "Buy a mug"]).status, 0);
+    let line = running.read_until("task.started");
+    let why = format!(
+        "attempt 1 failed: localhost refused the connection on port {free}; the next in 1 s"
+    );
+    assert!(line.contains(&why), "{line}");
+    assert!(!line.contains("token"), "{line}");
+    running.signal("INT");
+    assert_eq!(running.finish().status, 130);
+}
+
+#[test]
+fn the_address_of_a_receiver_stays_as_it_is() {
+    let server = Server::playing(json!([{"done": "ok"}]));
+    let id = created(&server);
+    let (to, received) = receiver(&[]);
+    // By its name, which may stand for more addresses than it listens at.
+    let to = to.replace("127.0.0.1", "localhost") + "/index.php?option=app&task=hook%20two";
+    let mut running = listening(&server, &id, &to, &[]);
+    assert_eq!(server.run(&["send", &id, "Buy a mug"]).status, 0);
+    running.read_until("task.completed");
+    let target = received.lock().unwrap()[0].0.clone();
+    assert!(
+        target.starts_with("/hook/index.php?option=app&task=hook%20two&token="),
+        "{target}"
+    );
+    assert!(webhooks::verify(&target, SECRET), "{target}");
+}
+
+#[test]
 fn what_is_no_receiver_is_refused() {
     let server = Server::start();
     for to in ["127.0.0.1:3000/hook", "ftp://127.0.0.1/", ""] {

@@ -306,6 +306,39 @@ fn the_line_of_how_things_stand_mixes_with_no_other() {
 }
 
 #[test]
+fn the_line_fits_a_terminal_that_is_narrow_or_becomes_so() {
+    let thought = "Look at mugs and cups and bowls and plates";
+    let server = Server::playing(json!([{"thought": thought}, {"delay": 3600}]));
+    let terminal = Terminal::start(server.command(&["run", "Buy a mug"]));
+    let resize = |columns: u16| {
+        let size = rustix::termios::Winsize {
+            ws_row: 24,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        rustix::termios::tcsetwinsize(&terminal.keyboard, size).unwrap();
+    };
+    terminal.wait_for("0:01  Look at mugs and cups and bowls", 1);
+    // What was drawn takes two rows now: both go.
+    resize(36);
+    terminal.wait_for("\r\u{1b}[A\u{1b}[J", 1);
+    terminal.wait_for("Look at mugs and cups and…", 1);
+    let screen = terminal.screen.lock().unwrap().clone();
+    let last = screen.rsplit(['K', 'J']).next().unwrap();
+    assert!(last.chars().count() <= 32, "{last:?}");
+    let id = terminal.child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-s", "INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(terminal.finish().0, 130);
+}
+
+#[test]
 fn a_terminal_that_takes_no_line_back_gets_none() {
     let server = curious();
     let command = server.command(&["run", "Buy a shirt", "--answer", "blue"]);

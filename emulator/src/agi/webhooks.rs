@@ -3,7 +3,7 @@
 use super::models::{SessionObject, SessionStatus};
 use crate::clock::{Clock, Timestamp};
 use crate::sync::lock;
-use crate::web::Web;
+use crate::web::{self, Web};
 use crate::workers::Workers;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use url::Url;
 
 const ATTEMPTS: u32 = 3;
 /// No attempt starts later than this after the first.
@@ -340,7 +341,11 @@ impl Delivery {
             Ok(answer) => Err(Failure::Status(answer.status().as_u16())),
             Err(error) => Err(Failure::Unanswered {
                 timeout: error.is_timeout(),
-                why: error.without_url().to_string(),
+                // Names the host alone.
+                why: match Url::parse(&self.url) {
+                    Ok(url) => web::reason(&error, &url),
+                    Err(_) => error.without_url().to_string(),
+                },
             }),
         }
     }
