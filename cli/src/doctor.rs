@@ -1,4 +1,4 @@
-//! `sessionwire doctor`: what may keep this machine from the service, and what to do.
+//! `sessionwire doctor`: what keeps this machine from the service, and what to do.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -44,7 +44,7 @@ pub(crate) struct Batch {
     /// The page to open first, of tasks that name none
     #[arg(long, value_name = "URL")]
     pub(crate) start_url: Option<String>,
-    /// Give each task up after this many seconds
+    /// Give each task up after this long, such as 300, 5m or 2h
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
 }

@@ -42,7 +42,7 @@ pub(crate) struct Global {
     /// How often a failed request is tried again where that is safe [default: 3]
     #[arg(long, global = true, value_name = "N", help_heading = "Global options")]
     pub(crate) max_retries: Option<u32>,
-    /// Print JSON on one line; events one per line
+    /// Print JSON, one value a line, also of a failure (docs/command-line-json.md)
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
     /// For raccoon and turn: other names of fields and events, as JSON or a file with it
@@ -53,7 +53,7 @@ pub(crate) struct Global {
 const EXAMPLES: &str = "\
 Examples:
   sessionwire run --local \"Which prices are on http://127.0.0.1:8000/?\"
-  sessionwire run \"Find three nonstop flights from SFO to JFK\" --timeout 600
+  sessionwire run \"Find three nonstop flights from SFO to JFK\" --timeout 10m
   sessionwire run \"Book a table for two\" --answer \"at seven\" --json
   sessionwire turn \"Summarise the report\" --file report.pdf
   sessionwire sessions list
@@ -62,7 +62,8 @@ Examples:
 
 The API key is read from AGI_API_KEY, for `raccoon` and `turn` from RACCOON_API_KEY. No option
 takes it: every user of a machine can see the command lines of its processes. No key yet? Use
-`run --local` or `turn --local`, or start the emulator.
+`run --local` or `turn --local`, or start the emulator. A TIME is a number of seconds, or such as
+500ms, 5m, 2h or 7d.
 
 Exit status: 0 done, 1 task error, 2 usage, 3 API error, 4 timeout, 130 interrupted.";
 
@@ -91,7 +92,7 @@ pub(crate) enum Command {
     Emulator(Emulator),
     /// Record a session, history included, as a scenario that the emulator plays again
     Record(Record),
-    /// Look what may keep this machine from the service: key, address, proxy, certificates, clock
+    /// Find what keeps this machine from the service: key, address, proxy, certificates, clock
     Doctor(Doctor),
     /// Watch a session: its events as they come; the agent's questions are answered at the prompt
     Watch(Watch),

@@ -13,7 +13,25 @@ Examples:
 
 The message is sent once. `answer` answers a question, and looks first whether one is open.";
 
+const ANSWER_HELP: &str = "\
+Examples:
+  sessionwire answer 7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69 \"the blue one\"
+  sessionwire answer 7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69 @answer.txt
+
+It looks first whether a question is open (else exit status 2), and answers that one alone.
+`sessionwire messages SESSION` shows it.";
+
+const EVENTS_HELP: &str = "\
+Examples:
+  sessionwire events 7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69
+  sessionwire events 7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69 --types question,done,error --json
+
+It answers nothing: `sessionwire watch` does.";
+
 const WAIT_HELP: &str = "\
+Examples:
+  sessionwire wait 7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69 --timeout 10m
+
 Exit status: 0 the task ended, or there is none; 1 it failed; 2 usage, also a question that is open;
 3 API error, 4 the time is over, 130 interrupted.";
 
@@ -43,6 +61,7 @@ pub(crate) enum Control {
         start_url: Option<String>,
     },
     /// Answer the question that is open in a session, whoever started its task
+    #[command(after_help = ANSWER_HELP)]
     Answer {
         #[command(flatten)]
         session: Session,
@@ -54,7 +73,7 @@ pub(crate) enum Control {
     Wait {
         #[command(flatten)]
         session: Session,
-        /// Give up after this long
+        /// Give up after this long, such as 300, 5m or 2h
         #[arg(long, value_name = "TIME", value_parser = seconds)]
         timeout: Option<f64>,
         /// The time between two looks
@@ -62,6 +81,7 @@ pub(crate) enum Control {
         poll_interval: f64,
     },
     /// Follow the events of a session until its task ends
+    #[command(after_help = EVENTS_HELP)]
     Events {
         #[command(flatten)]
         session: Session,

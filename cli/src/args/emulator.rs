@@ -74,7 +74,7 @@ pub(crate) struct Emulator {
     /// A key to accept; repeat it for more [default: any key is accepted]
     #[arg(long, value_name = "K")]
     pub(crate) api_key: Vec<String>,
-    /// Seconds between the heartbeats of an event stream
+    /// The time between two heartbeats of an event stream
     #[arg(long, value_name = "TIME", value_parser = seconds, default_value = "30")]
     pub(crate) heartbeat_interval: f64,
     /// Log each request to standard error

@@ -77,7 +77,7 @@ pub(crate) struct WatchSession {
     /// Only new events
     #[arg(long)]
     pub(crate) no_history: bool,
-    /// End after this long
+    /// End after this long, such as 300, 5m or 2h
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
     /// The time between two looks at the history

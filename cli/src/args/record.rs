@@ -42,7 +42,7 @@ Exit status: 0 recorded, also a turn that failed; 2 usage, 3 API error.";
 pub(crate) struct RecordTurn {
     #[command(flatten)]
     pub(crate) start: StartTurn,
-    /// Stop the turn after this many seconds
+    /// Stop the turn after this long, such as 300, 5m or 2h
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
     #[command(flatten)]

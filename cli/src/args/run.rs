@@ -48,7 +48,7 @@ pub(crate) struct Run {
     /// The page to open first
     #[arg(long, value_name = "URL")]
     pub(crate) start_url: Option<String>,
-    /// Give up after this long
+    /// Give up after this long, such as 300, 5m or 2h
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
     /// The answer to the agent's question; repeat it for the questions that follow
@@ -94,7 +94,7 @@ pub(crate) enum IfBusy {
 const RESUME_HELP: &str = "\
 Examples:
   sessionwire resume \"$(cat task.handle)\" --json
-  sessionwire resume \"$(cat task.handle)\" --from-start --timeout 600
+  sessionwire resume \"$(cat task.handle)\" --from-start --timeout 10m
   sessionwire resume session-1
 
 A handle is what `handle` of a task or turn gives in Python, Node or Rust, or `prepare_task` and
@@ -114,7 +114,7 @@ pub(crate) struct Resume {
     /// Show all of the events again
     #[arg(long)]
     pub(crate) from_start: bool,
-    /// Give up after this long; the task goes on
+    /// Give up after this long, such as 300, 5m or 2h; the task goes on
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
     /// The answer to the agent's question; repeat it for the questions that follow

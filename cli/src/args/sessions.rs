@@ -110,7 +110,7 @@ pub(crate) enum Sessions {
     },
     /// Delete the sessions that have ended; print what became of each
     Cleanup {
-        /// Only sessions created more than this many seconds ago
+        /// Only sessions that were created longer ago than this, such as 3600, 2h or 7d
         #[arg(long, value_name = "TIME", value_parser = seconds)]
         older_than: Option<f64>,
         /// Only sessions with this status; repeat it for more [default: completed, error]
@@ -122,7 +122,7 @@ pub(crate) enum Sessions {
         /// The file in which the processes note their sessions [default: `SESSIONWIRE_LEDGER`]
         #[arg(long, value_name = "PATH")]
         ledger: Option<String>,
-        /// Only sessions created more than this many seconds ago
+        /// Only sessions that were created longer ago than this, such as 3600, 2h or 7d
         #[arg(long, value_name = "TIME", value_parser = seconds)]
         older_than: Option<f64>,
         #[command(flatten)]

@@ -53,7 +53,7 @@ pub(crate) struct StartTurn {
 /// How a turn is followed and shown.
 #[derive(Args)]
 pub(crate) struct FollowTurn {
-    /// Give up after this long; the turn goes on
+    /// Give up after this long, such as 300, 5m or 2h; the turn goes on
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
     #[command(flatten)]

@@ -43,7 +43,7 @@ pub(crate) struct Watch {
     /// The answer to the agent's question; repeat it for the questions that follow
     #[arg(long, value_name = "TEXT")]
     pub(crate) answer: Vec<String>,
-    /// End after this long
+    /// End after this long, such as 300, 5m or 2h
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
     /// Open the live view in the browser of this machine (BROWSER, else the system's)
