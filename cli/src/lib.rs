@@ -24,6 +24,7 @@ mod live;
 mod log;
 mod manual;
 mod mcp;
+mod new_session;
 mod output;
 mod progress;
 mod raccoon;

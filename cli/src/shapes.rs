@@ -69,7 +69,7 @@ const NUMBER: &[Kind] = &[Kind::Number];
 const FLAG: &[Kind] = &[Kind::Flag];
 const OBJECT: &[Kind] = &[Kind::Object];
 
-/// A session (sections 4.1 and 14).
+/// A session (docs/spec/agi.md, sections 4.1 and 14).
 pub(crate) const SESSION: &[Field] = &[
     needed("session_id", TEXT),
     needed("agent_name", TEXT),
@@ -81,23 +81,23 @@ pub(crate) const SESSION: &[Field] = &[
     possible("goal", TEXT_OR_NULL),
     possible("agent_session_type", TEXT_OR_NULL),
 ];
-/// What a command brought (sections 4.6 and 4.10).
+/// What a command brought (docs/spec/agi.md, sections 4.6 and 4.10).
 pub(crate) const SUCCESS: &[Field] = &[needed("success", FLAG), needed("message", TEXT)];
-/// What a delete brought (section 4.4).
+/// What a delete brought (docs/spec/agi.md, section 4.4).
 pub(crate) const DELETED: &[Field] = &[
     needed("success", FLAG),
     needed("deleted", FLAG),
     needed("message", TEXT),
 ];
-/// Section 4.7.
+/// docs/spec/agi.md, section 4.7.
 pub(crate) const STATUS: &[Field] = &[needed("status", TEXT)];
-/// Section 4.8.
+/// docs/spec/agi.md, section 4.8.
 pub(crate) const MESSAGES: &[Field] = &[
     needed("messages", &[Kind::List]),
     needed("status", TEXT),
     needed("has_agent", FLAG),
 ];
-/// Section 6.
+/// docs/spec/agi.md, section 6.
 pub(crate) const MESSAGE: &[Field] = &[
     needed("id", NUMBER),
     needed("type", TEXT),
@@ -105,16 +105,16 @@ pub(crate) const MESSAGE: &[Field] = &[
     needed("timestamp", TEXT),
     possible("metadata", OBJECT),
 ];
-/// Section 4.13.
+/// docs/spec/agi.md, section 4.13.
 pub(crate) const NAVIGATION: &[Field] = &[needed("current_url", TEXT)];
-/// Section 4.14.
+/// docs/spec/agi.md, section 4.14.
 pub(crate) const SCREENSHOT: &[Field] = &[
     needed("screenshot", TEXT),
     needed("url", TEXT),
     needed("title", TEXT),
 ];
 
-/// The data of an event, where it is documented (section 7).
+/// The data of an event, where it is documented (docs/spec/agi.md, section 7).
 pub(crate) fn event(name: &str) -> Option<&'static [Field]> {
     const SPOKEN: &[Field] = &[needed("text", TEXT), needed("message_id", NUMBER)];
     const DONE: &[Field] = &[

@@ -10,13 +10,13 @@ use sessionwire::{ClientOptions, Error, ErrorKind, OptionChanges, agi};
 use sessionwire_emulator::Emulator;
 
 use crate::args::{Global, IfBusy, Run};
-use crate::create::{session_of, snapshot_of};
 use crate::emulator::start_local;
 use crate::failure::Failure;
 use crate::files::check_target;
 use crate::follow::show;
 use crate::input::Input;
 use crate::interrupt::Interrupt;
+use crate::new_session::{session_of, snapshot_of};
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::render::Renderer;
