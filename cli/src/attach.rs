@@ -42,7 +42,7 @@ pub(crate) async fn run(
             note(&place.how_to_go_on(&turn));
         }
     }
-    progress.end(&outcome, "the session stays");
+    progress.end(&outcome, "the session stays", renderer).await;
     outcome
 }
 

@@ -7,9 +7,12 @@ use sessionwire::ErrorKind;
 use sessionwire::agi::{Event, EventType};
 
 use crate::failure::Failure;
-use crate::render::one_line;
+use crate::render::{Renderer, one_line};
 use crate::screen::Status;
 use crate::terminal::{self, note};
+
+/// How long what was printed may take to be read.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How a task or turn goes.
 pub(crate) struct Progress {
@@ -75,12 +78,19 @@ impl Progress {
         self.status = None;
     }
 
-    /// One line that says how it ended.
-    pub(crate) fn end<T>(mut self, outcome: &Result<T, Failure>, session: &str) {
+    /// One line that says how it ended, behind all that was printed.
+    pub(crate) async fn end<T>(
+        mut self,
+        outcome: &Result<T, Failure>,
+        session: &str,
+        renderer: Renderer<'_>,
+    ) {
         self.rest();
         if !self.is_told {
             return;
         }
+        // A reader that stands still is not waited for.
+        let _ = tokio::time::timeout(PATIENCE, renderer.flush()).await;
         let how = match outcome.as_ref().map_err(Failure::cause) {
             Ok(_) => "Done",
             Err(Failure::Interrupted) => "Interrupted",

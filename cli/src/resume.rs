@@ -66,7 +66,7 @@ async fn of_task(
     if let Err(failure) = &outcome {
         tell_how_to_go_on(failure, &task.handle());
     }
-    progress.end(&outcome, "the session stays");
+    progress.end(&outcome, "the session stays", renderer).await;
     outcome.map_err(|failure| failure.of_task(task.session_id()))
 }
 
@@ -94,7 +94,7 @@ async fn of_turn(
     if let Err(failure) = &outcome {
         tell_how_to_go_on(failure.cause(), &turn.handle());
     }
-    progress.end(&outcome, "the session stays");
+    progress.end(&outcome, "the session stays", renderer).await;
     outcome
 }
 

@@ -171,7 +171,7 @@ impl Work<'_> {
                 plan.snapshot,
             )
             .await;
-        progress.end(&result, became);
+        progress.end(&result, became, self.renderer).await;
         if let (Err(failure), Some(task), false, false) =
             (&result, &task, is_interrupted, became == DELETED)
             && !self.args.local

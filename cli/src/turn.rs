@@ -115,15 +115,12 @@ async fn take_turn(
         }
         outcome => outcome,
     };
-    let gone = "the session ended with the local emulator";
-    progress.end(
-        &outcome,
-        if args.local {
-            gone
-        } else {
-            "the session stays"
-        },
-    );
+    let became = if args.local {
+        "the session ended with the local emulator"
+    } else {
+        "the session stays"
+    };
+    progress.end(&outcome, became, renderer).await;
     outcome
 }
 

@@ -352,6 +352,24 @@ fn a_terminal_that_takes_no_line_back_gets_none() {
 }
 
 #[test]
+fn what_became_of_it_stands_behind_all_that_was_printed() {
+    let steps = json!([{"repeat": 300, "steps": [{"text": "piece {n} "}]}]);
+    let server = Server::start();
+    let scenario = json!({"turns": [{"steps": steps}]});
+    server
+        .emulator
+        .scenario(serde_json::from_value(scenario).unwrap());
+    let (status, screen) = Terminal::start(server.turn_command(&["turn", "Say it"])).finish();
+    assert_eq!(status, 0, "{screen}");
+    let lines = seen(&screen);
+    let last = &lines[lines.len() - 2];
+    assert!(
+        last.starts_with("Done after ") && last.ends_with("; the session stays"),
+        "{last:?}"
+    );
+}
+
+#[test]
 fn a_quiet_run_tells_a_terminal_its_result_alone() {
     let server = curious();
     let command = server.command(&["run", "Buy a shirt", "--answer", "blue", "--quiet"]);
