@@ -73,10 +73,10 @@ impl Status {
 impl Drop for Status {
     fn drop(&mut self) {
         if let Some(ticker) = self.ticker.take() {
-            if let Some(line) = &mut *line() {
-                line.erase();
+            // Under one lock: the ticker must not draw it between the two.
+            if let Some(mut last) = line().take() {
+                last.erase();
             }
-            *line() = None;
             ticker.thread().unpark();
         }
     }

@@ -165,8 +165,8 @@ fn a_killed_batch_goes_on_with_the_same_command() {
     for kills in 1..6 {
         let args = work.args();
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let running = Running::start(work.server.command(&args));
-        eventually("more messages", || work.sent() >= 4 * kills);
+        let mut running = Running::start(work.server.command(&args));
+        running.until("more messages", || work.sent() >= 4 * kills);
         // By SIGKILL.
         drop(running);
         // Half a line, as it may stand there after any of them.

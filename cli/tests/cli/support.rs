@@ -287,6 +287,24 @@ impl Running {
         self.stdout = None;
     }
 
+    /// Waits until `condition` holds; says what the program said if it never does.
+    pub(crate) fn until(&mut self, what: &str, condition: impl Fn() -> bool) {
+        let until = Instant::now() + LIMIT;
+        while !condition() {
+            let ended = self.child.try_wait().unwrap();
+            let said = self.stderr_so_far.lock().unwrap().clone();
+            assert!(
+                ended.is_none() || condition(),
+                "{what}: it ended, {ended:?}; it said: {said}"
+            );
+            assert!(
+                Instant::now() < until,
+                "never came: {what}; it said: {said}"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until standard error contains `text`.
     pub(crate) fn wait_for_stderr(&self, text: &str) {
         eventually(text, || self.stderr_so_far.lock().unwrap().contains(text));
