@@ -207,6 +207,14 @@ test("a bundle without the library is told to leave the package out", async () =
   assert.equal(along.code, 0, along.stderr);
 });
 
+test("no module asks for a document: a bundler would stop at that, and not at the library", async () => {
+  for (const file of await readdir(join(root, "dist/cjs"), { recursive: true })) {
+    if (!file.endsWith(".js")) continue;
+    const text = await readFile(join(root, "dist/cjs", file), "utf8");
+    assert.doesNotMatch(text, /require\("[^"]*\.json"\)/, file);
+  }
+});
+
 test("the generated types of the native half are complete", async () => {
   const types = await readFile(join(root, "dist/native/native.d.ts"), "utf8");
   for (const name of ["Client", "Task", "EventStream", "Emulator", "runCli"]) {

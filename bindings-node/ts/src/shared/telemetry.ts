@@ -5,6 +5,8 @@
  * and it is found there. What goes wrong here stays here: a call is never worse off for being traced.
  */
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { NativeReports, NativeTrace, NativeTraced } from "../native.js";
 import { warn } from "./warn.js";
@@ -149,10 +151,16 @@ function providerOf(client: object): TracerProvider | undefined {
   return option === false ? undefined : (option ?? api().trace);
 }
 
+/** Read, and not required: a bundler would follow that, and speak of JSON instead of the library. */
+function ownVersion(): string {
+  const manifest = readFileSync(join(__dirname, "../../../package.json"), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
 let version: string | undefined;
 
 function tracerOf(provider: TracerProvider): Tracer {
-  version ??= (require("../../../package.json") as { version: string }).version;
+  version ??= ownVersion();
   return provider.getTracer("sessionwire", version) as Tracer;
 }
 
