@@ -6,6 +6,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::support::{Done, Folder, Running, Server, eventually, program};
+use crate::terminal::Terminal;
 
 const SESSION: &str = "2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415";
 const OTHER: &str = "5c0e7a92-1d4b-4f86-b3aa-90f1c2d3e4f5";
@@ -822,4 +823,57 @@ fn a_session_is_watched_over_its_turns() {
     assert_eq!(none.stdout, "");
     good(&server, &["raccoon", "sessions", "delete", OTHER]);
     refused(&server, &["raccoon", "events", "me"], 2, &["UUID"]);
+}
+
+#[test]
+fn it_has_what_the_commands_of_agi_have() {
+    let server = playing(json!([{"text": "Read"}]));
+    for id in [SESSION, OTHER] {
+        let turn = ["turn", "Read the report", "--session", id, "-q"];
+        good(&server, &turn);
+    }
+    let listed = good(&server, &["raccoon", "sessions", "ls"]).stdout;
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    // A person also gets the names of the columns, and the age.
+    let command = server.turn_command(&["raccoon", "sessions", "list"]);
+    let (status, screen) = Terminal::start(command).finish();
+    let lines: Vec<_> = screen.lines().collect();
+    assert_eq!((status, lines.len()), (0, 3), "{screen}");
+    assert!(
+        lines[0].starts_with("SESSION ") && lines[0].ends_with("  AGE"),
+        "{screen}"
+    );
+    assert!(lines[1].ends_with('s'), "{screen}");
+
+    let history = good(&server, &["raccoon", "history", SESSION]).stdout;
+    assert!(history.contains("Read the report"), "{history}");
+
+    let gone = "7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69";
+    let deleted = good(
+        &server,
+        &["raccoon", "sessions", "rm", SESSION, gone, OTHER],
+    );
+    let of: Vec<_> = deleted
+        .stdout
+        .lines()
+        .map(|line| line.split_once("  ").unwrap().0)
+        .collect();
+    assert_eq!(of, [SESSION, gone, OTHER]);
+    let left = good(&server, &["raccoon", "sessions", "list"]).stdout;
+    assert_eq!(left, "");
+}
+
+#[test]
+fn a_running_turn_is_told_what_a_file_says() {
+    let server = playing(json!([{"text": "Thinking"}, {"delay": 3600}]));
+    let mut running = Running::start(server.turn_command(&["turn", "Read", "--session", SESSION]));
+    running.read_until("Thinking");
+    let folder = Folder::new();
+    let file = folder.file("more.txt");
+    std::fs::write(&file, "Also the second page\n").unwrap();
+    good(&server, &["raccoon", "send", SESSION, &format!("@{file}")]);
+    let line = running.read_until("message.received");
+    assert!(line.contains("Also the second page"), "{line}");
+    good(&server, &["raccoon", "stop", SESSION]);
+    assert_eq!(running.finish().status, 1);
 }

@@ -420,6 +420,17 @@ fn the_live_view_is_opened() {
     crate::support::eventually("the browser", || std::fs::exists(&opened).unwrap());
     let url = std::fs::read_to_string(&opened).unwrap();
     assert_eq!(done.json_lines()[0]["vnc_url"], url.trim());
+
+    // That of a session that somebody else started, too.
+    std::fs::remove_file(&opened).unwrap();
+    let id = server.kept_session();
+    let mut command = server.command(&["watch", &id, "--open"]);
+    command.env("BROWSER", &browser);
+    assert_eq!(Running::start(command).finish().status, 0);
+    crate::support::eventually("the browser", || std::fs::exists(&opened).unwrap());
+    let shown = server.run(&["sessions", "get", &id]).stdout;
+    let url = std::fs::read_to_string(&opened).unwrap();
+    assert!(shown.contains(&format!("vnc_url: {url}")), "{shown}");
 }
 
 #[test]
