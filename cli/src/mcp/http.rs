@@ -1,5 +1,6 @@
 //! The protocol as streamable HTTP, on this machine alone.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -9,6 +10,9 @@ use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
@@ -69,15 +73,33 @@ pub(super) async fn serve(
         .route_service("/mcp", service)
         .layer(from_fn_with_state(Arc::<str>::from(token), only_with_token));
     tokio::select! {
-        served = async { axum::serve(listener, router).await } => served.map_err(|why| {
-            Failure::Local(format!("The server cannot go on: {why}. Start it again."))
-        }),
+        why = accept(listener, router) => {
+            Err(Failure::Local(format!("The server cannot go on: {why}. Start it again.")))
+        }
         () = interrupt.wait() => {
             // Calls that wait end with their tasks, and their answers are written.
             host.close().await;
             all.cancel();
             Ok(())
         }
+    }
+}
+
+/// Takes connections, for HTTP/1.1 alone, until the machine gives none.
+async fn accept(listener: TcpListener, router: Router) -> io::Error {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // It was gone before it was taken.
+            Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(why) => return why,
+        };
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            // A client that leaves in the middle is no news.
+            let _ = served.await;
+        });
     }
 }
 
