@@ -57,9 +57,12 @@ function onSignal(signal: NodeJS.Signals): void {
   // Without these listeners the signal ends the process, with the status that it would have had.
   process.removeListener(signal, onSignal);
   copies[signal] = ours - 1;
-  // Those that defer see now that they are alone, and end it in the same way; in Deno, which keeps to
-  // no order of listeners, they may have looked before, and look again.
-  if (ours === 1) process.kill(process.pid, signal);
+  if (ours > 1) return;
+  const end = () => process.kill(process.pid, signal);
+  // Those that defer see now that they are alone, clean up, and end it in the same way. In Deno, which
+  // keeps to no order of listeners, they may have looked before: then they look again.
+  if (others === 0) end();
+  else setImmediate(end);
 }
 
 /**
