@@ -112,6 +112,8 @@ export async function manyTurns(client: Raccoon): Promise<void> {
   for await (const outcome of outcomes) {
     same<typeof outcome, TurnOutcome>(true);
     same<typeof outcome.result, TurnResult | null>(true);
+    if (outcome.error === null) same<typeof outcome.result, TurnResult>(true);
+    else same<typeof outcome.error, Error>(true);
   }
   const rest: TurnOutcome[] = await outcomes.all();
   for await (const event of client.session().events({ pollInterval: 100 })) {

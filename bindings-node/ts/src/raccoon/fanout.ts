@@ -53,8 +53,12 @@ const RUN_TURNS: Names<RunTurnsOptions> = {
   stopOnTimeout: true,
 };
 
-/** What became of one turn of `runTurns`. */
-export interface TurnOutcome {
+/** What became of one turn of `runTurns`: where `error` is null, `result` is there, also of a turn that was stopped. */
+export type TurnOutcome = TurnOutcomeFields &
+  ({ result: TurnResult; error: null } | { result: null; error: Error });
+
+/** What every outcome has, besides its result or its error. */
+interface TurnOutcomeFields {
   /** The turn as it was given. */
   turn: string | GivenTurn;
   /** Its place among the turns, from 0. */
@@ -71,10 +75,6 @@ export interface TurnOutcome {
    * is true and there is no `messageId`, the session's history tells whether it runs.
    */
   sent: boolean;
-  /** Its result, or null if there is an error. A turn that was stopped has one. */
-  result: TurnResult | null;
-  /** Why there is no result: an error of this package. Else null. */
-  error: Error | null;
 }
 
 interface Started {
@@ -142,15 +142,15 @@ export class TurnOutcomes implements AsyncIterableIterator<TurnOutcome>, AsyncDi
 
   #outcome({ outcome, error }: NativeTurnOutcome): TurnOutcome {
     const wire = JSON.parse(outcome) as WireOutcome;
-    return {
+    const told = {
       turn: this.#turns[wire.index] as string | GivenTurn,
       index: wire.index,
       sessionId: wire.session_id,
       messageId: wire.message_id,
       sent: wire.sent,
-      result: wire.result === null ? null : new TurnResult(wire.result),
-      error: error === undefined ? null : errorFrom({ error }),
     };
+    if (wire.result !== null) return { ...told, result: new TurnResult(wire.result), error: null };
+    return { ...told, result: null, error: errorFrom({ error: error ?? "" }) };
   }
 
   /** Waits for all outcomes that were not read yet; in the order of their turns. */
