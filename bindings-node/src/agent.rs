@@ -18,6 +18,7 @@ use sessionwire_emulator as core;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use crate::first;
 use crate::promises;
 use crate::reply::ErrorInfo;
 
@@ -30,14 +31,6 @@ pub fn wake(function: &Function<'_, (), ()>) -> napi::Result<Wake> {
         .build_threadsafe_function::<()>()
         .weak::<true>()
         .build()
-}
-
-/// How many ports have items that JavaScript was woken for and did not take.
-static PENDING: AtomicUsize = AtomicUsize::new(0);
-
-/// Whether JavaScript was woken and did not take.
-pub fn is_pending() -> bool {
-    PENDING.load(Ordering::Acquire) > 0
 }
 
 struct Shared {
@@ -74,14 +67,14 @@ impl Shared {
     fn push(&self, item: Value) {
         lock(&self.items).push(item);
         if !self.armed.swap(true, Ordering::SeqCst) {
-            PENDING.fetch_add(1, Ordering::Release);
+            first::agent_has_items(true);
             self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
     }
 
     fn disarm(&self) {
         if self.armed.swap(false, Ordering::SeqCst) {
-            PENDING.fetch_sub(1, Ordering::Release);
+            first::agent_has_items(false);
         }
     }
 }

@@ -19,6 +19,7 @@ mod cli;
 mod client;
 mod emulator;
 mod fanout;
+mod first;
 mod hooks;
 mod log;
 mod meaning;

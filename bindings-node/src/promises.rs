@@ -11,27 +11,13 @@ use std::collections::HashMap;
 use std::ffi::c_void;
 use std::pin::Pin;
 use std::ptr;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use napi::bindgen_prelude::{Function, FunctionRef, PromiseRaw, ToNapiValue};
+use napi::bindgen_prelude::{PromiseRaw, ToNapiValue};
 use napi::{Env, Status, check_status, sys};
-use napi_derive::napi;
-use sessionwire::log;
 
-use crate::agent;
-
-/// Has `first` called before promises are settled, where there are lines of the log or items for
-/// an agent.
-// Test builds register no exports.
-#[cfg_attr(test, allow(dead_code))]
-#[napi(catch_unwind)]
-pub fn tell_before_promises(first: Function<'_, (), ()>) -> napi::Result<()> {
-    let first = first.create_ref()?;
-    FIRST.set(Some(Rc::new(first)));
-    Ok(())
-}
+use crate::first;
 
 /// Runs a future in the background; the promise of what it gives.
 pub fn spawn<'env, T>(
@@ -182,8 +168,6 @@ unsafe impl Send for Handle {}
 unsafe impl Send for Ended {}
 
 thread_local! {
-    /// What takes what is told first.
-    static FIRST: RefCell<Option<Rc<FunctionRef<(), ()>>>> = const { RefCell::new(None) };
     /// One for each environment of this thread: of each load of the package.
     static OF_ENVIRONMENTS: RefCell<HashMap<usize, Arc<Settling>>> = RefCell::default();
 }
@@ -301,7 +285,7 @@ impl Settling {
     fn settle(&self, env: sys::napi_env) {
         // Taken first: what was told before these is there already.
         let ready = self.take();
-        tell_first(&Env::from_raw(env));
+        first::tell(&Env::from_raw(env));
         let settled = ready.len();
         for ended in ready {
             // It fails where the environment is being torn down, and the promise with it.
@@ -313,23 +297,6 @@ impl Settling {
             // SAFETY: as in `opened`.
             unsafe { sys::napi_unref_threadsafe_function(env, handle) };
         }
-    }
-}
-
-/// Has JavaScript take what was told before the promises that are settled now: lines of the log,
-/// and what an agent of this process gets. The loop would come to it after them, or not at all
-/// where the process ends with them.
-fn tell_first(env: &Env) {
-    if !log::is_pending() && !agent::is_pending() {
-        return;
-    }
-    // As a clone, since the function may do anything.
-    let first = FIRST.with_borrow(Clone::clone);
-    if let Some(first) = first
-        && let Ok(first) = first.borrow_back(env)
-    {
-        // It throws nothing.
-        let _ = first.call(());
     }
 }
 
