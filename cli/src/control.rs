@@ -258,7 +258,8 @@ fn cleaned(report: &CleanupReport) -> String {
         .join("  ")
 }
 
-fn reaped(report: &ReapReport) -> String {
+/// What became of a session that was left behind, on one line.
+pub(crate) fn reaped(report: &ReapReport) -> String {
     let what = match (&report.outcome, &report.error) {
         (_, Some(error)) => format!("not deleted: {error}"),
         (ReapOutcome::Deleted, None) => "deleted".to_owned(),

@@ -35,8 +35,8 @@ pub(super) async fn start(
     arguments.done()?;
     // Bad input costs no session.
     start.check()?;
-    if let Some(page) = &start.start_url {
-        call.host.limits.check_page("start_url", page)?;
+    if let Some(page) = start.start_url {
+        start.start_url = Some(call.host.limits.page("start_url", page)?);
     }
     let client = call.host.agi()?;
     let (session_id, is_new) = match session_id {
@@ -129,7 +129,7 @@ pub(super) async fn navigate(call: &Call<'_>, mut arguments: Arguments) -> Answe
     let id = arguments.text("session_id")?;
     let url = arguments.text("url")?;
     arguments.done()?;
-    call.host.limits.check_page("url", &url)?;
+    let url = call.host.limits.page("url", url)?;
     let current = session(call, &id)?.navigate(&url).await?;
     let text = format!("The browser shows {current}.");
     Ok(Reply::new(

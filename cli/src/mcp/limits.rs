@@ -54,14 +54,18 @@ impl Limits {
         Duration::try_from_secs_f64(self.max_minutes * 60.0).map_or(year, |life| life.min(year))
     }
 
-    /// Whether the model may name this page.
-    pub(super) fn check_page(&self, parameter: &str, page: &str) -> Result<(), Refusal> {
+    /// The page that the model may name, as it is sent: what was looked at, and no spelling that
+    /// somebody else reads as another address.
+    pub(super) fn page(&self, parameter: &str, page: String) -> Result<String, Refusal> {
         if self.origins.is_empty() {
-            return Ok(());
+            return Ok(page);
         }
-        let origin = Url::parse(page.trim()).map(|url| url.origin());
-        if origin.is_ok_and(|origin| self.origins.contains(&origin)) {
-            return Ok(());
+        let is_allowed = |url: &Url| {
+            let is_anonymous = url.username().is_empty() && url.password().is_none();
+            is_anonymous && self.origins.contains(&url.origin())
+        };
+        if let Some(url) = Url::parse(page.trim()).ok().filter(is_allowed) {
+            return Ok(url.into());
         }
         let allowed: Vec<String> = self
             .origins
@@ -69,7 +73,8 @@ impl Limits {
             .map(Origin::ascii_serialization)
             .collect();
         Err(Refusal::new(format!(
-            "{parameter}: {page:?} is no page of an origin that this server allows. Nothing was sent. Name a page of {}.",
+            "{parameter}: {page:?} is no page of an origin that this server allows. Nothing was sent. Name a page of {}, \
+             without a user's name.",
             allowed.join(" or ")
         )))
     }

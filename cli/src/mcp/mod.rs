@@ -28,6 +28,7 @@ use sessionwire_emulator::Emulator;
 
 use crate::args::Global;
 use crate::client;
+use crate::control::reaped;
 use crate::emulator::start_local;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -160,11 +161,7 @@ async fn reap(host: Arc<Host>) {
     match client.sessions().reap(ReapOptions::new()).await {
         Ok(reports) => {
             for report in reports {
-                let id = report.session_id.as_deref().unwrap_or("?");
-                note(&format!(
-                    "session {id}, left by a process that died: {:?}",
-                    report.outcome
-                ));
+                note(&format!("left by a process that died: {}", reaped(&report)));
             }
         }
         // Another server does it, or there is no ledger.

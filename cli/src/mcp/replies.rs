@@ -23,15 +23,27 @@ impl Reply {
 #[derive(Debug, Clone)]
 pub(super) struct Refusal(pub(super) String);
 
+/// How many characters of a refusal are shown: it may repeat an argument of any length.
+const LONGEST: usize = 2_000;
+/// How many of them are its end, which says what to do.
+const END: usize = 500;
+
 impl Refusal {
     pub(super) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        let count = text.chars().count();
+        if count <= LONGEST {
+            return Self(text);
+        }
+        let begin: String = text.chars().take(LONGEST - END).collect();
+        let end: String = text.chars().skip(count - END).collect();
+        Self(format!("{begin} [...] {end}"))
     }
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self(told(&error))
+        Self::new(told(&error))
     }
 }
 

@@ -104,6 +104,15 @@ impl Server {
         serde_json::from_str(&request.unwrap().body).unwrap()
     }
 
+    /// The JSON body of the last request for a path that ends so.
+    pub(crate) fn last_request(&self, ending: &str) -> Value {
+        let requests = self.emulator.requests();
+        let request = requests
+            .iter()
+            .rfind(|request| request.path.ends_with(ending));
+        serde_json::from_str(&request.unwrap().body).unwrap()
+    }
+
     /// The same, started by another program.
     pub(crate) fn command_under(&self, starter: &[&str], args: &[&str]) -> Command {
         let inner = self.command(args);

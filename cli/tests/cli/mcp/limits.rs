@@ -46,6 +46,8 @@ fn pages_of_other_origins_are_refused() {
         "http://127.0.0.1:1/",
         "file:///etc/passwd",
         "no address",
+        &page.replace("http://", "http://somebody@"),
+        &page.replace("http://", "http://somebody:secret@"),
     ] {
         let refused = mcp.refusal("run_task", json!({"task": "Look", "start_url": url}));
         assert!(refused.starts_with("start_url: "), "{refused}");
@@ -62,6 +64,24 @@ fn pages_of_other_origins_are_refused() {
     mcp.data(
         "navigate",
         json!({"session_id": id, "url": format!("{page}cups")}),
+    );
+    // Some readers take what is behind the backslash for the host.
+    let origin = page.trim_end_matches('/');
+    let url = format!(" {origin}\\@shop.example/ ");
+    mcp.data("navigate", json!({"session_id": id, "url": url}));
+    let sent = server.last_request("/navigate");
+    assert_eq!(sent["url"], format!("{origin}/@shop.example/"));
+}
+
+#[test]
+fn a_refusal_repeats_no_argument_of_any_length() {
+    let server = Server::playing(json!([{"done": "Done"}]));
+    let mut mcp = Mcp::start(mcp(&server, &[]), &json!({}));
+    let refused = mcp.refusal("wait_task", json!({"task_id": "t".repeat(1_000_000)}));
+    assert!(refused.len() < 3_000, "{}", refused.len());
+    assert!(
+        refused.starts_with("task_id") && refused.contains(" [...] "),
+        "{refused}"
     );
 }
 
