@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM, and the closing of the terminal.
+//! Ctrl-C, SIGTERM, SIGQUIT, and the closing of the terminal.
 
 use std::time::Duration;
 
@@ -52,6 +52,8 @@ impl Interrupt {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// Ctrl-\\: what an agent costs goes on without this program, so that it ends in good order, too.
+    quit: tokio::signal::unix::Signal,
     /// The terminal was closed.
     hangup: Option<tokio::signal::unix::Signal>,
 }
@@ -68,6 +70,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
             hangup,
         })
     }
@@ -82,6 +85,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.quit.recv() => {}
             _ = hangup => {}
         }
     }

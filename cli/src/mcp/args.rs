@@ -43,6 +43,10 @@ pub(crate) struct Mcp {
     /// the task's id
     #[arg(long, value_name = "SECONDS", default_value = "50", value_parser = positive)]
     pub(crate) max_wait: f64,
+    /// How long a task goes on whose HTTP client left in the middle of its call, and may come back for
+    /// the rest
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = positive)]
+    pub(crate) client_grace: f64,
     /// An origin that the model may name pages of, as https://shop.example; repeat it for more
     /// [default: any]
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]

@@ -17,6 +17,7 @@ use super::host::Host;
 use super::jobs::{Job, shortened};
 use super::questions::{answer_of, form, requests};
 use super::replies::{Answer, Refusal, result_of};
+use crate::terminal::visible;
 
 /// How often a client that shows progress hears that the work goes on: clients that get nothing
 /// for a minute give up.
@@ -270,8 +271,8 @@ impl<'a> Progress<'a> {
         };
         self.count += 1;
         self.beat.reset();
-        let progress =
-            ProgressNotificationParam::new(token, f64::from(self.count)).with_message(text);
+        let progress = ProgressNotificationParam::new(token, f64::from(self.count))
+            .with_message(visible(text));
         // A client that is gone is seen by its connection.
         let _ = self.call.context.peer.notify_progress(progress).await;
     }

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 
 use super::args::Mcp;
 use super::host::{Host, random};
+use super::presence::{self, Presence};
 use super::replies::Refusal;
 use super::server::Server;
 use crate::failure::Failure;
@@ -64,13 +65,16 @@ pub(super) async fn serve(
     // One that says nothing for as long as a task may take is gone.
     connections.session_config.keep_alive = Some(host.limits.life());
     let of_connections = host.clone();
+    let connections = Arc::new(connections);
+    let presence = Presence::new(connections.clone(), host.limits.client_grace);
     let service = StreamableHttpService::new(
         move || Ok(Server::new(of_connections.clone())),
-        Arc::new(connections),
+        connections,
         config,
     );
     let router = Router::new()
         .route_service("/mcp", service)
+        .layer(from_fn_with_state(presence, presence::watch))
         .layer(from_fn_with_state(Arc::<str>::from(token), only_with_token));
     tokio::select! {
         why = accept(listener, router) => {

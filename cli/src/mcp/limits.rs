@@ -20,6 +20,8 @@ pub(super) struct Limits {
     pub(super) max_minutes: f64,
     /// How long a call waits where no progress is shown.
     pub(super) max_wait: Duration,
+    /// How long a task goes on whose client left in the middle of its call, by HTTP.
+    pub(super) client_grace: Duration,
     /// Whether sessions of others may be steered and deleted.
     pub(super) all_sessions: bool,
     origins: Vec<Origin>,
@@ -41,6 +43,7 @@ impl Limits {
             max_sessions: args.max_sessions,
             max_minutes: args.max_minutes,
             max_wait: Duration::try_from_secs_f64(args.max_wait).unwrap_or(Duration::MAX),
+            client_grace: Duration::try_from_secs_f64(args.client_grace).unwrap_or(Duration::MAX),
             all_sessions: args.all_sessions,
             origins: args.allow_origin.clone(),
             folders: folders.collect::<Result<_, _>>()?,

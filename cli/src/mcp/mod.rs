@@ -9,6 +9,7 @@ mod host;
 mod http;
 mod jobs;
 mod limits;
+mod presence;
 mod questions;
 mod raccoon;
 mod replies;

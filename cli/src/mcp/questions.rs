@@ -8,6 +8,7 @@ use sessionwire::agi::Event;
 
 use super::jobs::Job;
 use super::replies::Refusal;
+use crate::terminal::visible;
 
 /// Takes what the user answered, by whichever way it came.
 pub(super) async fn take_answers(job: &Job, responses: InputResponses) -> Result<(), Refusal> {
@@ -54,7 +55,7 @@ pub(super) fn form(question: &Event) -> ElicitRequestParams {
     schema.required = Some(vec!["answer".to_owned()]);
     ElicitRequestParams::FormElicitationParams {
         meta: None,
-        message: format!("The agent asks: {}", question.text()),
+        message: format!("The agent asks: {}", visible(&question.text())),
         requested_schema: schema,
     }
 }

@@ -50,6 +50,12 @@ impl From<Error> for Refusal {
 /// An error with what it means for whoever would call again.
 pub(super) fn told(error: &Error) -> String {
     let name = error.kind().name();
+    if error.code() == Some("task_in_progress") {
+        return format!(
+            "{name}: {}. Wait for it with wait_task, answer its question with answer_question, or end it with cancel_task.",
+            error.message()
+        );
+    }
     if !error.maybe_delivered() {
         return format!("{name}: {error}");
     }

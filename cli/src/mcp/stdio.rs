@@ -42,7 +42,7 @@ pub(super) async fn serve(
             Err(why) => {
                 return Err(Failure::Usage(format!(
                     "Standard input does not speak the Model Context Protocol: {why}. This command is for a client of it: \
-                     see docs/mcp.md."
+                     `sessionwire mcp --help` says how."
                 )));
             }
         }

@@ -271,3 +271,50 @@ fn a_server_makes_a_token_where_none_is_given_and_refuses_a_weak_one() {
     assert_eq!(done.status, 2);
     assert!(done.stderr.contains("at least 16"), "{}", done.stderr);
 }
+
+#[test]
+fn a_client_that_leaves_in_the_middle_of_a_call_takes_its_task_with_it() {
+    let server = Server::playing(json!([{"thought": "I begin"}, {"delay": 3600}]));
+    let listening = listen(mcp(&server, &["--http", "0", "--client-grace", "0.2"]));
+    let session = listening.connect(&json!({}));
+    let mut call = listening.call(&session, "run_task", json!({"task": "Work"}));
+    assert_eq!(call.message()["params"]["message"], "I begin");
+    assert_eq!(left(&server).len(), 1);
+    drop(call);
+    eventually("its session is deleted", || left(&server).is_empty());
+    assert!(
+        listening
+            .process
+            .stderr()
+            .contains("A client left in the middle of a call and did not come back within 0.2 s"),
+        "{}",
+        listening.process.stderr()
+    );
+}
+
+#[test]
+fn a_client_that_comes_back_keeps_its_task() {
+    let server = Server::playing(json!([{"thought": "I begin"}, {"delay": 3600}]));
+    let listening = listen(mcp(&server, &["--http", "0", "--client-grace", "0.5"]));
+    let begin = || {
+        let session = listening.connect(&json!({}));
+        let mut call = listening.call(&session, "run_task", json!({"task": "Work"}));
+        assert_eq!(call.message()["params"]["message"], "I begin");
+        (session, call)
+    };
+    let (session, call) = begin();
+    let kept = left(&server);
+    drop(call);
+    let listed = listening
+        .call(&session, "list_sessions", json!({}))
+        .result();
+    assert_eq!(listed["result"]["isError"], false, "{listed}");
+    // When one that left later is given up, the time of the first one is over, too.
+    let (_, call) = begin();
+    assert_eq!(left(&server).len(), 2);
+    drop(call);
+    eventually("the other's session is deleted", || {
+        left(&server).len() == 1
+    });
+    assert_eq!(left(&server), kept);
+}
