@@ -70,9 +70,7 @@ pub(crate) async fn run(
     let is_interrupted = matches!(failure, Failure::Interrupted);
     if is_interrupted {
         terminal::end_line();
-        note(
-            "Interrupted: what was sent goes on in its session. Press Ctrl-C again to leave at once.",
-        );
+        terminal::interrupted("what was sent goes on in its session.");
     }
     let _ = tokio::time::timeout(GRACE, outcomes.close()).await;
     // What ended meanwhile is in the journal, and need not wait for the next start.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use sessionwire::{Error, ErrorKind};
 
-use crate::lines;
+use crate::{lines, words};
 
 /// Why a command did not end well.
 pub(crate) enum Failure {
@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Local(String),
     /// The time given with `--timeout`, in seconds, is over.
     Timeout(f64),
+    /// That time is over, and the task was not started by then.
+    NotStarted(f64),
     /// The agent asks this, and there is nobody to answer.
     Unanswered(String),
     /// Some tasks of a batch failed, or did not end.
@@ -59,7 +61,11 @@ impl Failure {
     /// The same for the task of a session, where the failure does not name it yet.
     pub(crate) fn of_task(self, session_id: &str) -> Self {
         match self {
-            Self::Timeout(_) | Self::Interrupted | Self::Unanswered(_) | Self::WatchEnded(_) => {
+            Self::Timeout(_)
+            | Self::NotStarted(_)
+            | Self::Interrupted
+            | Self::Unanswered(_)
+            | Self::WatchEnded(_) => {
                 let ids = Ids {
                     session_id: session_id.to_owned(),
                     message_id: None,
@@ -114,7 +120,7 @@ impl Failure {
             line[name] = value;
         }
         if let Self::ClientHint(error, hint) = self {
-            line["advice"] = format!("{} {hint}", error.advice()).trim().into();
+            line["advice"] = format!("{} {hint}", words::advice_of(error)).trim().into();
         }
         line
     }
@@ -125,7 +131,9 @@ impl Failure {
             Self::Client(error) | Self::ClientHint(error, _) => error.kind().name(),
             Self::Usage(_) => "UsageError",
             Self::Local(_) => "LocalError",
-            Self::Timeout(_) | Self::WatchEnded(_) => ErrorKind::TaskTimeout.name(),
+            Self::Timeout(_) | Self::NotStarted(_) | Self::WatchEnded(_) => {
+                ErrorKind::TaskTimeout.name()
+            }
             Self::Unanswered(_) => ErrorKind::QuestionPending.name(),
             Self::Batch { .. } => "BatchError",
             Self::Waited { kind, .. } => kind.name(),
@@ -139,7 +147,7 @@ impl Failure {
         match self {
             Self::Client(error) | Self::ClientHint(error, _) => status_of(error.kind()),
             Self::Usage(_) | Self::Local(_) | Self::Unanswered(_) => 2,
-            Self::Timeout(_) | Self::WatchEnded(_) => 4,
+            Self::Timeout(_) | Self::NotStarted(_) | Self::WatchEnded(_) => 4,
             Self::Batch { status, .. } => *status,
             Self::Waited { kind, .. } => status_of(*kind),
             Self::Interrupted => 130,
@@ -152,13 +160,17 @@ impl Failure {
     /// What happened and what to do next, where it was not said yet.
     pub(crate) fn text(&self) -> Option<String> {
         match self {
-            Self::Client(error) => Some(error.to_string()),
-            Self::ClientHint(error, hint) => Some(format!("{error} {hint}")),
+            Self::Client(error) => Some(words::text_of(error)),
+            Self::ClientHint(error, hint) => Some(format!("{} {hint}", words::text_of(error))),
             Self::Usage(text)
             | Self::Local(text)
             | Self::Batch { text, .. }
             | Self::Waited { text, .. } => Some(text.clone()),
             Self::Timeout(seconds) => Some(too_long("task", *seconds)),
+            Self::NotStarted(seconds) => Some(format!(
+                "The session did not take the task within {seconds} s. Give it more time with --timeout, or see what it does \
+                 with `sessionwire messages SESSION`."
+            )),
             Self::WatchEnded(seconds) => Some(format!(
                 "The session was watched for {seconds} s, and goes on. Watch it longer with --timeout, or leave that out."
             )),

@@ -45,6 +45,7 @@ mod text;
 mod turn;
 mod view;
 mod watch;
+mod words;
 
 use std::time::Duration;
 

@@ -6,6 +6,8 @@ use sessionwire::Error;
 use sessionwire::agi::{Event, TaskResult};
 use sessionwire::raccoon::TurnResult;
 
+use crate::words;
+
 /// The version of the contract: a number that grows when a field goes away or means something else.
 pub(crate) const VERSION: u32 = 1;
 
@@ -76,7 +78,9 @@ pub(crate) fn error_fields(error: &Error, message: &str) -> Map<String, Value> {
         "name": error.kind().name(),
         "status": error.status_code(),
         "message": message,
-        "advice": Some(error.advice()).filter(|advice| !advice.is_empty()).or(advice(message)),
+        "advice": Some(words::advice_of(error))
+            .filter(|said| !said.is_empty())
+            .or_else(|| advice(message).map(str::to_owned)),
         "code": error.code(),
         "reason": error.reason(),
         "maybe_delivered": error.maybe_delivered(),

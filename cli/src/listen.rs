@@ -10,6 +10,7 @@ use sessionwire::{Error, ErrorKind, webhooks};
 use sessionwire_emulator::{WebhookAttempt, WebhookOutcome, WebhookSender};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use url::Url;
 
 use crate::args::{self, Global, Listen};
 use crate::client::connect;
@@ -54,7 +55,7 @@ pub(crate) async fn run(
             note(&format!(
                 "Listening to {}; Ctrl-C ends it. Deliveries go to {}",
                 one_line(id),
-                one_line(&args.forward_to)
+                one_line(&without_secrets(&args.forward_to))
             ));
             relay.listen().await
         }
@@ -88,6 +89,20 @@ fn address(forward_to: &str) -> Result<String, Failure> {
             "{why}. Name the whole address of your receiver, such as http://127.0.0.1:3000/hook."
         ))
     })
+}
+
+/// An address as it may be shown: without a password and a query.
+fn without_secrets(address: &str) -> String {
+    let Ok(mut url) = Url::parse(address) else {
+        return address.to_owned();
+    };
+    if url.password().is_some() && url.set_password(Some("***")).is_err() {
+        return url.origin().ascii_serialization();
+    }
+    if url.query().is_some() {
+        url.set_query(Some("***"));
+    }
+    url.to_string()
 }
 
 /// Sends what happened; tells of each attempt.

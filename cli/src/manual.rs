@@ -30,10 +30,11 @@ pub(crate) async fn man(args: args::Man, output: &Output) -> Result<(), Failure>
     let mut all = Cli::command();
     all.build();
     if let Some(folder) = &args.dir {
-        return match write_all(&all, NAME, folder) {
+        let written = std::fs::create_dir_all(folder).and_then(|()| write_all(&all, NAME, folder));
+        return match written {
             Ok(()) => Ok(()),
             Err(why) => Err(Failure::Local(format!(
-                "The pages cannot be written to {}: {why}. Name a folder that is there and can be written.",
+                "The pages cannot be written to {}: {why}. Name a folder that can be written.",
                 folder.display()
             ))),
         };

@@ -94,7 +94,9 @@ impl Progress {
         let how = match outcome.as_ref().map_err(Failure::cause) {
             Ok(_) => "Done",
             Err(Failure::Interrupted) => "Interrupted",
-            Err(Failure::Timeout(_)) => "Out of time",
+            Err(Failure::Timeout(_) | Failure::NotStarted(_) | Failure::WatchEnded(_)) => {
+                "Out of time"
+            }
             Err(Failure::Unanswered(_)) => "Not answered",
             Err(Failure::Client(error)) if error.kind() == ErrorKind::Task => "Failed",
             Err(_) => "Broken off",

@@ -150,16 +150,23 @@ impl Work<'_> {
         let mut task = None;
         let result = tokio::select! {
             biased;
-            failure = stop.wait() => Err(failure.of_task(&place.session_id)),
+            failure = stop.wait() => Err(failure),
             result = self.work(plan.task, &place, &mut task, &mut progress) => result,
         };
+        let result = result.map_err(|failure| match failure {
+            // It waited for what the session did before.
+            Failure::Timeout(seconds) if task.is_none() && self.args.session.is_some() => {
+                Failure::NotStarted(seconds).of_task(&place.session_id)
+            }
+            failure => failure.of_task(&place.session_id),
+        });
         let is_interrupted = result
             .as_ref()
             .is_err_and(|failure| matches!(failure.cause(), Failure::Interrupted));
         // Said before the clean-up, which may take a while.
         if is_interrupted {
             terminal::end_line();
-            note("Interrupted: cancelling the task. Press Ctrl-C again to leave at once.");
+            terminal::interrupted("cancelling the task.");
         }
         progress.rest();
         let became = self

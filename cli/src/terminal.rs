@@ -25,6 +25,15 @@ pub(crate) fn end_line() {
     }
 }
 
+/// Says what follows on a signal, and to whom has a keyboard how to leave at once.
+pub(crate) fn interrupted(what: &str) {
+    let again = match io::stdin().is_terminal() {
+        true => " Press Ctrl-C again to leave at once.",
+        false => "",
+    };
+    note(&format!("Interrupted: {what}{again}"));
+}
+
 /// Whether a person sees what is written to stderr.
 pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()

@@ -105,7 +105,7 @@ async fn take_turn(
         Err(failure) if matches!(failure.cause(), Failure::Interrupted) => {
             // Said before the stop, which may take a while.
             terminal::end_line();
-            note("Interrupted: stopping the turn. Press Ctrl-C again to leave at once.");
+            terminal::interrupted("stopping the turn.");
             stop_turn(&turn).await;
             Err(failure)
         }

@@ -29,7 +29,7 @@ pub(crate) async fn run(
     let renderer = Renderer::of_events(output, global.json);
     let mut progress = Progress::begin(false);
     progress.say("Waiting for events");
-    tokio::select! {
+    let outcome = tokio::select! {
         biased;
         failure = stop.wait() => {
             if matches!(failure, Failure::Interrupted) {
@@ -49,7 +49,9 @@ pub(crate) async fn run(
             }
             follow(&session, options, input, renderer, &mut progress).await
         } => result,
-    }
+    };
+    progress.end(&outcome, "the session stays", renderer).await;
+    outcome
 }
 
 async fn follow(

@@ -72,7 +72,7 @@ fn a_start_url_that_is_too_long() {
             server.command(&["run", "Find offers", "--start-url", &url]),
             2,
         ),
-        &["start_url", "2000"],
+        &["--start-url", "2000"],
     );
     assert_eq!(server.emulator.requests().len(), 0);
 }
@@ -96,7 +96,7 @@ fn an_unreachable_host() {
 fn a_base_url_that_is_none() {
     for (url, part) in [
         ("", "empty"),
-        ("shop.example", "base_url"),
+        ("shop.example", "--base-url"),
         ("http://shop.example", "unencrypted"),
     ] {
         let mut command = program(&["sessions", "list", "--base-url", url]);
@@ -132,13 +132,13 @@ fn an_empty_session_id() {
     ] {
         contains(
             &refused(server.command(&[command, ""]), 2),
-            &["`session_id` is empty"],
+            &["SESSION is empty"],
         );
     }
     for command in ["get", "delete"] {
         contains(
             &refused(server.command(&["sessions", command, ""]), 2),
-            &["`session_id` is empty"],
+            &["SESSION is empty"],
         );
     }
     assert!(server.paths().is_empty());

@@ -473,12 +473,7 @@ fn bad_input_costs_no_request() {
     let server = Server::start();
     for command in ["messages", "attach", "stop"] {
         for bad in ["", "no-uuid"] {
-            refused(
-                &server,
-                &["raccoon", command, bad],
-                2,
-                &["`session_id`", "UUID"],
-            );
+            refused(&server, &["raccoon", command, bad], 2, &["SESSION", "UUID"]);
         }
     }
     for command in ["get", "delete"] {
@@ -486,21 +481,21 @@ fn bad_input_costs_no_request() {
             &server,
             &["raccoon", "sessions", command, ""],
             2,
-            &["`session_id`"],
+            &["SESSION"],
         );
     }
     let long = "é".repeat(256);
     for (args, words) in [
-        (&["raccoon", "send", "", "x"][..], "`session_id`"),
-        (&["raccoon", "upload", "", "/dev/null"], "`session_id`"),
-        (&["raccoon", "sessions", "rename", "", "x"], "`session_id`"),
+        (&["raccoon", "send", "", "x"][..], "SESSION"),
+        (&["raccoon", "upload", "", "/dev/null"], "SESSION"),
+        (&["raccoon", "sessions", "rename", "", "x"], "SESSION"),
         (
             &["raccoon", "sessions", "rename", SESSION, " "],
-            "`title` is empty",
+            "TITLE is empty",
         ),
         (&["raccoon", "sessions", "rename", SESSION, &long], "256"),
         (&["raccoon", "sessions", "list", "--first", "0"], "--first"),
-        (&["raccoon", "send", SESSION, " "], "`text` is empty"),
+        (&["raccoon", "send", SESSION, " "], "TEXT is empty"),
         (
             &["raccoon", "send", SESSION, "x", "--message", ""],
             "--message",

@@ -207,7 +207,7 @@ fn a_recording_of_a_turn_that_cannot_be_written_costs_no_request() {
             "one secret a line",
         ),
         (["raccoon", "record", "x", "--session", "y"], "UUID"),
-        (["raccoon", "record", "", "--mode", "auto"], "prompt"),
+        (["raccoon", "record", "", "--mode", "auto"], "PROMPT"),
     ] {
         let refused = raccoon(&server, &args);
         assert_eq!(refused.status, 2, "{}", refused.stderr);

@@ -181,7 +181,7 @@ fn a_timeout_leaves_the_turn_running_and_says_where() {
 fn bad_input_costs_no_request() {
     let server = playing(json!([]));
     for (args, words) in [
-        (&["turn", ""][..], "prompt"),
+        (&["turn", ""][..], "PROMPT is empty"),
         (&["turn", "x", "--session", "y"], "UUID"),
         (&["turn", "x", "--timeout", "0"], "positive"),
         (&["turn", "x", "--local", "--session", SESSION], "--local"),
@@ -341,7 +341,7 @@ fn an_option_that_is_misspelt_is_named_with_those_that_there_are() {
         ),
         (
             ["turn", "x", "--wire", "{\"prompt\": []}"],
-            "`wire` has no name for `prompt`",
+            "--wire has no name for `prompt`",
         ),
     ] {
         let done = turn(&server, &args);

@@ -1,0 +1,138 @@
+//! What the library's errors name, in the words of the command line (pure).
+
+use sessionwire::Error;
+
+/// Options that the library calls otherwise, and what is no option here.
+const OTHERS: [(&str, &str); 17] = [
+    ("agent_name", "--agent"),
+    ("answer", "`sessionwire answer`"),
+    ("cancel", "`sessionwire cancel`"),
+    ("files", "--file"),
+    ("handle", "HANDLE"),
+    ("message", "TEXT"),
+    ("prompt", "PROMPT"),
+    ("restore_from_session_id", "--restore-from"),
+    ("result", "`sessionwire wait`"),
+    ("save_snapshot_mode", "--save-snapshot"),
+    ("send_message", "`sessionwire send`"),
+    ("session_id", "SESSION"),
+    ("text", "TEXT"),
+    ("title", "TITLE"),
+    ("url", "URL"),
+    ("wait", "`sessionwire wait`"),
+    ("workspace_id", "SESSION"),
+];
+
+/// Options that are called the same.
+const OPTIONS: [&str; 19] = [
+    "allow_insecure_http",
+    "base_url",
+    "cdp_url",
+    "concurrency",
+    "environment_type",
+    "goal",
+    "if_busy",
+    "journal",
+    "max_retries",
+    "max_steps",
+    "mode",
+    "poll_interval",
+    "retry_failed",
+    "session_type",
+    "start_url",
+    "timeout",
+    "wait_for_limit",
+    "webhook_url",
+    "wire",
+];
+
+/// An error's text. What the service said stays as it is.
+pub(crate) fn text_of(error: &Error) -> String {
+    match error.status_code() {
+        Some(_) => error.to_string(),
+        None => of_the_command_line(&error.to_string()),
+    }
+}
+
+/// An error's advice.
+pub(crate) fn advice_of(error: &Error) -> String {
+    match error.status_code() {
+        Some(_) => error.advice().to_owned(),
+        None => of_the_command_line(error.advice()),
+    }
+}
+
+fn of_the_command_line(text: &str) -> String {
+    // The names in the value of --wire are the service's.
+    if text.contains("`wire`") {
+        return text.replace("`wire`", "--wire");
+    }
+    let mut said = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, (name, after))) = rest
+        .split_once('`')
+        .and_then(|(before, after)| Some((before, after.split_once('`')?)))
+    {
+        said.push_str(before);
+        match word(name) {
+            Some(word) => said.push_str(&word),
+            None => said.extend(["`", name, "`"]),
+        }
+        rest = after;
+    }
+    said + rest
+}
+
+fn word(name: &str) -> Option<String> {
+    if OPTIONS.contains(&name) {
+        return Some(format!("--{}", name.replace('_', "-")));
+    }
+    let other = OTHERS.iter().find(|(theirs, _)| *theirs == name);
+    other.map(|(_, ours)| (*ours).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_the_command_line;
+
+    #[test]
+    fn options_and_functions_are_named_as_a_shell_has_them() {
+        for (text, said) in [
+            ("`message` is empty. Say it.", "TEXT is empty. Say it."),
+            (
+                "Answer it with `send_message`, or pass `if_busy`: \"wait\".",
+                "Answer it with `sessionwire send`, or pass --if-busy: \"wait\".",
+            ),
+            (
+                "`wire` has no name for `prompt`",
+                "--wire has no name for `prompt`",
+            ),
+            ("Raise `timeout`", "Raise --timeout"),
+            ("`what` is none, `", "`what` is none, `"),
+        ] {
+            assert_eq!(of_the_command_line(text), said);
+        }
+    }
+
+    #[test]
+    fn every_option_is_one_of_some_command() {
+        use clap::CommandFactory as _;
+
+        fn longs(command: &clap::Command, found: &mut Vec<String>) {
+            let arguments = command.get_arguments();
+            found.extend(arguments.filter_map(|argument| argument.get_long().map(str::to_owned)));
+            for inner in command.get_subcommands() {
+                longs(inner, found);
+            }
+        }
+        let mut found = Vec::new();
+        longs(&crate::args::Cli::command(), &mut found);
+        let ours = super::OTHERS.iter().map(|(_, ours)| (*ours).to_owned());
+        let ours = ours.filter(|ours| ours.starts_with("--"));
+        let same = super::OPTIONS.iter().map(|name| name.replace('_', "-"));
+        for option in ours.chain(same) {
+            let long = option.trim_start_matches("--");
+            assert!(found.iter().any(|found| found == long), "--{long}");
+        }
+    }
+}
