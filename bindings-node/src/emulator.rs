@@ -55,6 +55,35 @@ impl Emulator {
         })
     }
 
+    /// The same emulator with a world of its own for one key; null: a new key.
+    #[napi(catch_unwind)]
+    pub fn world(&self, key: Option<String>) -> Either<Emulator, ErrorInfo> {
+        match self.inner.world(key.as_deref()) {
+            Ok(world) => Either::A(Self {
+                inner: Arc::new(world),
+                port: Mutex::default(),
+                turn_port: Mutex::default(),
+            }),
+            Err(error) => Either::B(ErrorInfo::invalid(error)),
+        }
+    }
+
+    /// Sets everything back to how it began.
+    #[napi(catch_unwind)]
+    pub fn reset(&self) {
+        self.inner.reset();
+    }
+
+    /// Sets the clock of the sessions that are created from now on, as JSON.
+    #[napi(catch_unwind)]
+    pub fn clock(&self, clock: String) -> Option<ErrorInfo> {
+        match serde_json::from_str::<core::Clock>(&clock) {
+            Ok(clock) => self.inner.clock(clock),
+            Err(error) => return Some(ErrorInfo::unreadable(&error)),
+        }
+        None
+    }
+
     /// The tasks of the agent that it was started with; once.
     #[napi(catch_unwind)]
     pub fn agent_port(&self) -> Option<AgentPort> {

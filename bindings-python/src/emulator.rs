@@ -97,6 +97,34 @@ impl Emulator {
         })
     }
 
+    /// The same emulator with a world of its own for one key; None: a new key.
+    fn world(&self, py: Python<'_>, key: Option<&str>) -> PyResult<Self> {
+        let world = self.server(py)?.world(key).map_err(|failure| {
+            error::to_py(
+                py,
+                &Error::new(ErrorKind::InvalidRequest, format!("world: {failure}")),
+            )
+        })?;
+        Ok(Self {
+            bound: RuntimeBound::new(self.bound.runtime(), Arc::new(world)),
+            jobs: Mutex::default(),
+            turn_jobs: Mutex::default(),
+        })
+    }
+
+    /// Sets everything back to how it began.
+    fn reset(&self, py: Python<'_>) -> PyResult<()> {
+        self.server(py)?.reset();
+        Ok(())
+    }
+
+    /// Sets the clock of the sessions that are created from now on.
+    fn clock(&self, py: Python<'_>, clock: &Bound<'_, PyAny>) -> PyResult<()> {
+        let clock: emulator::Clock = params::read(clock, ErrorKind::InvalidRequest, "clock")?;
+        self.server(py)?.clock(clock);
+        Ok(())
+    }
+
     /// The tasks of the agent that it was started with; once.
     fn agent_jobs(&self) -> Option<AgentJobs> {
         take(&self.jobs)

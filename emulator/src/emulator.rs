@@ -2,6 +2,7 @@
 
 use crate::agi::{Agent, WebhookAttempt};
 use crate::browser::Browsers;
+use crate::clock::Clock;
 use crate::faults::{Fault, FaultError};
 use crate::live_link::LiveLink;
 use crate::options::{Options, StartError};
@@ -12,6 +13,7 @@ use crate::state::Server;
 use crate::sync::lock;
 use crate::web::Web;
 use crate::workers::Workers;
+use crate::world::World;
 use crate::{agi, connection, host, live_view, raccoon};
 use axum::middleware::from_fn_with_state;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -24,7 +26,7 @@ use tokio::runtime::Handle;
 /// The key an emulator without a list of keys hands out.
 const DEFAULT_KEY: &str = "emulator-key";
 
-/// A running emulator. Dropping it stops it.
+/// A running emulator, or what one key sees of it ([`Emulator::world`]). Dropping the emulator stops it.
 ///
 /// ```
 /// # async fn example() -> Result<(), sessionwire_emulator::StartError> {
@@ -39,6 +41,8 @@ const DEFAULT_KEY: &str = "emulator-key";
 /// ```
 pub struct Emulator {
     server: Arc<Server>,
+    /// What it sets and shows: the default world, or that of one key.
+    world: Arc<World>,
     api_key: String,
     is_remote: bool,
 }
@@ -57,6 +61,11 @@ impl Emulator {
     pub async fn start(mut options: Options) -> Result<Self, StartError> {
         options.check()?;
         let scenario = options.load_scenario()?;
+        for fault in &options.faults {
+            fault.check().map_err(|error| {
+                StartError(format!("the fault `{fault}` cannot be used: {error}"))
+            })?;
+        }
         let runtime = Handle::try_current().map_err(|_| {
             StartError("no tokio runtime; call Emulator::start inside one".to_owned())
         })?;
@@ -97,13 +106,6 @@ impl Emulator {
         let workers = Workers::new(runtime);
         let server = Server::new(options, scenario, workers, url, link, web, browsers);
         let server = Arc::new(server);
-        for fault in server.options.faults.clone() {
-            let text = fault.to_string();
-            let added = lock(&server.faults).add(fault);
-            added.map_err(|error| {
-                StartError(format!("the fault `{text}` cannot be used: {error}"))
-            })?;
-        }
         let router = agi::router(&server)
             .merge(raccoon::router(&server))
             .merge(live_view::router(&server))
@@ -116,10 +118,56 @@ impl Emulator {
             tracing::warn!(%address, "the emulator listens: other machines can use it, without encryption");
         }
         Ok(Self {
+            world: server.worlds.default_world().clone(),
             server,
             api_key,
             is_remote,
         })
+    }
+
+    /// This emulator with a world of its own for one key: what is set here (scenario, faults, agents) plays for requests with
+    /// this key alone, and what is shown (requests, webhooks, sessions) is theirs. It begins as the emulator was started.
+    /// Keys without a world share that of the emulator itself.
+    ///
+    /// `None`: a new key, which nobody else has. The same key gives the same world. `close` ends its sessions and forgets it;
+    /// dropping it does nothing.
+    ///
+    /// # Errors
+    /// When no request can bring such a key, or it is barred.
+    pub fn world(&self, key: Option<&str>) -> Result<Self, WorldError> {
+        let key = match key {
+            Some(key) => key.to_owned(),
+            None => own_key().map_err(|error| WorldError(error.to_string()))?,
+        };
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(WorldError(
+                "a key is sent in a header: give one of visible ASCII characters without spaces, or none for a new one"
+                    .to_owned(),
+            ));
+        }
+        if !self.server.keys.accept(&key) {
+            return Err(WorldError(
+                "this key is one of barred_keys, whose requests get 403; give another one, or none for a new one"
+                    .to_owned(),
+            ));
+        }
+        Ok(Self {
+            world: self.server.worlds.make(&key),
+            server: self.server.clone(),
+            api_key: key,
+            is_remote: self.is_remote,
+        })
+    }
+
+    /// Sets everything back to how it began, for the next test: scenario, faults and clock as the emulator was started, no
+    /// requests, no webhook attempts, no sessions. Agents stay.
+    pub fn reset(&self) {
+        self.server.reset(&self.world);
+    }
+
+    /// Sets how time passes in the sessions that are created from now on.
+    pub fn clock(&self, clock: Clock) {
+        self.world.set_clock(clock);
     }
 
     /// Where it listens, such as `http://127.0.0.1:49152`; the AGI endpoints are below `/v1`.
@@ -167,19 +215,19 @@ impl Emulator {
     /// Those of the received requests that are meant, in order.
     #[must_use]
     pub fn requests_matching(&self, filter: &RequestFilter) -> Vec<CapturedRequest> {
-        lock(&self.server.requests).matching(filter)
+        lock(&self.world.requests).matching(filter)
     }
 
     /// How often a request arrived or got its response since the start.
     #[must_use]
     pub fn request_changes(&self) -> u64 {
-        *lock(&self.server.requests).changes().borrow()
+        *lock(&self.world.requests).changes().borrow()
     }
 
     /// Waits until a request arrives or gets its response, if `seen` is what `request_changes` said before the last look.
     /// False once the emulator is closed: nothing comes any more.
     pub async fn requests_changed(&self, seen: u64) -> bool {
-        let mut changes = lock(&self.server.requests).changes();
+        let mut changes = lock(&self.world.requests).changes();
         tokio::select! {
             biased;
             changed = changes.wait_for(|changes| *changes != seen) => changed.is_ok(),
@@ -189,7 +237,7 @@ impl Emulator {
 
     /// Forgets the requests so far.
     pub fn clear_requests(&self) {
-        lock(&self.server.requests).clear();
+        lock(&self.world.requests).clear();
     }
 
     /// Injects a fault; of several that match a request, the oldest acts.
@@ -197,24 +245,24 @@ impl Emulator {
     /// # Errors
     /// When an action has no meaning for the endpoint; the text says what to use.
     pub fn fail(&self, fault: Fault) -> Result<(), FaultError> {
-        lock(&self.server.faults).add(fault)
+        lock(&self.world.faults).add(fault)
     }
 
     /// The faults that still wait for their requests, in the order in which they were injected, with what is left of `times` and
     /// `skip`.
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
-        lock(&self.server.faults).list()
+        lock(&self.world.faults).list()
     }
 
     /// Takes back all faults. A stream that has begun with one keeps it.
     pub fn clear_faults(&self) {
-        lock(&self.server.faults).clear();
+        lock(&self.world.faults).clear();
     }
 
     /// Sets what the agent does for the tasks that start from now on.
     pub fn scenario(&self, scenario: Scenario) {
-        *lock(&self.server.playing) = Playing::new(scenario);
+        *lock(&self.world.playing) = Playing::new(scenario);
     }
 
     /// Sets what the agent does from a file, as [`Self::scenario`] does.
@@ -229,35 +277,53 @@ impl Emulator {
     /// Sets who works on the tasks that start from now on and that the scenario has no script for; `None`: the built-in
     /// agent.
     pub fn agent(&self, agent: Option<Agent>) {
-        *lock(&self.server.agent) = agent;
+        *lock(&self.world.agent) = agent;
     }
 
     /// Raccoon: sets who works on the turns that start from now on and that the scenario has no script for; `None`: the
     /// built-in agent.
     pub fn turn_agent(&self, agent: Option<TurnAgent>) {
-        *lock(&self.server.turn_agent) = agent;
+        *lock(&self.world.turn_agent) = agent;
     }
 
     /// The attempts to deliver webhooks, as they ended: the last 10,000.
     #[must_use]
     pub fn webhook_attempts(&self) -> Vec<WebhookAttempt> {
-        self.server.webhooks.attempts()
+        self.world.webhooks.attempts()
     }
 
     /// The number of event streams and WebSockets that are open now.
     #[must_use]
     pub fn open_streams(&self) -> usize {
-        self.server.open_streams.load(Ordering::Acquire)
+        let open = |world: &World| world.open_streams.load(Ordering::Acquire);
+        match &self.world.key {
+            Some(_) => open(&self.world),
+            None => self
+                .server
+                .worlds
+                .all()
+                .iter()
+                .map(|world| open(world))
+                .sum(),
+        }
     }
 
-    /// The number of live sessions of all keys.
+    /// The number of live sessions of all keys, or of its one.
     #[must_use]
     pub fn session_count(&self) -> usize {
-        lock(&self.server.agi).values().map(agi::Account::len).sum()
+        let accounts = lock(&self.server.agi);
+        match &self.world.key {
+            Some(key) => accounts.get(key).map_or(0, agi::Account::len),
+            None => accounts.values().map(agi::Account::len).sum(),
+        }
     }
 
-    /// Ends every connection and all work at once; returns when they are gone. Closing twice is fine.
+    /// Ends every connection and all work at once; returns when they are gone. Closing twice is fine. The world of a key: its
+    /// sessions are deleted, and the key plays in the emulator's own world again.
     pub async fn close(&self) {
+        if let Some(key) = &self.world.key {
+            return self.server.forget_world(key);
+        }
         self.stop();
         self.server.close_browsers();
         self.server.workers.join().await;
@@ -267,10 +333,15 @@ impl Emulator {
 
 impl Emulator {
     fn stop(&self) {
+        if self.world.key.is_some() {
+            return;
+        }
         self.server.workers.stop().cancel();
         // Whoever takes work from a queue sees that none will come.
-        self.agent(None);
-        self.turn_agent(None);
+        for world in self.server.worlds.all() {
+            *lock(&world.agent) = None;
+            *lock(&world.turn_agent) = None;
+        }
     }
 }
 
@@ -293,3 +364,15 @@ impl Drop for Emulator {
         self.stop();
     }
 }
+
+/// Why a key gets no world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorldError(String);
+
+impl std::fmt::Display for WorldError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WorldError {}

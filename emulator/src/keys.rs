@@ -1,24 +1,59 @@
 //! The keys that are served.
 
 use crate::errors::ApiError;
+use crate::sync::lock;
 use axum::http::{HeaderMap, header};
+use std::collections::HashSet;
+use std::sync::Mutex;
 
 /// Which keys are served. It has no `Debug` form: it knows them.
 pub(crate) struct Keys {
     /// `None`: any.
-    pub(crate) accepted: Option<Vec<String>>,
+    accepted: Option<Mutex<HashSet<String>>>,
+    /// Those of the start.
+    listed: Vec<String>,
     /// Known, but barred.
-    pub(crate) barred: Vec<String>,
+    barred: Vec<String>,
 }
 
 impl Keys {
+    pub(crate) fn new(accepted: Option<Vec<String>>, barred: Vec<String>) -> Self {
+        let listed = accepted.clone().unwrap_or_default();
+        let accepted = accepted.map(|keys| Mutex::new(keys.into_iter().collect()));
+        Self {
+            accepted,
+            listed,
+            barred,
+        }
+    }
+
+    /// Serves requests with this key, too; false: it is barred.
+    pub(crate) fn accept(&self, key: &str) -> bool {
+        if self.barred.iter().any(|barred| barred == key) {
+            return false;
+        }
+        if let Some(accepted) = &self.accepted {
+            lock(accepted).insert(key.to_owned());
+        }
+        true
+    }
+
+    /// Serves requests with this key no more, unless every key is served, or it is one of those of the start.
+    pub(crate) fn forget(&self, key: &str) {
+        if let Some(accepted) = &self.accepted
+            && !self.listed.iter().any(|listed| listed == key)
+        {
+            lock(accepted).remove(key);
+        }
+    }
+
     /// Whether requests with this key are served.
     pub(crate) fn check(&self, key: &str) -> Result<(), ApiError> {
-        let is = |keys: &[String]| keys.iter().any(|known| known == key);
-        if is(&self.barred) {
+        if self.barred.iter().any(|barred| barred == key) {
             return Err(ApiError::forbidden());
         }
-        if key.is_empty() || self.accepted.as_deref().is_some_and(|keys| !is(keys)) {
+        let unknown = |keys: &Mutex<HashSet<String>>| !lock(keys).contains(key);
+        if key.is_empty() || self.accepted.as_ref().is_some_and(unknown) {
             return Err(ApiError::unauthorized());
         }
         Ok(())

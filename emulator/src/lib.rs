@@ -69,6 +69,7 @@ mod sync;
 mod unknown_route;
 mod web;
 mod workers;
+mod world;
 
 pub use agent::{
     AgentFunction, AgentJob, AgentJobs, AgentResult, JobHandle, PendingReply, TaskOver,
@@ -79,7 +80,7 @@ pub use agi::{
 };
 pub use browser::Browser;
 pub use clock::Clock;
-pub use emulator::Emulator;
+pub use emulator::{Emulator, WorldError};
 pub use faults::{BodyAs, Endpoint, Fault, FaultError, Put, Then};
 pub use options::{Options, StartError};
 pub use raccoon::{

@@ -29,10 +29,11 @@ pub(crate) async fn intercept(
     endpoint: Option<Endpoint>,
     next: Next,
 ) -> Response {
-    let Server {
-        requests, faults, ..
-    } = server;
     let (mut parts, body) = request.into_parts();
+    let world = server
+        .worlds
+        .of_request(&parts.headers, parts.uri.query().unwrap_or_default());
+    let requests = &world.requests;
     let streamed = endpoint == Some(Endpoint::Upload);
     let (body, known) = if streamed {
         (body, Bytes::new())
@@ -70,7 +71,7 @@ pub(crate) async fn intercept(
     };
 
     let effect = endpoint
-        .and_then(|endpoint| lock(faults).match_fault(endpoint, session_id.as_deref()))
+        .and_then(|endpoint| lock(&world.faults).match_fault(endpoint, session_id.as_deref()))
         .unwrap_or_default();
     let connection = parts
         .extensions

@@ -1,19 +1,17 @@
 //! What all requests share.
 
-use crate::agi::{self, Agent, Webhooks};
+use crate::agi;
 use crate::browser::Browsers;
-use crate::faults::Faults;
 use crate::keys::Keys;
 use crate::live_link::LiveLink;
 use crate::options::Options;
-use crate::raccoon::{self, Dialect, TurnAgent};
-use crate::requests::RequestLog;
-use crate::scenario::{Playing, Scenario};
+use crate::raccoon;
+use crate::scenario::Scenario;
 use crate::sync::lock;
 use crate::web::Web;
 use crate::workers::Workers;
-use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
+use crate::world::{Start, World, Worlds};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,18 +27,9 @@ pub(crate) struct Server {
     pub(crate) agi: Mutex<HashMap<String, agi::Account>>,
     /// What each key owns at Raccoon.
     pub(crate) raccoon: Mutex<HashMap<String, raccoon::Account>>,
-    pub(crate) requests: Arc<Mutex<RequestLog>>,
-    pub(crate) faults: Mutex<Faults>,
-    pub(crate) playing: Mutex<Playing>,
-    /// How Raccoon speaks, where the scenario does not say so.
-    dialect: Arc<Dialect>,
-    /// The developer's own agent.
-    pub(crate) agent: Mutex<Option<Agent>>,
-    /// The same for turns.
-    pub(crate) turn_agent: Mutex<Option<TurnAgent>>,
-    pub(crate) open_streams: AtomicUsize,
+    /// What belongs to a key beside that: its scenario, faults, requests, webhooks and clock.
+    pub(crate) worlds: Worlds,
     pub(crate) web: Arc<Web>,
-    pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) browsers: Arc<Browsers>,
     pub(crate) workers: Workers,
 }
@@ -55,28 +44,22 @@ impl Server {
         web: Arc<Web>,
         browsers: Arc<Browsers>,
     ) -> Self {
-        let webhooks = Webhooks::new(
-            web.clone(),
-            workers.clone(),
-            options.clock,
-            options.webhook_backoff,
-            options.webhook_timeout,
-        );
+        let start = Start {
+            scenario,
+            faults: options.faults.clone(),
+            clock: options.clock,
+            dialect: Arc::new(options.dialect.clone()),
+            web: web.clone(),
+            workers: workers.clone(),
+            webhook_backoff: options.webhook_backoff,
+            webhook_timeout: options.webhook_timeout,
+        };
+        let worlds = Worlds::new(start, options.agent.take(), options.turn_agent.take());
         Self {
-            keys: Keys {
-                accepted: options.api_keys.clone(),
-                barred: options.barred_keys.clone(),
-            },
+            keys: Keys::new(options.api_keys.clone(), options.barred_keys.clone()),
             agi: Mutex::default(),
             raccoon: Mutex::default(),
-            requests: Arc::default(),
-            faults: Mutex::default(),
-            playing: Mutex::new(Playing::new(scenario)),
-            dialect: Arc::new(options.dialect.clone()),
-            agent: Mutex::new(options.agent.take()),
-            turn_agent: Mutex::new(options.turn_agent.take()),
-            open_streams: AtomicUsize::new(0),
-            webhooks: Arc::new(webhooks),
+            worlds,
             web,
             browsers,
             workers,
@@ -86,10 +69,36 @@ impl Server {
         }
     }
 
-    /// How Raccoon speaks.
-    pub(crate) fn dialect(&self) -> Arc<Dialect> {
-        let own = || self.dialect.clone();
-        lock(&self.playing).dialect().unwrap_or_else(own)
+    /// Deletes what a key owns: its sessions of both services, its snapshots and its files.
+    pub(crate) fn delete_account(&self, key: &str) {
+        let account = lock(&self.agi).remove(key);
+        for session in account.iter().flat_map(agi::Account::list) {
+            session.delete();
+            self.workers
+                .finish(async move { session.browser.close().await });
+        }
+        if let Some(account) = lock(&self.raccoon).remove(key) {
+            account.delete_sessions();
+        }
+    }
+
+    /// Forgets the world of a key, with what the key owns.
+    pub(crate) fn forget_world(&self, key: &str) {
+        self.worlds.forget(key);
+        self.keys.forget(key);
+        self.delete_account(key);
+    }
+
+    /// Sets a world back to its beginning, and deletes what its keys own.
+    pub(crate) fn reset(&self, world: &World) {
+        let mut keys: HashSet<String> = lock(&self.agi).keys().cloned().collect();
+        keys.extend(lock(&self.raccoon).keys().cloned());
+        for key in keys {
+            if self.worlds.of_key(&key).key == world.key {
+                self.delete_account(&key);
+            }
+        }
+        self.worlds.reset(world);
     }
 
     /// Ends all browsers and forgets the snapshots, which hold their profiles.

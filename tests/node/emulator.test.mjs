@@ -199,3 +199,39 @@ test("the manual's scenario runs as data and from a file", async () => {
     await rm(folder, { recursive: true });
   }
 });
+
+test("parallel tests share one emulator and see nothing of one another", () =>
+  emulating({ stepDelay: 0 }, async (emulator) => {
+    const play = async (text) => {
+      const world = emulator.world();
+      assert.equal(world.url, emulator.url);
+      assert.notEqual(world.apiKey, emulator.apiKey);
+      world.scenario({ tasks: [{ steps: [{ done: text }] }] });
+      world.fail("models status=503");
+      await using(world.agi({ maxRetries: 0 }), async (client) => {
+        await assert.rejects(client.models(), { name: "ServerError" });
+        assert.equal((await client.runTask("Say it")).text, text);
+      });
+      world.assertRequested({ method: "GET", path: "/v1/models" }, { times: 1 });
+      await world.close();
+    };
+    await Promise.all(Array.from({ length: 24 }, (_, number) => play(`text ${number}`)));
+    assert.deepEqual(emulator.requests(), []);
+    assert.equal(emulator.sessionCount, 0);
+  }));
+
+test("a world is found again by its key, and reset", () =>
+  emulating({ stepDelay: 0 }, async (emulator) => {
+    const world = emulator.world("key-of-a-test");
+    world.scenario({ tasks: [{ steps: [{ delay: 36_000 }, { done: "late" }] }] });
+    world.clock("fast");
+    const again = emulator.world("key-of-a-test");
+    await using(again.agi(), async (client) => {
+      assert.equal((await client.runTask("Wait")).text, "late");
+    });
+    again.reset();
+    assert.deepEqual(world.requests(), []);
+    assert.throws(() => emulator.world("two words"), /visible ASCII/);
+    assert.throws(() => emulator.world(7), /`key` must be a text, not 7/);
+    assert.throws(() => emulator.clock("slow"), InvalidRequestError);
+  }));

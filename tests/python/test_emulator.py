@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from helpers import eventually
-from sessionwire import ConfigError, Emulator, InvalidRequestError
+from sessionwire import ConfigError, Emulator, InvalidRequestError, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -234,3 +235,42 @@ def test_the_manuals_scenario_runs_as_data_and_from_a_file(tmp_path: Path) -> No
         [sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert (done.stdout, done.stderr) == ("A blue mug\n" * 2, "")
+
+
+def test_parallel_tests_share_one_emulator_and_see_nothing_of_one_another() -> None:
+    def play(text: str) -> None:
+        with emulator.world() as world, world.agi(max_retries=0) as client:
+            assert world.url == emulator.url
+            assert world.api_key != emulator.api_key
+            world.scenario({"tasks": [{"steps": [{"done": text}]}]})
+            world.fail("models status=503")
+            with pytest.raises(ServerError):
+                client.models()
+            assert client.run_task("Say it").text == text
+            world.assert_requested("GET", "/v1/models", times=1)
+
+    with (
+        Emulator(step_delay=0) as emulator,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        list(threads.map(play, [f"text {number}" for number in range(24)]))
+        assert emulator.requests() == []
+        assert emulator.session_count == 0
+
+
+def test_a_world_is_found_again_by_its_key_and_reset() -> None:
+    with Emulator(step_delay=0) as emulator:
+        world = emulator.world("key-of-a-test")
+        world.scenario({"tasks": [{"steps": [{"delay": 36_000}, {"done": "late"}]}]})
+        world.clock("fast")
+        again = emulator.world("key-of-a-test")
+        with again.agi() as client:
+            assert client.run_task("Wait").text == "late"
+        again.reset()
+        assert world.requests() == []
+        with pytest.raises(InvalidRequestError, match="visible ASCII"):
+            emulator.world("two words")
+        with pytest.raises(InvalidRequestError, match="`key` must be a text, not 7"):
+            emulator.world(7)  # type: ignore[arg-type]
+        with pytest.raises(InvalidRequestError, match="clock"):
+            emulator.clock("slow")  # type: ignore[arg-type]

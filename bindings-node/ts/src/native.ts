@@ -208,6 +208,9 @@ export interface NativeRaccoonClient
 }
 
 export interface NativeEmulator {
+  world(key?: string): NativeEmulator | ErrorInfo;
+  reset(): void;
+  clock(clock: string): ErrorInfo | null;
   agentPort(): NativeAgentPort | null;
   turnAgentPort(): NativeAgentPort | null;
   agent(wake?: () => void): NativeAgentPort | null;

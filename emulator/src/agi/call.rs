@@ -9,6 +9,7 @@ use crate::faults::{LateStatus, StreamFault};
 use crate::requests::session_id;
 use crate::state::Server;
 use crate::sync::lock;
+use crate::world::World;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,6 +20,8 @@ use std::sync::Arc;
 /// A request of a known key, ready for its endpoint. It has no `Debug` form: it knows the key.
 pub(crate) struct Call {
     pub(crate) server: Arc<Server>,
+    /// What belongs to its key.
+    pub(crate) world: Arc<World>,
     key: String,
     session_id: String,
     pub(crate) query: Query,
@@ -77,6 +80,7 @@ impl FromRequest<Arc<Server>> for Call {
         })?;
         Ok(Self {
             server: server.clone(),
+            world: server.worlds.of_key(&key),
             key,
             session_id: session_id(parts.uri.path(), "").unwrap_or_default(),
             query: Query::parse(parts.uri.query().unwrap_or_default()),

@@ -83,7 +83,7 @@ pub(crate) async fn create(call: Call) -> ApiResult {
     let body = validate::create(&call.fields()?)?;
     let server = &call.server;
     let delay = Duration::from_secs_f64(server.options.init_delay);
-    let clock = server.options.clock;
+    let clock = call.world.clock();
     let limit = server.options.session_limit.unwrap_or(usize::MAX);
     let session = call.account(|account| {
         if account.len() >= limit {
@@ -111,7 +111,7 @@ pub(crate) async fn create(call: Call) -> ApiResult {
             !delay.is_zero(),
             clock,
             &server.browsers,
-            &server.webhooks,
+            &call.world.webhooks,
         );
         let session = Arc::new(session);
         account.add(session.clone());
@@ -228,7 +228,7 @@ pub(crate) async fn message(call: Call) -> ApiResult {
     if let Some(late) = call.late_status {
         session.report_late(late);
     }
-    work::deliver(&call.server, &session, text, start_url)?;
+    work::deliver(&call.server, &call.world, &session, text, start_url)?;
     success("Message sent successfully")
 }
 

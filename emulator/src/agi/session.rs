@@ -131,7 +131,7 @@ impl Session {
             environment_id: new_uuid(),
             agent_name: create.agent_name,
             created_at: state.time.now(),
-            webhooks: create.webhook_url.map(|url| webhooks.queue(url)),
+            webhooks: create.webhook_url.map(|url| webhooks.queue(url, clock)),
             extras: create.extras,
             live: create.live,
             clock,

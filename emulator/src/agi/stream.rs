@@ -12,6 +12,7 @@ use crate::connection::{Break, Connection};
 use crate::errors::ApiError;
 use crate::faults::{Stop, StreamFault};
 use crate::state::Server;
+use crate::world::World;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -45,6 +46,7 @@ pub(crate) async fn events(call: Call) -> Result<Response, ApiError> {
     };
     let stream = EventStream::new(
         &call.server,
+        call.world,
         session,
         query,
         seen,
@@ -89,7 +91,7 @@ fn last_event_id(headers: &HeaderMap) -> u64 {
 
 /// The body of a stream.
 struct EventStream {
-    server: Arc<Server>,
+    world: Arc<World>,
     session: Arc<Session>,
     reader: u64,
     query: EventsQuery,
@@ -126,14 +128,15 @@ impl std::fmt::Debug for EventStream {
 
 impl EventStream {
     fn new(
-        server: &Arc<Server>,
+        server: &Server,
+        world: Arc<World>,
         session: Arc<Session>,
         query: EventsQuery,
         seen: u64,
         fault: StreamFault,
         connection: Connection,
     ) -> Self {
-        server.open_streams.fetch_add(1, Ordering::AcqRel);
+        world.open_streams.fetch_add(1, Ordering::AcqRel);
         let connected = session.connect();
         let period = server.heartbeat();
         let mut stream = Self {
@@ -152,7 +155,7 @@ impl EventStream {
             ready: VecDeque::new(),
             held: Vec::new(),
             tick: Box::pin(tokio::time::sleep(period)),
-            beat_at: (server.options.clock == Clock::Fast).then(|| connected.now.plus(period)),
+            beat_at: (session.clock == Clock::Fast).then(|| connected.now.plus(period)),
             period,
             end: fault
                 .stop
@@ -160,7 +163,7 @@ impl EventStream {
                 .map(|(stop, _)| stop),
             broken: false,
             sent: 0,
-            server: server.clone(),
+            world,
             session,
             query,
             fault,
@@ -356,7 +359,7 @@ impl http_body::Body for EventStream {
 impl Drop for EventStream {
     fn drop(&mut self) {
         self.session.forget(self.reader);
-        self.server.open_streams.fetch_sub(1, Ordering::AcqRel);
+        self.world.open_streams.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

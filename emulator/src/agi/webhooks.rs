@@ -83,7 +83,6 @@ impl WebhookEvent {
 pub(crate) struct Webhooks {
     web: Arc<Web>,
     workers: Workers,
-    clock: Clock,
     /// Seconds before the second try.
     backoff: f64,
     /// Seconds that a receiver has for its response.
@@ -92,17 +91,10 @@ pub(crate) struct Webhooks {
 }
 
 impl Webhooks {
-    pub(crate) fn new(
-        web: Arc<Web>,
-        workers: Workers,
-        clock: Clock,
-        backoff: f64,
-        timeout: f64,
-    ) -> Self {
+    pub(crate) fn new(web: Arc<Web>, workers: Workers, backoff: f64, timeout: f64) -> Self {
         Self {
             web,
             workers,
-            clock,
             backoff,
             timeout,
             attempts: Mutex::default(),
@@ -114,14 +106,20 @@ impl Webhooks {
         lock(&self.attempts).list()
     }
 
+    /// Forgets the attempts so far.
+    pub(crate) fn clear(&self) {
+        lock(&self.attempts).0.clear();
+    }
+
     /// The events of one session, which leave for this address in the order in which they are sent.
-    pub(super) fn queue(self: &Arc<Self>, url: String) -> Queue {
+    pub(super) fn queue(self: &Arc<Self>, url: String, clock: Clock) -> Queue {
         let (sender, deliveries) = mpsc::unbounded_channel();
         let workers = self.workers.clone();
         self.workers.spawn(deliver(deliveries, workers));
         Queue {
             webhooks: self.clone(),
             url,
+            clock,
             sender,
         }
     }
@@ -131,6 +129,8 @@ impl Webhooks {
 pub(super) struct Queue {
     webhooks: Arc<Webhooks>,
     url: String,
+    /// The session's.
+    clock: Clock,
     sender: mpsc::UnboundedSender<Delivery>,
 }
 
@@ -147,6 +147,7 @@ impl Queue {
         let delivery = Delivery {
             webhooks: self.webhooks.clone(),
             url: self.url.clone(),
+            clock: self.clock,
             event: event.name().to_owned(),
             session_id: session.session_id.clone(),
             begin: now,
@@ -255,6 +256,8 @@ fn wait_after(attempt: u32, passed: Duration, backoff: Duration) -> Option<Durat
 struct Delivery {
     webhooks: Arc<Webhooks>,
     url: String,
+    /// How time passes between the attempts.
+    clock: Clock,
     event: String,
     session_id: String,
     /// When it happened, in the session's time.
@@ -287,7 +290,7 @@ impl Delivery {
 
     /// Tries until the receiver took it, or it is given up; tells of each attempt as it ends.
     async fn try_all(&self, mut tell: impl FnMut(WebhookAttempt)) {
-        let clock = self.webhooks.clock;
+        let clock = self.clock;
         let backoff = Duration::from_secs_f64(self.webhooks.backoff);
         let begun = Instant::now();
         // On a fast clock: the waits so far, none of which takes real time.
@@ -440,7 +443,7 @@ impl WebhookSender {
         let workers = Workers::new(tokio::runtime::Handle::current());
         let web = Arc::new(Web::default());
         Self {
-            webhooks: Arc::new(Webhooks::new(web, workers, Clock::Real, backoff, timeout)),
+            webhooks: Arc::new(Webhooks::new(web, workers, backoff, timeout)),
             url: url.into(),
         }
     }
@@ -456,6 +459,7 @@ impl WebhookSender {
         let delivery = Delivery {
             webhooks: self.webhooks.clone(),
             url: self.url.clone(),
+            clock: Clock::Real,
             event: event.to_owned(),
             session_id: session_id.to_owned(),
             begin: Timestamp::now(),

@@ -8,23 +8,26 @@ use crate::errors::ApiError;
 use crate::page::Page;
 use crate::state::Server;
 use crate::sync::lock;
+use crate::world::World;
 use std::sync::Arc;
 
 /// Takes a message to its session. If it starts a task, an agent is set to work.
 pub(crate) fn deliver(
     server: &Arc<Server>,
+    world: &Arc<World>,
     session: &Arc<Session>,
     text: String,
     start_url: Option<String>,
 ) -> Result<(), ApiError> {
     if let Some(started) = session.message(text)? {
-        start(server, session.clone(), started, start_url);
+        start(server, world, session.clone(), started, start_url);
     }
     Ok(())
 }
 
 fn start(
     server: &Arc<Server>,
+    world: &Arc<World>,
     session: Arc<Session>,
     started: StartedTask,
     start_url: Option<String>,
@@ -35,7 +38,7 @@ fn start(
         cancelled,
     } = started;
     let handle = TaskHandle::new(session, number);
-    let work = work(server.clone(), handle, text, start_url);
+    let work = work(server.clone(), world.clone(), handle, text, start_url);
     server.workers.spawn(async move {
         tokio::select! {
             biased;
@@ -46,9 +49,15 @@ fn start(
 }
 
 /// Works on one task until it is done, or taken away.
-async fn work(server: Arc<Server>, handle: TaskHandle, task: String, start_url: Option<String>) {
-    let script = lock(&server.playing).script_for(&task);
-    let own = lock(&server.agent).clone();
+async fn work(
+    server: Arc<Server>,
+    world: Arc<World>,
+    handle: TaskHandle,
+    task: String,
+    start_url: Option<String>,
+) {
+    let script = lock(&world.playing).script_for(&task);
+    let own = lock(&world.agent).clone();
     let ended = match (script, own) {
         (Some(script), _) => {
             if let Some(url) = &start_url {

@@ -116,9 +116,15 @@ fn success() -> ApiResult {
 
 /// The answer to the open question, an update, or a new task.
 async fn message(State(server): State<Arc<Server>>, visitor: Visitor, body: Bytes) -> ApiResult {
-    let (_, session) = visitor.session()?;
+    let (key, session) = visitor.session()?;
     let (text, start_url) = agi::read_message(&body)?;
-    agi::deliver(&server, &session, text, start_url)?;
+    agi::deliver(
+        &server,
+        &server.worlds.of_key(&key),
+        &session,
+        text,
+        start_url,
+    )?;
     success()
 }
 

@@ -45,6 +45,13 @@ impl Account {
         self.sessions.remove(id)
     }
 
+    /// Ends the work of all sessions.
+    pub(crate) fn delete_sessions(&self) {
+        for session in self.sessions.values() {
+            session.delete();
+        }
+    }
+
     pub(super) fn sessions(&self) -> impl Iterator<Item = &Arc<Session>> {
         self.sessions.values()
     }

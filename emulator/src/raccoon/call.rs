@@ -3,6 +3,7 @@
 use super::account::Account;
 use crate::state::Server;
 use crate::sync::lock;
+use crate::world::World;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +12,8 @@ use std::sync::Arc;
 /// A request of a known key. It has no `Debug` form: it knows the key.
 pub(super) struct Call {
     pub(super) server: Arc<Server>,
+    /// What belongs to its key.
+    pub(super) world: Arc<World>,
     key: String,
 }
 
@@ -26,9 +29,11 @@ impl FromRequestParts<Arc<Server>> for Call {
 
     async fn from_request_parts(parts: &mut Parts, server: &Arc<Server>) -> Result<Self, Response> {
         let key = server.keys.bearer(&parts.headers);
+        let key = key.map_err(IntoResponse::into_response)?;
         Ok(Self {
             server: server.clone(),
-            key: key.map_err(IntoResponse::into_response)?,
+            world: server.worlds.of_key(&key),
+            key,
         })
     }
 }

@@ -60,14 +60,14 @@ async fn front(State(server): State<Arc<Server>>, request: Request, next: Next) 
 
 type ApiResult = Result<Response, ApiError>;
 
-fn ok(server: &Server, body: &Value) -> ApiResult {
+fn ok(call: &Call, body: &Value) -> ApiResult {
     let body = body.to_string().into_bytes();
-    let body = server.dialect().sealed_response(body);
+    let body = call.world.dialect().sealed_response(body);
     Ok(json_response(StatusCode::OK, body))
 }
 
 fn success(call: &Call, text: &str) -> ApiResult {
-    ok(&call.server, &json!({ "success": true, "message": text }))
+    ok(call, &json!({ "success": true, "message": text }))
 }
 
 fn find(call: &Call, session_id: &str) -> Result<Arc<Session>, ApiError> {
@@ -78,7 +78,7 @@ fn find(call: &Call, session_id: &str) -> Result<Arc<Session>, ApiError> {
 /// `POST /sessions/new`
 pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Response> {
     let server = &call.server;
-    let dialect = server.dialect();
+    let dialect = call.world.dialect();
     let request = validate::start_turn(&body, dialect.prompt.as_deref());
     let request = request.map_err(IntoResponse::into_response)?;
     let id = request.session_id.clone();
@@ -87,7 +87,7 @@ pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Resp
         let is_new = known.is_none();
         let session = known.unwrap_or_else(|| {
             let number = account.count();
-            let (owner, clock) = (account.owner.clone(), server.options.clock);
+            let (owner, clock) = (account.owner.clone(), call.world.clock());
             let dialect = dialect.clone();
             Arc::new(Session::new(
                 number,
@@ -118,7 +118,7 @@ pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Resp
     } else {
         ("queued", "The turn waits for its place")
     };
-    work::start(server, session, &mut begun);
+    work::start(server, &call.world, session, &mut begun);
     let workflow = new_uuid();
     let started = dialect.started(json!({
         "session_id": id,
@@ -129,7 +129,7 @@ pub(super) async fn start_turn(call: Call, body: Bytes) -> Result<Response, Resp
         "user_message_id": begun.user_message_id,
         "agent_message_id": begun.agent_message_id,
     }));
-    ok(server, &started).map_err(IntoResponse::into_response)
+    ok(&call, &started).map_err(IntoResponse::into_response)
 }
 
 fn too_many(most: usize) -> Response {
@@ -172,14 +172,14 @@ pub(super) async fn list(call: Call, RawQuery(query): RawQuery) -> ApiResult {
         .map(|(_, listed)| listed.object)
         .collect();
     let pages = count.div_ceil(query.limit);
-    let dialect = call.server.dialect();
-    ok(&call.server, &dialect.page(page, count, pages, query.page))
+    let dialect = call.world.dialect();
+    ok(&call, &dialect.page(page, count, pages, query.page))
 }
 
 /// `GET /sessions/{session_id}`
 pub(super) async fn history(call: Call, Path(session_id): Path<String>) -> ApiResult {
     let body = find(&call, &session_id)?.history();
-    let body = call.server.dialect().sealed_response(body);
+    let body = call.world.dialect().sealed_response(body);
     Ok(json_response(StatusCode::OK, body))
 }
 

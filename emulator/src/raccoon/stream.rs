@@ -12,6 +12,7 @@ use crate::connection::{Break, Connection};
 use crate::errors::ApiError;
 use crate::faults::{Stop, StreamFault};
 use crate::state::Server;
+use crate::world::World;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -72,6 +73,7 @@ pub(super) async fn connect(
     let fault = extensions.remove::<StreamFault>().unwrap_or_default();
     let socket = Socket {
         server: server.clone(),
+        world: server.worlds.of_key(&query.token),
         session,
         turn,
         query,
@@ -137,6 +139,7 @@ impl Query {
 /// One socket on one turn.
 struct Socket {
     server: Arc<Server>,
+    world: Arc<World>,
     session: Arc<Session>,
     turn: usize,
     query: Query,
@@ -158,7 +161,7 @@ impl From<Error> for Leave {
 
 impl Socket {
     async fn serve(mut self, upgraded: Upgraded) {
-        let open = Open::new(&self.server);
+        let open = Open::new(self.world.clone());
         let io = Pieces::new(
             TokioIo::new(upgraded),
             self.fault.socket.bytes,
@@ -415,12 +418,12 @@ impl Reader {
 }
 
 /// Counts a socket while it is open.
-struct Open(Arc<Server>);
+struct Open(Arc<World>);
 
 impl Open {
-    fn new(server: &Arc<Server>) -> Self {
-        server.open_streams.fetch_add(1, Ordering::AcqRel);
-        Self(server.clone())
+    fn new(world: Arc<World>) -> Self {
+        world.open_streams.fetch_add(1, Ordering::AcqRel);
+        Self(world)
     }
 }
 

@@ -117,7 +117,7 @@ fn keep(call: &Call, key: &str, mut file: Upload) -> Result<Response, ApiError> 
     let uploads = call.account(|account| account.owner.uploads.clone());
     lock(&uploads).insert(key, Arc::new(file));
     let reply = reply.to_string().into_bytes();
-    let reply = call.server.dialect().sealed_response(reply);
+    let reply = call.world.dialect().sealed_response(reply);
     Ok(json_response(StatusCode::OK, Body::from(reply)))
 }
 

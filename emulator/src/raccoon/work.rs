@@ -9,14 +9,20 @@ use crate::agent::Detached;
 use crate::scenario::ScriptedTurn;
 use crate::state::Server;
 use crate::sync::lock;
+use crate::world::World;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// Sets an agent to work on a turn that has begun, once it has its permit.
-pub(super) fn start(server: &Arc<Server>, session: Arc<Session>, begun: &mut Begun) {
+pub(super) fn start(
+    server: &Arc<Server>,
+    world: &Arc<World>,
+    session: Arc<Session>,
+    begun: &mut Begun,
+) {
     let handle = WorkHandle::new(session, begun.index);
-    let work = run(server.clone(), handle, begun.granted.take());
+    let work = run(server.clone(), world.clone(), handle, begun.granted.take());
     server.workers.spawn(async move {
         if let Err(Detached) = work.await {
             tracing::debug!("a turn was taken from its agent");
@@ -26,6 +32,7 @@ pub(super) fn start(server: &Arc<Server>, session: Arc<Session>, begun: &mut Beg
 
 async fn run(
     server: Arc<Server>,
+    world: Arc<World>,
     handle: WorkHandle,
     granted: Option<oneshot::Receiver<()>>,
 ) -> Result<(), Detached> {
@@ -33,11 +40,12 @@ async fn run(
         handle.wait_for_permit(granted).await?;
     }
     let (request, stopped) = handle.request().ok_or(Detached)?;
-    work(&server, handle, request, stopped).await
+    work(&server, &world, handle, request, stopped).await
 }
 
 async fn work(
     server: &Server,
+    world: &World,
     handle: WorkHandle,
     request: StartTurn,
     stopped: CancellationToken,
@@ -47,8 +55,8 @@ async fn work(
         &request.files,
         &request.references,
     )])?;
-    let script = lock(&server.playing).turn_script_for(&request.prompt, &request.mode);
-    let own = lock(&server.turn_agent).clone();
+    let script = lock(&world.playing).turn_script_for(&request.prompt, &request.mode);
+    let own = lock(&world.turn_agent).clone();
     match (script, own) {
         // It sees to the end of its turn itself.
         (None, Some(agent)) => {

@@ -24,3 +24,4 @@ mod turn_support;
 mod turns;
 mod uploads;
 mod webhooks;
+mod worlds;

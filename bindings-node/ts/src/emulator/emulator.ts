@@ -5,7 +5,7 @@
 import { AssertionError } from "node:assert";
 import { inspect } from "node:util";
 import { Agi, type AgiOptions } from "../agi/client.js";
-import { ConfigError, errorFrom, orThrow } from "../errors.js";
+import { ConfigError, errorFrom, InvalidRequestError, orThrow } from "../errors.js";
 import { type NativeAgentPort, type NativeEmulator, native } from "../native.js";
 import { Raccoon, type RaccoonOptions } from "../raccoon/client.js";
 import { count, seconds } from "../shared/calls.js";
@@ -234,6 +234,46 @@ export class Emulator implements AsyncDisposable {
     if (pump !== undefined) emulator.#open(pump, started.agentPort());
     if (turns !== undefined) emulator.#open(turns, started.turnAgentPort());
     return emulator;
+  }
+
+  /**
+   * This emulator as one API key sees it, so that parallel tests can share one server. What is set on it (scenario,
+   * faults, agents, clock) plays for requests with this key alone, and what it shows (requests, webhooks, sessions) is
+   * theirs. It begins as this emulator was started. Keys without a world of their own share that of the emulator itself.
+   * `close()` deletes the key's sessions and forgets its world; the emulator goes on.
+   *
+   * Without a key: a new one, which nobody else has (`apiKey`). The same key gives the same world. Throws an
+   * `InvalidRequestError` for a key that no request can bring, or one of `barredKeys`.
+   *
+   * @example
+   * ```ts
+   * await using world = emulator.world();
+   * world.scenario({ tasks: [{ steps: [{ done: "42" }] }] });
+   * const result = await world.agi().runTask("What is six times seven?");
+   * ```
+   */
+  world(key?: string): Emulator {
+    if (key !== undefined && typeof key !== "string") {
+      throw new InvalidRequestError(`\`key\` must be a text, not ${inspect(key)}`);
+    }
+    return new Emulator(orThrow(this.#native.world(key)));
+  }
+
+  /**
+   * Sets everything back to how it began, for the next test: scenario, faults and clock are those of the start; requests,
+   * webhook attempts and sessions are forgotten. Agents stay. Of a `world`: its own.
+   */
+  reset(): void {
+    this.#native.reset();
+  }
+
+  /**
+   * Says how time passes in the sessions that are created from now on. Throws an `InvalidRequestError` for another
+   * clock.
+   */
+  clock(clock: "real" | "fast"): void {
+    const error = this.#native.clock(JSON.stringify(clock) ?? "null");
+    if (error !== null) throw errorFrom(error);
   }
 
   /** The address, for `baseUrl`. */

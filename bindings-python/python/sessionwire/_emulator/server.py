@@ -183,6 +183,54 @@ class Emulator:
                 stacklevel=2,
             )
 
+    def world(self, key: str | None = None) -> Emulator:
+        """Gives this emulator as one API key sees it, so that parallel tests can share one server.
+
+        What is set on it (scenario, faults, agents, clock) plays for requests with this key alone,
+        and what it shows (requests, webhooks, sessions) is theirs. It begins as this emulator was
+        started. Keys without a world of their own share that of the emulator itself. `close()`
+        deletes the key's sessions and forgets its world; the emulator goes on.
+
+        Args:
+            key: The key; the same one gives the same world. Default: a new key, which nobody
+                else has: `api_key`.
+
+        Raises:
+            InvalidRequestError: A key that no request can bring, or one of `barred_keys`.
+
+        Example:
+            >>> with emulator.world() as world, world.agi() as client:
+            ...     world.scenario({"tasks": [{"steps": [{"done": "42"}]}]})
+            ...     client.run_task("What is six times seven?").text
+        """
+        if key is not None and not isinstance(key, str):
+            refused(f"`key` must be a text, not {key!r}")
+        world = Emulator.__new__(Emulator)
+        world._native = self._native.world(key)
+        world._url = self._url
+        world._api_key = world._native.api_key
+        world._live_url = self._live_url
+        return world
+
+    def reset(self) -> None:
+        """Sets everything back to how it began, for the next test.
+
+        Scenario, faults and clock are those of the start; requests, webhook attempts and sessions
+        are forgotten. Agents stay. Of a `world`: its own.
+        """
+        self._native.reset()
+
+    def clock(self, clock: Literal["real", "fast"]) -> None:
+        """Says how time passes in the sessions that are created from now on.
+
+        Args:
+            clock: `real`, or `fast`: the agent's waits take no time, but the timestamps show them.
+
+        Raises:
+            InvalidRequestError: Another clock.
+        """
+        self._native.clock(clock)
+
     @property
     def url(self) -> str:
         """The address for a client's `base_url`."""

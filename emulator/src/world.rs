@@ -1,0 +1,189 @@
+//! What belongs to one API key, and which key has a world of its own.
+//!
+//! A key that was asked for (`Emulator::world`) has a scenario, faults, requests, webhooks and a clock of its own. All other
+//! keys, and requests without one, share the default world, which is that of the emulator itself.
+
+use crate::agi::{Agent, Webhooks};
+use crate::clock::Clock;
+use crate::faults::{Fault, Faults};
+use crate::raccoon::{Dialect, TurnAgent};
+use crate::requests::RequestLog;
+use crate::scenario::{Playing, Scenario};
+use crate::sync::lock;
+use crate::web::Web;
+use crate::workers::Workers;
+use axum::http::{HeaderMap, header};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+
+/// What belongs to one key, or to all that have no world of their own. It has no `Debug` form: it knows the key.
+pub(crate) struct World {
+    /// `None`: the default world.
+    pub(crate) key: Option<String>,
+    pub(crate) requests: Arc<Mutex<RequestLog>>,
+    pub(crate) faults: Mutex<Faults>,
+    pub(crate) playing: Mutex<Playing>,
+    /// The developer's own agent.
+    pub(crate) agent: Mutex<Option<Agent>>,
+    /// The same for turns.
+    pub(crate) turn_agent: Mutex<Option<TurnAgent>>,
+    pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) open_streams: AtomicUsize,
+    /// That of the sessions that are created from now on.
+    clock: Mutex<Clock>,
+    /// How Raccoon speaks, where the scenario does not say so.
+    dialect: Arc<Dialect>,
+}
+
+impl World {
+    /// How Raccoon speaks.
+    pub(crate) fn dialect(&self) -> Arc<Dialect> {
+        let own = || self.dialect.clone();
+        lock(&self.playing).dialect().unwrap_or_else(own)
+    }
+
+    /// The clock of a session that is created now.
+    pub(crate) fn clock(&self) -> Clock {
+        *lock(&self.clock)
+    }
+
+    /// Sets the clock of the sessions that are created from now on.
+    pub(crate) fn set_clock(&self, clock: Clock) {
+        *lock(&self.clock) = clock;
+    }
+}
+
+/// How a world begins: as the emulator was started.
+pub(crate) struct Start {
+    pub(crate) scenario: Scenario,
+    /// They were checked.
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) clock: Clock,
+    pub(crate) dialect: Arc<Dialect>,
+    pub(crate) web: Arc<Web>,
+    pub(crate) workers: Workers,
+    pub(crate) webhook_backoff: f64,
+    pub(crate) webhook_timeout: f64,
+}
+
+impl Start {
+    fn world(
+        &self,
+        key: Option<String>,
+        agent: Option<Agent>,
+        turn_agent: Option<TurnAgent>,
+    ) -> World {
+        let webhooks = Webhooks::new(
+            self.web.clone(),
+            self.workers.clone(),
+            self.webhook_backoff,
+            self.webhook_timeout,
+        );
+        let world = World {
+            key,
+            requests: Arc::default(),
+            faults: Mutex::default(),
+            playing: Mutex::default(),
+            agent: Mutex::new(agent),
+            turn_agent: Mutex::new(turn_agent),
+            webhooks: Arc::new(webhooks),
+            open_streams: AtomicUsize::new(0),
+            clock: Mutex::default(),
+            dialect: self.dialect.clone(),
+        };
+        self.begin(&world);
+        world
+    }
+
+    /// Sets what was changed back: scenario, faults, clock. The requests and webhooks are forgotten.
+    fn begin(&self, world: &World) {
+        *lock(&world.playing) = Playing::new(self.scenario.clone());
+        world.set_clock(self.clock);
+        lock(&world.requests).clear();
+        world.webhooks.clear();
+        let mut faults = lock(&world.faults);
+        faults.clear();
+        for fault in &self.faults {
+            if let Err(error) = faults.add(fault.clone()) {
+                tracing::error!(%error, "a fault of the start cannot be used");
+            }
+        }
+    }
+}
+
+/// The worlds of a running emulator.
+pub(crate) struct Worlds {
+    start: Start,
+    default: Arc<World>,
+    by_key: Mutex<HashMap<String, Arc<World>>>,
+}
+
+impl Worlds {
+    pub(crate) fn new(start: Start, agent: Option<Agent>, turn_agent: Option<TurnAgent>) -> Self {
+        let default = Arc::new(start.world(None, agent, turn_agent));
+        Self {
+            start,
+            default,
+            by_key: Mutex::default(),
+        }
+    }
+
+    /// The world of all keys that have none of their own.
+    pub(crate) fn default_world(&self) -> &Arc<World> {
+        &self.default
+    }
+
+    /// The world in which this key's requests play.
+    pub(crate) fn of_key(&self, key: &str) -> Arc<World> {
+        self.own(key).unwrap_or_else(|| self.default.clone())
+    }
+
+    /// The world of a request, by the key in its headers, or, as a WebSocket sends it, in its query.
+    pub(crate) fn of_request(&self, headers: &HeaderMap, query: &str) -> Arc<World> {
+        let worlds = lock(&self.by_key);
+        if worlds.is_empty() {
+            return self.default.clone();
+        }
+        let in_header = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.split_once(' '))
+            .and_then(|(_, key)| worlds.get(key.trim()));
+        let in_query = || {
+            url::form_urlencoded::parse(query.as_bytes())
+                .find_map(|(name, value)| worlds.get(&*value).filter(|_| name == "token"))
+        };
+        in_header.or_else(in_query).unwrap_or(&self.default).clone()
+    }
+
+    /// The world of its own that a key has.
+    pub(crate) fn own(&self, key: &str) -> Option<Arc<World>> {
+        lock(&self.by_key).get(key).cloned()
+    }
+
+    /// The same, made if there is none. Its agents are those of the default world.
+    pub(crate) fn make(&self, key: &str) -> Arc<World> {
+        let agent = lock(&self.default.agent).clone();
+        let turn_agent = lock(&self.default.turn_agent).clone();
+        let mut worlds = lock(&self.by_key);
+        let make = || Arc::new(self.start.world(Some(key.to_owned()), agent, turn_agent));
+        worlds.entry(key.to_owned()).or_insert_with(make).clone()
+    }
+
+    /// Forgets a world: its key plays in the default one.
+    pub(crate) fn forget(&self, key: &str) {
+        lock(&self.by_key).remove(key);
+    }
+
+    /// All of them, the default one first.
+    pub(crate) fn all(&self) -> Vec<Arc<World>> {
+        let mut worlds = vec![self.default.clone()];
+        worlds.extend(lock(&self.by_key).values().cloned());
+        worlds
+    }
+
+    /// Sets a world back to what it was when it began.
+    pub(crate) fn reset(&self, world: &World) {
+        self.start.begin(world);
+    }
+}
