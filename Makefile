@@ -167,6 +167,7 @@ generate: setup ## write what is generated: the types of the seam, lists, Python
 	$(LISTS) | $(BIN)/python tools/generate_lists.py
 	node bindings-node/scripts/platforms.mjs
 	cp $(SCHEMA) $(SCHEMA_COPY)
+	$(BIN)/python tools/scenario_tables.py
 
 .PHONY: lint-generated
 lint-generated: setup
@@ -175,6 +176,7 @@ lint-generated: setup
 	@$(BIN)/python bindings-python/generate_sync.py --check
 	@$(LISTS) | $(BIN)/python tools/generate_lists.py --check
 	@node bindings-node/scripts/platforms.mjs --check
+	@$(BIN)/python tools/scenario_tables.py --check
 	@cmp --quiet $(SCHEMA) $(SCHEMA_COPY) || { echo "$(SCHEMA_COPY) is out of date: run make generate" >&2; exit 1; }
 
 .PHONY: lint-python

@@ -34,6 +34,7 @@ mod reply;
 mod report;
 mod results;
 mod resume;
+mod scenario;
 mod screen;
 mod screenshot;
 mod shapes;
@@ -158,6 +159,7 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
             }
         }
         Command::Emulator(args) => emulator::run(args, json, output, interrupt).await,
+        Command::Scenario(args::Scenario::Check(args)) => scenario::check(args, json, output).await,
         Command::Record(args) => record::session(args, &cli.global, output, interrupt).await,
         Command::Doctor(args) => doctor::run(args, &cli.global, output, interrupt).await,
         Command::Mcp(args) => mcp::run(*args, &cli.global, output, interrupt).await,

@@ -57,6 +57,7 @@ mod host;
 mod keys;
 mod live_link;
 mod live_view;
+mod matching;
 mod middleware;
 mod options;
 mod page;
@@ -64,10 +65,12 @@ mod raccoon;
 mod requests;
 mod scenario;
 mod screenshot;
+mod seed;
 mod state;
 mod sync;
 mod unknown_route;
 mod web;
+mod words;
 mod workers;
 mod world;
 
@@ -90,7 +93,8 @@ pub use raccoon::{
 pub use regex_lite::Regex;
 pub use requests::{CapturedRequest, RequestFilter};
 pub use scenario::{
-    Branch, Match, RecordedEvent, RecordedMessage, RecordedTurnEvent, SCENARIO_SCHEMA, Scenario,
-    ScenarioError, ScriptedTask, ScriptedTurn, SessionRecording, Step, Todo, TurnRecording,
-    TurnStep,
+    Beside, Branch, Choice, Conditions, CutStream, Match, RecordedEvent, RecordedMessage,
+    RecordedTurnEvent, SCENARIO_SCHEMA, Scenario, ScenarioError, ScenarioProblem, ScriptedTask,
+    ScriptedTurn, SessionRecording, Step, Todo, TurnRecording, TurnStep, Until, Wanted, WantedFile,
+    When, Which,
 };

@@ -2,7 +2,7 @@
 
 use crate::connection::{Break, Connection};
 use crate::errors::ApiError;
-use crate::faults::{CannedResponse, Endpoint, FaultyBody, Replacement};
+use crate::faults::{Asking, CannedResponse, Endpoint, FaultyBody, Replacement};
 use crate::requests::{BODY, CapturedRequest, RequestLog, session_id};
 use crate::state::Server;
 use crate::sync::lock;
@@ -71,7 +71,12 @@ pub(crate) async fn intercept(
     };
 
     let effect = endpoint
-        .and_then(|endpoint| lock(&world.faults).match_fault(endpoint, session_id.as_deref()))
+        .and_then(|endpoint| {
+            let (headers, query) = (&parts.headers, parts.uri.query().unwrap_or_default());
+            let task = || task_of(server, endpoint, session_id.as_deref(), &known);
+            let asking = Asking::new(endpoint, session_id.as_deref(), headers, query, &task);
+            lock(&world.faults).match_fault(&asking)
+        })
         .unwrap_or_default();
     let connection = parts
         .extensions
@@ -122,6 +127,23 @@ pub(crate) async fn intercept(
     match effect.body {
         None => response,
         Some(fault) => response.map(|body| Body::new(FaultyBody::new(body, fault, connection))),
+    }
+}
+
+/// The text of the task or prompt that a request is about: the one that it brings, or that of its session.
+fn task_of(server: &Server, endpoint: Endpoint, session_id: Option<&str>, body: &[u8]) -> String {
+    let brought = || {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let names = ["message", "prompt", "task"];
+        let text = names.iter().find_map(|name| body[*name].as_str())?;
+        Some(text.to_owned())
+    };
+    let of_session = || session_id.and_then(|id| server.task_of(id));
+    match (endpoint, of_session()) {
+        // What comes while a task runs is about that.
+        (Endpoint::Message, Some((task, true))) => task,
+        (Endpoint::Message | Endpoint::StartTurn, _) => brought().unwrap_or_default(),
+        (_, task) => task.map(|(task, _)| task).unwrap_or_default(),
     }
 }
 

@@ -112,6 +112,20 @@ impl Server {
         }
     }
 
+    /// The text of the newest task or prompt of a session of either service, and whether it is still worked on.
+    pub(crate) fn task_of(&self, session_id: &str) -> Option<(String, bool)> {
+        let of_agi = lock(&self.agi)
+            .values()
+            .find_map(|account| account.get(session_id));
+        if let Some(session) = of_agi {
+            return Some(session.task_in_progress());
+        }
+        let of_raccoon = lock(&self.raccoon)
+            .values()
+            .find_map(|account| account.get(session_id));
+        of_raccoon.map(|session| session.prompt_in_progress())
+    }
+
     pub(crate) fn heartbeat(&self) -> Duration {
         Duration::from_secs_f64(self.options.heartbeat_interval)
     }

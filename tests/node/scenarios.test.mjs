@@ -47,7 +47,7 @@ test("a scenario that cannot be used names the place", async () => {
   try {
     const bad = join(folder, "bad.yaml");
     writeFileSync(bad, "tasks:\n  - steps:\n      - thougth: x\n");
-    const place = /bad\.yaml: tasks\[0\]\.steps\[0\]: `thougth` is not a step/;
+    const place = /bad\.yaml:3:9: tasks\[0\]\.steps\[0\]: `thougth` is not a step: write `thought`/;
     await assert.rejects(Emulator.start({ scenario: bad }), (error) => {
       assert.ok(error instanceof ConfigError, error.stack);
       assert.match(error.message, place);

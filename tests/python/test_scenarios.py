@@ -101,6 +101,42 @@ def test_the_schema_and_the_emulator_agree() -> None:
             if isinstance(case["scenario"], dict):
                 with pytest.raises(InvalidRequestError, match=re.escape(case["error"])):
                     emulator.scenario(case["scenario"])
+        # What no schema can tell.
+        for case in CASES["misses"]:
+            assert validator.is_valid(case["scenario"]), case
+            with pytest.raises(InvalidRequestError, match=re.escape(case["error"])):
+                emulator.scenario(case["scenario"])
+
+
+def test_the_schema_has_a_name_and_says_what_each_property_is() -> None:
+    assert SCHEMA["$id"].endswith("/emulator/scenario.schema.json")
+    seen = 0
+
+    def look(node: Any, path: str) -> None:
+        nonlocal seen
+        if isinstance(node, list):
+            for index, item in enumerate(node):
+                look(item, f"{path}[{index}]")
+        elif isinstance(node, dict):
+            # What follows a condition says nothing new of its properties.
+            if not path.endswith((".then", ".else", ".if")) and "/then" not in path:
+                for name, property_ in node.get("properties", {}).items():
+                    assert property_.get("description"), f"{path}.{name}"
+                    seen += 1
+            for name, item in node.items():
+                mark = "/then" if name in ("then", "else", "if") and path[-1:] == "]" else ""
+                look(item, f"{path}{mark}.{name}")
+
+    look(SCHEMA, "")
+    assert seen > 100
+    examples = 0
+    for name, definition in SCHEMA["$defs"].items():
+        for one in [definition, *definition.get("oneOf", [])]:
+            for example in one.get("examples", []):
+                validator = {"$ref": f"#/$defs/{name}", "$defs": SCHEMA["$defs"]}
+                jsonschema.validate(example, validator)
+                examples += 1
+    assert examples > 40
 
 
 def test_the_documented_examples_fit_the_schema() -> None:
@@ -120,7 +156,7 @@ def test_the_package_has_the_schema() -> None:
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text("tasks:\n  - steps:\n      - thougth: x\n")
-    place = r"bad\.yaml: tasks\[0\]\.steps\[0\]: `thougth` is not a step"
+    place = r"bad\.yaml:3:9: tasks\[0\]\.steps\[0\]: `thougth` is not a step: write `thought`"
     with pytest.raises(ConfigError, match=place):
         Emulator(scenario=bad)
     with Emulator() as emulator:

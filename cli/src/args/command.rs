@@ -10,6 +10,7 @@ use super::emulator::Emulator;
 use super::raccoon::{RACCOON_HELP, Raccoon};
 use super::record::Record;
 use super::run::{Resume, Run};
+use super::scenario::Scenario;
 use super::turn::Turn;
 use super::values::wire;
 use super::watch::{Doctor, Listen, Watch};
@@ -90,6 +91,9 @@ pub(crate) enum Command {
     Resume(Resume),
     /// Start a local server that speaks the API: no key, no cost
     Emulator(Emulator),
+    /// Look whether scenarios for the emulator are right
+    #[command(subcommand)]
+    Scenario(Scenario),
     /// Record a session, history included, as a scenario that the emulator plays again
     Record(Record),
     /// Find what keeps this machine from the service: key, address, proxy, certificates, clock

@@ -30,10 +30,12 @@ Examples:
   sessionwire emulator --fault 'events cut_after=1 times=2' --fault 'create limit=429'
 
 A fault is an endpoint, then what happens there: `events cut_after=1`. With the same names it can be
-JSON: {\"on\": \"events\", \"cut_after\": 1}. It acts on one request, or as many as times=N says (0: for ever).";
+JSON: {\"on\": \"events\", \"cut_after\": 1}. It acts on one request, or as many as times=N says (0: for ever).
+Which requests: session_id=ID, key=K, header={..}, task=TEXT, skip=N, every=N, chance=P seed=N,
+starts_after=S, lasts=S, per_minute=N.";
 
 const EMULATOR_ACTIONS: &str = "\
-Actions: delay=S, status=N (body=..), headers={..}, drop_headers=[..], limit=429 or 503, redirect=URL,
+Actions: delay=S, latency=S jitter=S, set={..}, status=N (body=..), headers={..}, drop_headers=[..], limit=429 or 503, redirect=URL,
 reset, hang, after, deleted=false, late_status=N, put=WHAT at=PLACE, body_as=KIND, inflates_to=BYTES,
 then=close or silence, split=BYTES, split_delay=S, cut_after_bytes=N, close_after_bytes=N,
 end_after_bytes=N; for events and socket: cut_after=N, close_after=N, end_after=N, silence_after=N, silence,

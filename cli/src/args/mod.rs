@@ -9,6 +9,7 @@ mod parse;
 mod raccoon;
 mod record;
 mod run;
+mod scenario;
 mod sessions;
 mod turn;
 mod values;
@@ -25,6 +26,7 @@ pub(crate) use raccoon::{
 };
 pub(crate) use record::{Record, RecordTo, RecordTurn};
 pub(crate) use run::{IfBusy, Resume, Run, Shown};
+pub(crate) use scenario::{Check, Scenario};
 pub(crate) use sessions::{Create, NewSession, Session, Sessions, Snapshot, Yes};
 pub(crate) use turn::{Files, StartTurn, Turn};
 pub(crate) use values::{duration, is_entry};

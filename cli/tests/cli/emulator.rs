@@ -179,7 +179,10 @@ fn what_it_refuses() {
         ),
         (
             &["--scenario", &bad],
-            &["bad.json: tasks[0].steps[0]: `thougth`"],
+            &[
+                "bad.json:1:",
+                "tasks[0].steps[0]: `thougth` is not a step: write `thought`",
+            ],
         ),
         (
             &["--heartbeat-interval", "0"],

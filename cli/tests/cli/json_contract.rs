@@ -110,6 +110,10 @@ fn every_line_has_the_fields_of_the_page() {
     check.line("error", left.json_lines().last().unwrap());
 
     let folder = Folder::new();
+    let scenario = folder.file("scenario.yaml");
+    std::fs::write(&scenario, "tasks: [{ steps: [{ done: 1 }] }]").unwrap();
+    let checked = server.run(&["scenario", "check", &scenario, "--json"]);
+    check.line("scenario", &checked.json_lines()[0]);
     let out = folder.file("results.jsonl");
     let mut command = server.command(&["batch", "-", "--out", &out, "--json"]);
     command.stdin(Stdio::piped());

@@ -19,6 +19,7 @@ mod raccoon;
 mod record;
 mod resume;
 mod run;
+mod scenario;
 mod shells;
 mod steer;
 mod support;

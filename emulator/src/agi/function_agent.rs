@@ -139,7 +139,8 @@ impl AgentHandle {
             let mut open = OpenQuestion(Some(&self.task));
             {
                 let _order = self.shared.reporting.lock().await;
-                self.task.pose(question).await?;
+                let draft = Draft::Question(question.clone());
+                self.task.pose(question, draft, Map::new()).await?;
             }
             let answer = self.task.answer().await?;
             open.0 = None;

@@ -8,8 +8,9 @@ use super::webhooks::WebhookEvent;
 use crate::agent::Detached;
 use crate::browser::BrowserError;
 use crate::clock::Clock;
+use crate::faults::Stop;
 use crate::page::Page;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -28,6 +29,11 @@ impl TaskHandle {
 
     pub(super) fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The how manyth task of its session it is, from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Opens an address in the session's browser; a browser that cannot be used ends the task.
@@ -102,18 +108,24 @@ impl TaskHandle {
 
     /// Asks, and waits for the answer.
     pub(super) async fn ask(&self, question: String) -> Result<String, Detached> {
-        self.pose(question).await?;
+        let draft = Draft::Question(question.clone());
+        self.pose(question, draft, Map::new()).await?;
         self.answer().await
     }
 
-    /// Asks.
-    pub(super) async fn pose(&self, question: String) -> Result<(), Detached> {
+    /// Asks; `context` is for the webhook.
+    pub(super) async fn pose(
+        &self,
+        question: String,
+        draft: Draft,
+        context: Map<String, Value>,
+    ) -> Result<(), Detached> {
         let number = self.number;
-        let mut draft = Some(Draft::Question(question.clone()));
+        let mut draft = Some(draft);
         self.when_running(|state| {
             state.task(number).ok()?.question = Question::Open;
             let wake = draft.take().map(|draft| state.append(vec![draft]))?;
-            let event = WebhookEvent::Question(question.clone());
+            let event = WebhookEvent::Question(question.clone(), context.clone());
             self.session.notify_in(state, &event);
             Some(wake)
         })
@@ -211,17 +223,51 @@ impl TaskHandle {
         .await
     }
 
+    /// Waits until an event stream is open on the session.
+    pub(super) async fn wait_for_stream(&self) -> Result<(), Detached> {
+        self.when_running(|state| (!state.streams.is_empty()).then_some(()))
+            .await
+    }
+
+    /// Ends the streams that are open, after all that was said so far.
+    pub(super) async fn cut_streams(&self, how: Stop) -> Result<(), Detached> {
+        self.when_running(|state| {
+            state.streams.clear();
+            Some(state.append(vec![Draft::Cut(how)]))
+        })
+        .await
+        .map(Wake::now)
+    }
+
     /// Ends the task with a result.
     pub(super) async fn done(&self, result: Value) -> Result<(), Detached> {
-        let text = done_text(&result).to_owned();
-        let event = WebhookEvent::Completed(text);
-        self.end(Draft::Done(result), Outcome::Done, event).await
+        let draft = Draft::Done(result.clone());
+        self.done_as(&result, draft).await
+    }
+
+    /// The same, said so.
+    pub(super) async fn done_as(&self, result: &Value, draft: Draft) -> Result<(), Detached> {
+        let event = WebhookEvent::Completed(done_text(result).to_owned());
+        self.end(draft, Outcome::Done, event).await
     }
 
     /// Ends the task with a failure.
     pub(super) async fn fail(&self, text: String, status_code: u16) -> Result<(), Detached> {
-        let event = WebhookEvent::Failed(text.clone());
-        let draft = Draft::Error { text, status_code };
+        let draft = Draft::Error {
+            text: text.clone(),
+            status_code,
+        };
+        self.fail_as(text, draft, Map::new()).await
+    }
+
+    /// The same, said so; `details` is for the webhook.
+    pub(super) async fn fail_as(
+        &self,
+        text: String,
+        draft: Draft,
+        details: Map<String, Value>,
+    ) -> Result<(), Detached> {
+        let event = WebhookEvent::Failed(text, details);
         self.end(draft, Outcome::Error, event).await
     }
 

@@ -8,9 +8,10 @@
 //! `metadata.origin` `step`, so that a client that missed the stream misses nothing.
 
 use crate::clock::Timestamp;
+use crate::faults::Stop;
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::io::Write;
 use std::ops::Range;
 
@@ -27,6 +28,10 @@ pub(crate) enum Kind {
     Paused,
     Resumed,
     Heartbeat,
+    /// An event of any other type.
+    Other,
+    /// No event: streams end here.
+    Cut,
 }
 
 impl Kind {
@@ -55,6 +60,8 @@ impl Kind {
             Self::Paused => "paused",
             Self::Resumed => "resumed",
             Self::Heartbeat => "heartbeat",
+            Self::Other => "event",
+            Self::Cut => "cut",
         }
     }
 
@@ -67,13 +74,13 @@ impl Kind {
             Self::Done => Some("DONE"),
             Self::Error => Some("ERROR"),
             Self::Log => Some("LOG"),
-            Self::Paused | Self::Resumed | Self::Heartbeat => None,
+            Self::Paused | Self::Resumed | Self::Heartbeat | Self::Other | Self::Cut => None,
         }
     }
 
     /// Whether a stream shows it at all.
     pub(crate) fn is_event(self) -> bool {
-        self != Self::User
+        !matches!(self, Self::User | Self::Cut)
     }
 }
 
@@ -117,6 +124,20 @@ pub(crate) enum Draft {
     Cancelled,
     Paused,
     Resumed,
+    /// One with more in its data, and metadata.
+    With {
+        draft: Box<Draft>,
+        data: Map<String, Value>,
+        metadata: Map<String, Value>,
+    },
+    /// An event of any type, which is no message.
+    Event {
+        name: String,
+        data: Map<String, Value>,
+        id: bool,
+    },
+    /// The streams that are open end here.
+    Cut(Stop),
 }
 
 /// One entry.
@@ -130,6 +151,12 @@ pub(crate) struct Entry {
     pub(crate) hidden: bool,
     /// A stream that sees it live ends after it.
     pub(crate) closes: bool,
+    /// A stream that sees it live ends with it, in this way.
+    pub(crate) cut: Option<Stop>,
+    /// The kind that a stream asks for to see it.
+    pub(crate) asked_as: Kind,
+    /// The metadata of the message, as JSON; `None`: what its kind has.
+    metadata: Option<Box<str>>,
     /// The event as it is sent; for a user's message just its content.
     pub(crate) frame: Bytes,
     /// The message's content in `frame`, as JSON.
@@ -195,21 +222,39 @@ impl Log {
         let mut block = Vec::with_capacity(drafts.len() * 160);
         let mut cuts = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            let (kind, id) = match draft {
-                Draft::Paused => (Kind::Paused, 0),
-                Draft::Resumed => (Kind::Resumed, 0),
-                ref draft => {
-                    self.last_id += 1;
-                    (draft.kind(), self.last_id)
-                }
+            let (draft, data, metadata) = match draft {
+                Draft::With {
+                    draft,
+                    data,
+                    metadata,
+                } => (*draft, data, metadata),
+                draft => (draft, Map::new(), Map::new()),
+            };
+            let kind = draft.kind();
+            let mut metadata = metadata;
+            if kind == Kind::Step && !metadata.is_empty() {
+                metadata.entry("origin").or_insert_with(|| "step".into());
+            }
+            let id = if draft.has_id() {
+                self.last_id += 1;
+                self.last_id
+            } else {
+                0
             };
             let start = block.len();
-            let content = encode(&mut block, kind, id, at, &draft);
+            let content = encode(&mut block, kind, id, at, &draft, &data);
             cuts.push(Cut {
                 frame: start..block.len(),
                 content: (narrow(content.start - start), narrow(content.end - start)),
                 kind,
+                asked_as: draft.asked_as(),
                 id,
+                cut: match draft {
+                    Draft::Cut(how) => Some(how),
+                    _ => None,
+                },
+                metadata: (!metadata.is_empty())
+                    .then(|| Value::Object(metadata).to_string().into_boxed_str()),
                 hidden: matches!(draft, Draft::System(_)),
                 closes: matches!(
                     draft,
@@ -222,6 +267,9 @@ impl Log {
             id: cut.id,
             at,
             kind: cut.kind,
+            asked_as: cut.asked_as,
+            cut: cut.cut,
+            metadata: cut.metadata,
             hidden: cut.hidden,
             closes: cut.closes,
             frame: block.slice(cut.frame),
@@ -252,10 +300,11 @@ impl Log {
                 format_args!("{{\"id\":{},\"type\":\"{kind}\",\"content\":", entry.id),
             );
             out.extend_from_slice(entry.content());
-            let metadata = match entry.kind {
-                _ if entry.hidden => "{\"origin\":\"system\"}",
-                Kind::Step => "{\"origin\":\"step\"}",
-                _ => "{}",
+            let metadata = match &entry.metadata {
+                Some(metadata) => metadata,
+                None if entry.hidden => "{\"origin\":\"system\"}",
+                None if entry.kind == Kind::Step => "{\"origin\":\"step\"}",
+                None => "{}",
             };
             put(
                 out,
@@ -271,6 +320,9 @@ struct Cut {
     frame: Range<usize>,
     content: (u32, u32),
     kind: Kind,
+    asked_as: Kind,
+    cut: Option<Stop>,
+    metadata: Option<Box<str>>,
     id: u64,
     hidden: bool,
     closes: bool,
@@ -288,17 +340,54 @@ impl Draft {
             Self::Error { .. } => Kind::Error,
             Self::Paused => Kind::Paused,
             Self::Resumed => Kind::Resumed,
+            Self::With { draft, .. } => draft.kind(),
+            Self::Event { .. } => Kind::Other,
+            Self::Cut(_) => Kind::Cut,
+        }
+    }
+
+    /// The kind that a stream asks for to see it: that of its name, where it is a known one.
+    fn asked_as(&self) -> Kind {
+        match self {
+            Self::Event { name, .. } => Kind::EVENTS
+                .into_iter()
+                .find(|kind| kind.event_name() == name)
+                .unwrap_or(Kind::Other),
+            draft => draft.kind(),
+        }
+    }
+
+    fn has_id(&self) -> bool {
+        match self {
+            Self::Paused | Self::Resumed | Self::Cut(_) => false,
+            Self::Event { id, .. } => *id,
+            _ => true,
         }
     }
 }
 
-/// Writes one entry to `block`; returns where its content lies there.
-fn encode(block: &mut Vec<u8>, kind: Kind, id: u64, at: Timestamp, draft: &Draft) -> Range<usize> {
-    if let Draft::User(text) = draft {
-        return json(block, text);
+/// Writes one entry to `block`, with further fields in its data; returns where its content lies there.
+fn encode(
+    block: &mut Vec<u8>,
+    kind: Kind,
+    id: u64,
+    at: Timestamp,
+    draft: &Draft,
+    data: &Map<String, Value>,
+) -> Range<usize> {
+    match draft {
+        Draft::User(text) => return json(block, text),
+        Draft::Cut(_) => return json(block, &Value::Null),
+        _ => {}
     }
     if id != 0 {
         put(block, format_args!("id: {id}\n"));
+    }
+    if let Draft::Event { name, data, .. } = draft {
+        put(block, format_args!("event: {name}\ndata: "));
+        let content = json(block, data);
+        block.extend_from_slice(b"\n\n");
+        return content;
     }
     put(
         block,
@@ -333,7 +422,15 @@ fn encode(block: &mut Vec<u8>, kind: Kind, id: u64, at: Timestamp, draft: &Draft
             content
         }
         Draft::Paused | Draft::Resumed => field(block, "timestamp", &at.to_string()),
+        // Neither comes here: what is beside an event was taken apart, the others are written above.
+        Draft::With { .. } | Draft::Event { .. } | Draft::Cut(_) => block.len()..block.len(),
     };
+    for (name, value) in data {
+        block.push(b',');
+        json(block, name);
+        block.push(b':');
+        json(block, value);
+    }
     if id != 0 {
         put(block, format_args!(",\"message_id\":{id}"));
     }

@@ -12,6 +12,7 @@ use crate::live_link::LiveLink;
 use crate::page::Page;
 use crate::sync::lock;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Context;
@@ -192,6 +193,13 @@ impl Session {
 
     pub(crate) fn task_text(&self) -> String {
         self.lock().task_text.clone()
+    }
+
+    /// The text of the newest task, and whether it is in progress.
+    pub(crate) fn task_in_progress(&self) -> (String, bool) {
+        let state = self.lock();
+        let busy = matches!(state.phase, Phase::Busy(_));
+        (state.task_text.clone(), busy)
     }
 
     /// Tells the session's webhook, if it has one.
@@ -446,8 +454,32 @@ impl Session {
         self.changed.notify_waiters();
     }
 
-    pub(crate) fn connect(&self) -> Connected {
-        let state = self.lock();
+    /// What the scripts of its tasks kept, by name.
+    pub(crate) fn saved(&self) -> BTreeMap<String, String> {
+        self.lock().saved.clone()
+    }
+
+    /// Keeps what later scripts of the session use. The numbers of groups are the script's own.
+    pub(crate) fn save(&self, names: &BTreeMap<String, String>) {
+        let mut state = self.lock();
+        for (name, value) in names {
+            if !name.starts_with(|c: char| c.is_ascii_digit()) {
+                state.saved.insert(name.clone(), value.clone());
+            }
+        }
+    }
+
+    /// Where the stream of this reader begins.
+    pub(crate) fn connect(&self, reader: u64) -> Connected {
+        let mut state = self.lock();
+        state.streams.insert(reader);
+        let connected = Self::connected(&state);
+        drop(state);
+        self.changed.notify_waiters();
+        connected
+    }
+
+    fn connected(state: &State) -> Connected {
         Connected {
             live_from: state.log.len(),
             busy: matches!(state.phase, Phase::Busy(_)),
@@ -517,8 +549,10 @@ impl Session {
         })
     }
 
-    /// Forgets the waker of a stream that ended.
+    /// Forgets a stream that ended.
     pub(crate) fn forget(&self, reader: u64) {
-        self.lock().waiting.remove(&reader);
+        let mut state = self.lock();
+        state.waiting.remove(&reader);
+        state.streams.remove(&reader);
     }
 }

@@ -5,7 +5,7 @@ use super::models::{ExecutionStatus, SessionStatus};
 use crate::agent::Detached;
 use crate::clock::{Clock, SessionTime};
 use crate::page::Page;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::task::Waker;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,10 @@ pub(super) struct State {
     pub(super) version: u64,
     /// An execution status that is no longer true, and how many responses still report it.
     pub(super) late: Option<(ExecutionStatus, u32)>,
+    /// What the scripts of its tasks kept, by name.
+    pub(super) saved: BTreeMap<String, String>,
+    /// The streams that are open and were not cut, by reader.
+    pub(super) streams: HashSet<u64>,
     /// Streams that wait for the log to grow.
     pub(super) waiting: HashMap<u64, Waker>,
 }
@@ -81,6 +85,8 @@ impl State {
             pages: 0,
             version: 0,
             late: None,
+            saved: BTreeMap::new(),
+            streams: HashSet::new(),
             waiting: HashMap::new(),
         }
     }

@@ -137,10 +137,11 @@ impl EventStream {
         connection: Connection,
     ) -> Self {
         world.open_streams.fetch_add(1, Ordering::AcqRel);
-        let connected = session.connect();
+        let reader = new_reader();
+        let connected = session.connect(reader);
         let period = server.heartbeat();
         let mut stream = Self {
-            reader: new_reader(),
+            reader,
             seen,
             cursor: if query.history {
                 0
@@ -251,12 +252,19 @@ impl EventStream {
         }
         self.cursor += 1;
         let shown = entry.kind.is_event()
-            && self.query.kinds.has(entry.kind)
+            && self.query.kinds.has(entry.asked_as)
             && !(self.query.sanitize && entry.hidden)
             && (entry.id == 0 && live || entry.id > self.seen)
             && !self.fault.heartbeat_only
             && !self.fault.drop_ids.contains(&entry.id);
         if shown && !self.place(entry) {
+            return false;
+        }
+        // Only for those who were there: a stream that comes later goes on.
+        if let Some(stop) = entry.cut.filter(|_| live) {
+            if self.bring_out() {
+                self.end = Some(stop);
+            }
             return false;
         }
         if live && entry.closes && !self.fault.heartbeat_only {

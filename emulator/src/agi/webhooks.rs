@@ -34,9 +34,10 @@ pub(crate) enum WebhookEvent {
     TaskStarted(String),
     /// The text of the result.
     Completed(String),
-    Question(String),
-    /// The error.
-    Failed(String),
+    /// The question, and its context.
+    Question(String, Map<String, Value>),
+    /// The error, and its details.
+    Failed(String, Map<String, Value>),
 }
 
 impl WebhookEvent {
@@ -47,8 +48,8 @@ impl WebhookEvent {
             Self::StatusChanged { .. } => "session.status_changed",
             Self::TaskStarted(_) => "task.started",
             Self::Completed(_) => "task.completed",
-            Self::Question(_) => "task.question",
-            Self::Failed(_) => "task.error",
+            Self::Question(..) => "task.question",
+            Self::Failed(..) => "task.error",
         }
     }
 
@@ -59,7 +60,9 @@ impl WebhookEvent {
             Self::StatusChanged { new, .. } => Some(*new),
             Self::TaskStarted(_) => Some(SessionStatus::Running),
             // The documented samples say `ready`, whatever the session's status is.
-            Self::Completed(_) | Self::Question(_) | Self::Failed(_) => Some(SessionStatus::Ready),
+            Self::Completed(_) | Self::Question(..) | Self::Failed(..) => {
+                Some(SessionStatus::Ready)
+            }
         }
     }
 
@@ -72,8 +75,10 @@ impl WebhookEvent {
             Self::Completed(message) => {
                 json!({ "result": { "status": "success", "message": message } })
             }
-            Self::Question(question) => json!({ "question": question, "context": {} }),
-            Self::Failed(error) => json!({ "error": error, "details": {} }),
+            Self::Question(question, context) => {
+                json!({ "question": question, "context": context })
+            }
+            Self::Failed(error, details) => json!({ "error": error, "details": details }),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{agent, function_agent, script};
 use crate::agent::Detached;
 use crate::errors::ApiError;
 use crate::page::Page;
+use crate::scenario::Asked;
 use crate::state::Server;
 use crate::sync::lock;
 use crate::world::World;
@@ -56,14 +57,28 @@ async fn work(
     task: String,
     start_url: Option<String>,
 ) {
-    let script = lock(&world.playing).script_for(&task);
+    let script = lock(&world.playing).script_for(&Asked {
+        text: &task,
+        start_url: start_url.as_deref(),
+        agent: handle.session().agent_name(),
+        session_id: &handle.session().id,
+        nth_in_session: handle.number(),
+        saved: handle.session().saved(),
+        ..Asked::default()
+    });
     let own = lock(&world.agent).clone();
     let ended = match (script, own) {
         (Some(script), _) => {
             if let Some(url) = &start_url {
                 handle.session().show(Page::unopened(url));
             }
-            script::play(&handle, &task, &script).await
+            let inject = |fault| {
+                // It was checked when the scenario was read.
+                if let Err(error) = lock(&world.faults).add(fault) {
+                    tracing::error!(%error, "a fault of the scenario cannot be used");
+                }
+            };
+            script::play(&handle, &task, start_url.as_deref(), script, &inject).await
         }
         (None, Some(agent)) => {
             let stop = server.workers.stop();

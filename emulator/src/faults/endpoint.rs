@@ -85,6 +85,13 @@ impl Endpoint {
         self.is_of(Service::Agi)
     }
 
+    /// Whether its requests are about one session. Of [`Self::Any`] those that are.
+    pub(super) fn has_session(self) -> bool {
+        let mut routes = self.routes().iter();
+        routes.all(|route| route.path.contains("{session_id}") || route.path == "/sessions/new")
+            && self != Self::Any
+    }
+
     /// Method and path of each request that it stands for: of AGI, of Raccoon, or of both. None of [`Self::Any`].
     pub fn requests(self) -> impl Iterator<Item = String> {
         self.routes()

@@ -3,8 +3,9 @@
 use super::altered::{BodyAs, Then};
 use super::endpoint::Endpoint;
 use super::put::{self, Put};
+use crate::matching::Match;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// A failure to inject: where, how often, and what happens.
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 /// # Ok::<(), sessionwire_emulator::FaultError>(())
 /// ```
 ///
-/// Actions combine where that has a meaning: `delay` with anything, `after` with what replaces the response, those on the
+/// Actions combine where that has a meaning: `delay` with anything, `latency` with the other faults, `after` with what replaces the response, those on the
 /// bytes of a body with a response, those on a stream with one another (but only one end: `cut_after`, `close_after`,
 /// `end_after`, `silence_after`, or their forms in bytes).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -173,7 +174,18 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "is_false")]
     pub ignore_frames: bool,
 
-    /// How many requests it acts on; 0: all that match.
+    /// What values in the response's JSON are, by their place, or those in the events of a stream; what has no such place stays.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub set: Map<String, Value>,
+    /// Seconds before the response, beside whatever other faults do; for all requests that match, where `times` is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<f64>,
+    /// The most seconds that `latency` varies by: drawn for each request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<f64>,
+
+    /// How many requests it acts on; 0: all that match. Left out: 1, and with `every`, `chance`, `starts_after`, `lasts`,
+    /// `per_minute` or `latency` all.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub times: u64,
     /// How many matching requests pass before the first one that it acts on.
@@ -182,7 +194,44 @@ pub struct Fault {
     /// Only requests for this session match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
+    /// Only requests with this API key match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Only requests match whose headers are like this.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub header: BTreeMap<String, Match>,
+    /// Only requests match that bring such a task or prompt, or are about a session with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Match>,
+    /// It acts on every n-th request that matches: 3 is the third, the sixth, ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<u64>,
+    /// It acts on a request with this probability, from 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chance: Option<f64>,
+    /// From which `chance` and `jitter` draw; default 0. The same seed strikes the same requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Seconds from its injection until it acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_after: Option<f64>,
+    /// Seconds for which it acts: an outage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<f64>,
+    /// So many requests a minute pass, for each key; those beyond get `limit: 429`, or what else the fault says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_minute: Option<u64>,
 }
+
+/// Those fields that act on all requests, unless `times` says otherwise.
+pub(super) const GENERAL: [&str; 6] = [
+    "every",
+    "chance",
+    "starts_after",
+    "lasts",
+    "per_minute",
+    "latency",
+];
 
 fn once() -> u64 {
     1
@@ -258,10 +307,33 @@ impl Fault {
             no_ack: false,
             binary: false,
             ignore_frames: false,
+            set: Map::new(),
+            latency: None,
+            jitter: None,
             times: 1,
             skip: 0,
             session_id: None,
+            key: None,
+            header: BTreeMap::new(),
+            task: None,
+            every: None,
+            chance: None,
+            seed: None,
+            starts_after: None,
+            lasts: None,
+            per_minute: None,
         }
+    }
+}
+
+impl Fault {
+    /// The same for this session, unless it names one or its endpoint has none.
+    pub(crate) fn of_session(&self, session_id: &str) -> Self {
+        let mut fault = self.clone();
+        if fault.session_id.is_none() && fault.on.has_session() {
+            fault.session_id = Some(session_id.to_owned());
+        }
+        fault
     }
 }
 

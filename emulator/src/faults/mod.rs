@@ -27,4 +27,4 @@ pub(crate) use effect::{BodyFault, CannedResponse, LateStatus, Replacement, Stop
 pub use endpoint::Endpoint;
 pub use fault::{Fault, FaultError};
 pub use put::Put;
-pub(crate) use queue::Faults;
+pub(crate) use queue::{Asking, Faults};

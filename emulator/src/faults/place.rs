@@ -1,7 +1,7 @@
 //! Where in a JSON text a fault acts: `messages[-1].content`.
 
 use super::put::Put;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What stands for a value until it is written; of a kind that nobody sends.
 const MARK: char = '\u{f8ff}';
@@ -19,11 +19,12 @@ enum Step {
     Where(String, String),
 }
 
-/// A value, with what is put there.
+/// Values, with what comes there.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Putting {
-    put: Put,
-    place: Vec<Step>,
+    /// What is JSON, first.
+    set: Vec<(Put, Vec<Step>)>,
+    put: Option<(Put, Vec<Step>)>,
 }
 
 impl Putting {
@@ -40,24 +41,70 @@ impl Putting {
                     .to_owned(),
             );
         }
-        Ok(Self { put, place })
+        Ok(Self {
+            set: Vec::new(),
+            put: Some((put, place)),
+        })
+    }
+
+    /// The same with values at other places before it; `None`: with these alone.
+    pub(super) fn with_values(
+        this: Option<Self>,
+        values: &Map<String, Value>,
+    ) -> Result<Option<Self>, String> {
+        let read = |(place, value): (&String, &Value)| {
+            if place.is_empty() {
+                return Err(
+                    "`set` names each value by its place, such as {\"status\": \"paused\"}; for all of the JSON there is `put`"
+                        .to_owned(),
+                );
+            }
+            Ok((Put::Json(value.clone()), steps(place)?))
+        };
+        let set: Vec<_> = values.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(match this {
+            None if set.is_empty() => None,
+            this => Some(Self {
+                set,
+                put: this.and_then(|this| this.put),
+            }),
+        })
     }
 
     /// The text with the value put in; `None` where it is no JSON, or has no such place.
     pub(crate) fn apply(&self, text: &str) -> Option<String> {
-        let mut value = serde_json::from_str(text).ok()?;
-        let mut marks = Marks {
-            put: &self.put,
-            name: MARK.to_string(),
-            texts: Vec::new(),
-        };
-        while text.contains(&marks.name) {
-            marks.name.push(MARK);
+        let mut value: Value = serde_json::from_str(text).ok()?;
+        let mut name = MARK.to_string();
+        while text.contains(&name) {
+            name.push(MARK);
         }
-        if !marks.set(&mut value, &self.place) {
-            return None;
+        let mut any = false;
+        for (put, place) in &self.set {
+            let mut marks = Marks {
+                put,
+                name: name.clone(),
+                texts: Vec::new(),
+            };
+            // What is set is JSON: it is read back for the next one.
+            if marks.set(&mut value, place) {
+                any = true;
+                value = serde_json::from_str(&marks.write(&value)).ok()?;
+                while value.to_string().contains(&name) {
+                    name.push(MARK);
+                }
+            }
         }
-        Some(marks.write(&value))
+        if let Some((put, place)) = &self.put {
+            let mut marks = Marks {
+                put,
+                name,
+                texts: Vec::new(),
+            };
+            if marks.set(&mut value, place) {
+                return Some(marks.write(&value));
+            }
+        }
+        any.then(|| value.to_string())
     }
 }
 
@@ -296,6 +343,27 @@ mod tests {
         ] {
             assert_eq!(put(json!("missing"), at, text), None, "{at} {text}");
         }
+    }
+
+    #[test]
+    fn several_values_are_set_before_something_is_put() {
+        let text = r#"{"status":"running","messages":[{"content":"a"}],"n":1}"#;
+        let values = json!({"status": "paused", "messages[0].content": "b", "gone": 1});
+        let Value::Object(values) = values else {
+            panic!()
+        };
+        let set = |put: Option<(Put, &str)>| {
+            let put = put.map(|(put, at)| Putting::new(put, at).unwrap());
+            Putting::with_values(put, &values)
+                .unwrap()
+                .unwrap()
+                .apply(text)
+        };
+        let changed = r#"{"status":"paused","messages":[{"content":"b"}],"n":1}"#;
+        assert_eq!(set(None).as_deref(), Some(changed));
+        let changed = r#"{"status":"paused","messages":[{"content":"b"}],"n":NaN}"#;
+        assert_eq!(set(Some((Put::Nan, "n"))).as_deref(), Some(changed));
+        assert_eq!(Putting::with_values(None, &Map::new()), Ok(None));
     }
 
     #[test]

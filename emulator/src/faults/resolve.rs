@@ -4,6 +4,7 @@ use super::effect::{FaultEffect, LateStatus, Replacement};
 use super::endpoint::Endpoint;
 use super::fault::{Fault, FaultError};
 use super::seconds::seconds;
+use axum::http::HeaderName;
 
 impl Fault {
     /// Checks that every action has a meaning where it is injected.
@@ -15,6 +16,7 @@ impl Fault {
     }
 
     pub(super) fn effect(&self) -> Result<FaultEffect, String> {
+        self.check_conditions()?;
         let effect = FaultEffect {
             stream: self.stream_fault()?,
             replacement: self.replacement()?,
@@ -52,13 +54,18 @@ impl Fault {
                 "`late_status` needs a message that is processed: add `after`, or leave the answer as it is".to_owned(),
             );
         }
-        if effect.replacement.is_none()
-            && effect.delay.is_none()
-            && effect.body.is_none()
-            && effect.answer.is_nothing()
-            && effect.late_status.is_none()
-            && !has_stream
-        {
+        if self.latency.is_some() {
+            let without = Self {
+                latency: None,
+                ..self.clone()
+            };
+            if without.has_action(&effect, has_stream) {
+                return Err(
+                    "`latency` adds to what other faults do: give the other action a fault of its own, or write `delay` here"
+                        .to_owned(),
+                );
+            }
+        } else if !self.has_action(&effect, has_stream) {
             return Err(
                 "a fault needs an action, such as status=503, or cut_after=7 on events".to_owned(),
             );
@@ -66,6 +73,55 @@ impl Fault {
         Ok(effect)
     }
 
+    fn has_action(&self, effect: &FaultEffect, has_stream: bool) -> bool {
+        effect.replacement.is_some()
+            || effect.delay.is_some()
+            || effect.body.is_some()
+            || !effect.answer.is_nothing()
+            || effect.late_status.is_some()
+            || has_stream
+    }
+
+    /// Checks which requests it is for.
+    fn check_conditions(&self) -> Result<(), String> {
+        for (name, value) in [
+            ("starts_after", self.starts_after),
+            ("lasts", self.lasts),
+            ("latency", self.latency),
+            ("jitter", self.jitter),
+        ] {
+            seconds(name, value)?;
+        }
+        if self.jitter.is_some() && self.latency.is_none() {
+            return Err("`jitter` is how much `latency` varies: add that".to_owned());
+        }
+        if self.every == Some(0) {
+            return Err("`every` is a number of requests, at least 1".to_owned());
+        }
+        if self.per_minute == Some(0) {
+            return Err(
+                "`per_minute` is how many requests pass in a minute, at least 1; to refuse all of them write limit=429 times=0"
+                    .to_owned(),
+            );
+        }
+        if let Some(chance) = self.chance.filter(|chance| !(0.0..=1.0).contains(chance)) {
+            return Err(format!("`chance` is {chance}; it is from 0 to 1"));
+        }
+        if self.seed.is_some() && self.chance.is_none() && self.jitter.is_none() {
+            return Err("`seed` is for `chance` and `jitter`: add one of them".to_owned());
+        }
+        for name in self.header.keys() {
+            if HeaderName::try_from(name).is_err() {
+                return Err(format!(
+                    "`{name}` in `header` is not the name of an HTTP header"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Fault {
     fn late_status(&self) -> Result<Option<LateStatus>, String> {
         match self.late_status {
             None => Ok(None),
@@ -86,6 +142,24 @@ mod tests {
     fn a_fault_without_meaning_is_refused_with_a_reason() {
         for (text, reason) in [
             ("create", "needs an action"),
+            ("list latency=1 status=503", "a fault of its own"),
+            ("list latency=-1", "`latency` is in seconds, from 0"),
+            (
+                "list hang jitter=1",
+                "`jitter` is how much `latency` varies",
+            ),
+            ("list hang every=0", "at least 1"),
+            ("list hang chance=2", "it is from 0 to 1"),
+            ("list hang seed=2", "add one of them"),
+            ("list hang lasts=-1", "`lasts` is in seconds"),
+            ("list per_minute=0", "limit=429 times=0"),
+            (
+                "list hang header={\"a b\":\"c\"}",
+                "not the name of an HTTP header",
+            ),
+            ("list set={\"\":1}", "names each value by its place"),
+            ("list set={\"a..b\":1}", "it names a value"),
+            ("list set={\"a\":1} body_as=html", "choose one"),
             ("create cut_after=1", "act on a stream"),
             ("* silence", "act on a stream"),
             ("list insert=x", "act on a stream"),

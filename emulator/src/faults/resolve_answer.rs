@@ -23,6 +23,9 @@ impl Fault {
         if self.put.is_some() && self.body_as.is_some() {
             return Err("`put` and `body_as` exclude one another: choose one".to_owned());
         }
+        if !self.set.is_empty() && self.body_as.is_some() {
+            return Err("`set` and `body_as` exclude one another: choose one".to_owned());
+        }
         let is_stream = matches!(self.on, Endpoint::Events | Endpoint::Socket);
         let refused = self.is_refused();
         if self.then.is_some() && is_stream && !refused {
@@ -53,7 +56,8 @@ impl Fault {
     pub(super) fn putting(&self) -> Result<Option<Putting>, String> {
         let place = self.at.as_deref().unwrap_or_default();
         let put = self.put.clone();
-        put.map(|put| Putting::new(put, place)).transpose()
+        let put = put.map(|put| Putting::new(put, place)).transpose()?;
+        Putting::with_values(put, &self.set)
     }
 
     fn added_headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>, String> {

@@ -48,12 +48,36 @@ impl Fault {
             return self.deletion(deleted).map(Some);
         }
         match self.status {
+            // Beyond its limit of a minute it is refused as the service does it, where nothing else is said.
+            None if self.per_minute.is_some() && !self.says_more() => {
+                self.limit_response(429).map(Some)
+            }
             None => Ok(None),
             Some(status) if (200..=599).contains(&status) => {
                 Ok(Some(self.canned(status, self.body.clone())))
             }
             Some(status) => Err(format!("`status` is {status}; it must be from 200 to 599")),
         }
+    }
+
+    /// Whether it has an action beside its conditions.
+    fn says_more(&self) -> bool {
+        let bare = Self {
+            times: self.times,
+            skip: self.skip,
+            session_id: self.session_id.clone(),
+            key: self.key.clone(),
+            header: self.header.clone(),
+            task: self.task.clone(),
+            every: self.every,
+            chance: self.chance,
+            seed: self.seed,
+            starts_after: self.starts_after,
+            lasts: self.lasts,
+            per_minute: self.per_minute,
+            ..Self::new(self.on)
+        };
+        *self != bare
     }
 
     fn canned(&self, status: u16, body: Option<Value>) -> Replacement {

@@ -3,7 +3,8 @@
 //! The endpoint comes first, then `name=value` pairs, with the names and values of the JSON form. A value is JSON; what is
 //! none is a string up to the next blank. A name without a value is `true`.
 
-use super::fault::{Fault, FaultError};
+use super::fault::{Fault, FaultError, GENERAL};
+use crate::words::likely;
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
@@ -25,7 +26,27 @@ impl FromStr for Fault {
         } else {
             fields(text).map_err(FaultError)?
         };
-        Self::deserialize(Value::Object(fields)).map_err(|error| FaultError(error.to_string()))
+        read(fields).map_err(FaultError)
+    }
+}
+
+/// Reads the JSON form.
+fn read(mut fields: Map<String, Value>) -> Result<Fault, String> {
+    if !fields.contains_key("times") && GENERAL.iter().any(|name| fields.contains_key(*name)) {
+        fields.insert("times".to_owned(), 0.into());
+    }
+    Fault::deserialize(Value::Object(fields)).map_err(|error| with_advice(&error.to_string()))
+}
+
+/// What serde says of a word that is not known, with the one that was meant.
+fn with_advice(problem: &str) -> String {
+    let Some((start, known)) = problem.split_once(", expected one of ") else {
+        return problem.to_owned();
+    };
+    let word = start.split('`').nth(1).unwrap_or_default();
+    match likely(word, known.split('`').skip(1).step_by(2)) {
+        Some(meant) => format!("{start}: write `{meant}`"),
+        None => problem.to_owned(),
     }
 }
 
@@ -98,7 +119,7 @@ fn is_json(text: &str) -> bool {
 /// The text form; it reads back as the same fault.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(Value::Object(fields)) = serde_json::to_value(self) else {
+        let Ok(Value::Object(fields)) = written(self) else {
             return Err(fmt::Error);
         };
         for (name, value) in &fields {
@@ -173,9 +194,21 @@ fn at_line(index: usize, error: &FaultError) -> FaultError {
 
 impl Serialize for Fault {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The derived form, as JSON has it.
-        Self::serialize(self, serializer)
+        let fields = written(self).map_err(serde::ser::Error::custom)?;
+        serde::Serialize::serialize(&fields, serializer)
     }
+}
+
+/// The derived form, without what reads back by itself.
+fn written(fault: &Fault) -> Result<Value, serde_json::Error> {
+    let mut value = Fault::serialize(fault, serde_json::value::Serializer)?;
+    if let Value::Object(fields) = &mut value
+        && fault.times == 0
+        && GENERAL.iter().any(|name| fields.contains_key(*name))
+    {
+        fields.shift_remove("times");
+    }
+    Ok(value)
 }
 
 /// Where a fault is wanted, the line of text serves too.
@@ -196,7 +229,8 @@ impl<'de> Deserialize<'de> for Fault {
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Fault, A::Error> {
-                Fault::deserialize(MapAccessDeserializer::new(map))
+                let fields = Map::deserialize(MapAccessDeserializer::new(map))?;
+                read(fields).map_err(de::Error::custom)
             }
         }
         deserializer.deserialize_any(Form)
@@ -261,6 +295,24 @@ mod tests {
                 json!({"on": "list", "put": [1], "at": "[a=b c].d"}),
             ),
             (
+                "* latency=0.2 jitter=0.1 seed=7",
+                json!({"on": "*", "latency": 0.2, "jitter": 0.1, "seed": 7}),
+            ),
+            (
+                "message status=503 times=2 task=mug chance=0.5",
+                json!({"on": "message", "status": 503, "times": 2, "task": "mug", "chance": 0.5}),
+            ),
+            (
+                r#"list hang key=k header={"x-team":{"regex":"^a"}} every=3 starts_after=1.0 lasts=2.5"#,
+                json!({"on": "list", "hang": true, "key": "k", "header": {"x-team": {"regex": "^a"}}, "every": 3,
+                       "starts_after": 1.0, "lasts": 2.5}),
+            ),
+            (
+                r#"get set={"status":"paused"}"#,
+                json!({"on": "get", "set": {"status": "paused"}}),
+            ),
+            ("* per_minute=60", json!({"on": "*", "per_minute": 60})),
+            (
                 "get delay=0.25 session_id=a-b",
                 json!({"on": "get", "session_id": "a-b", "delay": 0.25}),
             ),
@@ -299,7 +351,8 @@ mod tests {
                 "nowhere hang",
                 "unknown variant `nowhere`, expected one of `create`",
             ),
-            ("list hangs", "unknown field `hangs`, expected one of `on`"),
+            ("list hangs", "unknown field `hangs`: write `hang`"),
+            ("list jump", "unknown field `jump`, expected one of `on`"),
             ("list status=many", "invalid type: string \"many\""),
             ("list status=500 status=501", "`status` is there twice"),
             ("list on=get", "`on` is there twice"),
@@ -328,7 +381,10 @@ mod tests {
             [Endpoint::Events, Endpoint::List]
         );
         for (text, reason) in [
-            ("list hang\nlist hangs", "line 2: unknown field"),
+            (
+                "list hang\nlist hangs",
+                "line 2: unknown field `hangs`: write `hang`",
+            ),
             ("list hang\n\nlist", "line 3: a fault needs an action"),
         ] {
             let error = Fault::read_lines(text).unwrap_err().to_string();

@@ -33,7 +33,7 @@ impl Account {
         self.counter
     }
 
-    pub(super) fn get(&self, id: &str) -> Option<Arc<Session>> {
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Session>> {
         self.sessions.get(id).cloned()
     }
 

@@ -6,6 +6,7 @@ use super::turn::{Phase, Turn};
 use super::validate::StartTurn;
 use crate::agent::Detached;
 use crate::clock::{Clock, Timestamp};
+use crate::faults::Stop;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -21,6 +22,23 @@ pub(super) struct WorkHandle {
 impl WorkHandle {
     pub(super) fn new(session: Arc<Session>, index: usize) -> Self {
         Self { session, index }
+    }
+
+    /// The how manyth turn of its session it is, from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.index as u64 + 1
+    }
+
+    /// Ends the sockets that are open on the turn, after all that was said so far.
+    pub(super) fn cut_sockets(&self, how: Stop) -> Result<(), Detached> {
+        {
+            let mut state = self.session.lock();
+            let turn = state.turns.get_mut(self.index).ok_or(Detached)?;
+            turn.cuts.push((turn.log.len(), how));
+            turn.sockets = 0;
+        }
+        self.session.changed().notify_waiters();
+        Ok(())
     }
 
     pub(super) fn say(&self, drafts: Vec<Draft>) -> Result<(), Detached> {

@@ -174,6 +174,10 @@ pub(super) struct Log {
 }
 
 impl Log {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn from(&self, cursor: usize) -> &[Entry] {
         self.entries.get(cursor..).unwrap_or_default()
     }

@@ -4,9 +4,14 @@ use super::handle::WorkHandle;
 use super::log::Draft;
 use super::validate::StartTurn;
 use crate::agent::Detached;
+use crate::faults::Fault;
 use crate::fill::{Filling, fill, fill_all};
-use crate::scenario::{ScriptedTurn, Todo, TurnStep};
+use crate::scenario::{
+    AskedFile, Beside, Chosen, Conditions, ScriptedTurn, Todo, TurnStep, found, hold,
+};
+use crate::seed::Draws;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -14,26 +19,67 @@ use std::time::Duration;
 /// How many events a script hands over at once.
 const BATCH: usize = 256;
 
-/// Plays the steps; completes the turn if they do not end it.
+/// Plays the steps; completes the turn if they do not end it. `inject` is for the script's faults.
 pub(super) async fn play(
     handle: &WorkHandle,
     request: &StartTurn,
-    script: &ScriptedTurn,
+    chosen: Chosen<ScriptedTurn>,
+    files: Vec<AskedFile>,
+    inject: &(dyn Fn(Fault) + Sync),
 ) -> Result<(), Detached> {
     let mut player = Player {
         handle,
-        request,
-        verbatim: script.verbatim,
-        message: String::new(),
+        inject,
+        verbatim: chosen.script.verbatim,
+        names: names(handle, request, &files, chosen.file.as_ref()),
+        draws: chosen.draws,
         thoughts: 0,
         tools: 0,
         pending: Vec::new(),
     };
-    if player.steps(&script.steps, 0).await? == Flow::GoOn {
+    player.keep_all(chosen.found);
+    if player.steps(&chosen.script.steps, 0).await? == Flow::GoOn {
         player.flush().await?;
         handle.end(Draft::completed(), None)?;
     }
     Ok(())
+}
+
+/// What stands for the names in braces when a turn begins.
+fn names(
+    handle: &WorkHandle,
+    request: &StartTurn,
+    files: &[AskedFile],
+    file: Option<&AskedFile>,
+) -> BTreeMap<String, String> {
+    let mut names = handle.session.lock().saved.clone();
+    let all: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
+    for (name, value) in [
+        ("prompt", request.prompt.as_str()),
+        ("mode", &request.mode),
+        ("session_id", &handle.session.session_id),
+        ("message", ""),
+        ("files", &all.join(", ")),
+    ] {
+        names.insert(name.to_owned(), value.to_owned());
+    }
+    let mut put = |prefix: &str, file: &AskedFile| {
+        for (name, value) in [
+            ("name", file.name.clone()),
+            ("type", file.content_type.clone()),
+            ("size", file.size.to_string()),
+            ("content", file.content.clone()),
+        ] {
+            names.insert(format!("{prefix}.{name}"), value);
+        }
+    };
+    for (index, file) in files.iter().enumerate() {
+        put(&format!("file.{}", index + 1), file);
+    }
+    if let Some(file) = file {
+        put("file", file);
+    }
+    names
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -44,10 +90,12 @@ enum Flow {
 
 struct Player<'a> {
     handle: &'a WorkHandle,
-    request: &'a StartTurn,
+    inject: &'a (dyn Fn(Fault) + Sync),
     /// Nothing is put in.
     verbatim: bool,
-    message: String,
+    /// What stands for the names in braces.
+    names: BTreeMap<String, String>,
+    draws: Draws,
     /// Counts the thoughts that have a block of their own.
     thoughts: u64,
     tools: u64,
@@ -58,14 +106,23 @@ struct Player<'a> {
 impl Player<'_> {
     async fn steps(&mut self, steps: &[TurnStep], n: u64) -> Result<Flow, Detached> {
         for step in steps {
-            if self.step(step, n).await? == Flow::Ended {
+            let flow = match step {
+                TurnStep::With { step, beside } => self.step(step, Some(beside), n).await?,
+                step => self.step(step, None, n).await?,
+            };
+            if flow == Flow::Ended {
                 return Ok(Flow::Ended);
             }
         }
         Ok(Flow::GoOn)
     }
 
-    async fn step(&mut self, step: &TurnStep, n: u64) -> Result<Flow, Detached> {
+    async fn step(
+        &mut self,
+        step: &TurnStep,
+        beside: Option<&Beside>,
+        n: u64,
+    ) -> Result<Flow, Detached> {
         match step {
             TurnStep::Thought {
                 text,
@@ -135,9 +192,54 @@ impl Player<'_> {
                     }
                 }
             }
+            TurnStep::RepeatUntil(until) => {
+                for n in 1..=until.times {
+                    tokio::task::coop::consume_budget().await;
+                    if self.nested(&until.steps, n).await? == Flow::Ended {
+                        return Ok(Flow::Ended);
+                    }
+                    if self.hold(&until.conditions) {
+                        return Ok(Flow::GoOn);
+                    }
+                }
+                return self.nested(&until.otherwise, n).await;
+            }
+            TurnStep::If(when) => {
+                let steps = if self.hold(&when.conditions) {
+                    &when.steps
+                } else {
+                    &when.otherwise
+                };
+                return self.nested(steps, n).await;
+            }
+            TurnStep::Choose(choices) => {
+                let index = self
+                    .draws
+                    .choose(choices.iter().map(|choice| choice.weight));
+                if let Some(choice) = choices.get(index) {
+                    if let Some(text) = &choice.text {
+                        self.save(beside, &self.fill(text, n));
+                    }
+                    return self.nested(&choice.steps, n).await;
+                }
+            }
+            TurnStep::Socket(cut) => {
+                self.flush().await?;
+                self.handle.cut_sockets((*cut).into())?;
+            }
+            TurnStep::Fault(fault) => {
+                self.flush().await?;
+                (self.inject)(fault.of_session(&self.handle.session.session_id));
+            }
+            // Steps are wrapped once.
+            TurnStep::With { step, .. } => {
+                return self.nested(std::slice::from_ref(step), n).await;
+            }
             TurnStep::WaitForMessage => {
                 self.flush().await?;
-                self.message = self.handle.wait_for_message().await;
+                let message = self.handle.wait_for_message().await;
+                self.save(beside, &message);
+                self.names.insert("message".to_owned(), message);
             }
             TurnStep::WaitForSocket => {
                 self.flush().await?;
@@ -207,6 +309,36 @@ impl Player<'_> {
         json!({ "id": todo.id, "content": self.fill(&todo.content, n), "status": todo.status })
     }
 
+    /// Keeps a text under the name that the step gives it, for this session.
+    fn save(&mut self, beside: Option<&Beside>, text: &str) {
+        if let Some(name) = beside.and_then(|beside| beside.save.as_ref()) {
+            self.keep_all(BTreeMap::from([(name.clone(), text.to_owned())]));
+        }
+    }
+
+    /// The numbers of groups are the script's own; the rest is for later turns, too.
+    fn keep_all(&mut self, found: BTreeMap<String, String>) {
+        let mut state = self.handle.session.lock();
+        for (name, value) in &found {
+            if !name.starts_with(|c: char| c.is_ascii_digit()) {
+                state.saved.insert(name.clone(), value.clone());
+            }
+        }
+        drop(state);
+        self.names.extend(found);
+    }
+
+    /// Whether conditions hold; then what their expressions found is kept.
+    fn hold(&mut self, conditions: &Conditions) -> bool {
+        let names = &self.names;
+        if !hold(conditions, |name| names.get(name).map(String::as_str)) {
+            return false;
+        }
+        let found = found(conditions, &self.names);
+        self.keep_all(found);
+        true
+    }
+
     fn fill(&self, text: &str, n: u64) -> String {
         if self.verbatim {
             text.to_owned()
@@ -226,11 +358,7 @@ impl Player<'_> {
 
     fn filling(&self, n: u64) -> Filling<'_> {
         Filling {
-            names: [
-                ("{prompt}", &self.request.prompt),
-                ("{mode}", &self.request.mode),
-                ("{message}", &self.message),
-            ],
+            names: &self.names,
             n,
         }
     }

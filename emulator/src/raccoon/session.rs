@@ -9,6 +9,7 @@ use super::turn::{Phase, Turn};
 use super::validate::StartTurn;
 use crate::agent::Detached;
 use crate::clock::{Clock, SessionTime, Timestamp};
+use crate::faults::Stop;
 use crate::sync::lock;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -42,6 +43,8 @@ pub(super) struct State {
     pub(super) turns: Vec<Turn>,
     /// The sandbox's files.
     files: BTreeMap<String, Value>,
+    /// What the scripts of its turns kept, by name.
+    pub(super) saved: BTreeMap<String, String>,
     deleted: bool,
 }
 
@@ -137,6 +140,7 @@ impl Session {
                 updated_at: now,
                 turns: Vec::new(),
                 files: BTreeMap::new(),
+                saved: BTreeMap::new(),
                 deleted: false,
             }),
             changed: Notify::new(),
@@ -150,6 +154,18 @@ impl Session {
     /// How it speaks, from its beginning on.
     pub(super) fn dialect(&self) -> &Dialect {
         &self.dialect
+    }
+
+    /// The prompt of the newest turn, and whether that is in progress.
+    pub(crate) fn prompt_in_progress(&self) -> (String, bool) {
+        let state = self.lock();
+        let last = state.turns.last();
+        let busy = last.is_some_and(|turn| !matches!(turn.phase, Phase::Ended(_)));
+        (
+            last.map(|turn| turn.request.prompt.clone())
+                .unwrap_or_default(),
+            busy,
+        )
     }
 
     /// The index of the turn with this agent message.
@@ -181,6 +197,7 @@ impl Session {
             log: Log::default(),
             inbox: VecDeque::new(),
             sockets: 0,
+            cuts: Vec::new(),
             content: String::new(),
             stopped: CancellationToken::new(),
             request,
@@ -283,12 +300,18 @@ impl Session {
         &self.changed
     }
 
-    /// Where a WebSocket on a turn begins.
-    pub(super) fn open(&self, index: usize, after: Option<EntryId>, resume: Resume) -> usize {
+    /// Where a WebSocket on a turn begins, and how many cuts came before it.
+    pub(super) fn open(
+        &self,
+        index: usize,
+        after: Option<EntryId>,
+        resume: Resume,
+    ) -> (usize, usize) {
         let mut state = self.lock();
         let Some(turn) = state.turns.get_mut(index) else {
-            return 0;
+            return (0, 0);
         };
+        let cuts = turn.cuts.len();
         turn.sockets += 1;
         let cursor = match (after, resume) {
             (None, _) | (_, Resume::Ignored) => 0,
@@ -297,7 +320,13 @@ impl Session {
         };
         drop(state);
         self.changed.notify_waiters();
-        cursor
+        (cursor, cuts)
+    }
+
+    /// The cut of this number, if it came: after how many events, and how.
+    pub(super) fn cut(&self, index: usize, number: usize) -> Option<(usize, Stop)> {
+        let state = self.lock();
+        state.turns.get(index)?.cuts.get(number).copied()
     }
 
     /// The next events of a turn, and whether it has ended.

@@ -204,7 +204,7 @@ impl Socket {
     ) -> Result<(), Leave> {
         let after = EntryId::parse(&self.query.last_entry);
         let resume = self.server.options.resume;
-        let mut cursor = self.session.open(self.turn, after, resume);
+        let (mut cursor, cuts) = self.session.open(self.turn, after, resume);
         let silent = matches!(self.fault.stop, Some((Stop::Silence, 0)));
         if !self.fault.socket.no_ack && !silent {
             let ack = serde_json::json!({ "type": "ack", "resume_from": self.query.last_entry });
@@ -220,7 +220,15 @@ impl Socket {
         loop {
             // Made before the log is looked at, so that no change in between is missed.
             let changed = session.changed().notified();
-            let (entries, ended) = session.read(self.turn, cursor, BATCH);
+            let (mut entries, ended) = session.read(self.turn, cursor, BATCH);
+            // The first cut of the script since the socket opened ends it.
+            let cut = session.cut(self.turn, cuts);
+            if let Some((after, how)) = cut {
+                entries.truncate(after.saturating_sub(cursor));
+                if entries.is_empty() {
+                    return self.stop(sink, how).await;
+                }
+            }
             if entries.is_empty() {
                 sink.flush().await?;
                 if ended && !self.fault.heartbeat_only {
@@ -295,6 +303,11 @@ impl Socket {
         let Some((stop, _)) = stop else {
             return Ok(false);
         };
+        self.stop(sink, stop).await.map(|()| true)
+    }
+
+    /// Ends the socket: it is closed, or its break is ordered.
+    async fn stop(&self, sink: &mut SplitSink<Wire, Message>, stop: Stop) -> Result<(), Leave> {
         sink.flush().await?;
         match stop {
             Stop::Reset => {
@@ -306,8 +319,7 @@ impl Socket {
             Stop::End => {
                 let fault = &self.fault.socket;
                 let code = fault.close_code.map_or(CloseCode::Normal, CloseCode::from);
-                close(sink, code, &fault.close_reason).await?;
-                Ok(true)
+                close(sink, code, &fault.close_reason).await
             }
         }
     }

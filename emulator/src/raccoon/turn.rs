@@ -3,6 +3,7 @@
 use super::log::{Ending, Log};
 use super::validate::StartTurn;
 use crate::clock::Timestamp;
+use crate::faults::Stop;
 use std::collections::VecDeque;
 use tokio_util::sync::CancellationToken;
 
@@ -17,8 +18,10 @@ pub(super) struct Turn {
     pub(super) log: Log,
     /// Messages the agent has not taken yet.
     pub(super) inbox: VecDeque<String>,
-    /// How many WebSockets were opened on it.
+    /// How many WebSockets were opened on it since the last cut.
     pub(super) sockets: u64,
+    /// Where the script cuts the sockets that are open then: after so many events.
+    pub(super) cuts: Vec<(usize, Stop)>,
     /// The content of the agent's message.
     pub(super) content: String,
     pub(super) stopped: CancellationToken,

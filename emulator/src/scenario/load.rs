@@ -7,6 +7,9 @@ const STEPS: u64 = 10_000_000;
 /// The most bytes that they may be together.
 const BYTES: u64 = 1 << 30;
 
+/// The fields that hold steps.
+pub(super) const NESTED: [&str; 4] = ["steps", "else", "answers", "choose"];
+
 /// What a step is played as, all its rounds together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Load {
@@ -18,7 +21,7 @@ impl Load {
     /// That of a step, or of a branch of a question.
     pub(super) fn of(step: &Value) -> Self {
         let list = |name: &str| step.get(name).and_then(Value::as_array);
-        let inner = ["steps", "answers"]
+        let inner = NESTED
             .into_iter()
             .filter_map(list)
             .flatten()
@@ -75,7 +78,7 @@ fn size(value: &Value) -> u64 {
         Value::String(text) => text.len() as u64 + FILLED * filled(text),
         Value::Array(items) => items.iter().map(size).sum(),
         Value::Object(fields) => {
-            let own = |name: &&String| !["steps", "answers"].contains(&name.as_str());
+            let own = |name: &&String| !NESTED.contains(&name.as_str());
             let fields = fields.iter().filter(|(name, _)| own(name));
             fields
                 .map(|(name, value)| name.len() as u64 + size(value))
@@ -87,11 +90,7 @@ fn size(value: &Value) -> u64 {
 
 /// How many texts of others are put into this one.
 fn filled(text: &str) -> u64 {
-    let names = ["{task}", "{answer}", "{message}", "{prompt}"];
-    names
-        .map(|name| text.matches(name).count() as u64)
-        .iter()
-        .sum()
+    crate::fill::names(text).count() as u64
 }
 
 /// A whole number, written as `3` or `3.0`.

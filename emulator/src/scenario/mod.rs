@@ -4,25 +4,32 @@
 //! steps; without such an entry the built-in agent works on the task (see [`crate`]). The format is JSON or YAML, the same
 //! in every language; [`SCENARIO_SCHEMA`] describes it for editors and validators.
 
+mod error;
 mod fields;
 mod load;
+mod locate;
 mod matches;
 mod model;
+mod names;
 mod playing;
 mod private_file;
 mod read;
 mod read_turn;
 mod recording;
+mod said;
 mod scrub;
 mod turn;
 mod turn_recording;
 mod write;
 mod yaml;
 
-pub use matches::Match;
+pub use error::{ScenarioError, ScenarioProblem};
+pub use matches::{Conditions, Match, Wanted, WantedFile, Which};
+pub(crate) use matches::{found, hold};
 pub(crate) use model::branch;
-pub use model::{Branch, SCENARIO_SCHEMA, Scenario, ScenarioError, ScriptedTask, Step};
-pub(crate) use playing::Playing;
+pub use model::{Branch, SCENARIO_SCHEMA, Scenario, ScriptedTask, Step};
+pub(crate) use playing::{Asked, AskedFile, Chosen, Playing};
 pub use recording::{RecordedEvent, RecordedMessage, SessionRecording};
+pub use said::{Beside, Choice, CutStream, Until, When};
 pub use turn::{ScriptedTurn, Todo, TurnStep};
 pub use turn_recording::{RecordedTurnEvent, TurnRecording};

@@ -1,9 +1,11 @@
 //! A scenario and its parts, as plain data.
 
-use super::matches::{Match, fits};
+use super::matches::{Match, Wanted, fits};
+use super::said::{Beside, Choice, CutStream, Until, When};
 use super::turn::ScriptedTurn;
+use crate::faults::Fault;
 use crate::raccoon::Dialect;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The JSON Schema of a scenario.
 pub const SCENARIO_SCHEMA: &str = include_str!("../../scenario.schema.json");
@@ -31,13 +33,17 @@ pub struct Scenario {
     pub turns: Vec<ScriptedTurn>,
     /// How Raccoon speaks; `None`: as the emulator's own option says.
     pub dialect: Option<Dialect>,
+    /// From which `choose` draws: the same seed gives the same choices.
+    pub seed: u64,
 }
 
 /// The steps for the tasks whose text fits `match`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScriptedTask {
-    /// What a task must be for this entry to play; `None`: any task.
+    /// What a task's text must be for this entry to play; `None`: any text.
     pub matches: Option<Match>,
+    /// What the task must be beside that.
+    pub wanted: Wanted,
     /// What the agent does, in order. A script without an ending is given `done: "Task completed"`.
     pub steps: Vec<Step>,
     /// Play for one task only. Entries with `once` play in their order: the first for the first task, and so on.
@@ -48,8 +54,9 @@ pub struct ScriptedTask {
 
 /// One step of a script.
 ///
-/// Texts may contain `{task}` (the task's text), `{answer}` (the last answer to a question), `{message}` (the last
-/// message that was waited for) and, inside a [`Step::Repeat`], `{n}` (its counter, from 1).
+/// Texts may contain `{task}` (the task's text), `{start_url}`, `{agent}`, `{session_id}`, `{answer}` (the last answer to a
+/// question), `{message}` (the last message that was waited for), what was saved or found under a name, and, inside a
+/// [`Step::Repeat`], `{n}` (its counter, from 1).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// A `thought` event.
@@ -81,6 +88,32 @@ pub enum Step {
         /// What.
         steps: Vec<Step>,
     },
+    /// Plays `steps` again and again until conditions hold.
+    RepeatUntil(Until<Step>),
+    /// Plays steps where conditions hold.
+    If(When<Step>),
+    /// Plays one of several, by the scenario's seed.
+    Choose(Vec<Choice<Step>>),
+    /// A step that says more than its kind has, or whose answer is kept.
+    With {
+        /// The step.
+        step: Box<Step>,
+        /// What else it says and does.
+        beside: Box<Beside>,
+    },
+    /// An event of any type, as it is; it changes nothing but the stream.
+    Event {
+        /// Its type.
+        name: String,
+        /// Its data.
+        data: Map<String, Value>,
+        /// Whether it has an id, as messages have.
+        id: bool,
+    },
+    /// Ends the streams that are open on the session, here.
+    Stream(CutStream),
+    /// Injects a fault, for this session unless it names another one or its endpoint has none.
+    Fault(Box<Fault>),
     /// Opens a page in the session's browser, as a `navigate` request does, and reports it as a `step` event.
     Navigate(String),
     /// Pauses the session as a `pause` request does; the script goes on when it is resumed.
@@ -89,6 +122,8 @@ pub enum Step {
     WaitForPause,
     /// Waits for a message, other than the answer to a question.
     WaitForMessage,
+    /// Waits until an event stream is open on the session.
+    WaitForStream,
     /// Ends the task with this result.
     Done(Value),
     /// Ends the task with this failure.
@@ -108,18 +143,6 @@ pub struct Branch {
     /// What the agent does then.
     pub steps: Vec<Step>,
 }
-
-/// Why a text is not a scenario: the place, what is wrong there, and what is allowed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScenarioError(pub(super) String);
-
-impl std::fmt::Display for ScenarioError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ScenarioError {}
 
 /// The branch that an answer takes.
 pub(crate) fn branch<'a>(answers: &'a [Branch], answer: &str) -> Option<&'a Branch> {

@@ -1,52 +1,259 @@
 //! Which script plays for a task or a turn.
 
-use super::matches::fits;
+use super::matches::{Match, Wanted, WantedFile, Which, fits, found, hold};
 use super::model::{Scenario, ScriptedTask};
 use super::turn::ScriptedTurn;
 use crate::raccoon::Dialect;
+use crate::seed::Draws;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+
+/// A task or turn that looks for its script.
+#[derive(Debug, Default)]
+pub(crate) struct Asked<'a> {
+    /// The text of the task, or the prompt.
+    pub(crate) text: &'a str,
+    pub(crate) start_url: Option<&'a str>,
+    pub(crate) agent: &'a str,
+    /// Of a turn; a task has none.
+    pub(crate) mode: &'a str,
+    pub(crate) session_id: &'a str,
+    /// The how manyth of its session it is, from 1.
+    pub(crate) nth_in_session: u64,
+    /// What earlier scripts of the session kept.
+    pub(crate) saved: BTreeMap<String, String>,
+    pub(crate) files: Vec<AskedFile>,
+}
+
+/// A file that goes with a turn.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AskedFile {
+    pub(crate) name: String,
+    pub(crate) content_type: String,
+    pub(crate) size: u64,
+    /// Its beginning, as text.
+    pub(crate) content: String,
+}
+
+/// A script, and what belongs to this play of it.
+#[derive(Debug)]
+pub(crate) struct Chosen<S> {
+    pub(crate) script: S,
+    /// What the expressions of its match found, by name.
+    pub(crate) found: BTreeMap<String, String>,
+    /// Where its choices come from.
+    pub(crate) draws: Draws,
+    /// The file that its match is about.
+    pub(crate) file: Option<AskedFile>,
+}
 
 /// The scenario in force, with the `once` entries that were used up.
 #[derive(Debug, Default)]
 pub(crate) struct Playing {
     scenario: Scenario,
-    used: Vec<bool>,
-    used_turns: Vec<bool>,
+    tasks: Played,
+    turns: Played,
+    /// The sessions that started something, with their numbers.
+    sessions: HashMap<String, u64>,
     dialect: Option<Arc<Dialect>>,
+}
+
+/// What was played of a list of entries.
+#[derive(Debug, Default)]
+struct Played {
+    /// Of each entry: it plays once, and has played.
+    used: Vec<bool>,
+    /// How many tasks or turns fitted each entry, but for its `nth`.
+    fitted: Vec<u64>,
+    /// How often each text came.
+    texts: HashMap<String, u64>,
+}
+
+impl Played {
+    fn new(entries: usize) -> Self {
+        Self {
+            used: vec![false; entries],
+            fitted: vec![0; entries],
+            texts: HashMap::new(),
+        }
+    }
+
+    /// The entry that plays; it is used up if it plays once. Each entry counts what fits it.
+    fn choose<'a>(
+        &mut self,
+        asked: &Asked<'_>,
+        session: u64,
+        entries: impl Iterator<Item = (Entry<'a>, bool)>,
+    ) -> Option<usize> {
+        let mut chosen = None;
+        for (index, (entry, once)) in entries.enumerate() {
+            if !entry.fits(asked, session) {
+                continue;
+            }
+            self.fitted[index] += 1;
+            let is_nth = entry.wanted.nth.is_none_or(|nth| nth == self.fitted[index]);
+            if chosen.is_none() && is_nth && !self.used[index] {
+                self.used[index] = once;
+                chosen = Some(index);
+            }
+        }
+        chosen
+    }
+
+    /// The draws of the entry for this text, which came as often before: the same in each run, in whatever order tasks of
+    /// other texts come.
+    fn draws(&mut self, seed: u64, list: &str, index: usize, text: &str) -> Draws {
+        let count = self.texts.entry(text.to_owned()).or_default();
+        *count += 1;
+        Draws::new(seed, &[list, &index.to_string(), text, &count.to_string()])
+    }
+}
+
+/// What an entry wants.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    matches: Option<&'a Match>,
+    mode: Option<&'a str>,
+    wanted: &'a Wanted,
+}
+
+impl<'a> Entry<'a> {
+    fn of_task(task: &'a ScriptedTask) -> Self {
+        Self {
+            matches: task.matches.as_ref(),
+            mode: None,
+            wanted: &task.wanted,
+        }
+    }
+
+    fn of_turn(turn: &'a ScriptedTurn) -> Self {
+        Self {
+            matches: turn.matches.as_ref(),
+            mode: turn.mode.as_deref(),
+            wanted: &turn.wanted,
+        }
+    }
+
+    /// Whether all fits but `nth`, for which it is counted.
+    fn fits(&self, asked: &Asked<'_>, session: u64) -> bool {
+        let Wanted {
+            start_url,
+            agent,
+            session: which,
+            nth: _,
+            nth_in_session,
+            answers,
+            file,
+        } = self.wanted;
+        let saved = |name: &str| asked.saved.get(name).map(String::as_str);
+        fits(self.matches, asked.text)
+            && self.mode.is_none_or(|mode| mode == asked.mode)
+            && start_url
+                .as_ref()
+                .is_none_or(|wanted| asked.start_url.is_some_and(|url| wanted.fits(url)))
+            && fits(agent.as_ref(), asked.agent)
+            && which.as_ref().is_none_or(|which| match which {
+                Which::Number(number) => *number == session,
+                Which::Id(id) => id == asked.session_id,
+            })
+            && nth_in_session.is_none_or(|nth| nth == asked.nth_in_session)
+            && hold(answers, saved)
+            && file
+                .as_ref()
+                .is_none_or(|file| asked.files.iter().any(|asked| file.fits(asked)))
+    }
+
+    /// What its expressions found, and the file that it is about.
+    fn found(&self, asked: &Asked<'_>) -> (BTreeMap<String, String>, Option<AskedFile>) {
+        let wanted = self.wanted;
+        let mut all = found(&wanted.answers, &asked.saved);
+        let file = match &wanted.file {
+            Some(wanted) => asked.files.iter().find(|file| wanted.fits(file)),
+            None => asked.files.first(),
+        };
+        let of_file = wanted.file.as_ref().zip(file);
+        let texts = [
+            (wanted.agent.as_ref(), asked.agent),
+            (
+                wanted.start_url.as_ref(),
+                asked.start_url.unwrap_or_default(),
+            ),
+            (
+                of_file.and_then(|(wanted, _)| wanted.name.as_ref()),
+                of_file.map_or("", |(_, file)| &file.name),
+            ),
+            (
+                of_file.and_then(|(wanted, _)| wanted.content.as_ref()),
+                of_file.map_or("", |(_, file)| &file.content),
+            ),
+            // The text comes last: its groups have the numbers.
+            (self.matches, asked.text),
+        ];
+        for (wanted, text) in texts {
+            all.extend(wanted.map(|wanted| wanted.found(text)).unwrap_or_default());
+        }
+        (all, file.cloned())
+    }
+}
+
+impl WantedFile {
+    fn fits(&self, file: &AskedFile) -> bool {
+        fits(self.name.as_ref(), &file.name) && fits(self.content.as_ref(), &file.content)
+    }
 }
 
 impl Playing {
     pub(crate) fn new(scenario: Scenario) -> Self {
         Self {
-            used: vec![false; scenario.tasks.len()],
-            used_turns: vec![false; scenario.turns.len()],
+            tasks: Played::new(scenario.tasks.len()),
+            turns: Played::new(scenario.turns.len()),
+            sessions: HashMap::new(),
             dialect: scenario.dialect.clone().map(Arc::new),
             scenario,
         }
     }
 
+    /// The number of a session: the first to start something is 1.
+    fn session(&mut self, asked: &Asked<'_>) -> u64 {
+        let next = self.sessions.len() as u64 + 1;
+        *self
+            .sessions
+            .entry(asked.session_id.to_owned())
+            .or_insert(next)
+    }
+
     /// The script for a new task, if there is one for it; uses up a `once` entry.
-    pub(crate) fn script_for(&mut self, task: &str) -> Option<ScriptedTask> {
-        let index = (0..self.used.len()).find(|&index| {
-            !self.used[index] && fits(self.scenario.tasks[index].matches.as_ref(), task)
-        })?;
-        self.used[index] = self.scenario.tasks[index].once;
-        Some(self.scenario.tasks[index].clone())
+    pub(crate) fn script_for(&mut self, asked: &Asked<'_>) -> Option<Chosen<ScriptedTask>> {
+        let session = self.session(asked);
+        let entries = self.scenario.tasks.iter();
+        let entries = entries.map(|task| (Entry::of_task(task), task.once));
+        let index = self.tasks.choose(asked, session, entries)?;
+        let script = self.scenario.tasks.get(index)?;
+        let (found, file) = Entry::of_task(script).found(asked);
+        let seed = self.scenario.seed;
+        Some(Chosen {
+            found,
+            file,
+            draws: self.tasks.draws(seed, "tasks", index, asked.text),
+            script: script.clone(),
+        })
     }
 
     /// The same for a new turn.
-    pub(crate) fn turn_script_for(&mut self, prompt: &str, mode: &str) -> Option<ScriptedTurn> {
-        let turns = &self.scenario.turns;
-        let index = (0..turns.len()).find(|&index| {
-            !self.used_turns[index]
-                && fits(turns[index].matches.as_ref(), prompt)
-                && turns[index]
-                    .mode
-                    .as_deref()
-                    .is_none_or(|wanted| wanted == mode)
-        })?;
-        self.used_turns[index] = turns[index].once;
-        Some(turns[index].clone())
+    pub(crate) fn turn_script_for(&mut self, asked: &Asked<'_>) -> Option<Chosen<ScriptedTurn>> {
+        let session = self.session(asked);
+        let entries = self.scenario.turns.iter();
+        let entries = entries.map(|turn| (Entry::of_turn(turn), turn.once));
+        let index = self.turns.choose(asked, session, entries)?;
+        let script = self.scenario.turns.get(index)?;
+        let (found, file) = Entry::of_turn(script).found(asked);
+        let seed = self.scenario.seed;
+        Some(Chosen {
+            found,
+            file,
+            draws: self.turns.draws(seed, "turns", index, asked.text),
+            script: script.clone(),
+        })
     }
 
     /// How Raccoon speaks, where the scenario says so.
@@ -70,10 +277,14 @@ mod tests {
                 {"match": "red", "steps": [{"abort": "2"}]}]}))
             .unwrap(),
         );
-        let mut first = |prompt, mode| match playing
-            .turn_script_for(prompt, mode)
+        let mut first = |text, mode| match playing
+            .turn_script_for(&Asked {
+                text,
+                mode,
+                ..Asked::default()
+            })
             .as_ref()
-            .map(|script| &script.steps[..])
+            .map(|chosen| &chosen.script.steps[..])
         {
             Some([TurnStep::Abort { reason }]) => reason.parse().ok(),
             _ => None,
@@ -93,10 +304,13 @@ mod tests {
                 {"match": {"regex": "(?i)^a? *BLUE\\b"}, "steps": [{"done": 3}]}]}))
             .unwrap(),
         );
-        let mut done = |task| match playing
-            .script_for(task)
+        let mut done = |text| match playing
+            .script_for(&Asked {
+                text,
+                ..Asked::default()
+            })
             .as_ref()
-            .map(|script| &script.steps[..])
+            .map(|chosen| &chosen.script.steps[..])
         {
             Some([Step::Done(result)]) => result.as_u64(),
             _ => None,

@@ -1,9 +1,14 @@
 //! Reads scenarios, and says where one is wrong.
 
-use super::fields::{Kinds, Outcome, Place, flag, kind, matches, once, seconds};
+use super::error::ScenarioError;
+use super::fields::{
+    About, Kinds, Outcome, Place, beside, choices, cut, entry_match, fault, flag, kind, matches,
+    once, seconds, until, when,
+};
 use super::load::whole;
-use super::model::{Branch, Scenario, ScenarioError, ScriptedTask, Step};
-use super::read_turn;
+use super::model::{Branch, Scenario, ScriptedTask, Step};
+use super::said::Beside;
+use super::{names, read_turn};
 use crate::raccoon::Dialect;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -11,18 +16,27 @@ use std::path::Path;
 
 /// The kinds of a task's steps, with the fields that each may have besides `after`.
 const KINDS: Kinds = &[
-    ("thought", &[]),
-    ("step", &["url", "action"]),
-    ("log", &[]),
-    ("question", &["answers"]),
+    ("thought", &["data", "metadata"]),
+    ("step", &["url", "action", "data", "metadata"]),
+    ("log", &["data", "metadata"]),
+    (
+        "question",
+        &["answers", "save", "context", "data", "metadata"],
+    ),
     ("delay", &[]),
-    ("repeat", &["steps"]),
+    ("repeat", &["steps", "until", "else"]),
+    ("if", &["steps", "else"]),
+    ("choose", &["save"]),
     ("navigate", &[]),
     ("pause", &[]),
     ("wait_for_pause", &[]),
-    ("wait_for_message", &[]),
-    ("done", &[]),
-    ("error", &["status_code"]),
+    ("wait_for_message", &["save"]),
+    ("wait_for_stream", &[]),
+    ("event", &["data", "id"]),
+    ("stream", &[]),
+    ("fault", &[]),
+    ("done", &["data", "metadata"]),
+    ("error", &["status_code", "details", "data", "metadata"]),
 ];
 
 impl Scenario {
@@ -40,14 +54,13 @@ impl Scenario {
     /// As [`Self::from_text`], and when the file cannot be read; the text names the file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ScenarioError> {
         let path = path.as_ref();
-        let named = |problem: String| ScenarioError(format!("{}: {problem}", path.display()));
+        let name = path.display().to_string();
         let content = std::fs::read_to_string(path).map_err(|error| {
-            named(format!(
-                "cannot be read: {error}; name a scenario file in JSON or YAML"
-            ))
+            let problem = format!("cannot be read: {error}; name a scenario file in JSON or YAML");
+            ScenarioError::unreadable(problem, None).in_file(name.clone())
         })?;
         let extension = path.extension().and_then(|extension| extension.to_str());
-        parse(&content, extension).map_err(|error| named(error.0))
+        parse(&content, extension).map_err(|error| error.in_file(name))
     }
 }
 
@@ -69,11 +82,14 @@ fn parse(text: &str, extension: Option<&str>) -> Outcome<Scenario> {
         // `{` also opens a mapping in YAML; a text that is neither is taken for JSON.
         json(text).or_else(|error| yaml(text).map_err(|_| error))?
     };
-    scenario(&value)
+    scenario(&value).map_err(|error| error.located_in(text))
 }
 
 fn json(text: &str) -> Outcome<Value> {
-    serde_json::from_str(text).map_err(|error| ScenarioError(format!("not JSON: {error}")))
+    serde_json::from_str(text).map_err(|error| {
+        let at = (error.line() as u64, error.column() as u64);
+        ScenarioError::unreadable(format!("not JSON: {error}"), Some(at))
+    })
 }
 
 fn yaml(text: &str) -> Outcome<Value> {
@@ -83,11 +99,12 @@ fn yaml(text: &str) -> Outcome<Value> {
         budget: serde_saphyr::budget! { max_depth: 128 },
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let place = error.location().map_or_else(String::new, |at| {
-            format!(" at line {} column {}", at.line(), at.column())
+        let at = error.location().map(|at| (at.line(), at.column()));
+        let place = at.map_or_else(String::new, |(line, column)| {
+            format!(" at line {line} column {column}")
         });
         let problem = error.without_snippet().to_string();
-        ScenarioError(format!("not YAML{place}: {problem}"))
+        ScenarioError::unreadable(format!("not YAML{place}: {problem}"), at)
     })
 }
 
@@ -96,15 +113,28 @@ fn scenario(value: &Value) -> Outcome<Scenario> {
     let fields = place.object(value, "{\"tasks\": [...]}")?;
     place.only(
         fields,
-        &["tasks", "turns", "dialect", "$schema"],
+        &["tasks", "turns", "dialect", "seed", "$schema"],
         "a scenario",
     )?;
-    let tasks = place.list(fields, "tasks", task)?;
-    let turns = place.list(fields, "turns", read_turn::turn)?;
+    let (tasks, turns) = match (
+        place.list(fields, "tasks", task),
+        place.list(fields, "turns", read_turn::turn),
+    ) {
+        (Err(tasks), Err(turns)) => return Err(tasks.and(turns)),
+        (tasks, turns) => (tasks?, turns?),
+    };
+    names::check(fields)?;
     Ok(Scenario {
         tasks,
         turns,
         dialect: dialect(fields, &place)?,
+        seed: match fields.get("seed") {
+            None => 0,
+            Some(seed) => match whole(seed) {
+                Some(seed) => seed,
+                None => return place.child("seed").wrong("needs a whole number, 0 or more"),
+            },
+        },
     })
 }
 
@@ -128,18 +158,20 @@ fn dialect(fields: &Map<String, Value>, place: &Place) -> Outcome<Option<Dialect
 fn task(value: &Value, place: &Place) -> Outcome<ScriptedTask> {
     let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
     place.only(fields, &["match", "once", "verbatim", "steps"], "a task")?;
+    let (matches, wanted) = entry_match(fields, place, About::Task)?;
     let task = ScriptedTask {
-        matches: matches(fields, place)?,
+        matches,
+        wanted,
         once: once(fields, place)?,
         verbatim: flag("verbatim", fields, place)?,
-        steps: steps(fields, place)?,
+        steps: steps(fields, "steps", place)?,
     };
     place.bounded(value)?;
     Ok(task)
 }
 
-fn steps(fields: &Map<String, Value>, place: &Place) -> Outcome<Vec<Step>> {
-    let steps = place.list(fields, "steps", step)?;
+fn steps(fields: &Map<String, Value>, name: &str, place: &Place) -> Outcome<Vec<Step>> {
+    let steps = place.list(fields, name, step)?;
     Ok(steps.into_iter().flatten().collect())
 }
 
@@ -154,7 +186,7 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<Step>> {
     let at = place.child(kind);
     let text = || at.text(&fields[kind]);
     let optional = |name| place.optional_text(fields, name);
-    steps.push(match kind {
+    let read = match kind {
         "thought" => Step::Thought(text()?),
         "step" => Step::Step {
             text: text()?,
@@ -168,21 +200,26 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<Step>> {
         },
         "delay" => Step::Delay(seconds(own, &at)?),
         "repeat" => {
-            let Some(times) = whole(own) else {
-                return at.wrong("needs a whole number, 0 or more");
-            };
-            if !fields.contains_key("steps") {
-                return place
-                    .wrong("`repeat` and `steps` go together: {\"repeat\": 3, \"steps\": [...]}");
+            let read = until(fields, value, place, &self::steps)?;
+            if read.conditions.is_empty() {
+                Step::Repeat {
+                    times: read.times,
+                    steps: read.steps,
+                }
+            } else {
+                Step::RepeatUntil(read)
             }
-            at.bounded(value)?;
-            let steps = self::steps(fields, place)?;
-            Step::Repeat { times, steps }
         }
+        "if" => Step::If(when(fields, place, &self::steps)?),
+        "choose" => Step::Choose(choices(fields, place, &self::steps)?),
+        "event" => event(fields, &text()?, place)?,
+        "stream" => Step::Stream(cut(own, &at)?),
+        "fault" => Step::Fault(fault(own, &at)?),
         "navigate" => Step::Navigate(text()?),
         "pause" => at.flag(own, Step::Pause)?,
         "wait_for_pause" => at.flag(own, Step::WaitForPause)?,
         "wait_for_message" => at.flag(own, Step::WaitForMessage)?,
+        "wait_for_stream" => at.flag(own, Step::WaitForStream)?,
         "done" => Step::Done(own.clone()),
         _ => Step::Error {
             text: text()?,
@@ -198,8 +235,41 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<Step>> {
                 },
             },
         },
+    };
+    // The data of an event of any type is its own.
+    let beside = match kind {
+        "event" => Beside::default(),
+        _ => beside(fields, place)?,
+    };
+    steps.push(if beside == Beside::default() {
+        read
+    } else {
+        Step::With {
+            step: Box::new(read),
+            beside: Box::new(beside),
+        }
     });
     Ok(steps)
+}
+
+/// The events that say how a task stands, which has steps of their own.
+const STATES: [&str; 3] = ["question", "done", "error"];
+
+fn event(fields: &Map<String, Value>, name: &str, place: &Place) -> Outcome<Step> {
+    let at = place.child("event");
+    if name.is_empty() || name.contains(['\n', '\r']) {
+        return at.wrong("needs the type of an event: one line, not empty");
+    }
+    if STATES.contains(&name) {
+        return at.wrong(format!(
+            "`{name}` changes the task: write the step `{name}`, and what else it says in its `data`"
+        ));
+    }
+    Ok(Step::Event {
+        name: name.to_owned(),
+        data: beside(fields, place)?.data,
+        id: flag("id", fields, place)?,
+    })
 }
 
 fn answers(fields: &Map<String, Value>, place: &Place) -> Outcome<Vec<Branch>> {
@@ -208,7 +278,7 @@ fn answers(fields: &Map<String, Value>, place: &Place) -> Outcome<Vec<Branch>> {
         place.only(fields, &["match", "steps"], "an answer")?;
         Ok(Branch {
             matches: matches(fields, place)?,
-            steps: steps(fields, place)?,
+            steps: steps(fields, "steps", place)?,
         })
     })?;
     Ok(answers)

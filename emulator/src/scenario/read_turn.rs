@@ -1,7 +1,10 @@
 //! Reads the scripts for turns.
 
-use super::fields::{Kinds, Outcome, Place, flag, kind, matches, once, seconds};
-use super::load::whole;
+use super::fields::{
+    About, Kinds, Outcome, Place, beside, choices, cut, entry_match, fault, flag, kind, once,
+    seconds, until, when,
+};
+use super::said::Beside;
 use super::turn::{ScriptedTurn, Todo, TurnStep};
 use serde_json::{Map, Value, json};
 
@@ -14,10 +17,14 @@ const KINDS: Kinds = &[
     ("snapshot", &["deleted"]),
     ("event", &["payload", "block_id"]),
     ("delay", &[]),
-    ("repeat", &["steps"]),
-    ("wait_for_message", &[]),
+    ("repeat", &["steps", "until", "else"]),
+    ("if", &["steps", "else"]),
+    ("choose", &["save"]),
+    ("wait_for_message", &["save"]),
     ("wait_for_socket", &[]),
     ("wait_for_stop", &[]),
+    ("socket", &[]),
+    ("fault", &[]),
     ("complete", &[]),
     ("abort", &[]),
     ("error", &["code"]),
@@ -27,19 +34,21 @@ pub(super) fn turn(value: &Value, place: &Place) -> Outcome<ScriptedTurn> {
     let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
     let known = ["match", "mode", "once", "verbatim", "steps"];
     place.only(fields, &known, "a turn")?;
+    let (matches, wanted) = entry_match(fields, place, About::Turn)?;
     let turn = ScriptedTurn {
-        matches: matches(fields, place)?,
+        matches,
+        wanted,
         mode: place.optional_text(fields, "mode")?,
         once: once(fields, place)?,
         verbatim: flag("verbatim", fields, place)?,
-        steps: steps(fields, place)?,
+        steps: steps(fields, "steps", place)?,
     };
     place.bounded(value)?;
     Ok(turn)
 }
 
-fn steps(fields: &Map<String, Value>, place: &Place) -> Outcome<Vec<TurnStep>> {
-    let steps = place.list(fields, "steps", step)?;
+fn steps(fields: &Map<String, Value>, name: &str, place: &Place) -> Outcome<Vec<TurnStep>> {
+    let steps = place.list(fields, name, step)?;
     Ok(steps.into_iter().flatten().collect())
 }
 
@@ -54,7 +63,7 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<TurnStep>> {
     let at = place.child(kind);
     let text = || at.text(&fields[kind]);
     let optional = |name| place.optional_text(fields, name);
-    steps.push(match kind {
+    let read = match kind {
         "thought" => TurnStep::Thought {
             text: text()?,
             block: optional("block")?,
@@ -95,17 +104,20 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<TurnStep>> {
         },
         "delay" => TurnStep::Delay(seconds(own, &at)?),
         "repeat" => {
-            let Some(times) = whole(own) else {
-                return at.wrong("needs a whole number, 0 or more");
-            };
-            if !fields.contains_key("steps") {
-                return place
-                    .wrong("`repeat` and `steps` go together: {\"repeat\": 3, \"steps\": [...]}");
+            let read = until(fields, value, place, &self::steps)?;
+            if read.conditions.is_empty() {
+                TurnStep::Repeat {
+                    times: read.times,
+                    steps: read.steps,
+                }
+            } else {
+                TurnStep::RepeatUntil(read)
             }
-            at.bounded(value)?;
-            let steps = self::steps(fields, place)?;
-            TurnStep::Repeat { times, steps }
         }
+        "if" => TurnStep::If(when(fields, place, &self::steps)?),
+        "choose" => TurnStep::Choose(choices(fields, place, &self::steps)?),
+        "socket" => TurnStep::Socket(cut(own, &at)?),
+        "fault" => TurnStep::Fault(fault(own, &at)?),
         "wait_for_message" => at.flag(own, TurnStep::WaitForMessage)?,
         "wait_for_socket" => at.flag(own, TurnStep::WaitForSocket)?,
         "wait_for_stop" => at.flag(own, TurnStep::WaitForStop)?,
@@ -121,6 +133,15 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<TurnStep>> {
             text: text()?,
             code: optional("code")?,
         },
+    };
+    let beside = beside(fields, place)?;
+    steps.push(if beside == Beside::default() {
+        read
+    } else {
+        TurnStep::With {
+            step: Box::new(read),
+            beside: Box::new(beside),
+        }
     });
     Ok(steps)
 }

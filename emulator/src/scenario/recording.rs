@@ -1,10 +1,11 @@
 //! A session that was recorded, as a scenario that plays it again.
 
-use super::matches::{Match, fits};
+use super::matches::{Match, Wanted, fits};
 use super::model::{Branch, Scenario, ScriptedTask, Step};
 use super::scrub::{REDACTED, Scrubber};
 use super::yaml;
 use crate::clock::Timestamp;
+use crate::fill;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -258,6 +259,7 @@ impl Recorder<'_> {
             });
             ScriptedTask {
                 matches: matches[index].clone(),
+                wanted: Wanted::default(),
                 verbatim: steps.iter().any(has_placeholder),
                 once,
                 steps,
@@ -282,11 +284,8 @@ pub(super) fn matching(scrubbed: &str) -> Option<Match> {
 
 /// Whether playing the step would put something in where the recording has plain braces.
 fn has_placeholder(step: &Step) -> bool {
-    let found = |text: &str| {
-        ["{task}", "{answer}", "{message}"]
-            .iter()
-            .any(|name| text.contains(name))
-    };
+    // Also a name that is none, but for the shortest: it could be refused as one that was missed.
+    let found = |text: &str| fill::names(text).any(|name| name.len() > 2);
     match step {
         Step::Thought(text)
         | Step::Log(text)

@@ -1,6 +1,8 @@
 //! Scripts for the turns of Raccoon.
 
-use super::matches::Match;
+use super::matches::{Match, Wanted};
+use super::said::{Beside, Choice, CutStream, Until, When};
+use crate::faults::Fault;
 use serde_json::{Map, Value};
 
 /// The steps for the turns whose prompt fits `match`.
@@ -8,6 +10,8 @@ use serde_json::{Map, Value};
 pub struct ScriptedTurn {
     /// What a prompt must be for this entry to play; `None`: any prompt.
     pub matches: Option<Match>,
+    /// What the turn must be beside that.
+    pub wanted: Wanted,
     /// The mode a turn must have; `None`: any mode.
     pub mode: Option<String>,
     /// What the agent does, in order. A script without an ending completes the turn.
@@ -20,8 +24,9 @@ pub struct ScriptedTurn {
 
 /// One step of a turn's script.
 ///
-/// Texts may contain `{prompt}`, `{mode}`, `{message}` (the last message that was waited for) and, inside a
-/// [`TurnStep::Repeat`], `{n}` (its counter, from 1).
+/// Texts may contain `{prompt}`, `{mode}`, `{session_id}`, `{message}` (the last message that was waited for), what was saved or
+/// found under a name, of a file that goes with the turn `{file.name}`, `{file.type}`, `{file.size}` and `{file.content}`, and,
+/// inside a [`TurnStep::Repeat`], `{n}` (its counter, from 1).
 #[derive(Debug, Clone, PartialEq)]
 pub enum TurnStep {
     /// A `thought` event.
@@ -78,6 +83,23 @@ pub enum TurnStep {
         /// What.
         steps: Vec<TurnStep>,
     },
+    /// Plays `steps` again and again until conditions hold.
+    RepeatUntil(Until<TurnStep>),
+    /// Plays steps where conditions hold.
+    If(When<TurnStep>),
+    /// Plays one of several, by the scenario's seed.
+    Choose(Vec<Choice<TurnStep>>),
+    /// A step whose message or choice is kept.
+    With {
+        /// The step.
+        step: Box<TurnStep>,
+        /// What else it does.
+        beside: Box<Beside>,
+    },
+    /// Ends the WebSockets that are open on the turn, here.
+    Socket(CutStream),
+    /// Injects a fault, for this session unless it names another one or its endpoint has none.
+    Fault(Box<Fault>),
     /// Waits for a message from the client.
     WaitForMessage,
     /// Waits until a WebSocket is open on the turn.

@@ -829,3 +829,88 @@ fn every_part_of_a_fault_is_in_the_shared_table_and_in_the_manual() {
         assert!(endpoint.requests().all(|request| manual.contains(&request)));
     }
 }
+
+#[tokio::test]
+async fn values_of_a_real_answer_are_set_and_latency_adds_to_other_faults() {
+    let (emulator, client, session) = finished().await;
+    let fail = |text: &str| emulator.fail(text.parse().unwrap()).unwrap();
+    fail(r#"messages set={"status":"running","messages[type=DONE].content":"other"}"#);
+    let answer = client
+        .get(&format!("/sessions/{session}/messages"))
+        .await
+        .json();
+    assert_eq!(answer["status"], "running");
+    let done = answer["messages"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&done["type"], &done["content"]),
+        (&json!("DONE"), &json!("other"))
+    );
+    // The rest of it is the real one, and so is the next answer.
+    assert_eq!(answer["messages"][1]["content"], "thought 1");
+    let answer = client
+        .get(&format!("/sessions/{session}/messages"))
+        .await
+        .json();
+    assert_eq!(answer["status"], "finished");
+
+    fail("* latency=0.05 times=2");
+    fail("list status=500 delay=0.05");
+    for (status, least) in [(500, 100), (200, 50), (200, 0)] {
+        let begin = Instant::now();
+        assert_eq!(client.get("/sessions").await.status, status);
+        assert!(begin.elapsed() >= Duration::from_millis(least), "{status}");
+    }
+    assert!(emulator.faults().is_empty());
+}
+
+#[tokio::test]
+async fn a_task_a_header_and_a_key_choose_who_is_struck() {
+    let (emulator, client, session) = begin().await;
+    let fail = |text: &str| emulator.fail(text.parse().unwrap()).unwrap();
+    fail("message status=503 task=mug times=0");
+    let other = client.session(json!({})).await;
+    let say = async |session: &str, text: &str| {
+        let path = format!("/sessions/{session}/message");
+        client.post(&path, json!({"message": text})).await.status
+    };
+    assert_eq!(say(&session, "Buy a mug").await, 503);
+    assert_eq!(say(&other, "Buy a cup").await, 200);
+    emulator.clear_faults();
+    assert_eq!(say(&session, "Buy a mug").await, 200);
+    client.until_execution(&session, "finished").await;
+    // Of a session whose task it is, too.
+    fail("status status=503 task=mug times=0");
+    let status = async |session: &str| {
+        client
+            .get(&format!("/sessions/{session}/status"))
+            .await
+            .status
+    };
+    assert_eq!((status(&session).await, status(&other).await), (503, 200));
+    emulator.clear_faults();
+
+    fail("list status=503 key=another times=0");
+    assert_eq!(client.get("/sessions").await.status, 200);
+    let another = Client::with_key(&emulator, "another");
+    assert_eq!(another.get("/sessions").await.status, 503);
+}
+
+#[tokio::test]
+async fn an_outage_ends_by_itself_and_a_limit_says_how_long_to_wait() {
+    let (emulator, client, _) = begin().await;
+    let fail = |text: &str| emulator.fail(text.parse().unwrap()).unwrap();
+    fail("list status=503 lasts=0.2");
+    assert_eq!(client.get("/sessions").await.status, 503);
+    eventually(async || (client.get("/sessions").await.status == 200).then_some(())).await;
+    assert!(emulator.faults().is_empty());
+
+    fail("list per_minute=2");
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(client.get("/sessions").await);
+    }
+    let found: Vec<_> = statuses.iter().map(|answer| answer.status).collect();
+    assert_eq!(found, [200, 200, 429, 429]);
+    let wait: u64 = statuses[2].headers["retry-after"].parse().unwrap();
+    assert!((50..=60).contains(&wait), "{wait}");
+}

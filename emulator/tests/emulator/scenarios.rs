@@ -253,7 +253,9 @@ fn a_wrong_scenario_says_where_and_what_is_allowed() {
         let written = serde_json::to_string(&scenario).unwrap();
         assert_eq!(Scenario::from_text(&written).unwrap(), scenario);
     }
-    for case in cases["bad"].as_array().unwrap() {
+    // What a schema cannot tell is refused as well.
+    let bad = cases["bad"].as_array().unwrap().iter();
+    for case in bad.chain(cases["misses"].as_array().unwrap()) {
         let (scenario, wanted) = (&case["scenario"], case["error"].as_str().unwrap());
         let error = Scenario::from_text(&scenario.to_string())
             .unwrap_err()
@@ -419,4 +421,66 @@ async fn a_loop_without_a_wait_lets_others_have_their_turn() {
     let cancelled = client.command(&format!("/sessions/{session}/cancel")).await;
     assert_eq!(cancelled.status, 200);
     within(emulator.close()).await;
+}
+
+#[test]
+fn every_problem_has_its_line_and_column() {
+    let text = "tasks:\n  - match: mug\n    steps:\n      - thougth: a\n      - { log: b, after: x }\nturns: 3\n";
+    let error = Scenario::from_text(text).unwrap_err();
+    let places: Vec<_> = error
+        .problems()
+        .iter()
+        .map(|problem| (problem.place.as_str(), problem.line, problem.column))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("tasks[0].steps[0]", Some(4), Some(9)),
+            ("tasks[0].steps[1].after", Some(5), Some(19)),
+            ("turns", Some(6), Some(1)),
+        ]
+    );
+    assert_eq!(
+        error.to_string(),
+        "tasks[0].steps[0]: `thougth` is not a step: write `thought`; a step is one of thought, step, log, question, delay, \
+         repeat, if, choose, navigate, pause, wait_for_pause, wait_for_message, wait_for_stream, event, stream, fault, done, \
+         error (line 4, column 9) (and 2 more problems)"
+    );
+}
+
+#[tokio::test]
+async fn context_and_details_reach_the_webhooks() {
+    let receiver = Site::start(|_| (204, vec![], vec![])).await;
+    let emulator = start(fast(script(json!([
+        {"question": "Which?", "context": {"options": ["{task}", 2]}},
+        {"error": "Sold out", "details": {"sku": "{answer}"}}
+    ]))))
+    .await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({"webhook_url": receiver.url})).await;
+    client.task(&session, "mug").await;
+    client.until_execution(&session, "waiting_for_input").await;
+    client.task(&session, "M-7").await;
+    client.until_execution(&session, "error").await;
+    let bodies = eventually(async || {
+        let bodies: Vec<Value> = receiver
+            .received()
+            .iter()
+            .filter_map(|request| serde_json::from_str(&request.body).ok())
+            .collect();
+        bodies
+            .iter()
+            .any(|body| body["event"] == "task.error")
+            .then_some(bodies)
+    })
+    .await;
+    let field = |event: &str, name: &str| {
+        let found = bodies.iter().find(|body| body["event"] == event).unwrap();
+        found[name].clone()
+    };
+    assert_eq!(
+        field("task.question", "context"),
+        json!({"options": ["mug", 2]})
+    );
+    assert_eq!(field("task.error", "details"), json!({"sku": "M-7"}));
 }

@@ -11,12 +11,40 @@ import type { Endpoint } from "./endpoints.js";
 export interface Fault {
   /** Which requests it is for. */
   on: Endpoint;
-  /** How many requests it acts on; 0: all that match. Default: 1. */
+  /**
+   * How many requests it acts on; 0: all that match. Default: 1; with `every`, `chance`,
+   * `starts_after`, `lasts`, `per_minute` or `latency` all.
+   */
   times?: number;
   /** How many matching requests pass first. */
   skip?: number;
   /** Only requests for this session. */
   session_id?: string;
+  /** Only requests with this API key. */
+  key?: string;
+  /** Only requests whose headers are like this. */
+  header?: Record<string, FaultMatch>;
+  /** Only requests that bring such a task or prompt, or are about a session with one. */
+  task?: FaultMatch;
+  /** It acts on every n-th request that matches. */
+  every?: number;
+  /** It acts with this probability, from 0 to 1. */
+  chance?: number;
+  /** From which `chance` and `jitter` draw. Default: 0. */
+  seed?: number;
+  /** Seconds from its injection until it acts. */
+  starts_after?: number;
+  /** Seconds for which it acts. */
+  lasts?: number;
+  /** So many requests a minute pass, for each key; it acts on those beyond. */
+  per_minute?: number;
+
+  /** Values in the response's JSON, or in that of a stream's events, by their place. */
+  set?: Record<string, unknown>;
+  /** Seconds before the response, beside what other faults do. */
+  latency?: number;
+  /** The most seconds that `latency` varies by. */
+  jitter?: number;
 
   /** Responds with this status instead. */
   status?: number;
@@ -129,6 +157,9 @@ export interface Fault {
   /** WebSocket: what the client sends has no effect. */
   ignore_frames?: boolean;
 }
+
+/** A text that must be contained, an expression that must be found, or the whole text. */
+export type FaultMatch = string | { regex: string } | { equals: string };
 
 /**
  * The fault in the wire's words: JavaScript's own (`deleteAll`, `cutAfter`) are understood, too.

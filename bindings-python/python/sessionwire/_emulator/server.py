@@ -440,14 +440,16 @@ class Emulator:
     def fail(self, fault: str | Mapping[str, Any] | None = None, /, **fields: Any) -> None:
         """Injects a fault: the next matching requests fail in the way it says.
 
-        The emulator's README has the tables of all endpoints and actions.
+        docs/faults.md has the table of all fields, the emulator's README that of the endpoints.
 
         Args:
             fault: The fault as a line of text, such as `events cut_after=7 times=2`, or
                 as a mapping.
             **fields: The same by name. Where: `on` (an endpoint such as `events`, or `*`),
-                `session_id`, `skip` (let so many through first), `times` (0: for ever;
-                default 1). What, for the answer: `delay`, `status` with `body`, `headers`,
+                `session_id`, `key`, `header`, `task`, `skip` (let so many through first),
+                `every`, `chance` with `seed`, `starts_after`, `lasts`, `per_minute`, `times`
+                (0: for ever; default 1, with the last six 0). What, for the answer: `delay`,
+                `latency` with `jitter`, `set`, `status` with `body`, `headers`,
                 `drop_headers`, `limit` (429 or 503) with `retry_after`, `redirect`,
                 `deleted`, `reset`, `hang`, `after` (process the request first),
                 `late_status`, `then`; for its content: `put` with `at`, `body_as` with
