@@ -280,6 +280,28 @@ test-apps: | check-machine ## applications with a rustls or a reqwest of their o
 	@echo "== Applications with a TLS of their own"
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/rust-apps $(PYTHON) tests/rust-apps/run.py
 
+# --- the site ---------------------------------------------------------------
+
+DOCS := $(CARGO_TARGET_DIR)/docs
+
+$(DOCS)/.installed: tools/docs/requirements.txt tools/docs/package.json tools/docs/package-lock.json | check-machine
+	@echo "== Tools of the site"
+	@mkdir -p $(DOCS)
+	$(PYTHON) -m venv $(DOCS)/venv
+	$(DOCS)/venv/bin/pip install --quiet -r tools/docs/requirements.txt
+	@cp tools/docs/package.json tools/docs/package-lock.json $(DOCS)/
+	npm ci --prefix $(DOCS) --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: docs
+docs: $(DOCS)/.installed node_modules/.installed cli-dev ## build the site into target/docs/site, with the reference of each language; the tools come from lock files
+	@echo "== Site"
+	@$(DOCS)/venv/bin/python tools/docs/build.py $(DOCS) $(CARGO_TARGET_DIR)/debug/sessionwire
+
+.PHONY: test-docs
+test-docs: docs ## every link of the site, its search without a network, and axe in light, dark and on a phone, in headless Chromium
+	@DOCS=$(DOCS) node --test tests/docs/*.test.mjs
+
 # --- long checks -----------------------------------------------------------
 
 TOOLS := $(CARGO_TARGET_DIR)/tools
