@@ -284,12 +284,12 @@ test-apps: | check-machine ## applications with a rustls or a reqwest of their o
 
 DOCS := $(CARGO_TARGET_DIR)/docs
 
-$(DOCS)/.installed: tools/docs/requirements.txt tools/docs/package.json tools/docs/package-lock.json | check-machine
+$(DOCS)/.installed: tools/docs/requirements.txt tools/docs/npm/package.json tools/docs/npm/package-lock.json | check-machine
 	@echo "== Tools of the site"
 	@mkdir -p $(DOCS)
 	$(PYTHON) -m venv $(DOCS)/venv
 	$(DOCS)/venv/bin/pip install --quiet -r tools/docs/requirements.txt
-	@cp tools/docs/package.json tools/docs/package-lock.json $(DOCS)/
+	@cp tools/docs/npm/*.json $(DOCS)/
 	npm ci --prefix $(DOCS) --no-audit --no-fund --loglevel=error
 	@touch $@
 
@@ -301,6 +301,10 @@ docs: $(DOCS)/.installed node_modules/.installed cli-dev ## build the site into 
 .PHONY: test-docs
 test-docs: docs ## every link of the site, its search without a network, and axe in light, dark and on a phone, in headless Chromium
 	@DOCS=$(DOCS) node --test tests/docs/*.test.mjs
+
+.PHONY: docs-pictures
+docs-pictures: dist/.built cli-dev ## the pictures of the documentation, from the real programs, into docs/pictures
+	node tools/docs/pictures.mjs docs/pictures $(CARGO_TARGET_DIR)/debug/sessionwire
 
 # --- long checks -----------------------------------------------------------
 
@@ -343,7 +347,7 @@ deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the 
 
 .PHONY: nightly
 nightly: FUZZ_SEED = 0
-nightly: deny test-apps test-frameworks test-mcp test-bundlers test-shells fuzz chaos kills batch-kills soak instructions ## the long checks
+nightly: deny test-docs test-apps test-frameworks test-mcp test-bundlers test-shells fuzz chaos kills batch-kills soak instructions ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000

@@ -81,6 +81,8 @@ test("the tarball, installed into an empty folder, runs the README's quickstart 
     await readFile(join(place, "node_modules/sessionwire/package.json"), "utf8"),
   );
   assert.equal(installed.dependencies, undefined);
+  const skill = join(place, "node_modules/sessionwire/dist/skills/sessionwire/SKILL.md");
+  assert.match(await readFile(skill, "utf8"), /^---\nname: sessionwire\n/);
   const readme = await readFile(join(root, "README.md"), "utf8");
   const [, quickstart] = /<!-- quickstart: node -->\n```js\n([\s\S]*?)```/.exec(readme);
   await writeFile(join(place, "quickstart.mjs"), quickstart);

@@ -1,7 +1,7 @@
 // Every JavaScript and TypeScript snippet of the documents type-checks, with `strict`.
 
 import assert from "node:assert/strict";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -92,6 +92,38 @@ test("the receiver of the npm package's README takes webhooks, and those alone",
   const status = async (url) => (await POST(new Request(url, { method: "POST", body }))).status;
   assert.equal(await status(address), 200);
   assert.equal(await status(`${address}x`), 401);
+});
+
+/** The whole programs of every page: tests/python/test_pages.py runs them. */
+async function programs() {
+  const found = [];
+  for (const page of await readdir(join(root, "docs"))) {
+    if (!page.endsWith(".md")) continue;
+    const text = await readFile(join(root, "docs", page), "utf8");
+    for (const [, language, code] of text.matchAll(/^```(js|ts) (?:run|test)\n([\s\S]*?)^```$/gm)) {
+      found.push([
+        `page-${page.slice(0, -3)}-${found.length}.${language === "js" ? "mjs" : "mts"}`,
+        code,
+      ]);
+    }
+  }
+  return found;
+}
+
+test("the programs of the pages type-check", async () => {
+  const folder = join(root, "target/snippets/types");
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const files = await programs();
+  assert.ok(files.length > 15, String(files.length));
+  for (const [file, code] of files) await writeFile(join(folder, file), code);
+  const options = { extends: "../../../tests/node/types/tsconfig.json", include: ["*"] };
+  const paths = { allowJs: true, checkJs: true, noImplicitAny: false, rootDir: "../../.." };
+  options.compilerOptions = { strict: true, ...paths };
+  await writeFile(join(folder, "tsconfig.json"), JSON.stringify(options));
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const { code, stdout } = await node([tsc, "-p", folder], { timeout: 120_000 });
+  assert.equal(code, 0, stdout);
 });
 
 test("the snippets of the documents type-check", async () => {

@@ -152,21 +152,21 @@ const vitest = (_, folder) => [
   folder,
 ];
 
-async function readme() {
-  const text = await readFile(join(root, "README.md"), "utf8");
-  const typed = /<!-- testing: node -->\n```ts\n([\s\S]*?)```/.exec(text)[1];
+async function page() {
+  const text = await readFile(join(root, "docs/test-your-app.md"), "utf8");
+  const typed = /<!-- testing: node -->\n```ts test\n([\s\S]*?)```/.exec(text)[1];
   const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
   return ts.transpileModule(typed, { compilerOptions }).outputText;
 }
 
-test("the README's example runs with node:test", async () => {
-  const done = await inFolder(await readme(), (file) => ["--test", file]);
+test("the page's example runs with node:test", async () => {
+  const done = await inFolder(await page(), (file) => ["--test", file]);
   assert.equal(done.code, 0, done.stdout);
   assert.match(done.stdout, /pass 2/);
 });
 
-test("the README's example runs with vitest", async () => {
-  const source = (await readme()).replace("node:test", "vitest");
+test("the page's example runs with vitest", async () => {
+  const source = (await page()).replace("node:test", "vitest");
   const done = await inFolder(source, vitest);
   assert.equal(done.code, 0, done.stdout + done.stderr);
   assert.match(done.stdout, /2 passed/);

@@ -85,6 +85,7 @@ def check_wheel(wheel: Path) -> None:
     assert "-abi3-" in wheel.name, wheel.name
     assert "sessionwire/py.typed" in names, "py.typed is missing"
     assert "sessionwire/scenario.schema.json" in names, "the scenario schema is missing"
+    assert "sessionwire/skills/sessionwire/SKILL.md" in names, "the skill is missing"
     metadata = next(name for name in names if name.endswith("METADATA"))
     text = zipfile.ZipFile(wheel).read(metadata).decode()
     assert not re.search(r"^Requires-Dist: (?!.*extra ==)", text, re.MULTILINE), (

@@ -27,24 +27,36 @@ from typing import NamedTuple
 import pytest
 
 from sessionwire import Emulator
+from sessionwire import _errors as errors
 
 ROOT = Path(__file__).parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 #: Below the package, so that Node finds it.
 FOLDER = TARGET / "snippets" / "pages"
+SITE = "https://sessionwire.github.io/sessionwire/"
+REPOSITORY = "https://github.com/sessionwire/sessionwire/"
+SKILL = "bindings-python/python/sessionwire/skills/sessionwire/SKILL.md"
 PAGES = sorted(
     [
+        SKILL,
         "README.md",
         *(f"{place}/README.md" for place in ("bindings-node", "cli", "core", "emulator")),
         *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
     ]
 )
+#: Pages of the site that are written elsewhere.
+ELSEWHERE = {
+    "emulator.md": "emulator/README.md",
+    "command-line.md": "cli/README.md",
+    "changelog.md": "CHANGELOG.md",
+}
 CODE = {"python", "js", "ts", "sh", "rust", "console"}
 #: What runs or checks the blocks of a page that say nothing else about themselves.
 TESTED = {
     "README.md": ["tests/packaging/run.py", "tests/python/test_snippets.py"],
     "bindings-node/README.md": ["tests/node/snippets.test.mjs"],
     "core/README.md": ["core/src/lib.rs"],
+    SKILL: ["tests/python/test_pages.py"],
     "docs/ag-ui.md": ["tests/python/test_ag_ui.py", "tests/node/browser-guide.test.mjs"],
     "docs/batch.md": ["tests/python/test_batch.py", "core/src/lib.rs"],
     "docs/browser.md": ["tests/node/browser-guide.test.mjs"],
@@ -59,6 +71,7 @@ TESTED = {
     "docs/recipes.md": ["tests/python/test_snippets.py", "tests/node/snippets.test.mjs"],
     "docs/telemetry.md": ["tests/python/test_telemetry.py"],
     "docs/temporal.md": ["tests/python/test_temporal.py", "tests/python/test_snippets.py"],
+    "docs/test-your-app.md": ["tests/node/testing.test.mjs", "tests/python/test_pytest_plugin.py"],
     "docs/typed-results.md": [
         "tests/python/test_typed_results.py",
         "tests/python/test_snippets.py",
@@ -122,8 +135,11 @@ ALL = {page: blocks(page) for page in PAGES}
 
 
 def runs(block: Block) -> bool:
+    if block.page == SKILL:
+        return True
     kind, *rest = block.words or [""]
-    return kind == "run" or (kind == "program" and bool(rest) and block.page not in TESTED)
+    others = ("docs/temporal.md",)  # its programs are workers: test_temporal.py runs them
+    return kind == "run" or (kind == "program" and bool(rest) and block.page not in others)
 
 
 RUN = {page: found for page in PAGES if (found := [b for b in ALL[page] if runs(b)])}
@@ -144,7 +160,7 @@ def command(block: Block, path: Path) -> list[str]:
 
 
 def run(block: Block, folder: Path) -> None:
-    _, *rest = block.words
+    rest = block.words[1:]
     ending = {"python": "py", "js": "mjs", "sh": "sh"}[block.language]
     path = folder / (rest[0] if rest else f"line_{block.line}.{ending}")
     path.write_text(block.code, encoding="utf-8")
@@ -196,7 +212,7 @@ def test_the_programs_of_the_pages_type_check(checker: list[str], tmp_path: Path
     assert len(paths) > 5
     chosen = [sys.executable, "-m", *checker]
     if checker[0] == "pyright":
-        strict = {"typeCheckingMode": "strict", "include": paths}
+        strict = {"typeCheckingMode": "strict", "include": ["."]}
         (tmp_path / "pyrightconfig.json").write_text(json.dumps(strict), encoding="utf-8")
         chosen += ["--pythonpath", sys.executable, "--project", str(tmp_path)]
         paths = []
@@ -256,6 +272,42 @@ def test_the_commands_of_the_pages_exist() -> None:
                     wrong.append(f"{block.name}: sessionwire {' '.join(path)} {option}")
     assert len(seen) > 15
     assert wrong == []
+
+
+def test_the_page_of_errors_has_every_error() -> None:
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    above = {"APIError", "SessionwireError"}
+    assert listed | above == set(errors.__all__)
+    assert all(f"`{name}`" in page for name in above)
+    core = (ROOT / "core/src/error.rs").read_text(encoding="utf-8")
+    named = set(re.findall(r'"([A-Z]\w+(?:Error|Timeout|Pending|TooLarge))"', core))
+    assert len(named) > 15
+    assert named <= set(errors.__all__)
+
+
+@pytest.mark.parametrize("page", ["README.md", "bindings-node/README.md", "core/README.md", SKILL])
+def test_the_links_of_a_registry_lead_somewhere(page: str) -> None:
+    """What a registry shows has no folder around it: its links are absolute."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    raw = f"{REPOSITORY.replace('github.com', 'raw.githubusercontent.com')}main/"
+    for link in re.findall(r"\]\(([^)\s]+)\)|(https://sessionwire\.github\.io\S+[a-z])", text):
+        address, _, anchor = (link[0] or link[1]).partition("#")
+        if address.startswith(SITE):
+            name = address.removeprefix(SITE).replace(".html", ".md") or "index.md"
+            if name.startswith(("reference/", "llms")):  # `make test-docs` looks for these
+                continue
+            target = ROOT / ELSEWHERE.get(name, f"docs/{name}")
+        elif address.startswith((REPOSITORY, raw)):
+            path = re.sub(r"^(blob|tree)/main/", "", address.removeprefix(REPOSITORY))
+            target = ROOT / path.removeprefix(raw)
+        else:
+            assert address.startswith("https://"), f"{page}: {address} is not absolute"
+            continue
+        assert target.exists(), f"{page}: {address} leads nowhere"
+        assert not anchor or f"{anchor}" in target.read_text(encoding="utf-8").lower().replace(
+            " ", "-"
+        )
 
 
 def test_every_block_runs_or_says_why_not() -> None:

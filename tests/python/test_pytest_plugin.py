@@ -11,7 +11,7 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "test-your-app.md"
 
 
 def run(pytester: pytest.Pytester, tests: str, *options: str) -> pytest.RunResult:
@@ -194,9 +194,9 @@ def test_the_plugin_is_light(pytester: pytest.Pytester) -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_the_readme(pytester: pytest.Pytester) -> None:
+def test_the_page(pytester: pytest.Pytester) -> None:
     [example] = re.findall(
-        r"<!-- testing: python -->\n```python\n(.*?)```", README.read_text(), re.DOTALL
+        r"<!-- testing: python -->\n```python [^\n]*\n(.*?)```", PAGE.read_text(), re.DOTALL
     )
     result = run(pytester, example)
     result.assert_outcomes(passed=2)

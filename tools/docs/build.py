@@ -24,6 +24,7 @@ ROOT = HERE.parent.parent
 ELSEWHERE = {
     "emulator/README.md": "emulator.md",
     "cli/README.md": "command-line.md",
+    "core/README.md": "reference/rust.md",
     "CHANGELOG.md": "changelog.md",
     "docs/README.md": "contributors.md",
 }
@@ -160,7 +161,8 @@ def main() -> None:
 
     assets = folder / "assets"
     assets.mkdir()
-    shutil.copy(HERE / "site.css", assets)
+    for name in ("site.css", "site.js"):
+        shutil.copy(HERE / name, assets)
     shutil.copy(out / "node_modules/iframe-worker/shim/index.js", assets / "iframe-worker.js")
     if (ROOT / "docs/pictures").is_dir():
         shutil.copytree(ROOT / "docs/pictures", folder / "pictures")

@@ -12,7 +12,7 @@ const ENTRIES = [
   ["sessionwire/browser", "browser.ts"],
   ["sessionwire/ag-ui", "ag-ui.ts"],
 ];
-const { SyntaxKind, SymbolFlags, ModifierFlags } = ts;
+const { SymbolFlags, ModifierFlags } = ts;
 
 const config = ts.readConfigFile(`${root}bindings-node/tsconfig.json`, ts.sys.readFile).config;
 const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, sources);
@@ -21,7 +21,6 @@ const program = ts.createProgram(
   { ...options, noEmit: true, lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"] },
 );
 const checker = program.getTypeChecker();
-const printer = ts.createPrinter({ removeComments: true });
 
 function comment(node) {
   const [doc] = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc).slice(-1);
@@ -42,7 +41,8 @@ function comment(node) {
 function isHidden(node) {
   const modifiers = ts.getCombinedModifierFlags(node);
   if (modifiers & (ModifierFlags.Private | ModifierFlags.Protected)) return true;
-  if (node.name && (ts.isPrivateIdentifier(node.name) || ts.isComputedPropertyName(node.name))) return true;
+  if (node.name && (ts.isPrivateIdentifier(node.name) || ts.isComputedPropertyName(node.name)))
+    return true;
   return ts.getJSDocTags(node).some((tag) => tag.tagName.text === "internal");
 }
 
@@ -69,7 +69,9 @@ function members(node, name, anchor) {
       if (!ts.isConstructorDeclaration(member) || isHidden(member)) continue;
     }
     const isMethod =
-      ts.isMethodDeclaration(member) || ts.isMethodSignature(member) || ts.isConstructorDeclaration(member);
+      ts.isMethodDeclaration(member) ||
+      ts.isMethodSignature(member) ||
+      ts.isConstructorDeclaration(member);
     const called = ts.isConstructorDeclaration(member) ? "constructor" : member.name.getText();
     if (isMethod) methods.set(called, [...(methods.get(called) ?? []), member]);
     else if (!ts.isSetAccessor(member)) fields.push([called, member]);
@@ -147,7 +149,9 @@ for (const [entry, file] of ENTRIES) {
   const prefix = entry === "sessionwire" ? "" : `${entry.split("/")[1]}-`;
   const found = [];
   const visit = (name, symbol) => {
-    const declaration = symbol.declarations?.find((node) => node.getSourceFile().fileName.startsWith(sources));
+    const declaration = symbol.declarations?.find((node) =>
+      node.getSourceFile().fileName.startsWith(sources),
+    );
     if (!declaration) return;
     if (ts.isSourceFile(declaration)) {
       for (const [inner, aimed] of exported(symbol)) visit(`${name}.${inner}`, aimed);
