@@ -56,7 +56,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         path = folder / name.lstrip("_")
         path.write_text(f"{given}\n{snippet}", encoding="utf-8")
         paths.append(str(path))
-    assert len(paths) > 10
+    assert len(paths) > 8
     return paths
 
 
