@@ -78,7 +78,7 @@ function members(node, name, anchor) {
   }
   const lines = [];
   if (fields.length > 0) {
-    lines.push("| | type | is |", "|---|---|---|");
+    lines.push("| name | type | is |", "|---|---|---|");
     for (const [called, member] of fields) {
       const type = member.type
         ? member.type.getText()

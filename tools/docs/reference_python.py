@@ -156,7 +156,7 @@ def described(name: str, item: griffe.Object, level: int = 3) -> list[str]:
             elif isinstance(member, griffe.Attribute):
                 fields.append((member_name, member))
         if fields:
-            lines += ["| | type | is |", "|---|---|---|"]
+            lines += ["| name | type | is |", "|---|---|---|"]
             for field_name, field in fields:
                 about = cell(docstring(field, table=True))
                 type = f"`{field.annotation}`".replace("|", "\\|") if field.annotation else ""
