@@ -8,6 +8,8 @@ In a page's source, which readers of the site do not see:
 - "```text output": what the block before it prints, "..." for anything.
 - "<!-- scenario: JSON -->" is what the emulator's agent does from here on, "<!-- input: TEXT -->"
   what the next block reads, "<!-- not run: REASON -->" why it does not run.
+- "<!-- example: NAME -->" is "run", where no other test does it, and of YAML and JSON a file; what
+  follows at once as "```text" is its output.
 - "```rust example NAME": the example of that name, word for word.
 - "```rust same PAGE": a block of that page, where it is tested.
 - Other words after the language name the test that runs the block; TESTED has them by page.
@@ -50,7 +52,7 @@ ELSEWHERE = {
     "command-line.md": "cli/README.md",
     "changelog.md": "CHANGELOG.md",
 }
-CODE = {"python", "js", "ts", "sh", "rust", "console"}
+CODE = {"python", "js", "ts", "sh", "rust"}
 #: What runs or checks the blocks of a page that say nothing else about themselves.
 TESTED = {
     "README.md": ["tests/packaging/run.py", "tests/python/test_snippets.py"],
@@ -92,6 +94,7 @@ class Block(NamedTuple):
     scenario: object
     input: str
     not_run: str | None
+    example: str | None
 
     @property
     def name(self) -> str:
@@ -99,7 +102,7 @@ class Block(NamedTuple):
 
 
 MARK = re.compile(
-    r"^<!-- (?P<mark>scenario|input|not run): (?P<value>.*?) -->$"
+    r"^<!-- (?P<mark>scenario|input|not run|example): (?P<value>.*?) -->$"
     r"|^```(?P<info>[^\n`]*)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -109,26 +112,31 @@ def blocks(page: str) -> list[Block]:
     text = (ROOT / page).read_text(encoding="utf-8")
     found: list[Block] = []
     scenario: object = DEFAULT
-    typed, reason = "", None
+    said: dict[str, str] = {}
+    end = 0
     for mark in MARK.finditer(text):
-        match mark["mark"]:
-            case "scenario":
-                scenario = json.loads(mark["value"])
-                continue
-            case "input":
-                typed = mark["value"] + "\n"
-                continue
-            case "not run":
-                reason = mark["value"]
-                continue
-        language, *words = re.split(r"[\s,]+", mark["info"].strip()) or [""]
-        if (language, words) == ("text", ["output"]):
-            found[-1] = found[-1]._replace(output=mark["code"])
-        elif language in CODE:
-            line = text.count("\n", 0, mark.start()) + 1
-            block = Block(page, line, language, words, mark["code"], None, scenario, typed, reason)
-            found.append(block)
-            typed, reason = "", None
+        if mark["mark"] == "scenario":
+            scenario = json.loads(mark["value"])
+        elif mark["mark"]:
+            said[mark["mark"]] = mark["value"]
+        else:
+            language, *words = re.split(r"[\s,]+", mark["info"].strip()) or [""]
+            follows = bool(found) and text[end : mark.start()].isspace()
+            end = mark.end()
+            example = said.pop("example", None) if page not in TESTED else None
+            if example:
+                is_file = language in ("yaml", "json")
+                name = ".".join(reversed(example.split()))  # "yaml mug" is mug.yaml
+                words = ["program", name] if is_file else ["run", *words]
+            if language == "text":
+                if words == ["output"] or (not words and follows and found[-1].example):
+                    found[-1] = found[-1]._replace(output=mark["code"])
+            elif language in CODE or example:
+                line = text.count("\n", 0, mark.start()) + 1
+                typed = f"{said['input']}\n" if "input" in said else ""
+                rest = (scenario, typed, said.get("not run"), example)
+                found.append(Block(page, line, language, words, mark["code"], None, *rest))
+                said = {}
     return found
 
 
@@ -162,9 +170,11 @@ def command(block: Block, path: Path) -> list[str]:
 
 def run(block: Block, folder: Path) -> None:
     rest = block.words[1:]
-    ending = {"python": "py", "js": "mjs", "sh": "sh"}[block.language]
+    ending = {"python": "py", "js": "mjs"}.get(block.language, block.language)
     path = folder / (rest[0] if rest else f"line_{block.line}.{ending}")
     path.write_text(block.code, encoding="utf-8")
+    if block.language in ("yaml", "json"):
+        return
     programs = [Path(sys.executable).parent, TARGET / "debug"]
     with Emulator(step_delay=0.0, browser="builtin", scenario=block.scenario) as emulator:  # type: ignore[arg-type]
         own = {
@@ -313,6 +323,9 @@ def test_the_links_of_a_registry_lead_somewhere(page: str) -> None:
 
 def test_every_block_runs_or_says_why_not() -> None:
     idle = []
+    others = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "tests/node").glob("*.mjs")]
+    here = Path(__file__).name
+    tests = "".join(path.read_text(encoding="utf-8") for path in others if path.name != here)
     counted = {"run": 0, "run by another test": 0, "not run": 0}
     for page, found in ALL.items():
         for block in found:
@@ -321,7 +334,7 @@ def test_every_block_runs_or_says_why_not() -> None:
             elif block.not_run is not None:
                 assert len(block.not_run) > 10, f"{block.name}: say why it does not run"
                 counted["not run"] += 1
-            elif page in TESTED:
+            elif page in TESTED or Path(page).name in tests:
                 counted["run by another test"] += 1
             else:
                 idle.append(f"{block.name} ({block.language})")
