@@ -138,6 +138,10 @@ pub struct OptionChanges {
     pub headers: BTreeMap<String, String>,
 }
 
+/// The variable with the address of a test's emulator. The test helpers set it, so that a program that a test starts cannot
+/// reach the service either, whatever it makes of the other variables.
+const TEST_EMULATOR: &str = "SESSIONWIRE_TEST_EMULATOR";
+
 /// Checked configuration of one client.
 #[derive(Clone)]
 pub struct ClientConfig {
@@ -151,6 +155,8 @@ pub struct ClientConfig {
     /// Whether the caller passed the address: else it is the environment's, or
     /// the default.
     pub(crate) address_given: bool,
+    /// The emulator of the test that started this process, or in which the client was made.
+    pub(crate) test_emulator: Option<String>,
     pub(crate) timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) max_retries: u32,
@@ -339,6 +345,7 @@ impl ClientConfig {
         let encrypted = uses_tls(&base_url, proxy.as_ref());
         let roots = Roots::resolve(options.ca_file.as_deref(), encrypted, &env)?;
         let ledger = ledger_path(service, options.ledger, &env)?;
+        let test_emulator = env(TEST_EMULATOR).filter(|_| !address_given);
         Ok(Self {
             service,
             ledger,
@@ -346,6 +353,7 @@ impl ClientConfig {
             key_from_env,
             base_url,
             address_given,
+            test_emulator,
             timeout: positive(
                 "timeout",
                 options.timeout.unwrap_or(Duration::from_secs(60)),

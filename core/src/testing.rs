@@ -3,7 +3,8 @@
 //! A module often makes its client when it is imported: before a test has an
 //! emulator, and with the key of whoever runs the tests. While a [`TestGuard`]
 //! lives, a client whose address nobody passed sends nothing but to a guarded
-//! one.
+//! one. A process that a test starts knows of its emulator by
+//! `SESSIONWIRE_TEST_EMULATOR`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -54,10 +55,17 @@ fn origin(url: &Url) -> String {
 
 /// Refuses what would leave the emulator of a test.
 pub(crate) fn check(config: &ClientConfig) -> Result<()> {
-    if COUNT.load(Ordering::Acquire) == 0 || config.address_given {
+    if config.address_given {
         return Ok(());
     }
-    if origins().contains(&origin(&config.base_url)) {
+    let own = origin(&config.base_url);
+    let is_allowed = match &config.test_emulator {
+        // Guards of this process know better: a test ends, and its variable stays in the client.
+        _ if COUNT.load(Ordering::Acquire) > 0 => origins().contains(&own),
+        Some(emulator) => Url::parse(emulator).is_ok_and(|url| origin(&url) == own),
+        None => true,
+    };
+    if is_allowed {
         return Ok(());
     }
     let variable = config.service.url_variable();
@@ -109,6 +117,31 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text}");
         }
+        let started = |url: &str, base: Option<&str>| {
+            let mut options = ClientOptions::new().api_key(Secret::new("key-for-tests"));
+            options.base_url = base.map(str::to_owned);
+            let look = |name: &str| match name {
+                "SESSIONWIRE_TEST_EMULATOR" => Some(emulator.to_owned()),
+                "AGI_BASE_URL" => Some(url.to_owned()),
+                _ => None,
+            };
+            ClientConfig::resolve_for(Service::Agi, options, &look).unwrap()
+        };
+        drop(guard);
+        for (config, allowed) in [
+            (started(emulator, None), true),
+            (started("https://api.agi.tech", None), false),
+            (started(emulator, Some("https://api.agi.tech")), true),
+        ] {
+            assert_eq!(check(&config).is_ok(), allowed, "{}", config.base_url());
+        }
+        let later = "http://127.0.0.1:4003";
+        let guard = TestGuard::new(later);
+        assert!(
+            check(&started(emulator, None)).is_err(),
+            "of a test that is over"
+        );
+        assert!(check(&started(later, None)).is_ok());
         drop(guard);
         for (config, _) in clients {
             check(config).unwrap();

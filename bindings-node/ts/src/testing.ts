@@ -23,14 +23,21 @@ import { ConfigError } from "./errors.js";
 import { type NativeTestGuard, native } from "./native.js";
 import { known, type Names } from "./shared/known.js";
 
-/** How the emulator of a test is set up. Its agent steps every 5 ms, unless `stepDelay` is given. */
+/**
+ * How the emulator of a test is set up. Its agent steps every 5 ms, unless `stepDelay` is given. A task or turn that
+ * no entry of the scenario fits fails, and so does the test, even if the code under test takes the error
+ * (`unmatched: "agent"`: the built-in agent works on it).
+ */
 export interface TestEmulatorOptions extends EmulatorOptions {
+  /** Faults that never struck, and `once` entries that never played, are no error. Default: false. */
+  allowUnused?: boolean | undefined;
   /** Sessions that a test leaves behind are an error. Default: false. */
   strictCleanup?: boolean | undefined;
 }
 
 const TEST_EMULATOR: Names<TestEmulatorOptions> = {
   ...EMULATOR,
+  allowUnused: true,
   strictCleanup: true,
 };
 
@@ -42,7 +49,13 @@ export interface TestHooks {
   afterEach(hook: () => Promise<void>): unknown;
 }
 
-const VARIABLES = ["AGI_BASE_URL", "AGI_API_KEY", "RACCOON_BASE_URL", "RACCOON_API_KEY"] as const;
+const VARIABLES = [
+  "AGI_BASE_URL",
+  "AGI_API_KEY",
+  "RACCOON_BASE_URL",
+  "RACCOON_API_KEY",
+  "SESSIONWIRE_TEST_EMULATOR",
+] as const;
 
 /** A running emulator, and what `process.env` held before it was there. */
 class TestRun {
@@ -53,9 +66,12 @@ class TestRun {
   private constructor(
     readonly emulator: Emulator,
     readonly strict: boolean,
+    readonly allowUnused: boolean,
   ) {
     this.#before = VARIABLES.map((name) => process.env[name]);
     this.#guard = new native.TestGuard(emulator.url);
+    // A program that the test starts reaches no service either, whatever it makes of the others.
+    process.env.SESSIONWIRE_TEST_EMULATOR = emulator.url;
     process.env.AGI_BASE_URL = emulator.url;
     process.env.AGI_API_KEY = emulator.apiKey;
     process.env.RACCOON_BASE_URL = emulator.raccoonUrl;
@@ -63,8 +79,14 @@ class TestRun {
   }
 
   static async open(given: TestEmulatorOptions): Promise<TestRun> {
-    const { strictCleanup = false, ...options } = known(given, TEST_EMULATOR, ConfigError);
-    return new TestRun(await Emulator.start({ stepDelay: 5, ...options }), strictCleanup);
+    const {
+      strictCleanup = false,
+      allowUnused = false,
+      ...options
+    } = known(given, TEST_EMULATOR, ConfigError);
+    const { unmatched = "error", ...others } = options;
+    const emulator = await Emulator.start({ stepDelay: 5, unmatched, ...others });
+    return new TestRun(emulator, strictCleanup, allowUnused);
   }
 
   /** Closes the emulator and restores the variables. */
@@ -78,8 +100,17 @@ class TestRun {
     await this.emulator.close();
   }
 
-  /** Throws if sessions were left behind and that is an error. */
-  check(): void {
+  /** Throws if the emulator did not play what it was told, or if sessions were left behind and that is an error. */
+  check(failure?: string): void {
+    // A test that failed leaves faults and entries behind, and one that shows why says it once.
+    const failed = failure !== undefined;
+    try {
+      this.emulator.assertPlayed({ allowUnused: this.allowUnused || failed });
+    } catch (error) {
+      const said = (error as Error).message.split("\n");
+      if (!failed || said.some((line) => !failure.includes(line))) throw error;
+    }
+    if (failed) return;
     const remaining = this.emulator.sessionCount;
     if (!this.strict || remaining === 0) return;
     throw new Error(
@@ -87,6 +118,20 @@ class TestRun {
         "`await using session = await client.sessions.create()`, or delete them.",
     );
   }
+}
+
+/** What the test failed with, as far as its framework tells a hook: node:test and vitest do. */
+function failureOf(context: unknown): string | undefined {
+  const { error, task } = (context ?? {}) as {
+    error?: unknown;
+    task?: { result?: { state?: string; errors?: readonly { message?: string }[] } };
+  };
+  if (task?.result?.state === "fail") {
+    return (task.result.errors ?? []).map(({ message }) => message ?? "").join("\n");
+  }
+  if (error === undefined || error === null) return undefined;
+  const { message, cause } = error as { message?: string; cause?: { message?: string } };
+  return `${message ?? ""}\n${cause?.message ?? ""}`;
 }
 
 /**
@@ -128,11 +173,14 @@ export function useEmulator(hooks: TestHooks, options: TestEmulatorOptions = {})
     }
     run = await TestRun.open(options);
   });
-  hooks.afterEach(async () => {
+  // It has no parameter: jest would wait for a callback, vitest look for fixtures.
+  hooks.afterEach(async function () {
+    // biome-ignore lint/complexity/noArguments: see above.
+    const failure = failureOf(arguments[0]);
     const ended = run;
     run = undefined;
     try {
-      ended?.check();
+      ended?.check(failure);
     } finally {
       await ended?.close();
     }
