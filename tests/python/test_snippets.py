@@ -18,6 +18,7 @@ DOCUMENTS = (
     "docs/pool.md",
     "docs/recipes.md",
     "docs/temporal.md",
+    "docs/testing.md",
     "docs/typed-results.md",
 )
 
