@@ -193,15 +193,13 @@ fn a_live_look_finds_what_the_service_says_otherwise() {
         "{}",
         done.stdout
     );
-    // What the emulator says besides: the sessions' `browser`.
-    let says_more = ": `browser` is not documented (a text)";
     let live: Vec<_> = done
         .stdout
         .lines()
         .filter_map(|line| line.split_once(" live      "))
-        .map(|(state, line)| match state.trim() {
-            "ok" => line.strip_suffix(": as documented").expect(line),
-            _ => line.strip_suffix(says_more).expect(line),
+        .map(|(state, line)| {
+            assert_eq!(state.trim(), "ok", "{line}");
+            line.strip_suffix(": as documented").expect(line)
         })
         .collect();
     assert_eq!(

@@ -431,7 +431,8 @@ fn encode(
         block.push(b':');
         json(block, value);
     }
-    if id != 0 {
+    // An `error` names none (docs/spec/agi.md, section 7).
+    if id != 0 && kind != Kind::Error {
         put(block, format_args!(",\"message_id\":{id}"));
     }
     block.extend_from_slice(b"}\n\n");
@@ -530,7 +531,7 @@ mod tests {
         );
         assert_eq!(
             frames[5],
-            "id: 6\nevent: error\ndata: {\"error\":\"e\",\"status_code\":502,\"message_id\":6}\n\n"
+            "id: 6\nevent: error\ndata: {\"error\":\"e\",\"status_code\":502}\n\n"
         );
         let without = log.from(1)[0].frame_without_id();
         assert!(without.starts_with(b"event: thought\n"), "{without:?}");

@@ -46,11 +46,20 @@ pub(crate) struct SessionObject {
     /// The session's page of the live view.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) vnc_url: Option<String>,
-    /// What shows its pages: `chromium` or `builtin`. The API has no such field; its clients ignore what they do not know.
-    pub(crate) browser: &'static str,
     /// What the caller set beyond the reference: `goal`, `agent_session_type`, `environment_id`.
     #[serde(flatten)]
     pub(crate) extras: Map<String, Value>,
+}
+
+impl SessionObject {
+    /// As the list shows it: its documented fields are these alone (docs/spec/agi.md, section 4.2).
+    pub(crate) fn listed(self) -> Self {
+        Self {
+            vnc_url: None,
+            extras: Map::new(),
+            ..self
+        }
+    }
 }
 
 fn as_text<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {

@@ -147,7 +147,7 @@ pub(crate) async fn list(call: Call) -> ApiResult {
     let sessions = call.account(|account| account.list());
     ok(&sessions
         .iter()
-        .map(|session| session.object())
+        .map(|session| session.object().listed())
         .collect::<Vec<_>>())
 }
 

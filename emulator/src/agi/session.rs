@@ -164,7 +164,6 @@ impl Session {
             status,
             created_at: self.created_at,
             vnc_url: self.live.as_ref().map(|link| link.url().to_owned()),
-            browser: self.browser.name(),
             extras,
         }
     }

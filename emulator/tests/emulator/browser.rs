@@ -98,7 +98,14 @@ async fn navigate(client: &Client, session: &str, url: &str) -> Answer {
 }
 
 async fn browser(client: &Client, session: &str) -> Value {
-    client.get(&format!("/sessions/{session}")).await.json()["browser"].clone()
+    let session = client.get(&format!("/sessions/{session}")).await.json();
+    let page = session["vnc_url"].as_str().unwrap();
+    let path = format!("{}feed", &page[page.find("/live/").unwrap()..]);
+    let visitor = client.without_key();
+    let block = visitor.open(&path, &[]).await.unwrap().block().await;
+    let news: Value =
+        serde_json::from_str(block.unwrap().trim_end().strip_prefix("data: ").unwrap()).unwrap();
+    news["session"]["browser"].clone()
 }
 
 async fn screenshot(client: &Client, session: &str) -> Answer {

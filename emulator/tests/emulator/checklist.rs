@@ -249,7 +249,7 @@ const STREAM: &[Line] = &[
         &["streams::every_event_has_its_documented_data"],
     ),
     (
-        "event error: with id and message_id",
+        "event error: with id, without message_id",
         &["streams::every_event_has_its_documented_data"],
     ),
     (

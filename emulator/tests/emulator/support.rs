@@ -122,6 +122,14 @@ impl Client {
         }
     }
 
+    /// The same without a key.
+    pub(crate) fn without_key(&self) -> Self {
+        Self {
+            key: String::new(),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
