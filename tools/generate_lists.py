@@ -32,12 +32,13 @@ def between_marks(path: Path, name: str, text: str) -> str:
 
 
 def endpoints_ts(endpoints: list[dict[str, Any]]) -> str:
-    names = [*(endpoint["name"] for endpoint in endpoints), "*"]
+    names = [*(endpoint["name"] for endpoint in endpoints), "webhook", "*"]
     union = "".join(f'\n  | "{name}"' for name in names)
     return (
         "/**\n * Generated from `emulator/src/faults/endpoint.rs` by `make generate`: change that"
         " file, and run it.\n */\n\n"
-        f"/** Which requests a fault is for; `*`: all. */\nexport type Endpoint ={union};\n"
+        "/** Which requests a fault is for; `webhook`: none, but the webhooks; `*`: all. */\n"
+        f"export type Endpoint ={union};\n"
     )
 
 

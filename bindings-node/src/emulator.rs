@@ -171,6 +171,13 @@ impl Emulator {
         }
     }
 
+    /// The nearest request and what differs, and what happened so far.
+    #[napi(catch_unwind)]
+    pub fn explain(&self, filter: String) -> String {
+        let filter = serde_json::from_str::<Option<core::RequestFilter>>(&filter);
+        self.inner.explain(filter.unwrap_or_default().as_ref())
+    }
+
     /// How often a request arrived or got its response.
     #[napi(getter, catch_unwind)]
     #[allow(clippy::cast_precision_loss)] // Nobody counts to 2^53.
@@ -216,6 +223,13 @@ impl Emulator {
     pub fn faults(&self) -> Vec<String> {
         let faults = self.inner.faults();
         faults.iter().map(ToString::to_string).collect()
+    }
+
+    /// What a test should hear of when it ends: what no entry fits, and what was not used.
+    #[napi(catch_unwind)]
+    pub fn unplayed(&self) -> Vec<Vec<String>> {
+        let unplayed = self.inner.unplayed();
+        vec![unplayed.unmatched, unplayed.unused]
     }
 
     /// The attempts to deliver webhooks, as a JSON array.

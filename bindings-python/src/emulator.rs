@@ -204,6 +204,13 @@ impl Emulator {
         json::parse(py, requests.as_bytes())
     }
 
+    /// The nearest request and what differs, and what happened so far.
+    fn explain(&self, py: Python<'_>, filter: &Bound<'_, PyAny>) -> PyResult<String> {
+        let filter: Option<emulator::RequestFilter> =
+            params::read(filter, ErrorKind::InvalidRequest, "requests")?;
+        Ok(self.server(py)?.explain(filter.as_ref()))
+    }
+
     /// How often a request arrived or was answered.
     #[getter]
     fn request_changes(&self, py: Python<'_>) -> PyResult<u64> {
@@ -243,6 +250,12 @@ impl Emulator {
     fn faults(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let faults = self.server(py)?.faults();
         Ok(faults.iter().map(ToString::to_string).collect())
+    }
+
+    /// What a test should hear of when it ends, as two lists of sentences.
+    fn unplayed(&self, py: Python<'_>) -> PyResult<(Vec<String>, Vec<String>)> {
+        let unplayed = self.server(py)?.unplayed();
+        Ok((unplayed.unmatched, unplayed.unused))
     }
 
     /// The attempts to deliver webhooks, as a list of dicts.

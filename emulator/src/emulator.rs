@@ -11,6 +11,7 @@ use crate::requests::{CapturedRequest, RequestFilter};
 use crate::scenario::{Playing, Scenario, ScenarioError};
 use crate::state::Server;
 use crate::sync::lock;
+use crate::unplayed::Unplayed;
 use crate::web::Web;
 use crate::workers::Workers;
 use crate::world::World;
@@ -218,6 +219,13 @@ impl Emulator {
         lock(&self.world.requests).matching(filter)
     }
 
+    /// For the text of a failed assertion: the request that is nearest to the expected one, with what differs, and what
+    /// happened since the start, a line each. Without an expected one it is the latter alone.
+    #[must_use]
+    pub fn explain(&self, expected: Option<&RequestFilter>) -> String {
+        self.world.explain(expected)
+    }
+
     /// How often a request arrived or got its response since the start.
     #[must_use]
     pub fn request_changes(&self) -> u64 {
@@ -238,6 +246,7 @@ impl Emulator {
     /// Forgets the requests so far.
     pub fn clear_requests(&self) {
         lock(&self.world.requests).clear();
+        lock(&self.world.timeline).clear();
     }
 
     /// Injects a fault; of several that match a request, the oldest acts.
@@ -272,6 +281,14 @@ impl Emulator {
     pub fn scenario_file(&self, path: impl AsRef<Path>) -> Result<(), ScenarioError> {
         self.scenario(Scenario::from_file(path)?);
         Ok(())
+    }
+
+    /// What a test should hear of when it ends: tasks and turns that failed because no entry of the scenario fits
+    /// ([`Unmatched::Error`](crate::Unmatched::Error)), faults that never struck, `once` entries that never played. What was
+    /// taken back, or replaced by another scenario, is not in it.
+    #[must_use]
+    pub fn unplayed(&self) -> Unplayed {
+        self.world.unplayed()
     }
 
     /// Sets who works on the tasks that start from now on and that the scenario has no script for; `None`: the built-in

@@ -36,7 +36,8 @@
 //! - A task of a script or of one's own agent with a `start_url` shows that address in the browser without fetching it;
 //!   a Chromium opens it when somebody looks.
 //! - `save_snapshot_mode` `memory` and `filesystem` save the same: the page, and the profile of a Chromium.
-//! - The session object has a field of its own: `browser`, `chromium` or `builtin`.
+//! - What it says has no field that is not documented; which browser shows the pages, [`Emulator::chromium`] and the live view
+//!   say.
 //! - On a fast clock ([`Clock::Fast`]) each session has its own time, which moves with its agent's waits alone.
 //! - A request for a host that is neither `localhost` nor an address is refused (421), so that no web page reaches the
 //!   emulator by a name of its own; [`Options::allow_hosts`] has the names that are its own.
@@ -68,7 +69,9 @@ mod screenshot;
 mod seed;
 mod state;
 mod sync;
+mod timeline;
 mod unknown_route;
+mod unplayed;
 mod web;
 mod words;
 mod workers;
@@ -85,7 +88,7 @@ pub use browser::Browser;
 pub use clock::Clock;
 pub use emulator::{Emulator, WorldError};
 pub use faults::{BodyAs, Endpoint, Fault, FaultError, Put, Then};
-pub use options::{Options, StartError};
+pub use options::{Options, StartError, Unmatched};
 pub use raccoon::{
     AgentFile, AgentTurn, Dialect, Envelope, EventIds, PageMarks, PayloadPlace, Resume, TextFrames,
     TurnAgent, TurnCall, TurnHandle,
@@ -98,3 +101,4 @@ pub use scenario::{
     ScriptedTurn, SessionRecording, Step, Todo, TurnRecording, TurnStep, Until, Wanted, WantedFile,
     When, Which,
 };
+pub use unplayed::Unplayed;

@@ -59,6 +59,7 @@ pub(crate) async fn intercept(
     let captured = CapturedRequest::new(parts.method.as_str(), path, query, &parts.headers, kept);
     let session_id = session_id(path, &captured.body);
     let number = lock(requests).push(captured);
+    lock(&world.timeline).request(number);
     let body = if streamed {
         Body::new(CapturedBody {
             body,
@@ -78,6 +79,10 @@ pub(crate) async fn intercept(
             lock(&world.faults).match_fault(&asking)
         })
         .unwrap_or_default();
+    if !effect.text.is_empty() {
+        let struck = format!("the fault `{}` strikes", effect.text);
+        lock(&world.timeline).happened(struck);
+    }
     let connection = parts
         .extensions
         .get::<Connection>()

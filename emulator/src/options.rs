@@ -46,6 +46,8 @@ pub struct Options {
     pub scenario: Option<Scenario>,
     /// The same, read from a file when the emulator starts: JSON or YAML.
     pub scenario_file: Option<PathBuf>,
+    /// What becomes of a task or turn that no entry of the scenario fits, where no agent of one's own works on it.
+    pub unmatched: Unmatched,
     /// Works on the tasks that the scenario has no script for, in place of the built-in agent.
     #[serde(skip)]
     pub agent: Option<Agent>,
@@ -100,6 +102,7 @@ impl Default for Options {
             webhook_timeout: 10.0,
             scenario: None,
             scenario_file: None,
+            unmatched: Unmatched::Agent,
             agent: None,
             turn_agent: None,
             faults: Vec::new(),
@@ -170,6 +173,20 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// What becomes of a task or turn that no entry of the scenario fits.
+///
+/// It is asked only where the scenario has entries of that kind: one without tasks leaves every task to the built-in agent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unmatched {
+    /// The built-in agent works on it, and a warning is logged.
+    #[default]
+    Agent,
+    /// It fails with an error that names the nearest entry and the difference, and
+    /// [`Emulator::unplayed`](crate::Emulator::unplayed) reports it. For tests.
+    Error,
 }
 
 /// Why an emulator did not start.

@@ -53,6 +53,7 @@ impl Server {
             workers: workers.clone(),
             webhook_backoff: options.webhook_backoff,
             webhook_timeout: options.webhook_timeout,
+            unmatched: options.unmatched,
         };
         let worlds = Worlds::new(start, options.agent.take(), options.turn_agent.take());
         Self {

@@ -6,10 +6,13 @@
 use crate::agi::{Agent, Webhooks};
 use crate::clock::Clock;
 use crate::faults::{Fault, Faults};
+use crate::options::Unmatched;
 use crate::raccoon::{Dialect, TurnAgent};
-use crate::requests::RequestLog;
+use crate::requests::{RequestFilter, RequestLog, nearest};
 use crate::scenario::{Playing, Scenario};
 use crate::sync::lock;
+use crate::timeline::Timeline;
+use crate::unplayed::Unplayed;
 use crate::web::Web;
 use crate::workers::Workers;
 use axum::http::{HeaderMap, header};
@@ -17,12 +20,15 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
+/// How many tasks that no entry fits are kept.
+const UNMATCHED: usize = 100;
+
 /// What belongs to one key, or to all that have no world of their own. It has no `Debug` form: it knows the key.
 pub(crate) struct World {
     /// `None`: the default world.
     pub(crate) key: Option<String>,
     pub(crate) requests: Arc<Mutex<RequestLog>>,
-    pub(crate) faults: Mutex<Faults>,
+    pub(crate) faults: Arc<Mutex<Faults>>,
     pub(crate) playing: Mutex<Playing>,
     /// The developer's own agent.
     pub(crate) agent: Mutex<Option<Agent>>,
@@ -30,6 +36,11 @@ pub(crate) struct World {
     pub(crate) turn_agent: Mutex<Option<TurnAgent>>,
     pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) open_streams: AtomicUsize,
+    pub(crate) timeline: Arc<Mutex<Timeline>>,
+    /// What becomes of a task or turn that no entry of the scenario fits.
+    on_unmatched: Unmatched,
+    /// What was said of those that failed for it; the first ones.
+    unmatched: Mutex<Vec<String>>,
     /// That of the sessions that are created from now on.
     clock: Mutex<Clock>,
     /// How Raccoon speaks, where the scenario does not say so.
@@ -37,6 +48,39 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Takes note of a task or turn that no entry of the scenario fits; why it has to fail, if it has to.
+    pub(crate) fn unmatched(&self, why: String) -> Option<String> {
+        if self.on_unmatched == Unmatched::Agent {
+            tracing::warn!("{why}");
+            return None;
+        }
+        let mut unmatched = lock(&self.unmatched);
+        if unmatched.len() < UNMATCHED {
+            unmatched.push(why.clone());
+        }
+        Some(why)
+    }
+
+    /// The request that is nearest to an expected one, and what happened so far.
+    pub(crate) fn explain(&self, expected: Option<&RequestFilter>) -> String {
+        let requests = lock(&self.requests);
+        let all = requests.matching(&RequestFilter::default());
+        let happened = lock(&self.timeline).text(&requests);
+        match expected.and_then(|expected| nearest(expected, &all)) {
+            Some(nearest) => format!("{nearest}\n{happened}"),
+            None => happened,
+        }
+    }
+
+    /// What a test should hear of when it ends.
+    pub(crate) fn unplayed(&self) -> Unplayed {
+        Unplayed::new(
+            lock(&self.unmatched).clone(),
+            lock(&self.faults).unstruck(),
+            lock(&self.playing).unplayed(),
+        )
+    }
+
     /// How Raccoon speaks.
     pub(crate) fn dialect(&self) -> Arc<Dialect> {
         let own = || self.dialect.clone();
@@ -65,6 +109,7 @@ pub(crate) struct Start {
     pub(crate) workers: Workers,
     pub(crate) webhook_backoff: f64,
     pub(crate) webhook_timeout: f64,
+    pub(crate) unmatched: Unmatched,
 }
 
 impl Start {
@@ -74,21 +119,28 @@ impl Start {
         agent: Option<Agent>,
         turn_agent: Option<TurnAgent>,
     ) -> World {
+        let faults = Arc::<Mutex<Faults>>::default();
+        let timeline = Arc::new(Mutex::new(Timeline::new()));
         let webhooks = Webhooks::new(
             self.web.clone(),
             self.workers.clone(),
             self.webhook_backoff,
             self.webhook_timeout,
+            faults.clone(),
+            timeline.clone(),
         );
         let world = World {
             key,
             requests: Arc::default(),
-            faults: Mutex::default(),
+            faults,
             playing: Mutex::default(),
             agent: Mutex::new(agent),
             turn_agent: Mutex::new(turn_agent),
             webhooks: Arc::new(webhooks),
             open_streams: AtomicUsize::new(0),
+            timeline,
+            on_unmatched: self.unmatched,
+            unmatched: Mutex::default(),
             clock: Mutex::default(),
             dialect: self.dialect.clone(),
         };
@@ -101,6 +153,8 @@ impl Start {
         *lock(&world.playing) = Playing::new(self.scenario.clone());
         world.set_clock(self.clock);
         lock(&world.requests).clear();
+        lock(&world.timeline).clear();
+        lock(&world.unmatched).clear();
         world.webhooks.clear();
         let mut faults = lock(&world.faults);
         faults.clear();

@@ -9,7 +9,7 @@ import { inspect } from "node:util";
 import { Agi, Emulator, Raccoon } from "sessionwire";
 import * as testing from "sessionwire/testing";
 import ts from "typescript-api";
-import { node, root, using } from "./helpers.mjs";
+import { node, root, runProgram, using } from "./helpers.mjs";
 
 const { useEmulator, withEmulator } = testing;
 const require = createRequire(import.meta.url);
@@ -119,6 +119,82 @@ describe("withEmulator", () => {
   });
 });
 
+describe("what did not go as the scenario says", () => {
+  const scenario = {
+    tasks: [{ match: "red cup", steps: [{ error: "Sold out" }] }],
+    turns: [{ match: "report", mode: "code", steps: [{ complete: true }] }],
+  };
+  /** An application that takes every error. */
+  async function run(task) {
+    return using(new Agi(), (client) => client.runTask(task).catch(() => undefined));
+  }
+  const unmatched =
+    'No entry of the scenario fits the task "Buy a red cap". The nearest is tasks[0]: its `match` says ' +
+    '"red cup", where the task says "red cap". Mend that entry or add one; with the option `unmatched` set to ' +
+    '"agent" the built-in agent plays what no entry fits';
+
+  test("a task that no entry fits is an error, even where the code takes it", async () => {
+    const swallowed = withEmulator({ scenario }, () => run("Buy a red cap"));
+    await assert.rejects(swallowed, { name: "AssertionError", message: unmatched });
+    await withEmulator({ scenario }, () => run("Buy a red cup"));
+    await withEmulator({ scenario, unmatched: "agent" }, async () => {
+      assert.ok(await run("Buy a red cap"));
+    });
+  });
+
+  test("so is a turn", async () => {
+    const started = withEmulator({ scenario }, () =>
+      using(new Raccoon(), (client) => client.session().startTurn("a report")),
+    );
+    await assert.rejects(started, /turns\[0\]: it wants the mode "code", and this turn has "auto"/);
+  });
+
+  test("what never struck or played is one, too, unless it is allowed", async () => {
+    const once = { tasks: [{ match: "a", once: true, steps: [] }, { steps: [] }] };
+    const options = { scenario: once, faults: ["status status=503"] };
+    await assert.rejects(
+      withEmulator(options, () => run("b")),
+      {
+        message:
+          "The fault `status status=503` never struck: no request came that it is for. Send the request, or take the fault out\n" +
+          'The entry tasks[0] (match "a") of the scenario plays `once`, and never played. Send what it is for, or take it out',
+      },
+    );
+    await withEmulator({ ...options, allowUnused: true }, () => run("b"));
+    await withEmulator(options, async (emulator) => {
+      await run("a");
+      emulator.clearFaults();
+    });
+  });
+
+  test("useEmulator says it in its hook, and not once more than the test did", async () => {
+    const hooks = {};
+    const keep = (name) => (hook) => {
+      assert.equal(hook.length, 0, "jest would wait for a callback");
+      hooks[name] = hook;
+    };
+    const emulator = useEmulator(
+      { beforeEach: keep("before"), afterEach: keep("after") },
+      { scenario },
+    );
+    await hooks.before();
+    await run("Buy a red cap");
+    await assert.rejects(hooks.after(), { message: unmatched });
+
+    const failed = async (context, problems) => {
+      await hooks.before();
+      await run("Buy a red cap");
+      emulator.fail("status status=503");
+      const ended = hooks.after(context);
+      await (problems ? assert.rejects(ended, { message: unmatched }) : ended);
+    };
+    await failed({ error: { message: "mine" } }, true);
+    await failed({ error: { message: "1 failed", cause: { message: unmatched } } }, false);
+    const result = { state: "fail", errors: [{ message: unmatched }] };
+    await failed({ task: { result } }, false);
+  });
+});
+
 test("import and require give the same helpers, and the same classes", async () => {
   const common = require("sessionwire/testing");
   assert.equal(common.useEmulator, useEmulator);
@@ -172,6 +248,30 @@ test("the page's example runs with vitest", async () => {
   assert.match(done.stdout, /2 passed/);
 });
 
+async function guide() {
+  const text = await readFile(join(root, "docs/testing.md"), "utf8");
+  return /<!-- testing: shop\.test\.mjs -->\n```js\n([\s\S]*?)```/.exec(text)[1];
+}
+
+test("the guide's example runs with node:test", async () => {
+  const done = await inFolder(await guide(), (file) => ["--test", file]);
+  assert.equal(done.code, 0, done.stdout);
+  assert.match(done.stdout, /pass 3/);
+});
+
+test("the guide's example runs with vitest, and fails where no entry fits", async () => {
+  const source = (await guide()).replace("node:test", "vitest");
+  const done = await inFolder(source, vitest);
+  assert.equal(done.code, 0, done.stdout + done.stderr);
+  assert.match(done.stdout, /3 passed/);
+  const misspelt = await inFolder(source.replace("the plate", "the plates"), vitest);
+  assert.equal(misspelt.code, 1);
+  assert.match(
+    misspelt.stdout + misspelt.stderr,
+    /The nearest is tasks\[1\]: its `match` says "the plates", where the task says "the plate\?"/,
+  );
+});
+
 test("vitest shows what came instead", async () => {
   const done = await inFolder(
     `import { afterEach, beforeEach, test } from "vitest";
@@ -218,4 +318,21 @@ test("a client that was made before reaches no real service", async () => {
       else process.env[name] = before[name];
     }
   }
+});
+
+test("nor does a program that a test starts", async () => {
+  const program = `
+    import { Agi } from "sessionwire";
+    if (process.env.DOTENV) process.env.AGI_BASE_URL = "http://127.0.0.1:9";
+    const client = new Agi({ maxRetries: 0 });
+    console.log(await client.sessions.list().catch((error) => String(error)));
+    await client.close();`;
+  await withEmulator({}, async (emulator) => {
+    const { AGI_API_KEY, AGI_BASE_URL } = process.env;
+    const start = (more) => runProgram(program, { env: { AGI_API_KEY, AGI_BASE_URL, ...more } });
+    assert.equal((await start({})).stdout.trim(), "[]");
+    const dotenv = await start({ DOTENV: "1" });
+    assert.match(dotenv.stdout, /ConfigError.*would reach the real service/);
+    assert.equal(emulator.requests().length, 1);
+  });
 });

@@ -74,6 +74,7 @@ TESTED = {
     "docs/telemetry.md": ["tests/python/test_telemetry.py"],
     "docs/temporal.md": ["tests/python/test_temporal.py", "tests/python/test_snippets.py"],
     "docs/test-your-app.md": ["tests/node/testing.test.mjs", "tests/python/test_pytest_plugin.py"],
+    "docs/testing.md": ["tests/node/testing.test.mjs", "tests/python/test_pytest_plugin.py"],
     "docs/webhooks.md": ["tests/node/snippets.test.mjs"],
     "docs/typed-results.md": [
         "tests/python/test_typed_results.py",

@@ -136,15 +136,17 @@ def test_a_failure_shows_what_came(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "*- agi_emulator -*",
-            "The emulator received:",
-            '  POST /v1/sessions -> 200 {"agent_name":"agi-0"}',
-            '  POST /v1/sessions/*/message -> 200 {"message":"Buy a mug, the key is [*][*][*]"}',
-            "  DELETE /v1/sessions/* -> 200",
+            "What happened, in seconds since the emulator's start:",
+            '  *.*  POST /v1/sessions -> 200 {"agent_name":"agi-0"}',
+            '  *  POST /v1/sessions/*/message -> 200 {"message":"Buy a mug, the key is [*][*][*]"}',
+            '  *.*    * task "Buy a mug, the key is [*][*][*]": the built-in agent works',
+            "  *.*    * done *",
+            "  *.*  DELETE /v1/sessions/* -> 200",
             "*- agi_emulator -*",
             "The emulator received nothing*",
         ]
     )
-    section = shown[shown.index("The emulator received:") :]
+    section = shown[shown.index("What happened, in seconds") :]
     assert "sk-secret" not in section
     assert "unseen" not in shown
 
@@ -202,6 +204,15 @@ def test_the_page(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize("name", ["test_shop.py", "test_plain.py", "test_webhooks.py"])
+def test_the_guide(pytester: pytest.Pytester, name: str) -> None:
+    guide = (PAGE.parent / "testing.md").read_text(encoding="utf-8")
+    block = rf"<!-- testing: {re.escape(name)} -->\n```python\n(.*?)```"
+    [example] = re.findall(block, guide, re.DOTALL)
+    result = run(pytester, example)
+    result.assert_outcomes(passed={"test_shop.py": 3}.get(name, 1))
+
+
 def test_a_client_that_was_made_before_reaches_no_real_service(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,3 +259,201 @@ def test_a_client_that_was_made_before_reaches_no_real_service(
         """,
     )
     result.assert_outcomes(passed=4)
+
+
+def test_a_task_that_no_entry_fits_fails_the_test_that_swallows_it(
+    pytester: pytest.Pytester,
+) -> None:
+    result = run(
+        pytester,
+        """
+        import pytest
+        from sessionwire import Agi, Raccoon, SessionwireError
+
+        SCENARIO = {
+            "tasks": [{"match": "red cup", "steps": [{"error": "Sold out"}]}],
+            "turns": [{"match": "report", "mode": "code", "steps": [{"complete": True}]}],
+        }
+        pytestmark = pytest.mark.agi_emulator(scenario=SCENARIO)
+
+        def application(task):
+            try:
+                with Agi() as client:
+                    return client.run_task(task).text
+            except SessionwireError:
+                return None
+
+        def test_swallowed(agi_emulator):
+            assert application("Buy a red cap") is None
+
+        def test_turn(raccoon_client):
+            raccoon_client.session().start_turn("a report")
+
+        def test_raised(agi_client):
+            agi_client.run_task("Buy a red cap")
+
+        def test_fits(agi_emulator):
+            assert application("Buy a red cup") is None
+
+        @pytest.mark.agi_emulator(unmatched="agent")
+        def test_wanted(agi_emulator):
+            assert application("Buy a red cap")
+
+        def test_an_own_agent(agi_emulator):
+            agi_emulator.agent(lambda task, agent: "own")
+            assert application("Buy a red cap")
+        """,
+        "-p",
+        "no:randomly",
+    )
+    result.assert_outcomes(passed=3, failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*_ test_swallowed _*",
+            'No entry of the scenario fits the task "Buy a red cap". The nearest is '
+            'tasks[[]0[]]: its `match` says "red cup", where the task says "red cap". *',
+            'No entry of the scenario fits the turn "a report". The nearest is '
+            'turns[[]0[]]: it wants the mode "code", and this turn has "auto". *',
+        ]
+    )
+    raised = result.stdout.str().split("_ test_raised _")[1].split("short test summary")[0]
+    assert len(re.findall("^E .*No entry of the scenario", raised, re.MULTILINE)) == 1, raised
+    assert "\nNo entry of the scenario" not in raised, "said twice"
+
+
+def test_what_never_struck_or_played_fails_the_test(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import pytest
+
+        ONCE = {"tasks": [{"match": "a", "once": True, "steps": []}, {"steps": []}]}
+
+        def test_fault(agi_client, agi_emulator):
+            agi_emulator.fail("status status=503")
+            agi_client.run_task("a")
+
+        @pytest.mark.agi_emulator(scenario=ONCE)
+        def test_entry(agi_client):
+            agi_client.run_task("b")
+
+        @pytest.mark.agi_emulator(scenario=ONCE, faults=["status status=503"])
+        def test_failed_already(agi_client):
+            assert False, "mine"
+
+        @pytest.mark.agi_emulator(scenario=ONCE, faults=["status status=503"], allow_unused=True)
+        def test_allowed(agi_client):
+            agi_client.run_task("b")
+
+        def test_taken_back(agi_emulator):
+            agi_emulator.fail("status status=503")
+            agi_emulator.clear_faults()
+        """,
+    )
+    result.assert_outcomes(passed=2, failed=3)
+    result.stdout.fnmatch_lines_random(
+        [
+            "The fault `status status=503` never struck: no request came that it is for.*",
+            'The entry tasks[[]0[]] (match "a") of the scenario plays `once`, and never played.*',
+        ]
+    )
+
+
+def test_the_configuration_says_it_for_all_tests(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nagi_unmatched = agent\nagi_allow_unused = true\n")
+    result = run(
+        pytester,
+        """
+        def test_one(agi_client, agi_emulator):
+            once = {"match": "a", "once": True, "steps": []}
+            agi_emulator.scenario({"tasks": [once]})
+            agi_client.run_task("b")
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_what_a_test_starts_reaches_no_real_service(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGI_API_KEY", "key-of-the-shell")
+    pytester.makepyfile(
+        program="""
+        import os
+        import sys
+
+        if "--dotenv" in sys.argv:  # what a file of settings does that overrides the environment
+            os.environ["AGI_BASE_URL"] = "http://127.0.0.1:9"
+        from sessionwire import Agi, ConfigError
+
+        try:
+            with Agi(max_retries=0) as client:
+                print(client.sessions.list())
+        except ConfigError as error:
+            print(error)
+        """
+    )
+    result = run(
+        pytester,
+        """
+        import multiprocessing
+        import subprocess
+        import sys
+
+        from sessionwire import Agi, ConfigError
+
+        client = Agi(max_retries=0)
+
+        def start(*options):
+            command = [sys.executable, "program.py", *options]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            return done.stdout.strip()
+
+        def test_a_program(agi_emulator):
+            assert start() == "[]"
+            assert "the call would reach the real service" in start("--dotenv")
+            assert len(agi_emulator.requests()) == 1
+
+        def call():
+            try:
+                client.sessions.list()
+            except ConfigError as error:
+                assert "the call would reach the real service" in str(error)
+            else:
+                raise SystemExit("it was sent")
+
+        def test_a_fork(agi_emulator):
+            child = multiprocessing.get_context("fork").Process(target=call)
+            child.start()
+            child.join(30)
+            assert child.exitcode == 0
+        """,
+        "-W",
+        "ignore::DeprecationWarning",
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_a_failed_assertion_says_it_once(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        def test_one(agi_client, agi_emulator):
+            agi_client.sessions.list()
+            agi_emulator.assert_requested("POST", "/v1/sessions")
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    shown = result.stdout.str()
+    assert shown.count("What happened, in seconds") == 1, shown
+    assert shown.count("GET /v1/sessions -> 200") == 2, "as the nearest, and in the timeline"
+    assert "- agi_emulator -" not in shown
+    assert "request_filter(" not in shown, "the code of the library says nothing to a tester"
+    result.stdout.fnmatch_lines(
+        [
+            ">*agi_emulator.assert_requested(*",
+            "E*Expected POST /v1/sessions at least once; it came 0 times.",
+            "E*The nearest is GET /v1/sessions -> 200, which differs:",
+            "E*  method: expected POST, got GET",
+        ]
+    )

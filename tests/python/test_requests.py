@@ -71,13 +71,31 @@ def test_assert_requested_shows_what_came(emulator: Emulator, session: Session) 
     with pytest.raises(AssertionError) as caught:
         emulator.assert_requested("DELETE", "/v1/sessions/*", session_id=session.session_id)
     lines = str(caught.value).splitlines()
-    assert lines[0] == (
+    path = f"/v1/sessions/{session.session_id}/message"
+    assert lines[:5] == [
         f"Expected DELETE /v1/sessions/* with session_id {session.session_id!r} at least once; "
-        "it came 0 times. The emulator received:"
-    )
-    assert lines[1].startswith('  POST /v1/sessions -> 200 {"agent_name"')
-    assert lines[3] == "  GET /v1/sessions -> 200"
-    with pytest.raises(AssertionError, match=r"^Expected POST exactly 1 time; it came 2 times\. "):
+        "it came 0 times.",
+        f"The nearest is POST {path} -> 200, which differs:",
+        "  method: expected DELETE, got POST",
+        f"  path: expected /v1/sessions/*, got {path}",
+        "What happened, in seconds since the emulator's start:",
+    ]
+    happened = [re.sub(r"^ *\d+\.\d{3}", "", line) for line in lines[5:]]
+    assert happened[0].startswith('  POST /v1/sessions -> 200 {"agent_name"')
+    assert happened[1].startswith(f"  POST {path} -> 200")
+    name = session.session_id[:8]
+    assert f'    {name} task "Book a table": the built-in agent works' in happened
+    assert "  GET /v1/sessions -> 200" in happened
+    with pytest.raises(AssertionError) as caught:
+        emulator.assert_requested("POST", path, json={"message": "Book a chair", "start_url": 1})
+    assert str(caught.value).splitlines()[1:4] == [
+        f"The nearest is POST {path} -> 200, which differs:",
+        '  json.message: expected "Book a chair", got "Book a table"',
+        '  json.start_url: expected 1, got "https://example.com"',
+    ]
+    with pytest.raises(
+        AssertionError, match=r"^Expected POST exactly 1 time; it came 2 times\.\nW"
+    ):
         emulator.assert_requested("POST", times=1)
     with pytest.raises(AssertionError, match="^Expected a request with json .* exactly 0 times"):
         emulator.assert_requested(json={"message": "Book a table"}, times=0)
@@ -92,7 +110,7 @@ def test_a_long_list_is_cut(emulator: Emulator, client: Agi) -> None:
         client.sessions.list()
     with pytest.raises(AssertionError) as caught:
         emulator.assert_requested("PUT")
-    assert "\n  ... 10 earlier\n" in str(caught.value)
+    assert "\n    ...  10 earlier\n" in str(caught.value)
     assert str(caught.value).count("GET /v1/sessions") == 50
 
 
@@ -112,8 +130,11 @@ def test_waiting_in_vain(emulator: Emulator, client: Agi) -> None:
     client.sessions.list()
     with pytest.raises(TimeoutError) as caught:
         emulator.wait_for_request("DELETE", timeout=0.05)
-    assert str(caught.value) == (
-        "DELETE did not come within 0.05 s. The emulator received:\n  GET /v1/sessions -> 200"
+    assert re.fullmatch(
+        r"DELETE did not come within 0\.05 s\.\n"
+        r"What happened, in seconds since the emulator's start:\n"
+        r" +\d+\.\d{3}  GET /v1/sessions -> 200",
+        str(caught.value),
     )
 
 

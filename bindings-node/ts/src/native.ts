@@ -224,11 +224,13 @@ export interface NativeEmulator {
   readonly sessionCount: number;
   readonly requestChanges: number;
   requests(filter: string): string | ErrorInfo;
+  explain(filter: string): string;
   requestsChanged(seen: number, timeout: number): Promise<boolean>;
   clearRequests(): void;
   fail(fault: string): ErrorInfo | null;
   faults(): string[];
   clearFaults(): void;
+  unplayed(): [string[], string[]];
   webhookAttempts(): string;
   scenario(scenario: string): ErrorInfo | null;
   scenarioFile(path: string): ErrorInfo | null;

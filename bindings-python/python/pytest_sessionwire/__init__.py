@@ -21,6 +21,7 @@ __all__ = [
     "async_raccoon_client",
     "pytest_addoption",
     "pytest_configure",
+    "pytest_runtest_call",
     "pytest_runtest_makereport",
     "raccoon_client",
     "raccoon_emulator",
@@ -30,10 +31,23 @@ __all__ = [
 _STEP_DELAY = 0.005
 
 _emulator_of: pytest.StashKey[Emulator] = pytest.StashKey()
+_allows_unused: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declares the option of the configuration file."""
+    """Declares the options of the configuration file."""
+    parser.addini(
+        "agi_unmatched",
+        "what becomes of a task that no entry of agi_emulator's scenario fits: error or agent",
+        default="error",
+    )
+    parser.addini(
+        "agi_allow_unused",
+        "faults of agi_emulator that never struck, and `once` entries that never played, are no "
+        "error",
+        type="bool",
+        default=False,
+    )
     parser.addini(
         "agi_strict_cleanup",
         "sessions that a test leaves behind in agi_emulator are an error",
@@ -46,8 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declares the marker."""
     config.addinivalue_line(
         "markers",
-        "agi_emulator(*, strict_cleanup=..., **options): the options of the fixture "
-        "agi_emulator, as sessionwire.Emulator takes them",
+        "agi_emulator(*, strict_cleanup=..., allow_unused=..., **options): the options of the "
+        "fixture agi_emulator, as sessionwire.Emulator takes them",
     )
 
 
@@ -56,6 +70,11 @@ def agi_emulator(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Emulator]:
     """A fresh sessionwire.Emulator; AGI_BASE_URL and AGI_API_KEY point to it, for `Agi()`.
+
+    A task or turn that no entry of the scenario fits fails, and so does the test
+    (`unmatched="agent"` of the marker: the emulator's own agent works on it); a fault that never
+    struck and a `once` entry that never played fail the test, too (`allow_unused=True`: they do
+    not).
 
     While it is there, a client that was made before, without a `base_url`, is refused with a
     ConfigError: it would reach the real service.
@@ -66,6 +85,8 @@ def agi_emulator(
     options: dict[str, Any] = {
         "step_delay": _STEP_DELAY,
         "strict_cleanup": request.config.getini("agi_strict_cleanup"),
+        "allow_unused": request.config.getini("agi_allow_unused"),
+        "unmatched": request.config.getini("agi_unmatched"),
     }
     # The nearest one comes first, and wins.
     for marker in reversed(list(request.node.iter_markers("agi_emulator"))):
@@ -75,10 +96,13 @@ def agi_emulator(
             )
         options |= marker.kwargs
     strict_cleanup = options.pop("strict_cleanup")
+    request.node.stash[_allows_unused] = options.pop("allow_unused")
     with Emulator(**options) as emulator:
         request.node.stash[_emulator_of] = emulator
         monkeypatch.setenv("AGI_BASE_URL", emulator.url)
         monkeypatch.setenv("AGI_API_KEY", emulator.api_key)
+        # A program that the test starts reaches none either, whatever it makes of the others.
+        monkeypatch.setenv("SESSIONWIRE_TEST_EMULATOR", emulator.url)
         # A client that was made before, when a module was imported, reaches no real service.
         guard = TestGuard(emulator.url)
         try:
@@ -133,15 +157,33 @@ def async_raccoon_client(raccoon_emulator: Emulator) -> Iterator[AsyncRaccoon]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fails a test in which no entry fitted, or something never played, whatever the code took."""
+    result = yield
+    emulator = item.stash.get(_emulator_of, None)
+    if emulator is not None:
+        allow_unused = item.stash[_allows_unused]
+        if problems := emulator._unplayed(allow_unused=allow_unused):
+            pytest.fail("\n".join(problems), pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Shows with a failed test what its emulator received."""
+    """Shows with a failed test what happened in its emulator."""
     report = yield
     emulator = item.stash.get(_emulator_of, None)
     if report.failed and emulator is not None:
-        from sessionwire._emulator.requests import what_came
-
-        text = what_came(emulator.requests()).replace(emulator.api_key, "***")
-        report.sections.append(("agi_emulator", text))
+        shown = report.longreprtext
+        happened = emulator._explain(None)
+        # What the failure says itself is not said again.
+        problems = emulator._unplayed(allow_unused=item.stash[_allows_unused])
+        lines = [problem for problem in problems if problem not in shown]
+        if happened.partition("\n")[0] not in shown:
+            lines.insert(0, happened)
+        if lines:
+            text = "\n".join(lines).replace(emulator.api_key, "***")
+            report.sections.append(("agi_emulator", text))
     return report

@@ -18,7 +18,7 @@ fn emulator_help() -> String {
     let (agi, raccoon) = (names(agi), names(raccoon));
     format!(
         "{EMULATOR_EXAMPLES}
-Endpoints: {agi};\nRaccoon's {raccoon}; * (all).\n{EMULATOR_ACTIONS}"
+Endpoints: {agi};\nRaccoon's {raccoon}; * (all); webhook (what AGI sends).\n{EMULATOR_ACTIONS}"
     )
 }
 
@@ -41,7 +41,8 @@ then=close or silence, split=BYTES, split_delay=S, cut_after_bytes=N, close_afte
 end_after_bytes=N; for events and socket: cut_after=N, close_after=N, end_after=N, silence_after=N, silence,
 heartbeat_only, no_heartbeats, duplicate, reorder=N, omit_ids, drop_ids=[..], replay_done, insert=\"..\",
 oversize=BYTES, insert_after=N; for socket close_code=N, close_reason=\"..\",
-fragment=BYTES, no_ack, binary, ignore_frames. The emulator's README says what each does.";
+fragment=BYTES, no_ack, binary, ignore_frames; for webhook lose, duplicate, reorder=N, delay=S, each with
+event=NAME. The emulator's README says what each does.";
 
 #[derive(Args)]
 #[command(after_help = emulator_help())]

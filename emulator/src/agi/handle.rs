@@ -10,8 +10,10 @@ use crate::browser::BrowserError;
 use crate::clock::Clock;
 use crate::faults::Stop;
 use crate::page::Page;
+use crate::sync::lock;
+use crate::timeline::{Timeline, cut, quoted};
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use url::Url;
 
@@ -20,11 +22,21 @@ use url::Url;
 pub(super) struct TaskHandle {
     session: Arc<Session>,
     number: u64,
+    timeline: Arc<Mutex<Timeline>>,
 }
 
 impl TaskHandle {
-    pub(super) fn new(session: Arc<Session>, number: u64) -> Self {
-        Self { session, number }
+    pub(super) fn new(session: Arc<Session>, number: u64, timeline: Arc<Mutex<Timeline>>) -> Self {
+        Self {
+            session,
+            number,
+            timeline,
+        }
+    }
+
+    /// Notes what plays, for whoever asks what happened.
+    pub(super) fn take_note(&self, what: &str) {
+        lock(&self.timeline).played(&self.session.id, what);
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -126,6 +138,7 @@ impl TaskHandle {
             state.task(number).ok()?.question = Question::Open;
             let wake = draft.take().map(|draft| state.append(vec![draft]))?;
             let event = WebhookEvent::Question(question.clone(), context.clone());
+            self.take_note(&format!("asks {}", quoted(&question)));
             self.session.notify_in(state, &event);
             Some(wake)
         })
@@ -277,8 +290,15 @@ impl TaskHandle {
         outcome: Outcome,
         event: WebhookEvent,
     ) -> Result<(), Detached> {
+        let end = match &draft {
+            Draft::Done(Value::String(text)) => format!("done {}", quoted(text)),
+            Draft::Done(result) => format!("done {}", cut(&result.to_string())),
+            Draft::Error { text, .. } => format!("error {}", quoted(text)),
+            _ => "ends".to_owned(),
+        };
         let mut draft = Some(draft);
         self.when_running(|state| {
+            self.take_note(&end);
             state.phase = Phase::Idle(outcome);
             let wake = draft.take().map(|draft| state.append(vec![draft]))?;
             self.session.notify_in(state, &event);

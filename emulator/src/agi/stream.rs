@@ -203,6 +203,7 @@ impl EventStream {
             self.sent += 1;
             self.insert();
             if let Some((stop, _)) = self.fault.stop.filter(|(_, after)| *after == self.sent) {
+                self.fault.reached.take_note();
                 self.end = Some(stop);
                 return false;
             }

@@ -2,7 +2,9 @@
 
 use super::models::{SessionObject, SessionStatus};
 use crate::clock::{Clock, Timestamp};
+use crate::faults::{Faults, WebhookFault};
 use crate::sync::lock;
+use crate::timeline::Timeline;
 use crate::web::{self, Web};
 use crate::workers::Workers;
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,8 @@ use url::Url;
 const ATTEMPTS: u32 = 3;
 /// No attempt starts later than this after the first.
 const WINDOW: Duration = Duration::from_secs(30);
+/// How long a fault holds a webhook back for the next one.
+const HELD: Duration = Duration::from_secs(1);
 /// How many attempts are kept.
 const KEPT: usize = 10_000;
 
@@ -92,12 +96,23 @@ pub(crate) struct Webhooks {
     backoff: f64,
     /// Seconds that a receiver has for its response.
     timeout: f64,
+    faults: Arc<Mutex<Faults>>,
+    timeline: Arc<Mutex<Timeline>>,
     attempts: Mutex<Deliveries>,
 }
 
 impl Webhooks {
-    pub(crate) fn new(web: Arc<Web>, workers: Workers, backoff: f64, timeout: f64) -> Self {
+    pub(crate) fn new(
+        web: Arc<Web>,
+        workers: Workers,
+        backoff: f64,
+        timeout: f64,
+        faults: Arc<Mutex<Faults>>,
+        timeline: Arc<Mutex<Timeline>>,
+    ) -> Self {
         Self {
+            faults,
+            timeline,
             web,
             workers,
             backoff,
@@ -114,6 +129,16 @@ impl Webhooks {
     /// Forgets the attempts so far.
     pub(crate) fn clear(&self) {
         lock(&self.attempts).0.clear();
+    }
+
+    fn take_note(&self, attempt: &WebhookAttempt) {
+        let answer = match (attempt.status, &attempt.error) {
+            (Some(status), _) => status.to_string(),
+            (None, Some(error)) => error.clone(),
+            (None, None) => "no answer".to_owned(),
+        };
+        let what = format!("webhook {} -> {answer}", attempt.event);
+        lock(&self.timeline).played(&attempt.session_id, &what);
     }
 
     /// The events of one session, which leave for this address in the order in which they are sent.
@@ -149,6 +174,12 @@ impl std::fmt::Debug for Queue {
 impl Queue {
     /// Puts an event behind those that were sent before; `now` is the session's time.
     pub(super) fn send(&self, event: &WebhookEvent, session: &SessionObject, now: Timestamp) {
+        let struck = lock(&self.webhooks.faults).match_webhook(event.name(), &session.session_id);
+        let fault = struck.map(|(fault, text)| {
+            let struck = format!("the fault `{text}` strikes: {}", event.name());
+            lock(&self.webhooks.timeline).happened(struck);
+            fault
+        });
         let delivery = Delivery {
             webhooks: self.webhooks.clone(),
             url: self.url.clone(),
@@ -157,6 +188,7 @@ impl Queue {
             session_id: session.session_id.clone(),
             begin: now,
             body: body(session, now, event).to_string(),
+            fault: fault.unwrap_or_default(),
         };
         if self.sender.send(delivery).is_err() {
             tracing::debug!("the emulator stops: a webhook is not sent");
@@ -167,9 +199,47 @@ impl Queue {
 /// Delivers one after another: the next one leaves when the first attempt with the one before has ended. What is tried again
 /// holds nobody up.
 async fn deliver(mut deliveries: mpsc::UnboundedReceiver<Delivery>, workers: Workers) {
-    while let Some(delivery) = deliveries.recv().await {
+    // By a fault: those that leave last to first once there are so many.
+    let (mut held, mut group) = (Vec::new(), 0);
+    loop {
+        let next = if held.is_empty() {
+            deliveries.recv().await
+        } else {
+            let next = tokio::time::timeout(HELD, deliveries.recv()).await;
+            next.unwrap_or_default()
+        };
+        match next {
+            Some(delivery) => {
+                if held.is_empty() {
+                    group = delivery.fault.reorder.unwrap_or(0);
+                }
+                held.push(delivery);
+                if held.len() < group {
+                    continue;
+                }
+            }
+            None if held.is_empty() => return,
+            None => {}
+        }
+        for delivery in held.drain(..).rev() {
+            leave(Arc::new(delivery), &workers).await;
+        }
+    }
+}
+
+/// Returns when the first attempt has ended.
+async fn leave(delivery: Arc<Delivery>, workers: &Workers) {
+    let fault = delivery.fault.clone();
+    if fault.lose {
+        tracing::info!(event = delivery.event, "a fault loses a webhook");
+        return;
+    }
+    if let Some(delay) = fault.delay {
+        tokio::time::sleep(delay).await;
+    }
+    for _ in 0..if fault.duplicate { 2 } else { 1 } {
         let (ended, tried) = oneshot::channel();
-        workers.spawn(delivery.run(ended));
+        workers.spawn(delivery.clone().run(ended));
         if tried.await.is_err() {
             tracing::debug!("the emulator stops: a webhook is not delivered");
         }
@@ -268,6 +338,7 @@ struct Delivery {
     /// When it happened, in the session's time.
     begin: Timestamp,
     body: String,
+    fault: WebhookFault,
 }
 
 /// Why an attempt failed.
@@ -282,12 +353,13 @@ enum Failure {
 
 impl Delivery {
     /// All attempts; `tried` hears of the end of the first.
-    async fn run(self, tried: oneshot::Sender<()>) {
+    async fn run(self: Arc<Self>, tried: oneshot::Sender<()>) {
         let mut tried = Some(tried);
         self.try_all(|attempt| {
             if tried.take().is_some_and(|tried| tried.send(()).is_err()) {
                 tracing::debug!("the emulator stops");
             }
+            self.webhooks.take_note(&attempt);
             lock(&self.webhooks.attempts).push(attempt);
         })
         .await;
@@ -448,7 +520,14 @@ impl WebhookSender {
         let workers = Workers::new(tokio::runtime::Handle::current());
         let web = Arc::new(Web::default());
         Self {
-            webhooks: Arc::new(Webhooks::new(web, workers, backoff, timeout)),
+            webhooks: Arc::new(Webhooks::new(
+                web,
+                workers,
+                backoff,
+                timeout,
+                Arc::default(),
+                Arc::new(Mutex::new(Timeline::new())),
+            )),
             url: url.into(),
         }
     }
@@ -469,6 +548,7 @@ impl WebhookSender {
             session_id: session_id.to_owned(),
             begin: Timestamp::now(),
             body: body.to_string(),
+            fault: WebhookFault::default(),
         };
         delivery.try_all(tell).await;
     }
@@ -491,6 +571,24 @@ mod tests {
             times.push(at);
         }
         times
+    }
+
+    #[test]
+    fn faults_know_every_event() {
+        let (old, new) = (SessionStatus::Running, SessionStatus::Paused);
+        let events = [
+            WebhookEvent::Created,
+            WebhookEvent::StatusChanged { old, new },
+            WebhookEvent::Deleted,
+            WebhookEvent::TaskStarted(String::new()),
+            WebhookEvent::Completed(String::new()),
+            WebhookEvent::Question(String::new(), Map::new()),
+            WebhookEvent::Failed(String::new(), Map::new()),
+        ];
+        assert_eq!(
+            events.map(|event| event.name()),
+            crate::faults::WEBHOOK_EVENTS
+        );
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use super::handle::TaskHandle;
 use super::session::{Session, StartedTask};
-use super::{agent, function_agent, script};
+use super::{Agent, agent, function_agent, script};
 use crate::agent::Detached;
 use crate::errors::ApiError;
 use crate::page::Page;
-use crate::scenario::Asked;
+use crate::scenario::{Asked, Chosen, ScriptedTask};
 use crate::state::Server;
 use crate::sync::lock;
+use crate::timeline::quoted;
 use crate::world::World;
 use std::sync::Arc;
 
@@ -38,8 +39,18 @@ fn start(
         text,
         cancelled,
     } = started;
-    let handle = TaskHandle::new(session, number);
-    let work = work(server.clone(), world.clone(), handle, text, start_url);
+    let handle = TaskHandle::new(session, number, world.timeline.clone());
+    // Before the response, so that whoever has it finds what was said of the task.
+    let (player, name) = Player::for_task(world, &handle, &text, start_url.as_deref());
+    handle.take_note(&format!("task {}: {name}", quoted(&text)));
+    let work = work(
+        server.clone(),
+        world.clone(),
+        handle,
+        player,
+        text,
+        start_url,
+    );
     server.workers.spawn(async move {
         tokio::select! {
             biased;
@@ -49,26 +60,57 @@ fn start(
     });
 }
 
+enum Player {
+    Script(Chosen<ScriptedTask>),
+    Own(Agent),
+    BuiltIn,
+    /// Nobody may, and why.
+    Nobody(String),
+}
+
+impl Player {
+    /// Who works on it, and what they are called.
+    fn for_task(
+        world: &World,
+        handle: &TaskHandle,
+        task: &str,
+        start_url: Option<&str>,
+    ) -> (Self, String) {
+        let asked = Asked {
+            text: task,
+            start_url,
+            agent: handle.session().agent_name(),
+            session_id: &handle.session().id,
+            nth_in_session: handle.number(),
+            saved: handle.session().saved(),
+            ..Asked::default()
+        };
+        let mut playing = lock(&world.playing);
+        if let Some(script) = playing.script_for(&asked) {
+            return (Self::Script(script), format!("{} plays", playing.last()));
+        }
+        if let Some(agent) = lock(&world.agent).clone() {
+            return (Self::Own(agent), "your agent works".to_owned());
+        }
+        let why = playing.unmatched_task(&asked);
+        match why.and_then(|why| world.unmatched(why)) {
+            Some(why) => (Self::Nobody(why), "no entry fits".to_owned()),
+            None => (Self::BuiltIn, "the built-in agent works".to_owned()),
+        }
+    }
+}
+
 /// Works on one task until it is done, or taken away.
 async fn work(
     server: Arc<Server>,
     world: Arc<World>,
     handle: TaskHandle,
+    player: Player,
     task: String,
     start_url: Option<String>,
 ) {
-    let script = lock(&world.playing).script_for(&Asked {
-        text: &task,
-        start_url: start_url.as_deref(),
-        agent: handle.session().agent_name(),
-        session_id: &handle.session().id,
-        nth_in_session: handle.number(),
-        saved: handle.session().saved(),
-        ..Asked::default()
-    });
-    let own = lock(&world.agent).clone();
-    let ended = match (script, own) {
-        (Some(script), _) => {
+    let ended = match player {
+        Player::Script(script) => {
             if let Some(url) = &start_url {
                 handle.session().show(Page::unopened(url));
             }
@@ -80,13 +122,14 @@ async fn work(
             };
             script::play(&handle, &task, start_url.as_deref(), script, &inject).await
         }
-        (None, Some(agent)) => {
+        Player::Own(agent) => {
             let stop = server.workers.stop();
             function_agent::work(&handle, agent, stop, task, start_url).await
         }
-        (None, None) => {
+        Player::BuiltIn => {
             agent::work(&handle, server.step_delay(), &task, start_url.as_deref()).await
         }
+        Player::Nobody(why) => handle.fail(why, 500).await,
     };
     if let Err(Detached) = ended {
         tracing::debug!(session_id = handle.session().id, "the task was taken away");

@@ -5,6 +5,8 @@ use super::place::Putting;
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What happens to one request.
@@ -18,6 +20,19 @@ pub(crate) struct FaultEffect {
     pub(crate) body: Option<BodyFault>,
     pub(crate) late_status: Option<LateStatus>,
     pub(crate) stream: Option<StreamFault>,
+    pub(crate) webhook: Option<WebhookFault>,
+    /// The fault that it is of, in words.
+    pub(crate) text: String,
+}
+
+/// What happens to one webhook.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct WebhookFault {
+    pub(crate) lose: bool,
+    pub(crate) duplicate: bool,
+    /// So many leave last to first, this one being the first of them.
+    pub(crate) reorder: Option<usize>,
+    pub(crate) delay: Option<Duration>,
 }
 
 /// What comes in place of the response.
@@ -72,6 +87,8 @@ pub(crate) struct LateStatus(pub(crate) u32);
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct StreamFault {
     pub(crate) stop: Option<(Stop, u64)>,
+    /// Whether a stream came as far as `stop`.
+    pub(crate) reached: Reached,
     /// Events that are ready together are handed on as one.
     pub(crate) merge: bool,
     pub(crate) heartbeat_only: bool,
@@ -86,6 +103,27 @@ pub(crate) struct StreamFault {
     /// The bytes to send, after that many events.
     pub(crate) insert: Option<(Bytes, u64)>,
     pub(crate) socket: SocketFault,
+}
+
+/// Whether any of the streams that a fault is on came as far as its end; all of them share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reached(Arc<AtomicBool>);
+
+impl Reached {
+    pub(crate) fn take_note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_true(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// It is no part of what a fault does.
+impl PartialEq for Reached {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// What a fault does to one WebSocket beyond that.

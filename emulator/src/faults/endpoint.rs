@@ -28,6 +28,9 @@ macro_rules! endpoints {
                 #[serde(rename = $name)]
                 $variant,
             )+
+            /// No request, but what AGI sends itself: its webhooks.
+            #[serde(rename = "webhook")]
+            Webhook,
             /// Every endpoint.
             #[serde(rename = "*")]
             Any,
@@ -65,7 +68,7 @@ endpoints! {
 }
 
 impl Endpoint {
-    /// Every endpoint but [`Self::Any`], AGI's first.
+    /// Every endpoint but [`Self::Webhook`] and [`Self::Any`], AGI's first.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|(endpoint, ..)| *endpoint)
     }
@@ -73,6 +76,9 @@ impl Endpoint {
     /// The name in a fault.
     #[must_use]
     pub fn name(self) -> &'static str {
+        if self == Self::Webhook {
+            return "webhook";
+        }
         TABLE
             .iter()
             .find(|(endpoint, ..)| *endpoint == self)

@@ -63,7 +63,7 @@ pub struct Fault {
     /// Processes the request first: the caller cannot know whether it was.
     #[serde(default, skip_serializing_if = "is_false")]
     pub after: bool,
-    /// Seconds before the response. On its own the request is processed at once and only the response is late.
+    /// Seconds before the response; webhook: before it, and all behind it, leave. On its own the request is processed at once and only the response is late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<f64>,
 
@@ -129,11 +129,12 @@ pub struct Fault {
     /// Stream: events, but no heartbeats.
     #[serde(default, skip_serializing_if = "is_false")]
     pub no_heartbeats: bool,
-    /// Stream: each event comes twice.
+    /// Stream: each event comes twice. Webhook: it leaves twice.
     #[serde(default, skip_serializing_if = "is_false")]
     pub duplicate: bool,
     /// Stream: events come in groups of that many, each group last to first. Questions, ends of tasks and events without
-    /// an id keep their place; a heartbeat brings out what is held back.
+    /// an id keep their place; a heartbeat brings out what is held back. Webhook: it waits for those behind it, and that many
+    /// leave last to first; a second without one brings out what is held back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reorder: Option<usize>,
     /// Stream: events have no `id` line.
@@ -173,6 +174,13 @@ pub struct Fault {
     /// WebSocket: what the client sends has no effect.
     #[serde(default, skip_serializing_if = "is_false")]
     pub ignore_frames: bool,
+
+    /// Webhook: it does not leave.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub lose: bool,
+    /// Webhook: only those of this event match, such as `task.completed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
 
     /// What values in the response's JSON are, by their place, or those in the events of a stream; what has no such place stays.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
@@ -310,6 +318,8 @@ impl Fault {
             set: Map::new(),
             latency: None,
             jitter: None,
+            lose: false,
+            event: None,
             times: 1,
             skip: 0,
             session_id: None,

@@ -18,13 +18,18 @@ mod resolve;
 mod resolve_answer;
 mod resolve_response;
 mod resolve_stream;
+mod resolve_webhook;
 mod seconds;
 mod text;
 
 pub use altered::{BodyAs, Then};
 pub(crate) use body::FaultyBody;
-pub(crate) use effect::{BodyFault, CannedResponse, LateStatus, Replacement, Stop, StreamFault};
+pub(crate) use effect::{
+    BodyFault, CannedResponse, LateStatus, Replacement, Stop, StreamFault, WebhookFault,
+};
 pub use endpoint::Endpoint;
 pub use fault::{Fault, FaultError};
 pub use put::Put;
-pub(crate) use queue::{Asking, Faults};
+pub(crate) use queue::{Asking, Faults, Unstruck};
+#[cfg(test)]
+pub(crate) use resolve_webhook::WEBHOOK_EVENTS;

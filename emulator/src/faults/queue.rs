@@ -1,6 +1,6 @@
 //! The faults that wait for their requests.
 
-use super::effect::{FaultEffect, Replacement};
+use super::effect::{FaultEffect, Replacement, WebhookFault};
 use super::endpoint::Endpoint;
 use super::fault::{Fault, FaultError};
 use crate::seed::Draws;
@@ -67,6 +67,15 @@ impl<'a> Asking<'a> {
     }
 }
 
+/// Why a fault did not strike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unstruck {
+    /// Its `skip` let so many requests pass, and no more came.
+    NoRequest { passed: u64 },
+    /// No stream had so many events.
+    TooFewEvents,
+}
+
 /// In the order in which they were injected.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Pending>);
@@ -81,6 +90,10 @@ struct Pending {
     since: Instant,
     /// It has acted as often as it shall.
     is_spent: bool,
+    /// How many requests `skip` let pass.
+    passed: u64,
+    /// It acted, or left to chance whether it does.
+    has_struck: bool,
     /// How many requests matched, for `every`.
     matched: u64,
     /// How many draws there were for each endpoint and text of a task.
@@ -128,6 +141,27 @@ impl Pending {
         self.is_spent || self.ends().is_some_and(|end| now >= end)
     }
 
+    /// It acts once more.
+    fn count(&mut self) {
+        self.has_struck = true;
+        match self.fault.times {
+            0 => {}
+            1 => self.is_spent = true,
+            _ => self.fault.times -= 1,
+        }
+    }
+
+    /// Why it did nothing, if it did not.
+    fn unstruck(&self) -> Option<Unstruck> {
+        if !self.has_struck {
+            let passed = self.passed;
+            return Some(Unstruck::NoRequest { passed });
+        }
+        let stream = self.effect.stream.as_ref()?;
+        let ends_later = stream.stop.is_some_and(|(_, after)| after > 0);
+        (ends_later && !stream.reached.is_true()).then_some(Unstruck::TooFewEvents)
+    }
+
     /// The next draw for this request: the same for the same seed, fault, endpoint, task and count.
     fn draw(&mut self, asking: &Asking<'_>) -> f64 {
         let task = asking.task();
@@ -144,9 +178,11 @@ impl Pending {
     fn strikes(&mut self, asking: &Asking<'_>) -> Option<FaultEffect> {
         if self.fault.skip > 0 {
             self.fault.skip -= 1;
+            self.passed += 1;
             return None;
         }
         self.matched += 1;
+        self.has_struck |= self.fault.chance.is_some() || self.fault.per_minute.is_some();
         if self
             .fault
             .every
@@ -223,6 +259,8 @@ impl Faults {
             effect,
             since: Instant::now(),
             is_spent: false,
+            passed: 0,
+            has_struck: false,
             matched: 0,
             draws: HashMap::new(),
             passing: HashMap::new(),
@@ -240,6 +278,48 @@ impl Faults {
         waiting.map(|pending| pending.fault.clone()).collect()
     }
 
+    /// Those that did nothing so far.
+    pub(crate) fn unstruck(&self) -> Vec<(String, Unstruck)> {
+        let each = self.0.iter();
+        each.filter_map(|pending| Some((pending.text.clone(), pending.unstruck()?)))
+            .collect()
+    }
+
+    /// What happens to this webhook, by the oldest fault that is for it, and the fault in words.
+    pub(crate) fn match_webhook(
+        &mut self,
+        event: &str,
+        session_id: &str,
+    ) -> Option<(WebhookFault, String)> {
+        let now = Instant::now();
+        let pending = self.0.iter_mut().find_map(|pending| {
+            let fault = &mut pending.fault;
+            let is_meant = fault.on == Endpoint::Webhook
+                && fault.event.as_deref().is_none_or(|wanted| wanted == event)
+                && fault
+                    .session_id
+                    .as_deref()
+                    .is_none_or(|wanted| wanted == session_id)
+                && !pending.is_spent;
+            let passes = is_meant && fault.skip > 0;
+            if passes {
+                fault.skip -= 1;
+                pending.passed += 1;
+            }
+            (is_meant && !passes).then_some(pending)
+        })?;
+        pending.count();
+        let struck = (pending.effect.webhook.clone()?, pending.text.clone());
+        self.forget(now);
+        Some(struck)
+    }
+
+    /// Forgets those that are over, but for those to be reported.
+    fn forget(&mut self, now: Instant) {
+        self.0
+            .retain(|pending| !pending.is_over(now) || pending.unstruck().is_some());
+    }
+
     /// What happens to this request: by the oldest fault that acts on it, and by each `latency` beside it.
     pub(crate) fn match_fault(&mut self, asking: &Asking<'_>) -> Option<FaultEffect> {
         let mut effect: Option<FaultEffect> = None;
@@ -252,18 +332,14 @@ impl Faults {
             let Some(found) = pending.strikes(asking) else {
                 continue;
             };
-            match pending.fault.times {
-                0 => {}
-                1 => pending.is_spent = true,
-                _ => pending.fault.times -= 1,
-            }
+            pending.count();
             if adds {
                 latency = Some(latency.unwrap_or_default() + found.delay.unwrap_or_default());
             } else {
                 effect = Some(found);
             }
         }
-        self.0.retain(|pending| !pending.is_over(asking.now));
+        self.forget(asking.now);
         if let Some(latency) = latency {
             let effect = effect.get_or_insert_default();
             effect.delay = Some(effect.delay.unwrap_or_default() + latency);

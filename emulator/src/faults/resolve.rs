@@ -16,8 +16,23 @@ impl Fault {
     }
 
     pub(super) fn effect(&self) -> Result<FaultEffect, String> {
+        if self.on == Endpoint::Webhook {
+            return self.webhook_fault().map(|webhook| FaultEffect {
+                webhook: Some(webhook),
+                text: self.to_string(),
+                ..FaultEffect::default()
+            });
+        }
+        if self.lose || self.event.is_some() {
+            return Err(
+                "`lose` and `event` are for webhooks: use them on webhook (\"on\": \"webhook\")"
+                    .to_owned(),
+            );
+        }
         self.check_conditions()?;
         let effect = FaultEffect {
+            webhook: None,
+            text: self.to_string(),
             stream: self.stream_fault()?,
             replacement: self.replacement()?,
             after: self.after,
@@ -213,6 +228,20 @@ mod tests {
             ("list deleted=false", "on delete or delete_all"),
             ("list reset split=1", "give no answer"),
             ("list delay=-1", "in seconds"),
+            ("webhook", "needs an action"),
+            ("webhook delay=-1", "in seconds"),
+            (
+                "webhook lose status=503",
+                "`lose`, `duplicate`, `reorder` and `delay`",
+            ),
+            ("webhook lose delay=1", "choose one"),
+            ("webhook reorder=1", "at least 2"),
+            (
+                "webhook lose event=task.done",
+                "`event` is `task.done`; it is one of session.created",
+            ),
+            ("list lose", "use them on webhook"),
+            ("events event=x cut_after=1", "use them on webhook"),
             ("list late_status=1", "use it on message"),
             ("message late_status=0", "at least 1"),
             ("message late_status=1 status=500", "add `after`"),

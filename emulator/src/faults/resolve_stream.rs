@@ -1,6 +1,6 @@
 //! What a fault does to a body, a stream or a WebSocket.
 
-use super::effect::{BodyFault, SocketFault, Stop, StreamFault};
+use super::effect::{BodyFault, Reached, SocketFault, Stop, StreamFault};
 use super::endpoint::Endpoint;
 use super::fault::Fault;
 use super::seconds::seconds;
@@ -86,6 +86,7 @@ impl Fault {
         }
         let fault = StreamFault {
             stop: self.stops()?.after_events,
+            reached: Reached::default(),
             merge: self.on == Endpoint::Events && self.split.is_some(),
             heartbeat_only: self.heartbeat_only,
             no_heartbeats: self.no_heartbeats,

@@ -7,7 +7,9 @@ use super::validate::StartTurn;
 use crate::agent::Detached;
 use crate::clock::{Clock, Timestamp};
 use crate::faults::Stop;
-use std::sync::Arc;
+use crate::sync::lock;
+use crate::timeline::{Timeline, cut};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -17,11 +19,21 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct WorkHandle {
     pub(super) session: Arc<Session>,
     index: usize,
+    timeline: Arc<Mutex<Timeline>>,
 }
 
 impl WorkHandle {
-    pub(super) fn new(session: Arc<Session>, index: usize) -> Self {
-        Self { session, index }
+    pub(super) fn new(session: Arc<Session>, index: usize, timeline: Arc<Mutex<Timeline>>) -> Self {
+        Self {
+            session,
+            index,
+            timeline,
+        }
+    }
+
+    /// Notes what plays, for whoever asks what happened.
+    pub(super) fn take_note(&self, what: &str) {
+        lock(&self.timeline).played(&self.session.session_id, what);
     }
 
     /// The how manyth turn of its session it is, from 1.
@@ -50,7 +62,15 @@ impl WorkHandle {
 
     /// Ends the turn; `content` is that of the agent's message, by default the texts.
     pub(super) fn end(&self, draft: Draft, content: Option<String>) -> Result<(), Detached> {
-        self.session.end(self.index, draft, content)
+        let end = match draft.payload.as_object() {
+            Some(payload) if !payload.is_empty() => {
+                format!("{} {}", draft.kind, cut(&draft.payload.to_string()))
+            }
+            _ => draft.kind.to_string(),
+        };
+        self.session.end(self.index, draft, content)?;
+        self.take_note(&end);
+        Ok(())
     }
 
     /// Waits for the permit of a queued turn, and runs the turn.

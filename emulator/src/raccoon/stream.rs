@@ -303,6 +303,7 @@ impl Socket {
         let Some((stop, _)) = stop else {
             return Ok(false);
         };
+        self.fault.reached.take_note();
         self.stop(sink, stop).await.map(|()| true)
     }
 

@@ -4,11 +4,12 @@ use super::handle::WorkHandle;
 use super::log::Draft;
 use super::session::{Begun, Session};
 use super::validate::StartTurn;
-use super::{agent, function_agent, script};
+use super::{TurnAgent, agent, function_agent, script};
 use crate::agent::Detached;
 use crate::scenario::{Asked, AskedFile, Chosen, ScriptedTurn};
 use crate::state::Server;
 use crate::sync::lock;
+use crate::timeline::quoted;
 use crate::world::World;
 use serde_json::Value;
 use std::sync::Arc;
@@ -22,8 +23,14 @@ pub(super) fn start(
     session: Arc<Session>,
     begun: &mut Begun,
 ) {
-    let handle = WorkHandle::new(session, begun.index);
-    let work = run(server.clone(), world.clone(), handle, begun.granted.take());
+    let handle = WorkHandle::new(session, begun.index, world.timeline.clone());
+    let granted = begun.granted.take();
+    // Before the response, so that whoever has it finds what was said of the turn. A turn that waits starts later.
+    let player = match (&granted, handle.request()) {
+        (None, Some((request, _))) => Some(Player::for_turn(world, &handle, &request)),
+        _ => None,
+    };
+    let work = run(server.clone(), world.clone(), handle, granted, player);
     server.workers.spawn(async move {
         if let Err(Detached) = work.await {
             tracing::debug!("a turn was taken from its agent");
@@ -31,23 +38,67 @@ pub(super) fn start(
     });
 }
 
+enum Player {
+    Script(Chosen<ScriptedTurn>),
+    Own(TurnAgent),
+    BuiltIn,
+    /// Nobody may, and why.
+    Nobody(String),
+}
+
+impl Player {
+    fn for_turn(world: &World, handle: &WorkHandle, request: &StartTurn) -> Self {
+        let (player, name) = Self::named(world, handle, request);
+        handle.take_note(&format!("turn {}: {name}", quoted(&request.prompt)));
+        player
+    }
+
+    /// Who works on it, and what they are called.
+    fn named(world: &World, handle: &WorkHandle, request: &StartTurn) -> (Self, String) {
+        let asked = Asked {
+            text: &request.prompt,
+            mode: &request.mode,
+            session_id: &handle.session.session_id,
+            nth_in_session: handle.number(),
+            saved: handle.session.lock().saved.clone(),
+            files: files(handle, request),
+            ..Asked::default()
+        };
+        let mut playing = lock(&world.playing);
+        if let Some(script) = playing.turn_script_for(&asked) {
+            return (Self::Script(script), format!("{} plays", playing.last()));
+        }
+        if let Some(agent) = lock(&world.turn_agent).clone() {
+            return (Self::Own(agent), "your agent works".to_owned());
+        }
+        let why = playing.unmatched_turn(&asked);
+        match why.and_then(|why| world.unmatched(why)) {
+            Some(why) => (Self::Nobody(why), "no entry fits".to_owned()),
+            None => (Self::BuiltIn, "the built-in agent works".to_owned()),
+        }
+    }
+}
+
 async fn run(
     server: Arc<Server>,
     world: Arc<World>,
     handle: WorkHandle,
     granted: Option<oneshot::Receiver<()>>,
+    player: Option<Player>,
 ) -> Result<(), Detached> {
     if let Some(granted) = granted {
         handle.wait_for_permit(granted).await?;
     }
     let (request, stopped) = handle.request().ok_or(Detached)?;
-    work(&server, &world, handle, request, stopped).await
+    let player = player.unwrap_or_else(|| Player::for_turn(&world, &handle, &request));
+    work(&server, &world, handle, player, request, stopped).await
 }
 
 async fn work(
     server: &Server,
     world: &World,
     handle: WorkHandle,
+    player: Player,
     request: StartTurn,
     stopped: CancellationToken,
 ) -> Result<(), Detached> {
@@ -56,27 +107,22 @@ async fn work(
         &request.files,
         &request.references,
     )])?;
-    let script = lock(&world.playing).turn_script_for(&Asked {
-        text: &request.prompt,
-        mode: &request.mode,
-        session_id: &handle.session.session_id,
-        nth_in_session: handle.number(),
-        saved: handle.session.lock().saved.clone(),
-        files: files(&handle, &request),
-        ..Asked::default()
-    });
-    let own = lock(&world.turn_agent).clone();
-    match (script, own) {
+    let script = match player {
         // It sees to the end of its turn itself.
-        (None, Some(agent)) => {
+        Player::Own(agent) => {
             let stop = server.workers.stop().clone();
-            function_agent::work(handle, agent, stop, request).await
+            return function_agent::work(handle, agent, stop, request).await;
         }
-        (script, _) => tokio::select! {
-            biased;
-            () = stopped.cancelled() => Err(Detached),
-            ended = by_program(server, world, &handle, &request, script) => ended,
-        },
+        Player::Script(script) => Some(script),
+        Player::BuiltIn => None,
+        Player::Nobody(why) => {
+            return handle.end(Draft::failed(&why, Some("unmatched".to_owned())), None);
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stopped.cancelled() => Err(Detached),
+        ended = by_program(server, world, &handle, &request, script) => ended,
     }
 }
 

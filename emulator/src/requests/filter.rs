@@ -60,7 +60,7 @@ pub(crate) fn session_id(path: &str, body: &str) -> Option<String> {
 }
 
 /// Whether the whole path fits the pattern. Steps back only to the last `*` and the last `**`, so that no pattern is slow.
-fn path_fits(pattern: &[u8], path: &[u8]) -> bool {
+pub(super) fn path_fits(pattern: &[u8], path: &[u8]) -> bool {
     let (mut at, mut seen) = (0, 0);
     let mut segment: Option<(usize, usize)> = None;
     let mut anything: Option<(usize, usize)> = None;
@@ -108,7 +108,7 @@ fn path_fits(pattern: &[u8], path: &[u8]) -> bool {
 }
 
 /// Whether `body` has everything that `wanted` has.
-fn holds(body: &Value, wanted: &Value) -> bool {
+pub(super) fn holds(body: &Value, wanted: &Value) -> bool {
     match (body, wanted) {
         (Value::Object(body), Value::Object(wanted)) => wanted
             .iter()

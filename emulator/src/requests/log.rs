@@ -67,6 +67,26 @@ impl RequestLog {
         self.kept.get_mut(index)
     }
 
+    /// A request in one line, if it is still kept.
+    pub(crate) fn line(&self, number: u64) -> Option<String> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        let request = self.kept.get(index)?;
+        let query = match request.query.as_str() {
+            "" => String::new(),
+            query => format!("?{query}"),
+        };
+        let status = request
+            .status
+            .map_or_else(|| "no answer yet".to_owned(), |status| status.to_string());
+        let line = format!(
+            "{} {}{query} -> {status} {}",
+            request.method,
+            request.path,
+            cut(&request.body, 200)
+        );
+        Some(line.trim_end().to_owned())
+    }
+
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
@@ -83,6 +103,15 @@ impl RequestLog {
         self.kept.clear();
         self.bytes = 0;
     }
+}
+
+/// In one line; what is long ends with dots.
+fn cut(text: &str, most: usize) -> String {
+    let mut shown: String = text.chars().take(most).collect();
+    if shown.len() < text.len() {
+        shown.push_str("...");
+    }
+    shown.replace(['\n', '\r'], " ")
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 mod captured;
 mod filter;
 mod log;
+mod nearest;
 
 pub(crate) use captured::BODY;
 pub use captured::CapturedRequest;
 pub use filter::RequestFilter;
 pub(crate) use filter::session_id;
 pub(crate) use log::RequestLog;
+pub(crate) use nearest::nearest;

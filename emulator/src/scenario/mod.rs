@@ -11,6 +11,7 @@ mod locate;
 mod matches;
 mod model;
 mod names;
+mod nearest;
 mod playing;
 mod private_file;
 mod read;

@@ -2,6 +2,7 @@
 
 use super::matches::{Match, Wanted, WantedFile, Which, fits, found, hold};
 use super::model::{Scenario, ScriptedTask};
+use super::nearest::{self, quoted};
 use super::turn::ScriptedTurn;
 use crate::raccoon::Dialect;
 use crate::seed::Draws;
@@ -55,6 +56,8 @@ pub(crate) struct Playing {
     turns: Played,
     /// The sessions that started something, with their numbers.
     sessions: HashMap<String, u64>,
+    /// The entry that plays for the last task or turn.
+    last: String,
     dialect: Option<Arc<Dialect>>,
 }
 
@@ -98,6 +101,21 @@ impl Played {
             }
         }
         chosen
+    }
+
+    /// What keeps an entry from playing, beside its text; in words, each a sentence's part.
+    fn kept(&self, index: usize, entry: Entry<'_>, asked: &Asked<'_>, session: u64) -> Vec<String> {
+        let mut kept = entry.differences(asked, session);
+        let fitted = self.fitted.get(index).copied().unwrap_or_default();
+        if let Some(nth) = entry.wanted.nth.filter(|nth| *nth != fitted) {
+            kept.push(format!(
+                "it wants number {nth} of those that fit, and this was number {fitted}"
+            ));
+        }
+        if self.used.get(index).copied().unwrap_or_default() {
+            kept.push("it plays `once`, and has played".to_owned());
+        }
+        kept
     }
 
     /// The draws of the entry for this text, which came as often before: the same in each run, in whatever order tasks of
@@ -163,6 +181,78 @@ impl<'a> Entry<'a> {
                 .is_none_or(|file| asked.files.iter().any(|asked| file.fits(asked)))
     }
 
+    /// What does not fit beside the text, in words.
+    fn differences(&self, asked: &Asked<'_>, session: u64) -> Vec<String> {
+        let wanted = self.wanted;
+        let saved = |name: &str| asked.saved.get(name).map(String::as_str);
+        let mut differences = Vec::new();
+        if let Some(mode) = self.mode.filter(|mode| *mode != asked.mode) {
+            differences.push(format!(
+                "it wants the mode {mode:?}, and this turn has {:?}",
+                asked.mode
+            ));
+        }
+        if let Some(url) = &wanted.start_url
+            && !asked.start_url.is_some_and(|asked| url.fits(asked))
+        {
+            differences.push(match asked.start_url {
+                None => format!("it wants the `start_url` {}, and there is none", said(url)),
+                Some(asked) => format!(
+                    "it wants the `start_url` {}, and this is {asked:?}",
+                    said(url)
+                ),
+            });
+        }
+        if let Some(agent) = wanted
+            .agent
+            .as_ref()
+            .filter(|agent| !agent.fits(asked.agent))
+        {
+            differences.push(format!(
+                "it wants the agent {}, and this is {:?}",
+                said(agent),
+                asked.agent
+            ));
+        }
+        match &wanted.session {
+            Some(Which::Number(number)) if *number != session => {
+                differences.push(format!(
+                    "it wants session {number}, and this is session {session}"
+                ));
+            }
+            Some(Which::Id(id)) if id != asked.session_id => {
+                differences.push(format!(
+                    "it wants the session {id}, and this is {}",
+                    asked.session_id
+                ));
+            }
+            _ => {}
+        }
+        if let Some(nth) = wanted
+            .nth_in_session
+            .filter(|nth| *nth != asked.nth_in_session)
+        {
+            let is = asked.nth_in_session;
+            differences.push(format!(
+                "it wants number {nth} of its session, and this is number {is}"
+            ));
+        }
+        if !hold(&wanted.answers, saved) {
+            let names: Vec<_> = wanted
+                .answers
+                .keys()
+                .map(|name| format!("`{name}`"))
+                .collect();
+            differences.push(format!("its `answers` ({}) do not hold", names.join(", ")));
+        }
+        if let Some(file) = &wanted.file
+            && !asked.files.iter().any(|asked| file.fits(asked))
+        {
+            differences.push("no file of the turn is like its `file`".to_owned());
+        }
+        differences
+    }
+
     /// What its expressions found, and the file that it is about.
     fn found(&self, asked: &Asked<'_>) -> (BTreeMap<String, String>, Option<AskedFile>) {
         let wanted = self.wanted;
@@ -208,6 +298,7 @@ impl Playing {
             tasks: Played::new(scenario.tasks.len()),
             turns: Played::new(scenario.turns.len()),
             sessions: HashMap::new(),
+            last: String::new(),
             dialect: scenario.dialect.clone().map(Arc::new),
             scenario,
         }
@@ -228,6 +319,7 @@ impl Playing {
         let entries = self.scenario.tasks.iter();
         let entries = entries.map(|task| (Entry::of_task(task), task.once));
         let index = self.tasks.choose(asked, session, entries)?;
+        self.last = format!("tasks[{index}]");
         let script = self.scenario.tasks.get(index)?;
         let (found, file) = Entry::of_task(script).found(asked);
         let seed = self.scenario.seed;
@@ -245,6 +337,7 @@ impl Playing {
         let entries = self.scenario.turns.iter();
         let entries = entries.map(|turn| (Entry::of_turn(turn), turn.once));
         let index = self.turns.choose(asked, session, entries)?;
+        self.last = format!("turns[{index}]");
         let script = self.scenario.turns.get(index)?;
         let (found, file) = Entry::of_turn(script).found(asked);
         let seed = self.scenario.seed;
@@ -256,9 +349,70 @@ impl Playing {
         })
     }
 
+    /// The entry that was chosen last, such as `tasks[0]`.
+    pub(crate) fn last(&self) -> &str {
+        &self.last
+    }
+
+    /// Why no entry plays for this task; `None` where the scenario says nothing of tasks.
+    pub(crate) fn unmatched_task(&mut self, asked: &Asked<'_>) -> Option<String> {
+        let session = self.session(asked);
+        let entries = self.scenario.tasks.iter().enumerate().map(|(index, task)| {
+            let other = self.tasks.kept(index, Entry::of_task(task), asked, session);
+            nearest::Entry {
+                place: format!("tasks[{index}]"),
+                matches: task.matches.as_ref(),
+                others: other,
+            }
+        });
+        nearest::why("task", asked.text, entries)
+    }
+
+    /// The same of a turn.
+    pub(crate) fn unmatched_turn(&mut self, asked: &Asked<'_>) -> Option<String> {
+        let session = self.session(asked);
+        let entries = self.scenario.turns.iter().enumerate().map(|(index, turn)| {
+            let other = self.turns.kept(index, Entry::of_turn(turn), asked, session);
+            nearest::Entry {
+                place: format!("turns[{index}]"),
+                matches: turn.matches.as_ref(),
+                others: other,
+            }
+        });
+        nearest::why("turn", asked.text, entries)
+    }
+
+    /// The entries with `once` that never played, such as `tasks[0] (match "mug")`.
+    pub(crate) fn unplayed(&self) -> Vec<String> {
+        let tasks = self.scenario.tasks.iter().zip(&self.tasks.used).enumerate();
+        let tasks = tasks
+            .filter(|(_, (entry, used))| entry.once && !**used)
+            .map(|(index, (entry, _))| named("tasks", index, entry.matches.as_ref()));
+        let turns = self.scenario.turns.iter().zip(&self.turns.used).enumerate();
+        let turns = turns
+            .filter(|(_, (entry, used))| entry.once && !**used)
+            .map(|(index, (entry, _))| named("turns", index, entry.matches.as_ref()));
+        tasks.chain(turns).collect()
+    }
+
     /// How Raccoon speaks, where the scenario says so.
     pub(crate) fn dialect(&self) -> Option<Arc<Dialect>> {
         self.dialect.clone()
+    }
+}
+
+/// A match in words.
+fn said(wanted: &Match) -> String {
+    match wanted {
+        Match::Contains(text) | Match::Equals(text) => quoted(text),
+        Match::Regex(regex) => quoted(regex.as_str()),
+    }
+}
+
+fn named(list: &str, index: usize, matches: Option<&Match>) -> String {
+    match matches {
+        None => format!("{list}[{index}]"),
+        Some(matches) => format!("{list}[{index}] (match {})", said(matches)),
     }
 }
 

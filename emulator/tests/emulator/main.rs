@@ -5,6 +5,7 @@ mod agent;
 #[cfg(unix)]
 mod browser;
 mod checklist;
+mod documented;
 mod errors;
 mod faults;
 mod lifecycle;
@@ -22,6 +23,7 @@ mod support;
 mod transitions;
 mod turn_support;
 mod turns;
+mod unmatched;
 mod uploads;
 mod webhooks;
 mod worlds;

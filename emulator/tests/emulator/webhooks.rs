@@ -463,6 +463,90 @@ async fn the_events_of_a_session_arrive_in_order() {
     }
 }
 
+/// The events of a session with one task that arrive with these faults, until the last of them is there.
+async fn arriving(faults: &[&str], last: usize) -> Vec<String> {
+    let site = Site::start(|_| (204, vec![], vec![])).await;
+    let emulator = start(Options {
+        faults: faults.iter().map(|text| fault(*text)).collect(),
+        ..options()
+    })
+    .await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({"webhook_url": site.url})).await;
+    client.task(&session, "fail").await;
+    client.until_execution(&session, "error").await;
+    client.delete(&format!("/sessions/{session}")).await;
+    let arrived = eventually(|| async {
+        let received = site.received();
+        (received.len() == last).then_some(received)
+    })
+    .await;
+    assert!(emulator.unplayed().is_empty(), "{:?}", emulator.unplayed());
+    let names = arrived
+        .iter()
+        .map(|request| request.headers["x-event-type"].clone());
+    names.collect()
+}
+
+#[tokio::test]
+async fn disorder_duplicates_loss_and_delay_are_faults() {
+    let (created, started, failed, deleted) = (
+        "session.created",
+        "task.started",
+        "task.error",
+        "session.deleted",
+    );
+    for (faults, expected) in [
+        (
+            vec!["webhook lose event=task.started"],
+            vec![created, failed, deleted],
+        ),
+        (
+            vec!["webhook lose times=0 event=task.started", "webhook lose"],
+            vec![failed, deleted],
+        ),
+        (
+            vec!["webhook duplicate skip=1"],
+            vec![created, started, started, failed, deleted],
+        ),
+        (
+            vec!["webhook reorder=2 event=task.started"],
+            vec![created, failed, started, deleted],
+        ),
+        (
+            vec!["webhook reorder=3"],
+            vec![failed, started, created, deleted],
+        ),
+        // Nothing comes behind it: it leaves all the same.
+        (
+            vec!["webhook reorder=2 event=session.deleted"],
+            vec![created, started, failed, deleted],
+        ),
+        // What is behind it waits.
+        (
+            vec!["webhook delay=0.05 event=task.started"],
+            vec![created, started, failed, deleted],
+        ),
+        (
+            vec!["* delay=0 times=0"],
+            vec![created, started, failed, deleted],
+        ),
+    ] {
+        assert_eq!(
+            arriving(&faults, expected.len()).await,
+            expected,
+            "{faults:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_late_webhook_leaves_after_its_delay() {
+    let begun = std::time::Instant::now();
+    arriving(&["webhook delay=0.3"], 4).await;
+    assert!(begun.elapsed().as_secs_f64() >= 0.3);
+}
+
 #[tokio::test]
 async fn only_the_address_a_session_names_is_called() {
     let (own, other) = (

@@ -29,7 +29,6 @@ import {
   WAIT_FOR_REQUEST,
   type WaitForRequestOptions,
   type WireRequest,
-  whatCame,
 } from "./requests.js";
 import type { Scenario } from "./scenario.js";
 
@@ -70,6 +69,12 @@ export interface EmulatorOptions {
    * built-in agent works on every task.
    */
   scenario?: Scenario | string | undefined;
+  /**
+   * What becomes of a task or turn that no entry of the scenario fits. `agent`: the built-in agent works on it, and
+   * a warning is logged. `error`: it fails with a text that names the nearest entry and the difference, and
+   * `assertPlayed` reports it. Default: `agent`; the test helpers say `error`.
+   */
+  unmatched?: "agent" | "error" | undefined;
   /** A function that works on the tasks which no scenario plays; see `Emulator.agent`. */
   agent?: AgentFunction | undefined;
   /** The same for the turns of Raccoon; see `Emulator.turnAgent`. */
@@ -125,6 +130,7 @@ export const EMULATOR: Names<EmulatorOptions> = {
   webhookTimeout: true,
   faults: true,
   scenario: true,
+  unmatched: true,
   agent: true,
   turnAgent: true,
   clock: true,
@@ -207,6 +213,7 @@ export class Emulator implements AsyncDisposable {
       webhook_timeout: seconds("webhookTimeout", options.webhookTimeout, ConfigError),
       faults: options.faults?.map(wireFault),
       [typeof options.scenario === "string" ? "scenario_file" : "scenario"]: options.scenario,
+      unmatched: options.unmatched,
       clock: options.clock,
       browser: options.browser,
       max_turns: count("maxTurns", options.maxTurns, ConfigError),
@@ -335,8 +342,8 @@ export class Emulator implements AsyncDisposable {
   }
 
   /**
-   * Asserts that a request came; gives those that did. Throws an `AssertionError` that shows what
-   * came instead.
+   * Asserts that a request came; gives those that did. Throws an `AssertionError` that shows the nearest request
+   * with what differs, and what happened.
    */
   assertRequested(match: RequestMatch, options: { times?: number } = {}): CapturedRequest[] {
     const { times } = known(options, { times: true });
@@ -345,8 +352,8 @@ export class Emulator implements AsyncDisposable {
     const often = times === undefined ? "at least once" : `exactly ${timesText(times)}`;
     throw new AssertionError({
       message:
-        `Expected ${described(match)} ${often}; it came ${timesText(found.length)}. ` +
-        whatCame(this.requests()),
+        `Expected ${described(match)} ${often}; it came ${timesText(found.length)}.\n` +
+        this.#explain(found.length >= (times ?? 1) ? null : match),
       stackStartFn: this.assertRequested,
     });
   }
@@ -377,8 +384,13 @@ export class Emulator implements AsyncDisposable {
   }
 
   #didNotCome(match: RequestMatch, when: string): DOMException {
-    const text = `${described(match)} did not come ${when}. ${whatCame(this.requests())}`;
+    const text = `${described(match)} did not come ${when}.\n${this.#explain(match)}`;
     return new DOMException(text, "TimeoutError");
+  }
+
+  /** The request that is nearest to a match, if one is given, and what happened. */
+  #explain(match: RequestMatch | null): string {
+    return this.#native.explain(match === null ? "null" : filter(match));
   }
 
   /** Forgets what it received. */
@@ -398,6 +410,19 @@ export class Emulator implements AsyncDisposable {
   /** The faults that still wait for their requests, as `fail` takes them. */
   faults(): string[] {
     return this.#native.faults();
+  }
+
+  /**
+   * Asserts that all went as the scenario and the faults say; the test helpers do, at the end of a test. Throws an
+   * `AssertionError` if no entry of the scenario fitted a task or a turn (with `unmatched: "error"`), a fault never
+   * struck, or a `once` entry of the scenario in force never played. With `allowUnused` the last two are no error.
+   */
+  assertPlayed(options: { allowUnused?: boolean } = {}): void {
+    const { allowUnused = false } = known(options, { allowUnused: true });
+    const [unmatched, unused] = this.#native.unplayed();
+    const problems = allowUnused ? unmatched : [...unmatched, ...unused];
+    if (problems.length === 0) return;
+    throw new AssertionError({ message: problems.join("\n"), stackStartFn: this.assertPlayed });
   }
 
   /** The attempts to deliver webhooks, as they ended. */

@@ -2,7 +2,7 @@
  * Generated from `emulator/src/faults/endpoint.rs` by `make generate`: change that file, and run it.
  */
 
-/** Which requests a fault is for; `*`: all. */
+/** Which requests a fault is for; `webhook`: none, but the webhooks; `*`: all. */
 export type Endpoint =
   | "create"
   | "list"
@@ -24,4 +24,5 @@ export type Endpoint =
   | "upload"
   | "socket"
   | "abort_turn"
+  | "webhook"
   | "*";

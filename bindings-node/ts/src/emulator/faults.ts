@@ -11,6 +11,11 @@ import type { Endpoint } from "./endpoints.js";
 export interface Fault {
   /** Which requests it is for. */
   on: Endpoint;
+  /** Webhook: it does not leave. */
+  lose?: boolean;
+  /** Webhook: only those of this event, such as `task.completed`. */
+  event?: string;
+
   /**
    * How many requests it acts on; 0: all that match. Default: 1; with `every`, `chance`,
    * `starts_after`, `lasts`, `per_minute` or `latency` all.
@@ -68,7 +73,7 @@ export interface Fault {
   hang?: boolean;
   /** Carries the request out first. */
   after?: boolean;
-  /** Seconds before the response. */
+  /** Seconds before the response; webhook: before it, and all behind it, leave. */
   delay?: number;
 
   /** What comes in the place of a value in the response's JSON, or in that of a stream's events. */
@@ -127,9 +132,9 @@ export interface Fault {
   heartbeat_only?: boolean;
   /** Stream: events only. */
   no_heartbeats?: boolean;
-  /** Stream: each event twice. */
+  /** Stream: each event twice. Webhook: it leaves twice. */
   duplicate?: boolean;
-  /** Stream: groups of that many, each last to first. */
+  /** Stream, webhook: groups of that many, each last to first. */
   reorder?: number;
   /** Stream: no ids. */
   omit_ids?: boolean;

@@ -115,23 +115,3 @@ export function described({ method, path, ...others }: RequestMatch): string {
 export function timesText(count: number): string {
   return count === 1 ? "1 time" : `${count} times`;
 }
-
-/** How many requests a text lists. */
-const MOST_SHOWN = 50;
-
-/** The requests as a text, one a line; the last ones of many. */
-export function whatCame(requests: readonly CapturedRequest[]): string {
-  if (requests.length === 0) {
-    return "The emulator received nothing: does the client use emulator.url?";
-  }
-  const lines = ["The emulator received:"];
-  const listed = requests.slice(-MOST_SHOWN);
-  const omitted = requests.length - listed.length;
-  if (omitted > 0) lines.push(`  ... ${omitted} earlier`);
-  for (const { method, path, query, status, body } of listed) {
-    const where = query === "" ? path : `${path}?${query}`;
-    const start = body.length > 200 ? `${body.slice(0, 200)}...` : body;
-    lines.push(`  ${method} ${where} -> ${status ?? "no answer yet"} ${start}`.trimEnd());
-  }
-  return lines.join("\n");
-}

@@ -7,13 +7,8 @@ if TYPE_CHECKING:
     import re
     from typing import Any
 
-    from .models import CapturedRequest
-
     # What `emulator.requests` and its like take.
     Filter = dict[str, Any]
-
-# How many requests a text lists.
-MOST_SHOWN = 50
 
 
 def request_filter(
@@ -50,17 +45,3 @@ def described(wanted: Filter) -> str:
 
 def times_in_words(count: int) -> str:
     return "1 time" if count == 1 else f"{count} times"
-
-
-def what_came(requests: list[CapturedRequest]) -> str:
-    """The requests as a text, one a line; the last ones of many."""
-    if not requests:
-        return "The emulator received nothing: does the client use emulator.url?"
-    left_out = max(0, len(requests) - MOST_SHOWN)
-    lines = [f"  ... {left_out} earlier"] if left_out else []
-    for request in requests[left_out:]:
-        query = f"?{request.query}" if request.query else ""
-        answer = "no answer yet" if request.status is None else request.status
-        body = request.body if len(request.body) <= 200 else f"{request.body[:200]}..."
-        lines.append(f"  {request.method} {request.path}{query} -> {answer} {body}".rstrip())
-    return "\n".join(["The emulator received:", *lines])

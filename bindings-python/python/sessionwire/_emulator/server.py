@@ -12,7 +12,7 @@ from .._reports import said, seconds
 from .._sync.agi.client import Agi
 from .._sync.raccoon.client import Raccoon
 from .models import CapturedRequest, WebhookAttempt
-from .requests import described, request_filter, times_in_words, what_came
+from .requests import described, request_filter, times_in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ class Emulator:
         scenario: What the agent does: a scenario, or the path of a file with one in
             JSON or YAML. Default: it reads the page that the task names, and reports
             what it found.
+        unmatched: What becomes of a task or turn that no entry of the scenario fits:
+            `agent`: the emulator's own agent works on it, and a warning is logged;
+            `error`: it fails with a text that names the nearest entry and the
+            difference, and `assert_played` reports it. The test helpers say `error`.
         agent: A function that works on the tasks which no scenario plays; see `agent()`.
         turn_agent: The same for the turns of Raccoon; see `turn_agent()`.
         port: Which port; 0 for any free one.
@@ -100,6 +104,7 @@ class Emulator:
         self,
         *,
         scenario: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+        unmatched: Literal["agent", "error"] = "agent",
         agent: AgentFunction | None = None,
         turn_agent: TurnAgentFunction | None = None,
         port: int = 0,
@@ -138,6 +143,7 @@ class Emulator:
             {
                 "scenario": mapped,
                 "scenario_file": file,
+                "unmatched": unmatched,
                 "port": port,
                 "api_keys": None if api_keys is None else list(api_keys),
                 "heartbeat_interval": heartbeat_interval,
@@ -345,18 +351,21 @@ class Emulator:
             status: The status of the response.
 
         Raises:
-            AssertionError: It did not come, or not so often; the text shows what came.
+            AssertionError: It did not come, or not so often; the text shows the nearest
+                request and what differs, and what happened.
 
         Example:
             >>> emulator.assert_requested("DELETE", "/v1/sessions/*", times=1)
         """
+        __tracebackhide__ = True  # pytest shows the line of the test
         wanted = request_filter(method, path, session_id, json, status)
         found = self._matching(wanted)
         if len(found) != times if times is not None else not found:
             often = "at least once" if times is None else f"exactly {times_in_words(times)}"
+            enough = len(found) >= (1 if times is None else times)
             raise AssertionError(
-                f"Expected {described(wanted)} {often}; it came {times_in_words(len(found))}. "
-                + self._what_came()
+                f"Expected {described(wanted)} {often}; it came {times_in_words(len(found))}.\n"
+                + self._explain(None if enough else wanted)
             )
         return found
 
@@ -428,10 +437,13 @@ class Emulator:
                 raise self._did_not_come(wanted, "before the emulator was closed")
 
     def _did_not_come(self, wanted: Filter, when: str) -> TimeoutError:
-        return TimeoutError(f"{described(wanted)} did not come {when}. {self._what_came()}")
+        return TimeoutError(f"{described(wanted)} did not come {when}.\n{self._explain(wanted)}")
 
-    def _what_came(self) -> str:
-        return what_came(self.requests())
+    def _explain(self, wanted: Filter | None) -> str:
+        """The request that is nearest to a filter, if one is wanted, and what happened."""
+        if wanted is not None and hasattr(wanted["path"], "search"):
+            wanted = {**wanted, "path": None}  # a regular expression is Python's own
+        return self._native.explain(wanted)
 
     def clear_requests(self) -> None:
         """Forgets the requests so far."""
@@ -457,7 +469,8 @@ class Emulator:
                 `close_after_bytes`, `end_after_bytes`; for streams: `cut_after`,
                 `close_after`, `end_after`, `silence`, `silence_after`,
                 `heartbeat_only`, `no_heartbeats`, `duplicate`, `reorder`, `omit_ids`,
-                `drop_ids`, `replay_done`, `insert`, `oversize`, `insert_after`.
+                `drop_ids`, `replay_done`, `insert`, `oversize`, `insert_after`; for `on="webhook"`:
+                `lose`, `duplicate`, `reorder`, `delay`, each with `event`.
 
         Raises:
             InvalidRequestError: A fault that is not known, or has no meaning there.
@@ -486,6 +499,28 @@ class Emulator:
     def webhook_attempts(self) -> list[WebhookAttempt]:
         """Lists the attempts to deliver webhooks, as they ended."""
         return [WebhookAttempt(**attempt) for attempt in self._native.webhook_attempts()]
+
+    def assert_played(self, *, allow_unused: bool = False) -> None:
+        """Asserts that all went as the scenario and the faults say.
+
+        The test helpers do, at the end of a test.
+
+        Args:
+            allow_unused: Faults that never struck, and `once` entries that never played,
+                are no error.
+
+        Raises:
+            AssertionError: No entry of the scenario fitted a task or a turn (with
+                `unmatched="error"`), a fault never struck, or a `once` entry of the
+                scenario in force never played.
+        """
+        __tracebackhide__ = True
+        if problems := self._unplayed(allow_unused=allow_unused):
+            raise AssertionError("\n".join(problems))
+
+    def _unplayed(self, *, allow_unused: bool) -> list[str]:
+        unmatched, unused = self._native.unplayed()
+        return unmatched if allow_unused else unmatched + unused
 
     def scenario(self, scenario: Mapping[str, Any] | str | os.PathLike[str]) -> None:
         """Says what the agent does in the next tasks.

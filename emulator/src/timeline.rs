@@ -1,0 +1,112 @@
+//! What happened, in order: the requests, and what played. For the text of a failed assertion.
+
+use crate::requests::RequestLog;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// How many entries are kept.
+const KEPT: usize = 4_000;
+/// How many lines a text has at most; the last ones.
+const LINES: usize = 50;
+/// How much of a text or a body is shown, in characters.
+const SHOWN: usize = 160;
+
+/// What happened since the emulator's start.
+#[derive(Debug)]
+pub(crate) struct Timeline {
+    begun: Instant,
+    entries: VecDeque<(f64, What)>,
+}
+
+#[derive(Debug)]
+enum What {
+    /// The request of this number in the log.
+    Request(u64),
+    Played(String),
+}
+
+impl Timeline {
+    pub(crate) fn new() -> Self {
+        Self {
+            begun: Instant::now(),
+            entries: VecDeque::new(),
+        }
+    }
+
+    /// A request came, which has this number in the log.
+    pub(crate) fn request(&mut self, number: u64) {
+        self.push(What::Request(number));
+    }
+
+    /// Something played in a session.
+    pub(crate) fn played(&mut self, session_id: &str, what: &str) {
+        let session: String = session_id.chars().take(8).collect();
+        self.push(What::Played(format!("{session} {what}")));
+    }
+
+    /// Something else happened, such as that a fault struck.
+    pub(crate) fn happened(&mut self, what: String) {
+        self.push(What::Played(what));
+    }
+
+    fn push(&mut self, what: What) {
+        if self.entries.len() == KEPT {
+            self.entries.pop_front();
+        }
+        let at = self.begun.elapsed().as_secs_f64();
+        self.entries.push_back((at, what));
+    }
+
+    /// Forgets all so far; the time goes on.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    /// A line for each entry, below a headline.
+    pub(crate) fn text(&self, requests: &RequestLog) -> String {
+        let mut came = false;
+        let lines: Vec<String> = self
+            .entries
+            .iter()
+            .filter_map(|(at, what)| {
+                Some(match what {
+                    What::Request(number) => {
+                        let line = requests.line(*number)?;
+                        came = true;
+                        format!("{at:7.3}  {line}")
+                    }
+                    What::Played(what) => format!("{at:7.3}    {what}"),
+                })
+            })
+            .collect();
+        let mut text = Vec::new();
+        if !came {
+            text.push(
+                "The emulator received nothing: does the client use emulator.url?".to_owned(),
+            );
+        }
+        if !lines.is_empty() {
+            text.push("What happened, in seconds since the emulator's start:".to_owned());
+        }
+        let left_out = lines.len().saturating_sub(LINES);
+        if left_out > 0 {
+            text.push(format!("    ...  {left_out} earlier"));
+        }
+        text.extend(lines.into_iter().skip(left_out));
+        text.join("\n")
+    }
+}
+
+/// A text in one line, in quotes, cut where it is long.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("{:?}", cut(text))
+}
+
+/// What is long ends with dots.
+pub(crate) fn cut(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push_str("...");
+    }
+    shown
+}
