@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from helpers import eventually
-from sessionwire import ConfigError, Emulator, InvalidRequestError, ServerError
+from sessionwire import ConfigError, Emulator, InternalServerError, InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -244,7 +244,7 @@ def test_parallel_tests_share_one_emulator_and_see_nothing_of_one_another() -> N
             assert world.api_key != emulator.api_key
             world.scenario({"tasks": [{"steps": [{"done": text}]}]})
             world.fail("models status=503")
-            with pytest.raises(ServerError):
+            with pytest.raises(InternalServerError):
                 client.models()
             assert client.run_task("Say it").text == text
             world.assert_requested("GET", "/v1/models", times=1)
@@ -270,7 +270,7 @@ def test_a_world_is_found_again_by_its_key_and_reset() -> None:
         assert world.requests() == []
         with pytest.raises(InvalidRequestError, match="visible ASCII"):
             emulator.world("two words")
-        with pytest.raises(InvalidRequestError, match="`key` must be a text, not 7"):
+        with pytest.raises(InvalidRequestError, match="`key` must be a str or None, not int 7"):
             emulator.world(7)  # type: ignore[arg-type]
         with pytest.raises(InvalidRequestError, match="clock"):
             emulator.clock("slow")  # type: ignore[arg-type]

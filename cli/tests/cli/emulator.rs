@@ -160,7 +160,7 @@ fn what_it_refuses() {
         (&["--host", "::"], &["--allow-remote"]),
         (
             &["--fault", "events cut=1"],
-            &["--fault", "unknown field `cut`", "`cut_after`"],
+            &["--fault", "`cut` is not known: write `cut_after`"],
         ),
         (&["--fault", "list cut_after=1"], &["act on a stream"]),
         (&["--fault", "{\"on\": \"list\"}"], &["needs an action"]),

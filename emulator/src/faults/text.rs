@@ -45,7 +45,7 @@ fn with_advice(problem: &str) -> String {
     };
     let word = start.split('`').nth(1).unwrap_or_default();
     match likely(word, known.split('`').skip(1).step_by(2)) {
-        Some(meant) => format!("{start}: write `{meant}`"),
+        Some(meant) => format!("`{word}` is not known: write `{meant}`"),
         None => problem.to_owned(),
     }
 }
@@ -351,7 +351,7 @@ mod tests {
                 "nowhere hang",
                 "unknown variant `nowhere`, expected one of `create`",
             ),
-            ("list hangs", "unknown field `hangs`: write `hang`"),
+            ("list hangs", "`hangs` is not known: write `hang`"),
             ("list jump", "unknown field `jump`, expected one of `on`"),
             ("list status=many", "invalid type: string \"many\""),
             ("list status=500 status=501", "`status` is there twice"),
@@ -383,7 +383,7 @@ mod tests {
         for (text, reason) in [
             (
                 "list hang\nlist hangs",
-                "line 2: unknown field `hangs`: write `hang`",
+                "line 2: `hangs` is not known: write `hang`",
             ),
             ("list hang\n\nlist", "line 3: a fault needs an action"),
         ] {
