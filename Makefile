@@ -268,6 +268,18 @@ test-mcp: $(VENV)/.built dist/.built cli-dev ## the MCP server with the official
 	@npm ci --prefix $(MCP)/node --no-audit --no-fund --loglevel=error
 	@MCP=$(MCP)/node SESSIONWIRE_PROGRAM=$(CARGO_TARGET_DIR)/debug/sessionwire node --test tests/mcp/*.test.mjs
 
+OTHER_LANGUAGES := $(CARGO_TARGET_DIR)/other-languages
+
+.PHONY: test-other-languages
+test-other-languages: cli-dev ## the examples in Go and Java, ten tests at once each, against the binary alone; wants go and mvn
+	@command -v go >/dev/null && command -v mvn >/dev/null || { echo "Go or Maven is missing. Install both (go.dev, maven.apache.org), then try again." >&2; exit 2; }
+	@echo "== Go"
+	@cd examples/go && SESSIONWIRE=$(CARGO_TARGET_DIR)/debug/sessionwire go test -count=1 -parallel 10 -v ./...
+	@echo "== Java"
+	@mkdir -p $(OTHER_LANGUAGES)
+	@rm -rf $(OTHER_LANGUAGES)/java && cp -r examples/java $(OTHER_LANGUAGES)/java
+	@cd $(OTHER_LANGUAGES)/java && SESSIONWIRE=$(CARGO_TARGET_DIR)/debug/sessionwire mvn --quiet --batch-mode test -Dsurefire.printSummary=true
+
 BUNDLERS := $(CARGO_TARGET_DIR)/bundlers
 
 .PHONY: test-bundlers
@@ -347,7 +359,7 @@ deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the 
 
 .PHONY: nightly
 nightly: FUZZ_SEED = 0
-nightly: deny test-docs test-apps test-frameworks test-mcp test-bundlers test-shells fuzz chaos kills batch-kills soak instructions ## the long checks
+nightly: deny test-docs test-apps test-frameworks test-mcp test-bundlers test-other-languages test-shells fuzz chaos kills batch-kills soak instructions ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000

@@ -141,6 +141,18 @@ impl Emulator {
         self.inner.live_url().to_owned()
     }
 
+    /// The base URL of the control API.
+    #[napi(getter, catch_unwind)]
+    pub fn control_url(&self) -> Option<String> {
+        self.inner.control_url()
+    }
+
+    /// What the control API wants as a token.
+    #[napi(getter, catch_unwind)]
+    pub fn control_token(&self) -> Option<String> {
+        self.inner.control_token().map(str::to_owned)
+    }
+
     /// Whether other machines can use it.
     #[napi(getter, catch_unwind)]
     pub fn is_remote(&self) -> bool {

@@ -173,6 +173,18 @@ impl Emulator {
         Ok(self.server(py)?.live_url().to_owned())
     }
 
+    /// The base URL of the control API.
+    #[getter]
+    fn control_url(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        Ok(self.server(py)?.control_url())
+    }
+
+    /// What the control API wants as a token.
+    #[getter]
+    fn control_token(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        Ok(self.server(py)?.control_token().map(str::to_owned))
+    }
+
     /// Whether other machines can use it.
     #[getter]
     fn is_remote(&self, py: Python<'_>) -> PyResult<bool> {

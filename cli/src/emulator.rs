@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sessionwire_emulator::{Browser, CapturedRequest, Clock, Emulator, Fault, Options, Scenario};
+use sessionwire_emulator::{
+    Browser, CapturedRequest, Clock, Emulator, Fault, Options, Resume, Scenario, Unmatched,
+};
 
 use crate::args;
 use crate::failure::Failure;
@@ -14,6 +16,8 @@ use crate::terminal::note;
 
 /// How often `--verbose` looks for new requests.
 const LOOK: Duration = Duration::from_millis(100);
+/// Has the token of the control API.
+const TOKEN: &str = "SESSIONWIRE_CONTROL_TOKEN";
 /// After this many requests the record is emptied.
 const KEPT: usize = 1000;
 
@@ -30,7 +34,37 @@ pub(crate) async fn run(
         allow_hosts: args.allow_host.clone(),
         port: args.port,
         api_keys: Some(args.api_key).filter(|keys| !keys.is_empty()),
+        unmatched: match args.unmatched {
+            args::Unmatched::Agent => Unmatched::Agent,
+            args::Unmatched::Error => Unmatched::Error,
+        },
+        barred_keys: args.barred_key,
+        control: args.control,
+        control_token: args
+            .control_token
+            .or_else(|| token_of_environment(args.control)),
         heartbeat_interval: args.heartbeat_interval,
+        step_delay: args.step_delay,
+        init_delay: args.init_delay,
+        session_limit: args.session_limit,
+        extended_status: args.extended_status,
+        honour_last_event_id: args.honour_last_event_id,
+        webhook_backoff: args.webhook_backoff,
+        webhook_timeout: args.webhook_timeout,
+        chromium: args.chromium,
+        max_turns: args.max_turns,
+        queue_turns: args.queue_turns,
+        upload_limit: args.upload_limit,
+        resume: match args.resume {
+            args::ResumeFrom::Honoured => Resume::Honoured,
+            args::ResumeFrom::Ignored => Resume::Ignored,
+            args::ResumeFrom::Inclusive => Resume::Inclusive,
+        },
+        entry_ids: !args.no_entry_ids,
+        dialect: args.dialect.map(|dialect| *dialect).unwrap_or_default(),
+        ping_interval: args.ping_interval,
+        strict_frames: args.strict_frames,
+        abort_endpoint: args.abort_endpoint,
         scenario: args.scenario.as_deref().map(read_scenario).transpose()?,
         faults: faults(args.fault, &args.fault_file)?,
         clock: if args.fast { Clock::Fast } else { Clock::Real },
@@ -55,6 +89,12 @@ pub(crate) async fn run(
     }
     emulator.close().await;
     Ok(())
+}
+
+/// The token of the control API that the environment has.
+fn token_of_environment(wanted: bool) -> Option<String> {
+    let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
+    token.filter(|_| wanted)
 }
 
 fn check_host(args: &args::Emulator) -> Result<(), Failure> {
@@ -110,6 +150,7 @@ fn introduction(emulator: &Emulator, json: bool) -> String {
     if json {
         return serde_json::json!({
             "url": url, "api_key": key, "live_url": live, "raccoon_url": raccoon, "browser": browser,
+            "control_url": emulator.control_url(), "control_token": emulator.control_token(),
         })
             .to_string();
     }
@@ -118,6 +159,10 @@ fn introduction(emulator: &Emulator, json: bool) -> String {
         None => "the built-in page view".to_owned(),
     };
     // Quoted as JSON, which Python and JavaScript read alike.
+    let control = match (emulator.control_url(), emulator.control_token()) {
+        (Some(url), Some(token)) => format!("control API: {url} (token: {token})\n"),
+        _ => String::new(),
+    };
     let (quoted_url, quoted_key) = (serde_json::json!(url), serde_json::json!(key));
     let quoted_raccoon = serde_json::json!(raccoon);
     let shell_key = shell_quoted(key);
@@ -126,7 +171,7 @@ fn introduction(emulator: &Emulator, json: bool) -> String {
         "The emulator listens on {url} (API key: {key}). Ctrl-C ends it.
 live view: {live}
 browser: {browser}
-
+{control}
 Python   client = Agi(base_url={quoted_url}, api_key={quoted_key})
 Node     const client = new Agi({{ baseUrl: {quoted_url}, apiKey: {quoted_key} }})
 Shell    AGI_API_KEY={shell_key} sessionwire run --base-url {url} \"What is on https://example.com?\"

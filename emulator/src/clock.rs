@@ -34,6 +34,17 @@ impl SessionTime {
         }
     }
 
+    /// A session's time that goes on where it was, or from now, if that is later.
+    pub(crate) fn resumed(clock: Clock, at: Timestamp) -> Self {
+        match Self::new(clock) {
+            Self::Real => Self::Real,
+            Self::Fast { begin, passed } => Self::Fast {
+                begin: begin.max(at),
+                passed,
+            },
+        }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         match self {
             Self::Real => Timestamp::now(),
@@ -59,6 +70,10 @@ impl Timestamp {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn from_millis(ms: u64) -> Self {
+        Self(ms)
     }
 
     pub(crate) fn as_millis(self) -> u64 {

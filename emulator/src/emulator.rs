@@ -3,19 +3,21 @@
 use crate::agi::{Agent, WebhookAttempt};
 use crate::browser::Browsers;
 use crate::clock::Clock;
+use crate::control::{self, ControlToken};
 use crate::faults::{Fault, FaultError};
+use crate::keys::new_key;
 use crate::live_link::LiveLink;
 use crate::options::{Options, StartError};
 use crate::raccoon::TurnAgent;
 use crate::requests::{CapturedRequest, RequestFilter};
 use crate::scenario::{Playing, Scenario, ScenarioError};
-use crate::state::Server;
+use crate::state::{Server, WorldError};
 use crate::sync::lock;
 use crate::unplayed::Unplayed;
 use crate::web::Web;
 use crate::workers::Workers;
 use crate::world::World;
-use crate::{agi, connection, host, live_view, raccoon};
+use crate::{agi, connection, host, live_view, raccoon, saved};
 use axum::middleware::from_fn_with_state;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -45,6 +47,7 @@ pub struct Emulator {
     /// What it sets and shows: the default world, or that of one key.
     world: Arc<World>,
     api_key: String,
+    control_token: Option<ControlToken>,
     is_remote: bool,
 }
 
@@ -83,7 +86,7 @@ impl Emulator {
         let address = listener.local_addr().map_err(refused)?;
         let is_remote = !address.ip().is_loopback();
         if is_remote && options.api_keys.is_none() {
-            options.api_keys = Some(vec![own_key()?]);
+            options.api_keys = Some(vec![new_key().map_err(|error| no_random_numbers(&error))?]);
         }
         let api_key = options
             .api_keys
@@ -104,12 +107,14 @@ impl Emulator {
         let web = Arc::new(Web::default());
         let browsers = Browsers::new(web.clone(), options.browser, options.chromium.as_deref());
         let browsers = Arc::new(browsers.await.map_err(StartError)?);
+        let control_token = control_token(&options)?;
         let workers = Workers::new(runtime);
         let server = Server::new(options, scenario, workers, url, link, web, browsers);
         let server = Arc::new(server);
         let router = agi::router(&server)
             .merge(raccoon::router(&server))
             .merge(live_view::router(&server))
+            .merge(control::router(&server, control_token.clone()))
             .layer(from_fn_with_state(server.clone(), host::guard));
         let accepting = connection::accept(server.workers.clone(), listener, router);
         server.workers.spawn(accepting);
@@ -122,6 +127,7 @@ impl Emulator {
             world: server.worlds.default_world().clone(),
             server,
             api_key,
+            control_token,
             is_remote,
         })
     }
@@ -136,26 +142,12 @@ impl Emulator {
     /// # Errors
     /// When no request can bring such a key, or it is barred.
     pub fn world(&self, key: Option<&str>) -> Result<Self, WorldError> {
-        let key = match key {
-            Some(key) => key.to_owned(),
-            None => own_key().map_err(|error| WorldError(error.to_string()))?,
-        };
-        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(WorldError(
-                "a key is sent in a header: give one of visible ASCII characters without spaces, or none for a new one"
-                    .to_owned(),
-            ));
-        }
-        if !self.server.keys.accept(&key) {
-            return Err(WorldError(
-                "this key is one of barred_keys, whose requests get 403; give another one, or none for a new one"
-                    .to_owned(),
-            ));
-        }
+        let world = self.server.open_world(key)?;
         Ok(Self {
-            world: self.server.worlds.make(&key),
+            api_key: world.key.clone().unwrap_or_default(),
+            world,
             server: self.server.clone(),
-            api_key: key,
+            control_token: self.control_token.clone(),
             is_remote: self.is_remote,
         })
     }
@@ -186,7 +178,39 @@ impl Emulator {
     /// The live view: a page with all sessions. Whoever has the address can watch and drive them, without a key.
     #[must_use]
     pub fn live_url(&self) -> &str {
-        self.server.live_link.url()
+        self.server.index.url()
+    }
+
+    /// The base URL of the control API, such as `http://127.0.0.1:49152/_emulator/v1`; `None`: it is off.
+    #[must_use]
+    pub fn control_url(&self) -> Option<String> {
+        let path = control::CONTROL_PATH;
+        self.control_token
+            .as_ref()
+            .map(|_| format!("{}{path}", self.server.url))
+    }
+
+    /// The token that the control API wants as `Authorization: Bearer`; `None`: it is off.
+    #[must_use]
+    pub fn control_token(&self) -> Option<&str> {
+        self.control_token.as_ref().map(ControlToken::as_str)
+    }
+
+    /// All that it holds, as JSON, to bring back with [`Self::import_state`]: scenario, faults, clock, and the sessions of AGI
+    /// with their events. It holds the keys and the addresses of webhooks: keep it as you keep those.
+    #[must_use]
+    pub fn export_state(&self) -> String {
+        let state = saved::export(&self.server, &self.world);
+        serde_json::to_string(&state).unwrap_or_default()
+    }
+
+    /// Replaces what it holds with a state that was exported. Tasks that ran then end with an error.
+    ///
+    /// # Errors
+    /// When it is no such state; the text says why, and nothing has changed.
+    pub fn import_state(&self, state: &str) -> Result<(), StateError> {
+        let state = serde_json::from_str(state).map_err(|error| StateError(error.to_string()))?;
+        saved::import(&self.server, &self.world, state).map_err(StateError)
     }
 
     /// Whether other machines can use it: it was started with `allow_remote` and a host that is not loopback.
@@ -362,12 +386,17 @@ impl Emulator {
     }
 }
 
-/// A key that nobody can guess, for an emulator that other machines can reach.
-fn own_key() -> Result<String, StartError> {
-    let mut bytes = [0; 24];
-    getrandom::fill(&mut bytes).map_err(|error| no_random_numbers(&error))?;
-    let key = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes);
-    Ok(format!("emulator-{key}"))
+/// The token of the control API, where that was asked for.
+fn control_token(options: &Options) -> Result<Option<ControlToken>, StartError> {
+    match &options.control_token {
+        Some(token) => ControlToken::chosen(token.clone())
+            .map(Some)
+            .map_err(StartError),
+        None if options.control => ControlToken::random()
+            .map(Some)
+            .map_err(|error| no_random_numbers(&error)),
+        None => Ok(None),
+    }
 }
 
 fn no_random_numbers(error: &impl std::fmt::Display) -> StartError {
@@ -382,14 +411,14 @@ impl Drop for Emulator {
     }
 }
 
-/// Why a key gets no world.
+/// Why a state cannot be brought back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorldError(String);
+pub struct StateError(String);
 
-impl std::fmt::Display for WorldError {
+impl std::fmt::Display for StateError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for WorldError {}
+impl std::error::Error for StateError {}

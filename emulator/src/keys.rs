@@ -6,6 +6,14 @@ use axum::http::{HeaderMap, header};
 use std::collections::HashSet;
 use std::sync::Mutex;
 
+/// A key that nobody can guess.
+pub(crate) fn new_key() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 24];
+    getrandom::fill(&mut bytes)?;
+    let key = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes);
+    Ok(format!("emulator-{key}"))
+}
+
 /// Which keys are served. It has no `Debug` form: it knows them.
 pub(crate) struct Keys {
     /// `None`: any.

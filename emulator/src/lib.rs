@@ -50,10 +50,12 @@ mod agi;
 mod browser;
 mod clock;
 mod connection;
+mod control;
 mod emulator;
 mod errors;
 mod faults;
 mod fill;
+mod foreign;
 mod host;
 mod keys;
 mod live_link;
@@ -64,6 +66,7 @@ mod options;
 mod page;
 mod raccoon;
 mod requests;
+mod saved;
 mod scenario;
 mod screenshot;
 mod seed;
@@ -86,7 +89,8 @@ pub use agi::{
 };
 pub use browser::Browser;
 pub use clock::Clock;
-pub use emulator::{Emulator, WorldError};
+pub use control::CONTROL_OPENAPI;
+pub use emulator::{Emulator, StateError};
 pub use faults::{BodyAs, Endpoint, Fault, FaultError, Put, Then};
 pub use options::{Options, StartError, Unmatched};
 pub use raccoon::{
@@ -101,4 +105,5 @@ pub use scenario::{
     ScriptedTurn, SessionRecording, Step, Todo, TurnRecording, TurnStep, Until, Wanted, WantedFile,
     When, Which,
 };
+pub use state::WorldError;
 pub use unplayed::Unplayed;

@@ -26,6 +26,10 @@ pub struct Options {
     pub api_keys: Option<Vec<String>>,
     /// Keys that are known but barred: they get 403.
     pub barred_keys: Vec<String>,
+    /// Offers the control API below `/_emulator/v1`, with a new token.
+    pub control: bool,
+    /// Offers the control API with this token: 8 or more visible ASCII characters.
+    pub control_token: Option<String>,
     /// Seconds between heartbeats on a stream.
     pub heartbeat_interval: f64,
     /// Seconds between the steps of the built-in agent.
@@ -92,6 +96,8 @@ impl Default for Options {
             port: 0,
             api_keys: None,
             barred_keys: Vec::new(),
+            control: false,
+            control_token: None,
             heartbeat_interval: 30.0,
             step_delay: 0.15,
             session_limit: None,

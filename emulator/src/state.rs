@@ -2,7 +2,7 @@
 
 use crate::agi;
 use crate::browser::Browsers;
-use crate::keys::Keys;
+use crate::keys::{Keys, new_key};
 use crate::live_link::LiveLink;
 use crate::options::Options;
 use crate::raccoon;
@@ -11,7 +11,7 @@ use crate::sync::lock;
 use crate::web::Web;
 use crate::workers::Workers;
 use crate::world::{Start, World, Worlds};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) struct Server {
     /// Where it is reached.
     pub(crate) url: String,
     /// The live view's list of all sessions.
-    pub(crate) live_link: LiveLink,
+    pub(crate) index: LiveLink,
     /// What each key owns at AGI.
     pub(crate) agi: Mutex<HashMap<String, agi::Account>>,
     /// What each key owns at Raccoon.
@@ -66,7 +66,7 @@ impl Server {
             workers,
             options,
             url,
-            live_link,
+            index: live_link,
         }
     }
 
@@ -83,6 +83,66 @@ impl Server {
         }
     }
 
+    /// The world of a key of its own, made if there is none; `None`: of a new key.
+    pub(crate) fn open_world(&self, key: Option<&str>) -> Result<Arc<World>, WorldError> {
+        let key = match key {
+            Some(key) => key.to_owned(),
+            None => new_key().map_err(|error| {
+                WorldError(format!("the system gives no random numbers: {error}"))
+            })?,
+        };
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(WorldError(
+                "a key is sent in a header: give one of visible ASCII characters without spaces, or none for a new one"
+                    .to_owned(),
+            ));
+        }
+        if !self.keys.accept(&key) {
+            return Err(WorldError(
+                "this key is one of barred_keys, whose requests get 403; give another one, or none for a new one"
+                    .to_owned(),
+            ));
+        }
+        Ok(self.worlds.make(&key))
+    }
+
+    /// The keys that own something and play in this world.
+    pub(crate) fn keys_of(&self, world: &World) -> BTreeSet<String> {
+        let mut keys: BTreeSet<String> = lock(&self.agi).keys().cloned().collect();
+        keys.extend(lock(&self.raccoon).keys().cloned());
+        keys.retain(|key| self.worlds.of_key(key).key == world.key);
+        keys
+    }
+
+    /// The sessions of AGI in this world.
+    pub(crate) fn sessions_of(&self, world: &World) -> Vec<Arc<agi::Session>> {
+        let keys = self.keys_of(world);
+        let accounts = lock(&self.agi);
+        let accounts = keys.iter().filter_map(|key| accounts.get(key));
+        accounts.flat_map(agi::Account::list).collect()
+    }
+
+    /// Moves the time of the sessions in this world, or of one of them, that are on a fast clock; says of how many.
+    pub(crate) fn advance(&self, world: &World, session_id: Option<&str>, by: Duration) -> usize {
+        let meant = |id: &str| session_id.is_none_or(|wanted| wanted == id);
+        let sessions = self.sessions_of(world);
+        let sessions = sessions.iter().filter(|session| meant(&session.id));
+        let mut moved = sessions.filter(|session| session.advance(by)).count();
+        let keys = self.keys_of(world);
+        let accounts = lock(&self.raccoon);
+        for account in keys.iter().filter_map(|key| accounts.get(key)) {
+            moved += account.advance(&meant, by);
+        }
+        moved
+    }
+
+    /// The page of the live view for a new session; without one the session works all the same.
+    pub(crate) fn live_link(&self) -> Option<LiveLink> {
+        LiveLink::new(&self.url)
+            .inspect_err(|error| tracing::error!(%error, "a session has no live view"))
+            .ok()
+    }
+
     /// Forgets the world of a key, with what the key owns.
     pub(crate) fn forget_world(&self, key: &str) {
         self.worlds.forget(key);
@@ -92,12 +152,8 @@ impl Server {
 
     /// Sets a world back to its beginning, and deletes what its keys own.
     pub(crate) fn reset(&self, world: &World) {
-        let mut keys: HashSet<String> = lock(&self.agi).keys().cloned().collect();
-        keys.extend(lock(&self.raccoon).keys().cloned());
-        for key in keys {
-            if self.worlds.of_key(&key).key == world.key {
-                self.delete_account(&key);
-            }
+        for key in self.keys_of(world) {
+            self.delete_account(&key);
         }
         self.worlds.reset(world);
     }
@@ -135,3 +191,15 @@ impl Server {
         Duration::from_secs_f64(self.options.step_delay)
     }
 }
+
+/// Why a key gets no world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorldError(String);
+
+impl std::fmt::Display for WorldError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WorldError {}

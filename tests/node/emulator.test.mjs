@@ -209,7 +209,7 @@ test("parallel tests share one emulator and see nothing of one another", () =>
       world.scenario({ tasks: [{ steps: [{ done: text }] }] });
       world.fail("models status=503");
       await using(world.agi({ maxRetries: 0 }), async (client) => {
-        await assert.rejects(client.models(), { name: "ServerError" });
+        await assert.rejects(client.models(), { name: "InternalServerError" });
         assert.equal((await client.runTask("Say it")).text, text);
       });
       world.assertRequested({ method: "GET", path: "/v1/models" }, { times: 1 });
@@ -234,4 +234,15 @@ test("a world is found again by its key, and reset", () =>
     assert.throws(() => emulator.world("two words"), /visible ASCII/);
     assert.throws(() => emulator.world(7), /`key` must be a text, not 7/);
     assert.throws(() => emulator.clock("slow"), InvalidRequestError);
+  }));
+
+test("an emulator in this process offers the control API where it is asked for", () =>
+  emulating({ controlToken: "a-token-of-mine" }, async (emulator) => {
+    assert.equal(emulator.controlUrl, `${emulator.url}/_emulator/v1`);
+    assert.equal(emulator.controlToken, "a-token-of-mine");
+    const headers = { authorization: "Bearer a-token-of-mine" };
+    const response = await fetch(`${emulator.controlUrl}/worlds`, { headers });
+    assert.equal((await response.json()).worlds[0].url, emulator.url);
+    await emulating({}, (other) => assert.equal(other.controlUrl, null));
+    await assert.rejects(Emulator.start({ controlToken: "short" }), ConfigError);
   }));

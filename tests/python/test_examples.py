@@ -23,6 +23,7 @@ EXPECTED = {
     "turn_agent.py": "\nWithout tax: 22.40 EUR. With 19 % tax: 26.66 EUR.\n",
     "chat.py": CHAT,
     "async_chat.py": CHAT,
+    "emulator_binary.py": "A blue mug after 1 message",
     "emulator.py": "21 thoughts, the last: Comparing offer 20 for the morning",
 }
 # They run under a web server: see test_webhook_receivers.py.

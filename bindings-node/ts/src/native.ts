@@ -219,6 +219,8 @@ export interface NativeEmulator {
   readonly raccoonUrl: string;
   readonly apiKey: string;
   readonly liveUrl: string;
+  readonly controlUrl: string | null;
+  readonly controlToken: string | null;
   readonly isRemote: boolean;
   readonly openStreams: number;
   readonly sessionCount: number;

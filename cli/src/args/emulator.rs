@@ -1,9 +1,9 @@
 //! `emulator`: the local server.
 
 use clap::{Args, ValueEnum};
-use sessionwire_emulator::{Endpoint, Fault};
+use sessionwire_emulator::{Dialect, Endpoint, Fault};
 
-use super::values::{fault, seconds};
+use super::values::{dialect, fault, seconds, seconds_or_none};
 
 /// Its list of endpoints is the emulator's own.
 fn emulator_help() -> String {
@@ -27,6 +27,7 @@ Examples:
   sessionwire emulator
   sessionwire emulator --port 8080 --scenario scenario.yaml --fast --verbose
   sessionwire emulator --api-key test-key-1 --api-key test-key-2
+  sessionwire emulator --control --json
   sessionwire emulator --fault 'events cut_after=1 times=2' --fault 'create limit=429'
 
 A fault is an endpoint, then what happens there: `events cut_after=1`. With the same names it can be
@@ -62,6 +63,9 @@ pub(crate) struct Emulator {
     /// What the agent does: a scenario in JSON or YAML
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<std::path::PathBuf>,
+    /// What a task gets that no entry of the scenario fits: the built-in agent, or an error
+    #[arg(long, value_name = "U", value_enum, default_value_t)]
+    pub(crate) unmatched: Unmatched,
     /// The agent's waits take no time, though the timestamps show them
     #[arg(long)]
     pub(crate) fast: bool,
@@ -77,12 +81,93 @@ pub(crate) struct Emulator {
     /// A key to accept; repeat it for more [default: any key is accepted]
     #[arg(long, value_name = "K")]
     pub(crate) api_key: Vec<String>,
+    /// A key that is known, but gets 403; repeat it for more
+    #[arg(long, value_name = "K")]
+    pub(crate) barred_key: Vec<String>,
+    /// Offer the control API, with which programs in any language drive the emulator; the token is
+    /// printed, or that of SESSIONWIRE_CONTROL_TOKEN
+    #[arg(long)]
+    pub(crate) control: bool,
+    /// Offer the control API with this token: 8 or more characters
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) control_token: Option<String>,
+    /// The program of the Chromium that opens pages [default: SESSIONWIRE_CHROMIUM, else one on the path]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) chromium: Option<std::path::PathBuf>,
     /// The time between two heartbeats of an event stream
     #[arg(long, value_name = "TIME", value_parser = seconds, default_value = "30")]
     pub(crate) heartbeat_interval: f64,
+    /// The time between two steps of the built-in agent
+    #[arg(long, value_name = "TIME", value_parser = seconds_or_none, default_value = "0.15")]
+    pub(crate) step_delay: f64,
+    /// How long a new session stays `initializing`
+    #[arg(long, value_name = "TIME", value_parser = seconds_or_none, default_value = "0")]
+    pub(crate) init_delay: f64,
+    /// The most live sessions of a key; more get 503 [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub(crate) session_limit: Option<usize>,
+    /// Report the execution status as `ready` and `paused`, too
+    #[arg(long)]
+    pub(crate) extended_status: bool,
+    /// Leave out the events up to `Last-Event-ID` when a stream is resumed
+    #[arg(long)]
+    pub(crate) honour_last_event_id: bool,
+    /// The time before the second try of a webhook; doubled for the third
+    #[arg(long, value_name = "TIME", value_parser = seconds_or_none, default_value = "1")]
+    pub(crate) webhook_backoff: f64,
+    /// How long the receiver of a webhook may take for its response
+    #[arg(long, value_name = "TIME", value_parser = seconds, default_value = "10")]
+    pub(crate) webhook_timeout: f64,
+    /// Raccoon: how many turns of a key run at once
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) max_turns: usize,
+    /// Raccoon: let turns above --max-turns wait instead of refusing them with 429
+    #[arg(long)]
+    pub(crate) queue_turns: bool,
+    /// Raccoon: the largest upload, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 25 * 1024 * 1024)]
+    pub(crate) upload_limit: u64,
+    /// Raccoon: what a WebSocket makes of `last_stream_entry_id`
+    #[arg(long, value_name = "R", value_enum, default_value_t)]
+    pub(crate) resume: ResumeFrom,
+    /// Raccoon: the events on a WebSocket carry no `stream_entry_id`
+    #[arg(long)]
+    pub(crate) no_entry_ids: bool,
+    /// Raccoon: how it speaks where its documentation leaves that open, as JSON: {"payload": "data"}
+    #[arg(long, value_name = "JSON", value_parser = dialect)]
+    pub(crate) dialect: Option<Box<Dialect>>,
+    /// Raccoon: the time between two pings on a WebSocket
+    #[arg(long, value_name = "TIME", value_parser = seconds, default_value = "20")]
+    pub(crate) ping_interval: f64,
+    /// Raccoon: answer a frame that is not understood with an error
+    #[arg(long)]
+    pub(crate) strict_frames: bool,
+    /// Raccoon: offer `DELETE /message/{message_id}/abort`
+    #[arg(long)]
+    pub(crate) abort_endpoint: bool,
     /// Log each request to standard error
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+/// What becomes of a task that no entry fits.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Unmatched {
+    #[default]
+    Agent,
+    Error,
+}
+
+/// What a turn's socket makes of the place to go on from.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(crate) enum ResumeFrom {
+    /// Later entries only
+    #[default]
+    Honoured,
+    /// Everything again
+    Ignored,
+    /// That entry again, too
+    Inclusive,
 }
 
 /// What shows the pages of the emulator's sessions.

@@ -19,7 +19,7 @@ pub(crate) use batch::Batch;
 pub(crate) use command::{Cli, Command, Global};
 pub(crate) use complete::{Completions, Man, Shell};
 pub(crate) use control::Control;
-pub(crate) use emulator::{Browser, Emulator};
+pub(crate) use emulator::{Browser, Emulator, ResumeFrom, Unmatched};
 pub(crate) use parse::parse;
 pub(crate) use raccoon::{
     Attach, Raccoon, RaccoonControl, RaccoonSessions, Send, StopTurn, TurnOf, Upload, WatchSession,

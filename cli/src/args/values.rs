@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sessionwire::meaning::misread;
 use sessionwire::raccoon::{RaccoonOptions, TextMode, UploadedFile, WireNames};
-use sessionwire_emulator::Fault;
+use sessionwire_emulator::{Dialect, Fault};
 
 /// A time: a number of seconds, or of what its unit says.
 pub(super) fn seconds(text: &str) -> Result<f64, String> {
@@ -26,6 +26,24 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
                 .to_owned(),
         ),
     }
+}
+
+/// A time that may be none at all.
+pub(super) fn seconds_or_none(text: &str) -> Result<f64, String> {
+    match text
+        .trim_end_matches(|c: char| c.is_ascii_alphabetic())
+        .parse()
+    {
+        Ok(0.0) => Ok(0.0),
+        _ => seconds(text),
+    }
+}
+
+pub(super) fn dialect(text: &str) -> Result<Box<Dialect>, String> {
+    serde_json::from_str(text).map_err(|error| {
+        let why = misread(&error.to_string());
+        format!("{why}; give an object such as {{\"payload\": \"data\"}}")
+    })
 }
 
 /// A number of seconds that was checked.

@@ -401,3 +401,104 @@ fn a_chromium_that_does_not_start_is_reported() {
     running.wait_for_stderr("warn: the built-in page view serves the session");
     running.wait_for_stderr("reason=Chromium ended unexpectedly");
 }
+
+/// Every option of the emulator has one of the command line, or a reason.
+#[test]
+fn every_option_of_the_emulator_is_one_of_the_command_line() {
+    let help = Running::start(program(&["emulator", "--help"]))
+        .finish()
+        .stdout;
+    let options = serde_json::to_value(sessionwire_emulator::Options::default()).unwrap();
+    let renamed = |name: &str| match name {
+        "allow_hosts" | "api_keys" | "barred_keys" | "faults" => {
+            name.trim_end_matches('s').to_owned()
+        }
+        "clock" => "fast".to_owned(),
+        "scenario_file" => "scenario".to_owned(),
+        "entry_ids" => "no-entry-ids".to_owned(),
+        other => other.to_owned(),
+    };
+    let missing: Vec<String> = options
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(|name| format!("--{}", renamed(name).replace('_', "-")))
+        .filter(|flag| !help.split_whitespace().any(|word| word == flag))
+        .collect();
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn options_of_the_command_line_reach_the_emulator() {
+    let (_running, url, key) = start(&[
+        "--api-key",
+        "known",
+        "--barred-key",
+        "barred",
+        "--session-limit",
+        "1",
+        "--max-turns",
+        "3",
+        "--step-delay",
+        "0",
+        "--init-delay",
+        "0ms",
+        "--resume",
+        "ignored",
+        "--no-entry-ids",
+        "--dialect",
+        "{\"payload\": \"data\"}",
+        "--abort-endpoint",
+    ]);
+    assert_eq!(key, "known");
+    let barred = run(&url, "barred", &["sessions", "list"]);
+    assert!(
+        barred.stderr.contains("Not authorized"),
+        "{}",
+        barred.stderr
+    );
+    assert_eq!(run(&url, &key, &["sessions", "create"]).status, 0);
+    let full = run(&url, &key, &["sessions", "create", "--max-retries", "0"]);
+    assert_ne!(full.status, 0);
+    assert!(full.stderr.contains("Rate limit"), "{}", full.stderr);
+}
+
+#[test]
+fn the_control_api_is_off_unless_it_is_asked_for() {
+    let mut running = Running::start(program(&["emulator", "--json"]));
+    let line: Value = serde_json::from_str(&running.read_until("url")).unwrap();
+    assert_eq!(line["control_url"], Value::Null);
+    let url = line["url"].as_str().unwrap();
+    let answer = get(&format!("{url}/_emulator/v1/health"), "");
+    assert!(
+        answer.contains(" 404 ") && answer.contains("--control"),
+        "{answer}"
+    );
+
+    let mut command = program(&["emulator", "--json", "--control"]);
+    command.env("SESSIONWIRE_CONTROL_TOKEN", "a-token-of-mine");
+    let mut running = Running::start(command);
+    let line: Value = serde_json::from_str(&running.read_until("url")).unwrap();
+    assert_eq!(line["control_token"], "a-token-of-mine");
+    let worlds = format!("{}/worlds", line["control_url"].as_str().unwrap());
+    assert!(get(&worlds, "a-token-of-mine").contains(" 200 "));
+    assert!(get(&worlds, "another").contains(" 401 "));
+
+    let short = Running::start(program(&["emulator", "--control-token", "short"])).finish();
+    assert_ne!(short.status, 0);
+    assert!(short.stderr.contains("8 or more"), "{}", short.stderr);
+}
+
+/// The whole answer to a GET with a token.
+fn get(url: &str, token: &str) -> String {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (address, path) = rest.split_once('/').unwrap();
+    let mut socket = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "GET /{path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}

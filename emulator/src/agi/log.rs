@@ -10,7 +10,7 @@
 use crate::clock::Timestamp;
 use crate::faults::Stop;
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::io::Write;
 use std::ops::Range;
@@ -47,6 +47,12 @@ impl Kind {
         Self::Resumed,
         Self::Heartbeat,
     ];
+
+    /// The kind of this name.
+    fn named(name: &str) -> Option<Self> {
+        let all = Self::EVENTS.into_iter().chain([Self::User, Self::Other]);
+        all.into_iter().find(|kind| kind.event_name() == name)
+    }
 
     pub(crate) fn event_name(self) -> &'static str {
         match self {
@@ -195,6 +201,24 @@ impl Entry {
     }
 }
 
+/// An entry that can be written down.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavedEntry {
+    id: u64,
+    /// Milliseconds since 1970.
+    at: u64,
+    kind: String,
+    asked_as: String,
+    /// Of the message, as JSON.
+    metadata: Option<String>,
+    hidden: bool,
+    closes: bool,
+    frame: String,
+    /// Where in the frame its content begins and ends.
+    content: (u32, u32),
+}
+
 /// The messages and events of one session, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
@@ -215,6 +239,56 @@ impl Log {
 
     pub(crate) fn from(&self, cursor: usize) -> &[Entry] {
         self.entries.get(cursor..).unwrap_or_default()
+    }
+
+    /// All entries as data, but for the cuts of streams, which are over.
+    pub(super) fn save(&self) -> Vec<SavedEntry> {
+        let saved = |entry: &Entry| SavedEntry {
+            id: entry.id,
+            at: entry.at.as_millis(),
+            kind: entry.kind.event_name().to_owned(),
+            asked_as: entry.asked_as.event_name().to_owned(),
+            metadata: entry.metadata.as_deref().map(str::to_owned),
+            hidden: entry.hidden,
+            closes: entry.closes,
+            frame: String::from_utf8_lossy(&entry.frame).into_owned(),
+            content: entry.content,
+        };
+        let kept = self.entries.iter();
+        let kept = kept.filter(|entry| entry.kind != Kind::Cut);
+        kept.map(saved).collect()
+    }
+
+    /// Takes over the entries of a saved log; the text says which of them cannot be used.
+    pub(super) fn restore(&mut self, saved: Vec<SavedEntry>) -> Result<(), String> {
+        for (index, entry) in saved.into_iter().enumerate() {
+            let (start, end) = entry.content;
+            let content = entry.frame.get(start as usize..end as usize);
+            let kinds = (Kind::named(&entry.kind), Kind::named(&entry.asked_as));
+            let (Some(kind), Some(asked_as)) = kinds else {
+                return Err(format!(
+                    "log[{index}] has an unknown kind: {:?}",
+                    entry.kind
+                ));
+            };
+            if content.is_none_or(|text| serde_json::from_str::<Value>(text).is_err()) {
+                return Err(format!("log[{index}].content names no JSON in its frame"));
+            }
+            self.last_id = self.last_id.max(entry.id);
+            self.entries.push(Entry {
+                id: entry.id,
+                at: Timestamp::from_millis(entry.at),
+                kind,
+                asked_as,
+                cut: None,
+                metadata: entry.metadata.map(String::into_boxed_str),
+                hidden: entry.hidden,
+                closes: entry.closes,
+                frame: entry.frame.into(),
+                content: entry.content,
+            });
+        }
+        Ok(())
     }
 
     /// Adds drafts in order; all of them share one block of memory.

@@ -1,7 +1,7 @@
 //! Words and objects of the wire.
 
 use crate::clock::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The agents a session can be created with.
@@ -10,7 +10,7 @@ pub(crate) const AGENTS: [&str; 5] = ["agi-0", "agi-0-fast", "agi-1", "agi-2-cla
 pub(crate) const DESKTOP_AGENTS: [&str; 2] = ["agi-2-claude", "agi-2-qwen"];
 
 /// Life-cycle status of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SessionStatus {
     Initializing,

@@ -9,7 +9,6 @@ use super::webhooks::WebhookEvent;
 use super::{stream, work};
 use crate::errors::{ApiError, json_response};
 use crate::faults::Endpoint;
-use crate::live_link::LiveLink;
 use crate::middleware::intercept;
 use crate::screenshot as drawing;
 use crate::state::Server;
@@ -102,7 +101,7 @@ pub(crate) async fn create(call: Call) -> ApiResult {
             agent_name: body.agent_name,
             webhook_url: body.webhook_url,
             extras: body.extras,
-            live: live_link(server),
+            live: server.live_link(),
             page: snapshot.page,
             profile: snapshot.browser,
         };
@@ -126,13 +125,6 @@ pub(crate) async fn create(call: Call) -> ApiResult {
             .spawn(async move { session.initialized(delay, clock).await });
     }
     ok(&object)
-}
-
-/// The session's page; without one the session works all the same.
-fn live_link(server: &Server) -> Option<LiveLink> {
-    LiveLink::new(&server.url)
-        .inspect_err(|error| tracing::error!(%error, "a session has no live view"))
-        .ok()
 }
 
 fn no_snapshot(what: &str) -> ApiError {

@@ -25,14 +25,14 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Session {
     pub(crate) id: String,
     pub(crate) environment_id: String,
-    agent_name: String,
-    created_at: Timestamp,
-    webhooks: Option<Queue>,
-    extras: Map<String, Value>,
-    live: Option<LiveLink>,
+    pub(super) agent_name: String,
+    pub(super) created_at: Timestamp,
+    pub(super) webhooks: Option<Queue>,
+    pub(super) extras: Map<String, Value>,
+    pub(super) live: Option<LiveLink>,
     pub(crate) browser: SessionBrowser,
     pub(super) clock: Clock,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// Notified when an agent may go on: after an answer, a resume, the end of the initialization.
     pub(super) changed: Notify,
 }
@@ -437,6 +437,22 @@ impl Session {
         drop(state);
         wake.now();
         self.changed.notify_waiters();
+    }
+
+    /// Jumps ahead; false: its clock is real.
+    pub(crate) fn advance(&self, by: Duration) -> bool {
+        let mut state = self.lock();
+        state.time.advance(by);
+        let wake = state.wake();
+        drop(state);
+        wake.now();
+        self.clock == Clock::Fast
+    }
+
+    /// Sends a webhook whatever the session does; false: it has no address for it.
+    pub(crate) fn trigger(&self, event: &WebhookEvent) -> bool {
+        self.notify(event);
+        self.webhooks.is_some()
     }
 
     /// Destroys the session: its task is cancelled, its streams end. Its webhook is told the last status.

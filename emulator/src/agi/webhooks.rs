@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use url::Url;
 
@@ -21,11 +21,14 @@ const ATTEMPTS: u32 = 3;
 const WINDOW: Duration = Duration::from_secs(30);
 /// How long a fault holds a webhook back for the next one.
 const HELD: Duration = Duration::from_secs(1);
+/// How many events are kept to be sent once more.
+const REPLAYED: usize = 1000;
 /// How many attempts are kept.
 const KEPT: usize = 10_000;
 
-/// What a session tells.
-#[derive(Debug)]
+/// What a session tells. It is read as somebody wants it sent: `{"event": "task.question", "text": "Which colour?"}`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Told")]
 pub(crate) enum WebhookEvent {
     Created,
     /// Told before the session is destroyed: it carries the last status.
@@ -44,8 +47,55 @@ pub(crate) enum WebhookEvent {
     Failed(String, Map<String, Value>),
 }
 
+/// An event by its name on the wire.
+#[derive(Deserialize)]
+#[serde(tag = "event")]
+enum Told {
+    #[serde(rename = "session.created")]
+    Created,
+    #[serde(rename = "session.deleted")]
+    Deleted,
+    #[serde(rename = "session.status_changed")]
+    StatusChanged {
+        #[serde(rename = "old_status")]
+        old: SessionStatus,
+        #[serde(rename = "new_status")]
+        new: SessionStatus,
+    },
+    #[serde(rename = "task.started")]
+    TaskStarted { text: String },
+    #[serde(rename = "task.completed")]
+    Completed { text: String },
+    #[serde(rename = "task.question")]
+    Question {
+        text: String,
+        #[serde(default)]
+        context: Map<String, Value>,
+    },
+    #[serde(rename = "task.error")]
+    Failed {
+        text: String,
+        #[serde(default)]
+        details: Map<String, Value>,
+    },
+}
+
+impl From<Told> for WebhookEvent {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Created => Self::Created,
+            Told::Deleted => Self::Deleted,
+            Told::StatusChanged { old, new } => Self::StatusChanged { old, new },
+            Told::TaskStarted { text } => Self::TaskStarted(text),
+            Told::Completed { text } => Self::Completed(text),
+            Told::Question { text, context } => Self::Question(text, context),
+            Told::Failed { text, details } => Self::Failed(text, details),
+        }
+    }
+}
+
 impl WebhookEvent {
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Created => "session.created",
             Self::Deleted => "session.deleted",
@@ -99,6 +149,10 @@ pub(crate) struct Webhooks {
     faults: Arc<Mutex<Faults>>,
     timeline: Arc<Mutex<Timeline>>,
     attempts: Mutex<Deliveries>,
+    /// The newest events, to send them once more.
+    sent: Mutex<VecDeque<Sent>>,
+    /// How often an attempt ended.
+    changes: watch::Sender<u64>,
 }
 
 impl Webhooks {
@@ -118,6 +172,8 @@ impl Webhooks {
             backoff,
             timeout,
             attempts: Mutex::default(),
+            sent: Mutex::default(),
+            changes: watch::Sender::default(),
         }
     }
 
@@ -129,6 +185,29 @@ impl Webhooks {
     /// Forgets the attempts so far.
     pub(crate) fn clear(&self) {
         lock(&self.attempts).0.clear();
+        lock(&self.sent).clear();
+    }
+
+    /// Says when an attempt ends.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Sends the newest event that is meant once more, with the same body; its name and its session.
+    pub(crate) fn replay(
+        self: &Arc<Self>,
+        event: Option<&str>,
+        session_id: Option<&str>,
+    ) -> Option<(String, String)> {
+        let meant = |sent: &&Sent| {
+            event.is_none_or(|event| event == sent.event)
+                && session_id.is_none_or(|id| id == sent.session_id)
+        };
+        let sent = lock(&self.sent).iter().rev().find(meant).cloned()?;
+        let told = (sent.event.clone(), sent.session_id.clone());
+        let queue = self.queue(sent.url.clone(), sent.clock);
+        queue.put(sent, WebhookFault::default());
+        Some(told)
     }
 
     fn take_note(&self, attempt: &WebhookAttempt) {
@@ -172,6 +251,11 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
+    /// Where it sends them.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Puts an event behind those that were sent before; `now` is the session's time.
     pub(super) fn send(&self, event: &WebhookEvent, session: &SessionObject, now: Timestamp) {
         let struck = lock(&self.webhooks.faults).match_webhook(event.name(), &session.session_id);
@@ -180,15 +264,34 @@ impl Queue {
             lock(&self.webhooks.timeline).happened(struck);
             fault
         });
-        let delivery = Delivery {
-            webhooks: self.webhooks.clone(),
+        let sent = Sent {
             url: self.url.clone(),
             clock: self.clock,
             event: event.name().to_owned(),
             session_id: session.session_id.clone(),
             begin: now,
             body: body(session, now, event).to_string(),
-            fault: fault.unwrap_or_default(),
+        };
+        let mut log = lock(&self.webhooks.sent);
+        if log.len() == REPLAYED {
+            log.pop_front();
+        }
+        log.push_back(sent.clone());
+        drop(log);
+        self.put(sent, fault.unwrap_or_default());
+    }
+
+    /// Puts what was made behind the others.
+    fn put(&self, sent: Sent, fault: WebhookFault) {
+        let delivery = Delivery {
+            webhooks: self.webhooks.clone(),
+            url: sent.url,
+            clock: sent.clock,
+            event: sent.event,
+            session_id: sent.session_id,
+            begin: sent.begin,
+            body: sent.body,
+            fault,
         };
         if self.sender.send(delivery).is_err() {
             tracing::debug!("the emulator stops: a webhook is not sent");
@@ -327,6 +430,26 @@ fn wait_after(attempt: u32, passed: Duration, backoff: Duration) -> Option<Durat
     (attempt < ATTEMPTS && passed + wait <= WINDOW).then_some(wait)
 }
 
+/// An event as it was made.
+#[derive(Clone)]
+struct Sent {
+    url: String,
+    clock: Clock,
+    event: String,
+    session_id: String,
+    begin: Timestamp,
+    body: String,
+}
+
+/// Without the address, which may hold a secret.
+impl std::fmt::Debug for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sent")
+            .field("event", &self.event)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An event on its way.
 struct Delivery {
     webhooks: Arc<Webhooks>,
@@ -361,6 +484,7 @@ impl Delivery {
             }
             self.webhooks.take_note(&attempt);
             lock(&self.webhooks.attempts).push(attempt);
+            self.webhooks.changes.send_modify(|changes| *changes += 1);
         })
         .await;
     }

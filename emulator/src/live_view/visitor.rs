@@ -2,11 +2,12 @@
 
 use crate::agi::Session;
 use crate::errors::ApiError;
+use crate::foreign::is_foreign;
 use crate::state::Server;
 use crate::sync::lock;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ impl FromRequestParts<Arc<Server>> for Visitor {
 }
 
 fn find(server: &Server, secret: &str) -> Option<Place> {
-    if server.live_link.opens_with(secret) {
+    if server.index.opens_with(secret) {
         return Some(Place::Index);
     }
     lock(&server.agi).iter().find_map(|(key, account)| {
@@ -70,16 +71,6 @@ fn find(server: &Server, secret: &str) -> Option<Place> {
     })
 }
 
-/// Whether another site's page sends this. Programs other than browsers name no origin.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value| value.as_bytes());
-    let foreign_origin = text(header::ORIGIN).is_some_and(|origin| {
-        origin.strip_prefix(b"http://") != Some(text(header::HOST).unwrap_or_default())
-    });
-    let site = headers.get("sec-fetch-site");
-    foreign_origin || site.is_some_and(|site| site != "same-origin" && site != "none")
-}
-
 /// A wrong secret, or that of a session that is gone.
 fn not_found() -> Response {
     let page = include_str!("pages/gone.html");
@@ -89,31 +80,4 @@ fn not_found() -> Response {
 
 pub(super) async fn no_page() -> Response {
     not_found()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_own_origin_is_not_foreign() {
-        let foreign = |origin: Option<&'static str>, site: Option<&'static str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert("host", "127.0.0.1:8080".parse().unwrap());
-            for (name, value) in [("origin", origin), ("sec-fetch-site", site)] {
-                if let Some(value) = value {
-                    headers.insert(name, value.parse().unwrap());
-                }
-            }
-            is_foreign(&headers)
-        };
-        assert!(!foreign(None, None));
-        assert!(!foreign(Some("http://127.0.0.1:8080"), Some("same-origin")));
-        assert!(foreign(Some("http://127.0.0.1:8081"), None));
-        assert!(foreign(Some("http://localhost:8080"), None));
-        assert!(foreign(Some("https://127.0.0.1:8080"), None));
-        assert!(foreign(Some("null"), None));
-        assert!(foreign(None, Some("cross-site")));
-        assert!(foreign(None, Some("same-site")));
-    }
 }

@@ -5,6 +5,7 @@ use super::owner::Owner;
 use super::session::Session;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The sessions and files of one key.
 #[derive(Debug)]
@@ -43,6 +44,13 @@ impl Account {
 
     pub(super) fn remove(&mut self, id: &str) -> Option<Arc<Session>> {
         self.sessions.remove(id)
+    }
+
+    /// Moves the time of the sessions that are meant, where it is fast; says of how many.
+    pub(crate) fn advance(&self, meant: &dyn Fn(&str) -> bool, by: Duration) -> usize {
+        let sessions = self.sessions.values();
+        let sessions = sessions.filter(|session| meant(&session.session_id));
+        sessions.filter(|session| session.advance(by)).count()
     }
 
     /// Ends the work of all sessions.

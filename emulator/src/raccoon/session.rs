@@ -14,6 +14,7 @@ use crate::sync::lock;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -271,6 +272,12 @@ impl Session {
         {
             tracing::debug!(session_id = self.session_id, reason, "a turn was aborted");
         }
+    }
+
+    /// Jumps ahead; false: its clock is real.
+    pub(super) fn advance(&self, by: Duration) -> bool {
+        self.lock().time.advance(by);
+        self.clock == Clock::Fast
     }
 
     pub(super) fn is_deleted(&self) -> bool {

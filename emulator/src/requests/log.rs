@@ -98,6 +98,10 @@ impl RequestLog {
             .collect()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.first += self.kept.len() as u64;
         self.kept.clear();

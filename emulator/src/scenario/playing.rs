@@ -395,6 +395,11 @@ impl Playing {
         tasks.chain(turns).collect()
     }
 
+    /// The scenario in force.
+    pub(crate) fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
     /// How Raccoon speaks, where the scenario says so.
     pub(crate) fn dialect(&self) -> Option<Arc<Dialect>> {
         self.dialect.clone()

@@ -5,6 +5,7 @@ mod agent;
 #[cfg(unix)]
 mod browser;
 mod checklist;
+mod control;
 mod documented;
 mod errors;
 mod faults;

@@ -46,6 +46,13 @@ export interface EmulatorOptions {
   apiKeys?: readonly string[] | undefined;
   /** Keys that are known but barred: they get 403. */
   barredKeys?: readonly string[] | undefined;
+  /**
+   * Offers the control API, with which programs in other languages drive it: `controlUrl`, `controlToken`; see
+   * `docs/emulator-control.md`.
+   */
+  control?: boolean | undefined;
+  /** The same with this token: 8 or more visible ASCII characters. */
+  controlToken?: string | undefined;
   /** Milliseconds between heartbeats on a stream. Default: 30,000. */
   heartbeatInterval?: number | undefined;
   /** Milliseconds between the steps of the built-in agent. Default: 150. */
@@ -120,6 +127,8 @@ export const EMULATOR: Names<EmulatorOptions> = {
   port: true,
   apiKeys: true,
   barredKeys: true,
+  control: true,
+  controlToken: true,
   heartbeatInterval: true,
   stepDelay: true,
   sessionLimit: true,
@@ -203,6 +212,8 @@ export class Emulator implements AsyncDisposable {
       port: count("port", options.port, ConfigError),
       api_keys: options.apiKeys,
       barred_keys: options.barredKeys,
+      control: options.control,
+      control_token: options.controlToken,
       heartbeat_interval: seconds("heartbeatInterval", options.heartbeatInterval, ConfigError),
       step_delay: orZero("stepDelay", options.stepDelay),
       session_limit: count("sessionLimit", options.sessionLimit, ConfigError),
@@ -304,6 +315,16 @@ export class Emulator implements AsyncDisposable {
    */
   get liveUrl(): string {
     return this.#native.liveUrl;
+  }
+
+  /** The base URL of the control API; null: it is off. */
+  get controlUrl(): string | null {
+    return this.#native.controlUrl;
+  }
+
+  /** What the control API wants as `Authorization: Bearer`; null: it is off. */
+  get controlToken(): string | null {
+    return this.#native.controlToken;
   }
 
   /** How many event streams are open now. */

@@ -60,6 +60,9 @@ class Emulator:
         turn_agent: The same for the turns of Raccoon; see `turn_agent()`.
         port: Which port; 0 for any free one.
         api_keys: The keys it accepts. Default: any that is not empty.
+        control: Offers the control API, with which programs in other languages drive it:
+            `control_url`, `control_token`; see `docs/emulator-control.md`.
+        control_token: The same with this token: 8 or more visible ASCII characters.
         heartbeat_interval: Seconds between the heartbeats of an event stream.
         step_delay: Seconds between the steps of its own agent.
         session_limit: Most live sessions per key; more are refused.
@@ -109,6 +112,8 @@ class Emulator:
         turn_agent: TurnAgentFunction | None = None,
         port: int = 0,
         api_keys: Iterable[str] | None = None,
+        control: bool = False,
+        control_token: str | None = None,
         heartbeat_interval: float | timedelta = 30.0,
         step_delay: float | timedelta = 0.15,
         session_limit: int | None = None,
@@ -146,6 +151,8 @@ class Emulator:
                 "unmatched": unmatched,
                 "port": port,
                 "api_keys": None if api_keys is None else list(api_keys),
+                "control": control,
+                "control_token": control_token,
                 "heartbeat_interval": heartbeat_interval,
                 "step_delay": step_delay,
                 "session_limit": session_limit,
@@ -210,7 +217,7 @@ class Emulator:
             ...     client.run_task("What is six times seven?").text
         """
         if key is not None and not isinstance(key, str):
-            refused(f"`key` must be a text, not {key!r}")
+            refused(f"`key` must be a str or None, not {type(key).__name__} {key!r}")
         world = Emulator.__new__(Emulator)
         world._native = self._native.world(key)
         world._url = self._url
@@ -259,6 +266,16 @@ class Emulator:
         Whoever has this address can watch and drive them without a key.
         """
         return self._live_url
+
+    @property
+    def control_url(self) -> str | None:
+        """The base URL of the control API; None: it is off."""
+        return self._native.control_url
+
+    @property
+    def control_token(self) -> str | None:
+        """What the control API wants as `Authorization: Bearer`; None: it is off."""
+        return self._native.control_token
 
     @property
     def open_streams(self) -> int:

@@ -1,0 +1,116 @@
+//! What the emulator received.
+
+use super::body::{Answer, bad, json, nothing, ok, timeout};
+use super::subject::Subject;
+use crate::errors::ApiError;
+use crate::requests::{CapturedRequest, RequestFilter};
+use crate::sync::lock;
+use axum::body::Bytes;
+use axum::extract::RawQuery;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// How many of the requests that came are told where the wanted one did not.
+const TOLD: usize = 20;
+
+pub(super) async fn list(subject: Subject, RawQuery(query): RawQuery) -> Answer {
+    let (filter, limit) = from_query(&query.unwrap_or_default())?;
+    let mut found = lock(&subject.world.requests).matching(&filter);
+    if let Some(limit) = limit {
+        found.drain(..found.len().saturating_sub(limit));
+    }
+    ok(&json!({ "requests": found }))
+}
+
+pub(super) async fn clear(subject: Subject) -> Answer {
+    lock(&subject.world.requests).clear();
+    nothing()
+}
+
+/// A wait, beside the filter.
+#[derive(Deserialize)]
+struct Wait {
+    /// Seconds.
+    timeout: Option<f64>,
+    /// At least so many requests.
+    times: Option<usize>,
+    #[serde(flatten)]
+    filter: Map<String, Value>,
+}
+
+pub(super) async fn wait(subject: Subject, body: Bytes) -> Answer {
+    let wait: Wait = json(&body)?;
+    let limit = timeout(wait.timeout)?;
+    let times = wait.times.unwrap_or(1);
+    let filter = filter(wait.filter)?;
+    let log = &subject.world.requests;
+    let mut changes = lock(log).changes();
+    let found = async {
+        loop {
+            changes.mark_unchanged();
+            let found = lock(log).matching(&filter);
+            if found.len() >= times {
+                return Some(found);
+            }
+            if changes.changed().await.is_err() {
+                return None;
+            }
+        }
+    };
+    let stop = subject.server.workers.stop();
+    let found = tokio::select! {
+        biased;
+        found = found => found,
+        () = tokio::time::sleep(limit) => None,
+        () = stop.cancelled() => None,
+    };
+    if let Some(found) = found {
+        return ok(&json!({ "requests": found }));
+    }
+    let log = lock(log);
+    let all = log.matching(&RequestFilter::default());
+    let told = all.iter().rev().take(TOLD).rev().map(line);
+    let detail = format!(
+        "The request did not come {times} times within {} seconds. Look at `received`, the last of what did, and wait \
+         longer or for something else",
+        limit.as_secs_f64()
+    );
+    Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, detail)
+        .with("requests", json!(log.matching(&filter)))
+        .with("received", told.collect::<Vec<_>>()))
+}
+
+fn line(request: &CapturedRequest) -> String {
+    let status = request.status.map(|status| status.to_string());
+    let status = status.as_deref().unwrap_or("-");
+    format!("{} {} {status}", request.method, request.path)
+}
+
+fn filter(fields: Map<String, Value>) -> Result<RequestFilter, ApiError> {
+    serde_json::from_value(Value::Object(fields))
+        .map_err(|error| bad(format!("The filter cannot be used: {error}")))
+}
+
+/// The filter in a query, and how many are wanted at most.
+fn from_query(query: &str) -> Result<(RequestFilter, Option<usize>), ApiError> {
+    let (mut fields, mut limit) = (Map::new(), None);
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let number = || {
+            value
+                .parse::<usize>()
+                .map_err(|_| bad(format!("`{name}` is {value:?}; it is a whole number")))
+        };
+        match &*name {
+            "limit" => limit = Some(number()?),
+            "status" => drop(fields.insert(name.to_string(), number()?.into())),
+            "json" => {
+                let value = serde_json::from_str::<Value>(&value)
+                    .map_err(|error| bad(format!("`json` is no JSON: {error}")))?;
+                fields.insert(name.to_string(), value);
+            }
+            _ => drop(fields.insert(name.to_string(), value.as_ref().into())),
+        }
+    }
+    Ok((filter(fields)?, limit))
+}

@@ -1,0 +1,108 @@
+//! The worlds of keys.
+
+use super::body::{Answer, bad, json, nothing, ok, with_status};
+use super::faults;
+use super::subject::Subject;
+use crate::clock::Clock;
+use crate::errors::ApiError;
+use crate::scenario::{Playing, Scenario};
+use crate::state::Server;
+use crate::sync::lock;
+use crate::world::World;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What is told of a world.
+fn told(server: &Server, world: &World) -> Value {
+    json!({
+        "key": world.key,
+        "url": server.url,
+        "raccoon_url": server.url,
+        "live_url": server.index.url(),
+        "clock": world.clock(),
+        "sessions": server.sessions_of(world).len(),
+        "open_streams": world.open_streams.load(Ordering::Acquire),
+        "requests": lock(&world.requests).len(),
+        "faults": lock(&world.faults).list().len(),
+    })
+}
+
+pub(super) async fn list(State(server): State<Arc<Server>>) -> Answer {
+    let worlds = server.worlds.all();
+    let worlds: Vec<Value> = worlds.iter().map(|world| told(&server, world)).collect();
+    ok(&json!({ "worlds": worlds }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct New {
+    key: Option<String>,
+    /// A scenario, or its text.
+    scenario: Option<Value>,
+    /// A fault or a list of them.
+    faults: Option<Value>,
+    clock: Option<Clock>,
+}
+
+/// Makes a world, or finds it, and sets what is given. Nothing is made of a body that cannot be used.
+pub(super) async fn make(State(server): State<Arc<Server>>, body: Bytes) -> Answer {
+    let new: New = json(&body)?;
+    let scenario = match new.scenario {
+        None => None,
+        Some(Value::String(text)) => {
+            Some(Scenario::from_text(&text).map_err(|error| error.to_string()))
+        }
+        Some(value) => {
+            Some(serde_json::from_value::<Scenario>(value).map_err(|error| error.to_string()))
+        }
+    };
+    let scenario = scenario
+        .transpose()
+        .map_err(|error| bad(format!("The scenario cannot be used: {error}")))?;
+    let injected = new.faults.map(faults::from_json).transpose()?;
+    let is_new = new
+        .key
+        .as_deref()
+        .is_none_or(|key| server.worlds.own(key).is_none());
+    let world = server
+        .open_world(new.key.as_deref())
+        .map_err(|error| bad(format!("`key`: {error}")))?;
+    if let Some(scenario) = scenario {
+        *lock(&world.playing) = Playing::new(scenario);
+    }
+    faults::inject(&world, injected.unwrap_or_default())?;
+    if let Some(clock) = new.clock {
+        world.set_clock(clock);
+    }
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    with_status(status, &told(&server, &world))
+}
+
+pub(super) async fn show(subject: Subject) -> Answer {
+    ok(&told(&subject.server, &subject.world))
+}
+
+/// Forgets the world of a key, with its sessions.
+pub(super) async fn end(subject: Subject) -> Answer {
+    let Some(key) = &subject.world.key else {
+        let detail = "The default world stays as long as the emulator. Name a key in X-Emulator-Key, or set this world back \
+                      with POST /_emulator/v1/reset";
+        return Err(ApiError::new(StatusCode::CONFLICT, detail));
+    };
+    subject.server.forget_world(key);
+    nothing()
+}
+
+pub(super) async fn reset(subject: Subject) -> Answer {
+    subject.server.reset(&subject.world);
+    nothing()
+}

@@ -1,0 +1,3 @@
+module sessionwire.example/emulator
+
+go 1.21
