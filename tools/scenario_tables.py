@@ -24,7 +24,7 @@ def named(reference: str) -> str:
 def kind(schema: dict[str, Any]) -> str:
     """What a value must be, in a few words."""
     if "$ref" in schema:
-        words = {
+        known = {
             "match": "match",
             "taskMatch": "match of a task",
             "turnMatch": "match of a turn",
@@ -32,14 +32,14 @@ def kind(schema: dict[str, Any]) -> str:
             "seconds": "seconds",
             "dialect": "dialect",
         }
-        return words.get(named(schema["$ref"]), named(schema["$ref"]))
+        return known.get(named(schema["$ref"]), named(schema["$ref"]))
     if "const" in schema:
         return json.dumps(schema["const"])
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"] if value is not None)
     if "anyOf" in schema:
-        kinds = dict.fromkeys(kind(one) for one in schema["anyOf"])
-        return " or ".join(one for one in kinds if one != "null")
+        several = dict.fromkeys(kind(one) for one in schema["anyOf"])
+        return " or ".join(one for one in several if one != "null")
     kinds = schema.get("type", "any JSON")
     if isinstance(kinds, list):
         kinds = " or ".join(one for one in kinds if one != "null")
@@ -50,7 +50,7 @@ def kind(schema: dict[str, Any]) -> str:
             return f"list of {lists.get(named(items['$ref']), named(items['$ref']) + 's')}"
         return f"list of {kind(items)}"
     words = {"string": "text", "integer": "whole number", "boolean": "true or false"}
-    return words.get(kinds, kinds)
+    return words.get(str(kinds), str(kinds))
 
 
 def row(*cells: str) -> str:
