@@ -325,6 +325,7 @@ def test_the_links_of_a_registry_lead_somewhere(page: str) -> None:
 def test_every_block_runs_or_says_why_not() -> None:
     idle = []
     others = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "tests/node").glob("*.mjs")]
+    others += [*(ROOT / "cli/tests").rglob("*.rs"), *(ROOT / "emulator/tests").rglob("*.rs")]
     here = Path(__file__).name
     tests = "".join(path.read_text(encoding="utf-8") for path in others if path.name != here)
     counted = {"run": 0, "run by another test": 0, "not run": 0}
