@@ -29,6 +29,7 @@ mod output;
 mod progress;
 mod raccoon;
 mod record;
+mod record_proxy;
 mod render;
 mod reply;
 mod report;
@@ -44,6 +45,7 @@ mod tasks;
 mod terminal;
 mod text;
 mod turn;
+mod verify;
 mod view;
 mod watch;
 mod words;
@@ -160,6 +162,10 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
         }
         Command::Emulator(args) => emulator::run(args, json, output, interrupt).await,
         Command::Scenario(args::Scenario::Check(args)) => scenario::check(args, json, output).await,
+        Command::Record(args) if args.to.is_some() => {
+            record_proxy::run(args, json, output, interrupt).await
+        }
+        Command::Verify(args) => verify::run(args, &cli.global, output, interrupt).await,
         Command::Record(args) => record::session(args, &cli.global, output, interrupt).await,
         Command::Doctor(args) => doctor::run(args, &cli.global, output, interrupt).await,
         Command::Mcp(args) => mcp::run(*args, &cli.global, output, interrupt).await,

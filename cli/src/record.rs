@@ -24,17 +24,18 @@ pub(crate) async fn session(
     output: &Output,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    let secrets = prepared(&args.to)?;
+    let secrets = prepared(&args.file)?;
+    let id = args.session.unwrap_or_default();
     let client = connect(global)?;
-    let recorded = client.record(&args.session.id, interrupt.wait()).await?;
+    let recorded = client.record(&id, interrupt.wait()).await?;
     let recording: SessionRecording =
         understood(serde_json::to_value(&recorded).and_then(serde_json::from_value))?;
     let scenario = Scenario::from_recording(&recording, &secrets);
     let tasks = scenario.tasks.len();
-    if !written(&scenario, &args.to, global, output).await? {
+    if !written(&scenario, &args.file, global, output).await? {
         return Ok(());
     }
-    match &args.to.output {
+    match &args.file.output {
         Some(file) if global.json => {
             let line = json!({ "file": file.display().to_string(), "tasks": tasks });
             output.line(line.to_string()).await
@@ -109,7 +110,7 @@ pub(crate) async fn turn(
 
 /// The secrets that shall be left out, once it is sure that the recording can be
 /// written.
-fn prepared(to: &RecordTo) -> Result<Vec<String>, Failure> {
+pub(crate) fn prepared(to: &RecordTo) -> Result<Vec<String>, Failure> {
     if let Some(file) = &to.output {
         check_target(file)?;
     }
@@ -164,7 +165,7 @@ fn text_of(fields: &Map<String, Value>) -> Option<String> {
 }
 
 /// One secret a line.
-fn read_secrets(file: &Path) -> Result<Vec<String>, Failure> {
+pub(crate) fn read_secrets(file: &Path) -> Result<Vec<String>, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Failure::Usage(format!(
             "The secrets cannot be read from {}: {error}. Name a text file with one secret a line.",

@@ -65,6 +65,7 @@ mod middleware;
 mod options;
 mod page;
 mod raccoon;
+mod recorder;
 mod requests;
 mod saved;
 mod scenario;
@@ -75,6 +76,7 @@ mod sync;
 mod timeline;
 mod unknown_route;
 mod unplayed;
+mod verify;
 mod web;
 mod words;
 mod workers;
@@ -97,13 +99,15 @@ pub use raccoon::{
     AgentFile, AgentTurn, Dialect, Envelope, EventIds, PageMarks, PayloadPlace, Resume, TextFrames,
     TurnAgent, TurnCall, TurnHandle,
 };
+pub use recorder::{Recorded, Recorder, RecorderOptions};
 pub use regex_lite::Regex;
 pub use requests::{CapturedRequest, RequestFilter};
 pub use scenario::{
-    Beside, Branch, Choice, Conditions, CutStream, Match, RecordedEvent, RecordedMessage,
+    Beside, Branch, Choice, Conditions, CutStream, Exchange, Match, RecordedEvent, RecordedMessage,
     RecordedTurnEvent, SCENARIO_SCHEMA, Scenario, ScenarioError, ScenarioProblem, ScriptedTask,
-    ScriptedTurn, SessionRecording, Step, Todo, TurnRecording, TurnStep, Until, Wanted, WantedFile,
-    When, Which,
+    ScriptedTurn, Sent, SessionRecording, Shape, Standing, Step, Todo, TurnRecording, TurnStep,
+    Until, Wanted, WantedFile, When, Which,
 };
 pub use state::WorldError;
 pub use unplayed::Unplayed;
+pub use verify::{Drift, DriftKind, Target, Verification, VerifyError, verify};

@@ -97,6 +97,21 @@ fn client(
     built.as_ref().map_err(Clone::clone)
 }
 
+/// A client that passes requests on as they are: it follows nothing, and its connections can become WebSockets.
+pub(crate) fn relay(direct: bool) -> Result<Client, String> {
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls()?.clone())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(Policy::none())
+        .http1_only();
+    if direct {
+        builder = builder.no_proxy();
+    }
+    builder
+        .build()
+        .map_err(|error| format!("no HTTP client can be made: {error}"))
+}
+
 /// The program's crypto provider where it chose one, else the one that this crate was built with.
 fn provider() -> Result<Arc<CryptoProvider>, String> {
     let chosen = CryptoProvider::get_default().cloned();
@@ -286,7 +301,8 @@ pub(crate) fn reason(error: &reqwest::Error, url: &Url) -> String {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is this machine's.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

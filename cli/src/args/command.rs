@@ -8,7 +8,7 @@ use super::complete::{Completions, Man};
 use super::control::Control;
 use super::emulator::Emulator;
 use super::raccoon::{RACCOON_HELP, Raccoon};
-use super::record::Record;
+use super::record::{Record, Verify};
 use super::run::{Resume, Run};
 use super::scenario::Scenario;
 use super::turn::Turn;
@@ -94,8 +94,10 @@ pub(crate) enum Command {
     /// Look whether scenarios for the emulator are right
     #[command(subcommand)]
     Scenario(Scenario),
-    /// Record a session, history included, as a scenario that the emulator plays again
+    /// Record a session, or all that passes a proxy, as a scenario that the emulator plays again
     Record(Record),
+    /// Ask a service again what was recorded, and say where it answers otherwise
+    Verify(Verify),
     /// Find what keeps this machine from the service: key, address, proxy, certificates, clock
     Doctor(Doctor),
     /// Watch a session: its events as they come; the agent's questions are answered at the prompt

@@ -24,7 +24,7 @@ pub(crate) use parse::parse;
 pub(crate) use raccoon::{
     Attach, Raccoon, RaccoonControl, RaccoonSessions, Send, StopTurn, TurnOf, Upload, WatchSession,
 };
-pub(crate) use record::{Record, RecordTo, RecordTurn};
+pub(crate) use record::{Record, RecordTo, RecordTurn, Verify};
 pub(crate) use run::{IfBusy, Resume, Run, Shown};
 pub(crate) use scenario::{Check, Scenario};
 pub(crate) use sessions::{Create, NewSession, Session, Sessions, Snapshot, Yes};

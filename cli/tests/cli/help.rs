@@ -32,6 +32,8 @@ fn every_command_is_listed_and_has_help() {
         "emulator",
         "sessions",
         "doctor",
+        "record",
+        "verify",
         "mcp",
         "watch",
         "send",

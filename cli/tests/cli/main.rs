@@ -17,6 +17,7 @@ mod mcp;
 mod questions;
 mod raccoon;
 mod record;
+mod record_proxy;
 mod resume;
 mod run;
 mod scenario;

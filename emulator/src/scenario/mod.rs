@@ -5,6 +5,7 @@
 //! in every language; [`SCENARIO_SCHEMA`] describes it for editors and validators.
 
 mod error;
+mod exchange;
 mod fields;
 mod load;
 mod locate;
@@ -19,12 +20,14 @@ mod read_turn;
 mod recording;
 mod said;
 mod scrub;
+mod shape;
 mod turn;
 mod turn_recording;
 mod write;
 mod yaml;
 
 pub use error::{ScenarioError, ScenarioProblem};
+pub use exchange::{Exchange, Sent, Standing};
 pub use matches::{Conditions, Match, Wanted, WantedFile, Which};
 pub(crate) use matches::{found, hold};
 pub(crate) use model::branch;
@@ -32,5 +35,8 @@ pub use model::{Branch, SCENARIO_SCHEMA, Scenario, ScriptedTask, Step};
 pub(crate) use playing::{Asked, AskedFile, Chosen, Playing};
 pub use recording::{RecordedEvent, RecordedMessage, SessionRecording};
 pub use said::{Beside, Choice, CutStream, Until, When};
+pub(crate) use scrub::Scrubber;
+pub use shape::Shape;
+pub(crate) use shape::{Change, Difference};
 pub use turn::{ScriptedTurn, Todo, TurnStep};
 pub use turn_recording::{RecordedTurnEvent, TurnRecording};

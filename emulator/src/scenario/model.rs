@@ -1,5 +1,6 @@
 //! A scenario and its parts, as plain data.
 
+use super::exchange::Exchange;
 use super::matches::{Match, Wanted, fits};
 use super::said::{Beside, Choice, CutStream, Until, When};
 use super::turn::ScriptedTurn;
@@ -35,6 +36,8 @@ pub struct Scenario {
     pub dialect: Option<Dialect>,
     /// From which `choose` draws: the same seed gives the same choices.
     pub seed: u64,
+    /// What was asked when it was recorded, and how the service answered; the emulator plays none of it.
+    pub recorded: Vec<Exchange>,
 }
 
 /// The steps for the tasks whose text fits `match`.

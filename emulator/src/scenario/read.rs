@@ -1,6 +1,7 @@
 //! Reads scenarios, and says where one is wrong.
 
 use super::error::ScenarioError;
+use super::exchange::Exchange;
 use super::fields::{
     About, Kinds, Outcome, Place, beside, choices, cut, entry_match, fault, flag, kind, matches,
     once, seconds, until, when,
@@ -113,7 +114,7 @@ fn scenario(value: &Value) -> Outcome<Scenario> {
     let fields = place.object(value, "{\"tasks\": [...]}")?;
     place.only(
         fields,
-        &["tasks", "turns", "dialect", "seed", "$schema"],
+        &["tasks", "turns", "dialect", "seed", "recorded", "$schema"],
         "a scenario",
     )?;
     let (tasks, turns) = match (
@@ -135,6 +136,9 @@ fn scenario(value: &Value) -> Outcome<Scenario> {
                 None => return place.child("seed").wrong("needs a whole number, 0 or more"),
             },
         },
+        recorded: place.list(fields, "recorded", |value, place| {
+            Exchange::deserialize(value).or_else(|error| place.wrong(error))
+        })?,
     })
 }
 

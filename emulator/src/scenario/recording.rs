@@ -299,6 +299,33 @@ fn has_placeholder(step: &Step) -> bool {
     }
 }
 
+impl Scenario {
+    /// Lets each entry play once where it also fits what comes later: recordings of several sessions play in their order.
+    pub(crate) fn play_in_order(&mut self) {
+        let tasks: Vec<_> = self.tasks.iter().map(|task| task.matches.clone()).collect();
+        for (task, is_before) in self.tasks.iter_mut().zip(each_before(&tasks)) {
+            task.once |= is_before;
+        }
+        let turns: Vec<_> = self.turns.iter().map(|turn| turn.matches.clone()).collect();
+        for (turn, is_before) in self.turns.iter_mut().zip(each_before(&turns)) {
+            turn.once |= is_before;
+        }
+    }
+}
+
+/// Whether each match also fits a later one.
+fn each_before(matches: &[Option<Match>]) -> Vec<bool> {
+    let fits_later = |(index, own): (usize, &Option<Match>)| {
+        matches[index + 1..].iter().any(|later| match (own, later) {
+            (_, Some(Match::Contains(text))) => fits(own.as_ref(), text),
+            (None, _) => true,
+            (Some(Match::Regex(own)), Some(Match::Regex(later))) => own.as_str() == later.as_str(),
+            _ => false,
+        })
+    };
+    matches.iter().enumerate().map(fits_later).collect()
+}
+
 /// The file of a recorded scenario: JSON, or YAML when its name says so.
 impl Scenario {
     /// The scenario as YAML, for a file; a wait is the `after` of its step.

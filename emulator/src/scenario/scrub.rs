@@ -5,7 +5,7 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 /// What stands for a secret.
-pub(super) const REDACTED: &str = "[redacted]";
+pub(crate) const REDACTED: &str = "[redacted]";
 
 /// A shorter text would blank ordinary words.
 const SHORTEST: usize = 4;
@@ -50,7 +50,7 @@ const SECRET_WORDS: [&str; 15] = [
 const NAMES: &str = r"(?:[\w.-]*(?:api[ _-]?key|access[ _-]?key|client[ _-]?secret|passphrase|passwd|password|secret|token|cvv)[\w.-]*|(?:[\w.-]*[_.-])?(?:pwd|pin|otp|cvc)|[\w.-]*[_.-]key|[a-z]+(?-i:Key|Pin|Pwd))";
 
 /// Secrets of known kinds, whatever stands before them.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     // A JSON Web Token.
     r"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*",
     // Keys of clouds.
@@ -60,18 +60,86 @@ const KINDS: [&str; 6] = [
     r"-----BEGIN [A-Z0-9 ]+-----(?s:.*?)(?:-----END [A-Z0-9 ]+-----|$)",
     // Keys that begin with the name of their kind.
     r"\b(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|proj[-_]|ant[-_])?[A-Za-z0-9_-]{16,}",
+    // Of payments, clouds, bots and age.
+    r"\b(?:whsec_|dop_v1_|sq0[a-z]{3}-|AGE-SECRET-KEY-1|dapi|lin_api_|\d{8,10}:AA)[A-Za-z0-9_-]{16,}",
     r"\b(?:gh[opsur]_|github_pat_|glpat-|hf_|npm_|pypi-|xox[abeoprs]-|shpat_|SG\.|ya29\.)[A-Za-z0-9_.-]{10,}",
 ];
 
+/// Secrets and personal data by their shape alone, each with a look that tells them from a mere number or name.
+const SHAPES: [(&str, fn(&str) -> bool); 4] = [
+    // A card's number, also in groups.
+    (r"\b\d(?:[ -]?\d){12,18}\b", is_card),
+    (
+        r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
+        is_iban,
+    ),
+    (
+        r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b",
+        is_somebodys_mail,
+    ),
+    // A run of letters and digits that no person wrote.
+    (r"\b[A-Za-z0-9_-]{32,200}\b", is_random),
+];
+
+/// Luhn's sum.
+fn is_card(text: &str) -> bool {
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
+    let of_place = |(place, digit): (usize, &u32)| match place % 2 {
+        0 => *digit,
+        _ if *digit > 4 => digit * 2 - 9,
+        _ => digit * 2,
+    };
+    let sum: u32 = digits.iter().rev().enumerate().map(of_place).sum();
+    sum.is_multiple_of(10) && digits.iter().any(|digit| *digit != digits[0])
+}
+
+/// The remainder of ISO 7064.
+fn is_iban(text: &str) -> bool {
+    let plain: String = text.chars().filter(|c| *c != ' ').collect();
+    let (begin, rest) = plain.split_at(4);
+    let remainder = rest
+        .chars()
+        .chain(begin.chars())
+        .filter_map(|c| c.to_digit(36))
+        .fold(0, |sum, value| {
+            (sum * if value > 9 { 100 } else { 10 } + value) % 97
+        });
+    (15..=34).contains(&plain.len()) && remainder == 1
+}
+
+/// The names that stand for nobody are kept (RFC 2606).
+fn is_somebodys_mail(text: &str) -> bool {
+    let domain = text.rsplit('@').next().unwrap_or_default();
+    let domain = domain.to_ascii_lowercase();
+    let reserved = ["example", "test", "invalid", "localhost"];
+    let of_nobody = ["example.com", "example.net", "example.org"];
+    !reserved.contains(&domain.rsplit('.').next().unwrap_or_default())
+        && !of_nobody.iter().any(|name| {
+            domain == *name
+                || domain
+                    .strip_suffix(name)
+                    .is_some_and(|rest| rest.ends_with('.'))
+        })
+}
+
+/// Capitals, small letters and digits, well mixed: not a word, a UUID or a number in hexadecimal.
+fn is_random(text: &str) -> bool {
+    let count = |is: fn(&char) -> bool| text.chars().filter(is).count();
+    let digits = count(char::is_ascii_digit);
+    count(char::is_ascii_uppercase) >= 4 && count(char::is_ascii_lowercase) >= 4 && digits >= 3
+}
+
 /// Knows what is secret.
-pub(super) struct Scrubber {
+pub(crate) struct Scrubber {
     /// The longest first, so that none hides in another.
     secrets: Vec<String>,
     patterns: Vec<(Regex, &'static str)>,
+    /// What looks like a secret, and whether it is one.
+    shapes: Vec<(Regex, fn(&str) -> bool)>,
 }
 
 impl Scrubber {
-    pub(super) fn new(secrets: impl Iterator<Item = String>) -> Self {
+    pub(crate) fn new(secrets: impl Iterator<Item = String>) -> Self {
         let mut secrets: Vec<_> = secrets
             .flat_map(|secret| {
                 let encoded = utf8_percent_encode(&secret, NON_ALPHANUMERIC).to_string();
@@ -110,10 +178,18 @@ impl Scrubber {
         let patterns = patterns
             .filter_map(|(pattern, with)| Some((Regex::new(&pattern).ok()?, with)))
             .collect();
-        Self { secrets, patterns }
+        let shapes = SHAPES.into_iter();
+        let shapes = shapes
+            .filter_map(|(pattern, is_secret)| Some((Regex::new(pattern).ok()?, is_secret)))
+            .collect();
+        Self {
+            secrets,
+            patterns,
+            shapes,
+        }
     }
 
-    pub(super) fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {
             if text.contains(secret) {
@@ -125,10 +201,19 @@ impl Scrubber {
                 text = pattern.replace_all(&text, *with).into_owned();
             }
         }
+        for (pattern, is_secret) in &self.shapes {
+            if pattern.is_match(&text) {
+                let hidden = |found: &regex_lite::Captures<'_>| match is_secret(&found[0]) {
+                    true => REDACTED.to_owned(),
+                    false => found[0].to_owned(),
+                };
+                text = pattern.replace_all(&text, hidden).into_owned();
+            }
+        }
         text
     }
 
-    pub(super) fn value(&self, value: &Value) -> Value {
+    pub(crate) fn value(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => self.text(text).into(),
             Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
@@ -194,7 +279,8 @@ mod tests {
 
     #[test]
     fn every_pattern_is_an_expression() {
-        assert_eq!(Scrubber::new(std::iter::empty()).patterns.len(), 11);
+        let scrubber = Scrubber::new(std::iter::empty());
+        assert_eq!((scrubber.patterns.len(), scrubber.shapes.len()), (12, 4));
     }
 
     #[test]
@@ -278,6 +364,56 @@ mod tests {
                 "A password is needed; the cookie banner",
             ),
             ("Order 12 mugs: 9.90 EUR", "Order 12 mugs: 9.90 EUR"),
+        ] {
+            assert_eq!(scrubber.text(text), scrubbed);
+            assert_eq!(scrubber.text(scrubbed), scrubbed, "twice");
+        }
+    }
+
+    #[test]
+    fn secrets_by_their_shape() {
+        let scrubber = Scrubber::new(std::iter::empty());
+        for (text, scrubbed) in [
+            (
+                "Paid with 4111 1111 1111 1111 today",
+                "Paid with [redacted] today",
+            ),
+            ("card 5500-0000-0000-0004.", "card [redacted]."),
+            ("378282246310005", "[redacted]"),
+            // No card: Luhn's sum does not fit.
+            ("order 4111 1111 1111 1112", "order 4111 1111 1111 1112"),
+            ("at 1772615727418 ms", "at 1772615727418 ms"),
+            ("0000000000000000", "0000000000000000"),
+            ("to GB82 WEST 1234 5698 7654 32", "to [redacted]"),
+            ("DE89370400440532013000", "[redacted]"),
+            ("DE00370400440532013000", "DE00370400440532013000"),
+            (
+                "ask jane.doe+x@mail.shop.co.uk, please",
+                "ask [redacted], please",
+            ),
+            (
+                "ask jane@example.com or joe@shop.example",
+                "ask jane@example.com or joe@shop.example",
+            ),
+            ("jane@notexample.com", "[redacted]"),
+            ("pkg@1.2.3", "pkg@1.2.3"),
+            (
+                "use Zx9Kq2Lm8Pw4Rt6Yb1Nc3Vd5Hf7Jg0Sa now",
+                "use [redacted] now",
+            ),
+            ("whsec_abcdefghijklmnop1234", "[redacted]"),
+            (
+                "7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69",
+                "7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69",
+            ),
+            (
+                "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+                "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+            ),
+            (
+                "A_very_long_identifier_in_some_code_of_ours",
+                "A_very_long_identifier_in_some_code_of_ours",
+            ),
         ] {
             assert_eq!(scrubber.text(text), scrubbed);
             assert_eq!(scrubber.text(scrubbed), scrubbed, "twice");

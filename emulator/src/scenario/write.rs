@@ -24,6 +24,9 @@ impl Serialize for Scenario {
         if let Some(dialect) = &self.dialect {
             scenario["dialect"] = dialect.switches().into();
         }
+        if !self.recorded.is_empty() {
+            scenario["recorded"] = json!(self.recorded);
+        }
         scenario.serialize(target)
     }
 }

@@ -1,0 +1,262 @@
+//! What was asked, and what the answers looked like, out of what passed.
+
+use super::place::{Place, is_of_a_service, place};
+use super::seen::{Seen, unwrapped};
+use crate::clock::Timestamp;
+use crate::scenario::{Exchange, Scrubber, Sent, Shape, Standing};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, HashMap};
+
+/// Parameters that name a place in a stream or a list, which is another one next time.
+const PLACES: [&str; 3] = ["after_id", "last_stream_entry_id", "token"];
+
+pub(super) fn exchanges(requests: &[Seen], secrets: &[String]) -> Vec<Exchange> {
+    let scrubber = Scrubber::new(secrets.iter().cloned());
+    let sessions = Sessions::of(requests);
+    let mut found: Vec<Exchange> = Vec::new();
+    // Where the reads of a session are since something was last done to it.
+    let mut reads: HashMap<Option<u32>, usize> = HashMap::new();
+    for seen in requests.iter().filter(|seen| is_of_a_service(&seen.path)) {
+        let Some(status) = seen.status else {
+            continue;
+        };
+        let exchange = exchange(seen, status, &sessions, &scrubber);
+        let since = *reads.entry(exchange.session).or_default();
+        let is_read = seen.method == "GET";
+        let same = found.iter_mut().skip(since).find(|known| {
+            is_read
+                && known.sends.is_empty()
+                && exchange.sends.is_empty()
+                && is_same(known, &exchange)
+        });
+        match same {
+            Some(known) => merge(known, exchange),
+            None => {
+                if !is_read {
+                    reads.insert(exchange.session, found.len() + 1);
+                }
+                found.push(exchange);
+            }
+        }
+    }
+    found
+}
+
+fn exchange(seen: &Seen, status: u16, sessions: &Sessions, scrubber: &Scrubber) -> Exchange {
+    let Place { template, .. } = place(&seen.path);
+    let id = session_of(seen);
+    let session = id.as_deref().and_then(|id| sessions.number(id));
+    let mut query = Map::new();
+    for (name, value) in &seen.query {
+        let is_beginning = name == "last_stream_entry_id" && value == "0-0";
+        if PLACES.contains(&name.as_str()) && !is_beginning {
+            continue;
+        }
+        let value = match name == "message_id" {
+            true => "{message_id}".into(),
+            false => scrubber.text(&sessions.named(value)).into(),
+        };
+        query.insert(name.clone(), value);
+    }
+    let body = seen.json().filter(|_| !seen.upload);
+    Exchange {
+        request: format!("{} {}", seen.method, scrubber.text(&template)),
+        session,
+        when: session
+            .zip(seen.at)
+            .and_then(|(session, at)| sessions.when(session, at)),
+        query,
+        body: body.map(|body| scrubber.value(&sessions.named_in(&body))),
+        upload: seen.upload,
+        sends: sends(seen, scrubber),
+        status,
+        answer: seen.answer_json().map(|answer| Shape::of(&answer)),
+        events: events(seen),
+    }
+}
+
+fn sends(seen: &Seen, scrubber: &Scrubber) -> Vec<Sent> {
+    let mut after = 0;
+    let mut sends = Vec::new();
+    for frame in &seen.frames {
+        match frame.from_client {
+            true => sends.push(Sent {
+                after,
+                frame: scrubber.value(&frame.frame),
+            }),
+            false => after += 1,
+        }
+    }
+    sends
+}
+
+/// The shapes of a stream's events by their type.
+fn events(seen: &Seen) -> BTreeMap<String, Shape> {
+    let events = seen
+        .events
+        .iter()
+        .map(|event| (event.kind.clone(), &event.data));
+    let frames = seen.frames.iter().filter(|frame| !frame.from_client);
+    let frames = frames.map(|frame| (kind_of(&frame.frame), &frame.frame));
+    let mut shapes = BTreeMap::new();
+    for (kind, data) in events.chain(frames) {
+        let known: &mut Shape = shapes.entry(kind).or_default();
+        *known = std::mem::take(known).or(Shape::of(data));
+    }
+    shapes
+}
+
+/// What kind of frame one of a WebSocket is.
+pub(crate) fn kind_of(frame: &Value) -> String {
+    let name = |name: &str| frame.get(name).and_then(Value::as_str);
+    let kind = name("kind").or_else(|| name("type"));
+    kind.unwrap_or("frame").to_owned()
+}
+
+fn is_same(one: &Exchange, other: &Exchange) -> bool {
+    (&one.request, one.session, one.when, &one.query, one.status)
+        == (
+            &other.request,
+            other.session,
+            other.when,
+            &other.query,
+            other.status,
+        )
+}
+
+fn merge(known: &mut Exchange, other: Exchange) {
+    known.answer = match (known.answer.take(), other.answer) {
+        (Some(one), Some(other)) => Some(one.or(other)),
+        (one, other) => one.or(other),
+    };
+    for (kind, shape) in other.events {
+        let of_kind = known.events.entry(kind).or_default();
+        *of_kind = std::mem::take(of_kind).or(shape);
+    }
+}
+
+/// The session that a request is about, or makes.
+pub(super) fn session_of(seen: &Seen) -> Option<String> {
+    if let Some(id) = place(&seen.path).session {
+        return Some(id);
+    }
+    let text = |value: &Value| value.get("session_id")?.as_str().map(str::to_owned);
+    if seen.method != "POST" {
+        return None;
+    }
+    match seen.path.as_str() {
+        "/v1/sessions" => text(unwrapped(&seen.answer_json()?)),
+        "/sessions/new" => text(&seen.json()?),
+        _ => None,
+    }
+}
+
+/// The sessions of a recording, and how each stood when.
+struct Sessions {
+    /// In the order in which they were met.
+    ids: Vec<String>,
+    standing: Vec<Vec<(Timestamp, Option<Standing>)>>,
+}
+
+impl Sessions {
+    fn of(requests: &[Seen]) -> Self {
+        let mut sessions = Self {
+            ids: Vec::new(),
+            standing: Vec::new(),
+        };
+        for seen in requests {
+            let Some(id) = session_of(seen) else { continue };
+            let at = match sessions.ids.iter().position(|known| *known == id) {
+                Some(at) => at,
+                None => {
+                    sessions.ids.push(id);
+                    sessions.standing.push(Vec::new());
+                    sessions.ids.len() - 1
+                }
+            };
+            sessions.standing[at].extend(standing(seen));
+        }
+        for standing in &mut sessions.standing {
+            standing.sort_by_key(|(at, _)| *at);
+        }
+        sessions
+    }
+
+    fn number(&self, id: &str) -> Option<u32> {
+        let at = self.ids.iter().position(|known| known == id)?;
+        u32::try_from(at + 1).ok()
+    }
+
+    /// How a session stood then; nothing is known before its first task.
+    fn when(&self, session: u32, at: Timestamp) -> Option<Standing> {
+        let standing = self.standing.get(session as usize - 1)?;
+        let before = standing.iter().take_while(|(then, _)| *then < at);
+        before.last().and_then(|(_, when)| *when)
+    }
+
+    /// The text with `{session:1}` for the id of the first session.
+    fn named(&self, text: &str) -> String {
+        let mut named = text.to_owned();
+        for (index, id) in self.ids.iter().enumerate() {
+            if id.len() > 3 && named.contains(id.as_str()) {
+                named = named.replace(id.as_str(), &format!("{{session:{}}}", index + 1));
+            }
+        }
+        named
+    }
+
+    fn named_in(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => self.named(text).into(),
+            Value::Array(items) => items.iter().map(|item| self.named_in(item)).collect(),
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(name, value)| (name.clone(), self.named_in(value)))
+                .collect::<Map<_, _>>()
+                .into(),
+            other => other.clone(),
+        }
+    }
+}
+
+/// What a request tells of its session's task.
+fn standing(seen: &Seen) -> Vec<(Timestamp, Option<Standing>)> {
+    let Some(at) = seen.at else {
+        return Vec::new();
+    };
+    let starts = seen.path.ends_with("/message") || seen.path == "/sessions/new";
+    if seen.method == "POST" && starts && seen.is_success() {
+        return vec![(at, None)];
+    }
+    let events = seen
+        .events
+        .iter()
+        .map(|event| (event.at, event.kind.as_str()));
+    let frames = seen.frames.iter().filter(|frame| !frame.from_client);
+    let frames = frames.map(|frame| (frame.at, frame.frame["kind"].as_str().unwrap_or_default()));
+    let mut told: Vec<_> = events
+        .chain(frames)
+        .filter_map(|(at, kind)| {
+            let when = match kind {
+                "question" => Standing::Question,
+                "done" | "error" | "task.completed" | "task.aborted" | "task.error" => {
+                    Standing::Ended
+                }
+                _ => return None,
+            };
+            Some((at, Some(when)))
+        })
+        .collect();
+    // `/status` and `/messages` say it, too.
+    let says = seen.path.ends_with("/status") || seen.path.ends_with("/messages");
+    if let (true, Some(answer)) = (says, seen.answer_json()) {
+        let when = match answer["status"].as_str() {
+            Some("waiting_for_input") => Some(Standing::Question),
+            // Also that of a session that never had a task: then nothing needs to be waited for either.
+            Some("finished" | "error") => Some(Standing::Ended),
+            _ => return told,
+        };
+        told.push((at, when));
+    }
+    told
+}

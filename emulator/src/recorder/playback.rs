@@ -1,0 +1,273 @@
+//! A scenario out of what passed.
+
+use super::exchanges::session_of;
+use super::place::is_of_agi;
+use super::seen::{Seen, unwrapped};
+use crate::clock::Timestamp;
+use crate::raccoon::Dialect;
+use crate::scenario::{
+    RecordedEvent, RecordedMessage, RecordedTurnEvent, Scenario, SessionRecording, TurnRecording,
+};
+use serde_json::{Value, json};
+
+/// The tasks and turns in the order in which their sessions were met, and what cannot be said of them.
+pub(super) fn scenario(requests: &[Seen], secrets: &[String]) -> (Scenario, Vec<String>) {
+    let mut scenario = Scenario::default();
+    let mut notes = Vec::new();
+    let mut sessions: Vec<(String, Vec<&Seen>)> = Vec::new();
+    for seen in requests.iter().filter(|seen| is_of_agi(&seen.path)) {
+        let Some(id) = session_of(seen) else { continue };
+        match sessions.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, of_it)) => of_it.push(seen),
+            None => sessions.push((id, vec![seen])),
+        }
+    }
+    for (_, of_it) in &sessions {
+        let played = Scenario::from_recording(&session(of_it), secrets);
+        scenario.tasks.extend(played.tasks);
+    }
+    for start in requests.iter().filter(|seen| is_start(seen)) {
+        match turn(start, requests) {
+            Some(recording) => {
+                let played = Scenario::from_turn_recording(&recording, secrets);
+                scenario.turns.extend(played.turns);
+                scenario.dialect = scenario.dialect.or(played.dialect);
+            }
+            None => notes.push(
+                "A turn passed whose events are not in the documented words: it is left out. `sessionwire raccoon record` learns \
+                 how such a service speaks."
+                    .to_owned(),
+            ),
+        }
+    }
+    scenario.play_in_order();
+    (scenario, notes)
+}
+
+/// What happened in a session, in the order in which it passed.
+fn session(requests: &[&Seen]) -> SessionRecording {
+    let mut happened: Vec<Happened> = Vec::new();
+    let mut shown = Value::Null;
+    for (stream, seen) in requests.iter().enumerate() {
+        let Some(at) = seen.at.filter(|_| seen.is_success()) else {
+            continue;
+        };
+        let answer = seen.answer_json().unwrap_or_default();
+        if let Some(address) = unwrapped(&answer)
+            .get("vnc_url")
+            .filter(|url| url.is_string())
+        {
+            shown = json!({ "vnc_url": address });
+        }
+        if seen.method == "POST" && seen.path.ends_with("/message") {
+            let body = seen.json().unwrap_or_default();
+            happened.push(Happened {
+                at,
+                what: What::Said(body["message"].clone()),
+            });
+        }
+        if seen.method == "GET" && seen.path.ends_with("/messages") {
+            let messages = answer["messages"].as_array();
+            for message in messages.into_iter().flatten() {
+                if let Some((kind, data)) = event_of(message) {
+                    let id = message["id"].as_i64();
+                    tell(&mut happened, at, stream, (kind, id, &data), false);
+                }
+            }
+        }
+        for event in &seen.events {
+            if event.kind != "heartbeat" {
+                let told = (event.kind.as_str(), event.id, &event.data);
+                tell(&mut happened, event.at, stream, told, true);
+            }
+        }
+    }
+    happened.sort_by_key(|happened| happened.at);
+    numbered(happened, shown)
+}
+
+struct Happened {
+    at: Timestamp,
+    what: What,
+}
+
+enum What {
+    /// By the user.
+    Said(Value),
+    Told {
+        kind: String,
+        id: Option<i64>,
+        data: Value,
+        /// The request that told it, and whether as an event, which says more than a message.
+        stream: usize,
+        by_event: bool,
+    },
+}
+
+/// Notes an event, unless it was told before: by another stream, or as a message.
+fn tell(
+    happened: &mut Vec<Happened>,
+    at: Timestamp,
+    from: usize,
+    (kind, id, data): (&str, Option<i64>, &Value),
+    is_event: bool,
+) {
+    for known in happened.iter_mut() {
+        let What::Told {
+            kind: known_kind,
+            id: known_id,
+            data: known_data,
+            stream,
+            by_event,
+        } = &mut known.what
+        else {
+            continue;
+        };
+        let is_same = match id {
+            Some(_) => *known_id == id,
+            None => *stream != from && known_kind == kind && known_data == data,
+        };
+        if is_same {
+            if is_event && !*by_event {
+                kind.clone_into(known_kind);
+                known_data.clone_from(data);
+                *by_event = true;
+            }
+            // It was there when it was told first.
+            known.at = known.at.min(at);
+            return;
+        }
+    }
+    happened.push(Happened {
+        at,
+        what: What::Told {
+            kind: kind.to_owned(),
+            id,
+            data: data.clone(),
+            stream: from,
+            by_event: is_event,
+        },
+    });
+}
+
+/// The event that a message stands for; the user's are seen when they are sent.
+fn event_of(message: &Value) -> Option<(&'static str, Value)> {
+    let content = &message["content"];
+    let text = || json!({ "text": content });
+    Some(match message["type"].as_str()? {
+        "THOUGHT" => ("thought", text()),
+        "QUESTION" => ("question", text()),
+        "LOG" => ("log", text()),
+        "DONE" => ("done", json!({ "result": content })),
+        "ERROR" => ("error", json!({ "error": content })),
+        _ => return None,
+    })
+}
+
+/// As the stream and `/messages` of one service would tell it: numbered anew, with the times at which it passed.
+fn numbered(happened: Vec<Happened>, session: Value) -> SessionRecording {
+    let mut recording = SessionRecording {
+        session,
+        ..SessionRecording::default()
+    };
+    for (id, Happened { at, what }) in (1..).zip(happened) {
+        let (kind, content) = match what {
+            What::Said(text) => ("USER", text),
+            What::Told { kind, data, .. } => {
+                recording.events.push(RecordedEvent {
+                    kind,
+                    id: Some(id),
+                    data,
+                });
+                ("", Value::Null)
+            }
+        };
+        recording.messages.push(RecordedMessage {
+            id,
+            kind: kind.to_owned(),
+            content,
+            timestamp: Some(at.to_string()),
+        });
+    }
+    recording
+}
+
+fn is_start(seen: &Seen) -> bool {
+    seen.method == "POST" && seen.path == "/sessions/new" && seen.is_success()
+}
+
+/// A turn; nothing where its events are not in the documented words.
+fn turn(start: &Seen, requests: &[Seen]) -> Option<TurnRecording> {
+    let body = start.json()?;
+    let prompt = ["prompt", "task"]
+        .iter()
+        .find_map(|name| body[*name].as_str())?;
+    let answer = start.answer_json()?;
+    let answer = unwrapped(&answer);
+    let message_id = ["agent_message_id", "assistant_message_id"]
+        .iter()
+        .find_map(|name| answer[*name].as_str())?;
+    let mut events: Vec<Value> = Vec::new();
+    let mut content = None;
+    let mut odd = false;
+    for seen in requests {
+        if seen.parameter("message_id") == Some(message_id) {
+            for frame in seen.frames.iter().filter(|frame| !frame.from_client) {
+                let frame = &frame.frame;
+                match frame["kind"].is_string() && frame["payload"].is_object() {
+                    true => add(&mut events, frame),
+                    // The first frame is another one.
+                    false => odd |= !frame["type"].is_string(),
+                }
+            }
+        }
+        if let Some(message) = history(seen, message_id) {
+            content = message["content"].as_str().map(str::to_owned).or(content);
+            for event in message["events"].as_array().into_iter().flatten() {
+                add(&mut events, event);
+            }
+        }
+    }
+    if odd || events.is_empty() {
+        return None;
+    }
+    let without_entry_ids = events
+        .iter()
+        .all(|event| event.get("stream_entry_id").is_none());
+    let event = |event: &Value| RecordedTurnEvent {
+        kind: event["kind"].as_str().unwrap_or_default().to_owned(),
+        block_id: event["block_id"].as_str().map(str::to_owned),
+        timestamp: event["timestamp"].as_i64(),
+        payload: event["payload"].clone(),
+    };
+    Some(TurnRecording {
+        prompt: prompt.to_owned(),
+        events: events.iter().map(event).collect(),
+        content,
+        dialect: Dialect {
+            without_entry_ids,
+            ..Dialect::default()
+        },
+    })
+}
+
+/// Adds an event that another socket, or the history, has not told.
+fn add(events: &mut Vec<Value>, event: &Value) {
+    let is_same = |known: &Value| {
+        let same = |name: &str| known.get(name) == event.get(name);
+        event.get("event_id").is_some() && same("event_id") && same("kind")
+    };
+    if event["kind"].is_string() && !events.iter().any(is_same) {
+        events.push(event.clone());
+    }
+}
+
+/// The agent's message in a session's history.
+fn history(seen: &Seen, message_id: &str) -> Option<Value> {
+    let answer = seen.answer_json().filter(|_| seen.method == "GET")?;
+    let messages = unwrapped(&answer).get("messages")?.as_array()?;
+    let mut messages = messages.iter();
+    messages
+        .find(|message| message["id"] == message_id)
+        .cloned()
+}

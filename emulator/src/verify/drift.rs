@@ -1,0 +1,188 @@
+//! Where a service answers otherwise than it did.
+
+use crate::scenario::{Change, Difference, Exchange, Shape};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Events that come by the clock, or that only a socket's beginning has.
+const BY_THE_CLOCK: [&str; 1] = ["heartbeat"];
+
+/// What a verification found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Verification {
+    /// How many recorded requests were sent again.
+    pub played: usize,
+    /// Where the service answers otherwise.
+    pub drifts: Vec<Drift>,
+    /// What was not asked again, or did not come: a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Verification {
+    /// Whether something that was there is not, or is another: what breaks a client.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.drifts.iter().any(|drift| drift.kind.breaks())
+    }
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Drift {
+    /// The request, such as `GET /v1/sessions/{session_id}`.
+    pub request: String,
+    /// The type of the event, for one of a stream.
+    pub event: Option<String>,
+    /// The field, such as `messages[].id`; empty: the whole answer.
+    pub field: String,
+    /// What is different.
+    pub kind: DriftKind,
+    /// What it was.
+    pub was: Option<String>,
+    /// What it is.
+    pub is: Option<String>,
+}
+
+/// What is different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DriftKind {
+    /// The answer has another status.
+    Status,
+    /// A field that was always there is missing.
+    Missing,
+    /// A value has another type.
+    Type,
+    /// A field is there that was not.
+    New,
+    /// A field that was always null has a value.
+    Filled,
+    /// An event came of a type that was not there.
+    NewEvent,
+}
+
+impl DriftKind {
+    /// Whether it breaks a client that relied on what was recorded; what was added does not.
+    #[must_use]
+    pub fn breaks(self) -> bool {
+        matches!(self, Self::Status | Self::Missing | Self::Type)
+    }
+}
+
+/// For a person.
+impl std::fmt::Display for Drift {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: ", self.request)?;
+        if let Some(event) = &self.event {
+            write!(f, "event {event}: ")?;
+        }
+        let field = match self.field.as_str() {
+            "" => "the answer".to_owned(),
+            field => format!("`{field}`"),
+        };
+        let (was, is) = (
+            self.was.as_deref().unwrap_or_default(),
+            self.is.as_deref().unwrap_or_default(),
+        );
+        match self.kind {
+            DriftKind::Status => write!(f, "status {is}, was {was}"),
+            DriftKind::Missing => write!(f, "{field} is missing, was {was}"),
+            DriftKind::Type => write!(f, "{field} is {is}, was {was}"),
+            DriftKind::New => write!(f, "{field} is new: {is}"),
+            DriftKind::Filled => write!(f, "{field} is {is}, was always null"),
+            DriftKind::NewEvent => f.write_str("a new type of event"),
+        }
+    }
+}
+
+impl Drift {
+    fn of(exchange: &Exchange, event: Option<&str>, difference: Difference) -> Self {
+        let (kind, was, is) = match difference.what {
+            Change::Missing { was } => (DriftKind::Missing, Some(was), None),
+            Change::New { is } => (DriftKind::New, None, Some(is)),
+            Change::Type { was, is } => (DriftKind::Type, Some(was), Some(is)),
+            Change::Filled { is } => (DriftKind::Filled, Some("null".to_owned()), Some(is)),
+        };
+        Self {
+            request: exchange.request.clone(),
+            event: event.map(str::to_owned),
+            field: difference.place,
+            kind,
+            was,
+            is,
+        }
+    }
+}
+
+/// How an answer differs; that of another status is not looked at.
+pub(super) fn of_answer(exchange: &Exchange, status: u16, answer: Option<&Shape>) -> Vec<Drift> {
+    if status != exchange.status {
+        return vec![Drift {
+            request: exchange.request.clone(),
+            event: None,
+            field: String::new(),
+            kind: DriftKind::Status,
+            was: Some(exchange.status.to_string()),
+            is: Some(status.to_string()),
+        }];
+    }
+    match (&exchange.answer, answer) {
+        (Some(was), Some(is)) => was
+            .differences(is)
+            .into_iter()
+            .map(|difference| Drift::of(exchange, None, difference))
+            .collect(),
+        (Some(was), None) => vec![Drift {
+            request: exchange.request.clone(),
+            event: None,
+            field: String::new(),
+            kind: DriftKind::Type,
+            was: Some(was.name()),
+            is: Some("no JSON".to_owned()),
+        }],
+        (None, _) => Vec::new(),
+    }
+}
+
+/// How the events of a stream differ, and which types did not come.
+pub(super) fn of_events(
+    exchange: &Exchange,
+    came: &BTreeMap<String, Shape>,
+) -> (Vec<Drift>, Vec<String>) {
+    let mut drifts = Vec::new();
+    for (kind, is) in came {
+        match exchange.events.get(kind) {
+            Some(was) => drifts.extend(
+                was.differences(is)
+                    .into_iter()
+                    .map(|difference| Drift::of(exchange, Some(kind), difference)),
+            ),
+            None if BY_THE_CLOCK.contains(&kind.as_str()) => {}
+            None => drifts.push(Drift {
+                request: exchange.request.clone(),
+                event: Some(kind.clone()),
+                field: String::new(),
+                kind: DriftKind::NewEvent,
+                was: None,
+                is: None,
+            }),
+        }
+    }
+    let absent = exchange.events.keys();
+    let absent: Vec<&str> = absent
+        .filter(|kind| !came.contains_key(*kind) && !BY_THE_CLOCK.contains(&kind.as_str()))
+        .map(String::as_str)
+        .collect();
+    let notes = match absent.is_empty() {
+        true => Vec::new(),
+        false => vec![format!(
+            "{}: no event of these types came this time: {}.",
+            exchange.request,
+            absent.join(", ")
+        )],
+    };
+    (drifts, notes)
+}
