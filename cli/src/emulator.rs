@@ -33,6 +33,8 @@ pub(crate) async fn run(
         allow_remote: args.allow_remote,
         allow_hosts: args.allow_host.clone(),
         port: args.port,
+        public_url: args.public_url.clone(),
+        cors_origins: args.cors.clone(),
         api_keys: Some(args.api_key).filter(|keys| !keys.is_empty()),
         unmatched: match args.unmatched {
             args::Unmatched::Agent => Unmatched::Agent,
@@ -83,6 +85,7 @@ pub(crate) async fn run(
     tokio::select! {
         () = interrupt.wait() => {}
         () = log.follow(&emulator), if args.verbose => {}
+        () = watch(&emulator, args.scenario.as_deref().unwrap_or(Path::new(""))), if args.watch => {}
     }
     if args.verbose {
         log.print_new(&emulator);
@@ -95,6 +98,34 @@ pub(crate) async fn run(
 fn token_of_environment(wanted: bool) -> Option<String> {
     let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
     token.filter(|_| wanted)
+}
+
+/// Reads the scenario again whenever its file has other contents. Does not end.
+async fn watch(emulator: &Emulator, file: &Path) {
+    // Contents and not times: an editor may write a file twice in one tick, or replace it.
+    let mut known = tokio::fs::read(file).await.ok();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = tokio::fs::read(file).await.ok();
+        // It is being replaced, or written.
+        let is_whole = now.as_ref().is_some_and(|bytes| !bytes.is_empty());
+        if now == known || !is_whole {
+            continue;
+        }
+        known = now;
+        match Scenario::from_file(file) {
+            Ok(scenario) => {
+                let (tasks, turns) = (scenario.tasks.len(), scenario.turns.len());
+                emulator.scenario(scenario);
+                note(&format!(
+                    "The scenario was read again: {tasks} of tasks, {turns} of turns. What runs plays on as it began."
+                ));
+            }
+            Err(error) => note(&format!(
+                "warning: the scenario cannot be used: {error}. The one before stays until the file is right."
+            )),
+        }
+    }
 }
 
 fn check_host(args: &args::Emulator) -> Result<(), Failure> {

@@ -17,7 +17,7 @@ use crate::unplayed::Unplayed;
 use crate::web::Web;
 use crate::workers::Workers;
 use crate::world::World;
-use crate::{agi, connection, host, live_view, raccoon, saved};
+use crate::{agi, connection, cors, host, live_view, raccoon, saved};
 use axum::middleware::from_fn_with_state;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -103,7 +103,11 @@ impl Emulator {
             });
         }
         let url = format!("http://{reachable}");
-        let link = LiveLink::new(&url).map_err(|error| no_random_numbers(&error))?;
+        let public_url = match &options.public_url {
+            Some(text) => text.trim_end_matches('/').to_owned(),
+            None => url.clone(),
+        };
+        let link = LiveLink::new(&public_url).map_err(|error| no_random_numbers(&error))?;
         let web = Arc::new(Web::default());
         let browsers = Browsers::new(web.clone(), options.browser, options.chromium.as_deref());
         let browsers = Arc::new(browsers.await.map_err(StartError)?);
@@ -115,6 +119,7 @@ impl Emulator {
             .merge(raccoon::router(&server))
             .merge(live_view::router(&server))
             .merge(control::router(&server, control_token.clone()))
+            .layer(from_fn_with_state(server.clone(), cors::allow))
             .layer(from_fn_with_state(server.clone(), host::guard));
         let accepting = connection::accept(server.workers.clone(), listener, router);
         server.workers.spawn(accepting);

@@ -2,11 +2,12 @@
 
 use axum::http::{HeaderMap, header};
 
-/// Whether another site's page sends this. Programs other than browsers name no origin.
-pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
+/// Whether another site's page sends this, where `public_url` is this one's, too. Programs other than browsers name no origin.
+pub(crate) fn is_foreign(headers: &HeaderMap, public_url: &str) -> bool {
     let text = |name| headers.get(name).map(|value| value.as_bytes());
     let foreign_origin = text(header::ORIGIN).is_some_and(|origin| {
-        origin.strip_prefix(b"http://") != Some(text(header::HOST).unwrap_or_default())
+        origin != public_url.as_bytes()
+            && origin.strip_prefix(b"http://") != Some(text(header::HOST).unwrap_or_default())
     });
     let site = headers.get("sec-fetch-site");
     foreign_origin || site.is_some_and(|site| site != "same-origin" && site != "none")
@@ -26,10 +27,13 @@ mod tests {
                     headers.insert(name, value.parse().unwrap());
                 }
             }
-            is_foreign(&headers)
+            is_foreign(&headers, "https://abc.forwarder.example")
         };
         assert!(!foreign(None, None));
         assert!(!foreign(Some("http://127.0.0.1:8080"), Some("same-origin")));
+        let public = Some("https://abc.forwarder.example");
+        assert!(!foreign(public, Some("same-origin")));
+        assert!(foreign(public, Some("cross-site")));
         assert!(foreign(Some("http://127.0.0.1:8081"), None));
         assert!(foreign(Some("http://localhost:8080"), None));
         assert!(foreign(Some("https://127.0.0.1:8080"), None));

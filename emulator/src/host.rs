@@ -6,7 +6,7 @@
 //! emulator listens, unless the name is one of those that it was told.
 
 use crate::errors::ApiError;
-use crate::options::Options;
+use crate::options::{Options, public_url};
 use crate::state::Server;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -70,6 +70,11 @@ fn is_own(host: &str, options: &Options) -> bool {
         || lower.ends_with(".localhost")
         || lower == options.host.to_ascii_lowercase()
         || options
+            .public_url
+            .as_deref()
+            .and_then(|text| public_url(text).ok())
+            .is_some_and(|url| url.host_str() == Some(&*lower))
+        || options
             .allow_hosts
             .iter()
             .any(|own| own.eq_ignore_ascii_case(name))
@@ -84,6 +89,7 @@ mod tests {
         let options = Options {
             host: "My-Machine".to_owned(),
             allow_hosts: vec!["Build-Server.example".to_owned()],
+            public_url: Some("https://Abc.forwarder.example/".to_owned()),
             ..Options::default()
         };
         for (host, own) in [
@@ -96,6 +102,8 @@ mod tests {
             ("app.localhost:1", true),
             ("my-machine:1", true),
             ("build-server.example:80", true),
+            ("abc.forwarder.example", true),
+            ("other.forwarder.example", false),
             ("evil.example:8080", false),
             ("127.0.0.1.evil.example", false),
             ("localhost.evil.example", false),

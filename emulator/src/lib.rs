@@ -51,6 +51,7 @@ mod browser;
 mod clock;
 mod connection;
 mod control;
+mod cors;
 mod emulator;
 mod errors;
 mod faults;

@@ -8,6 +8,7 @@ use crate::raccoon::{Dialect, Resume, TurnAgent};
 use crate::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use url::Url;
 
 /// How an emulator is set up. Every field has a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,11 @@ pub struct Options {
     pub allow_hosts: Vec<String>,
     /// The port; 0: any free one.
     pub port: u16,
+    /// The address by which others reach it behind a forwarder, such as `https://abc.forwarder.example`: it stands in `vnc_url`,
+    /// `agent_url` and webhooks. `None`: the address that it listens on.
+    pub public_url: Option<String>,
+    /// Origins whose pages may use the API from a browser, such as `http://localhost:5173`. None may otherwise.
+    pub cors_origins: Vec<String>,
     /// The accepted keys; `None`: any non-empty key, or, where other machines can use the emulator, one of its own that nobody
     /// can guess.
     pub api_keys: Option<Vec<String>>,
@@ -94,6 +100,8 @@ impl Default for Options {
             allow_remote: false,
             allow_hosts: Vec::new(),
             port: 0,
+            public_url: None,
+            cors_origins: Vec::new(),
             api_keys: None,
             barred_keys: Vec::new(),
             control: false,
@@ -158,6 +166,12 @@ impl Options {
                 ));
             }
         }
+        for origin in &self.cors_origins {
+            crate::cors::check(origin).map_err(StartError)?;
+        }
+        if let Some(text) = &self.public_url {
+            public_url(text).map_err(StartError)?;
+        }
         if self.max_turns == 0 {
             return bad(
                 "max_turns is 0; it is how many turns may run at once, at least 1".to_owned(),
@@ -193,6 +207,24 @@ pub enum Unmatched {
     /// It fails with an error that names the nearest entry and the difference, and
     /// [`Emulator::unplayed`](crate::Emulator::unplayed) reports it. For tests.
     Error,
+}
+
+/// The address that others use, without a slash at its end.
+pub(crate) fn public_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.host().is_some()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    });
+    url.ok_or_else(|| {
+        format!(
+            "public_url is `{text}`, which is no address without a path; give the forwarder's, such as https://abc.forwarder.example"
+        )
+    })
 }
 
 /// Why an emulator did not start.

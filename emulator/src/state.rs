@@ -138,7 +138,7 @@ impl Server {
 
     /// The page of the live view for a new session; without one the session works all the same.
     pub(crate) fn live_link(&self) -> Option<LiveLink> {
-        LiveLink::new(&self.url)
+        LiveLink::new(self.public_url())
             .inspect_err(|error| tracing::error!(%error, "a session has no live view"))
             .ok()
     }
@@ -156,6 +156,12 @@ impl Server {
             self.delete_account(&key);
         }
         self.worlds.reset(world);
+    }
+
+    /// Where others reach it.
+    pub(crate) fn public_url(&self) -> &str {
+        let public = self.options.public_url.as_deref();
+        public.map_or(&self.url, |url| url.trim_end_matches('/'))
     }
 
     /// Ends all browsers and forgets the snapshots, which hold their profiles.

@@ -60,12 +60,21 @@ pub(crate) struct Emulator {
     /// A name that it answers to, beside localhost and IP addresses; repeat it for more
     #[arg(long, value_name = "NAME")]
     pub(crate) allow_host: Vec<String>,
+    /// The address by which others reach it behind a forwarder: what vnc_url and webhooks name
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// An origin whose pages may use the API from a browser; repeat it for more
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) cors: Vec<String>,
     /// What the agent does: a scenario in JSON or YAML
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<std::path::PathBuf>,
     /// What a task gets that no entry of the scenario fits: the built-in agent, or an error
     #[arg(long, value_name = "U", value_enum, default_value_t)]
     pub(crate) unmatched: Unmatched,
+    /// Read the scenario again when its file changes; one with an error changes nothing
+    #[arg(long, requires = "scenario")]
+    pub(crate) watch: bool,
     /// The agent's waits take no time, though the timestamps show them
     #[arg(long)]
     pub(crate) fast: bool,

@@ -502,3 +502,63 @@ fn get(url: &str, token: &str) -> String {
     socket.read_to_string(&mut answer).unwrap();
     answer
 }
+
+#[test]
+fn a_scenario_that_changes_is_read_again_and_one_with_an_error_changes_nothing() {
+    let folder = Folder::new();
+    let file = folder.file("shop.yaml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("tasks: [{steps: [{done: one}]}]\n");
+    let (running, url, key) = start(&["--scenario", &file, "--watch"]);
+    let result = || run(&url, &key, &["run", "Work", "--quiet"]).stdout;
+    assert_eq!(result(), "one\n");
+    write("tasks: [{steps: [{done: two}]}]\n");
+    running.wait_for_stderr("The scenario was read again: 1 of tasks, 0 of turns");
+    assert_eq!(result(), "two\n");
+    write("tasks: [{steps: [{thougth: oh}]}]\n");
+    running.wait_for_stderr("warning: the scenario cannot be used");
+    running.wait_for_stderr("tasks[0].steps[0]");
+    assert_eq!(result(), "two\n");
+    // As editors do it: a new file takes the place of the old one.
+    let aside = folder.file("aside.yaml");
+    std::fs::write(&aside, "tasks: [{steps: [{done: three}]}, {steps: []}]\n").unwrap();
+    std::fs::rename(&aside, &file).unwrap();
+    running.wait_for_stderr("read again: 2 of tasks");
+    assert_eq!(result(), "three\n");
+    let refused = Running::start(program(&["emulator", "--watch"])).finish();
+    assert_eq!(refused.status, 2);
+    assert!(refused.stderr.contains("--scenario"), "{}", refused.stderr);
+}
+
+#[test]
+fn it_answers_pages_of_named_origins_and_names_its_public_address() {
+    let (_running, url, key) = start(&[
+        "--cors",
+        "http://localhost:5173",
+        "--public-url",
+        "https://abc.forwarder.example",
+    ]);
+    let session = run(&url, &key, &["sessions", "create", "--json"]);
+    assert!(
+        session
+            .stdout
+            .contains("https://abc.forwarder.example/live/"),
+        "{}",
+        session.stdout
+    );
+    let request = format!(
+        "GET /v1/sessions\nHost: x.localhost\nOrigin: http://localhost:5173\nAuthorization: Bearer {key}"
+    );
+    let answer = send(&url, &request);
+    assert!(
+        answer.contains("access-control-allow-origin: http://localhost:5173"),
+        "{answer}"
+    );
+    let refused = Running::start(program(&["emulator", "--cors", "*"])).finish();
+    assert_eq!(refused.status, 2);
+    assert!(
+        refused.stderr.contains("cors_origins has `*`"),
+        "{}",
+        refused.stderr
+    );
+}

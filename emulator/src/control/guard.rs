@@ -66,7 +66,8 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    if is_foreign(request.headers()) {
+    // No page behind a forwarder may, either.
+    if is_foreign(request.headers(), "") {
         let detail = "A page of another site may not drive the emulator. Call the control API from a program: it sends \
                       no Origin";
         return ApiError::new(StatusCode::FORBIDDEN, detail).into_response();
