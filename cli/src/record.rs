@@ -110,7 +110,7 @@ pub(crate) async fn turn(
 
 /// The secrets that shall be left out, once it is sure that the recording can be
 /// written.
-pub(crate) fn prepared(to: &RecordTo) -> Result<Vec<String>, Failure> {
+fn prepared(to: &RecordTo) -> Result<Vec<String>, Failure> {
     if let Some(file) = &to.output {
         check_target(file)?;
     }

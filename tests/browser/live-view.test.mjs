@@ -93,7 +93,7 @@ test("a person answers a question from the index on, and sees the result without
   await handheld.getByLabel("Your answer").fill("green");
   await handheld.getByRole("button", { name: "Answer" }).click();
   for (const each of [handheld, page]) {
-    await each.getByText("The green mug costs 9.90 EUR", { exact: true }).waitFor();
+    await each.getByText("The green mug costs 9.90 EUR", { exact: true }).first().waitFor();
     await each.locator("#status", { hasText: "completed" }).waitFor();
     assert.equal(await each.locator("#question").isVisible(), false);
   }

@@ -238,6 +238,13 @@ impl Session {
             .cloned()
     }
 
+    /// What happened last.
+    pub(crate) fn latest(&self) -> Option<Entry> {
+        let state = self.lock();
+        let before = state.log.len().saturating_sub(1);
+        state.log.from(before).last().cloned()
+    }
+
     /// The body of `/messages`.
     pub(crate) fn messages(&self, after: u64, sanitize: bool, extended: bool) -> Vec<u8> {
         let mut state = self.lock();

@@ -220,6 +220,14 @@ impl Webhooks {
         lock(&self.timeline).played(&attempt.session_id, &what);
     }
 
+    /// Another text after each attempt.
+    pub(crate) fn version(&self) -> String {
+        let attempts = lock(&self.attempts);
+        let last = attempts.0.back();
+        let last = last.map(|last| (&last.session_id, &last.event, &last.at, last.attempt));
+        format!("{} {last:?}", attempts.0.len())
+    }
+
     /// The events of one session, which leave for this address in the order in which they are sent.
     pub(super) fn queue(self: &Arc<Self>, url: String, clock: Clock) -> Queue {
         let (sender, deliveries) = mpsc::unbounded_channel();

@@ -2,6 +2,7 @@
 //!
 //! A page that cannot keep up is not told everything: it gets the newest entries and the number of those left out.
 
+use super::dashboard;
 use super::visitor::{Place, Visitor};
 use crate::agi::{Account, Entry, Session, SessionView, new_reader};
 use crate::state::Server;
@@ -204,11 +205,25 @@ fn index_news(server: &Server) -> String {
                 "execution": session.execution(false),
                 "created_at": object.created_at.to_string(),
                 "task": session.task_text().chars().take(TASK).collect::<String>(),
+                "latest": session.latest().map(|entry| latest(&entry)),
                 "path": object.vnc_url.as_deref().and_then(path),
             })
         })
         .collect();
-    json!({ "total": sessions.len(), "sessions": rows }).to_string()
+    json!({ "total": sessions.len(), "sessions": rows, "dashboard": dashboard::counts(server) })
+        .to_string()
+}
+
+/// What a session does, in a line.
+fn latest(entry: &Entry) -> String {
+    let content: Value = serde_json::from_slice(entry.content()).unwrap_or_default();
+    let text = match &content {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let line = format!("{}: {text}", entry.kind.event_name());
+    line.chars().take(TASK).collect()
 }
 
 /// The path of an address of ours: the index may have been opened under another name of this machine.

@@ -1,7 +1,7 @@
 //! The pages, and what they call.
 
-use super::feed;
 use super::visitor::{self, HTML, Place, Visitor};
+use super::{dashboard, feed};
 use crate::agi;
 use crate::errors::ApiError;
 use crate::state::Server;
@@ -34,6 +34,10 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .route(&below("resume"), post(resume))
         .route(&below("cancel"), post(cancel))
         .route(&below("delete"), post(delete))
+        .route(&below("requests"), get(dashboard::requests))
+        .route(&below("webhooks"), get(dashboard::webhooks))
+        .route(&below("faults"), post(dashboard::add_fault))
+        .route(&below("clear-faults"), post(dashboard::clear_faults))
         // Anything else is answered here too: a path with a secret in it must not reach the record of requests.
         .route(&below("{*rest}"), any(visitor::no_page))
         .route("/live", any(visitor::no_page))

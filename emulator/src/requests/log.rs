@@ -102,6 +102,12 @@ impl RequestLog {
         self.kept.len()
     }
 
+    /// The last so many, in the order they arrived.
+    pub(crate) fn newest(&self, count: usize) -> Vec<CapturedRequest> {
+        let before = self.kept.len().saturating_sub(count);
+        self.kept.iter().skip(before).cloned().collect()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.first += self.kept.len() as u64;
         self.kept.clear();

@@ -65,8 +65,11 @@ const KINDS: [&str; 7] = [
     r"\b(?:gh[opsur]_|github_pat_|glpat-|hf_|npm_|pypi-|xox[abeoprs]-|shpat_|SG\.|ya29\.)[A-Za-z0-9_.-]{10,}",
 ];
 
+/// Whether what was found is one.
+type Look = fn(&str) -> bool;
+
 /// Secrets and personal data by their shape alone, each with a look that tells them from a mere number or name.
-const SHAPES: [(&str, fn(&str) -> bool); 4] = [
+const SHAPES: [(&str, Look); 4] = [
     // A card's number, also in groups.
     (r"\b\d(?:[ -]?\d){12,18}\b", is_card),
     (
@@ -135,7 +138,7 @@ pub(crate) struct Scrubber {
     secrets: Vec<String>,
     patterns: Vec<(Regex, &'static str)>,
     /// What looks like a secret, and whether it is one.
-    shapes: Vec<(Regex, fn(&str) -> bool)>,
+    shapes: Vec<(Regex, Look)>,
 }
 
 impl Scrubber {

@@ -171,7 +171,8 @@ impl Player<'_> {
             "POST /v1/sessions" | "POST /sessions/new"
         );
         if let Some(number) = exchange.session {
-            if !self.sessions.contains_key(&number) && !(creates && is_agi) {
+            let is_known = self.sessions.contains_key(&number) || creates && is_agi;
+            if !is_known {
                 self.begin(number, is_agi).await?;
             }
             if let Some(when) = exchange.when {

@@ -50,7 +50,8 @@ async fn only_named_origins_may_use_the_api_and_none_the_live_view() {
     let answer = answer.await.unwrap();
     assert_eq!(answer.headers["access-control-allow-origin"], own);
     // A refusal can be read, too.
-    let answer = visitor(&emulator).raw_with("GET", "/v1/sessions", &headers, None);
+    let keyless = visitor(&emulator);
+    let answer = keyless.raw_with("GET", "/v1/sessions", &headers, None);
     let answer = answer.await.unwrap();
     assert_eq!(
         (
@@ -70,7 +71,8 @@ async fn only_named_origins_may_use_the_api_and_none_the_live_view() {
         assert_ne!(refused.status, 204);
     }
     let without = start(quick()).await;
-    let answer = Client::new(&without).raw_with("GET", "/v1/sessions", &headers, None);
+    let client = Client::new(&without);
+    let answer = client.raw_with("GET", "/v1/sessions", &headers, None);
     let answer = answer.await.unwrap();
     assert!(!answer.headers.contains_key("access-control-allow-origin"));
 }
@@ -99,7 +101,8 @@ async fn behind_a_forwarder_its_address_is_the_public_one() {
     let page = forwarded.raw("GET", path(&url), None).await.unwrap();
     assert_eq!(page.status, 200);
     let origin = [("origin", public)];
-    let pressed = forwarded.raw_with("POST", &format!("{}cancel", path(&url)), &origin, None);
+    let cancel = format!("{}cancel", path(&url));
+    let pressed = forwarded.raw_with("POST", &cancel, &origin, None);
     assert_eq!(pressed.await.unwrap().status, 200);
 }
 

@@ -78,3 +78,14 @@ export function follow(begin, take) {
   addEventListener("pageshow", open);
   open();
 }
+
+/** Why the emulator refused, from its answer. */
+export function reason(answer, text) {
+  try {
+    const { message, detail } = JSON.parse(text);
+    if (message) return message;
+    return typeof detail === "string" ? detail : detail.map(({ msg }) => msg).join("; ");
+  } catch {
+    return answer.status === 404 ? "The session is deleted." : `Refused with status ${answer.status}.`;
+  }
+}

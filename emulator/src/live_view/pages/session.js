@@ -1,10 +1,12 @@
-import { age, at, element, follow, show, showState, stateOf } from "./live.js";
+import { age, at, element, follow, reason, show, showState, stateOf } from "./live.js";
 
 /** The page keeps this many events. */
 const KEPT = 1000;
 
 let now = { status: "loading" };
 let skipped = 0;
+/** The event that ended the last task. */
+let ending;
 
 const index = sessionStorage.getItem("sessions");
 if (index) {
@@ -15,6 +17,7 @@ if (index) {
 function begin() {
   at("events").replaceChildren();
   skipped = 0;
+  ending = undefined;
 }
 
 function take({ session, question, entries }) {
@@ -38,6 +41,7 @@ function take({ session, question, entries }) {
   at("question").hidden = question === null;
   skipped += session.skipped;
   list(entries);
+  result(state, entries);
   controls(state, question !== null);
   return state === "terminated" ? "end" : "";
 }
@@ -72,6 +76,21 @@ function list(entries) {
   }
   show(at("skipped"), skipped ? `${skipped} older events are left out.` : "");
   if (atEnd && entries.length) events.scrollTop = events.scrollHeight;
+}
+
+/** What came of the last task, where it has ended; and, for small screens, what happened last. */
+function result(state, entries) {
+  ending = entries.findLast(({ kind }) => kind === "done" || kind === "error") ?? ending;
+  const last = entries.at(-1);
+  if (last) show(at("latest"), `${last.kind}: ${words(last.kind, last.content, last.data)}`);
+  const shown = ending && (state === "completed" || state === "error") ? ending : undefined;
+  at("result").hidden = !shown;
+  if (!shown) return;
+  at("result").className = `result ${shown.kind}`;
+  show(at("result-title"), shown.kind === "done" ? "Result" : "The task failed");
+  show(at("result-text"), words(shown.kind, shown.content, shown.data));
+  const structured = shown.kind === "done" && typeof shown.content !== "string";
+  show(at("result-data"), structured ? JSON.stringify(shown.content, null, 2) : "");
 }
 
 function event({ kind, at: time, content, data }) {
@@ -113,16 +132,6 @@ async function act(name, body) {
     show(at("note"), "The emulator does not answer. Is it still running?");
   }
   return false;
-}
-
-function reason(answer, text) {
-  try {
-    const { message, detail } = JSON.parse(text);
-    if (message) return message;
-    return typeof detail === "string" ? detail : detail.map(({ msg }) => msg).join("; ");
-  } catch {
-    return answer.status === 404 ? "The session is deleted." : `Refused with status ${answer.status}.`;
-  }
 }
 
 at("reply").addEventListener("submit", async (submit) => {
