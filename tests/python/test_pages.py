@@ -70,6 +70,7 @@ TESTED = {
     "docs/notebooks.md": ["tests/python/test_notebook.py"],
     "docs/pool.md": ["tests/python/test_snippets.py", "tests/node/snippets.test.mjs"],
     "docs/raccoon.md": ["tests/python/test_guide.py", "tests/node/snippets.test.mjs"],
+    "docs/recording.md": ["cli/tests/cli/record_proxy.rs"],
     "docs/recipes.md": ["tests/python/test_snippets.py", "tests/node/snippets.test.mjs"],
     "docs/telemetry.md": ["tests/python/test_telemetry.py"],
     "docs/temporal.md": ["tests/python/test_temporal.py", "tests/python/test_snippets.py"],
