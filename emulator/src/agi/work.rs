@@ -61,7 +61,7 @@ fn start(
 }
 
 enum Player {
-    Script(Chosen<ScriptedTask>),
+    Script(Box<Chosen<ScriptedTask>>),
     Own(Agent),
     BuiltIn,
     /// Nobody may, and why.
@@ -87,7 +87,10 @@ impl Player {
         };
         let mut playing = lock(&world.playing);
         if let Some(script) = playing.script_for(&asked) {
-            return (Self::Script(script), format!("{} plays", playing.last()));
+            return (
+                Self::Script(Box::new(script)),
+                format!("{} plays", playing.last()),
+            );
         }
         if let Some(agent) = lock(&world.agent).clone() {
             return (Self::Own(agent), "your agent works".to_owned());
@@ -120,7 +123,7 @@ async fn work(
                     tracing::error!(%error, "a fault of the scenario cannot be used");
                 }
             };
-            script::play(&handle, &task, start_url.as_deref(), script, &inject).await
+            script::play(&handle, &task, start_url.as_deref(), *script, &inject).await
         }
         Player::Own(agent) => {
             let stop = server.workers.stop();

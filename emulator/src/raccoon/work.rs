@@ -39,7 +39,7 @@ pub(super) fn start(
 }
 
 enum Player {
-    Script(Chosen<ScriptedTurn>),
+    Script(Box<Chosen<ScriptedTurn>>),
     Own(TurnAgent),
     BuiltIn,
     /// Nobody may, and why.
@@ -66,7 +66,10 @@ impl Player {
         };
         let mut playing = lock(&world.playing);
         if let Some(script) = playing.turn_script_for(&asked) {
-            return (Self::Script(script), format!("{} plays", playing.last()));
+            return (
+                Self::Script(Box::new(script)),
+                format!("{} plays", playing.last()),
+            );
         }
         if let Some(agent) = lock(&world.turn_agent).clone() {
             return (Self::Own(agent), "your agent works".to_owned());
@@ -113,7 +116,7 @@ async fn work(
             let stop = server.workers.stop().clone();
             return function_agent::work(handle, agent, stop, request).await;
         }
-        Player::Script(script) => Some(script),
+        Player::Script(script) => Some(*script),
         Player::BuiltIn => None,
         Player::Nobody(why) => {
             return handle.end(Draft::failed(&why, Some("unmatched".to_owned())), None);
