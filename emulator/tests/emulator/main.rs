@@ -8,7 +8,6 @@ mod checklist;
 mod control;
 mod dashboard;
 mod documented;
-mod documented;
 mod errors;
 mod faults;
 mod lifecycle;
