@@ -414,6 +414,7 @@ fn every_option_of_the_emulator_is_one_of_the_command_line() {
             name.trim_end_matches('s').to_owned()
         }
         "clock" => "fast".to_owned(),
+        "cors_origins" => "cors".to_owned(),
         "scenario_file" => "scenario".to_owned(),
         "entry_ids" => "no-entry-ids".to_owned(),
         other => other.to_owned(),
