@@ -238,7 +238,7 @@ impl Emulator {
     }
 
     /// What a test should hear of when it ends: what no entry fits, and what was not used.
-    #[napi(catch_unwind)]
+    #[napi(catch_unwind, ts_return_type = "[string[], string[]]")]
     pub fn unplayed(&self) -> Vec<Vec<String>> {
         let unplayed = self.inner.unplayed();
         vec![unplayed.unmatched, unplayed.unused]

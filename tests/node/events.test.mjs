@@ -286,7 +286,7 @@ test("closing the client ends its streams with an error", async () => {
 test("the live view opens without a key", async () => {
   assert.ok(emulator.liveUrl.startsWith(`${emulator.url}/live/`));
   for (const [url, title] of [
-    [emulator.liveUrl, "<title>Sessions</title>"],
+    [emulator.liveUrl, "<title>Emulator</title>"],
     [session.vncUrl, "<title>Session</title>"],
   ]) {
     const page = await fetch(url);

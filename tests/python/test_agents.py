@@ -151,7 +151,7 @@ def test_an_exception_ends_the_task_and_is_shown(
     with Emulator(agent=agent) as emulator, emulator.agi() as client:
         with pytest.raises(TaskError, match="LookupError: no such mug"):
             client.run_task("Go")
-        eventually(lambda: caplog.records, "it is logged")
+        eventually(lambda: caplog.text, "it is logged")
     [record] = caplog.records
     assert (record.name, record.levelno) == ("sessionwire", logging.ERROR)
     assert record.exc_info is not None

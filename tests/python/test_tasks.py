@@ -401,7 +401,7 @@ def test_the_live_view_opens_without_a_key(emulator: Emulator, client: Agi) -> N
     with client.sessions.create() as session, urllib.request.urlopen(emulator.live_url) as page:
         assert emulator.live_url.startswith(f"{emulator.url}/live/")
         assert page.headers["content-security-policy"].startswith("default-src 'none'")
-        assert b"<title>Sessions</title>" in page.read()
+        assert b"<title>Emulator</title>" in page.read()
         assert session.vnc_url is not None
         with urllib.request.urlopen(session.vnc_url) as page:
             assert b"<title>Session</title>" in page.read()

@@ -206,7 +206,7 @@ def test_an_exception_ends_the_turn_and_is_shown(
     with Emulator(turn_agent=agent) as emulator, emulator.raccoon() as client:
         with pytest.raises(TaskError, match="LookupError: no such mug"):
             client.run_turn("Go")
-        eventually(lambda: caplog.records, "it is logged")
+        eventually(lambda: caplog.text, "it is logged")
     [record] = caplog.records
     assert (record.name, record.levelno) == ("sessionwire", logging.ERROR)
     assert "in boom" in caplog.text or "in async_boom" in caplog.text, "with its traceback"
