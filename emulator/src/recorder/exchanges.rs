@@ -2,7 +2,6 @@
 
 use super::place::{Place, is_of_a_service, place};
 use super::seen::{Seen, unwrapped};
-use crate::clock::Timestamp;
 use crate::scenario::{Exchange, Scrubber, Sent, Shape, Standing};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -62,9 +61,7 @@ fn exchange(seen: &Seen, status: u16, sessions: &Sessions, scrubber: &Scrubber) 
     Exchange {
         request: format!("{} {}", seen.method, scrubber.text(&template)),
         session,
-        when: session
-            .zip(seen.at)
-            .and_then(|(session, at)| sessions.when(session, at)),
+        when: session.and_then(|session| sessions.when(session, seen.order)),
         query,
         body: body.map(|body| scrubber.value(&sessions.named_in(&body))),
         upload: seen.upload,
@@ -155,7 +152,7 @@ pub(super) fn session_of(seen: &Seen) -> Option<String> {
 struct Sessions {
     /// In the order in which they were met.
     ids: Vec<String>,
-    standing: Vec<Vec<(Timestamp, Option<Standing>)>>,
+    standing: Vec<Vec<(u64, Option<Standing>)>>,
 }
 
 impl Sessions {
@@ -188,7 +185,7 @@ impl Sessions {
     }
 
     /// How a session stood then; nothing is known before its first task.
-    fn when(&self, session: u32, at: Timestamp) -> Option<Standing> {
+    fn when(&self, session: u32, at: u64) -> Option<Standing> {
         let standing = self.standing.get(session as usize - 1)?;
         let before = standing.iter().take_while(|(then, _)| *then < at);
         before.last().and_then(|(_, when)| *when)
@@ -220,10 +217,8 @@ impl Sessions {
 }
 
 /// What a request tells of its session's task.
-fn standing(seen: &Seen) -> Vec<(Timestamp, Option<Standing>)> {
-    let Some(at) = seen.at else {
-        return Vec::new();
-    };
+fn standing(seen: &Seen) -> Vec<(u64, Option<Standing>)> {
+    let at = seen.order;
     let starts = seen.path.ends_with("/message") || seen.path == "/sessions/new";
     if seen.method == "POST" && starts && seen.is_success() {
         return vec![(at, None)];
@@ -231,9 +226,14 @@ fn standing(seen: &Seen) -> Vec<(Timestamp, Option<Standing>)> {
     let events = seen
         .events
         .iter()
-        .map(|event| (event.at, event.kind.as_str()));
+        .map(|event| (event.order, event.kind.as_str()));
     let frames = seen.frames.iter().filter(|frame| !frame.from_client);
-    let frames = frames.map(|frame| (frame.at, frame.frame["kind"].as_str().unwrap_or_default()));
+    let frames = frames.map(|frame| {
+        (
+            frame.order,
+            frame.frame["kind"].as_str().unwrap_or_default(),
+        )
+    });
     let mut told: Vec<_> = events
         .chain(frames)
         .filter_map(|(at, kind)| {

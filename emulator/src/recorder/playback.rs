@@ -62,6 +62,7 @@ fn session(requests: &[&Seen]) -> SessionRecording {
         if seen.method == "POST" && seen.path.ends_with("/message") {
             let body = seen.json().unwrap_or_default();
             happened.push(Happened {
+                order: seen.order,
                 at,
                 what: What::Said(body["message"].clone()),
             });
@@ -71,22 +72,29 @@ fn session(requests: &[&Seen]) -> SessionRecording {
             for message in messages.into_iter().flatten() {
                 if let Some((kind, data)) = event_of(message) {
                     let id = message["id"].as_i64();
-                    tell(&mut happened, at, stream, (kind, id, &data), false);
+                    tell(
+                        &mut happened,
+                        (seen.order, at),
+                        stream,
+                        (kind, id, &data),
+                        false,
+                    );
                 }
             }
         }
         for event in &seen.events {
             if event.kind != "heartbeat" {
                 let told = (event.kind.as_str(), event.id, &event.data);
-                tell(&mut happened, event.at, stream, told, true);
+                tell(&mut happened, (event.order, event.at), stream, told, true);
             }
         }
     }
-    happened.sort_by_key(|happened| happened.at);
+    happened.sort_by_key(|happened| happened.order);
     numbered(happened, shown)
 }
 
 struct Happened {
+    order: u64,
     at: Timestamp,
     what: What,
 }
@@ -107,7 +115,7 @@ enum What {
 /// Notes an event, unless it was told before: by another stream, or as a message.
 fn tell(
     happened: &mut Vec<Happened>,
-    at: Timestamp,
+    (order, at): (u64, Timestamp),
     from: usize,
     (kind, id, data): (&str, Option<i64>, &Value),
     is_event: bool,
@@ -134,11 +142,14 @@ fn tell(
                 *by_event = true;
             }
             // It was there when it was told first.
-            known.at = known.at.min(at);
+            if order < known.order {
+                (known.order, known.at) = (order, at);
+            }
             return;
         }
     }
     happened.push(Happened {
+        order,
         at,
         what: What::Told {
             kind: kind.to_owned(),
@@ -170,7 +181,7 @@ fn numbered(happened: Vec<Happened>, session: Value) -> SessionRecording {
         session,
         ..SessionRecording::default()
     };
-    for (id, Happened { at, what }) in (1..).zip(happened) {
+    for (id, Happened { at, what, .. }) in (1..).zip(happened) {
         let (kind, content) = match what {
             What::Said(text) => ("USER", text),
             What::Told { kind, data, .. } => {

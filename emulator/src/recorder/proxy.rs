@@ -1,7 +1,7 @@
 //! The server of the recorder, and what it passes on.
 
 use super::place::is_of_agi;
-use super::seen::{Book, Seen};
+use super::seen::{Book, Seen, next};
 use super::{exchanges, playback, sockets};
 use crate::clock::Timestamp;
 use crate::connection;
@@ -262,6 +262,7 @@ impl Shared {
         }
         book.requests.push(Seen {
             at: Some(Timestamp::now()),
+            order: next(),
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
             query,

@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// As much of an answer is kept; a longer one is no JSON that anybody compares.
 const ANSWER: usize = 16 * 1024 * 1024;
@@ -21,6 +22,8 @@ pub(super) struct Book {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) at: Option<Timestamp>,
+    /// The place among all that passed: much happens within a millisecond.
+    pub(super) order: u64,
     pub(super) method: String,
     pub(super) path: String,
     pub(super) query: Vec<(String, String)>,
@@ -37,6 +40,7 @@ pub(super) struct Seen {
 /// An event of a stream.
 pub(super) struct SeenEvent {
     pub(super) at: Timestamp,
+    pub(super) order: u64,
     pub(super) kind: String,
     pub(super) id: Option<i64>,
     pub(super) data: Value,
@@ -44,7 +48,7 @@ pub(super) struct SeenEvent {
 
 /// A text on a WebSocket.
 pub(super) struct SeenFrame {
-    pub(super) at: Timestamp,
+    pub(super) order: u64,
     pub(super) from_client: bool,
     pub(super) frame: Value,
 }
@@ -71,6 +75,7 @@ impl Seen {
         self.events
             .extend(reader.feed(bytes).into_iter().map(|event| SeenEvent {
                 at,
+                order: next(),
                 kind: event.kind,
                 id: event.id,
                 data: event.data,
@@ -81,7 +86,7 @@ impl Seen {
     pub(super) fn says(&mut self, from_client: bool, text: &str) {
         let frame = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
         self.frames.push(SeenFrame {
-            at: Timestamp::now(),
+            order: next(),
             from_client,
             frame,
         });
@@ -106,6 +111,12 @@ impl Seen {
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
     }
+}
+
+/// The next place among all that passes.
+pub(super) fn next() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// A response, also where it stands in a field `data`.
