@@ -2,6 +2,7 @@
 // SESSIONWIRE_PICTURES names a folder for screenshots.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -24,6 +25,7 @@ before(async () => {
     calls += 1;
     response.writeHead(calls === 2 ? 500 : 204).end();
   }).listen(0, "127.0.0.1");
+  await once(receiver, "listening");
   hook = `http://127.0.0.1:${receiver.address().port}/hook`;
   emulator = await Emulator.start({ browser: "builtin" });
   const steps = Array.from({ length: 40 }, (_, n) => ({
@@ -82,7 +84,7 @@ async function faultsOf(page) {
 const isSeen = (page, selector) =>
   page.locator(selector).evaluate((node) => {
     const box = node.getBoundingClientRect();
-    const list = node.parentElement.getBoundingClientRect();
+    const list = (node.closest("#log") ?? document.documentElement).getBoundingClientRect();
     const inList = box.bottom <= list.bottom + 1 && box.top >= list.top - 1;
     return (
       inList &&
@@ -158,7 +160,7 @@ test("the dashboard shows sessions with their step, requests with bodies and web
 
   await page.getByRole("button", { name: "Next request: 500" }).click();
   await page.getByLabel("Faults that wait").getByText("* status=500").waitFor();
-  assert.equal(emulator.faults.length, 1);
+  assert.equal(emulator.faults().length, 1);
   await page.getByLabel("Another fault").fill("create status=503 times=2");
   await page.keyboard.press("Enter");
   await page.getByLabel("Faults that wait").getByText("create status=503 times=2").waitFor();
@@ -169,7 +171,7 @@ test("the dashboard shows sessions with their step, requests with bodies and web
   assert.deepEqual(await faultsOf(page), []);
   await page.getByRole("button", { name: "Take all faults back" }).click();
   await page.getByRole("button", { name: "Take all faults back" }).waitFor({ state: "hidden" });
-  assert.equal(emulator.faults.length, 0);
+  assert.equal(emulator.faults().length, 0);
   // The refused fault is an error of the console, and nothing else.
   assert.ok(
     page.problems.every((problem) => problem.includes("422")),

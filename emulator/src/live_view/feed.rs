@@ -216,11 +216,17 @@ fn index_news(server: &Server) -> String {
 
 /// What a session does, in a line.
 fn latest(entry: &Entry) -> String {
-    let content: Value = serde_json::from_slice(entry.content()).unwrap_or_default();
-    let text = match &content {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
+    let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+    let data = entry.data().map(read).unwrap_or_default();
+    let said = ["text", "error"]
+        .iter()
+        .find_map(|name| data[*name].as_str());
+    let text = match said {
+        Some(text) => text.to_owned(),
+        None => read(entry.content())
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
     };
     let line = format!("{}: {text}", entry.kind.event_name());
     line.chars().take(TASK).collect()

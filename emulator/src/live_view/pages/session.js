@@ -67,15 +67,15 @@ function controls(state, asked) {
 }
 
 function list(entries) {
-  const events = at("events");
-  const atEnd = events.scrollHeight - events.scrollTop - events.clientHeight < 40;
+  const [log, events] = [at("log"), at("events")];
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   events.append(...entries.map(event));
   while (events.children.length > KEPT) {
     events.firstElementChild.remove();
     skipped += 1;
   }
   show(at("skipped"), skipped ? `${skipped} older events are left out.` : "");
-  if (atEnd && entries.length) events.scrollTop = events.scrollHeight;
+  if (atEnd && entries.length) log.scrollTop = log.scrollHeight;
 }
 
 /** What came of the last task, where it has ended; and, for small screens, what happened last. */
