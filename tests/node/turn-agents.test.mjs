@@ -100,7 +100,7 @@ test("tasks and turns have agents of their own", async () => {
         assert.equal((await raccoon.runTurn("again")).text, "content only");
       });
     },
-    { agent },
+    { agent, unmatched: "agent" },
   );
 });
 
