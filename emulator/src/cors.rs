@@ -1,6 +1,5 @@
 //! Lets web pages of named origins use the API, as a developer's page on another port. No page may, unless it is named.
 
-use crate::state::Server;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -16,14 +15,14 @@ const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
 
 /// Answers preflights, and marks the responses for the origins that were named.
 pub(crate) async fn allow(
-    State(server): State<Arc<Server>>,
+    State(named): State<Arc<[String]>>,
     request: Request,
     next: Next,
 ) -> Response {
     // The live view is for its own pages alone, and the control API for programs.
     let path = request.uri().path();
     let is_api = !path.starts_with("/live") && !path.starts_with("/_emulator");
-    let origin = allowed(&server.options.cors_origins, request.headers()).filter(|_| is_api);
+    let origin = allowed(&named, request.headers()).filter(|_| is_api);
     let Some(origin) = origin else {
         return next.run(request).await;
     };

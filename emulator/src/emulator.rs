@@ -113,13 +113,14 @@ impl Emulator {
         let browsers = Arc::new(browsers.await.map_err(StartError)?);
         let control_token = control_token(&options)?;
         let workers = Workers::new(runtime);
+        let pages: Arc<[String]> = options.cors_origins.clone().into();
         let server = Server::new(options, scenario, workers, url, link, web, browsers);
         let server = Arc::new(server);
         let router = agi::router(&server)
             .merge(raccoon::router(&server))
             .merge(live_view::router(&server))
             .merge(control::router(&server, control_token.clone()))
-            .layer(from_fn_with_state(server.clone(), cors::allow))
+            .layer(from_fn_with_state(pages, cors::allow))
             .layer(from_fn_with_state(server.clone(), host::guard));
         let accepting = connection::accept(server.workers.clone(), listener, router);
         server.workers.spawn(accepting);

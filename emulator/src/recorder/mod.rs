@@ -5,6 +5,7 @@
 //! was asked and how the answers looked, for [`crate::verify`].
 
 mod exchanges;
+mod passing;
 mod place;
 mod playback;
 mod proxy;

@@ -1,6 +1,6 @@
 //! WebSockets through the recorder: each message as it comes, both ways.
 
-use super::proxy::{Shared, answer, passed, unreachable};
+use super::passing::{Shared, answer, passed, unreachable};
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

@@ -295,7 +295,7 @@ fn a_client_that_leaves_in_the_middle_of_a_call_takes_its_task_with_it() {
 #[test]
 fn a_client_that_comes_back_keeps_its_task() {
     let server = Server::playing(json!([{"thought": "I begin"}, {"delay": 3600}]));
-    let listening = listen(mcp(&server, &["--http", "0", "--client-grace", "0.5"]));
+    let listening = listen(mcp(&server, &["--http", "0", "--client-grace", "5"]));
     let begin = || {
         let session = listening.connect(&json!({}));
         let mut call = listening.call(&session, "run_task", json!({"task": "Work"}));
