@@ -250,7 +250,7 @@ test("the page's example runs with vitest", async () => {
 
 async function guide() {
   const text = await readFile(join(root, "docs/testing.md"), "utf8");
-  return /<!-- testing: shop\.test\.mjs -->\n```js\n([\s\S]*?)```/.exec(text)[1];
+  return /<!-- testing: shop -->\n```js\n([\s\S]*?)```/.exec(text)[1];
 }
 
 test("the guide's example runs with node:test", async () => {

@@ -204,13 +204,13 @@ def test_the_page(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=2)
 
 
-@pytest.mark.parametrize("name", ["test_shop.py", "test_plain.py", "test_webhooks.py"])
+@pytest.mark.parametrize("name", ["test_shop", "test_plain", "test_webhooks"])
 def test_the_guide(pytester: pytest.Pytester, name: str) -> None:
     guide = (PAGE.parent / "testing.md").read_text(encoding="utf-8")
     block = rf"<!-- testing: {re.escape(name)} -->\n```python\n(.*?)```"
     [example] = re.findall(block, guide, re.DOTALL)
     result = run(pytester, example)
-    result.assert_outcomes(passed={"test_shop.py": 3}.get(name, 1))
+    result.assert_outcomes(passed={"test_shop": 3}.get(name, 1))
 
 
 def test_a_client_that_was_made_before_reaches_no_real_service(

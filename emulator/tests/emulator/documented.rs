@@ -43,7 +43,7 @@ const OBJECT: Fields = &[
     ("status", Text, Always),
     ("created_at", Text, Always),
     ("vnc_url", Text, Always),
-    // Of callers who set more than the reference has (section 14).
+    // Of callers who set more than the reference has (docs/spec/agi.md, section 14).
     ("goal", Text, Sometimes),
     ("agent_session_type", Text, Sometimes),
     ("environment_id", Text, Sometimes),
