@@ -1,5 +1,5 @@
 // The packed npm package by every package manager and compiler: installed from a registry of its own
-// into empty folders, where the README's quickstarts run; traced, and type-checked.
+// into empty folders, where the READMEs' quickstarts run; traced, and type-checked.
 //
 //   node tests/packaging/installers.mjs FOLDER [NAME...]     FOLDER: for the tools; NAME: only these
 //
@@ -62,10 +62,11 @@ async function tarballs() {
   return [one(/^sessionwire-\d.*\.tgz$/), one(new RegExp(`^${ours}.*\\.tgz$`))];
 }
 
-/** The README's quickstarts of Node, word for word, and the event that each ends with. */
+/** The quickstarts of Node in both READMEs, word for word, and the event that each ends with. */
 function quickstarts() {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  const found = readme.matchAll(/<!-- quickstart: node -->\n```js\n([\s\S]*?)```/g);
+  const pages = ["README.md", "bindings-node/README.md"];
+  const readmes = pages.map((name) => readFileSync(join(root, name), "utf8")).join("\n");
+  const found = readmes.matchAll(/<!-- quickstart: node -->\n```js\n([\s\S]*?)```/g);
   return Array.from(found, ([, code]) => [code, code.includes("raccoon()") ? /completed/ : /done/]);
 }
 
