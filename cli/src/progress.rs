@@ -114,7 +114,8 @@ impl Progress {
     }
 }
 
-fn count(number: usize, what: &str) -> String {
+/// `1 task`, `2 tasks`.
+pub(crate) fn count(number: usize, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::files::check_target;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::progress::count;
 use crate::record::read_secrets;
 use crate::terminal::{end_line, note};
 
@@ -106,16 +107,12 @@ async fn tell(
         });
         return output.json(line.to_string()).await;
     }
-    let some = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        count => format!("{count} {what}s"),
-    };
     let file = file.display();
     note(&format!(
         "Recorded {}, {} and {}. Look it over for secrets, then: sessionwire emulator --scenario {file}",
-        some(recorded.requests, "request"),
-        some(tasks, "task"),
-        some(turns, "turn")
+        count(recorded.requests, "request"),
+        count(tasks, "task"),
+        count(turns, "turn")
     ));
     recorded.notes.iter().for_each(|text| note(text));
     Ok(())

@@ -8,6 +8,7 @@ use sessionwire_emulator::{Scenario, ScenarioError};
 use crate::args;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::progress::count;
 use crate::render::one_line;
 
 /// Looks at every file, also after one that is wrong.
@@ -28,7 +29,7 @@ pub(crate) async fn check(args: args::Check, json: bool, output: &Output) -> Res
         0 => Ok(()),
         wrong => Err(Failure::Usage(format!(
             "{wrong} of {} cannot be played. Mend what is named above, and check again.",
-            counted(args.file.len(), "scenario")
+            count(args.file.len(), "scenario")
         ))),
     }
 }
@@ -38,8 +39,8 @@ fn as_lines(file: &Path, read: &Result<Scenario, ScenarioError>) -> Vec<String> 
     match read {
         Ok(scenario) => vec![format!(
             "{name}: ok, {} and {}",
-            counted(scenario.tasks.len(), "task"),
-            counted(scenario.turns.len(), "turn")
+            count(scenario.tasks.len(), "task"),
+            count(scenario.turns.len(), "turn")
         )],
         Err(error) => error
             .problems()
@@ -78,8 +79,4 @@ fn as_json(file: &Path, read: &Result<Scenario, ScenarioError>) -> Value {
         "turns": counts.map(|scenario| scenario.turns.len()),
         "problems": problems,
     })
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -13,6 +13,7 @@ use crate::client::options;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::progress::count;
 use crate::render::one_line;
 use crate::terminal::note;
 
@@ -137,15 +138,13 @@ async fn tell(found: &Verification, json: bool, output: &Output) -> Result<(), F
         return output.json(line.to_string()).await;
     }
     found.notes.iter().for_each(|text| note(text));
-    let many = if found.played == 1 { "" } else { "s" };
     let outcome = match found.drifts.len() {
         0 => "The service answers as it did.".to_owned(),
-        1 => "1 difference.".to_owned(),
-        count => format!("{count} differences."),
+        differences => format!("{}.", count(differences, "difference")),
     };
     note(&format!(
-        "{} request{many} sent again. {outcome}",
-        found.played
+        "{} sent again. {outcome}",
+        count(found.played, "request")
     ));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What the library's errors name, in the words of the command line (pure).
 
-use sessionwire::Error;
+use sessionwire::{Error, ErrorKind};
 
 /// Options that the library calls otherwise, and what is no option here.
 const OTHERS: [(&str, &str); 17] = [
@@ -46,20 +46,28 @@ const OPTIONS: [&str; 19] = [
     "wire",
 ];
 
-/// An error's text. What the service said stays as it is.
+/// An error's text. What the service said, and the names of its fields, stay as they are.
 pub(crate) fn text_of(error: &Error) -> String {
-    match error.status_code() {
-        Some(_) => error.to_string(),
-        None => of_the_command_line(&error.to_string()),
+    let text = error.to_string();
+    let lead = text.strip_suffix(error.advice()).unwrap_or(&text);
+    let is_of_input = error.status_code().is_none()
+        && matches!(
+            error.kind(),
+            ErrorKind::InvalidRequest
+                | ErrorKind::Config
+                | ErrorKind::Conflict
+                | ErrorKind::Timeout
+                | ErrorKind::TaskTimeout
+        );
+    match is_of_input {
+        true => of_the_command_line(&text),
+        false => format!("{lead}{}", advice_of(error)),
     }
 }
 
-/// An error's advice.
+/// An error's advice, which is always ours.
 pub(crate) fn advice_of(error: &Error) -> String {
-    match error.status_code() {
-        Some(_) => error.advice().to_owned(),
-        None => of_the_command_line(error.advice()),
-    }
+    of_the_command_line(error.advice())
 }
 
 fn of_the_command_line(text: &str) -> String {
@@ -93,7 +101,9 @@ fn word(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::of_the_command_line;
+    use sessionwire::{Error, ErrorKind};
+
+    use super::{of_the_command_line, text_of};
 
     #[test]
     fn options_and_functions_are_named_as_a_shell_has_them() {
@@ -112,6 +122,14 @@ mod tests {
         ] {
             assert_eq!(of_the_command_line(text), said);
         }
+    }
+
+    #[test]
+    fn fields_of_an_answer_keep_their_names() {
+        let fields = Error::new(ErrorKind::Stream, "The answer has no `session_id`");
+        assert!(text_of(&fields).contains("`session_id`"), "{fields}");
+        let input = Error::new(ErrorKind::InvalidRequest, "`session_id` is empty");
+        assert!(text_of(&input).starts_with("SESSION is empty"), "{input}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Emulator {
         options.check()?;
         let scenario = options.load_scenario()?;
         for fault in &options.faults {
-            fault.check().map_err(|error| {
+            fault.validate().map_err(|error| {
                 StartError(format!("the fault `{fault}` cannot be used: {error}"))
             })?;
         }

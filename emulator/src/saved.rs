@@ -65,7 +65,7 @@ pub(crate) fn import(server: &Arc<Server>, world: &World, state: SavedState) -> 
         ));
     }
     for fault in &state.faults {
-        let checked = fault.check();
+        let checked = fault.validate();
         checked.map_err(|error| format!("the fault `{fault}` cannot be used: {error}"))?;
     }
     let mut accounts = Vec::new();

@@ -20,11 +20,22 @@ use crate::terminal::note;
 
 const CONNECTION: &str = "mcp-session-id";
 
-/// How many requests each connection has sent: one that sent another is there.
+/// What is open of each connection. One that has nothing open, and whose last call was cut off, has
+/// some time to come back.
 pub(super) struct Presence {
     connections: Arc<LocalSessionManager>,
     grace: Duration,
-    requests: Mutex<HashMap<String, u64>>,
+    standings: Mutex<HashMap<String, Standing>>,
+}
+
+#[derive(Default)]
+struct Standing {
+    /// Requests whose answers are not at their end: calls, and the stream of messages.
+    open: usize,
+    /// How many requests there were.
+    came: u64,
+    /// The answer of a call was cut off, and nothing came since.
+    is_cut: bool,
 }
 
 impl Presence {
@@ -32,39 +43,66 @@ impl Presence {
         Arc::new(Self {
             connections,
             grace,
-            requests: Mutex::default(),
+            standings: Mutex::default(),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, u64>> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Standing>> {
+        self.standings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn came(&self, connection: &str) -> u64 {
-        let mut requests = self.lock();
-        let count = requests.entry(connection.to_owned()).or_default();
-        *count += 1;
-        *count
+    /// A request came.
+    fn enter(self: &Arc<Self>, connection: String, is_call: bool) -> Open {
+        let mut standings = self.lock();
+        let standing = standings.entry(connection.clone()).or_default();
+        standing.open += 1;
+        standing.came += 1;
+        standing.is_cut = false;
+        Open {
+            presence: self.clone(),
+            connection,
+            is_cut: is_call,
+        }
     }
 
-    /// The answer of a call was cut off: the client comes back for it, or its connection ends.
-    fn left(self: &Arc<Self>, connection: String) {
+    /// A request is over, or was cut off.
+    fn leave(self: &Arc<Self>, connection: &str, is_cut: bool) {
+        let mut standings = self.lock();
+        let Some(standing) = standings.get_mut(connection) else {
+            return;
+        };
+        standing.open -= 1;
+        standing.is_cut |= is_cut;
+        match (standing.open, standing.is_cut) {
+            (0, true) => self.wait_for(connection.to_owned(), standing.came),
+            (0, false) => drop(standings.remove(connection)),
+            _ => {}
+        }
+    }
+
+    /// Whether nothing came since.
+    fn give_up(&self, connection: &str, came: u64) -> bool {
+        let mut standings = self.lock();
+        let is_gone = standings
+            .get(connection)
+            .is_some_and(|standing| standing.came == came);
+        if is_gone {
+            standings.remove(connection);
+        }
+        is_gone
+    }
+
+    /// The client comes back, or its connection ends.
+    fn wait_for(self: &Arc<Self>, connection: String, came: u64) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let seen = self.lock().get(&connection).copied();
         let presence = self.clone();
         runtime.spawn(async move {
             tokio::time::sleep(presence.grace).await;
-            let is_gone = {
-                let mut requests = presence.lock();
-                let is_gone = requests.get(&connection).copied() == seen;
-                if is_gone {
-                    requests.remove(&connection);
-                }
-                is_gone
-            };
-            if !is_gone {
+            if !presence.give_up(&connection, came) {
                 return;
             }
             note(&format!(
@@ -77,34 +115,25 @@ impl Presence {
     }
 }
 
-/// Counts the requests of each connection, and sees answers that nobody reads to their end.
+/// Sees answers that nobody reads to their end.
 pub(super) async fn watch(
     State(presence): State<Arc<Presence>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let connection = connection(request.headers());
-    let is_call = request.method() == Method::POST;
-    let is_end = request.method() == Method::DELETE;
-    if let Some(connection) = &connection {
-        presence.came(connection);
-    }
+    let open = connection(request.headers()).map(|connection| {
+        let is_call = request.method() == Method::POST;
+        presence.enter(connection, is_call)
+    });
     let response = next.run(request).await;
-    match connection {
-        Some(connection) if is_end => {
-            presence.lock().remove(&connection);
-            response
-        }
-        Some(connection) if is_call => response.map(|body| {
+    match open {
+        Some(open) => response.map(|body| {
             Body::from_stream(Read {
                 body: body.into_data_stream(),
-                unread: Some(Unread {
-                    presence,
-                    connection,
-                }),
+                open,
             })
         }),
-        _ => response,
+        None => response,
     }
 }
 
@@ -112,16 +141,24 @@ fn connection(headers: &HeaderMap) -> Option<String> {
     headers.get(CONNECTION)?.to_str().ok().map(str::to_owned)
 }
 
-/// An answer that was not read to its end.
-struct Unread {
+/// A request of a connection.
+struct Open {
     presence: Arc<Presence>,
     connection: String,
+    /// Whether a call would be cut off if it ended now.
+    is_cut: bool,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.presence.leave(&self.connection, self.is_cut);
+    }
 }
 
 /// An answer as it is read.
 struct Read {
     body: BodyDataStream,
-    unread: Option<Unread>,
+    open: Open,
 }
 
 impl Stream for Read {
@@ -130,20 +167,8 @@ impl Stream for Read {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = Pin::new(&mut self.body).poll_next(context);
         if matches!(next, Poll::Ready(None | Some(Err(_)))) {
-            self.unread = None;
+            self.open.is_cut = false;
         }
         next
-    }
-}
-
-impl Drop for Read {
-    fn drop(&mut self) {
-        if let Some(Unread {
-            presence,
-            connection,
-        }) = self.unread.take()
-        {
-            presence.left(connection);
-        }
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn from_json(value: Value) -> Result<Vec<Fault>, ApiError> {
     let read = |(index, value): (usize, Value)| {
         let at = |error: &dyn std::fmt::Display| bad(format!("faults[{index}]: {error}"));
         let fault: Fault = serde_json::from_value(value).map_err(|error| at(&error))?;
-        fault.check().map_err(|error| at(&error))?;
+        fault.validate().map_err(|error| at(&error))?;
         Ok(fault)
     };
     all.into_iter().enumerate().map(read).collect()

@@ -258,14 +258,6 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Fault {
-    /// Whether it can act.
-    ///
-    /// # Errors
-    /// When an action has no meaning for the endpoint; the text says what to use.
-    pub fn check(&self) -> Result<(), FaultError> {
-        self.effect().map(drop).map_err(FaultError)
-    }
-
     /// A fault for one request, without an action yet.
     #[must_use]
     pub fn new(on: Endpoint) -> Self {

@@ -318,3 +318,30 @@ fn a_client_that_comes_back_keeps_its_task() {
     });
     assert_eq!(left(&server), kept);
 }
+
+#[test]
+fn a_client_that_gives_one_call_up_keeps_what_its_other_calls_do() {
+    let server = Server::playing(json!([{"thought": "I begin"}, {"delay": 3600}]));
+    let listening = listen(mcp(&server, &["--http", "0", "--client-grace", "1"]));
+    let begin = |session: &str| {
+        let mut call = listening.call(session, "run_task", json!({"task": "Work"}));
+        assert_eq!(call.message()["params"]["message"], "I begin");
+        call
+    };
+    let session = listening.connect(&json!({}));
+    let (reads_on, given_up) = (begin(&session), begin(&session));
+    let kept = left(&server);
+    drop(given_up);
+    // When one that left later is given up, the time of that call is over, too.
+    let other = listening.connect(&json!({}));
+    let call = begin(&other);
+    assert_eq!(left(&server).len(), 3);
+    drop(call);
+    eventually("the other's session is deleted", || {
+        left(&server).len() == 2
+    });
+    assert_eq!(left(&server), kept);
+    // Nobody is there any more.
+    drop(reads_on);
+    eventually("its sessions are deleted", || left(&server).is_empty());
+}
