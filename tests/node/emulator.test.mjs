@@ -246,3 +246,13 @@ test("an emulator in this process offers the control API where it is asked for",
     await emulating({}, (other) => assert.equal(other.controlUrl, null));
     await assert.rejects(Emulator.start({ controlToken: "short" }), ConfigError);
   }));
+
+test("a fault and a scenario that are wrong are named in the words of their formats", () =>
+  emulating({}, (emulator) => {
+    const failing = (work, words) => assert.throws(work, (error) => error.message.includes(words));
+    for (const fault of ["events cut_aftr=1", { on: "events", cut_aftr: 1 }]) {
+      failing(() => emulator.fail(fault), "write `cut_after`");
+    }
+    const steps = [{ error: "Closed", status_cod: 502 }];
+    failing(() => emulator.scenario({ tasks: [{ steps }] }), "`status_code`");
+  }));

@@ -350,7 +350,7 @@ interface WireError {
  * The error that the core described.
  * @internal
  */
-export function errorFrom(info: ErrorInfo): SessionwireError {
+export function errorFrom(info: ErrorInfo, inWords = inNodeWords): SessionwireError {
   const wire = JSON.parse(info.error) as WireError;
   const event = (event: WireEvent) => eventFromParts(event.type, event.id, event.raw);
   const fields: ErrorFields = {
@@ -374,7 +374,16 @@ export function errorFrom(info: ErrorInfo): SessionwireError {
   if (wire.body !== null) fields.body = wire.body;
   if (wire.status_code !== null) fields.statusCode = wire.status_code;
   const type = CLASSES[wire.name] ?? SessionwireError;
-  return new type(inNodeWords(wire), fields);
+  return new type(inWords(wire), fields);
+}
+
+/**
+ * The same for what is written in a format of its own, whose words are the same in all languages: a
+ * scenario, a fault.
+ * @internal
+ */
+export function errorOfFormat(info: ErrorInfo): SessionwireError {
+  return errorFrom(info, (wire) => wire.text);
 }
 
 function inNodeWords(wire: WireError): string {

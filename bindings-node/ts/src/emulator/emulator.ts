@@ -5,7 +5,7 @@
 import { AssertionError } from "node:assert";
 import { inspect } from "node:util";
 import { Agi, type AgiOptions } from "../agi/client.js";
-import { ConfigError, errorFrom, InvalidRequestError, orThrow } from "../errors.js";
+import { ConfigError, errorFrom, errorOfFormat, InvalidRequestError, orThrow } from "../errors.js";
 import { type NativeAgentPort, type NativeEmulator, native } from "../native.js";
 import { Raccoon, type RaccoonOptions } from "../raccoon/client.js";
 import { count, seconds } from "../shared/calls.js";
@@ -425,7 +425,7 @@ export class Emulator implements AsyncDisposable {
    */
   fail(fault: Fault | string): void {
     const error = this.#native.fail(JSON.stringify(wireFault(fault)) ?? "null");
-    if (error !== null) throw errorFrom(error);
+    if (error !== null) throw errorOfFormat(error);
   }
 
   /** The faults that still wait for their requests, as `fail` takes them. */
@@ -468,7 +468,7 @@ export class Emulator implements AsyncDisposable {
       typeof scenario === "string"
         ? this.#native.scenarioFile(scenario)
         : this.#native.scenario(JSON.stringify(scenario) ?? "null");
-    if (error !== null) throw errorFrom(error);
+    if (error !== null) throw errorOfFormat(error);
   }
 
   /**
