@@ -114,6 +114,7 @@ fn every_line_has_the_fields_of_the_page() {
     std::fs::write(&scenario, "tasks: [{ steps: [{ done: 1 }] }]").unwrap();
     let checked = server.run(&["scenario", "check", &scenario, "--json"]);
     check.line("scenario", &checked.json_lines()[0]);
+    recorded_and_verified(&server, &folder.file("recorded.json"), &mut check);
     let out = folder.file("results.jsonl");
     let mut command = server.command(&["batch", "-", "--out", &out, "--json"]);
     command.stdin(Stdio::piped());
@@ -133,6 +134,36 @@ fn every_line_has_the_fields_of_the_page() {
         check.seen, all,
         "a table of the page was not held against a line"
     );
+}
+
+/// The lines of the recorder, of `verify`, and of an emulator.
+fn recorded_and_verified(server: &Server, file: &str, check: &mut Check) {
+    let line = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+    let mut emulator = Running::start(program(&["emulator", "--port", "0", "--json"]));
+    check.line("emulator", &line(&emulator.read_until("api_key")));
+    emulator.signal("INT");
+    emulator.finish();
+
+    let to = ["record", "--to", file, "--upstream"];
+    let to = [&to[..], &[server.emulator.url(), "--json"]].concat();
+    let mut recorder = Running::start(program(&to));
+    let recording = line(&recorder.read_until("recording"));
+    check.line("recording", &recording);
+    let url = recording["url"].as_str().unwrap();
+    let mut list = program(&["sessions", "list"]);
+    list.env("AGI_BASE_URL", url)
+        .env("AGI_API_KEY", server.emulator.api_key());
+    assert_eq!(Running::start(list).finish().status, 0);
+    recorder.signal("INT");
+    check.line("recorded", recorder.finish().json_lines().last().unwrap());
+
+    server.fail(json!({"on": "list", "status": 200, "body": {"region": "eu"}}));
+    let verified = server.run(&["verify", file, "--json"]);
+    let lines = verified.json_lines();
+    assert_eq!((verified.status, lines.len()), (1, 3), "{lines:?}");
+    for (kind, line) in ["drift", "verified", "error"].into_iter().zip(&lines) {
+        check.line(kind, line);
+    }
 }
 
 /// Whatever goes wrong, the last line is one object that says so.
