@@ -10,6 +10,9 @@ pub(crate) const REDACTED: &str = "[redacted]";
 /// A shorter text would blank ordinary words.
 const SHORTEST: usize = 4;
 
+/// How many characters of the pieces that follow may finish a secret.
+const NEAR: usize = 512;
+
 /// Query parameters whose value is a secret, beside those whose name says so.
 const PARAMETERS: &str = "auth|authorization|code|jwt|pass|session|session_?id|sid|sig|signature|state|\
     x-amz-credential|x-amz-signature|x-goog-credential|x-goog-signature";
@@ -216,6 +219,45 @@ impl Scrubber {
         text
     }
 
+    /// The pieces of one text, in which a secret may go from one into the next: those become one
+    /// piece, at the place of the first, and the others are empty.
+    pub(crate) fn pieces(&self, pieces: &[&str]) -> Vec<String> {
+        let whole = self.text(&pieces.concat());
+        let alone: Vec<String> = pieces.iter().map(|piece| self.text(piece)).collect();
+        if alone.concat() == whole {
+            return alone;
+        }
+        let mut scrubbed = Vec::with_capacity(pieces.len());
+        let mut run = String::new();
+        for (index, piece) in pieces.iter().enumerate() {
+            run.push_str(piece);
+            let rest = pieces[index + 1..].iter().flat_map(|next| next.chars());
+            let rest: String = rest.take(NEAR).collect();
+            let goes_on = self.text(&run) + &self.text(&rest) != self.text(&format!("{run}{rest}"));
+            match goes_on {
+                true => scrubbed.push(None),
+                false => scrubbed.push(Some(self.text(&std::mem::take(&mut run)))),
+            }
+        }
+        let mut placed = vec![String::new(); pieces.len()];
+        let mut first = None;
+        for (index, text) in scrubbed.into_iter().enumerate() {
+            let place = *first.get_or_insert(index);
+            if let Some(text) = text {
+                placed[place] = text;
+                first = None;
+            }
+        }
+        // One that is longer than what was looked at.
+        if placed.concat() != whole {
+            placed.fill(String::new());
+            if let Some(place) = placed.first_mut() {
+                *place = whole;
+            }
+        }
+        placed
+    }
+
     pub(crate) fn value(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => self.text(text).into(),
@@ -284,6 +326,45 @@ mod tests {
     fn every_pattern_is_an_expression() {
         let scrubber = Scrubber::new(std::iter::empty());
         assert_eq!((scrubber.patterns.len(), scrubber.shapes.len()), (12, 4));
+    }
+
+    #[test]
+    fn secrets_in_pieces() {
+        let scrubber = Scrubber::new(["hunter22".to_owned()].into_iter());
+        for (pieces, scrubbed) in [
+            (&["a ", "b ", "c"][..], &["a ", "b ", "c"][..]),
+            (
+                &["is hun", "ter", "22 ", "here"],
+                &["is [redacted] ", "", "", "here"],
+            ),
+            (
+                &[
+                    "card 4111 1111 ",
+                    "1111 1111, mail j@",
+                    "shop-mail.net",
+                    " ok",
+                ],
+                &["card [redacted], mail [redacted]", "", "", " ok"],
+            ),
+            (&["x ", "hunter22", " y"], &["x ", "[redacted]", " y"]),
+            (
+                &["the pass", "word: ", "x7", " ok"],
+                &["the password: [redacted]", "", "", " ok"],
+            ),
+        ] {
+            let found = scrubber.pieces(pieces);
+            assert_eq!(found, scrubbed, "{pieces:?}");
+        }
+        let key = format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
+            "MIIE\n".repeat(400)
+        );
+        let cut: Vec<&str> = key
+            .as_bytes()
+            .chunks(100)
+            .map(|part| std::str::from_utf8(part).unwrap())
+            .collect();
+        assert_eq!(scrubber.pieces(&cut).concat(), "[redacted]");
     }
 
     #[test]

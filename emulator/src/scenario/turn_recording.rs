@@ -45,11 +45,11 @@ impl Scenario {
     pub fn from_turn_recording(recording: &TurnRecording, secrets: &[String]) -> Self {
         let scrubber = Scrubber::new(secrets.iter().cloned());
         let mut steps = Vec::new();
-        let mut said = String::new();
+        let events = without_split_secrets(&recording.events, &scrubber);
         let mut last = None;
         let mut ended = false;
         let received = |event: &RecordedTurnEvent| event.kind == "message.received";
-        for (index, event) in recording.events.iter().enumerate() {
+        for (index, event) in events.iter().enumerate() {
             let at = event.timestamp.or(last);
             if let (Some(last), Some(at)) = (last, at)
                 && at > last
@@ -62,15 +62,16 @@ impl Scenario {
             if index == 0 && received(event) {
                 continue;
             }
-            if event.kind == "text" {
-                said.push_str(event.payload["text"].as_str().unwrap_or_default());
-            }
             steps.push(step(event, &scrubber));
             ended = ENDS.contains(&event.kind.as_str());
             if ended {
                 break;
             }
         }
+        let is_end = |event: &RecordedTurnEvent| ENDS.contains(&event.kind.as_str());
+        let told = recording.events.iter().take_while(|event| !is_end(event));
+        let texts = told.filter(|event| event.kind == "text");
+        let said: String = texts.filter_map(piece).collect();
         let other = recording.content.as_ref().filter(|content| {
             **content != said && !(recording.dialect.without_content && content.is_empty())
         });
@@ -100,6 +101,53 @@ impl Scenario {
             ..Self::default()
         }
     }
+}
+
+/// What an event adds to the text of its block.
+fn piece(event: &RecordedTurnEvent) -> Option<&str> {
+    let kind = event.kind.as_str();
+    let field = event
+        .payload
+        .get(kind)
+        .filter(|_| matches!(kind, "text" | "thought"));
+    field.and_then(Value::as_str)
+}
+
+/// The events, with secrets left out that go from one piece of a block into the next. A piece of a text of which nothing is left goes.
+fn without_split_secrets(
+    events: &[RecordedTurnEvent],
+    scrubber: &Scrubber,
+) -> Vec<RecordedTurnEvent> {
+    let mut blocks: Vec<(&str, Option<&str>, Vec<usize>)> = Vec::new();
+    for (index, event) in events.iter().enumerate() {
+        let (kind, block) = (event.kind.as_str(), event.block_id.as_deref());
+        if piece(event).is_none() {
+            continue;
+        }
+        match blocks.iter_mut().find(|of| (of.0, of.1) == (kind, block)) {
+            Some((_, _, indices)) => indices.push(index),
+            None => blocks.push((kind, block, vec![index])),
+        }
+    }
+    let mut scrubbed: Vec<_> = events.iter().cloned().map(Some).collect();
+    for (kind, _, indices) in blocks {
+        let pieces: Vec<&str> = indices
+            .iter()
+            .filter_map(|&index| piece(&events[index]))
+            .collect();
+        let texts = scrubber.pieces(&pieces);
+        for ((index, was), text) in indices.into_iter().zip(pieces).zip(texts) {
+            match (
+                &mut scrubbed[index],
+                kind == "text" && text.is_empty() && !was.is_empty(),
+            ) {
+                (event, true) => *event = None,
+                (Some(event), false) => event.payload[kind] = text.into(),
+                (None, false) => {}
+            }
+        }
+    }
+    scrubbed.into_iter().flatten().collect()
 }
 
 /// The kinds that end a turn.
@@ -265,6 +313,20 @@ mod tests {
         let open = scenario(json!({"prompt": "x", "events": []}), &[]);
         let said = open["turns"][0]["steps"][0]["error"].as_str().unwrap();
         assert!(said.starts_with("The recording ends here"), "{said}");
+    }
+
+    #[test]
+    fn secrets_in_pieces_are_left_out() {
+        let text = |text: &str| json!({"kind": "text", "block_id": "text:answer", "payload": {"text": text}});
+        let recorded = scenario(
+            json!({"prompt": "Pay", "content": "It is hunter22. Thanks", "events": [
+                text("It is hun"), {"kind": "tool.start", "payload": {"tool": "x"}}, text("ter22. "), text("Thanks"),
+                {"kind": "task.completed", "payload": {}}]}),
+            &["hunter22"],
+        );
+        let expected = json!([{"text": "It is [redacted]. "}, {"event": "tool.start", "payload": {"tool": "x"}},
+            {"text": "Thanks"}, {"complete": true}]);
+        assert_eq!(recorded["turns"][0]["steps"], expected);
     }
 
     #[test]
