@@ -14,6 +14,16 @@ pytest_plugins = ["pytester"]
 PAGE = Path(__file__).parents[2] / "docs" / "test-your-app.md"
 
 
+#: What a CI or a shell sets, and pytest writes its report otherwise for.
+REPORT = ("BUILD_NUMBER", "CI", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "PYTEST_ADDOPTS")
+
+
+@pytest.fixture(autouse=True)
+def a_plain_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in REPORT:
+        monkeypatch.delenv(name, raising=False)
+
+
 def run(pytester: pytest.Pytester, tests: str, *options: str) -> pytest.RunResult:
     pytester.makepyfile(tests)
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error", *options)
