@@ -67,6 +67,7 @@ TESTED = {
     "docs/ledger.md": ["tests/python/test_snippets.py", "tests/node/snippets.test.mjs"],
     "docs/machines.md": ["tests/python/test_snippets.py"],
     "docs/migrating-from-agi-python.md": ["tests/python/test_migration.py"],
+    "docs/migrating-from-raccoonai.md": ["tests/python/test_migration_raccoonai.py"],
     "docs/notebooks.md": ["tests/python/test_notebook.py"],
     "docs/pool.md": ["tests/python/test_snippets.py", "tests/node/snippets.test.mjs"],
     "docs/raccoon.md": ["tests/python/test_guide.py", "tests/node/snippets.test.mjs"],
