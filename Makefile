@@ -103,6 +103,29 @@ npm-pack: node_modules/.installed ## build the release npm tarballs, the main on
 	npm run --silent build
 	npm run --silent pack
 
+# --- a release -------------------------------------------------------------
+
+.PHONY: version
+version: ## write VERSION=1.2.3 to every place that says it, and close the changelog's section
+	@[ -n "$(VERSION)" ] || { echo "Say which: make version VERSION=1.2.3" >&2; exit 2; }
+	$(PYTHON) tools/versions.py --set "$(VERSION)"
+	@echo "The version is $(VERSION) everywhere. Read the changelog, then commit: CONTRIBUTING.md, Releasing."
+
+# What zig links for another Linux runs with a C library of 2012 (glibc 2.17), or with musl.
+ZIGBUILD = PATH="$(ZIG)/bin:$$PATH" cargo zigbuild --release --locked
+TARGET ?= $(CARGO_BUILD_TARGET)
+
+.PHONY: node-library
+node-library: $(ZIG)/.installed ## build the library of the npm package for a Linux, TARGET=x86_64-unknown-linux-musl, into dist/native
+	RUSTFLAGS="$(filter --remap%,$(RELEASE_FLAGS)) $(if $(findstring musl,$(TARGET)),-C target-feature=-crt-static)" $(ZIGBUILD) -p sessionwire-node -p sessionwire-features --target $(TARGET)$(if $(findstring gnu,$(TARGET)),.2.17)
+	@mkdir -p dist/native
+	cp $(CARGO_TARGET_DIR)/$(TARGET)/release/libsessionwire_node.so dist/native/sessionwire.$$(node bindings-node/scripts/platforms.mjs --name $(TARGET)).node
+
+.PHONY: program
+program: $(ZIG)/.installed ## build the command line for TARGET=x86_64-unknown-linux-musl, one static file, and pack it into dist/
+	RUSTFLAGS="$(filter --remap%,$(RELEASE_FLAGS))" $(ZIGBUILD) -p sessionwire-cli -p sessionwire-features --target $(TARGET)
+	$(PYTHON) tools/pack_program.py $(CARGO_TARGET_DIR)/$(TARGET)/release/sessionwire $(TARGET) dist
+
 # --- the main job ----------------------------------------------------------
 
 .PHONY: demo
@@ -177,6 +200,7 @@ lint-generated: setup
 	@$(LISTS) | $(BIN)/python tools/generate_lists.py --check
 	@node bindings-node/scripts/platforms.mjs --check
 	@$(BIN)/python tools/scenario_tables.py --check
+	@$(BIN)/python tools/versions.py
 	@cmp --quiet $(SCHEMA) $(SCHEMA_COPY) || { echo "$(SCHEMA_COPY) is out of date: run make generate" >&2; exit 1; }
 
 .PHONY: lint-python
@@ -357,9 +381,54 @@ deny: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## licences and sources of the 
 	$(CARGO_DENY) --locked --all-features check --hide-inclusion-graph bans licenses sources
 	$(CARGO_DENY) --locked --manifest-path core/fuzz/Cargo.toml --config deny.toml check --hide-inclusion-graph bans licenses sources
 
+.PHONY: advisories
+advisories: $(TOOLS)/.cargo-deny-$(CARGO_DENY_VERSION) ## known faults of the dependencies; their list comes from the network
+	$(CARGO_DENY) --locked --all-features check --hide-inclusion-graph advisories
+
+# The oldest compiler that the crates promise.
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml)
+
+.PHONY: check-msrv
+check-msrv: | check-machine ## the published crates with the oldest compiler that they promise, which rustup installs
+	rustup toolchain install $(MSRV) --profile minimal --no-self-update
+	cargo +$(MSRV) check --locked -p sessionwire -p sessionwire-emulator -p sessionwire-cli -p sessionwire-features
+
+ZIG := $(TOOLS)/zig
+ZIG_PACKAGES := ziglang==0.15.2 cargo-zigbuild==0.24.0
+
+$(ZIG)/.installed: Makefile | check-machine
+	$(PYTHON) -m venv $(ZIG)
+	$(ZIG)/bin/pip install --quiet $(ZIG_PACKAGES)
+	@touch $@
+
+.PHONY: check-platforms
+check-platforms: $(ZIG)/.installed ## clippy for what is built for Windows and macOS; nothing of it runs
+	$(PYTHON) tools/check_platforms.py $(ZIG)
+
+ACTIONLINT_VERSION := 1.7.12
+ZIZMOR_VERSION := 1.32.0
+ACTIONLINT := $(TOOLS)/actionlint-$(ACTIONLINT_VERSION)
+ZIZMOR := $(TOOLS)/zizmor-$(ZIZMOR_VERSION)
+
+$(ACTIONLINT)/actionlint:
+	@command -v go >/dev/null || { echo "Go is missing: actionlint is built with it. Install it (https://go.dev), then try again." >&2; exit 2; }
+	GOBIN=$(ACTIONLINT) go install github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT_VERSION)
+
+$(ZIZMOR)/bin/zizmor: | check-machine
+	$(PYTHON) -m venv $(ZIZMOR)
+	$(ZIZMOR)/bin/pip install --quiet zizmor==$(ZIZMOR_VERSION)
+
+# The scripts in the workflows are shell: actionlint gives them to shellcheck.
+.PHONY: lint-workflows
+lint-workflows: $(ACTIONLINT)/actionlint $(ZIZMOR)/bin/zizmor ## the workflows with actionlint, shellcheck and zizmor
+	@command -v shellcheck >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends shellcheck >/dev/null; } || true
+	@command -v shellcheck >/dev/null || { echo "shellcheck is missing. Install it (Debian: apt-get install shellcheck), then try again." >&2; exit 2; }
+	$(ACTIONLINT)/actionlint
+	$(ZIZMOR)/bin/zizmor --quiet --offline --persona=pedantic .github
+
 .PHONY: nightly
 nightly: FUZZ_SEED = 0
-nightly: deny test-docs test-apps test-frameworks test-mcp test-bundlers test-other-languages test-shells fuzz chaos kills batch-kills soak instructions ## the long checks
+nightly: deny check-platforms check-msrv lint-workflows test-docs test-apps test-frameworks test-mcp test-bundlers test-other-languages test-shells fuzz chaos kills batch-kills soak instructions ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000
