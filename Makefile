@@ -335,7 +335,7 @@ docs: $(DOCS)/.installed node_modules/.installed cli-dev ## build the site into 
 	@$(DOCS)/venv/bin/python tools/docs/build.py $(DOCS) $(CARGO_TARGET_DIR)/debug/sessionwire
 
 .PHONY: test-docs
-test-docs: docs ## every link of the site, its search without a network, and axe in light, dark and on a phone, in headless Chromium
+test-docs: docs dist/.built ## every link of the site, its search without a network, axe in light, dark and on a phone, in headless Chromium, and the loop by hand in Node
 	@DOCS=$(DOCS) node --test tests/docs/*.test.mjs
 
 .PHONY: docs-pictures

@@ -25,6 +25,7 @@ NEEDED = {
     "test_ag_ui.py": ("ag_ui",),
     "test_examples.py": ("celery", "distributed"),
     "test_migration_raccoonai.py": ("raccoonai",),
+    "test_own_loop.py": ("httpx", "httpx_sse", "requests"),
     "test_recipes.py": ("celery", "distributed"),
     "test_snippets.py": ("temporalio",),
     "test_surface.py": ("temporalio",),

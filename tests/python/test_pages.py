@@ -68,6 +68,10 @@ TESTED = {
     "docs/machines.md": ["tests/python/test_snippets.py"],
     "docs/migrating-from-agi-python.md": ["tests/python/test_migration.py"],
     "docs/migrating-from-raccoonai.md": ["tests/python/test_migration_raccoonai.py"],
+    "docs/migrating-from-your-own-loop.md": [
+        "tests/python/test_own_loop.py",
+        "tests/docs/own-loop.test.mjs",
+    ],
     "docs/notebooks.md": ["tests/python/test_notebook.py"],
     "docs/pool.md": ["tests/python/test_snippets.py", "tests/node/snippets.test.mjs"],
     "docs/raccoon.md": ["tests/python/test_guide.py", "tests/node/snippets.test.mjs"],

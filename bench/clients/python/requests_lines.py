@@ -12,7 +12,7 @@ def consume(base_url: str, session_id: str) -> Seen:
     url = f"{base_url}/v1/sessions/{session_id}/events"
     with requests.get(url, headers=headers, stream=True, timeout=60) as response:
         response.raise_for_status()
-        for line in response.iter_lines(chunk_size=None):
+        for line in response.iter_lines(chunk_size=None):  # type: ignore[call-overload, unused-ignore]
             if line.startswith(b"data:"):
                 events += 1
                 total += json.loads(line[5:])["message_id"]
