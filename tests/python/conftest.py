@@ -24,6 +24,7 @@ for name in ("AGI_API_KEY", "AGI_BASE_URL", "RACCOON_API_KEY", "RACCOON_BASE_URL
 NEEDED = {
     "test_ag_ui.py": ("ag_ui",),
     "test_examples.py": ("celery", "distributed"),
+    "test_migration.py": ("agi", "httpx"),
     "test_migration_raccoonai.py": ("raccoonai",),
     "test_own_loop.py": ("httpx", "httpx_sse", "requests"),
     "test_recipes.py": ("celery", "distributed"),

@@ -7,8 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from agi import AGIClient
 
 import sessionwire
 from sessionwire import Emulator, Message, Screenshot, Session, Task, TaskResult
@@ -52,6 +55,44 @@ def test_a_program_of_the_guide_runs(name: str, printed: str, tmp_path: Path) ->
         assert done.returncode == 0, done.stderr
         assert done.stdout == printed
         assert emulator.agi().sessions.list() == []
+
+
+OFFERS: Any = {
+    "tasks": [{"once": False, "steps": [{"thought": "1"}, {"thought": "2"}, {"done": "Two"}]}]
+}
+
+
+@pytest.mark.parametrize("fault", ["message reset after", "message status=502 after"])
+def test_a_message_whose_answer_was_lost_starts_two_tasks(fault: str) -> None:
+    with (
+        Emulator(step_delay=0.0, scenario=OFFERS, faults=[fault]) as emulator,
+        AGIClient(base_url=emulator.url, api_key=emulator.api_key) as client,
+        client.session("agi-0") as session,
+    ):
+        session.send_message("Buy it")
+        messages = session.get_messages().messages
+        assert [one.content for one in messages if one.type == "USER"] == ["Buy it"] * 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("cut_after", httpx.ReadError),
+        ("close_after", httpx.RemoteProtocolError),
+        ("end_after", None),
+    ],
+)
+def test_a_stream_breaks(fault: str, error: type[Exception] | None) -> None:
+    with (
+        Emulator(step_delay=0.0, scenario=OFFERS, faults=[f"events {fault}=1"]) as emulator,
+        AGIClient(base_url=emulator.url, api_key=emulator.api_key) as client,
+        client.session("agi-0") as session,
+    ):
+        session.send_message("Compare")
+        events = session.stream_events()
+        assert next(events).event == "thought"
+        with pytest.raises(error or StopIteration):
+            next(events)
 
 
 def rows() -> list[list[str]]:

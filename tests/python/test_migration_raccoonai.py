@@ -292,6 +292,18 @@ def test_a_rate_limit() -> None:
         assert emulator.faults() == []
 
 
+def test_what_it_does_better() -> None:
+    seen: list[str] = []
+
+    def note(response: httpx.Response) -> None:
+        seen.append(response.headers["content-type"])
+
+    hooked = httpx.Client(event_hooks={"response": [note]})
+    with Lam(trouble="half an answer") as lam, lam.client.with_options(http_client=hooked) as own:
+        raw = own.lam.with_raw_response.run(query="Which?", raccoon_passcode="customer-7")
+        assert [raw.headers["content-type"]] == seen == ["application/json"]
+
+
 def rows() -> list[list[str]]:
     lines = [line for line in TEXT.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
