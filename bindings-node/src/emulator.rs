@@ -153,6 +153,13 @@ impl Emulator {
         self.inner.control_token().map(str::to_owned)
     }
 
+    /// The file with what clients must trust.
+    #[napi(getter, catch_unwind)]
+    pub fn ca_file(&self) -> Option<String> {
+        let file = self.inner.ca_file();
+        file.map(|path| path.to_string_lossy().into_owned())
+    }
+
     /// Whether other machines can use it.
     #[napi(getter, catch_unwind)]
     pub fn is_remote(&self) -> bool {

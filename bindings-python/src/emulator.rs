@@ -185,6 +185,13 @@ impl Emulator {
         Ok(self.server(py)?.control_token().map(str::to_owned))
     }
 
+    /// The file with what clients must trust.
+    #[getter]
+    fn ca_file(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let file = self.server(py)?.ca_file();
+        Ok(file.map(|path| path.to_string_lossy().into_owned()))
+    }
+
     /// Whether other machines can use it.
     #[getter]
     fn is_remote(&self, py: Python<'_>) -> PyResult<bool> {

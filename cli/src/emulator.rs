@@ -34,6 +34,10 @@ pub(crate) async fn run(
         allow_hosts: args.allow_host.clone(),
         port: args.port,
         public_url: args.public_url.clone(),
+        tls: args.tls,
+        tls_ca: args.tls_ca.clone(),
+        tls_cert: args.tls_cert.clone(),
+        tls_key: args.tls_key.clone(),
         cors_origins: args.cors.clone(),
         api_keys: Some(args.api_key).filter(|keys| !keys.is_empty()),
         unmatched: match args.unmatched {
@@ -144,7 +148,12 @@ fn check_host(args: &args::Emulator) -> Result<(), Failure> {
         )));
     }
     note(&format!(
-        "warning: the emulator listens on {name}: other machines can use it without encryption{}.",
+        "warning: the emulator listens on {name}: other machines can use it{}{}.",
+        if args.tls || args.tls_ca.is_some() || args.tls_cert.is_some() {
+            ""
+        } else {
+            " without encryption"
+        },
         if args.api_key.is_empty() {
             " and with any key (limit that with --api-key)"
         } else {
@@ -181,7 +190,7 @@ fn introduction(emulator: &Emulator, json: bool) -> String {
     if json {
         return serde_json::json!({
             "url": url, "api_key": key, "live_url": live, "raccoon_url": raccoon, "browser": browser,
-            "control_url": emulator.control_url(), "control_token": emulator.control_token(),
+            "control_url": emulator.control_url(), "control_token": emulator.control_token(), "ca_file": emulator.ca_file(),
         })
             .to_string();
     }
@@ -194,6 +203,14 @@ fn introduction(emulator: &Emulator, json: bool) -> String {
         (Some(url), Some(token)) => format!("control API: {url} (token: {token})\n"),
         _ => String::new(),
     };
+    let ca_file = emulator.ca_file();
+    let ca_file = ca_file.map(|path| path.to_string_lossy().into_owned());
+    let with_ca = |text: &dyn Fn(&str) -> String| ca_file.as_deref().map(text).unwrap_or_default();
+    let trusted = with_ca(&|path| format!("certificates: clients must trust {path} (ca_file)\n"));
+    let python_ca = with_ca(&|path| format!(", ca_file={}", serde_json::json!(path)));
+    let node_ca = with_ca(&|path| format!(", caFile: {}", serde_json::json!(path)));
+    let shell_ca = with_ca(&|path| format!("SSL_CERT_FILE={} ", shell_quoted(path)));
+    let curl_ca = with_ca(&|path| format!("--cacert {} ", shell_quoted(path)));
     let (quoted_url, quoted_key) = (serde_json::json!(url), serde_json::json!(key));
     let quoted_raccoon = serde_json::json!(raccoon);
     let shell_key = shell_quoted(key);
@@ -202,16 +219,16 @@ fn introduction(emulator: &Emulator, json: bool) -> String {
         "The emulator listens on {url} (API key: {key}). Ctrl-C ends it.
 live view: {live}
 browser: {browser}
-{control}
-Python   client = Agi(base_url={quoted_url}, api_key={quoted_key})
-Node     const client = new Agi({{ baseUrl: {quoted_url}, apiKey: {quoted_key} }})
-Shell    AGI_API_KEY={shell_key} sessionwire run --base-url {url} \"What is on https://example.com?\"
-curl     curl -X POST -H {header} {url}/v1/sessions
+{control}{trusted}
+Python   client = Agi(base_url={quoted_url}, api_key={quoted_key}{python_ca})
+Node     const client = new Agi({{ baseUrl: {quoted_url}, apiKey: {quoted_key}{node_ca} }})
+Shell    {shell_ca}AGI_API_KEY={shell_key} sessionwire run --base-url {url} \"What is on https://example.com?\"
+curl     curl {curl_ca}-X POST -H {header} {url}/v1/sessions
 
 Raccoon is at {raccoon}:
-Python   client = Raccoon(base_url={quoted_raccoon}, api_key={quoted_key})
-Node     const client = new Raccoon({{ baseUrl: {quoted_raccoon}, apiKey: {quoted_key} }})
-Shell    RACCOON_API_KEY={shell_key} sessionwire turn --base-url {raccoon} \"What is on https://example.com?\""
+Python   client = Raccoon(base_url={quoted_raccoon}, api_key={quoted_key}{python_ca})
+Node     const client = new Raccoon({{ baseUrl: {quoted_raccoon}, apiKey: {quoted_key}{node_ca} }})
+Shell    {shell_ca}RACCOON_API_KEY={shell_key} sessionwire turn --base-url {raccoon} \"What is on https://example.com?\""
     )
 }
 

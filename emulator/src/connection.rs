@@ -1,4 +1,4 @@
-//! One TCP connection: serving HTTP/1.1 on it, and breaking it on purpose.
+//! One TCP connection: serving HTTP/1.1 on it, with TLS where that is wanted, and breaking it on purpose.
 
 use crate::workers::Workers;
 use hyper_util::rt::TokioIo;
@@ -8,12 +8,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
 
 /// What one connection may hold back for a reader that is slow; the kernel's buffers come on top.
 const WRITE_BUFFER: usize = 128 * 1024;
+
+/// The first byte of a TLS connection.
+const HANDSHAKE: u8 = 22;
+/// What a request without TLS gets.
+const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/json\r\n\
+content-length: 84\r\n\r\n{\"detail\":\"This emulator speaks TLS alone: write https:// (wss://) for its address\"}";
+/// How much of such a request is read, and for how long.
+const DRAINED: u64 = 64 * 1024;
+const DRAIN: Duration = Duration::from_secs(1);
 
 const SERVE: u8 = 0;
 const CLOSE: u8 = 1;
@@ -70,6 +81,18 @@ impl Connection {
 struct Wire {
     socket: TcpStream,
     connection: Connection,
+    /// Nothing more is written: TLS would say farewell, and a cut would look like an end.
+    broken: bool,
+}
+
+impl Wire {
+    fn new(socket: TcpStream, connection: &Connection) -> Self {
+        Self {
+            socket,
+            connection: connection.clone(),
+            broken: false,
+        }
+    }
 }
 
 impl Drop for Wire {
@@ -99,12 +122,16 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.broken {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.socket).poll_write(cx, bytes)
     }
 
     /// hyper calls this when its own buffer is empty: the moment a break was waiting for.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !matches!(self.connection.ordered(), SERVE | SILENCE) {
+            self.broken = true;
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         Pin::new(&mut self.socket).poll_flush(cx)
@@ -116,32 +143,69 @@ impl AsyncWrite for Wire {
 }
 
 /// Accepts connections and serves them until the emulator stops.
-pub(crate) async fn accept(workers: Workers, listener: TcpListener, router: axum::Router) {
+pub(crate) async fn accept(
+    workers: Workers,
+    listener: TcpListener,
+    router: axum::Router,
+    tls: Option<TlsAcceptor>,
+) {
     loop {
         match listener.accept().await {
             Ok((socket, _)) => {
-                let router = router.clone();
-                workers.spawn(serve(socket, router));
+                let (router, tls) = (router.clone(), tls.clone());
+                workers.spawn(serve(socket, router, tls));
             }
             Err(error) => {
                 // Out of file descriptors, or a peer that left already: the listener itself is fine.
                 tracing::warn!(%error, "accepting a connection failed");
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
     }
 }
 
-async fn serve(socket: TcpStream, router: axum::Router) {
+async fn serve(socket: TcpStream, router: axum::Router, tls: Option<TlsAcceptor>) {
     // An event must leave when it is written.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");
     }
     let connection = Connection::default();
-    let wire = Wire {
-        socket,
-        connection: connection.clone(),
+    let Some(tls) = tls else {
+        let wire = Wire::new(socket, &connection);
+        return serve_http(wire, connection, router).await;
     };
+    let mut first = [0];
+    match socket.peek(&mut first).await {
+        Ok(1) if first == [HANDSHAKE] => {}
+        Ok(1) => return refuse_plain(socket).await,
+        _ => return,
+    }
+    let wire = Wire::new(socket, &connection);
+    match tls.accept(wire).await {
+        Ok(encrypted) => serve_http(encrypted, connection, router).await,
+        // A client that does not trust the certificate says so, too.
+        Err(error) => tracing::info!(%error, "a client did not agree on TLS"),
+    }
+}
+
+/// Tells a client that speaks no TLS what to do.
+async fn refuse_plain(mut socket: TcpStream) {
+    let refuse = async {
+        socket.write_all(NO_TLS).await?;
+        socket.shutdown().await?;
+        // What is unread when a socket is closed resets it, and the client would not read the answer.
+        tokio::io::copy(&mut socket.take(DRAINED), &mut tokio::io::sink()).await
+    };
+    if !matches!(tokio::time::timeout(DRAIN, refuse).await, Ok(Ok(_))) {
+        tracing::debug!("a client without TLS did not wait for the answer");
+    }
+}
+
+async fn serve_http(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    connection: Connection,
+    router: axum::Router,
+) {
     let service = TowerToHyperService::new(router.layer(axum::Extension(connection.clone())));
     let serving = hyper::server::conn::http1::Builder::new()
         // An idle connection stays open: a client never finds one closed that it was about to use.
@@ -150,7 +214,7 @@ async fn serve(socket: TcpStream, router: axum::Router) {
         // One flat buffer instead of a list of chunks: thousands of small events leave in one system call.
         .writev(false)
         .max_buf_size(WRITE_BUFFER)
-        .serve_connection(TokioIo::new(wire), service)
+        .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     tokio::select! {
         biased;

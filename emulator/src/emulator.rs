@@ -13,6 +13,7 @@ use crate::requests::{CapturedRequest, RequestFilter};
 use crate::scenario::{Playing, Scenario, ScenarioError};
 use crate::state::{Server, WorldError};
 use crate::sync::lock;
+use crate::tls::{self, AuthorityFile};
 use crate::unplayed::Unplayed;
 use crate::web::Web;
 use crate::workers::Workers;
@@ -48,6 +49,8 @@ pub struct Emulator {
     world: Arc<World>,
     api_key: String,
     control_token: Option<ControlToken>,
+    /// Of a certificate that it made.
+    authority: Option<Arc<AuthorityFile>>,
     is_remote: bool,
 }
 
@@ -102,7 +105,19 @@ impl Emulator {
                 IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
             });
         }
-        let url = format!("http://{reachable}");
+        let tls = tls::of(&options, address.ip(), reachable.ip()).map_err(StartError)?;
+        let (url, acceptor, authority) = match tls {
+            None => (format!("http://{reachable}"), None, None),
+            Some(tls) => {
+                let host = tls.host.unwrap_or_else(|| match reachable.ip() {
+                    IpAddr::V4(ip) => ip.to_string(),
+                    IpAddr::V6(ip) => format!("[{ip}]"),
+                });
+                let url = format!("https://{host}:{}", reachable.port());
+                (url, Some(tls.acceptor), tls.authority)
+            }
+        };
+        let has_tls = acceptor.is_some();
         let public_url = match &options.public_url {
             Some(text) => text.trim_end_matches('/').to_owned(),
             None => url.clone(),
@@ -122,18 +137,19 @@ impl Emulator {
             .merge(control::router(&server, control_token.clone()))
             .layer(from_fn_with_state(pages, cors::allow))
             .layer(from_fn_with_state(server.clone(), host::guard));
-        let accepting = connection::accept(server.workers.clone(), listener, router);
+        let accepting = connection::accept(server.workers.clone(), listener, router, acceptor);
         server.workers.spawn(accepting);
         if address.ip().is_loopback() {
             tracing::info!(%address, "the emulator listens");
         } else {
-            tracing::warn!(%address, "the emulator listens: other machines can use it, without encryption");
+            tracing::warn!(%address, has_tls, "the emulator listens: other machines can use it");
         }
         Ok(Self {
             world: server.worlds.default_world().clone(),
             server,
             api_key,
             control_token,
+            authority: authority.map(Arc::new),
             is_remote,
         })
     }
@@ -154,6 +170,7 @@ impl Emulator {
             world,
             server: self.server.clone(),
             control_token: self.control_token.clone(),
+            authority: self.authority.clone(),
             is_remote: self.is_remote,
         })
     }
@@ -169,13 +186,13 @@ impl Emulator {
         self.world.set_clock(clock);
     }
 
-    /// Where it listens, such as `http://127.0.0.1:49152`; the AGI endpoints are below `/v1`.
+    /// Where it listens, such as `http://127.0.0.1:49152`, with TLS `https`; the AGI endpoints are below `/v1`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.server.url
     }
 
-    /// The base URL of Raccoon's endpoints; its WebSockets are at the same address, with `ws` for `http`.
+    /// The base URL of Raccoon's endpoints; its WebSockets are at the same address, with `ws` for `http`, and `wss` for `https`.
     #[must_use]
     pub fn raccoon_url(&self) -> &str {
         &self.server.url
@@ -200,6 +217,13 @@ impl Emulator {
     #[must_use]
     pub fn control_token(&self) -> Option<&str> {
         self.control_token.as_ref().map(ControlToken::as_str)
+    }
+
+    /// The PEM file with what a client has to trust (its `ca_file`), where the emulator made its own certificate
+    /// ([`Options::tls`]). `None`: it speaks no TLS, or has a certificate of somebody else.
+    #[must_use]
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.authority.as_deref().map(AuthorityFile::path)
     }
 
     /// All that it holds, as JSON, to bring back with [`Self::import_state`]: scenario, faults, clock, and the sessions of AGI
@@ -375,6 +399,9 @@ impl Emulator {
         self.server.close_browsers();
         self.server.workers.join().await;
         self.server.browsers.close();
+        if let Some(authority) = &self.authority {
+            authority.remove();
+        }
     }
 }
 

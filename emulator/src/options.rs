@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::faults::Fault;
 use crate::raccoon::{Dialect, Resume, TurnAgent};
 use crate::scenario::Scenario;
+use crate::tls;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use url::Url;
@@ -16,7 +17,7 @@ use url::Url;
 pub struct Options {
     /// The address to bind; loopback by default, any other only with `allow_remote`.
     pub host: String,
-    /// Lets other machines use the emulator: without encryption, and its agent opens any page it is asked for.
+    /// Lets other machines use the emulator: without encryption unless it speaks TLS, and its agent opens any page it is asked for.
     pub allow_remote: bool,
     /// Names that the emulator answers to, beside `localhost` and IP addresses: those that other machines call this one by.
     pub allow_hosts: Vec<String>,
@@ -25,6 +26,17 @@ pub struct Options {
     /// The address by which others reach it behind a forwarder, such as `https://abc.forwarder.example`: it stands in `vnc_url`,
     /// `agent_url` and webhooks. `None`: the address that it listens on.
     pub public_url: Option<String>,
+    /// Speaks TLS (`https`, `wss`), with a certificate of an authority that is made at the start and whose own certificate is
+    /// written to [`Emulator::ca_file`](crate::Emulator::ca_file). It holds for `localhost`, the addresses that the emulator
+    /// listens on, `host`, the host of `public_url`, and `allow_hosts`.
+    pub tls: bool,
+    /// Where the certificate of that authority is written, in PEM; turns TLS on. `None`: to a temporary file, which goes with the
+    /// emulator. A file that holds anything else is not overwritten.
+    pub tls_ca: Option<PathBuf>,
+    /// Speaks TLS with a certificate of one's own: a PEM file with it, followed by those between it and its authority.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of `tls_cert`: a PEM file without a passphrase.
+    pub tls_key: Option<PathBuf>,
     /// Origins whose pages may use the API from a browser, such as `http://localhost:5173`. None may otherwise.
     pub cors_origins: Vec<String>,
     /// The accepted keys; `None`: any non-empty key, or, where other machines can use the emulator, one of its own that nobody
@@ -101,6 +113,10 @@ impl Default for Options {
             allow_hosts: Vec::new(),
             port: 0,
             public_url: None,
+            tls: false,
+            tls_ca: None,
+            tls_cert: None,
+            tls_key: None,
             cors_origins: Vec::new(),
             api_keys: None,
             barred_keys: Vec::new(),
@@ -172,6 +188,7 @@ impl Options {
         if let Some(text) = &self.public_url {
             public_url(text).map_err(StartError)?;
         }
+        tls::check(self).map_err(StartError)?;
         if self.max_turns == 0 {
             return bad(
                 "max_turns is 0; it is how many turns may run at once, at least 1".to_owned(),

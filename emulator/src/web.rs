@@ -113,7 +113,7 @@ pub(crate) fn relay(direct: bool) -> Result<Client, String> {
 }
 
 /// The program's crypto provider where it chose one, else the one that this crate was built with.
-fn provider() -> Result<Arc<CryptoProvider>, String> {
+pub(crate) fn provider() -> Result<Arc<CryptoProvider>, String> {
     let chosen = CryptoProvider::get_default().cloned();
     chosen.or_else(built_in).ok_or_else(|| {
         "there is no crypto provider: turn on the feature `ring` or `aws-lc-rs` of the crate sessionwire-emulator"

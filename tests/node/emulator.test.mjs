@@ -2,13 +2,14 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { get as httpsGet } from "node:https";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ConfigError, Emulator, InvalidRequestError } from "sessionwire";
+import { Agi, APIConnectionError, ConfigError, Emulator, InvalidRequestError } from "sessionwire";
 import { node, root, until, using } from "./helpers.mjs";
 
 /** An emulator for a piece of work. */
@@ -256,3 +257,57 @@ test("a fault and a scenario that are wrong are named in the words of their form
     const steps = [{ error: "Closed", status_cod: 502 }];
     failing(() => emulator.scenario({ tasks: [{ steps }] }), "`status_code`");
   }));
+
+test("with TLS, clients that trust its file work", async () => {
+  const scenario = {
+    tasks: [{ steps: [{ thought: "hm" }, { done: "42" }] }],
+    turns: [{ steps: [{ text: "For" }, { text: "ty" }] }],
+  };
+  let file;
+  await emulating({ scenario, tls: true }, async (emulator) => {
+    assert.match(emulator.url, /^https:\/\/127\.0\.0\.1:/);
+    file = emulator.caFile;
+    await using(emulator.agi(), async (client) => {
+      const session = await client.sessions.create();
+      assert.ok(session.vncUrl.startsWith(emulator.url));
+      const texts = [];
+      for await (const event of await session.startTask("work")) texts.push(event.text);
+      assert.deepEqual(texts, ["hm", "42"]);
+    });
+    await using(emulator.raccoon(), async (client) => {
+      assert.equal((await client.runTurn("count")).text, "Forty");
+    });
+    // Node's own client trusts it, too.
+    const ca = readFileSync(file);
+    const [page] = await once(httpsGet(emulator.liveUrl, { ca, agent: false }), "response");
+    page.resume();
+    assert.equal(page.statusCode, 200);
+    const before = emulator.requests().length;
+    const stranger = new Agi({ baseUrl: emulator.url, apiKey: "k", maxRetries: 0 });
+    await using(stranger, (client) =>
+      assert.rejects(client.sessions.list(), (error) => {
+        assert.ok(error instanceof APIConnectionError);
+        return /certificate.*caFile/.test(error.message);
+      }),
+    );
+    assert.equal(emulator.requests().length, before);
+  });
+  assert.ok(!existsSync(file));
+});
+
+test("TLS writes where it is told, and shows a certificate of one's own", async () => {
+  const folder = await mkdtemp(join(root, "target", "tls-"));
+  const tlsCa = join(folder, "ca.pem");
+  await emulating({ tlsCa }, (emulator) => assert.equal(emulator.caFile, tlsCa));
+  await rm(folder, { recursive: true });
+  const certificates = `${root}tests/certificates/`;
+  const own = { tlsCert: `${certificates}localhost.pem`, tlsKey: `${certificates}localhost.key` };
+  await emulating(own, async (emulator) => {
+    assert.match(emulator.url, /^https:\/\/localhost:/);
+    assert.equal(emulator.caFile, null);
+    await using(emulator.agi({ caFile: `${certificates}ca.pem` }), async (client) => {
+      assert.deepEqual(await client.sessions.list(), []);
+    });
+  });
+  await assert.rejects(Emulator.start({ tlsCert: "cert.pem" }), /tls_?[kK]ey/);
+});

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +14,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import pytest
 
 from helpers import eventually
-from sessionwire import ConfigError, Emulator, InternalServerError, InvalidRequestError
+from sessionwire import (
+    Agi,
+    APIConnectionError,
+    ConfigError,
+    Emulator,
+    InternalServerError,
+    InvalidRequestError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -274,3 +283,46 @@ def test_a_world_is_found_again_by_its_key_and_reset() -> None:
             emulator.world(7)  # type: ignore[arg-type]
         with pytest.raises(InvalidRequestError, match="clock"):
             emulator.clock("slow")  # type: ignore[arg-type]
+
+
+def test_with_tls_clients_that_trust_its_file_work() -> None:
+    scenario = {
+        "tasks": [{"steps": [{"thought": "hm"}, {"done": "42"}]}],
+        "turns": [{"steps": [{"text": "For"}, {"text": "ty"}]}],
+    }
+    with Emulator(scenario=scenario, tls=True) as emulator:
+        assert emulator.url.startswith("https://127.0.0.1:")
+        assert emulator.ca_file is not None
+        with emulator.agi() as client, client.sessions.create() as session:
+            assert session.vnc_url is not None
+            assert session.vnc_url.startswith(emulator.url)
+            task = session.start_task("work")
+            assert [event.text for event in task] == ["hm", "42"]
+        with emulator.raccoon() as raccoon:
+            assert raccoon.run_turn("count").text == "Forty"
+        # Python's own clients trust it, too, as strict as they are.
+        trusting = ssl.create_default_context(cafile=emulator.ca_file)
+        trusting.verify_flags |= ssl.VERIFY_X509_STRICT
+        with urlopen(emulator.live_url, context=trusting) as page:
+            assert page.status == 200
+        file = Path(emulator.ca_file)
+        with Agi(base_url=emulator.url, api_key="k", max_retries=0) as stranger:
+            before = len(emulator.requests())
+            with pytest.raises(APIConnectionError, match="certificate.*ca_file"):
+                stranger.sessions.list()
+            assert len(emulator.requests()) == before
+    assert not file.exists()
+
+
+def test_tls_writes_where_it_is_told_and_shows_a_certificate_of_ones_own(tmp_path: Path) -> None:
+    with Emulator(tls_ca=tmp_path / "ca.pem") as emulator:
+        assert emulator.ca_file == str(tmp_path / "ca.pem")
+    certificates = ROOT / "tests" / "certificates"
+    own = {"tls_cert": certificates / "localhost.pem", "tls_key": certificates / "localhost.key"}
+    with Emulator(**own) as emulator:
+        assert emulator.url.startswith("https://localhost:")
+        assert emulator.ca_file is None
+        with emulator.agi(ca_file=certificates / "ca.pem") as client:
+            assert client.sessions.list() == []
+    with pytest.raises(ConfigError, match="set tls_key"):
+        Emulator(tls_cert="cert.pem")

@@ -221,6 +221,7 @@ export interface NativeEmulator {
   readonly liveUrl: string;
   readonly controlUrl: string | null;
   readonly controlToken: string | null;
+  readonly caFile: string | null;
   readonly isRemote: boolean;
   readonly openStreams: number;
   readonly sessionCount: number;

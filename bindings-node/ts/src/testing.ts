@@ -55,6 +55,7 @@ const VARIABLES = [
   "RACCOON_BASE_URL",
   "RACCOON_API_KEY",
   "SESSIONWIRE_TEST_EMULATOR",
+  "SSL_CERT_FILE",
 ] as const;
 
 /** A running emulator, and what `process.env` held before it was there. */
@@ -73,6 +74,7 @@ class TestRun {
     // A program that the test starts reaches no service either, whatever it makes of the others.
     process.env.SESSIONWIRE_TEST_EMULATOR = emulator.url;
     process.env.AGI_BASE_URL = emulator.url;
+    if (emulator.caFile !== null) process.env.SSL_CERT_FILE = emulator.caFile;
     process.env.AGI_API_KEY = emulator.apiKey;
     process.env.RACCOON_BASE_URL = emulator.raccoonUrl;
     process.env.RACCOON_API_KEY = emulator.apiKey;

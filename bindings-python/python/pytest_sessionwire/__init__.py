@@ -101,6 +101,8 @@ def agi_emulator(
         request.node.stash[_emulator_of] = emulator
         monkeypatch.setenv("AGI_BASE_URL", emulator.url)
         monkeypatch.setenv("AGI_API_KEY", emulator.api_key)
+        if emulator.ca_file is not None:
+            monkeypatch.setenv("SSL_CERT_FILE", emulator.ca_file)
         # A program that the test starts reaches none either, whatever it makes of the others.
         monkeypatch.setenv("SESSIONWIRE_TEST_EMULATOR", emulator.url)
         # A client that was made before, when a module was imported, reaches no real service.

@@ -63,6 +63,18 @@ pub(crate) struct Emulator {
     /// The address by which others reach it behind a forwarder: what vnc_url and webhooks name
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
+    /// Speak TLS (https) with a certificate that is made now; the file with what clients must trust is printed
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub(crate) tls: bool,
+    /// The same, with what clients must trust written to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_cert")]
+    pub(crate) tls_ca: Option<std::path::PathBuf>,
+    /// Speak TLS with this certificate (PEM), followed by those between it and its authority
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<std::path::PathBuf>,
+    /// The key of --tls-cert (PEM), without a passphrase
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<std::path::PathBuf>,
     /// An origin whose pages may use the API from a browser; repeat it for more
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) cors: Vec<String>,

@@ -563,3 +563,38 @@ fn it_answers_pages_of_named_origins_and_names_its_public_address() {
         refused.stderr
     );
 }
+
+/// The line of JSON names the file that clients trust, and ours take it from the environment.
+#[test]
+fn it_speaks_tls_and_says_what_to_trust() {
+    let folder = Folder::new();
+    let file = folder.file("ca.pem");
+    let args = ["emulator", "--json", "--tls-ca", &file];
+    let mut running = Running::start(program(&args));
+    let ready: Value = serde_json::from_str(&running.read_until("url")).unwrap();
+    assert_eq!(ready["ca_file"], file.as_str());
+    let url = ready["url"].as_str().unwrap();
+    assert!(url.starts_with("https://"), "{url}");
+    let list = |trusted: &str| {
+        let mut command = program(&["sessions", "list"]);
+        command.env("AGI_BASE_URL", url).env("AGI_API_KEY", "k");
+        Running::start({
+            command.env("SSL_CERT_FILE", trusted);
+            command
+        })
+        .finish()
+    };
+    let done = list(&file);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let strange = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/certificates/ca.pem");
+    let refused = list(strange);
+    assert_ne!(refused.status, 0);
+    assert!(refused.stderr.contains("certificate"), "{}", refused.stderr);
+
+    let mut shown = Running::start(program(&["emulator", "--tls"]));
+    let line = shown.read_until("clients must trust ");
+    let told = shown.read_until("Agi(base_url=");
+    assert!(line.contains("ca.pem (ca_file)"), "{line}");
+    assert!(told.contains(", ca_file=\""), "{told}");
+    assert!(shown.read_until("curl ").contains("--cacert "));
+}

@@ -62,12 +62,12 @@ impl ControlToken {
 
 /// Lets in who may use it. The document and the state of health are for everybody but foreign pages.
 pub(super) async fn guard(
-    State(token): State<ControlToken>,
+    State((token, url)): State<(ControlToken, String)>,
     request: Request,
     next: Next,
 ) -> Response {
     // No page behind a forwarder may, either.
-    if is_foreign(request.headers(), "") {
+    if is_foreign(request.headers(), &url, "") {
         let detail = "A page of another site may not drive the emulator. Call the control API from a program: it sends \
                       no Origin";
         return ApiError::new(StatusCode::FORBIDDEN, detail).into_response();

@@ -64,7 +64,7 @@ pub(crate) fn router(server: &Arc<Server>, token: Option<ControlToken>) -> Route
         .route(rest, any(unknown))
         .method_not_allowed_fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY))
-        .layer(from_fn_with_state(token, guard))
+        .layer(from_fn_with_state((token, server.url.clone()), guard))
         .with_state(server.clone())
 }
 

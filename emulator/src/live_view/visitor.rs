@@ -50,7 +50,7 @@ impl FromRequestParts<Arc<Server>> for Visitor {
             .0;
         let secret = names.remove("secret").unwrap_or_default();
         let place = find(server, &secret).ok_or_else(not_found)?;
-        if !parts.method.is_safe() && is_foreign(&parts.headers, server.public_url()) {
+        if !parts.method.is_safe() && is_foreign(&parts.headers, &server.url, server.public_url()) {
             let detail = "This page may be used from its own address only";
             return Err(ApiError::new(StatusCode::FORBIDDEN, detail).into_response());
         }

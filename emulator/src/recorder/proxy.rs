@@ -103,7 +103,7 @@ impl Recorder {
         let router = axum::Router::new()
             .fallback(forward)
             .with_state(shared.clone());
-        workers.spawn(connection::accept(workers.clone(), listener, router));
+        workers.spawn(connection::accept(workers.clone(), listener, router, None));
         Ok(Self {
             shared,
             url,

@@ -14,7 +14,6 @@ mod model;
 mod names;
 mod nearest;
 mod playing;
-mod private_file;
 mod read;
 mod read_turn;
 mod recording;

@@ -355,7 +355,7 @@ impl Scenario {
         } else {
             self.to_yaml()
         };
-        super::private_file::write(path, &text)
+        crate::whole_file::write(path, &text, crate::whole_file::Readers::Owner)
     }
 
     /// As it is written by hand.

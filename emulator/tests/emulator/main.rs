@@ -23,6 +23,7 @@ mod snapshots;
 mod socket_faults;
 mod streams;
 mod support;
+mod tls;
 mod transitions;
 mod turn_support;
 mod turns;

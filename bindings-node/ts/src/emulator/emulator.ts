@@ -36,7 +36,7 @@ import type { Scenario } from "./scenario.js";
 export interface EmulatorOptions {
   /** Default: `127.0.0.1`; any but loopback needs `allowRemote`. */
   host?: string | undefined;
-  /** Lets other machines use it, without encryption; the process is warned. */
+  /** Lets other machines use it, without TLS unencrypted; the process is warned. */
   allowRemote?: boolean | undefined;
   /** Names that it answers to, beside `localhost` and IP addresses. */
   allowHosts?: readonly string[] | undefined;
@@ -53,6 +53,16 @@ export interface EmulatorOptions {
   control?: boolean | undefined;
   /** The same with this token: 8 or more visible ASCII characters. */
   controlToken?: string | undefined;
+  /** Speaks TLS (`https`) with a certificate that it makes; clients trust `caFile`. */
+  tls?: boolean | undefined;
+  /** The same, with what clients trust written to this file (PEM). */
+  tlsCa?: string | undefined;
+  /**
+   * Speaks TLS with a certificate of your own: a PEM file with it, followed by those between it and its authority.
+   */
+  tlsCert?: string | undefined;
+  /** The key of `tlsCert`: a PEM file without a passphrase. */
+  tlsKey?: string | undefined;
   /** Milliseconds between heartbeats on a stream. Default: 30,000. */
   heartbeatInterval?: number | undefined;
   /** Milliseconds between the steps of the built-in agent. Default: 150. */
@@ -129,6 +139,10 @@ export const EMULATOR: Names<EmulatorOptions> = {
   barredKeys: true,
   control: true,
   controlToken: true,
+  tls: true,
+  tlsCa: true,
+  tlsCert: true,
+  tlsKey: true,
   heartbeatInterval: true,
   stepDelay: true,
   sessionLimit: true,
@@ -214,6 +228,10 @@ export class Emulator implements AsyncDisposable {
       barred_keys: options.barredKeys,
       control: options.control,
       control_token: options.controlToken,
+      tls: options.tls,
+      tls_ca: options.tlsCa,
+      tls_cert: options.tlsCert,
+      tls_key: options.tlsKey,
       heartbeat_interval: seconds("heartbeatInterval", options.heartbeatInterval, ConfigError),
       step_delay: orZero("stepDelay", options.stepDelay),
       session_limit: count("sessionLimit", options.sessionLimit, ConfigError),
@@ -243,7 +261,8 @@ export class Emulator implements AsyncDisposable {
     const started = orThrow(await native.Emulator.start(text, pump?.wake, turns?.wake));
     if (started.isRemote) {
       process.emitWarning(
-        `The emulator listens on ${options.host}: other machines can use it, without encryption. ` +
+        `The emulator listens on ${options.host}: other machines can use it` +
+          `${started.url.startsWith("https:") ? "" : ", without encryption"}. ` +
           "Leave host out if that is not wanted.",
       );
     }
@@ -327,6 +346,14 @@ export class Emulator implements AsyncDisposable {
     return this.#native.controlToken;
   }
 
+  /**
+   * The PEM file with what clients must trust: their `caFile`. Null: it made no certificate. Without `tlsCa` it is a
+   * temporary file, which goes when the emulator is closed.
+   */
+  get caFile(): string | null {
+    return this.#native.caFile;
+  }
+
   /** How many event streams are open now. */
   get openStreams(): number {
     return this.#native.openStreams;
@@ -339,12 +366,17 @@ export class Emulator implements AsyncDisposable {
 
   /** A client of this emulator. */
   agi(options: AgiOptions = {}): Agi {
-    return new Agi({ baseUrl: this.url, apiKey: this.apiKey, ...options });
+    return new Agi({ baseUrl: this.url, ...this.#access(), ...options });
   }
 
   /** A Raccoon client of this emulator. */
   raccoon(options: RaccoonOptions = {}): Raccoon {
-    return new Raccoon({ baseUrl: this.raccoonUrl, apiKey: this.apiKey, ...options });
+    return new Raccoon({ baseUrl: this.raccoonUrl, ...this.#access(), ...options });
+  }
+
+  #access(): { apiKey: string; caFile?: string } {
+    const { apiKey, caFile } = this;
+    return caFile === null ? { apiKey } : { apiKey, caFile };
   }
 
   /**

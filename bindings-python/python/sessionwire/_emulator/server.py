@@ -63,6 +63,11 @@ class Emulator:
         control: Offers the control API, with which programs in other languages drive it:
             `control_url`, `control_token`; see `docs/emulator-control.md`.
         control_token: The same with this token: 8 or more visible ASCII characters.
+        tls: Speaks TLS (`https`) with a certificate that it makes; clients trust `ca_file`.
+        tls_ca: The same, with what clients trust written to this file (PEM).
+        tls_cert: Speaks TLS with a certificate of your own: a PEM file with it, followed by
+            those between it and its authority.
+        tls_key: The key of `tls_cert`: a PEM file without a passphrase.
         heartbeat_interval: Seconds between the heartbeats of an event stream.
         step_delay: Seconds between the steps of its own agent.
         session_limit: Most live sessions per key; more are refused.
@@ -70,7 +75,7 @@ class Emulator:
         extended_status: Reports the execution status `ready` and `paused` too.
         honour_last_event_id: Leaves out the events up to `Last-Event-ID`.
         host: The address to listen on; any but loopback needs `allow_remote`.
-        allow_remote: Lets other machines use it, without encryption: a RuntimeWarning.
+        allow_remote: Lets other machines use it, without TLS unencrypted: a RuntimeWarning.
             Without `api_keys` it accepts one key alone, which it makes up: `api_key`.
         allow_hosts: Names that it answers to, beside `localhost` and IP addresses.
         barred_keys: Keys that are known, but get 403.
@@ -114,6 +119,10 @@ class Emulator:
         api_keys: Iterable[str] | None = None,
         control: bool = False,
         control_token: str | None = None,
+        tls: bool = False,
+        tls_ca: str | os.PathLike[str] | None = None,
+        tls_cert: str | os.PathLike[str] | None = None,
+        tls_key: str | os.PathLike[str] | None = None,
         heartbeat_interval: float | timedelta = 30.0,
         step_delay: float | timedelta = 0.15,
         session_limit: int | None = None,
@@ -153,6 +162,10 @@ class Emulator:
                 "api_keys": None if api_keys is None else list(api_keys),
                 "control": control,
                 "control_token": control_token,
+                "tls": tls,
+                "tls_ca": _path(tls_ca),
+                "tls_cert": _path(tls_cert),
+                "tls_key": _path(tls_key),
                 "heartbeat_interval": heartbeat_interval,
                 "step_delay": step_delay,
                 "session_limit": session_limit,
@@ -189,8 +202,9 @@ class Emulator:
         if self._native.is_remote:
             import warnings
 
+            how = "" if self._url.startswith("https:") else ", without encryption"
             warnings.warn(
-                f"The emulator listens on {host}: other machines can use it, without encryption. "
+                f"The emulator listens on {host}: other machines can use it{how}. "
                 "Leave host out if that is not wanted.",
                 RuntimeWarning,
                 stacklevel=2,
@@ -278,6 +292,14 @@ class Emulator:
         return self._native.control_token
 
     @property
+    def ca_file(self) -> str | None:
+        """The PEM file with what clients must trust: their `ca_file`. None: it made no certificate.
+
+        Without `tls_ca` it is a temporary file, which goes when the emulator is closed.
+        """
+        return self._native.ca_file
+
+    @property
     def open_streams(self) -> int:
         """How many event streams are open now."""
         return self._native.open_streams
@@ -308,7 +330,10 @@ class Emulator:
         return AsyncAgi(**self._with_defaults(options))
 
     def _with_defaults(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {"base_url": self.url, "api_key": self.api_key, **options}
+        own = {"base_url": self.url, "api_key": self.api_key}
+        if (ca_file := self.ca_file) is not None:
+            own["ca_file"] = ca_file
+        return {**own, **options}
 
     def requests(
         self,
@@ -658,6 +683,10 @@ def _check_agent(name: str, function: object) -> None:
 
 def _fault(fault: str | Mapping[str, Any]) -> str | dict[str, Any]:
     return fault if isinstance(fault, str) else dict(fault)
+
+
+def _path(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.fspath(path)
 
 
 def _scenario(

@@ -1,12 +1,19 @@
-//! Writes a file that only its owner may read, whole or not at all.
+//! Writes a file whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes the text beside the file and renames it: who looks sees the old one or the new one. A recording may hold what no
-/// list of secrets knows, so nobody else may read it.
-pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+/// Who may read a file that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// A recording may hold what no list of secrets knows, and a state holds keys.
+    Owner,
+    Everybody,
+}
+
+/// Writes the text beside the file and renames it: who looks sees the old one or the new one.
+pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|data| !data.is_file()) {
         // A pipe, a terminal, a link to elsewhere: it stays what it is.
         return fs::write(path, text);
@@ -18,7 +25,7 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     aside.push(name);
     aside.push(format!(".{}.part", std::process::id()));
     let aside = path.with_file_name(aside);
-    let written = create(&aside).and_then(|mut file| {
+    let written = create(&aside, readers).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     });
@@ -29,7 +36,7 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     renamed
 }
 
-fn create(path: &Path) -> io::Result<File> {
+fn create(path: &Path, readers: Readers) -> io::Result<File> {
     // Left by a process of this number that was killed.
     if fs::remove_file(path).is_ok() {
         tracing::debug!("a file from before was removed");
@@ -37,7 +44,11 @@ fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    if readers == Readers::Owner {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    #[cfg(not(unix))]
+    let _ = readers;
     options.open(path)
 }
 
@@ -55,7 +66,7 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         // Whoever has the old one open keeps all of it.
         let open = File::open(&file).unwrap();
-        write(&file, "new").unwrap();
+        write(&file, "new", Readers::Owner).unwrap();
         assert_eq!(io::read_to_string(open).unwrap(), "old");
         assert_eq!(fs::read_to_string(&file).unwrap(), "new");
         assert_eq!(
@@ -66,9 +77,9 @@ mod tests {
         assert_eq!(names, 1, "nothing is left beside it");
         let link = folder.join("link");
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        write(&link, "through").unwrap();
+        write(&link, "through", Readers::Owner).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "through");
-        write(&folder.join("none/a.yaml"), "x").unwrap_err();
+        write(&folder.join("none/a.yaml"), "x", Readers::Owner).unwrap_err();
         fs::remove_dir_all(&folder).unwrap();
     }
 }
