@@ -160,7 +160,7 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
                 () = interrupt.wait() => Err(Failure::Interrupted),
             }
         }
-        Command::Emulator(args) => emulator::run(args, json, output, interrupt).await,
+        Command::Emulator(args) => emulator::run(*args, json, output, interrupt).await,
         Command::Scenario(args::Scenario::Check(args)) => scenario::check(args, json, output).await,
         Command::Record(args) if args.to.is_some() => {
             record_proxy::run(args, json, output, interrupt).await

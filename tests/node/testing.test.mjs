@@ -109,6 +109,15 @@ describe("withEmulator", () => {
     await assert.rejects(leaving, /left 1 session behind/);
   });
 
+  test("code under test trusts an emulator with TLS", async () => {
+    const before = process.env.SSL_CERT_FILE;
+    await withEmulator({ tls: true, scenario: hello }, async (emulator) => {
+      assert.match(emulator.url, /^https:/);
+      assert.equal(await application(), "Hello");
+    });
+    assert.equal(process.env.SSL_CERT_FILE, before);
+  });
+
   test("an option that makes no sense leaves nothing behind", async () => {
     const before = process.env.AGI_BASE_URL;
     await assert.rejects(

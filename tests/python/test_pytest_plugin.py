@@ -29,6 +29,23 @@ def run(pytester: pytest.Pytester, tests: str, *options: str) -> pytest.RunResul
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error", *options)
 
 
+def test_code_under_test_needs_no_configuration_for_tls_either(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import pytest
+        from sessionwire import Agi
+
+        @pytest.mark.agi_emulator(tls=True)
+        def test_one(agi_emulator):
+            assert agi_emulator.url.startswith("https:")
+            with Agi() as client:
+                assert client.sessions.list() == []
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_code_under_test_needs_no_configuration(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,

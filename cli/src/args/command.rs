@@ -90,7 +90,7 @@ pub(crate) enum Command {
     /// Go on with a task or turn from its handle, or with the paused task of a session
     Resume(Resume),
     /// Start a local server that speaks the API: no key, no cost
-    Emulator(Emulator),
+    Emulator(Box<Emulator>),
     /// Look whether scenarios for the emulator are right
     #[command(subcommand)]
     Scenario(Scenario),
