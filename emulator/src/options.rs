@@ -6,7 +6,6 @@ use crate::clock::Clock;
 use crate::faults::Fault;
 use crate::raccoon::{Dialect, Resume, TurnAgent};
 use crate::scenario::Scenario;
-use crate::tls;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use url::Url;
@@ -188,7 +187,7 @@ impl Options {
         if let Some(text) = &self.public_url {
             public_url(text).map_err(StartError)?;
         }
-        tls::check(self).map_err(StartError)?;
+        check_tls(self).map_err(StartError)?;
         if self.max_turns == 0 {
             return bad(
                 "max_turns is 0; it is how many turns may run at once, at least 1".to_owned(),
@@ -209,6 +208,21 @@ impl Options {
             );
         }
         Ok(())
+    }
+}
+
+/// What is wrong with what the options say of TLS.
+fn check_tls(options: &Options) -> Result<(), String> {
+    let (cert, key) = (&options.tls_cert, &options.tls_key);
+    let own = options.tls || options.tls_ca.is_some();
+    match (cert, key) {
+        (Some(_), None) => Err("tls_cert needs the certificate's key: set tls_key, too".to_owned()),
+        (None, Some(_)) => Err("tls_key is the key of tls_cert: set that, too".to_owned()),
+        (Some(_), Some(_)) if own => Err(
+            "tls_cert is a certificate of your own, and tls (or tls_ca) asks for one that is made; use one of them"
+                .to_owned(),
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -21,21 +21,6 @@ pub(crate) struct Tls {
     pub(crate) authority: Option<AuthorityFile>,
 }
 
-/// What is wrong with what the options say of TLS.
-pub(crate) fn check(options: &Options) -> Result<(), String> {
-    let (cert, key) = (&options.tls_cert, &options.tls_key);
-    let own = options.tls || options.tls_ca.is_some();
-    match (cert, key) {
-        (Some(_), None) => Err("tls_cert needs the certificate's key: set tls_key, too".to_owned()),
-        (None, Some(_)) => Err("tls_key is the key of tls_cert: set that, too".to_owned()),
-        (Some(_), Some(_)) if own => Err(
-            "tls_cert is a certificate of your own, and tls (or tls_ca) asks for one that is made; use one of them"
-                .to_owned(),
-        ),
-        _ => Ok(()),
-    }
-}
-
 /// TLS as the options want it; `None`: without.
 pub(crate) fn of(
     options: &Options,
