@@ -114,13 +114,3 @@ pub use transport::Secret;
 #[cfg(all(doctest, feature = "raccoon", feature = "webhooks"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-/// The example of the guide to handles compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/handles.md")]
-struct Handles;
-
-/// The example of the guide to batches compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/batch.md")]
-struct Batches;

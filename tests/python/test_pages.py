@@ -60,10 +60,10 @@ TESTED = {
     "core/README.md": ["core/src/lib.rs"],
     SKILL: ["tests/python/test_pages.py"],
     "docs/ag-ui.md": ["tests/python/test_ag_ui.py", "tests/node/browser-guide.test.mjs"],
-    "docs/batch.md": ["tests/python/test_batch.py", "core/src/lib.rs"],
+    "docs/batch.md": ["tests/python/test_batch.py", "tests/rust/src/pages.rs"],
     "docs/browser.md": ["tests/node/browser-guide.test.mjs"],
     "docs/data.md": ["tests/python/test_data.py"],
-    "docs/handles.md": ["tests/python/test_handles_guide.py", "core/src/lib.rs"],
+    "docs/handles.md": ["tests/python/test_handles_guide.py", "tests/rust/src/pages.rs"],
     "docs/ledger.md": ["tests/python/test_snippets.py", "tests/node/snippets.test.mjs"],
     "docs/machines.md": ["tests/python/test_snippets.py"],
     "docs/migrating-from-agi-python.md": ["tests/python/test_migration.py"],
@@ -77,6 +77,7 @@ TESTED = {
     "docs/raccoon.md": ["tests/python/test_guide.py", "tests/node/snippets.test.mjs"],
     "docs/recording.md": ["cli/tests/cli/record_proxy.rs"],
     "docs/recipes.md": ["tests/python/test_snippets.py", "tests/node/snippets.test.mjs"],
+    "docs/rust.md": ["tests/rust/src/pages.rs"],
     "docs/telemetry.md": ["tests/python/test_telemetry.py"],
     "docs/temporal.md": ["tests/python/test_temporal.py", "tests/python/test_snippets.py"],
     "docs/test-your-app.md": ["tests/node/testing.test.mjs", "tests/python/test_pytest_plugin.py"],
@@ -255,6 +256,37 @@ def test_the_examples_of_the_pages_are_the_examples() -> None:
 def test_blocks_that_are_the_same_are_the_same() -> None:
     for block in (b for found in ALL.values() for b in found if b.words[:1] == ["same"]):
         assert block.code in [one.code for one in ALL[block.words[1]]], block.name
+
+
+def test_the_rust_of_every_page_is_compiled() -> None:
+    """rustdoc compiles what a crate includes for its doc tests, and nothing else does."""
+    included = {
+        (ROOT / source).parent.joinpath(path).resolve().relative_to(ROOT.resolve()).as_posix()
+        for source in ("core/src/lib.rs", "tests/rust/src/pages.rs")
+        for path in re.findall(
+            r'^#\[doc = include_str!\("([^"]+)"\)\]$',
+            (ROOT / source).read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+    }
+    shown = [b for page in every_page() for b in blocks(page) if b.language == "rust"]
+    assert len(shown) > 15
+    for block in shown:
+        if block.words[:1] == ["example"]:  # cargo compiles the examples
+            continue
+        page = block.words[1] if block.words[:1] == ["same"] else block.page
+        assert page in included, f"nobody compiles {block.name}: include it in pages.rs"
+        left_out = {"ignore", "compile_fail", "text"} & set(block.words)
+        assert not left_out, f"{block.name} is {left_out}: rustdoc does not compile it"
+    without_rust = included - {block.page for block in shown}
+    assert not without_rust, f"there is no Rust in {without_rust}"
+
+
+def every_page() -> list[str]:
+    """Every document of the repository, also those that no other test here looks at."""
+    found = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / SKILL]
+    found += [*ROOT.glob("examples/**/*.md"), *ROOT.glob("tests/**/*.md")]
+    return sorted({path.relative_to(ROOT).as_posix() for path in found})
 
 
 def helped(*command: str) -> str:

@@ -24,7 +24,6 @@ ROOT = HERE.parent.parent
 ELSEWHERE = {
     "emulator/README.md": "emulator.md",
     "cli/README.md": "command-line.md",
-    "core/README.md": "reference/rust.md",
     "CHANGELOG.md": "changelog.md",
     "docs/README.md": "contributors.md",
 }

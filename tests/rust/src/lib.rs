@@ -8,6 +8,8 @@ pub mod chaos;
 pub mod hostile;
 pub mod ledger;
 pub mod logs;
+#[cfg(doctest)]
+mod pages;
 pub mod proxy;
 pub mod raw;
 pub mod soak;
