@@ -9,7 +9,8 @@ use crate::log;
 use crate::process::process;
 use crate::signal::Signal;
 
-/// The loop's side: watch `fileno()` for reading, then call `drain()`.
+/// The loop's side: watch `fileno()` for reading, or read the other end of `socket`; then call
+/// `drain()`.
 #[pyclass(frozen, module = "sessionwire._native")]
 #[derive(Debug)]
 pub(crate) struct Bridge {
@@ -26,8 +27,12 @@ impl Bridge {
 #[pymethods]
 impl Bridge {
     #[new]
-    fn new() -> io::Result<Self> {
-        let signal = Arc::new(Signal::new()?);
+    #[pyo3(signature = (socket=None))]
+    fn new(socket: Option<i64>) -> io::Result<Self> {
+        let signal = Arc::new(match socket {
+            Some(socket) => Signal::into_socket(socket)?,
+            None => Signal::new()?,
+        });
         log::wake(&signal);
         Ok(Self {
             signal,
@@ -35,9 +40,9 @@ impl Bridge {
         })
     }
 
-    /// The descriptor to watch.
+    /// The descriptor to watch; -1 with a socket.
     fn fileno(&self) -> i64 {
-        self.signal.fileno()
+        self.signal.fileno().unwrap_or(-1)
     }
 
     /// Whether this process made the bridge.

@@ -1,11 +1,11 @@
 //! From tokio's threads to an event loop: a list of tokens and one file
-//! descriptor that the loop watches.
+//! descriptor that the loop watches, or a socket that it reads.
 //!
 //! A producer adds its token and writes to the descriptor only if nobody has
 //! since the reader last cleared it. The reader clears first and takes then, so
 //! that no wake-up is lost. Nobody takes the GIL on the way.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,21 +14,51 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) struct Signal {
     ready: Mutex<Vec<u64>>,
     armed: AtomicBool,
-    wake: wake::Wake,
+    wake: Wake,
 }
+
+/// How the loop is woken.
+#[derive(Debug)]
+enum Wake {
+    /// It watches a descriptor of ours.
+    Watched(wake::Wake),
+    /// It reads the other end of this socket.
+    Read(Socket),
+}
+
+#[cfg(unix)]
+type Socket = std::os::unix::net::UnixStream;
+
+#[cfg(windows)]
+type Socket = std::net::TcpStream;
 
 impl Signal {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self {
-            ready: Mutex::default(),
-            armed: AtomicBool::new(false),
-            wake: wake::Wake::new()?,
-        })
+        Ok(Self::of(Wake::Watched(wake::Wake::new()?)))
     }
 
-    /// The descriptor to watch.
-    pub(crate) fn fileno(&self) -> i64 {
-        self.wake.fileno()
+    /// For a loop that reads the other end of this socket by itself. It stays the caller's: this
+    /// writes to a copy.
+    pub(crate) fn into_socket(socket: i64) -> io::Result<Self> {
+        let socket = duplicate(socket)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self::of(Wake::Read(socket)))
+    }
+
+    fn of(wake: Wake) -> Self {
+        Self {
+            ready: Mutex::default(),
+            armed: AtomicBool::new(false),
+            wake,
+        }
+    }
+
+    /// The descriptor to watch; none where the loop reads a socket.
+    pub(crate) fn fileno(&self) -> Option<i64> {
+        match &self.wake {
+            Wake::Watched(wake) => Some(wake.fileno()),
+            Wake::Read(_) => None,
+        }
     }
 
     /// Tells the loop that what this token stands for is ready.
@@ -38,16 +68,46 @@ impl Signal {
             .unwrap_or_else(PoisonError::into_inner)
             .push(token);
         if !self.armed.swap(true, Ordering::SeqCst) {
-            self.wake.set();
+            match &self.wake {
+                Wake::Watched(wake) => wake.set(),
+                // A full buffer means that the reader is awake already.
+                Wake::Read(socket) => drop((&*socket).write(&[1])),
+            }
         }
     }
 
-    /// Clears the descriptor and takes the tokens that are ready.
+    /// Clears the descriptor and takes the tokens that are ready. Of a socket the loop has read
+    /// before what woke it.
     pub(crate) fn drain(&self) -> Vec<u64> {
-        self.wake.clear();
+        if let Wake::Watched(wake) = &self.wake {
+            wake.clear();
+        }
         self.armed.store(false, Ordering::SeqCst);
         std::mem::take(&mut *self.ready.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// A socket of ours for the one that Python owns.
+#[cfg(unix)]
+fn duplicate(socket: i64) -> io::Result<Socket> {
+    use std::os::fd::BorrowedFd;
+    let Some(fd) = i32::try_from(socket).ok().filter(|fd| *fd >= 0) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    // SAFETY: Python holds the socket open while it calls this.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    Ok(borrowed.try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn duplicate(socket: i64) -> io::Result<Socket> {
+    use std::os::windows::io::{BorrowedSocket, RawSocket};
+    let Some(raw) = RawSocket::try_from(socket).ok() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    // SAFETY: Python holds the socket open while it calls this.
+    let borrowed = unsafe { BorrowedSocket::borrow_raw(raw) };
+    Ok(borrowed.try_clone_to_owned()?.into())
 }
 
 #[cfg(target_os = "linux")]

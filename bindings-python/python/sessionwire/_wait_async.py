@@ -1,7 +1,8 @@
 """Waiting, the asynchronous way: asyncio, uvloop and trio.
 
 Finished work reaches the event loop through one file descriptor per loop (see
-`_native.Bridge`). The names here are those of `_wait_sync`.
+`_native.Bridge`), or through a socket where the loop cannot watch one (`_wait_socket`).
+The names here are those of `_wait_sync`.
 """
 
 from __future__ import annotations
@@ -78,10 +79,10 @@ class _AsyncioBridge:
         try:
             loop.add_reader(self.native.fileno(), self._drain)
         except NotImplementedError:
-            raise RuntimeError(
-                f"{type(loop).__name__} cannot watch a socket for reading. On Windows, run "
-                "asyncio with a SelectorEventLoop, or use Agi in a thread."
-            ) from None
+            # As the default loop of Windows, which reads sockets and watches none.
+            from . import _wait_socket
+
+            self.native = _wait_socket.read(loop, self._drain)
 
     def _drain(self) -> None:
         waiters = self.waiters
