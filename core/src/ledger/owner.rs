@@ -140,6 +140,10 @@ fn wait_for_entry(ledger: &File) -> io::Result<()> {
 
 /// A file that nobody but its user reads.
 pub(super) fn private() -> OpenOptions {
+    #[cfg_attr(
+        not(unix),
+        expect(unused_mut, reason = "rights are those of the folder")
+    )]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

@@ -157,6 +157,10 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Creates a folder that was not there.
 fn create(path: &Path) -> io::Result<()> {
+    #[cfg_attr(
+        not(unix),
+        expect(unused_mut, reason = "rights are those of the folder")
+    )]
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
