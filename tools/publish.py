@@ -5,6 +5,7 @@ Usage:
   publish.py crates        the crates of the workspace, a crate after those that it needs
   publish.py npm FOLDER    those of `npm run pack -- --all`: the platforms', then the main one
   --plan                   only says what would be published
+  --by-hand                npm: without provenance, which a workflow alone can give
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--plan", action="store_true")
+    parser.add_argument("--by-hand", action="store_true")
     parser.add_argument("registry", choices=["crates", "npm"])
     parser.add_argument("folder", nargs="?", type=Path)
     options = parser.parse_args()
@@ -55,11 +57,11 @@ def main() -> int:
     elif options.folder is None:
         parser.error("npm needs the folder of the tarballs")
     else:
-        packages = tarballs(options.folder)
+        packages = tarballs(options.folder, provenance=not options.by_hand)
     if options.plan:
         print(*packages, sep="\n")
         return 0
-    if options.registry == "npm":
+    if options.registry == "npm" and not options.by_hand:
         check_npm()
     return publish(packages)
 
@@ -123,7 +125,7 @@ def crates() -> list[Package]:
     return list(ordered.values())
 
 
-def tarballs(folder: Path) -> list[Package]:
+def tarballs(folder: Path, provenance: bool) -> list[Package]:
     """The packages of npm. The main one is last: without its platforms nobody could install it."""
     found = {path: manifest(path) for path in sorted(folder.glob("*.tgz"))}
     main = [path for path, told in found.items() if told["name"] == "sessionwire"]
@@ -139,22 +141,14 @@ def tarballs(folder: Path) -> list[Package]:
             f"but {folder} has {platforms}. Pack with npm run pack -- --all"
         )
     # npm refuses a version such as 1.2.3-rc.1 as the latest one.
-    tag = "next" if "-" in version else "latest"
+    how = ["--access", "public", "--tag", "next" if "-" in version else "latest"]
+    how += ["--provenance"] if provenance else []
     return [
         Package(
             found[path]["name"],
             version,
             ("npm", "view", f"{found[path]['name']}@{version}", "version"),
-            (
-                "npm",
-                "publish",
-                str(path.resolve()),
-                "--provenance",
-                "--access",
-                "public",
-                "--tag",
-                tag,
-            ),
+            ("npm", "publish", str(path.resolve()), *how),
         )
         for path in [*(path for path in found if path != main[0]), main[0]]
     ]

@@ -29,6 +29,8 @@ elif words[0] in ("info", "view"):
     print(name.split("@")[1] if name in has("has") else "")
     sys.exit(name not in has("has") and words[0] == "info")
 elif words[0] == "publish":
+    with (folder / "options").open("a") as options:
+        print(*[word for word in words if "/" not in word], file=options)
     name = next(word for word in has("known") if word.split("@")[0] == words[-1] or
                 any(pathlib.Path(w).name == word.replace("@", "-") + ".tgz" for w in words))
     with (folder / "log").open("a") as log:
@@ -49,7 +51,7 @@ class Registry:
             REGISTRY.format(python=sys.executable, folder=str(self.folder))
         )
         (self.folder / program).chmod(0o755)
-        for name in ("has", "refused", "mumbled", "log"):
+        for name in ("has", "refused", "mumbled", "log", "options"):
             self.put(name)
         self.put("known", *known)
         self.put("version", "11.5.1")
@@ -140,6 +142,21 @@ def test_an_npm_without_trusted_publishing_is_refused(npm: Registry, tmp_path: P
     assert done.returncode == 1
     assert "npm 10.9.4 knows no trusted publishing. Use 11.5.1 or newer" in done.stderr
     assert npm.get("log") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ([], "publish --access public --tag latest --provenance"),
+        (["--by-hand"], "publish --access public --tag latest"),
+    ],
+    ids=["workflow", "by hand"],
+)
+def test_the_first_version_can_go_out_by_hand(
+    npm: Registry, tmp_path: Path, words: list[str], options: str
+) -> None:
+    assert npm.publish("npm", str(tmp_path), *words).returncode == 0
+    assert (npm.folder / "options").read_text().splitlines() == [options] * len(NPM)
 
 
 def test_crates_go_out_after_those_that_they_need() -> None:

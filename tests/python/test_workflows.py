@@ -83,8 +83,16 @@ def test_what_publishes_waits_for_the_gate_and_the_reviewer() -> None:
     def before(name: str) -> set[str]:
         return set().union(*({each} | before(each) for each in needs.get(name, set())))
 
-    for name in ("pypi", "npm", "crates", "image", "github"):
+    assert {"pypi", "npm", "crates", "image"} <= before("github")
+    for name in ("pypi", "npm", "crates", "image"):
         assert "environment: release\n" in jobs[name], name
         assert {"gate", "checks", "bundle", "try"} <= before(name), name
-    for name in ("pypi", "npm", "crates", "image"):
+        # PyPI takes attestations of the workflow that was started alone.
+        assert "\n    uses: " not in jobs[name], name
         assert "if: github.event_name == 'push' && github.ref_type == 'tag'" in jobs[name], name
+
+
+def test_npm_meets_no_token_file() -> None:
+    # `registry-url` makes setup-node write one, and npm then asks for no trusted token.
+    for file in WORKFLOWS:
+        assert "registry-url:" not in file.read_text(), file.name
