@@ -83,10 +83,7 @@ TESTED = {
     "docs/test-your-app.md": ["tests/node/testing.test.mjs", "tests/python/test_pytest_plugin.py"],
     "docs/testing.md": ["tests/node/testing.test.mjs", "tests/python/test_pytest_plugin.py"],
     "docs/webhooks.md": ["tests/node/snippets.test.mjs"],
-    "docs/typed-results.md": [
-        "tests/python/test_typed_results.py",
-        "tests/python/test_snippets.py",
-    ],
+    "docs/typed-results.md": ["tests/python/test_snippets.py"],
     "emulator/README.md": ["tests/python/test_snippets.py", "tests/node/snippets.test.mjs"],
 }
 DEFAULT: object = {"tasks": []}

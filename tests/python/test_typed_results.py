@@ -5,11 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
-import os
 import pickle
-import re
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -428,35 +424,6 @@ def test_types_of_one_name_stay_apart() -> None:
     for bad in ({**good, "two": good["one"]}, {**good, "one": good["two"]}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(bad, schema)
-
-
-@pytest.mark.parametrize("language", ["python", "js"])
-def test_the_program_of_the_guide_runs(emulator: Emulator, language: str) -> None:
-    guide = (ROOT / "docs" / "typed-results.md").read_text(encoding="utf-8")
-    block = re.search(rf"^```{language} program\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
-    assert block is not None
-    # Below the package, so that Node finds it.
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "snippets"
-    target.mkdir(parents=True, exist_ok=True)
-    path = target / f"typed_results.{ {'python': 'py', 'js': 'mjs'}[language] }"
-    path.write_text(block[1], encoding="utf-8")
-    emulator.scenario(answers("Let me see", MUG))
-    environment = {"AGI_BASE_URL": emulator.url, "AGI_API_KEY": emulator.api_key}
-    commands = [["node"]]
-    if language == "python":
-        checks = [["-W", "error"], ["-m", "mypy", "--strict", "--config-file="]]
-        commands = [[sys.executable, *check] for check in checks]
-    for command in commands:
-        done = subprocess.run(
-            [*command, str(path)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=ROOT,
-            env={**os.environ, **environment},
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout == "Blue 12.5\n" or "mypy" in command
 
 
 def test_parse_takes_the_same_types() -> None:
