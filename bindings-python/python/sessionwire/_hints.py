@@ -6,6 +6,10 @@ pydantic, LangChain, `typing.get_type_hints`) evaluates their text with the
 globals of the module, and a name that is missing there is looked up in the
 module's `__builtins__`. That is where the module's `if TYPE_CHECKING:` block is
 carried out, once.
+
+From Python 3.14 on `typing` looks a single name up by itself, and not there. But
+annotations may be made on demand since then: whoever asks for them has the block
+carried out first.
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from collections.abc import Iterator
+    from types import FunctionType
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -42,6 +48,37 @@ def on_demand() -> None:
         if name.partition(".")[0] == PACKAGE and "TYPE_CHECKING" in space and name not in _seen:
             _seen.add(name)
             space["__builtins__"] = _Builtins(name, space["__builtins__"])
+            if sys.version_info >= (3, 14):
+                # Once each: a function may have two names.
+                for function in set(_functions(space)):
+                    _annotate(function, name)
+
+
+def _functions(space: dict[str, object]) -> Iterator[FunctionType]:
+    """The functions that a module defines, those in its classes, too."""
+    from types import FunctionType
+
+    for item in list(space.values()):
+        members = vars(item).values() if isinstance(item, type) else (item,)
+        for member in members:
+            parts = (member.fget, member.fset) if isinstance(member, property) else (member,)
+            for part in parts:
+                function = getattr(part, "__func__", part)
+                if isinstance(function, FunctionType) and function.__globals__ is space:
+                    yield function
+
+
+def _annotate(function: FunctionType, module: str) -> None:
+    """Carries out the module's block when somebody asks for the annotations of a function."""
+    texts = function.__annotations__
+    if not texts:
+        return
+
+    def annotate(_format: int, /) -> dict[str, object]:
+        _carry_out(module)
+        return dict(texts)
+
+    function.__annotate__ = annotate  # type: ignore[attr-defined, unused-ignore]
 
 
 def _carry_out(name: str) -> None:
