@@ -105,7 +105,7 @@ CHANGELOG = """# Changelog
 ## 1.1.0 - 2026-01-02
 
 ### Added
-- A page ([docs/page.md](docs/page.md), [elsewhere](https://example.com/)).
+- A page ([docs/streams.md](docs/streams.md), [elsewhere](https://example.com/)).
 
 ## 1.0.0 - 2026-01-01
 
@@ -114,8 +114,8 @@ CHANGELOG = """# Changelog
 
 
 def test_the_notes_are_the_section_with_links_that_work_elsewhere() -> None:
-    at = "https://github.com/sessionwire/sessionwire/blob/v1.1.0/docs/page.md"
-    told = f"### Added\n- A page ([docs/page.md]({at}), [elsewhere](https://example.com/))."
+    at = "https://github.com/sessionwire/sessionwire/blob/v1.1.0/docs/streams.md"
+    told = f"### Added\n- A page ([docs/streams.md]({at}), [elsewhere](https://example.com/))."
     assert versions.notes(CHANGELOG, "1.1.0") == told
     assert versions.notes(CHANGELOG, "1.0.0") == "- First."
     with pytest.raises(SystemExit, match=r"nothing on 1\.2\.0"):

@@ -22,6 +22,8 @@ const ENDINGS: [&str; 16] = [
     "html", "css",
 ];
 const BUILT: [&str; 4] = ["target", "node_modules", "dist", "__pycache__"];
+/// Documents that a workflow makes.
+const MADE: [&str; 1] = ["notes.md"];
 const LOCKS: [&str; 2] = ["package-lock.json", "Cargo.lock"];
 
 /// Every file of the repository by its path from the root; the text of those
@@ -273,7 +275,8 @@ fn wrong_documents(files: &Files, path: &str, text: &str) -> Vec<String> {
                 .iter()
                 .flatten()
                 .any(|place| files.contains_key(place));
-            if !quoted && !on_the_web && !before.ends_with('*') && !there {
+            let made = MADE.contains(&target);
+            if !quoted && !on_the_web && !before.ends_with('*') && !there && !made {
                 wrong.push(format!("there is no {target}"));
             }
         }
@@ -297,7 +300,8 @@ fn wrong_files(files: &Files, path: &str, text: &str) -> Vec<String> {
         let is_call = text[found.end()..].starts_with('(');
         // A program that the document itself has.
         let is_given = text.contains(&format!("```python program {name}\n"));
-        if is_call || is_given || name.contains(['*', '{', ',']) {
+        let on_the_web = found.as_str().starts_with("//");
+        if is_call || is_given || on_the_web || name.contains(['*', '{', ',']) {
             continue;
         }
         let end = format!("/{name}");
