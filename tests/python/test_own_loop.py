@@ -90,6 +90,13 @@ class ByHand:
             for event in stream.iter_sse():
                 yield event.event
 
+    def by_lines_of_httpx(self) -> Iterator[str]:
+        with self.http.stream("GET", f"{self.path}/events") as stream:
+            for line in stream.iter_lines():
+                if line.startswith("data: "):
+                    json.loads(line[6:])
+                    yield line
+
     def by_requests(self, decode: bool = False) -> Iterator[str]:
         with requests.get(f"{self.url}/events", headers=self.key, stream=True, timeout=5) as stream:
             lines: Iterator[Any] = stream.iter_lines(decode_unicode=decode)  # type: ignore[call-overload]
@@ -205,6 +212,8 @@ def test_a_character_that_some_take_for_the_end_of_a_line() -> None:
         assert list(hand.by_httpx()) == list(hand.by_requests()) == ["done"]
         with pytest.raises(json.JSONDecodeError):
             list(hand.by_requests(decode=True))
+        with pytest.raises(json.JSONDecodeError):
+            list(hand.by_lines_of_httpx())
         assert client.run_task("Compare").text == "blue\u2028mug"
 
 
