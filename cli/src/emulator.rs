@@ -38,6 +38,8 @@ pub(crate) async fn run(
         tls_ca: args.tls_ca.clone(),
         tls_cert: args.tls_cert.clone(),
         tls_key: args.tls_key.clone(),
+        state: args.state.clone(),
+        seed: args.seed.clone(),
         cors_origins: args.cors.clone(),
         api_keys: Some(args.api_key).filter(|keys| !keys.is_empty()),
         unmatched: match args.unmatched {

@@ -5,11 +5,14 @@ use crate::browser::Browsers;
 use crate::clock::Clock;
 use crate::control::{self, ControlToken};
 use crate::faults::{Fault, FaultError};
+use crate::keeping::keep;
+use crate::kept::StateFolder;
 use crate::keys::new_key;
 use crate::live_link::LiveLink;
 use crate::options::{Options, StartError};
 use crate::raccoon::TurnAgent;
 use crate::requests::{CapturedRequest, RequestFilter};
+use crate::saved::{Given, SavedState};
 use crate::scenario::{Playing, Scenario, ScenarioError};
 use crate::state::{Server, WorldError};
 use crate::sync::lock;
@@ -21,7 +24,7 @@ use crate::world::World;
 use crate::{agi, connection, cors, host, live_view, raccoon, saved};
 use axum::middleware::from_fn_with_state;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::TcpListener;
@@ -51,6 +54,8 @@ pub struct Emulator {
     control_token: Option<ControlToken>,
     /// Of a certificate that it made.
     authority: Option<Arc<AuthorityFile>>,
+    /// Where what the worlds hold is kept.
+    kept: Option<Arc<StateFolder>>,
     is_remote: bool,
 }
 
@@ -67,7 +72,16 @@ impl Emulator {
     /// Starts an emulator on the current tokio runtime; it accepts connections when this returns.
     pub async fn start(mut options: Options) -> Result<Self, StartError> {
         options.check()?;
-        let scenario = options.load_scenario()?;
+        let given = Given::by(&options);
+        let mut scenario = options.load_scenario()?;
+        let kept = options.state.as_deref().map(StateFolder::open);
+        let kept = kept.transpose().map_err(StartError)?.map(Arc::new);
+        let was_kept = kept.as_ref().map(|kept| kept.read());
+        let was_kept = was_kept.transpose().map_err(StartError)?.flatten();
+        let seed = options.seed.clone().map(read_seed).transpose()?;
+        if let Some((_, seed)) = &seed {
+            seed.begin(given, &mut options, &mut scenario);
+        }
         for fault in &options.faults {
             fault.validate().map_err(|error| {
                 StartError(format!("the fault `{fault}` cannot be used: {error}"))
@@ -129,8 +143,18 @@ impl Emulator {
         let control_token = control_token(&options)?;
         let workers = Workers::new(runtime);
         let pages: Arc<[String]> = options.cors_origins.clone().into();
-        let server = Server::new(options, scenario, workers, url, link, web, browsers);
+        let mut server = Server::new(options, scenario, workers, url, link, web, browsers);
+        server.seed = seed.map(|(text, _)| text);
         let server = Arc::new(server);
+        match kept.as_ref().zip(was_kept) {
+            Some((kept, text)) => saved::import_all(&server, &text, given)
+                .map_err(|why| StartError(kept.not_ours(&why)))?,
+            None => saved::plant(&server, server.worlds.default_world())
+                .map_err(|why| StartError(format!("the seed cannot be used: {why}")))?,
+        }
+        if let Some(kept) = &kept {
+            server.workers.spawn(keep(server.clone(), kept.clone()));
+        }
         let router = agi::router(&server)
             .merge(raccoon::router(&server))
             .merge(live_view::router(&server))
@@ -150,6 +174,7 @@ impl Emulator {
             api_key,
             control_token,
             authority: authority.map(Arc::new),
+            kept,
             is_remote,
         })
     }
@@ -171,6 +196,7 @@ impl Emulator {
             server: self.server.clone(),
             control_token: self.control_token.clone(),
             authority: self.authority.clone(),
+            kept: None,
             is_remote: self.is_remote,
         })
     }
@@ -178,7 +204,7 @@ impl Emulator {
     /// Sets everything back to how it began, for the next test: scenario, faults and clock as the emulator was started, no
     /// requests, no webhook attempts, no sessions. Agents stay.
     pub fn reset(&self) {
-        self.server.reset(&self.world);
+        saved::reset(&self.server, &self.world);
     }
 
     /// Sets how time passes in the sessions that are created from now on.
@@ -226,8 +252,8 @@ impl Emulator {
         self.authority.as_deref().map(AuthorityFile::path)
     }
 
-    /// All that it holds, as JSON, to bring back with [`Self::import_state`]: scenario, faults, clock, and the sessions of AGI
-    /// with their events. It holds the keys and the addresses of webhooks: keep it as you keep those.
+    /// All that it holds, as JSON, to bring back with [`Self::import_state`]: scenario, faults, clock, the sessions of AGI
+    /// with their events, its snapshots, and the sessions of Raccoon with their turns and files. It holds the keys and the addresses of webhooks: keep it as you keep those.
     #[must_use]
     pub fn export_state(&self) -> String {
         let state = saved::export(&self.server, &self.world);
@@ -407,16 +433,32 @@ impl Emulator {
 
 impl Emulator {
     fn stop(&self) {
-        if self.world.key.is_some() {
+        let stop = self.server.workers.stop();
+        if self.world.key.is_some() || stop.is_cancelled() {
             return;
         }
-        self.server.workers.stop().cancel();
+        if let Some(kept) = &self.kept {
+            kept.write_last(saved::export_all(&self.server));
+        }
+        stop.cancel();
         // Whoever takes work from a queue sees that none will come.
         for world in self.server.worlds.all() {
             *lock(&world.agent) = None;
             *lock(&world.turn_agent) = None;
         }
     }
+}
+
+/// What exists at the start, as text and as it was read.
+fn read_seed(path: PathBuf) -> Result<(String, SavedState), StartError> {
+    let read = std::fs::read_to_string(&path).map_err(|error| error.to_string());
+    let read = read.and_then(|text| saved::read(&text).map(|state| (text, state)));
+    read.map_err(|why| {
+        StartError(format!(
+            "seed is `{}`, which cannot be used: {why}; give a state as GET /_emulator/v1/state writes it",
+            path.display()
+        ))
+    })
 }
 
 /// The token of the control API, where that was asked for.

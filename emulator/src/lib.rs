@@ -58,6 +58,8 @@ mod faults;
 mod fill;
 mod foreign;
 mod host;
+mod keeping;
+mod kept;
 mod keys;
 mod live_link;
 mod live_view;

@@ -36,6 +36,13 @@ pub struct Options {
     pub tls_cert: Option<PathBuf>,
     /// The key of `tls_cert`: a PEM file without a passphrase.
     pub tls_key: Option<PathBuf>,
+    /// A folder for what all worlds hold (scenario, faults, clock, sessions, turns, snapshots, uploads): it is written as it
+    /// changes and when the emulator ends, and read at the start, where a scenario, faults and a clock that are given count more.
+    /// It holds keys. A file in it that is no such state is an error, and stays as it is.
+    pub state: Option<PathBuf>,
+    /// A file with a state as [`Emulator::export_state`](crate::Emulator::export_state) gives it: what exists at the start and after
+    /// each reset. Where `state` holds something already, that counts.
+    pub seed: Option<PathBuf>,
     /// Origins whose pages may use the API from a browser, such as `http://localhost:5173`. None may otherwise.
     pub cors_origins: Vec<String>,
     /// The accepted keys; `None`: any non-empty key, or, where other machines can use the emulator, one of its own that nobody
@@ -116,6 +123,8 @@ impl Default for Options {
             tls_ca: None,
             tls_cert: None,
             tls_key: None,
+            state: None,
+            seed: None,
             cors_origins: Vec::new(),
             api_keys: None,
             barred_keys: Vec::new(),

@@ -32,6 +32,8 @@ pub(crate) struct Server {
     pub(crate) web: Arc<Web>,
     pub(crate) browsers: Arc<Browsers>,
     pub(crate) workers: Workers,
+    /// What its keys own at the start, as JSON.
+    pub(crate) seed: Option<String>,
 }
 
 impl Server {
@@ -67,6 +69,7 @@ impl Server {
             options,
             url,
             index: live_link,
+            seed: None,
         }
     }
 

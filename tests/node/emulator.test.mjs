@@ -311,3 +311,24 @@ test("TLS writes where it is told, and shows a certificate of one's own", async 
   });
   await assert.rejects(Emulator.start({ tlsCert: "cert.pem" }), /tls_?[kK]ey/);
 });
+
+test("what it holds is kept, and there from the start", async () => {
+  const folder = await mkdtemp(join(root, "target", "kept-"));
+  const [state, seed] = [join(folder, "kept"), join(folder, "seed.json")];
+  const sessions = [{ session_id: "a-session", agent_name: "agi-0" }];
+  await writeFile(seed, JSON.stringify({ version: 1, accounts: { k: { sessions } } }));
+  const listed = (emulator) =>
+    using(emulator.agi({ apiKey: "k" }), async (client) => {
+      assert.deepEqual(
+        (await client.sessions.list()).map((session) => session.sessionId),
+        ["a-session"],
+      );
+    });
+  await emulating({ state, seed }, listed);
+  await emulating({ state }, async (emulator) => {
+    await listed(emulator);
+    await assert.rejects(Emulator.start({ state }), /which another emulator uses/);
+  });
+  await assert.rejects(Emulator.start({ seed: join(folder, "none") }), /seed is .*none/);
+  await rm(folder, { recursive: true });
+});

@@ -326,3 +326,25 @@ def test_tls_writes_where_it_is_told_and_shows_a_certificate_of_ones_own(tmp_pat
             assert client.sessions.list() == []
     with pytest.raises(ConfigError, match="set tls_key"):
         Emulator(tls_cert="cert.pem")
+
+
+def test_what_it_holds_is_kept_and_there_from_the_start(tmp_path: Path) -> None:
+    seed = tmp_path / "seed.json"
+    session = {"session_id": "a-session", "agent_name": "agi-0"}
+    seed.write_text(json.dumps({"version": 1, "accounts": {"k": {"sessions": [session]}}}))
+    turns = {"turns": [{"steps": [{"text": "Forty"}]}]}
+    with Emulator(state=tmp_path / "kept", seed=seed, scenario=turns) as emulator:
+        with emulator.agi(api_key="k") as client:
+            assert [one.session_id for one in client.sessions.list()] == ["a-session"]
+        with emulator.raccoon(api_key="k") as raccoon:
+            turn = raccoon.session().start_turn("count")
+            assert turn.result().text == "Forty"
+    with Emulator(state=tmp_path / "kept") as emulator:
+        with emulator.agi(api_key="k") as client:
+            assert [one.session_id for one in client.sessions.list()] == ["a-session"]
+        with emulator.raccoon(api_key="k") as raccoon:
+            assert len(raccoon.sessions.list()) == 1
+        with pytest.raises(ConfigError, match="which another emulator uses"):
+            Emulator(state=tmp_path / "kept")
+    with pytest.raises(ConfigError, match="seed is .*none.json"):
+        Emulator(seed=tmp_path / "none.json")

@@ -75,6 +75,12 @@ pub(crate) struct Emulator {
     /// The key of --tls-cert (PEM), without a passphrase
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<std::path::PathBuf>,
+    /// Keep what it holds in this folder over a restart: scenario, faults, clock, sessions, turns, uploads
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<std::path::PathBuf>,
+    /// What exists at the start and after each reset: a state as the control API exports it, in JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seed: Option<std::path::PathBuf>,
     /// An origin whose pages may use the API from a browser; repeat it for more
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) cors: Vec<String>,

@@ -598,3 +598,30 @@ fn it_speaks_tls_and_says_what_to_trust() {
     assert!(told.contains(", ca_file=\""), "{told}");
     assert!(shown.read_until("curl ").contains("--cacert "));
 }
+
+/// What it holds is there again after Ctrl-C, and what is no state stays as it is.
+#[test]
+fn it_keeps_what_it_holds_over_a_restart() {
+    let folder = Folder::new();
+    let state = folder.file("state");
+    let seed = folder.file("seed.json");
+    let one = r#"{"version": 1, "accounts": {"k": {"sessions": [{"session_id": "a-session", "agent_name": "agi-0"}]}}}"#;
+    std::fs::write(&seed, one).unwrap();
+    let (running, url, _) = start(&["--state", &state, "--seed", &seed]);
+    assert_eq!(run(&url, "k", &["sessions", "create"]).status, 0);
+    running.signal("INT");
+    assert_eq!(running.finish().status, 0);
+    let (_running, url, _) = start(&["--state", &state]);
+    let listed = run(&url, "k", &["sessions", "list", "--json"]);
+    assert!(listed.stdout.contains("a-session"), "{}", listed.stdout);
+    assert_eq!(listed.stdout.matches("\"session_id\"").count(), 2);
+
+    let other = folder.file("other");
+    std::fs::create_dir(&other).unwrap();
+    let foreign = format!("{other}/state.json");
+    std::fs::write(&foreign, "[1, 2]").unwrap();
+    let done = Running::start(program(&["emulator", "--state", &other])).finish();
+    assert_ne!(done.status, 0);
+    assert!(done.stderr.contains("It stays as it is"), "{}", done.stderr);
+    assert_eq!(std::fs::read_to_string(foreign).unwrap(), "[1, 2]");
+}

@@ -74,6 +74,23 @@ impl Account {
         self.snapshots.get(id).cloned()
     }
 
+    /// All of them, by session id and by environment id.
+    pub(super) fn snapshots(&self) -> impl Iterator<Item = (&String, &Snapshot)> {
+        self.snapshots.iter()
+    }
+
+    pub(crate) fn snapshot_count(&self) -> usize {
+        self.snapshots.len()
+    }
+
+    pub(super) fn add_snapshot(&mut self, id: String, snapshot: Snapshot) {
+        self.snapshots.insert(id, snapshot);
+    }
+
+    pub(super) fn set_default_environment(&mut self, snapshot: Snapshot) {
+        self.default = Some(snapshot);
+    }
+
     pub(crate) fn default_environment(&self) -> Option<Snapshot> {
         self.default.clone()
     }

@@ -22,7 +22,7 @@ pub(crate) use account::Account;
 pub use function_agent::{Agent, AgentCall, AgentHandle, AgentPage, AgentTask};
 pub(crate) use log::Entry;
 pub(crate) use routes::{delete_session, read_message, router};
-pub(crate) use saved::SavedSession;
+pub(crate) use saved::{SavedSession, SavedSnapshot};
 pub(crate) use session::{Session, SessionView, new_reader};
 pub use webhooks::{WebhookAttempt, WebhookOutcome, WebhookSender};
 pub(crate) use webhooks::{WebhookEvent, Webhooks};

@@ -1,5 +1,6 @@
 //! A session as data, with its events byte for byte.
 
+use super::account::{Account, Snapshot};
 use super::log::{Draft, SavedEntry};
 use super::session::Session;
 use super::state::{Outcome, Phase, State};
@@ -10,6 +11,7 @@ use crate::live_link::LiveLink;
 use crate::page::Page;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
@@ -18,27 +20,100 @@ use tokio::sync::Notify;
 #[serde(deny_unknown_fields)]
 pub(crate) struct SavedSession {
     session_id: String,
+    /// Default: made of the session's.
+    #[serde(default)]
     environment_id: String,
     agent_name: String,
-    /// Milliseconds since 1970, like `now`.
+    /// Milliseconds since 1970, like `now`. Default: now.
+    #[serde(default = "now")]
     created_at: u64,
+    #[serde(default = "now")]
     now: u64,
+    #[serde(default)]
     clock: Clock,
+    #[serde(default)]
     webhook_url: Option<String>,
     #[serde(default)]
     extras: Map<String, Value>,
+    #[serde(default)]
     url: String,
+    #[serde(default)]
     title: String,
+    #[serde(default)]
     outcome: SavedOutcome,
+    #[serde(default)]
     tasks: u64,
+    #[serde(default)]
     task: String,
+    /// What the scripts of its tasks kept, by name.
+    #[serde(default)]
+    saved: BTreeMap<String, String>,
+    #[serde(default)]
     log: Vec<SavedEntry>,
 }
 
+fn now() -> u64 {
+    Timestamp::now().as_millis()
+}
+
+/// What a session left behind when it was deleted with a snapshot: what the browser showed. Its profile stays behind.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SavedSnapshot {
+    url: String,
+    #[serde(default)]
+    title: String,
+}
+
+impl SavedSnapshot {
+    fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            url: snapshot.page.url.clone(),
+            title: snapshot.page.title.clone(),
+        }
+    }
+
+    fn restore(self) -> Snapshot {
+        Snapshot {
+            page: Page {
+                title: self.title,
+                ..Page::unopened(&self.url)
+            },
+            browser: SavedProfile::default(),
+        }
+    }
+}
+
+impl Account {
+    /// The snapshots by id, and the default environment.
+    pub(crate) fn saved_snapshots(
+        &self,
+    ) -> (BTreeMap<String, SavedSnapshot>, Option<SavedSnapshot>) {
+        let all = self.snapshots();
+        let all = all.map(|(id, snapshot)| (id.clone(), SavedSnapshot::of(snapshot)));
+        let default = self.default_environment();
+        (all.collect(), default.as_ref().map(SavedSnapshot::of))
+    }
+
+    pub(crate) fn restore_snapshots(
+        &mut self,
+        saved: BTreeMap<String, SavedSnapshot>,
+        default: Option<SavedSnapshot>,
+    ) {
+        for (id, snapshot) in saved {
+            self.add_snapshot(id, snapshot.restore());
+        }
+        if let Some(default) = default {
+            self.set_default_environment(default.restore());
+        }
+    }
+}
+
 /// How the last task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SavedOutcome {
+    #[default]
     None,
     Done,
     Error,
@@ -70,6 +145,7 @@ impl Session {
             },
             tasks: state.tasks,
             task: state.task_text.clone(),
+            saved: state.saved.clone(),
             log: state.log.save(),
         }
     }
@@ -94,7 +170,10 @@ impl Session {
         let session = Self {
             browser: SessionBrowser::new(browsers, &id, SavedProfile::default()),
             id: saved.session_id,
-            environment_id: saved.environment_id,
+            environment_id: match saved.environment_id.is_empty() {
+                true => format!("env-{id}"),
+                false => saved.environment_id,
+            },
             agent_name: saved.agent_name,
             created_at: Timestamp::from_millis(saved.created_at),
             webhooks,
@@ -109,6 +188,7 @@ impl Session {
         restored.map_err(|problem| format!("the log of the session {id}: {problem}"))?;
         state.tasks = saved.tasks;
         state.task_text = saved.task;
+        state.saved = saved.saved;
         state.phase = Phase::Idle(match saved.outcome {
             SavedOutcome::None => Outcome::None,
             SavedOutcome::Done => Outcome::Done,

@@ -535,6 +535,12 @@ impl Session {
         Read::Nothing
     }
 
+    /// A number that changes with what can be seen of it.
+    pub(crate) fn changes(&self) -> u64 {
+        let state = self.lock();
+        state.version.wrapping_add((state.log.len() as u64) << 32)
+    }
+
     /// All that changed since `version`, with the entries from `cursor`; without a change, keeps the waker.
     pub(crate) fn view_since(
         &self,

@@ -5,6 +5,7 @@ use super::faults;
 use super::subject::Subject;
 use crate::clock::Clock;
 use crate::errors::ApiError;
+use crate::saved;
 use crate::scenario::{Playing, Scenario};
 use crate::state::Server;
 use crate::sync::lock;
@@ -103,6 +104,6 @@ pub(super) async fn end(subject: Subject) -> Answer {
 }
 
 pub(super) async fn reset(subject: Subject) -> Answer {
-    subject.server.reset(&subject.world);
+    saved::reset(&subject.server, &subject.world);
     nothing()
 }

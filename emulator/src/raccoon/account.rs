@@ -3,6 +3,7 @@
 use super::limiter::TurnLimiter;
 use super::owner::Owner;
 use super::session::Session;
+use crate::sync::lock;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,23 @@ impl Account {
     pub(super) fn count(&mut self) -> u64 {
         self.counter += 1;
         self.counter
+    }
+
+    pub(super) fn counter(&self) -> u64 {
+        self.counter
+    }
+
+    /// Goes on counting where another account was.
+    pub(super) fn count_from(&mut self, counter: u64) {
+        self.counter = self.counter.max(counter);
+    }
+
+    /// A number that changes with what the account holds.
+    pub(crate) fn changes(&self) -> u64 {
+        let uploads = lock(&self.owner.uploads).len() as u64;
+        let sessions = self.sessions.values().map(|session| session.changes());
+        sessions.fold(self.counter + uploads, u64::wrapping_add)
+            + ((self.sessions.len() as u64) << 32)
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Session>> {

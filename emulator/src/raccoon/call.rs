@@ -39,7 +39,7 @@ impl FromRequestParts<Arc<Server>> for Call {
 }
 
 /// Runs `act` on what the key owns.
-pub(super) fn account<T>(server: &Server, key: &str, act: impl FnOnce(&mut Account) -> T) -> T {
+pub(crate) fn account<T>(server: &Server, key: &str, act: impl FnOnce(&mut Account) -> T) -> T {
     let mut accounts = lock(&server.raccoon);
     if let Some(account) = accounts.get_mut(key) {
         return act(account);

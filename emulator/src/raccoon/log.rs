@@ -2,6 +2,7 @@
 
 use super::dialect::{Dialect, Said, TextFrames};
 use crate::clock::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -163,6 +164,16 @@ impl Entry {
     }
 }
 
+/// An entry that can be written down.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavedEntry {
+    event_id: u64,
+    id: String,
+    frame: String,
+    cut: usize,
+}
+
 /// The events of one turn, in order.
 #[derive(Debug, Default)]
 pub(super) struct Log {
@@ -176,6 +187,39 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// All entries as data.
+    pub(super) fn save(&self) -> Vec<SavedEntry> {
+        let saved = |entry: &Entry| SavedEntry {
+            event_id: entry.event_id,
+            id: entry.id.to_string(),
+            frame: entry.frame.to_string(),
+            cut: entry.cut,
+        };
+        self.entries.iter().map(saved).collect()
+    }
+
+    /// The log of a turn that is over; the text says which entry cannot be used.
+    pub(super) fn restore(text: String, saved: Vec<SavedEntry>) -> Result<Self, String> {
+        let entries = saved.into_iter().enumerate().map(|(index, entry)| {
+            let is_frame = serde_json::from_str::<Value>(&entry.frame).is_ok();
+            if !is_frame || !entry.frame.is_char_boundary(entry.cut) {
+                return Err(format!("log[{index}].frame is no event with its `cut`"));
+            }
+            let id = EntryId::parse(&entry.id);
+            Ok(Entry {
+                event_id: entry.event_id,
+                id: id.ok_or_else(|| format!("log[{index}].id is no stream entry id"))?,
+                frame: entry.frame.into(),
+                cut: entry.cut,
+            })
+        });
+        Ok(Self {
+            entries: entries.collect::<Result<_, String>>()?,
+            text,
+            blocks: HashMap::new(),
+        })
     }
 
     pub(super) fn from(&self, cursor: usize) -> &[Entry] {

@@ -21,6 +21,7 @@ mod owner;
 mod pieces;
 mod resume;
 mod routes;
+mod saved;
 mod script;
 mod session;
 mod stream;
@@ -30,7 +31,9 @@ mod validate;
 mod work;
 
 pub(crate) use account::Account;
+pub(crate) use call::account;
 pub use dialect::{Dialect, Envelope, EventIds, PageMarks, PayloadPlace, TextFrames};
 pub use function_agent::{AgentFile, AgentTurn, TurnAgent, TurnCall, TurnHandle};
 pub use resume::Resume;
 pub(crate) use routes::router;
+pub(crate) use saved::{RestoredAccount, SavedAccount};

@@ -13,6 +13,17 @@ pub(super) struct Owner {
     pub(super) uploads: Arc<Mutex<HashMap<String, Arc<Upload>>>>,
 }
 
+impl Owner {
+    /// Of a session that has no account yet.
+    pub(super) fn nobody() -> Self {
+        Self {
+            user_id: String::new(),
+            limiter: Arc::new(TurnLimiter::new(1, false)),
+            uploads: Arc::default(),
+        }
+    }
+}
+
 /// A file that was uploaded.
 #[derive(Debug)]
 pub(crate) struct Upload {

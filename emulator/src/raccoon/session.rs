@@ -5,6 +5,7 @@ use super::limiter::Permit;
 use super::log::{Draft, Ending, Entry, EntryId, Log};
 use super::owner::Owner;
 use super::resume::Resume;
+use super::saved::SavedSession;
 use super::turn::{Phase, Turn};
 use super::validate::StartTurn;
 use crate::agent::Detached;
@@ -146,6 +147,59 @@ impl Session {
             }),
             changed: Notify::new(),
         }
+    }
+
+    pub(super) fn to_saved(&self) -> SavedSession {
+        let state = self.lock();
+        SavedSession {
+            number: self.number,
+            session_id: self.session_id.clone(),
+            title: state.title.clone(),
+            created_at: self.created_at.as_millis(),
+            updated_at: state.updated_at.as_millis(),
+            now: state.time.now().as_millis(),
+            clock: self.clock,
+            dialect: Dialect::clone(&self.dialect),
+            files: state.files.clone(),
+            saved: state.saved.clone(),
+            turns: state.turns.iter().map(Turn::to_saved).collect(),
+        }
+    }
+
+    /// A saved session, at rest. Whose it is, its account says.
+    pub(super) fn restore(saved: SavedSession) -> Result<Self, String> {
+        let id = saved.session_id;
+        let time = SessionTime::resumed(saved.clock, Timestamp::from_millis(saved.now));
+        let now = time.now();
+        let turns = saved.turns.into_iter();
+        let turns = turns.map(|turn| Turn::restore(turn, now, &saved.dialect));
+        let turns = turns.collect::<Result<_, _>>();
+        let turns = turns.map_err(|problem| format!("a turn of the session {id}: {problem}"))?;
+        Ok(Self {
+            number: saved.number,
+            session_id: id,
+            owner: Owner::nobody(),
+            created_at: Timestamp::from_millis(saved.created_at),
+            clock: saved.clock,
+            dialect: Arc::new(saved.dialect),
+            state: Mutex::new(State {
+                time,
+                title: saved.title,
+                updated_at: Timestamp::from_millis(saved.updated_at),
+                turns,
+                files: saved.files,
+                saved: saved.saved,
+                deleted: false,
+            }),
+            changed: Notify::new(),
+        })
+    }
+
+    /// A number that changes with what the session holds.
+    pub(super) fn changes(&self) -> u64 {
+        let state = self.lock();
+        let events = state.turns.iter().map(|turn| turn.log.len() as u64);
+        events.sum::<u64>() + ((state.turns.len() as u64) << 16) + state.updated_at.as_millis()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

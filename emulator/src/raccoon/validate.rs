@@ -1,6 +1,7 @@
 //! Bodies and queries, checked.
 
 use crate::errors::{ApiError, Problems};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 const MODES: [&str; 5] = ["auto", "plan", "deepsearch", "slides", "code"];
@@ -8,7 +9,8 @@ const TITLE_LENGTH: usize = 255;
 const LIST_LIMIT: u64 = 100;
 
 /// A checked `POST /sessions/new`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct StartTurn {
     pub(super) session_id: String,
     pub(super) prompt: String,

@@ -10,6 +10,7 @@ mod dashboard;
 mod documented;
 mod errors;
 mod faults;
+mod kept;
 mod lifecycle;
 mod live;
 mod local;

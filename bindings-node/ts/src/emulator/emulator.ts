@@ -63,6 +63,13 @@ export interface EmulatorOptions {
   tlsCert?: string | undefined;
   /** The key of `tlsCert`: a PEM file without a passphrase. */
   tlsKey?: string | undefined;
+  /**
+   * A folder for what it holds (scenario, faults, clock, sessions, turns, uploads), which is kept there over a restart;
+   * it holds keys.
+   */
+  state?: string | undefined;
+  /** A file with what exists at the start and after each `reset`: a state as the control API exports it. */
+  seed?: string | undefined;
   /** Milliseconds between heartbeats on a stream. Default: 30,000. */
   heartbeatInterval?: number | undefined;
   /** Milliseconds between the steps of the built-in agent. Default: 150. */
@@ -143,6 +150,8 @@ export const EMULATOR: Names<EmulatorOptions> = {
   tlsCa: true,
   tlsCert: true,
   tlsKey: true,
+  state: true,
+  seed: true,
   heartbeatInterval: true,
   stepDelay: true,
   sessionLimit: true,
@@ -232,6 +241,8 @@ export class Emulator implements AsyncDisposable {
       tls_ca: options.tlsCa,
       tls_cert: options.tlsCert,
       tls_key: options.tlsKey,
+      state: options.state,
+      seed: options.seed,
       heartbeat_interval: seconds("heartbeatInterval", options.heartbeatInterval, ConfigError),
       step_delay: orZero("stepDelay", options.stepDelay),
       session_limit: count("sessionLimit", options.sessionLimit, ConfigError),

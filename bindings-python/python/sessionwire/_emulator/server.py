@@ -68,6 +68,10 @@ class Emulator:
         tls_cert: Speaks TLS with a certificate of your own: a PEM file with it, followed by
             those between it and its authority.
         tls_key: The key of `tls_cert`: a PEM file without a passphrase.
+        state: A folder for what it holds (scenario, faults, clock, sessions, turns, uploads),
+            which is kept there over a restart; it holds keys.
+        seed: A file with what exists at the start and after each `reset`: a state as the
+            control API exports it.
         heartbeat_interval: Seconds between the heartbeats of an event stream.
         step_delay: Seconds between the steps of its own agent.
         session_limit: Most live sessions per key; more are refused.
@@ -123,6 +127,8 @@ class Emulator:
         tls_ca: str | os.PathLike[str] | None = None,
         tls_cert: str | os.PathLike[str] | None = None,
         tls_key: str | os.PathLike[str] | None = None,
+        state: str | os.PathLike[str] | None = None,
+        seed: str | os.PathLike[str] | None = None,
         heartbeat_interval: float | timedelta = 30.0,
         step_delay: float | timedelta = 0.15,
         session_limit: int | None = None,
@@ -166,6 +172,8 @@ class Emulator:
                 "tls_ca": _path(tls_ca),
                 "tls_cert": _path(tls_cert),
                 "tls_key": _path(tls_key),
+                "state": _path(state),
+                "seed": _path(seed),
                 "heartbeat_interval": heartbeat_interval,
                 "step_delay": step_delay,
                 "session_limit": session_limit,

@@ -1,0 +1,52 @@
+//! Writes what the worlds hold to their folder, as it changes.
+
+use crate::kept::StateFolder;
+use crate::saved;
+use crate::state::Server;
+use crate::sync::lock;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often it looks for changes.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Keeps the state until the emulator stops.
+pub(crate) async fn keep(server: Arc<Server>, folder: Arc<StateFolder>) {
+    let mut known = None;
+    loop {
+        let now = pulse(&server);
+        if known != Some(now) {
+            known = Some(now);
+            folder.write(saved::export_all(&server));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Changes whenever what is kept does; cheaper than that.
+fn pulse(server: &Server) -> u64 {
+    let mut pulse = DefaultHasher::new();
+    for world in server.worlds.all() {
+        let playing = lock(&world.playing);
+        let scenario = serde_json::to_string(playing.scenario());
+        (&world.key, scenario.unwrap_or_default()).hash(&mut pulse);
+        drop(playing);
+        for fault in lock(&world.faults).list() {
+            fault.to_string().hash(&mut pulse);
+        }
+        (world.clock() as u8).hash(&mut pulse);
+    }
+    let mut sessions = Vec::new();
+    for (key, account) in &*lock(&server.agi) {
+        (key, account.snapshot_count()).hash(&mut pulse);
+        sessions.extend(account.list());
+    }
+    for session in sessions {
+        (&session.id, session.changes()).hash(&mut pulse);
+    }
+    for (key, account) in &*lock(&server.raccoon) {
+        (key, account.changes()).hash(&mut pulse);
+    }
+    pulse.finish()
+}

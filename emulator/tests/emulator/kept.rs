@@ -1,0 +1,416 @@
+//! What the worlds hold: as data, kept over a restart, and there from the start.
+
+use crate::support::*;
+use crate::turn_support::*;
+use serde_json::{Value, json};
+use sessionwire_emulator::{Clock, Emulator, Options};
+use std::path::{Path, PathBuf};
+
+/// A folder of a test's own, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("sessionwire-kept-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.file("state.json")
+    }
+
+    /// Options that keep the state here.
+    fn keeping(&self) -> Options {
+        Options {
+            state: Some(self.0.clone()),
+            ..quick()
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn both(value: Value) -> Option<sessionwire_emulator::Scenario> {
+    Some(serde_json::from_value(value).unwrap())
+}
+
+/// Tasks that keep an answer, and turns that run on.
+fn playing_both() -> Option<sessionwire_emulator::Scenario> {
+    both(json!({
+        "tasks": [
+            {"match": "ask", "steps": [{"question": "Which colour?", "save": "colour"}, {"done": "noted"}]},
+            {"match": "tell", "steps": [{"done": "It was {colour}"}]},
+        ],
+        "turns": [
+            {"match": "wait", "steps": [{"text": "So far"}, {"wait_for_stop": true}]},
+            {"steps": [{"snapshot": ["out/a.md"]}, {"text": "One"}, {"text": " two"}]},
+        ],
+    }))
+}
+
+/// Fills an emulator; gives the id of the AGI session and of the turn that ended.
+async fn filled(emulator: &Emulator, client: &Client) -> (String, String) {
+    let session = client.session(json!({})).await;
+    client.task(&session, "ask me").await;
+    client.until_execution(&session, "waiting_for_input").await;
+    let answer = json!({"message": "teal"});
+    client
+        .post(&format!("/sessions/{session}/message"), answer)
+        .await;
+    assert_eq!(client.result(&session).await, "noted");
+    let gone = client.session(json!({})).await;
+    let page = json!({"url": "http://127.0.0.1:9/cart"});
+    client
+        .post(&format!("/sessions/{gone}/navigate"), page)
+        .await;
+    let path = format!("/sessions/{gone}?save_snapshot_mode=memory&save_as_default=true");
+    assert_eq!(client.delete(&path).await.status, 200);
+
+    let sent = form("notes.txt", "notes.txt", "text/plain", "to be read");
+    assert_eq!(client.upload(&sent).await.status, 200);
+    let message = client.turn(SESSION, "Count").await;
+    client.frames(SESSION, &message, "").await;
+    let running = client.turn(&session_id(2), "wait").await;
+    client
+        .socket(&session_id(2), &running, "")
+        .await
+        .until("text")
+        .await;
+    assert_eq!(emulator.session_count(), 1);
+    (session, gone)
+}
+
+/// What of it can be seen.
+async fn seen(client: &Client, session: &str) -> Value {
+    json!({
+        "messages": client.messages(session).await,
+        "history": client.turn_history(SESSION).await,
+        "sessions": client.fetch("/sessions").await.json()["sessions"].as_array().map(Vec::len),
+    })
+}
+
+#[tokio::test]
+async fn a_state_has_all_that_its_keys_own() {
+    let emulator = start(Options {
+        scenario: playing_both(),
+        ..quick()
+    })
+    .await;
+    let client = Client::new(&emulator);
+    let (session, gone) = filled(&emulator, &client).await;
+    let before = seen(&client, &session).await;
+    let state = emulator.export_state();
+    emulator.close().await;
+
+    let other = start(quick()).await;
+    other.import_state(&state).unwrap();
+    let client = Client::new(&other);
+    assert_eq!(seen(&client, &session).await, before);
+    // What a script kept is there for the next one.
+    client.task(&session, "tell me").await;
+    assert_eq!(client.result(&session).await, "It was teal");
+    // The snapshot, by the id of its session and as the default.
+    for body in [
+        json!({"restore_from_session_id": gone}),
+        json!({"restore_default_environment_from_user_id": "u"}),
+    ] {
+        let body_text = body.to_string();
+        let back = client.session(body).await;
+        let shot = client.get(&format!("/sessions/{back}/screenshot")).await;
+        assert_eq!(shot.json()["url"], "http://127.0.0.1:9/cart", "{body_text}");
+    }
+    // The turn that ran has failed, for those that read its stream, too.
+    let history = client.turn_history(&session_id(2)).await;
+    let events = history["messages"][1]["events"].as_array().unwrap();
+    let last = events.last().unwrap();
+    assert_eq!(last["kind"], "task.error");
+    assert!(
+        last["payload"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("restarted"),
+        "{last}"
+    );
+    let message = history["messages"][1]["id"].as_str().unwrap();
+    let (frames, ended) = client.frames(&session_id(2), message, "").await;
+    assert_eq!(kinds(&frames).last(), Some(&"task.error"));
+    assert_eq!(ended, Ended::Closed(1000, String::new()));
+    // It goes on, in the same numbers.
+    let next = client.turn(SESSION, "Count").await;
+    assert!(
+        !before.to_string().contains(&format!("\"{next}\"")),
+        "{next}"
+    );
+    assert_eq!(
+        client.turn_history(SESSION).await["messages"]
+            .as_array()
+            .unwrap()
+            .len(),
+        4
+    );
+    // The upload, with its beginning.
+    let uploads = serde_json::from_str::<Value>(&other.export_state()).unwrap();
+    let uploads = &uploads["accounts"][client.key()]["raccoon"]["uploads"];
+    assert!(
+        uploads.to_string().contains("dG8gYmUgcmVhZA=="),
+        "{uploads}"
+    );
+}
+
+#[tokio::test]
+async fn what_worlds_hold_is_kept_over_a_restart() {
+    let folder = Folder::new("restart");
+    let options = Options {
+        scenario: playing_both(),
+        clock: Clock::Fast,
+        ..folder.keeping()
+    };
+    let emulator = start(options).await;
+    let client = Client::new(&emulator);
+    let (session, _) = filled(&emulator, &client).await;
+    let before = seen(&client, &session).await;
+    let world = emulator.world(Some("key-of-a-test")).unwrap();
+    world.scenario(scenario(json!([{"steps": [{"done": "of the world"}]}])));
+    world.fail(fault("models status=503")).unwrap();
+    emulator.close().await;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(folder.state())
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "it holds keys");
+    }
+
+    let emulator = start(folder.keeping()).await;
+    let client = Client::new(&emulator);
+    assert_eq!(seen(&client, &session).await, before);
+    client.task(&session, "tell me").await;
+    assert_eq!(
+        client.result(&session).await,
+        "It was teal",
+        "its scenario, too"
+    );
+    let of_world = Client::with_key(&emulator, "key-of-a-test");
+    assert_eq!(of_world.get("/models").await.status, 503);
+    let session = of_world.session(json!({})).await;
+    of_world.task(&session, "x").await;
+    assert_eq!(of_world.result(&session).await, "of the world");
+    // Dropped and not closed, it is kept as well.
+    drop(emulator);
+    // What is asked for now counts more than what was kept.
+    let options = Options {
+        scenario: script(json!([{"done": "of today"}])),
+        ..folder.keeping()
+    };
+    let emulator = start(options).await;
+    let client = Client::new(&emulator);
+    let new = client.session(json!({})).await;
+    client.task(&new, "tell me").await;
+    assert_eq!(client.result(&new).await, "of today");
+    assert_eq!(
+        Client::with_key(&emulator, "key-of-a-test")
+            .get(&format!("/sessions/{session}"))
+            .await
+            .status,
+        200
+    );
+}
+
+/// As it is when the process is killed: nothing can be written then any more.
+#[tokio::test]
+async fn a_change_is_kept_as_it_comes() {
+    let folder = Folder::new("change");
+    let emulator = start(folder.keeping()).await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({})).await;
+    let copied = Folder::new("copy");
+    let kept = |wanted: String| {
+        let (from, to) = (folder.state(), copied.state());
+        move || {
+            let text = std::fs::read_to_string(&from).unwrap_or_default();
+            let is_kept = text
+                .contains(&wanted)
+                .then(|| std::fs::write(&to, text).unwrap());
+            std::future::ready(is_kept)
+        }
+    };
+    eventually(kept(session.clone())).await;
+    emulator.scenario(scenario(json!([{"steps": [{"done": "a new scenario"}]}])));
+    eventually(kept("a new scenario".to_owned())).await;
+    let other = start(copied.keeping()).await;
+    let client = Client::new(&other);
+    assert_eq!(
+        client.get(&format!("/sessions/{session}")).await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_used_stays_as_it_is() {
+    let folder = Folder::new("refused");
+    let refused = async |options: Options| Emulator::start(options).await.unwrap_err().to_string();
+    let state =
+        |worlds: &str| format!("{{\"sessionwire_emulator_state\": 1, \"worlds\": {worlds}}}");
+    for (text, why) in [
+        (String::new(), "EOF"),
+        (
+            "{\"name\": \"my-package\"}".to_owned(),
+            "unknown field `name`",
+        ),
+        (
+            state("[{\"key\": null, \"state\": {\"version\": 1, \"accounts\": {"),
+            "EOF",
+        ),
+        (
+            state("[{\"key\": null, \"state\": {\"version\": 2}}]"),
+            "`version` is 2",
+        ),
+        (
+            state("[{\"key\": \"a b\", \"state\": {\"version\": 1}}]"),
+            "one of its worlds",
+        ),
+        (
+            "{\"sessionwire_emulator_state\": 9, \"worlds\": []}".to_owned(),
+            "its form is 9",
+        ),
+    ] {
+        std::fs::write(folder.state(), &text).unwrap();
+        let error = refused(folder.keeping()).await;
+        assert!(
+            error.contains(why) && error.contains("It stays as it is"),
+            "{error}"
+        );
+        assert!(error.contains("state.json"), "{error}");
+        assert_eq!(std::fs::read_to_string(folder.state()).unwrap(), text);
+    }
+    std::fs::remove_file(folder.state()).unwrap();
+    let running = start(folder.keeping()).await;
+    let error = refused(folder.keeping()).await;
+    assert!(error.contains("which another emulator uses"), "{error}");
+    running.close().await;
+    drop(running);
+    let in_place_of_a_folder = Options {
+        state: Some(folder.state()),
+        ..quick()
+    };
+    let error = refused(in_place_of_a_folder).await;
+    assert!(
+        error.contains("name a folder that can be written to"),
+        "{error}"
+    );
+}
+
+fn seeded(file: &Path) -> Options {
+    Options {
+        seed: Some(file.to_owned()),
+        control: true,
+        ..quick()
+    }
+}
+
+#[tokio::test]
+async fn a_seed_is_there_at_the_start_and_after_each_reset() {
+    let folder = Folder::new("seed");
+    let seed = folder.file("seed.json");
+    let state = json!({
+        "version": 1, "clock": "fast", "faults": ["models status=503"],
+        "scenario": {"tasks": [{"steps": [{"done": "of the seed"}]}]},
+        "accounts": {"a-key": {"sessions": [{"session_id": "s-1", "agent_name": "agi-0", "extras": {"goal": "x"}}]}},
+    });
+    std::fs::write(&seed, state.to_string()).unwrap();
+    let emulator = start(seeded(&seed)).await;
+    let client = Client::with_key(&emulator, "a-key");
+    for _ in 0..2 {
+        assert_eq!(client.get("/models").await.status, 503);
+        let sessions = client.get("/sessions").await.json();
+        assert_eq!(sessions.as_array().unwrap().len(), 1);
+        let object = client.get("/sessions/s-1").await.json();
+        assert_eq!(
+            (&object["status"], &object["goal"]),
+            (&json!("ready"), &json!("x"))
+        );
+        client.task("s-1", "go").await;
+        assert_eq!(client.result("s-1").await, "of the seed");
+        client.session(json!({})).await;
+        emulator.reset();
+    }
+    assert_eq!(
+        Client::with_key(&emulator, "another")
+            .get("/sessions")
+            .await
+            .json(),
+        json!([])
+    );
+    // The world of a key begins with what is the key's.
+    let world = emulator.world(Some("a-key")).unwrap();
+    client.delete("/sessions").await;
+    world.reset();
+    assert_eq!(client.get("/sessions/s-1").await.status, 200);
+
+    // What was kept counts more.
+    let keeping = || Options {
+        state: Some(folder.0.clone()),
+        ..seeded(&seed)
+    };
+    let first = start(keeping()).await;
+    Client::with_key(&first, "a-key").delete("/sessions").await;
+    first.close().await;
+    drop(first);
+    let second = start(keeping()).await;
+    assert_eq!(
+        Client::with_key(&second, "a-key")
+            .get("/sessions")
+            .await
+            .json(),
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn a_seed_that_cannot_be_used_is_refused() {
+    let folder = Folder::new("bad-seed");
+    let file = folder.file("seed.json");
+    for (text, why) in [
+        (None, "No such file"),
+        (Some("{}"), "missing field `version`"),
+        (
+            Some("{\"version\": 1, \"account\": {}}"),
+            "unknown field `account`",
+        ),
+        (
+            Some(
+                "{\"version\": 1, \"accounts\": {\"k\": {\"sessions\": [{\"session_id\": \"s\"}]}}}",
+            ),
+            "missing field `agent_name`",
+        ),
+        (
+            Some("{\"version\": 1, \"faults\": [\"list cut_after=1\"]}"),
+            "act on a stream",
+        ),
+    ] {
+        match text {
+            Some(text) => std::fs::write(&file, text).unwrap(),
+            None => assert!(!file.exists()),
+        }
+        let error = Emulator::start(seeded(&file))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("seed.json`, which cannot be used") && error.contains(why),
+            "{error}"
+        );
+    }
+}
