@@ -318,8 +318,8 @@ def test_tls_writes_where_it_is_told_and_shows_a_certificate_of_ones_own(tmp_pat
     with Emulator(tls_ca=tmp_path / "ca.pem") as emulator:
         assert emulator.ca_file == str(tmp_path / "ca.pem")
     certificates = ROOT / "tests" / "certificates"
-    own = {"tls_cert": certificates / "localhost.pem", "tls_key": certificates / "localhost.key"}
-    with Emulator(**own) as emulator:
+    cert, key = certificates / "localhost.pem", certificates / "localhost.key"
+    with Emulator(tls_cert=cert, tls_key=key) as emulator:
         assert emulator.url.startswith("https://localhost:")
         assert emulator.ca_file is None
         with emulator.agi(ca_file=certificates / "ca.pem") as client:
@@ -343,7 +343,7 @@ def test_what_it_holds_is_kept_and_there_from_the_start(tmp_path: Path) -> None:
         with emulator.agi(api_key="k") as client:
             assert [one.session_id for one in client.sessions.list()] == ["a-session"]
         with emulator.raccoon(api_key="k") as raccoon:
-            assert len(raccoon.sessions.list()) == 1
+            assert len(list(raccoon.sessions.list())) == 1
         with pytest.raises(ConfigError, match="which another emulator uses"):
             Emulator(state=tmp_path / "kept")
     with pytest.raises(ConfigError, match="seed is .*none.json"):

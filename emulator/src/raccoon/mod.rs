@@ -22,6 +22,7 @@ mod pieces;
 mod resume;
 mod routes;
 mod saved;
+mod saved_account;
 mod script;
 mod session;
 mod stream;
@@ -36,4 +37,4 @@ pub use dialect::{Dialect, Envelope, EventIds, PageMarks, PayloadPlace, TextFram
 pub use function_agent::{AgentFile, AgentTurn, TurnAgent, TurnCall, TurnHandle};
 pub use resume::Resume;
 pub(crate) use routes::router;
-pub(crate) use saved::{RestoredAccount, SavedAccount};
+pub(crate) use saved_account::{RestoredAccount, SavedAccount};
