@@ -88,6 +88,10 @@ fn temporary() -> io::Result<AuthorityFile> {
         });
     let folder = std::env::temp_dir().join(name);
     // It must not have been there: whoever made it could replace the file.
+    #[cfg_attr(
+        not(unix),
+        expect(unused_mut, reason = "rights are those of the folder")
+    )]
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
