@@ -21,7 +21,7 @@ const address = (file) => pathToFileURL(join(site, file)).href;
 /** On these axe takes minutes for the contrast of colours alone; they are made like the other pages of the reference. */
 const LONG = ["reference/python.html", "reference/node.html"];
 
-/** Pages with everything that a page can have, for a phone with all that it is. */
+/** Pages with everything that a page can have, for the other two looks. */
 const SOME = [
   "index.html",
   "quickstart.html",
@@ -183,15 +183,17 @@ const pictured = async (page, file, look) => {
   if (["index.html", "quickstart.html"].includes(file)) await picture(page, `site-${look}-${file}`);
 };
 
-test("axe finds nothing on any page: light, dark, as narrow as a phone", async () => {
+async function inTheDark(page) {
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.locator('body[data-md-color-scheme="slate"]').waitFor();
+}
+
+test("axe finds nothing on any page: in light, and in dark and narrow", async () => {
   const files = pages.filter((page) => !LONG.includes(page));
   const found = await onEach(files, { ...desktop, colorScheme: "light" }, async (page, file) => {
     const found = await looked(page, `${file}, light`);
     await pictured(page, file, "light");
-    await page.emulateMedia({ colorScheme: "dark" });
-    await page.locator('body[data-md-color-scheme="slate"]').waitFor();
-    found.push(...(await looked(page, `${file}, dark`)));
-    await pictured(page, file, "dark");
+    await inTheDark(page);
     await page.setViewportSize(phone.viewport);
     return [...found, ...(await looked(page, `${file}, dark and narrow`))];
   });
@@ -205,10 +207,15 @@ test("axe finds nothing on the longest pages, but for the contrast of colours", 
   assert.deepEqual(found, []);
 });
 
-test("axe finds nothing on a phone", async () => {
-  const found = await onEach(SOME, { ...phone, colorScheme: "light" }, async (page, file) => {
+test("axe finds nothing on a wide screen in dark, and on a phone in light", async () => {
+  const dark = await onEach(SOME, desktop, async (page, file) => {
+    await inTheDark(page);
+    await pictured(page, file, "dark");
+    return looked(page, `${file}, dark`);
+  });
+  const onPhone = await onEach(SOME, { ...phone, colorScheme: "light" }, async (page, file) => {
     await pictured(page, file, "phone");
     return looked(page, `${file}, phone`);
   });
-  assert.deepEqual(found, []);
+  assert.deepEqual([...dark, ...onPhone], []);
 });
