@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 import { Emulator } from "sessionwire";
 import { until } from "../node/helpers.mjs";
-import { desktop, findChromium, openPage } from "./helpers.mjs";
+import { desktop, launch, openPage } from "./helpers.mjs";
 
 /** The command line of the npm package. */
 const program = fileURLToPath(new URL("../../dist/cjs/bin.js", import.meta.url));
@@ -29,7 +28,7 @@ before(async () => {
       },
     ],
   });
-  browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox"] });
+  browser = await launch();
 });
 
 after(async () => {

@@ -1,5 +1,4 @@
 // The dashboard and the live view as a person meets them: what is seen in one look, on a phone, in the dark, and what axe finds.
-// SESSIONWIRE_PICTURES names a folder for screenshots.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -7,9 +6,9 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
 import { Emulator } from "sessionwire";
-import { desktop, findChromium, openPage, phone, picture } from "./helpers.mjs";
+import { until, using } from "../node/helpers.mjs";
+import { desktop, launch, openPage, phone, picture } from "./helpers.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -53,9 +52,10 @@ before(async () => {
       },
       { match: "", steps: [{ thought: "Waiting for the tickets" }, { delay: 600 }] },
     ],
+    turns: [{ steps: [{ thought: "Reading the report" }, { wait_for_stop: true }] }],
   });
   client = emulator.agi();
-  browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox"] });
+  browser = await launch();
 });
 
 after(async () => {
@@ -144,10 +144,24 @@ test("at 1280 x 800 the newest event, the question and the result are seen witho
 test("the dashboard shows sessions with their step, requests with bodies and webhooks, and presses faults", async () => {
   const waiting = await client.sessions.create();
   await waiting.sendMessage("Wait for the concert");
+  const raccoon = emulator.raccoon();
+  await raccoon.session().startTurn("Sum the report up");
+  const world = emulator.world("key-of-a-tester-1234");
+  await using(world.agi(), (other) => other.sessions.create());
   const page = await open(emulator.liveUrl, desktop);
   await page
-    .getByRole("row", { name: /Wait for the concert.*thought: Waiting for the tickets/ })
+    .getByRole("row", {
+      name: /Wait for the concert.*thought: Waiting for the tickets.*tasks\[2\], step 2 of 2/,
+    })
     .waitFor();
+  await page
+    .getByRole("row", {
+      name: /Sum the report up.*turns\[0\], step 2 of 2.*running.*Raccoon, 1 turn/,
+    })
+    .waitFor();
+  const worlds = page.getByRole("list", { name: "Worlds" });
+  await worlds.getByText("key-…234").waitFor();
+  assert.match(await worlds.textContent(), /Default .*key-…234 1 session, 1 request/);
   const request = page.locator("#requests details", { hasText: "/message" }).first();
   await request.locator("summary").click();
   await request.getByText('"message": "Wait for the concert"').waitFor();
@@ -157,6 +171,18 @@ test("the dashboard shows sessions with their step, requests with bodies and web
   assert.deepEqual(await faultsOf(page), []);
   const fits = await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight);
   assert.ok(fits, "the dashboard is seen in one look");
+
+  const delivered = () => emulator.webhookAttempts().length;
+  const before = delivered();
+  const again = page.getByRole("button", { name: "Send task.completed again" }).first();
+  await again.click();
+  await until(() => delivered() > before);
+  await page.waitForFunction(
+    (count) => document.getElementById("webhook-count").textContent === String(count),
+    delivered(),
+  );
+  // The button is gone with its row, and the keyboard goes on in the list.
+  await page.waitForFunction(() => document.activeElement.id === "webhooks");
 
   await page.getByRole("button", { name: "Next request: 500" }).click();
   await page.getByLabel("Faults that wait").getByText("* status=500").waitFor();
@@ -192,4 +218,6 @@ test("the dashboard shows sessions with their step, requests with bodies and web
     await other.close();
   }
   await page.close();
+  await raccoon.close();
+  await world.close();
 });

@@ -1,7 +1,9 @@
 // What the tests in a browser share.
+// SESSIONWIRE_PICTURES names a folder for screenshots.
 
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { chromium } from "playwright-core";
 
 /** The program of a Chromium; without one the tests fail. */
 export function findChromium() {
@@ -14,6 +16,11 @@ export function findChromium() {
     .find((file) => existsSync(file));
   if (!found) throw new Error("No Chromium found: install it, or set SESSIONWIRE_CHROMIUM.");
   return found;
+}
+
+/** A Chromium for the tests of one file. */
+export function launch() {
+  return chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox"] });
 }
 
 /** A page; everything that goes wrong in it fails the test. */

@@ -1,13 +1,11 @@
 // The live view in a real browser; the sessions have the built-in page view. `make test-browser` runs it: without Chromium it fails, never passes by itself.
-// SESSIONWIRE_PICTURES names a folder for screenshots.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
 import { Emulator, NotFoundError } from "sessionwire";
 import { until } from "../node/helpers.mjs";
-import { desktop, findChromium, openPage, phone, picture } from "./helpers.mjs";
+import { desktop, launch, openPage, phone, picture } from "./helpers.mjs";
 
 let browser;
 let emulator;
@@ -45,7 +43,7 @@ before(async () => {
     ],
   });
   client = emulator.agi();
-  browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox"] });
+  browser = await launch();
 });
 
 after(async () => {

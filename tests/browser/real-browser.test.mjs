@@ -1,5 +1,4 @@
 // Sessions with a Chromium of their own. `make test-browser` runs it: without Chromium it fails.
-// SESSIONWIRE_PICTURES names a folder for screenshots.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -10,10 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
 import { Emulator } from "sessionwire";
 import { root, until, using } from "../node/helpers.mjs";
-import { desktop, findChromium, openPage, picture } from "./helpers.mjs";
+import { desktop, findChromium, launch, openPage, picture } from "./helpers.mjs";
 
 // The emulators of this file put their folders here.
 const temporary = mkdtempSync(join(tmpdir(), "sw-test-"));
@@ -74,7 +72,7 @@ before(async () => {
   }).listen(0, "127.0.0.1");
   await once(shop, "listening");
   site = `http://127.0.0.1:${shop.address().port}`;
-  browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox"] });
+  browser = await launch();
 });
 
 after(async () => {

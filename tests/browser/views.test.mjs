@@ -1,13 +1,11 @@
 // The views of a notebook in a real browser: hostile text in every field is text. `make test-browser` runs it.
-// SESSIONWIRE_PICTURES names a folder for screenshots.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
 import { root } from "../node/helpers.mjs";
-import { desktop, findChromium, picture } from "./helpers.mjs";
+import { desktop, launch, picture } from "./helpers.mjs";
 
 let browser;
 let hostile;
@@ -18,7 +16,7 @@ before(async () => {
   hostile = JSON.parse(
     execFileSync(python, [join(root, "tests", "python", "notebook_views.py")], options),
   );
-  browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox"] });
+  browser = await launch();
 });
 
 after(() => browser?.close());

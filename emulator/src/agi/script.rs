@@ -5,7 +5,7 @@ use super::log::Draft;
 use crate::agent::Detached;
 use crate::faults::Fault;
 use crate::fill::{Filling, fill, fill_all};
-use crate::scenario::{Beside, Chosen, Conditions, ScriptedTask, Step, branch, found, hold};
+use crate::scenario::{Beside, Chosen, Conditions, Place, ScriptedTask, Step, branch, found, hold};
 use crate::seed::Draws;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -38,6 +38,7 @@ pub(super) async fn play(
     }
     let mut player = Player {
         handle,
+        place: Place::new(chosen.entry, chosen.script.steps.len()),
         inject,
         verbatim: chosen.script.verbatim,
         names,
@@ -47,7 +48,7 @@ pub(super) async fn play(
     };
     player.keep_all(chosen.found);
     if player.steps(&chosen.script.steps, 0).await? == Flow::GoOn {
-        player.flush().await?;
+        player.hand_over().await?;
         handle.done("Task completed".into()).await?;
     }
     Ok(())
@@ -62,6 +63,7 @@ enum Flow {
 struct Player<'a> {
     handle: &'a TaskHandle,
     inject: &'a (dyn Fn(Fault) + Sync),
+    place: Place,
     /// Nothing is put in.
     verbatim: bool,
     /// What stands for the names in braces.
@@ -75,7 +77,9 @@ struct Player<'a> {
 
 impl Player<'_> {
     async fn steps(&mut self, steps: &[Step], n: u64) -> Result<Flow, Detached> {
+        self.place.enter();
         for step in steps {
+            self.place.next();
             let flow = match step {
                 Step::With { step, beside } => self.step(step, Some(beside), n).await?,
                 step => self.step(step, None, n).await?,
@@ -84,6 +88,7 @@ impl Player<'_> {
                 return Ok(Flow::Ended);
             }
         }
+        self.place.leave();
         Ok(Flow::GoOn)
     }
 
@@ -252,7 +257,13 @@ impl Player<'_> {
         }
     }
 
+    /// Before each wait: who looks then sees where it is.
     async fn flush(&mut self) -> Result<(), Detached> {
+        self.handle.session().plays(Some(self.place.to_string()));
+        self.hand_over().await
+    }
+
+    async fn hand_over(&mut self) -> Result<(), Detached> {
         if !self.pending.is_empty() {
             self.handle.say(std::mem::take(&mut self.pending)).await?;
             // A long script must not keep its thread from the streams.

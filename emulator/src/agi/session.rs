@@ -481,6 +481,18 @@ impl Session {
         self.lock().saved.clone()
     }
 
+    /// Says where the script that works on the task is; `None`: no script does.
+    pub(super) fn plays(&self, place: Option<String>) {
+        self.lock().place = place;
+    }
+
+    /// Where the script is, while it plays.
+    pub(crate) fn place(&self) -> Option<String> {
+        let state = self.lock();
+        let is_busy = matches!(state.phase, Phase::Busy(_));
+        state.place.clone().filter(|_| is_busy)
+    }
+
     /// Keeps what later scripts of the session use. The numbers of groups are the script's own.
     pub(crate) fn save(&self, names: &BTreeMap<String, String>) {
         let mut state = self.lock();

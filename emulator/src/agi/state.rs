@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) version: u64,
     /// An execution status that is no longer true, and how many responses still report it.
     pub(super) late: Option<(ExecutionStatus, u32)>,
+    /// Where the script that plays is.
+    pub(super) place: Option<String>,
     /// What the scripts of its tasks kept, by name.
     pub(super) saved: BTreeMap<String, String>,
     /// The streams that are open and were not cut, by reader.
@@ -85,6 +87,7 @@ impl State {
             pages: 0,
             version: 0,
             late: None,
+            place: None,
             saved: BTreeMap::new(),
             streams: HashSet::new(),
             waiting: HashMap::new(),

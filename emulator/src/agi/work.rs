@@ -76,6 +76,7 @@ impl Player {
         task: &str,
         start_url: Option<&str>,
     ) -> (Self, String) {
+        handle.session().plays(None);
         let asked = Asked {
             text: task,
             start_url,

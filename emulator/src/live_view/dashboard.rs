@@ -7,6 +7,7 @@ use crate::faults::Fault;
 use crate::requests::CapturedRequest;
 use crate::state::Server;
 use crate::sync::lock;
+use crate::world::World;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -17,6 +18,8 @@ use std::sync::Arc;
 
 /// How many requests and webhooks are shown.
 const SHOWN: usize = 100;
+/// As many worlds are shown.
+const WORLDS: usize = 50;
 /// As much of a body is shown.
 const BODY: usize = 4000;
 
@@ -30,7 +33,33 @@ pub(super) fn counts(server: &Server) -> Value {
         .map(ToString::to_string)
         .collect();
     let webhooks = world.webhooks.version();
-    json!({ "requests": requests, "webhooks": webhooks, "faults": faults })
+    let worlds = server.worlds.all();
+    let worlds = worlds.iter().take(WORLDS).map(|world| told(server, world));
+    json!({ "requests": requests, "webhooks": webhooks, "faults": faults, "worlds": worlds.collect::<Vec<_>>() })
+}
+
+/// A world in numbers. Its key stays a secret: whoever sees it could work with it.
+fn told(server: &Server, world: &World) -> Value {
+    let keys = server.keys_of(world);
+    let turned: usize = {
+        let accounts = lock(&server.raccoon);
+        let accounts = keys.iter().filter_map(|key| accounts.get(key));
+        accounts.map(|account| account.sessions().count()).sum()
+    };
+    json!({
+        "key": world.key.as_deref().map(masked),
+        "sessions": server.sessions_of(world).len() + turned,
+        "requests": lock(&world.requests).len(),
+        "faults": lock(&world.faults).list().len(),
+    })
+}
+
+/// The ends of a key that is long enough to stay one.
+fn masked(key: &str) -> String {
+    match (key.get(..4), key.get(key.len().saturating_sub(3)..)) {
+        (Some(start), Some(end)) if key.len() >= 16 => format!("{start}\u{2026}{end}"),
+        _ => "\u{2026}".to_owned(),
+    }
 }
 
 /// The newest requests, the newest first.
@@ -60,6 +89,34 @@ pub(super) async fn webhooks(State(server): State<Arc<Server>>, visitor: Visitor
     let attempts = server.worlds.default_world().webhooks.attempts();
     let newest: Vec<_> = attempts.iter().rev().take(SHOWN).collect();
     answer(&json!(newest))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Again {
+    event: String,
+    session_id: String,
+}
+
+/// Sends the newest webhook of this event and session once more, with the same body.
+pub(super) async fn replay(
+    State(server): State<Arc<Server>>,
+    visitor: Visitor,
+    body: Bytes,
+) -> ApiResult {
+    of_index(&visitor)?;
+    let refused = |status, why: String| ApiError::new(status, why);
+    let again: Again = serde_json::from_slice(&body).map_err(|error| {
+        let why = format!("Send {{\"event\": .., \"session_id\": ..}}: {error}");
+        refused(StatusCode::UNPROCESSABLE_ENTITY, why)
+    })?;
+    let webhooks = &server.worlds.default_world().webhooks;
+    let sent = webhooks.replay(Some(&again.event), Some(&again.session_id));
+    sent.ok_or_else(|| {
+        let why = "The emulator has forgotten this webhook. It keeps the newest; make the session send another";
+        refused(StatusCode::NOT_FOUND, why.to_owned())
+    })?;
+    answer(&json!({ "success": true }))
 }
 
 #[derive(Deserialize)]

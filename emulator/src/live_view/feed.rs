@@ -5,6 +5,8 @@
 use super::dashboard;
 use super::visitor::{Place, Visitor};
 use crate::agi::{Account, Entry, Session, SessionView, new_reader};
+use crate::clock::Timestamp;
+use crate::raccoon;
 use crate::state::Server;
 use crate::sync::lock;
 use axum::body::Body;
@@ -191,13 +193,16 @@ async fn index(server: &Server, to: &mpsc::Sender<Bytes>) {
 }
 
 fn index_news(server: &Server) -> String {
-    let mut sessions: Vec<_> = lock(&server.agi).values().flat_map(Account::list).collect();
-    sessions.sort_by_key(|session| std::cmp::Reverse(session.created_at()));
-    let rows: Vec<Value> = sessions
-        .iter()
-        .take(LISTED)
-        .map(|session| {
-            let object = session.object();
+    let sessions: Vec<_> = lock(&server.agi).values().flat_map(Account::list).collect();
+    let glances: Vec<_> = lock(&server.raccoon)
+        .values()
+        .flat_map(raccoon::Account::sessions)
+        .map(|session| session.glance())
+        .collect();
+    let of_agi = sessions.into_iter().map(|session| {
+        let object = session.object();
+        (
+            session.created_at(),
             json!({
                 "session_id": object.session_id,
                 "agent_name": object.agent_name,
@@ -206,12 +211,50 @@ fn index_news(server: &Server) -> String {
                 "created_at": object.created_at.to_string(),
                 "task": session.task_text().chars().take(TASK).collect::<String>(),
                 "latest": session.latest().map(|entry| latest(&entry)),
+                "place": session.place(),
                 "path": object.vnc_url.as_deref().and_then(path),
-            })
-        })
-        .collect();
-    json!({ "total": sessions.len(), "sessions": rows, "dashboard": dashboard::counts(server) })
-        .to_string()
+            }),
+        )
+    });
+    let mut rows: Vec<_> = of_agi.chain(glances.into_iter().map(turns)).collect();
+    rows.sort_by_key(|(created_at, _)| std::cmp::Reverse(*created_at));
+    let total = rows.len();
+    let rows: Vec<_> = rows.into_iter().take(LISTED).map(|(_, row)| row).collect();
+    json!({ "total": total, "sessions": rows, "dashboard": dashboard::counts(server) }).to_string()
+}
+
+/// A session of Raccoon, which has no page.
+fn turns(glance: raccoon::Glance) -> (Timestamp, Value) {
+    let frame = glance.latest.as_deref().map(serde_json::from_str::<Value>);
+    let latest = frame.and_then(Result::ok).and_then(|frame| {
+        let said = ["thought", "text", "message", "reason", "tool_name"];
+        let said = said
+            .iter()
+            .find_map(|name| frame["payload"][*name].as_str());
+        let line = format!("{}: {}", frame["kind"].as_str()?, said.unwrap_or_default());
+        Some(
+            line.trim_end_matches([':', ' '])
+                .chars()
+                .take(TASK)
+                .collect::<String>(),
+        )
+    });
+    let agent = match glance.turns {
+        1 => "Raccoon, 1 turn".to_owned(),
+        turns => format!("Raccoon, {turns} turns"),
+    };
+    let row = json!({
+        "session_id": glance.session_id,
+        "agent_name": agent,
+        "status": glance.status,
+        "execution": null,
+        "created_at": glance.created_at.to_string(),
+        "task": glance.prompt.chars().take(TASK).collect::<String>(),
+        "latest": latest,
+        "place": glance.place,
+        "path": null,
+    });
+    (glance.created_at, row)
 }
 
 /// What a session does, in a line.

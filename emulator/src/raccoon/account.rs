@@ -78,7 +78,7 @@ impl Account {
         }
     }
 
-    pub(super) fn sessions(&self) -> impl Iterator<Item = &Arc<Session>> {
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Arc<Session>> {
         self.sessions.values()
     }
 }

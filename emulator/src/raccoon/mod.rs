@@ -38,3 +38,4 @@ pub use function_agent::{AgentFile, AgentTurn, TurnAgent, TurnCall, TurnHandle};
 pub use resume::Resume;
 pub(crate) use routes::router;
 pub(crate) use saved_account::{RestoredAccount, SavedAccount};
+pub(crate) use session::Glance;

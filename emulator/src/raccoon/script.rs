@@ -7,7 +7,7 @@ use crate::agent::Detached;
 use crate::faults::Fault;
 use crate::fill::{Filling, fill, fill_all};
 use crate::scenario::{
-    AskedFile, Beside, Chosen, Conditions, ScriptedTurn, Todo, TurnStep, found, hold,
+    AskedFile, Beside, Chosen, Conditions, Place, ScriptedTurn, Todo, TurnStep, found, hold,
 };
 use crate::seed::Draws;
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ pub(super) async fn play(
 ) -> Result<(), Detached> {
     let mut player = Player {
         handle,
+        place: Place::new(chosen.entry, chosen.script.steps.len()),
         inject,
         verbatim: chosen.script.verbatim,
         names: names(handle, request, &files, chosen.file.as_ref()),
@@ -39,7 +40,7 @@ pub(super) async fn play(
     };
     player.keep_all(chosen.found);
     if player.steps(&chosen.script.steps, 0).await? == Flow::GoOn {
-        player.flush().await?;
+        player.hand_over().await?;
         handle.end(Draft::completed(), None)?;
     }
     Ok(())
@@ -91,6 +92,7 @@ enum Flow {
 struct Player<'a> {
     handle: &'a WorkHandle,
     inject: &'a (dyn Fn(Fault) + Sync),
+    place: Place,
     /// Nothing is put in.
     verbatim: bool,
     /// What stands for the names in braces.
@@ -105,7 +107,9 @@ struct Player<'a> {
 
 impl Player<'_> {
     async fn steps(&mut self, steps: &[TurnStep], n: u64) -> Result<Flow, Detached> {
+        self.place.enter();
         for step in steps {
+            self.place.next();
             let flow = match step {
                 TurnStep::With { step, beside } => self.step(step, Some(beside), n).await?,
                 step => self.step(step, None, n).await?,
@@ -114,6 +118,7 @@ impl Player<'_> {
                 return Ok(Flow::Ended);
             }
         }
+        self.place.leave();
         Ok(Flow::GoOn)
     }
 
@@ -296,7 +301,13 @@ impl Player<'_> {
         }
     }
 
+    /// Before each wait: who looks then sees where it is.
     async fn flush(&mut self) -> Result<(), Detached> {
+        self.handle.session.plays(Some(self.place.to_string()));
+        self.hand_over().await
+    }
+
+    async fn hand_over(&mut self) -> Result<(), Detached> {
         if !self.pending.is_empty() {
             self.handle.say(std::mem::take(&mut self.pending))?;
             // A long script must not keep its thread from the sockets.

@@ -47,6 +47,8 @@ pub(super) struct State {
     files: BTreeMap<String, Value>,
     /// What the scripts of its turns kept, by name.
     pub(super) saved: BTreeMap<String, String>,
+    /// Where the script that plays is.
+    place: Option<String>,
     deleted: bool,
 }
 
@@ -56,6 +58,20 @@ pub(super) struct Listed {
     pub(super) title: String,
     pub(super) updated_at: Timestamp,
     pub(super) object: Value,
+}
+
+/// A session at a glance.
+#[derive(Debug)]
+pub(crate) struct Glance {
+    pub(crate) session_id: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) turns: usize,
+    pub(crate) prompt: String,
+    pub(crate) status: &'static str,
+    /// The newest event as it is sent.
+    pub(crate) latest: Option<String>,
+    /// Where the script is, while it plays.
+    pub(crate) place: Option<String>,
 }
 
 /// Why there is no new turn.
@@ -143,6 +159,7 @@ impl Session {
                 turns: Vec::new(),
                 files: BTreeMap::new(),
                 saved: BTreeMap::new(),
+                place: None,
                 deleted: false,
             }),
             changed: Notify::new(),
@@ -189,10 +206,43 @@ impl Session {
                 turns,
                 files: saved.files,
                 saved: saved.saved,
+                place: None,
                 deleted: false,
             }),
             changed: Notify::new(),
         })
+    }
+
+    /// Says where the script that works on the turn is; `None`: no script does.
+    pub(super) fn plays(&self, place: Option<String>) {
+        self.lock().place = place;
+    }
+
+    /// What a person sees of it at a glance: its newest turn, how that is, and what it said last.
+    pub(crate) fn glance(&self) -> Glance {
+        let state = self.lock();
+        let last = state.turns.last();
+        let phase = last.map(|turn| turn.phase);
+        let entry = last.and_then(|turn| turn.log.from(turn.log.len().saturating_sub(1)).last());
+        Glance {
+            session_id: self.session_id.clone(),
+            created_at: self.created_at,
+            turns: state.turns.len(),
+            prompt: last.map_or_else(String::new, |turn| turn.request.prompt.clone()),
+            status: match phase {
+                None => "ready",
+                Some(Phase::Queued) => "queued",
+                Some(Phase::Running) => "running",
+                Some(Phase::Ended(Ending::Completed)) => "completed",
+                Some(Phase::Ended(Ending::Aborted)) => "aborted",
+                Some(Phase::Ended(Ending::Failed)) => "error",
+            },
+            latest: entry.map(|entry| entry.frame.to_string()),
+            place: state
+                .place
+                .clone()
+                .filter(|_| phase == Some(Phase::Running)),
+        }
     }
 
     /// A number that changes with what the session holds.

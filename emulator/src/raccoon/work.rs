@@ -55,6 +55,7 @@ impl Player {
 
     /// Who works on it, and what they are called.
     fn named(world: &World, handle: &WorkHandle, request: &StartTurn) -> (Self, String) {
+        handle.session.plays(None);
         let asked = Asked {
             text: &request.prompt,
             mode: &request.mode,

@@ -46,6 +46,8 @@ pub(crate) struct Chosen<S> {
     pub(crate) draws: Draws,
     /// The file that its match is about.
     pub(crate) file: Option<AskedFile>,
+    /// Its entry, such as `tasks[0]`.
+    pub(crate) entry: String,
 }
 
 /// The scenario in force, with the `once` entries that were used up.
@@ -326,6 +328,7 @@ impl Playing {
         Some(Chosen {
             found,
             file,
+            entry: self.last.clone(),
             draws: self.tasks.draws(seed, "tasks", index, asked.text),
             script: script.clone(),
         })
@@ -344,6 +347,7 @@ impl Playing {
         Some(Chosen {
             found,
             file,
+            entry: self.last.clone(),
             draws: self.turns.draws(seed, "turns", index, asked.text),
             script: script.clone(),
         })

@@ -104,3 +104,111 @@ async fn faults_are_pressed_and_taken_back_on_the_dashboard_alone() {
     assert_eq!(refused.status, 421);
     assert_eq!(emulator.faults().len(), 0);
 }
+
+/// The newest news of the index that has what is wanted.
+async fn index_until(emulator: &Emulator, is: impl Fn(&Value) -> bool) -> Value {
+    let feed = format!("{}feed", path(emulator.live_url()));
+    let mut feed = visitor(emulator).open(&feed, &[]).await.unwrap();
+    loop {
+        let block = feed.block().await.expect("the feed ended");
+        let news = block.trim_end().strip_prefix("data: ").unwrap();
+        let news = serde_json::from_str(news).unwrap();
+        if is(&news) {
+            return news;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_sent_again_with_a_press() {
+    let site = Site::start(|_| (204, Vec::new(), Vec::new())).await;
+    let emulator = start(quick()).await;
+    let client = Client::new(&emulator);
+    let id = client.session(json!({ "webhook_url": site.url })).await;
+    client.task(&id, "Count these words").await;
+    eventually(|| async { (site.received().len() == 3).then_some(()) }).await;
+    let press = async |body: Value, headers: &[(&str, &str)]| {
+        let path = format!("{}replay", path(emulator.live_url()));
+        let body = body.to_string();
+        let pressed = visitor(&emulator);
+        let pressed = pressed.raw_with("POST", &path, headers, Some(&body)).await;
+        pressed.unwrap()
+    };
+    let completed = json!({"event": "task.completed", "session_id": id});
+    assert_eq!(press(completed.clone(), &[]).await.status, 200);
+    let bodies = eventually(|| async {
+        let bodies: Vec<_> = site.received().into_iter().map(|it| it.body).collect();
+        (bodies.len() == 4).then_some(bodies)
+    })
+    .await;
+    assert_eq!(bodies[3], bodies[2], "the same body");
+    let foreign = [("origin", "http://evil.example")];
+    assert_eq!(press(completed, &foreign).await.status, 403);
+    let never = json!({"event": "task.error", "session_id": id});
+    assert_eq!(press(never, &[]).await.status, 404);
+    assert_eq!(press(json!({"event": 1}), &[]).await.status, 422);
+    assert_eq!(site.received().len(), 4);
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_turns_worlds_and_the_step_that_plays() {
+    let emulator = start(quick()).await;
+    let playing = json!({
+        "tasks": [{"match": "never", "steps": [{"done": "x"}]},
+            {"steps": [{"thought": "Hm"}, {"repeat": 2, "steps": [{"thought": "{n}"}, {"wait_for_message": true}]}]}],
+        "turns": [{"steps": [{"thought": "Reading"}, {"wait_for_stop": true}]}],
+    });
+    emulator.scenario(serde_json::from_value(playing).unwrap());
+    let client = Client::new(&emulator);
+    let id = client.session(json!({})).await;
+    client.task(&id, "Go").await;
+    let session = "2b9d6c1e-8f34-4c57-a1de-6b0f92c7e415";
+    let turn = json!({"session_id": session, "prompt": "Read it", "mode": "auto"}).to_string();
+    let begun = client.raw("POST", "/sessions/new", Some(&turn)).await;
+    assert_eq!(begun.unwrap().status, 200);
+    let world = emulator.world(Some("key-of-a-tester-1234")).unwrap();
+    let short = emulator.world(Some("short-key")).unwrap();
+    Client::new(&world).session(json!({})).await;
+
+    let row = |news: &Value, id: &str| {
+        let rows = news["sessions"].as_array().unwrap().clone();
+        rows.into_iter().find(|row| row["session_id"] == id)
+    };
+    let news = index_until(&emulator, |news| {
+        let at = |id: &str| row(news, id).is_some_and(|row| row["place"].is_string());
+        at(&id) && at(session)
+    })
+    .await;
+    assert_eq!(row(&news, &id).unwrap()["place"], "tasks[1], step 2.2 of 2");
+    let turned = row(&news, session).unwrap();
+    for (name, value) in [
+        ("task", "Read it"),
+        ("status", "running"),
+        ("agent_name", "Raccoon, 1 turn"),
+        ("latest", "thought: Reading"),
+        ("place", "turns[0], step 2 of 2"),
+    ] {
+        assert_eq!(turned[name], value);
+    }
+    assert_eq!(turned["path"], Value::Null, "it has no page");
+    assert_eq!(news["total"], 3);
+    let mut worlds = news["dashboard"]["worlds"].as_array().unwrap().clone();
+    worlds[1..].sort_by_key(|world| world["sessions"].as_u64());
+    let keys: Vec<_> = worlds.iter().map(|world| world["key"].clone()).collect();
+    assert_eq!(keys, [Value::Null, json!("…"), json!("key-…234")]);
+    let sessions: Vec<_> = worlds
+        .iter()
+        .map(|world| world["sessions"].clone())
+        .collect();
+    assert_eq!(sessions, [2, 0, 1]);
+    for key in [world.api_key(), short.api_key()] {
+        assert!(!news.to_string().contains(key), "{news}");
+    }
+    // A task of the built-in agent is at no step.
+    emulator.reset();
+    emulator.scenario(Default::default());
+    let id = client.session(json!({})).await;
+    client.task(&id, "Count these words").await;
+    let news = index_until(&emulator, |news| row(news, &id).is_some()).await;
+    assert_eq!(row(&news, &id).unwrap()["place"], Value::Null);
+}

@@ -9,16 +9,19 @@ function row(session) {
   const line = element("tr");
   const task = element("th");
   task.scope = "row";
-  const link = element("a");
-  link.href = session.path;
+  // A session of Raccoon has no page.
+  const link = element(session.path ? "a" : "b");
+  if (session.path) link.href = session.path;
   const latest = element("span", "latest-step quiet");
-  task.append(link, latest, element("code", "quiet", session.session_id));
+  const place = element("span", "place quiet");
+  task.append(link, latest, place, element("code", "quiet", session.session_id));
   const state = element("td");
   const status = element("span", "status");
   state.append(status);
   const time = element("td", "age");
-  line.append(task, state, element("td", "agent", session.agent_name), time);
-  return { line, link, latest, status, time, created: session.created_at };
+  const agent = element("td", "agent");
+  line.append(task, state, agent, time);
+  return { line, link, latest, place, status, agent, time, created: session.created_at };
 }
 
 function take({ total, sessions, dashboard }) {
@@ -38,12 +41,15 @@ function take({ total, sessions, dashboard }) {
     rows.set(session.session_id, known);
     show(known.link, session.task || "No task yet");
     show(known.latest, session.latest ?? "");
+    show(known.place, session.place ?? "");
+    show(known.agent, session.agent_name);
     showState(known.status, stateOf(session));
     // Only what is out of place is moved: a focused link stays focused.
     if (body.children[place] !== known.line) body.insertBefore(known.line, body.children[place] ?? null);
   });
   ages();
   faults(dashboard.faults);
+  worlds(dashboard.worlds);
   refresh("requests", dashboard.requests, showRequests);
   refresh("webhooks", dashboard.webhooks, showWebhooks);
 }
@@ -85,11 +91,14 @@ const clock = (time) => {
 
 /** The rows that a person has opened stay open. */
 function replace(list, made) {
+  const hadFocus = list.contains(document.activeElement);
   const open = new Set([...list.querySelectorAll("details[open]")].map(({ dataset }) => dataset.key));
   for (const details of made.flatMap((line) => [...line.querySelectorAll("details")])) {
     details.open = open.has(details.dataset.key);
   }
   list.replaceChildren(...made);
+  // What had it is gone, and the next key would start at the top of the page.
+  if (hadFocus) list.focus();
 }
 
 function showRequests(requests) {
@@ -147,10 +156,37 @@ function showWebhooks(attempts) {
       words.append(element("b", "", event), ` ${outcomes[outcome] ?? outcome}, attempt ${attempt.attempt}`);
       if (error) words.append(`: ${error}`);
       words.append(element("code", "quiet", session));
-      line.append(clock(attempt.at), element("span", `code ${bad ? "bad" : ""}`, status ?? "none"), words);
+      const again = element("button", "small", "Send again");
+      again.type = "button";
+      again.setAttribute("aria-label", `Send ${event} again`);
+      again.addEventListener("click", () => press("replay", { event, session_id: session }, "webhook-note"));
+      line.append(clock(attempt.at), element("span", `code ${bad ? "bad" : ""}`, status ?? "none"), words, again);
       return line;
     }),
   );
+}
+
+const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+
+let shownWorlds = "";
+
+/** The worlds in numbers, where a key has one of its own. */
+function worlds(list) {
+  at("worlds").hidden = list.length < 2;
+  const now = JSON.stringify(list);
+  if (now === shownWorlds) return;
+  shownWorlds = now;
+  at("worlds")
+    .querySelector("ul")
+    .replaceChildren(
+      ...list.map(({ key, sessions, requests, faults }) => {
+        const line = element("li");
+        const counts = [many(sessions, "session"), many(requests, "request")];
+        if (faults) counts.push(many(faults, "fault"));
+        line.append(element(key ? "code" : "b", "", key ?? "Default"), ` ${counts.join(", ")}`);
+        return line;
+      }),
+    );
 }
 
 let armed = "";
@@ -170,13 +206,13 @@ function faults(list) {
 }
 
 /** Presses a button of the emulator; says why when it does not work. */
-async function press(name, body) {
+async function press(name, body, note = "fault-note") {
   try {
     const answer = await fetch(name, { method: "POST", body: body && JSON.stringify(body) });
-    show(at("fault-note"), answer.ok ? "" : reason(answer, await answer.text()));
+    show(at(note), answer.ok ? "" : reason(answer, await answer.text()));
     return answer.ok;
   } catch {
-    show(at("fault-note"), "The emulator does not answer. Is it still running?");
+    show(at(note), "The emulator does not answer. Is it still running?");
     return false;
   }
 }
