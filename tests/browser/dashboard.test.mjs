@@ -174,7 +174,7 @@ test("the dashboard shows sessions with their step, requests with bodies and web
 
   const delivered = () => emulator.webhookAttempts().length;
   const before = delivered();
-  const again = page.getByRole("button", { name: "Send task.completed again" }).first();
+  const again = page.getByRole("button", { name: "Send again: task.completed" }).first();
   await again.click();
   await until(() => delivered() > before);
   await page.waitForFunction(

@@ -158,7 +158,7 @@ function showWebhooks(attempts) {
       words.append(element("code", "quiet", session));
       const again = element("button", "small", "Send again");
       again.type = "button";
-      again.setAttribute("aria-label", `Send ${event} again`);
+      again.setAttribute("aria-label", `Send again: ${event}`);
       again.addEventListener("click", () => press("replay", { event, session_id: session }, "webhook-note"));
       line.append(clock(attempt.at), element("span", `code ${bad ? "bad" : ""}`, status ?? "none"), words, again);
       return line;
