@@ -91,10 +91,16 @@ chaos-dev: | check-machine
 	$(link-programs)
 
 .PHONY: wheel
-wheel: $(VENV)/.installed ## build the release wheel into dist/
+ifdef TARGET
+wheel: release-tools
+	rm -f dist/*.whl
+	$(RELEASE_PYTHON) tools/release/artefacts.py $(TARGET) --only wheel --out dist
+else
+wheel: $(VENV)/.installed ## build the release wheel into dist/ (TARGET=aarch64-unknown-linux-gnu: for that platform, as it is published)
 	rm -f dist/*.whl
 	RUSTFLAGS="$(RELEASE_FLAGS)" $(BIN)/maturin build --release --locked --out dist
 	$(BIN)/python tools/pack_wheel.py dist/*.whl
+endif
 
 .PHONY: npm-pack
 npm-pack: node_modules/.installed ## build the release npm tarballs, the main one and that of this machine's platform, into dist/
@@ -111,20 +117,15 @@ version: ## write VERSION=1.2.3 to every place that says it, and close the chang
 	$(PYTHON) tools/versions.py --set "$(VERSION)"
 	@echo "The version is $(VERSION) everywhere. Read the changelog, then commit: CONTRIBUTING.md, Releasing."
 
-# What zig links for another Linux runs with a C library of 2012 (glibc 2.17), or with musl.
-ZIGBUILD = PATH="$(ZIG)/bin:$$PATH" cargo zigbuild --release --locked
-TARGET ?= $(CARGO_BUILD_TARGET)
-
+# For a platform by its name, TARGET: what is for Linux is linked by zig, for a C library of 2012 (glibc
+# 2.17) or for musl.
 .PHONY: node-library
-node-library: $(ZIG)/.installed ## build the library of the npm package for a Linux, TARGET=x86_64-unknown-linux-musl, into dist/native
-	RUSTFLAGS="$(filter --remap%,$(RELEASE_FLAGS)) $(if $(findstring musl,$(TARGET)),-C target-feature=-crt-static)" $(ZIGBUILD) -p sessionwire-node -p sessionwire-features --target $(TARGET)$(if $(findstring gnu,$(TARGET)),.2.17)
-	@mkdir -p dist/native
-	cp $(CARGO_TARGET_DIR)/$(TARGET)/release/libsessionwire_node.so dist/native/sessionwire.$$(node bindings-node/scripts/platforms.mjs --name $(TARGET)).node
+node-library: release-tools ## build the library of the npm package for TARGET=x86_64-unknown-linux-musl, with its bill of materials, into dist/native
+	$(RELEASE_PYTHON) tools/release/artefacts.py $(TARGET) --only library --out dist
 
 .PHONY: program
-program: $(ZIG)/.installed ## build the command line for TARGET=x86_64-unknown-linux-musl, one static file, and pack it into dist/
-	RUSTFLAGS="$(filter --remap%,$(RELEASE_FLAGS))" $(ZIGBUILD) -p sessionwire-cli -p sessionwire-features --target $(TARGET)
-	$(PYTHON) tools/pack_program.py $(CARGO_TARGET_DIR)/$(TARGET)/release/sessionwire $(TARGET) dist
+program: release-tools ## build the command line for TARGET=x86_64-unknown-linux-musl, on Linux one static file, and pack it into dist/
+	$(RELEASE_PYTHON) tools/release/artefacts.py $(TARGET) --only program --out dist
 
 # --- the main job ----------------------------------------------------------
 
@@ -342,6 +343,9 @@ test-docs: docs dist/.built ## every link of the site, its search without a netw
 docs-pictures: dist/.built cli-dev ## the pictures of the documentation, from the real programs, into docs/pictures
 	node tools/docs/pictures.mjs docs/pictures $(CARGO_TARGET_DIR)/debug/sessionwire
 
+# Where a release is rehearsed.
+RELEASE := $(CARGO_TARGET_DIR)/release-dry-run
+
 # --- long checks -----------------------------------------------------------
 
 TOOLS := $(CARGO_TARGET_DIR)/tools
@@ -393,17 +397,9 @@ check-msrv: | check-machine ## the published crates with the oldest compiler tha
 	rustup toolchain install $(MSRV) --profile minimal --no-self-update
 	cargo +$(MSRV) check --locked -p sessionwire -p sessionwire-emulator -p sessionwire-cli -p sessionwire-features
 
-ZIG := $(TOOLS)/zig
-ZIG_PACKAGES := ziglang==0.15.2 cargo-zigbuild==0.24.0
-
-$(ZIG)/.installed: Makefile | check-machine
-	$(PYTHON) -m venv $(ZIG)
-	$(ZIG)/bin/pip install --quiet $(ZIG_PACKAGES)
-	@touch $@
-
 .PHONY: check-platforms
-check-platforms: $(ZIG)/.installed ## clippy for what is built for Windows and macOS; nothing of it runs
-	$(PYTHON) tools/check_platforms.py $(ZIG)
+check-platforms: $(RELEASE)/.installed ## clippy for what is built for Windows and macOS; nothing of it runs
+	$(PYTHON) tools/check_platforms.py $(RELEASE)/venv
 
 ACTIONLINT_VERSION := 1.7.12
 ZIZMOR_VERSION := 1.32.0
@@ -425,6 +421,41 @@ lint-workflows: $(ACTIONLINT)/actionlint $(ZIZMOR)/bin/zizmor ## the workflows w
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing. Install it (Debian: apt-get install shellcheck), then try again." >&2; exit 2; }
 	$(ACTIONLINT)/actionlint
 	$(ZIZMOR)/bin/zizmor --quiet --offline --persona=pedantic .github
+
+# --- a release --------------------------------------------------------------
+
+# zig, maturin and what cargo finds by its name stand on the path.
+RELEASE_PYTHON = PATH="$(RELEASE)/venv/bin:$(TOOLS)/bin:$$PATH" $(RELEASE)/venv/bin/python
+CARGO_CYCLONEDX_VERSION := 0.5.9
+CARGO_ABOUT_VERSION := 0.9.3
+
+$(RELEASE)/.installed: tools/release/requirements.txt | check-machine
+	@echo "== Tools of a release"
+	@mkdir -p $(RELEASE)
+	$(PYTHON) -m venv $(RELEASE)/venv
+	$(RELEASE)/venv/bin/pip install --quiet -r tools/release/requirements.txt
+	@touch $@
+
+$(TOOLS)/.cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION): | check-machine
+	cargo install --quiet --locked --root $(TOOLS) --version $(CARGO_CYCLONEDX_VERSION) cargo-cyclonedx
+	@touch $@
+
+$(TOOLS)/.cargo-about-$(CARGO_ABOUT_VERSION): | check-machine
+	cargo install --quiet --locked --root $(TOOLS) --version $(CARGO_ABOUT_VERSION) --features cli cargo-about
+	@touch $@
+
+.PHONY: release-tools
+release-tools: $(RELEASE)/.installed $(TOOLS)/.cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)
+
+.PHONY: third-party
+third-party: $(RELEASE)/.installed $(TOOLS)/.cargo-about-$(CARGO_ABOUT_VERSION) ## write THIRD-PARTY-LICENSES, the licences of what is linked (CHECK=1: fail where it is out of date)
+	$(RELEASE_PYTHON) tools/release/third_party.py $(if $(CHECK),--check)
+
+.PHONY: release-dry-run
+release-dry-run: deny release-tools node_modules/.installed ## all of a release that one machine can do: every artefact built twice, equal byte by byte, checked and installed; TARGETS="x86_64-unknown-linux-musl": these platforms
+	$(MAKE) third-party CHECK=1
+	$(RELEASE_PYTHON) tools/release/dry_run.py $(RELEASE) $(TARGETS:%=--target %)
+	$(PYTHON) tests/packaging/run.py --dist $(RELEASE)/artefacts
 
 .PHONY: nightly
 nightly: FUZZ_SEED = 0

@@ -20,7 +20,10 @@ import { fileURLToPath } from "node:url";
 import { PLATFORMS } from "./platforms.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const DOCUMENTS = ["LICENSE-MIT", "LICENSE-APACHE", "NOTICE"];
+const DOCUMENTS = ["LICENSE-MIT", "LICENSE-APACHE", "NOTICE", "THIRD-PARTY-LICENSES"];
+
+/** The bill of materials, which a release has beside each library. */
+const BILL = "sessionwire.cdx.json";
 
 /** What the library is called in its package: a bundler that stumbles over it shows this name. */
 const LIBRARY = "keep-sessionwire-external.node";
@@ -69,6 +72,9 @@ function packageOf({ name, os, cpu, libc }, manifest) {
   mkdirSync(folder, { recursive: true });
   cpSync(library(name), join(folder, LIBRARY));
   for (const document of DOCUMENTS) cpSync(join(root, document), join(folder, document));
+  const bill = library(name).replace(/node$/, "cdx.json");
+  const bills = existsSync(bill) ? [BILL] : [];
+  for (const file of bills) cpSync(bill, join(folder, file));
   const { version, license, repository, engines } = manifest;
   write(folder, {
     name: `sessionwire-${name}`,
@@ -77,7 +83,7 @@ function packageOf({ name, os, cpu, libc }, manifest) {
     license,
     repository,
     main: LIBRARY,
-    files: [LIBRARY, ...DOCUMENTS],
+    files: [LIBRARY, ...DOCUMENTS, ...bills],
     engines,
     os: [os],
     cpu: [cpu],

@@ -1,11 +1,13 @@
 """Installs the packed wheel and npm tarballs into empty places and runs the README's quickstarts
 there, word for word.
 
-Usage: run.py [--exits N]. Expects dist/*.whl and dist/*.tgz, as `make wheel npm-pack` leaves them.
+Usage: run.py [--exits N] [--dist FOLDER]. Expects the wheel and the tarballs in dist, as
+`make wheel npm-pack` leaves them, or in FOLDER, where those of other platforms may stand by.
 """
 
 import argparse
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -71,12 +73,31 @@ def run(command: list[str], folder: Path, expect: str | None = None) -> str:
     return done.stdout
 
 
-def newest(pattern: str) -> Path:
-    """The package that was built last."""
-    found = sorted((ROOT / "dist").glob(pattern), key=lambda path: path.stat().st_mtime)
+def newest(dist: Path, pattern: str, *platforms: str) -> Path:
+    """The package that was built last, of those for one of the platforms."""
+    found = [path for path in dist.glob(pattern) if any(each in path.name for each in platforms)]
     if not found:
-        sys.exit(f"dist/{pattern} is missing: run `make wheel npm-pack` first")
-    return found[-1]
+        sys.exit(f"{dist}/{pattern} is missing: run `make wheel npm-pack` first")
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def this_wheel(dist: Path) -> Path:
+    """The wheel for this machine: a release has one for each platform."""
+    machine = platform.machine()
+    libc = "linux" if platform.libc_ver()[0] else "musllinux"
+    names = {"Linux": libc, "Darwin": "macosx", "Windows": "win"}
+    tag = names[platform.system()]
+    return newest(dist, f"sessionwire-*-*{tag}*{machine}*.whl", f"-{tag}", f"-many{tag}")
+
+
+def this_library(dist: Path) -> Path:
+    """The npm package with the library for this machine."""
+    asked = "const r = process.report.getReport().header;" + (
+        "console.log(process.platform + '-' + process.arch + (process.platform !== 'linux' ? ''"
+        " : r.glibcVersionRuntime ? '-gnu' : '-musl'))"
+    )
+    done = subprocess.run(["node", "-p", asked], capture_output=True, text=True, check=True)
+    return newest(dist, "sessionwire-[a-z]*.tgz", done.stdout.split()[0])
 
 
 def check_wheel(wheel: Path) -> None:
@@ -143,8 +164,10 @@ def main() -> None:
     parser.add_argument(
         "--exits", type=int, default=50, help="how often a short script must exit cleanly"
     )
-    exits = parser.parse_args().exits
-    wheel = newest("sessionwire-*.whl")
+    parser.add_argument("--dist", type=Path, default=ROOT / "dist")
+    asked = parser.parse_args()
+    dist, exits = asked.dist.resolve(), asked.exits
+    wheel = this_wheel(dist)
     check_wheel(wheel)
     passed = 0
     for version, interpreter in pythons().items():
@@ -153,9 +176,8 @@ def main() -> None:
             passed += 1
     with tempfile.TemporaryDirectory() as folder:
         # The main package, and that of this machine's platform.
-        npm_package(
-            newest("sessionwire-[0-9]*.tgz"), newest("sessionwire-[a-z]*.tgz"), Path(folder)
-        )
+        main_package = newest(dist, "sessionwire-[0-9]*.tgz", "sessionwire")
+        npm_package(main_package, this_library(dist), Path(folder))
         passed += 1
     print(f"{passed} passed, 0 failed")
 
