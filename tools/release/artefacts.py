@@ -1,5 +1,6 @@
 """Builds the artefacts of a release for one platform: the wheel, the library of the npm package and
-the program of the command line. For Linux, on any Linux: zig links, and brings the C library.
+the program of the command line. For Linux, on any Linux: zig links, and brings the C library; for
+this machine's own platform it brings the C library alone.
 
 Usage: artefacts.py TRIPLE --out FOLDER [--only wheel|library|program]...
        artefacts.py npm --out FOLDER: the npm packages, of the libraries that were built for them
@@ -15,11 +16,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
 import bill
-from targets import TARGETS, Target
+from targets import GLIBC, TARGETS, Target
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tools"))
@@ -50,14 +52,44 @@ def environment(target: Target, *, static: bool) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if name != "CARGO_BUILD_TARGET"}
     home = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
     flags = [f"--remap-path-prefix={home}=cargo", f"--remap-path-prefix={ROOT}=sessionwire"]
-    if target.linux:
+    if target.native:
         flags += ["-Clink-arg=-Wl,--icf=all", "-Clink-arg=-Wl,-O2"]
+        # In a flag the folder would become a part of every symbol's name.
+        env["LIBRARY_PATH"] = str(old_libraries())
     if target.musl and not static:
         flags.append("-Ctarget-feature=-crt-static")
     env["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(flags)
     env["CFLAGS"] = f"-ffile-prefix-map={home}=cargo -ffile-prefix-map={ROOT}=sessionwire"
     env["SOURCE_DATE_EPOCH"] = str(epoch())
     return env
+
+
+def old_libraries() -> Path:
+    """The C library as it was: what zig links with, without code, for another linker."""
+    folder = target_folder() / f"glibc-{GLIBC}"
+    if folder.exists():
+        return folder
+    with tempfile.TemporaryDirectory() as place:
+        source = Path(place) / "empty.c"
+        source.write_text("int empty(void) { return 0; }\n")
+        cache = {"ZIG_GLOBAL_CACHE_DIR": place, "ZIG_LOCAL_CACHE_DIR": place}
+        asked = ["-target", f"x86_64-linux-gnu.{GLIBC}", "-shared", "-o", f"{place}/x.so"]
+        command = [sys.executable, "-m", "ziglang", "cc", *asked, str(source)]
+        subprocess.run(command, env={**os.environ, **cache}, check=True)
+        made = folder.with_suffix(".new")
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
+        for file in [*Path(place).rglob("*.so.*"), *Path(place).rglob("libc_nonshared.a")]:
+            shutil.copy2(file, made)
+    for file in list(made.glob("lib*.so.*")):
+        name = file.name.split(".so.")[0] + ".so"
+        if name == "libc.so":
+            parts = f"{file.name} libc_nonshared.a AS_NEEDED ( libld.so.2 )"
+            (made / name).write_text(f"GROUP ( {parts} )\n")
+        else:
+            (made / name).symlink_to(file.name)
+    made.rename(folder)
+    return folder
 
 
 def run(command: list[str], env: dict[str, str]) -> None:
@@ -69,8 +101,9 @@ def run(command: list[str], env: dict[str, str]) -> None:
 
 def cargo(target: Target, package: str, *, static: bool = False) -> Path:
     """Builds a package; returns the folder with what came of it."""
-    zig = ["zigbuild", "--target", target.for_zig] if target.linux else None
-    how = zig or ["build", "--target", target.triple]
+    how = ["build", "--target", target.triple]
+    if target.linux and not target.native:
+        how = ["zigbuild", "--target", target.for_zig]
     command = ["cargo", *how, "--release", "--locked", "-p", package, "-p", "sessionwire-features"]
     run(command, environment(target, static=static))
     return target_folder() / target.triple / "release"
@@ -84,7 +117,7 @@ def materials(target: Target, package: str) -> Path:
 def wheel(target: Target, out: Path) -> None:
     before = set(out.glob("*.whl"))
     options = ["--release", "--locked", "--target", target.triple, "--out", str(out)]
-    if target.linux:
+    if target.linux and not target.native:
         options.append("--zig")
     if target.compatibility:
         options += ["--compatibility", target.compatibility]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 
 #: The oldest C library that Rust's standard library runs on.
@@ -28,6 +29,13 @@ class Target:
     @property
     def musl(self) -> bool:
         return self.triple.endswith("-musl")
+
+    @property
+    def native(self) -> bool:
+        """Whether Rust's own linker serves, which keeps functions of the same code once (5 %)."""
+        return (
+            self.triple == "x86_64-unknown-linux-gnu" == f"{platform.machine()}-unknown-linux-gnu"
+        )
 
     @property
     def for_zig(self) -> str:
