@@ -1,7 +1,7 @@
 //! The fields of a scenario: where they stand, and what they must be.
 
 use super::error::ScenarioError;
-use super::load::{Load, whole};
+use super::load::{Load, too_deep, whole};
 use super::matches::{Conditions, Match, Wanted, WantedFile, Which};
 use super::said::{Beside, Choice, CutStream, Until, When};
 use crate::faults::Fault;
@@ -592,6 +592,14 @@ impl Place {
         match Load::of(played).excess() {
             None => Ok(()),
             Some(excess) => self.wrong(excess),
+        }
+    }
+
+    /// Refuses a task or turn whose steps stand too deep in steps.
+    pub(super) fn shallow(&self, entry: &Value) -> Outcome<()> {
+        match too_deep(entry) {
+            None => Ok(()),
+            Some(problem) => self.wrong(problem),
         }
     }
 

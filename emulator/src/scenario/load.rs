@@ -7,6 +7,9 @@ const STEPS: u64 = 10_000_000;
 /// The most bytes that they may be together.
 const BYTES: u64 = 1 << 30;
 
+/// How deep steps may stand in steps: what plays them takes a part of a thread's stack for each.
+const DEPTH: usize = 16;
+
 /// The fields that hold steps.
 pub(super) const NESTED: [&str; 4] = ["steps", "else", "answers", "choose"];
 
@@ -35,7 +38,10 @@ impl Load {
             // What is no number is refused elsewhere. A round without a step is one, too.
             Some(times) => own.plus(
                 inner
-                    .plus(Self { steps: 1, bytes: 0 })
+                    .plus(Self {
+                        steps: 1,
+                        ..Self::default()
+                    })
                     .times(times.unwrap_or(0)),
             ),
             None => own.plus(inner),
@@ -67,6 +73,22 @@ impl Load {
             format!("plays more than {BYTES} bytes of text; use smaller numbers, or shorter texts")
         })
     }
+}
+
+/// Whether steps stand too deep in the steps of a task or turn, in words that follow a place. It is
+/// asked before anything is read, which takes of the stack, too.
+pub(super) fn too_deep(entry: &Value) -> Option<String> {
+    // Its own list of steps is no level.
+    (levels(entry) > DEPTH + 1)
+        .then(|| format!("holds steps in steps, more than {DEPTH} deep; use fewer levels"))
+}
+
+fn levels(step: &Value) -> usize {
+    let list = |name: &str| step.get(name).and_then(Value::as_array);
+    let inner = NESTED.into_iter().filter_map(list).flatten();
+    // A branch of `choose` or of a question has its steps for it.
+    let own = list("steps").or_else(|| list("else")).is_some();
+    usize::from(own) + inner.map(levels).max().unwrap_or(0)
 }
 
 /// What stands for `{task}` and its like.
@@ -117,8 +139,8 @@ mod tests {
     #[test]
     fn a_repeat_that_never_ends_is_refused_with_its_place() {
         let inside = |inner: Value, times: u64| json!({"repeat": times, "steps": [inner]});
-        let nested = (0..24).fold(json!({"repeat": 2, "steps": []}), |inner, _| {
-            inside(inner, 2)
+        let nested = (0..8).fold(json!({"repeat": 8, "steps": []}), |inner, _| {
+            inside(inner, 8)
         });
         let large = json!({"repeat": 5000, "steps": [{"thought": "x".repeat(1_000_000)}]});
         let asked = json!({"repeat": 4000, "steps": [

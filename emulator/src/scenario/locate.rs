@@ -8,13 +8,17 @@ use std::fmt;
 /// Line and column by place, such as `tasks[0].steps[2]`; both from 1.
 pub(super) type Places = BTreeMap<String, (u64, u64)>;
 
-/// The places of a text in YAML, or in JSON, which YAML is a superset of. Empty where it is neither.
+/// How deep a text is looked into: each level takes a part of the stack.
+const DEPTH: usize = 48;
+
+/// The places of a text in YAML, or in JSON, which YAML is a superset of. Empty where it is neither,
+/// and where it is deeper than any use of it.
 pub(super) fn places(text: &str) -> Places {
     let mut places = Places::new();
     // Tabs and escaped slashes are JSON's alone, and no reason to refuse a place.
     let options = serde_saphyr::options! {
         strict_booleans: true,
-        budget: serde_saphyr::budget! { max_depth: 128 },
+        budget: serde_saphyr::budget! { max_depth: DEPTH },
     };
     if let Ok(root) = serde_saphyr::from_str_with_options::<Spanned<Node>>(text, options) {
         root.note(String::new(), &mut places);

@@ -162,6 +162,7 @@ fn dialect(fields: &Map<String, Value>, place: &Place) -> Outcome<Option<Dialect
 fn task(value: &Value, place: &Place) -> Outcome<ScriptedTask> {
     let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
     place.only(fields, &["match", "once", "verbatim", "steps"], "a task")?;
+    place.shallow(value)?;
     let (matches, wanted) = entry_match(fields, place, About::Task)?;
     let task = ScriptedTask {
         matches,

@@ -34,6 +34,7 @@ pub(super) fn turn(value: &Value, place: &Place) -> Outcome<ScriptedTurn> {
     let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
     let known = ["match", "mode", "once", "verbatim", "steps"];
     place.only(fields, &known, "a turn")?;
+    place.shallow(value)?;
     let (matches, wanted) = entry_match(fields, place, About::Turn)?;
     let turn = ScriptedTurn {
         matches,

@@ -297,7 +297,14 @@ fn json_and_yaml_are_told_apart() {
             let close = "]}".repeat(times);
             Scenario::from_text(&format!("{from}: [{{\"steps\": [{open}{close}]}}]{end}"))
         };
-        assert!(nested(60).is_ok(), "{kinds}: {:?}", nested(60));
+        assert!(nested(16).is_ok(), "{kinds}: {:?}", nested(16));
+        for times in [20, 60] {
+            let deep = nested(times).unwrap_err().to_string();
+            assert!(
+                deep.contains("holds steps in steps, more than 16 deep"),
+                "{deep}"
+            );
+        }
         for times in [70, 500, 20_000] {
             let deep = nested(times).unwrap_err().to_string();
             assert!(deep.starts_with(&format!("not {kinds}")), "{deep}");
@@ -421,6 +428,28 @@ async fn a_loop_without_a_wait_lets_others_have_their_turn() {
     let cancelled = client.command(&format!("/sessions/{session}/cancel")).await;
     assert_eq!(cancelled.status, 200);
     within(emulator.close()).await;
+}
+
+#[tokio::test]
+async fn steps_as_deep_as_they_may_be_are_played() {
+    let nested = (0..16).fold(json!([{"done": "the bottom"}]), |steps, level| {
+        match level % 3 {
+            0 => json!([{"repeat": 1, "steps": steps}]),
+            1 => json!([{"if": {"task": "a"}, "steps": steps}]),
+            _ => json!([{"choose": [{"steps": steps}]}]),
+        }
+    });
+    let scenario = Scenario::from_text(&json!({"tasks": [{"steps": nested}]}).to_string());
+    let emulator = start(fast(Some(scenario.unwrap()))).await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({})).await;
+    client.task(&session, "a").await;
+    let mut stream = client.stream(&session, "").await;
+    let mut last = None;
+    while let Some(event) = stream.next().await {
+        last = Some(event);
+    }
+    assert_eq!(last.unwrap().data["text"], "the bottom");
 }
 
 #[test]
