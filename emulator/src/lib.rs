@@ -1,7 +1,8 @@
 //! A local server that speaks the agent session API, for development, tests and demos without a key.
 //!
 //! [`Emulator::start`] serves all AGI endpoints on a real socket: sessions, tasks, questions, the event stream,
-//! webhooks, snapshots, a browser with screenshots. It keeps everything in memory and shares no code with the
+//! webhooks, snapshots, a browser with screenshots. It keeps everything in memory (and in the folder of
+//! [`Options::state`], where one is named) and shares no code with the
 //! client, so that it is an independent witness of the wire.
 //!
 //! # The built-in agent
