@@ -2,7 +2,6 @@
 //
 //   node bindings-node/scripts/platforms.mjs           writes src/platforms.ts, and the targets of package.json
 //   node bindings-node/scripts/platforms.mjs --check   fails where they are out of date
-//   node bindings-node/scripts/platforms.mjs --name TARGET   prints what Rust's target is called here
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -90,13 +89,6 @@ function manifest(text) {
 }
 
 function main() {
-  const at = process.argv.indexOf("--name");
-  if (at !== -1) {
-    const found = PLATFORMS.find(({ target }) => target === process.argv[at + 1]);
-    if (!found) throw new Error(`no platform has the target ${process.argv[at + 1]}`);
-    console.log(found.name);
-    return;
-  }
   const module = new URL("bindings-node/ts/src/platforms.ts", root);
   const packaged = new URL("package.json", root);
   const wanted = [
