@@ -224,7 +224,14 @@ fn the_bindings_hold_no_http() {
         "from socket import",
         "import ssl",
     ];
-    must_not_use("bindings-python/python/sessionwire", "py", &http);
+    for (path, text) in files("bindings-python/python/sessionwire", "py").1 {
+        let mut found = uses(&text, &http);
+        // It wakes a loop that watches sockets alone, by a pair of them in this process.
+        if path.ends_with("_wait_socket.py") {
+            found.retain(|name| name != "import socket");
+        }
+        assert_eq!(found, Vec::<String>::new(), "{}", path.display());
+    }
     // What pages read with is none of the client: it runs in a browser, and knows no service.
     let http = ["fetch(", "node:http", "node:net", "undici"];
     for (path, text) in files("bindings-node/ts", "ts").1 {
