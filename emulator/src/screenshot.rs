@@ -59,10 +59,6 @@ const BOLD: Font = Font {
     weight: FontWeight::Bold,
     size: RasterHeight::Size20,
 };
-const LARGE: Font = Font {
-    weight: FontWeight::Bold,
-    size: RasterHeight::Size24,
-};
 
 impl Font {
     fn width(self) -> usize {
@@ -100,7 +96,7 @@ fn draw(page: &Page) -> Canvas {
 
     let mut top = BAR + 24;
     if page.url.is_empty() {
-        canvas.line_of_text(MARGIN, top, LARGE, GREY, "No page is open yet");
+        canvas.line_of_text(MARGIN, top, BOLD, GREY, "No page is open yet");
         canvas.line_of_text(
             MARGIN,
             top + 56,
@@ -109,13 +105,13 @@ fn draw(page: &Page) -> Canvas {
             "Navigate to a page, or send a task with a start_url.",
         );
     } else if page.blocks.is_empty() {
-        canvas.line_of_text(MARGIN, top, LARGE, GREY, "This page has no text");
+        canvas.line_of_text(MARGIN, top, BOLD, GREY, "This page has no text");
     }
     let mut first_heading = true;
     for block in &page.blocks {
         let (font, colour, indent) = match block.style {
             Style::Heading if std::mem::take(&mut first_heading) => {
-                (LARGE, if page.problem.is_some() { RED } else { DARK }, 0)
+                (BOLD, if page.problem.is_some() { RED } else { DARK }, 0)
             }
             Style::Heading => (BOLD, DARK, 0),
             Style::Price => (BOLD, GREEN, 0),
