@@ -22,8 +22,8 @@ const ENDINGS: [&str; 16] = [
     "html", "css",
 ];
 const BUILT: [&str; 4] = ["target", "node_modules", "dist", "__pycache__"];
-/// Documents that a workflow makes.
-const MADE: [&str; 1] = ["notes.md"];
+/// What a workflow makes, and what the emulator keeps.
+const MADE: [&str; 3] = ["notes.md", "seed.json", "state.json"];
 const LOCKS: [&str; 2] = ["package-lock.json", "Cargo.lock"];
 
 /// Every file of the repository by its path from the root; the text of those
@@ -301,7 +301,8 @@ fn wrong_files(files: &Files, path: &str, text: &str) -> Vec<String> {
         // A program that the document itself has.
         let is_given = text.contains(&format!("```python program {name}\n"));
         let on_the_web = found.as_str().starts_with("//");
-        if is_call || is_given || on_the_web || name.contains(['*', '{', ',']) {
+        let made = MADE.contains(&name);
+        if is_call || is_given || on_the_web || made || name.contains(['*', '{', ',']) {
             continue;
         }
         let end = format!("/{name}");
