@@ -54,8 +54,8 @@ def environment(target: Target, *, static: bool) -> dict[str, str]:
     flags = [f"--remap-path-prefix={home}=cargo", f"--remap-path-prefix={ROOT}=sessionwire"]
     if target.native:
         flags += ["-Clink-arg=-Wl,--icf=all", "-Clink-arg=-Wl,-O2"]
-        # In a flag the folder would become a part of every symbol's name.
-        env["LIBRARY_PATH"] = str(old_libraries())
+        # What runs while it builds is linked without flags, with the libraries of this machine.
+        flags.append(f"-Clink-arg=-L{old_libraries()}")
     if target.musl and not static:
         flags.append("-Ctarget-feature=-crt-static")
     env["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(flags)
