@@ -107,7 +107,7 @@ pub use raccoon::{
 };
 pub use recorder::{Recorded, Recorder, RecorderOptions};
 pub use regex_lite::Regex;
-pub use requests::{CapturedRequest, RequestFilter};
+pub use requests::{CapturedRequest, PathRegex, RequestFilter};
 pub use scenario::{
     Beside, Branch, Choice, Conditions, CutStream, Exchange, Match, RecordedEvent, RecordedMessage,
     RecordedTurnEvent, SCENARIO_SCHEMA, Scenario, ScenarioError, ScenarioProblem, ScriptedTask,

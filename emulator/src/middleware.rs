@@ -81,7 +81,7 @@ pub(crate) async fn intercept(
         .unwrap_or_default();
     if !effect.text.is_empty() {
         let struck = format!("the fault `{}` strikes", effect.text);
-        lock(&world.timeline).happened(struck);
+        lock(&world.timeline).struck(struck);
     }
     let connection = parts
         .extensions

@@ -7,7 +7,7 @@
 use crate::agi::{SavedSession, SavedSnapshot, Session};
 use crate::clock::Clock;
 use crate::faults::Fault;
-use crate::options::Options;
+use crate::options::{Options, Unmatched};
 use crate::raccoon::{self, RestoredAccount};
 use crate::scenario::{Playing, Scenario};
 use crate::state::Server;
@@ -31,6 +31,9 @@ pub(crate) struct SavedState {
     scenario: Scenario,
     #[serde(default)]
     faults: Vec<Fault>,
+    /// Of the world of a key; `None`: as the emulator was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unmatched: Option<Unmatched>,
     /// By key.
     #[serde(default)]
     accounts: BTreeMap<String, SavedAccount>,
@@ -144,6 +147,7 @@ pub(crate) fn export(server: &Server, world: &World) -> SavedState {
         clock: world.clock(),
         scenario: lock(&world.playing).scenario().clone(),
         faults: lock(&world.faults).list(),
+        unmatched: world.key.is_some().then(|| world.on_unmatched()),
         accounts: accounts.collect(),
     }
 }
@@ -218,6 +222,9 @@ pub(crate) fn import(server: &Arc<Server>, world: &World, state: SavedState) -> 
     server.reset(world);
     *lock(&world.playing) = Playing::new(state.scenario);
     world.set_clock(state.clock);
+    if let Some(unmatched) = state.unmatched {
+        world.set_unmatched(unmatched);
+    }
     let mut faults = lock(&world.faults);
     faults.clear();
     for fault in state.faults {

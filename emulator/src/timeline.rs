@@ -1,6 +1,7 @@
 //! What happened, in order: the requests, and what played. For the text of a failed assertion.
 
-use crate::requests::RequestLog;
+use crate::requests::{CapturedRequest, RequestLog};
+use serde::Serialize;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -22,7 +23,25 @@ pub(crate) struct Timeline {
 enum What {
     /// The request of this number in the log.
     Request(u64),
-    Played(String),
+    /// In this session.
+    Played(String, String),
+    /// A fault struck.
+    Fault(String),
+}
+
+/// What happened at one time.
+#[derive(Debug, Serialize)]
+pub(crate) struct Entry<'a> {
+    /// Seconds since the world began.
+    at: f64,
+    kind: &'static str,
+    /// In one line.
+    text: String,
+    /// Where something played.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a CapturedRequest>,
 }
 
 impl Timeline {
@@ -40,13 +59,12 @@ impl Timeline {
 
     /// Something played in a session.
     pub(crate) fn played(&mut self, session_id: &str, what: &str) {
-        let session: String = session_id.chars().take(8).collect();
-        self.push(What::Played(format!("{session} {what}")));
+        self.push(What::Played(session_id.to_owned(), what.to_owned()));
     }
 
-    /// Something else happened, such as that a fault struck.
-    pub(crate) fn happened(&mut self, what: String) {
-        self.push(What::Played(what));
+    /// A fault struck.
+    pub(crate) fn struck(&mut self, what: String) {
+        self.push(What::Fault(what));
     }
 
     fn push(&mut self, what: What) {
@@ -62,6 +80,32 @@ impl Timeline {
         self.entries.clear();
     }
 
+    /// All that is kept, in order.
+    pub(crate) fn entries<'a>(&'a self, requests: &'a RequestLog) -> Vec<Entry<'a>> {
+        let entries = self.entries.iter().filter_map(|(at, what)| {
+            let at = (at * 1e6).round() / 1e6;
+            let entry = |kind, text| Entry {
+                at,
+                kind,
+                text,
+                session_id: None,
+                request: None,
+            };
+            Some(match what {
+                What::Request(number) => Entry {
+                    request: requests.get(*number),
+                    ..entry("request", requests.line(*number)?)
+                },
+                What::Played(session_id, what) => Entry {
+                    session_id: Some(session_id),
+                    ..entry("played", what.clone())
+                },
+                What::Fault(what) => entry("fault", what.clone()),
+            })
+        });
+        entries.collect()
+    }
+
     /// A line for each entry, below a headline.
     pub(crate) fn text(&self, requests: &RequestLog) -> String {
         let mut came = false;
@@ -75,7 +119,11 @@ impl Timeline {
                         came = true;
                         format!("{at:7.3}  {line}")
                     }
-                    What::Played(what) => format!("{at:7.3}    {what}"),
+                    What::Played(session_id, what) => {
+                        let session: String = session_id.chars().take(8).collect();
+                        format!("{at:7.3}    {session} {what}")
+                    }
+                    What::Fault(what) => format!("{at:7.3}    {what}"),
                 })
             })
             .collect();

@@ -38,7 +38,7 @@ pub(crate) struct World {
     pub(crate) open_streams: AtomicUsize,
     pub(crate) timeline: Arc<Mutex<Timeline>>,
     /// What becomes of a task or turn that no entry of the scenario fits.
-    on_unmatched: Unmatched,
+    on_unmatched: Mutex<Unmatched>,
     /// What was said of those that failed for it; the first ones.
     unmatched: Mutex<Vec<String>>,
     /// That of the sessions that are created from now on.
@@ -50,7 +50,7 @@ pub(crate) struct World {
 impl World {
     /// Takes note of a task or turn that no entry of the scenario fits; why it has to fail, if it has to.
     pub(crate) fn unmatched(&self, why: String) -> Option<String> {
-        if self.on_unmatched == Unmatched::Agent {
+        if self.on_unmatched() == Unmatched::Agent {
             tracing::warn!("{why}");
             return None;
         }
@@ -90,6 +90,16 @@ impl World {
     /// The clock of a session that is created now.
     pub(crate) fn clock(&self) -> Clock {
         *lock(&self.clock)
+    }
+
+    /// What becomes of a task or turn that no entry of the scenario fits.
+    pub(crate) fn on_unmatched(&self) -> Unmatched {
+        *lock(&self.on_unmatched)
+    }
+
+    /// Sets it, for the tasks and turns that start from now on. A reset leaves it as it is.
+    pub(crate) fn set_unmatched(&self, unmatched: Unmatched) {
+        *lock(&self.on_unmatched) = unmatched;
     }
 
     /// Sets the clock of the sessions that are created from now on.
@@ -139,7 +149,7 @@ impl Start {
             webhooks: Arc::new(webhooks),
             open_streams: AtomicUsize::new(0),
             timeline,
-            on_unmatched: self.unmatched,
+            on_unmatched: Mutex::new(self.unmatched),
             unmatched: Mutex::default(),
             clock: Mutex::default(),
             dialect: self.dialect.clone(),

@@ -67,17 +67,28 @@ type World struct {
 	t   *testing.T
 }
 
-// NewWorld makes a world for a test, and ends it with the test.
+// NewWorld makes a world for a test, and ends it with the test. The test fails where a task fits no entry of the scenario, and
+// where a fault or a `once` entry was never needed; if it fails, it shows what happened.
 func NewWorld(t *testing.T, scenario string) *World {
 	t.Helper()
 	world := &World{t: t}
-	world.Control("POST", "/worlds", map[string]any{"scenario": scenario, "clock": "fast"}, world)
-	t.Cleanup(func() { world.Control("DELETE", "/world", nil, nil) })
+	world.Control("POST", "/worlds", map[string]any{"scenario": scenario, "clock": "fast", "unmatched": "error"}, world)
+	t.Cleanup(func() {
+		var left struct{ Unmatched, Unused []string }
+		world.Control("GET", "/unplayed", nil, &left)
+		for _, problem := range append(left.Unmatched, left.Unused...) {
+			t.Error(problem)
+		}
+		if t.Failed() {
+			t.Log(world.Control("GET", "/timeline?format=text", nil, nil))
+		}
+		world.Control("DELETE", "/world", nil, nil)
+	})
 	return world
 }
 
-// Control sends a request to the control API; what it answers is put into `into`.
-func (w *World) Control(method, path string, body, into any) {
+// Control sends a request to the control API; what it answers is put into `into`, and given as text.
+func (w *World) Control(method, path string, body, into any) string {
 	w.t.Helper()
 	headers := http.Header{"Authorization": {"Bearer " + emulator.ControlToken}}
 	if w.Key != "" {
@@ -85,13 +96,16 @@ func (w *World) Control(method, path string, body, into any) {
 	}
 	status, answer := send(w.t, method, emulator.ControlURL+path, headers, body)
 	if status >= 300 {
-		w.t.Fatalf("%s %s: %d %s", method, path, status, answer)
+		var refusal struct{ Detail string }
+		_ = json.Unmarshal(answer, &refusal)
+		w.t.Fatalf("%s %s: %d %s", method, path, status, refusal.Detail)
 	}
 	if into != nil {
 		if err := json.Unmarshal(answer, into); err != nil {
 			w.t.Fatalf("%s %s: %v: %s", method, path, err, answer)
 		}
 	}
+	return string(answer)
 }
 
 // Fail injects a fault, such as `create status=503`.
@@ -108,7 +122,7 @@ type Request struct {
 	Status int    `json:"status"`
 }
 
-// WaitForRequests waits for requests that fit the filter, and gives them.
+// WaitForRequests waits for requests that fit the filter, for as many as its `count` says, and gives them.
 func (w *World) WaitForRequests(filter map[string]any) []Request {
 	w.t.Helper()
 	var found struct {
@@ -123,6 +137,7 @@ type Attempt struct {
 	Event   string `json:"event"`
 	Attempt int    `json:"attempt"`
 	Outcome string `json:"outcome"`
+	Body    string `json:"body"`
 }
 
 // WaitForWebhook waits for a webhook that fits, and gives the attempts to deliver it.

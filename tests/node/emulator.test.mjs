@@ -151,7 +151,14 @@ test("the third try comes at the documented time", () =>
       await until(() => emulator.webhookAttempts().length === 3);
       const attempts = emulator.webhookAttempts();
       assert.deepEqual(
-        attempts.map(({ at, error, ...attempt }) => [attempt, at - attempts[0].at, typeof error]),
+        attempts.map(({ at, error, ...attempt }) => {
+          const { headers, body, responseHeaders, responseBody, ...told } = attempt;
+          assert.deepEqual(JSON.parse(body), received[0].body);
+          assert.equal(headers["x-event-type"], "session.created");
+          assert.equal(typeof responseHeaders.date, "string");
+          assert.equal(responseBody, "");
+          return [told, at - attempts[0].at, typeof error];
+        }),
         [
           [{ outcome: "webhook_retry", status: 500, retryIn: 1000 }, 0, "string"],
           [{ outcome: "webhook_retry", status: 500, retryIn: 2000 }, 1000, "string"],

@@ -217,6 +217,12 @@ def test_the_third_try_comes_at_the_documented_time(failures: int, outcomes: lis
         times = [_seconds(attempt.at) for attempt in attempts]
         assert [round((time - times[0]) % 86_400, 3) for time in times] == [0.0, 1.0, 3.0]
         assert len({json.dumps(body) for _, body in receiver.received}) == 1
+        assert {attempt.body for attempt in attempts} == {
+            json.dumps(body, separators=(",", ":")) for _, body in receiver.received
+        }
+        assert attempts[0].headers["x-event-type"] == "session.created"
+        assert attempts[0].response_headers is not None
+        assert attempts[0].response_body == ""
         assert {attempt.session_id for attempt in attempts} == {session.session_id}
 
 

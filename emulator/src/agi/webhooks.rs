@@ -3,13 +3,14 @@
 use super::models::{SessionObject, SessionStatus};
 use crate::clock::{Clock, Timestamp};
 use crate::faults::{Faults, WebhookFault};
+use crate::requests::BODY;
 use crate::sync::lock;
 use crate::timeline::Timeline;
 use crate::web::{self, Web};
 use crate::workers::Workers;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,6 +26,10 @@ const HELD: Duration = Duration::from_secs(1);
 const REPLAYED: usize = 1000;
 /// How many attempts are kept.
 const KEPT: usize = 10_000;
+/// How many bytes of their bodies.
+const BYTES: usize = 64 * 1024 * 1024;
+/// How long the body of a receiver's response is read: its status counts, whatever comes of the rest.
+const READ: Duration = Duration::from_secs(1);
 
 /// What a session tells. It is read as somebody wants it sent: `{"event": "task.question", "text": "Which colour?"}`.
 #[derive(Debug, Clone, Deserialize)]
@@ -184,7 +189,7 @@ impl Webhooks {
 
     /// Forgets the attempts so far.
     pub(crate) fn clear(&self) {
-        lock(&self.attempts).0.clear();
+        lock(&self.attempts).clear();
         lock(&self.sent).clear();
     }
 
@@ -223,9 +228,9 @@ impl Webhooks {
     /// Another text after each attempt.
     pub(crate) fn version(&self) -> String {
         let attempts = lock(&self.attempts);
-        let last = attempts.0.back();
+        let last = attempts.kept.back();
         let last = last.map(|last| (&last.session_id, &last.event, &last.at, last.attempt));
-        format!("{} {last:?}", attempts.0.len())
+        format!("{} {last:?}", attempts.kept.len())
     }
 
     /// The events of one session, which leave for this address in the order in which they are sent.
@@ -269,7 +274,7 @@ impl Queue {
         let struck = lock(&self.webhooks.faults).match_webhook(event.name(), &session.session_id);
         let fault = struck.map(|(fault, text)| {
             let struck = format!("the fault `{text}` strikes: {}", event.name());
-            lock(&self.webhooks.timeline).happened(struck);
+            lock(&self.webhooks.timeline).struck(struck);
             fault
         });
         let sent = Sent {
@@ -396,6 +401,34 @@ pub struct WebhookAttempt {
     pub error: Option<String>,
     /// Seconds until the next attempt; `None` if there is none.
     pub retry_in: Option<f64>,
+    /// The headers that were sent, with lower-case names. The address is not told: it may hold a secret.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The body that was sent: JSON.
+    #[serde(default)]
+    pub body: String,
+    /// The headers of the receiver's response, with lower-case names; `None` if there was none.
+    #[serde(default)]
+    pub response_headers: Option<BTreeMap<String, String>>,
+    /// The body of the receiver's response as text: at most 64 KiB of it, and what came within a second. `None` if there was
+    /// none.
+    #[serde(default)]
+    pub response_body: Option<String>,
+}
+
+impl WebhookAttempt {
+    /// About how many bytes it takes.
+    fn size(&self) -> usize {
+        let headers = |headers: &BTreeMap<String, String>| -> usize {
+            let sizes = headers.iter();
+            sizes
+                .map(|(name, value)| name.len() + value.len() + 64)
+                .sum()
+        };
+        let response = self.response_headers.as_ref().map_or(0, headers);
+        let response_body = self.response_body.as_ref().map_or(0, String::len);
+        512 + self.body.len() + headers(&self.headers) + response + response_body
+    }
 }
 
 /// What came of an attempt; the names are those of the service's log.
@@ -415,20 +448,44 @@ pub enum WebhookOutcome {
     NotificationError,
 }
 
+impl WebhookOutcome {
+    /// As the service's log calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "webhook_delivered",
+            Self::Retry => "webhook_retry",
+            Self::FailedPermanently => "webhook_failed_permanently",
+            Self::NotificationError => "webhook_notification_error",
+        }
+    }
+}
+
 /// The attempts so far.
 #[derive(Debug, Default)]
-pub(crate) struct Deliveries(VecDeque<WebhookAttempt>);
+pub(crate) struct Deliveries {
+    kept: VecDeque<WebhookAttempt>,
+    /// What they take.
+    bytes: usize,
+}
 
 impl Deliveries {
     pub(crate) fn list(&self) -> Vec<WebhookAttempt> {
-        self.0.iter().cloned().collect()
+        self.kept.iter().cloned().collect()
     }
 
+    /// The newest always is kept.
     fn push(&mut self, attempt: WebhookAttempt) {
-        if self.0.len() == KEPT {
-            self.0.pop_front();
+        self.bytes += attempt.size();
+        self.kept.push_back(attempt);
+        while self.kept.len() > 1 && (self.kept.len() > KEPT || self.bytes > BYTES) {
+            if let Some(oldest) = self.kept.pop_front() {
+                self.bytes -= oldest.size();
+            }
         }
-        self.0.push_back(attempt);
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -472,10 +529,44 @@ struct Delivery {
     fault: WebhookFault,
 }
 
+/// What a receiver responded.
+struct ReceiverResponse {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+impl ReceiverResponse {
+    /// Reads what comes of the body in a short time; that it breaks off is no failure.
+    async fn read(mut response: reqwest::Response) -> Self {
+        let mut headers = BTreeMap::<String, String>::new();
+        for (name, value) in response.headers() {
+            let entry = headers.entry(name.as_str().to_owned()).or_default();
+            if !entry.is_empty() {
+                entry.push_str(", ");
+            }
+            entry.push_str(&String::from_utf8_lossy(value.as_bytes()));
+        }
+        let mut body = Vec::new();
+        let until = Instant::now() + READ;
+        while body.len() < BODY
+            && let Ok(Ok(Some(chunk))) = tokio::time::timeout_at(until, response.chunk()).await
+        {
+            body.extend_from_slice(&chunk);
+        }
+        body.truncate(BODY);
+        Self {
+            status: response.status().as_u16(),
+            headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+}
+
 /// Why an attempt failed.
 enum Failure {
     /// The receiver responded with another status.
-    Status(u16),
+    Status(ReceiverResponse),
     /// Nothing came back.
     Unanswered { why: String, timeout: bool },
     /// Nothing was sent.
@@ -512,7 +603,7 @@ impl Delivery {
             };
             let at = self.begin.plus(real + skipped);
             let failure = match self.attempt().await {
-                Ok(status) => return tell(self.ended(attempt, at, Ok(status), None)),
+                Ok(response) => return tell(self.ended(attempt, at, Ok(response), None)),
                 Err(failure) => failure,
             };
             let passed = match clock {
@@ -535,22 +626,38 @@ impl Delivery {
         }
     }
 
-    async fn attempt(&self) -> Result<u16, Failure> {
+    /// The headers of its own that it sends.
+    fn headers(&self) -> [(&'static str, &str); 3] {
+        [
+            ("content-type", "application/json"),
+            ("x-event-type", &self.event),
+            ("user-agent", "AgencyAPI-Webhooks/1.0"),
+        ]
+    }
+
+    async fn attempt(&self) -> Result<ReceiverResponse, Failure> {
         let client = self
             .webhooks
             .web
             .for_webhooks(&self.url)
             .map_err(Failure::Unsent)?;
-        let request = client
+        let mut request = client
             .post(&self.url)
             .timeout(Duration::from_secs_f64(self.webhooks.timeout))
-            .header("content-type", "application/json")
-            .header("x-event-type", &self.event)
-            .header("user-agent", "AgencyAPI-Webhooks/1.0")
             .body(self.body.clone());
+        for (name, value) in self.headers() {
+            request = request.header(name, value);
+        }
         match request.send().await {
-            Ok(answer) if answer.status().is_success() => Ok(answer.status().as_u16()),
-            Ok(answer) => Err(Failure::Status(answer.status().as_u16())),
+            Ok(answer) => {
+                let is_success = answer.status().is_success();
+                let response = ReceiverResponse::read(answer).await;
+                if is_success {
+                    Ok(response)
+                } else {
+                    Err(Failure::Status(response))
+                }
+            }
             Err(error) => Err(Failure::Unanswered {
                 timeout: error.is_timeout(),
                 // Names the host alone.
@@ -567,14 +674,14 @@ impl Delivery {
         &self,
         attempt: u32,
         at: Timestamp,
-        ended: Result<u16, Failure>,
+        ended: Result<ReceiverResponse, Failure>,
         wait: Option<Duration>,
     ) -> WebhookAttempt {
         let (event, session_id) = (self.event.as_str(), self.session_id.as_str());
-        let (outcome, status, error) = match ended {
-            Ok(status) => {
+        let (outcome, response, error) = match ended {
+            Ok(response) => {
                 tracing::info!(event, session_id, attempt, "webhook_delivered");
-                (WebhookOutcome::Delivered, Some(status), None)
+                (WebhookOutcome::Delivered, Some(response), None)
             }
             Err(Failure::Unsent(error)) => {
                 tracing::error!(
@@ -587,9 +694,10 @@ impl Delivery {
                 (WebhookOutcome::NotificationError, None, Some(error))
             }
             Err(failure) => {
-                let (status, error) = match failure {
-                    Failure::Status(status) => {
-                        (Some(status), format!("the receiver answered {status}"))
+                let (response, error) = match failure {
+                    Failure::Status(response) => {
+                        let said = format!("the receiver answered {}", response.status);
+                        (Some(response), said)
                     }
                     Failure::Unanswered {
                         why,
@@ -602,7 +710,7 @@ impl Delivery {
                 };
                 if wait.is_some() {
                     tracing::info!(event, session_id, attempt, ?wait, error, "webhook_retry");
-                    (WebhookOutcome::Retry, status, Some(error))
+                    (WebhookOutcome::Retry, response, Some(error))
                 } else {
                     tracing::warn!(
                         event,
@@ -611,10 +719,15 @@ impl Delivery {
                         error,
                         "webhook_failed_permanently"
                     );
-                    (WebhookOutcome::FailedPermanently, status, Some(error))
+                    (WebhookOutcome::FailedPermanently, response, Some(error))
                 }
             }
         };
+        let (status, response_headers, response_body) = match response {
+            None => (None, None, None),
+            Some(it) => (Some(it.status), Some(it.headers), Some(it.body)),
+        };
+        let headers = self.headers().into_iter();
         WebhookAttempt {
             event: self.event.clone(),
             session_id: self.session_id.clone(),
@@ -624,6 +737,12 @@ impl Delivery {
             status,
             error,
             retry_in: wait.map(|wait| wait.as_secs_f64()),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            body: self.body.clone(),
+            response_headers,
+            response_body,
         }
     }
 }

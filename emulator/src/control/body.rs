@@ -7,6 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
+/// The most bytes of a body: a state to import holds the events of all sessions.
+pub(super) const BODY: usize = 64 * 1024 * 1024;
+
 pub(super) type Answer = Result<Response, ApiError>;
 
 pub(super) fn ok(body: &impl Serialize) -> Answer {

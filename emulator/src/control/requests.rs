@@ -1,6 +1,7 @@
 //! What the emulator received.
 
-use super::body::{Answer, bad, json, nothing, ok, timeout};
+use super::body::{Answer, bad, json, nothing, ok};
+use super::count::{Asked, Count, Missed};
 use super::subject::Subject;
 use crate::errors::ApiError;
 use crate::requests::{CapturedRequest, RequestFilter};
@@ -31,53 +32,43 @@ pub(super) async fn clear(subject: Subject) -> Answer {
 /// A wait, beside the filter.
 #[derive(Deserialize)]
 struct Wait {
-    /// Seconds.
-    timeout: Option<f64>,
-    /// At least so many requests.
+    count: Option<usize>,
+    at_least: Option<usize>,
+    at_most: Option<usize>,
     times: Option<usize>,
+    timeout: Option<f64>,
+    quiet: Option<f64>,
     #[serde(flatten)]
     filter: Map<String, Value>,
 }
 
 pub(super) async fn wait(subject: Subject, body: Bytes) -> Answer {
     let wait: Wait = json(&body)?;
-    let limit = timeout(wait.timeout)?;
-    let times = wait.times.unwrap_or(1);
+    let count = Count::new(&Asked {
+        count: wait.count,
+        at_least: wait.at_least,
+        at_most: wait.at_most,
+        times: wait.times,
+        timeout: wait.timeout,
+        quiet: wait.quiet,
+    })?;
     let filter = filter(wait.filter)?;
     let log = &subject.world.requests;
-    let mut changes = lock(log).changes();
-    let found = async {
-        loop {
-            changes.mark_unchanged();
-            let found = lock(log).matching(&filter);
-            if found.len() >= times {
-                return Some(found);
-            }
-            if changes.changed().await.is_err() {
-                return None;
-            }
-        }
-    };
+    let changes = lock(log).changes();
+    let look = || lock(log).matching(&filter);
     let stop = subject.server.workers.stop();
-    let found = tokio::select! {
-        biased;
-        found = found => found,
-        () = tokio::time::sleep(limit) => None,
-        () = stop.cancelled() => None,
+    let missed = match count.wait(changes, stop, look).await {
+        Ok(found) => return ok(&json!({ "requests": found })),
+        Err(missed) => missed,
     };
-    if let Some(found) = found {
-        return ok(&json!({ "requests": found }));
-    }
+    let expected = count.refusal(&missed, &filter.words(), "came");
+    let nearest = matches!(missed, Missed::TooFew(_)).then_some(&filter);
+    let detail = format!("{expected}\n{}", subject.world.explain(nearest));
     let log = lock(log);
     let all = log.matching(&RequestFilter::default());
     let told = all.iter().rev().take(TOLD).rev().map(line);
-    let detail = format!(
-        "The request did not come {times} times within {} seconds. Look at `received`, the last of what did, and wait \
-         longer or for something else",
-        limit.as_secs_f64()
-    );
     Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, detail)
-        .with("requests", json!(log.matching(&filter)))
+        .with("requests", json!(missed.found()))
         .with("received", told.collect::<Vec<_>>()))
 }
 

@@ -1,20 +1,20 @@
 //! The routes.
 
+use super::body::BODY;
 use super::documents::CONTROL_PATH;
 use super::guard::{ControlToken, guard};
-use super::{clock, documents, faults, requests, scenario, state, webhooks, worlds};
+use super::{
+    clock, documented, documents, ended, faults, requests, scenario, state, webhooks, worlds,
+};
 use crate::errors::ApiError;
 use crate::state::Server;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, delete, get, post, put};
 use std::sync::Arc;
-
-/// The most bytes of a body: a state to import holds the events of all sessions.
-const BODY: usize = 64 * 1024 * 1024;
 
 type Route = (&'static str, &'static str, MethodRouter<Arc<Server>>);
 
@@ -42,6 +42,8 @@ fn routes() -> Vec<Route> {
         ("post", "/webhooks/wait", post(webhooks::wait)),
         ("post", "/webhooks/replay", post(webhooks::replay)),
         ("post", "/webhooks/trigger", post(webhooks::trigger)),
+        ("get", "/timeline", get(ended::timeline)),
+        ("get", "/unplayed", get(ended::unplayed)),
         ("get", "/clock", get(clock::show)),
         ("put", "/clock", put(clock::set)),
         ("post", "/clock/advance", post(clock::advance)),
@@ -64,6 +66,7 @@ pub(crate) fn router(server: &Arc<Server>, token: Option<ControlToken>) -> Route
         .route(rest, any(unknown))
         .method_not_allowed_fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY))
+        .layer(from_fn(documented::check))
         .layer(from_fn_with_state((token, server.url.clone()), guard))
         .with_state(server.clone())
 }

@@ -1,24 +1,26 @@
 //! The webhooks: what was sent, again, and on demand.
 
-use super::body::{Answer, bad, json, nothing, ok, timeout, with_status};
+use super::body::{Answer, bad, json, nothing, ok, with_status};
+use super::count::{Asked, Count, Missed};
 use super::subject::Subject;
 use crate::agi::{WebhookAttempt, WebhookEvent, WebhookOutcome};
 use crate::errors::ApiError;
+use crate::requests::{holds, judge_json};
 use axum::body::Bytes;
 use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Which webhooks are meant; what is `None` matches all.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 struct Wanted {
     event: Option<String>,
     session_id: Option<String>,
     outcome: Option<WebhookOutcome>,
-    times: Option<usize>,
-    timeout: Option<f64>,
+    /// What the body that was sent holds at least.
+    json: Option<Value>,
 }
 
 impl Wanted {
@@ -27,18 +29,99 @@ impl Wanted {
         same(&self.event, &attempt.event)
             && same(&self.session_id, &attempt.session_id)
             && self.outcome.is_none_or(|wanted| wanted == attempt.outcome)
+            && self.json.as_ref().is_none_or(|wanted| {
+                serde_json::from_str(&attempt.body).is_ok_and(|body| holds(&body, wanted))
+            })
     }
 
     fn of(&self, attempts: Vec<WebhookAttempt>) -> Vec<WebhookAttempt> {
         attempts.into_iter().filter(|it| self.is(it)).collect()
     }
+
+    /// In words, such as `webhook task.completed`.
+    fn words(&self) -> String {
+        let mut words = vec!["webhook".to_owned()];
+        words.extend(self.event.clone());
+        let mut extras = Vec::new();
+        extras.extend(
+            self.session_id
+                .as_ref()
+                .map(|id| format!("session_id {id}")),
+        );
+        extras.extend(self.json.as_ref().map(|json| format!("json {json}")));
+        extras.extend(
+            self.outcome
+                .map(|outcome| format!("outcome {}", outcome.name())),
+        );
+        if !extras.is_empty() {
+            words.push(format!("with {}", extras.join(", ")));
+        }
+        words.join(" ")
+    }
+
+    /// How near an attempt is, and where it differs.
+    fn judge(&self, attempt: &WebhookAttempt) -> (f64, Vec<String>) {
+        let mut near = 0.0;
+        let mut differences = Vec::new();
+        let outcome = self.outcome.map(WebhookOutcome::name);
+        for (name, weight, wanted, is) in [
+            ("event", 3.0, self.event.as_deref(), attempt.event.as_str()),
+            (
+                "session_id",
+                1.0,
+                self.session_id.as_deref(),
+                &attempt.session_id,
+            ),
+            ("outcome", 1.0, outcome, attempt.outcome.name()),
+        ] {
+            match wanted {
+                None => {}
+                Some(wanted) if wanted == is => near += weight,
+                Some(wanted) => {
+                    differences.push(format!("  {name}: expected {wanted}, got {is}"));
+                }
+            }
+        }
+        if let Some(wanted) = &self.json {
+            near += judge_json(&attempt.body, wanted, &mut differences);
+        }
+        (near, differences)
+    }
+
+    /// The attempt that fits best without fitting, the newest of several.
+    fn nearest(&self, attempts: &[WebhookAttempt]) -> String {
+        let judged = attempts.iter().filter(|attempt| !self.is(attempt));
+        let nearest = judged
+            .map(|attempt| (attempt, self.judge(attempt)))
+            .reduce(|best, next| if next.1.0 >= best.1.0 { next } else { best });
+        match nearest {
+            None if attempts.is_empty() => {
+                "No webhook was tried: a session without a `webhook_url` sends none".to_owned()
+            }
+            None => "No other was tried".to_owned(),
+            Some((attempt, (_, differences))) => format!(
+                "The nearest is {} of session {} -> {}, which differs:\n{}",
+                attempt.event,
+                attempt.session_id,
+                attempt.outcome.name(),
+                differences.join("\n")
+            ),
+        }
+    }
 }
 
 pub(super) async fn list(subject: Subject, RawQuery(query): RawQuery) -> Answer {
     let query = query.unwrap_or_default();
-    let fields = url::form_urlencoded::parse(query.as_bytes());
-    let fields = fields.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned())));
-    let wanted: Wanted = serde_json::from_value(Value::Object(fields.collect()))
+    let mut fields = Map::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let value = match &*name {
+            "json" => serde_json::from_str(&value)
+                .map_err(|_| bad(format!("`json` is {value:?}, which is no JSON")))?,
+            _ => Value::from(value.into_owned()),
+        };
+        fields.insert(name.into_owned(), value);
+    }
+    let wanted: Wanted = serde_json::from_value(Value::Object(fields))
         .map_err(|error| bad(format!("The query cannot be used: {error}")))?;
     ok(&json!({ "attempts": wanted.of(subject.world.webhooks.attempts()) }))
 }
@@ -48,40 +131,49 @@ pub(super) async fn clear(subject: Subject) -> Answer {
     nothing()
 }
 
+/// A wait, beside what is waited for.
+#[derive(Deserialize)]
+struct Wait {
+    count: Option<usize>,
+    at_least: Option<usize>,
+    at_most: Option<usize>,
+    times: Option<usize>,
+    timeout: Option<f64>,
+    quiet: Option<f64>,
+    #[serde(flatten)]
+    wanted: Wanted,
+}
+
 pub(super) async fn wait(subject: Subject, body: Bytes) -> Answer {
-    let wanted: Wanted = json(&body)?;
-    let limit = timeout(wanted.timeout)?;
-    let times = wanted.times.unwrap_or(1);
+    let wait: Wait = json(&body)?;
+    let count = Count::new(&Asked {
+        count: wait.count,
+        at_least: wait.at_least,
+        at_most: wait.at_most,
+        times: wait.times,
+        timeout: wait.timeout,
+        quiet: wait.quiet,
+    })?;
+    let wanted = wait.wanted;
     let webhooks = &subject.world.webhooks;
-    let mut changes = webhooks.changes();
-    let found = async {
-        loop {
-            changes.mark_unchanged();
-            let found = wanted.of(webhooks.attempts());
-            if found.len() >= times {
-                return Some(found);
-            }
-            if changes.changed().await.is_err() {
-                return None;
-            }
-        }
+    let look = || wanted.of(webhooks.attempts());
+    let stop = subject.server.workers.stop();
+    let missed = match count.wait(webhooks.changes(), stop, look).await {
+        Ok(found) => return ok(&json!({ "attempts": found })),
+        Err(missed) => missed,
     };
-    let found = tokio::select! {
-        biased;
-        found = found => found,
-        () = tokio::time::sleep(limit) => None,
-        () = subject.server.workers.stop().cancelled() => None,
-    };
-    if let Some(found) = found {
-        return ok(&json!({ "attempts": found }));
+    let mut detail = count.refusal(&missed, &wanted.words(), "was tried");
+    if detail.starts_with("Expected webhook") {
+        detail = detail.replacen("webhook", "the webhook", 1);
     }
-    let detail = format!(
-        "The webhook was not tried {times} times within {} seconds. Look at `attempts`, all that were; a session without a \
-         webhook_url sends none",
-        limit.as_secs_f64()
-    );
+    let attempts = webhooks.attempts();
+    if matches!(missed, Missed::TooFew(_)) {
+        detail = format!("{detail}\n{}", wanted.nearest(&attempts));
+    }
+    detail = format!("{detail}\n{}", subject.world.explain(None));
     Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, detail)
-        .with("attempts", json!(webhooks.attempts())))
+        .with("webhooks", json!(missed.found()))
+        .with("attempts", json!(attempts)))
 }
 
 /// Which webhook to send once more.

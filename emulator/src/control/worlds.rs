@@ -5,6 +5,7 @@ use super::faults;
 use super::subject::Subject;
 use crate::clock::Clock;
 use crate::errors::ApiError;
+use crate::options::Unmatched;
 use crate::saved;
 use crate::scenario::{Playing, Scenario};
 use crate::state::Server;
@@ -26,6 +27,7 @@ fn told(server: &Server, world: &World) -> Value {
         "raccoon_url": server.url,
         "live_url": server.index.url(),
         "clock": world.clock(),
+        "unmatched": world.on_unmatched(),
         "sessions": server.sessions_of(world).len(),
         "open_streams": world.open_streams.load(Ordering::Acquire),
         "requests": lock(&world.requests).len(),
@@ -48,6 +50,7 @@ struct New {
     /// A fault or a list of them.
     faults: Option<Value>,
     clock: Option<Clock>,
+    unmatched: Option<Unmatched>,
 }
 
 /// Makes a world, or finds it, and sets what is given. Nothing is made of a body that cannot be used.
@@ -79,6 +82,9 @@ pub(super) async fn make(State(server): State<Arc<Server>>, body: Bytes) -> Answ
     faults::inject(&world, injected.unwrap_or_default())?;
     if let Some(clock) = new.clock {
         world.set_clock(clock);
+    }
+    if let Some(unmatched) = new.unmatched {
+        world.set_unmatched(unmatched);
     }
     let status = if is_new {
         StatusCode::CREATED

@@ -2,7 +2,7 @@
 
 use super::captured::CapturedRequest;
 use percent_encoding::percent_decode_str;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 /// Which requests are meant; what is `None` matches all.
@@ -13,6 +13,8 @@ pub struct RequestFilter {
     pub method: Option<String>,
     /// The whole path as a pattern: `*` stands for anything but `/`, `**` for anything, `?` for one character but `/`.
     pub path: Option<String>,
+    /// An expression that is found in the path; `^` and `$` bind it to the whole.
+    pub path_regex: Option<PathRegex>,
     /// The session that the path names, or else the body.
     pub session_id: Option<String>,
     /// What the body, as JSON, holds at least: objects may have more members, everything else is equal.
@@ -21,7 +23,80 @@ pub struct RequestFilter {
     pub status: Option<u16>,
 }
 
+/// A regular expression for paths; in JSON a text.
+#[derive(Debug, Clone)]
+pub struct PathRegex(regex_lite::Regex);
+
+impl PathRegex {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// When it is none; the text says so.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let regex = regex_lite::Regex::new(text);
+        regex
+            .map(Self)
+            .map_err(|error| format!("`{text}` is no regular expression: {error}"))
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    pub(super) fn fits(&self, path: &str) -> bool {
+        self.0.is_match(path)
+    }
+}
+
+impl PartialEq for PathRegex {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Serialize for PathRegex {
+    fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
+        target.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for PathRegex {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(source)?;
+        Self::new(&text).map_err(|error| de::Error::custom(format!("`path_regex`: {error}")))
+    }
+}
+
 impl RequestFilter {
+    /// What it wants, in words, such as `POST /v1/sessions with json {}`.
+    pub(crate) fn words(&self) -> String {
+        let mut words = Vec::new();
+        words.extend(self.method.as_ref().map(|method| method.to_uppercase()));
+        words.extend(self.path.clone());
+        words.extend(
+            self.path_regex
+                .as_ref()
+                .map(|regex| format!("a path like {}", regex.as_str())),
+        );
+        if words.is_empty() {
+            words.push("request".to_owned());
+        }
+        let mut extras = Vec::new();
+        extras.extend(
+            self.session_id
+                .as_ref()
+                .map(|id| format!("session_id {id}")),
+        );
+        extras.extend(self.json.as_ref().map(|json| format!("json {json}")));
+        extras.extend(self.status.map(|status| format!("status {status}")));
+        if !extras.is_empty() {
+            words.push(format!("with {}", extras.join(", ")));
+        }
+        words.join(" ")
+    }
+
     /// Whether the request is meant.
     #[must_use]
     pub fn matches(&self, request: &CapturedRequest) -> bool {
@@ -39,6 +114,10 @@ impl RequestFilter {
                 .path
                 .as_ref()
                 .map(|pattern| path_fits(pattern.as_bytes(), request.path.as_bytes())))
+            && all(self
+                .path_regex
+                .as_ref()
+                .map(|regex| regex.fits(&request.path)))
             && all(self.json.as_ref().map(|wanted| {
                 serde_json::from_str(&request.body).is_ok_and(|body| holds(&body, wanted))
             }))
@@ -108,7 +187,7 @@ pub(super) fn path_fits(pattern: &[u8], path: &[u8]) -> bool {
 }
 
 /// Whether `body` has everything that `wanted` has.
-pub(super) fn holds(body: &Value, wanted: &Value) -> bool {
+pub(crate) fn holds(body: &Value, wanted: &Value) -> bool {
     match (body, wanted) {
         (Value::Object(body), Value::Object(wanted)) => wanted
             .iter()

@@ -67,10 +67,15 @@ impl RequestLog {
         self.kept.get_mut(index)
     }
 
-    /// A request in one line, if it is still kept.
-    pub(crate) fn line(&self, number: u64) -> Option<String> {
+    /// A request, if it is still kept.
+    pub(crate) fn get(&self, number: u64) -> Option<&CapturedRequest> {
         let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        let request = self.kept.get(index)?;
+        self.kept.get(index)
+    }
+
+    /// The same in one line.
+    pub(crate) fn line(&self, number: u64) -> Option<String> {
+        let request = self.get(number)?;
         let query = match request.query.as_str() {
             "" => String::new(),
             query => format!("?{query}"),

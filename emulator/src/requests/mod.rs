@@ -7,7 +7,7 @@ mod nearest;
 
 pub(crate) use captured::BODY;
 pub use captured::CapturedRequest;
-pub use filter::RequestFilter;
-pub(crate) use filter::session_id;
+pub use filter::{PathRegex, RequestFilter};
+pub(crate) use filter::{holds, session_id};
 pub(crate) use log::RequestLog;
-pub(crate) use nearest::nearest;
+pub(crate) use nearest::{judge_json, nearest};

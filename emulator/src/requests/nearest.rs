@@ -53,6 +53,18 @@ fn judge(filter: &RequestFilter, request: &CapturedRequest) -> (f64, Vec<String>
             differs("path", pattern.clone(), request.path.clone());
         }
     }
+    if let Some(wanted) = &filter.path_regex {
+        if wanted.fits(&request.path) {
+            near += 3.0;
+        } else {
+            near += alike(wanted.as_str().trim_start_matches('^'), &request.path);
+            differs(
+                "path",
+                format!("one like {}", wanted.as_str()),
+                request.path.clone(),
+            );
+        }
+    }
     if let Some(wanted) = &filter.session_id {
         let id = session_id(&request.path, &request.body);
         if id.as_deref() == Some(wanted) {
@@ -72,18 +84,28 @@ fn judge(filter: &RequestFilter, request: &CapturedRequest) -> (f64, Vec<String>
         }
     }
     if let Some(wanted) = &filter.json {
-        match serde_json::from_str::<Value>(&request.body) {
-            Ok(body) if holds(&body, wanted) => near += 2.0,
-            Ok(body) => {
-                let mut found = Vec::new();
-                compare("json", &body, wanted, &mut found);
-                near += 1.0 / (1.0 + found.len() as f64);
-                differences.extend(found);
-            }
-            Err(_) => differs("json", shown(wanted), format!("{:?}", cut(&request.body))),
-        }
+        near += judge_json(&request.body, wanted, &mut differences);
     }
     (near, differences)
+}
+
+/// How near a body is to what it should hold, from 0 to 2; where it differs is added.
+pub(crate) fn judge_json(body: &str, wanted: &Value, differences: &mut Vec<String>) -> f64 {
+    match serde_json::from_str::<Value>(body) {
+        Ok(body) if holds(&body, wanted) => 2.0,
+        Ok(body) => {
+            let mut found = Vec::new();
+            compare("json", &body, wanted, &mut found);
+            let near = 1.0 / (1.0 + found.len() as f64);
+            differences.extend(found);
+            near
+        }
+        Err(_) => {
+            let (wanted, got) = (shown(wanted), cut(body));
+            differences.push(format!("  json: expected {wanted}, got {got:?}"));
+            0.0
+        }
+    }
 }
 
 /// How many parts of the path are those of the pattern, from 0 to 2. A path of another service is not like it.

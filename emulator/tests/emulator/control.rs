@@ -6,7 +6,7 @@ use sessionwire_emulator::{CONTROL_OPENAPI, Emulator, Options};
 
 const TOKEN: &str = "token-of-the-tests";
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         control_token: Some(TOKEN.to_owned()),
         webhook_backoff: 0.01,
@@ -15,19 +15,19 @@ fn options() -> Options {
 }
 
 /// A program that drives the emulator, for one world.
-struct Driver {
-    client: Client,
-    key: Option<String>,
+pub(crate) struct Driver {
+    pub(crate) client: Client,
+    pub(crate) key: Option<String>,
 }
 
 impl Driver {
-    fn new(emulator: &Emulator) -> Self {
+    pub(crate) fn new(emulator: &Emulator) -> Self {
         let client = Client::with_key(emulator, TOKEN);
         Self { client, key: None }
     }
 
     /// The same for a new world.
-    async fn world(&self, body: Value) -> Self {
+    pub(crate) async fn world(&self, body: Value) -> Self {
         let made = self.call("POST", "/worlds", &body.to_string()).await;
         assert_eq!(made.status, 201, "{}", made.text);
         Self {
@@ -36,7 +36,7 @@ impl Driver {
         }
     }
 
-    async fn call(&self, method: &str, path: &str, body: &str) -> Answer {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &str) -> Answer {
         let headers: Vec<(&str, &str)> = match &self.key {
             Some(key) => vec![("x-emulator-key", key)],
             None => Vec::new(),
@@ -47,7 +47,7 @@ impl Driver {
         answer.unwrap()
     }
 
-    async fn ok(&self, method: &str, path: &str, body: Value) -> Value {
+    pub(crate) async fn ok(&self, method: &str, path: &str, body: Value) -> Value {
         let body = match body {
             Value::Null => String::new(),
             Value::String(text) => text,
@@ -68,7 +68,7 @@ impl Driver {
     }
 
     /// The program under test.
-    fn service(&self, emulator: &Emulator) -> Client {
+    pub(crate) fn service(&self, emulator: &Emulator) -> Client {
         Client::with_key(emulator, self.key.as_deref().unwrap_or("any-key"))
     }
 }
@@ -124,7 +124,7 @@ async fn every_route_but_health_and_its_document_wants_the_token() {
             }
         }
     }
-    assert_eq!(routes, 26);
+    assert_eq!(routes, 28);
     let unknown = Driver::new(&emulator).call("GET", "/scenarios", "").await;
     assert_eq!(unknown.status, 404);
     assert!(
@@ -329,7 +329,7 @@ async fn what_cannot_be_used_is_refused_and_says_what_to_do() {
             "/clock/advance",
             r#"{"seconds": -1}"#,
             422,
-            "time moves forwards",
+            "`seconds` is -1; it is at least 0",
         ),
         (
             "POST",
@@ -431,7 +431,7 @@ async fn requests_are_listed_waited_for_and_forgotten() {
         told["detail"]
             .as_str()
             .unwrap()
-            .contains("did not come 2 times within 0.05"),
+            .starts_with("Expected /v1/models at least 2 times; it came once within 0.05 seconds."),
         "{told}"
     );
     assert_eq!(told["requests"].as_array().unwrap().len(), 1);

@@ -30,5 +30,6 @@ mod turn_support;
 mod turns;
 mod unmatched;
 mod uploads;
+mod verification;
 mod webhooks;
 mod worlds;

@@ -202,10 +202,11 @@ async fn keys_are_in_no_log_and_no_record_but_where_a_body_has_them() {
     for request in &mut requests {
         request.body.clear();
     }
-    let record = format!(
-        "{requests:?} {:?} {emulator:?}",
-        emulator.webhook_attempts()
-    );
+    let mut attempts = emulator.webhook_attempts();
+    for attempt in &mut attempts {
+        attempt.body.clear();
+    }
+    let record = format!("{requests:?} {attempts:?} {emulator:?}");
     assert!(
         record.contains("x-other") && !record.contains(key),
         "{record}"

@@ -200,13 +200,27 @@ export interface WebhookAttempt {
   error: string | null;
   /** Milliseconds until the next attempt; null if there is none. */
   retryIn: number | null;
+  /** The headers that were sent, with lower-case names. The address is not told: it may hold a secret. */
+  headers: Record<string, string>;
+  /** The body that was sent, as text: JSON. */
+  body: string;
+  /** The headers of the receiver's answer; null if there was none. */
+  responseHeaders: Record<string, string> | null;
+  /** The body of the receiver's answer: at most 64 KiB of it, and what came within a second; null if there was none. */
+  responseBody: string | null;
 }
 
 /** As it comes from the native half. */
-interface WireAttempt extends Omit<WebhookAttempt, "sessionId" | "at" | "retryIn"> {
+interface WireAttempt
+  extends Omit<
+    WebhookAttempt,
+    "sessionId" | "at" | "retryIn" | "responseHeaders" | "responseBody"
+  > {
   session_id: string;
   at: string;
   retry_in: number | null;
+  response_headers: Record<string, string> | null;
+  response_body: string | null;
 }
 
 /** The longest wait in one piece: what an aborted wait leaves behind keeps the process alive so long. */
@@ -492,12 +506,16 @@ export class Emulator implements AsyncDisposable {
   /** The attempts to deliver webhooks, as they ended. */
   webhookAttempts(): WebhookAttempt[] {
     const attempts = JSON.parse(this.#native.webhookAttempts()) as WireAttempt[];
-    return attempts.map(({ session_id, at, retry_in, ...attempt }) => ({
-      ...attempt,
-      sessionId: session_id,
-      at: new Date(at),
-      retryIn: retry_in === null ? null : retry_in * 1000,
-    }));
+    return attempts.map(
+      ({ session_id, at, retry_in, response_headers, response_body, ...attempt }) => ({
+        ...attempt,
+        sessionId: session_id,
+        at: new Date(at),
+        retryIn: retry_in === null ? null : retry_in * 1000,
+        responseHeaders: response_headers,
+        responseBody: response_body,
+      }),
+    );
   }
 
   /** Takes all faults back. */

@@ -64,6 +64,12 @@ class WebhookAttempt(Model):
         status: The status of the receiver's answer; None if there was none.
         error: Why it failed; None if it did not.
         retry_in: Seconds until the next attempt; None if there is none.
+        headers: The headers that were sent, with lower-case names. The address is not told: it may
+            hold a secret.
+        body: The body that was sent, as text.
+        response_headers: The headers of the receiver's answer; None if there was none.
+        response_body: The body of the receiver's answer: at most 64 KiB of it, and what came within
+            a second. None if there was none.
     """
 
     __slots__ = (
@@ -75,6 +81,10 @@ class WebhookAttempt(Model):
         "status",
         "error",
         "retry_in",
+        "headers",
+        "body",
+        "response_headers",
+        "response_body",
     )
 
     def __init__(
@@ -87,6 +97,10 @@ class WebhookAttempt(Model):
         status: int | None,
         error: str | None,
         retry_in: float | None,
+        headers: dict[str, str],
+        body: str,
+        response_headers: dict[str, str] | None,
+        response_body: str | None,
     ) -> None:
         self.event: str = event
         self.session_id: str = session_id
@@ -96,6 +110,10 @@ class WebhookAttempt(Model):
         self.status: int | None = status
         self.error: str | None = error
         self.retry_in: float | None = retry_in
+        self.headers: dict[str, str] = headers
+        self.body: str = body
+        self.response_headers: dict[str, str] | None = response_headers
+        self.response_body: str | None = response_body
 
 
 for _name in __all__:

@@ -51,11 +51,12 @@ public final class Emulator implements AutoCloseable {
         return new Emulator(process, line);
     }
 
-    /** What belongs to a new key: the world of one test. */
+    /** What belongs to a new key: the world of one test, which fails where a task fits no entry of the scenario. */
     public World world(String scenario) throws Exception {
-        World world = new World(field(send("POST", controlUrl + "/worlds", token, null, "").body(), "key"));
+        String options = "{\"clock\": \"fast\", \"unmatched\": \"error\"}";
+        String made = checked("POST", "/worlds", send("POST", controlUrl + "/worlds", token, null, options));
+        World world = new World(field(made, "key"));
         world.control("PUT", "/scenario", scenario);
-        world.control("PUT", "/clock", "{\"clock\": \"fast\"}");
         return world;
     }
 
@@ -75,12 +76,25 @@ public final class Emulator implements AutoCloseable {
 
         /** A request to the control API; gives what it answered. */
         public String control(String method, String path, String body) throws Exception {
-            HttpResponse<String> answer = send(method, controlUrl + path, token, key, body);
-            if (answer.statusCode() >= 300) {
-                throw new AssertionError(
-                        method + " " + path + ": " + answer.statusCode() + " " + answer.body());
+            return checked(method, path, send(method, controlUrl + path, token, key, body));
+        }
+
+        /** Fails unless requests came that fit the filter, as many as its `count` says. */
+        public void expectRequests(String filter) throws Exception {
+            control("POST", "/requests/wait", filter);
+        }
+
+        /** The same of webhooks. */
+        public void expectWebhooks(String filter) throws Exception {
+            control("POST", "/webhooks/wait", filter);
+        }
+
+        /** For the end of a test: fails where a task fitted no entry, or a fault or a `once` entry was never needed. */
+        public void expectAllPlayed() throws Exception {
+            String left = control("GET", "/unplayed", "");
+            if (!left.equals("{\"unmatched\":[],\"unused\":[]}")) {
+                throw new AssertionError(left + "\n" + control("GET", "/timeline?format=text", ""));
             }
-            return answer.body();
         }
 
         /** A request to the service, as the program under test sends it. */
@@ -92,6 +106,14 @@ public final class Emulator implements AutoCloseable {
         public void close() throws Exception {
             control("DELETE", "/world", "");
         }
+    }
+
+    private static String checked(String method, String path, HttpResponse<String> answer) {
+        if (answer.statusCode() >= 300) {
+            String detail = field(answer.body(), "detail").replace("\\n", "\n").replace("\\\"", "\"");
+            throw new AssertionError(method + " " + path + ": " + answer.statusCode() + " " + detail);
+        }
+        return answer.body();
     }
 
     private static HttpResponse<String> send(
@@ -116,10 +138,5 @@ public final class Emulator implements AutoCloseable {
             throw new AssertionError("no " + name + " in " + json);
         }
         return matcher.group(1);
-    }
-
-    /** How often a text occurs. */
-    public static int count(String json, String text) {
-        return (json.length() - json.replace(text, "").length()) / text.length();
     }
 }

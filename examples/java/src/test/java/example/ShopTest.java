@@ -70,26 +70,15 @@ class ShopTest {
             assertEquals(colour, Emulator.field(messages, "colour"));
             assertTrue(messages.contains("\"order\":" + number), messages);
 
-            // One create was refused, one went through, and nobody else's are here.
-            String creates =
-                    world.control(
-                            "POST",
-                            "/requests/wait",
-                            "{\"method\": \"POST\", \"path\": \"/v1/sessions\", \"times\": 2}");
-            assertEquals(2, Emulator.count(creates, "\"method\""));
-            assertEquals(1, Emulator.count(creates, "\"status\":503"));
-            String sent =
-                    world.control(
-                            "POST",
-                            "/requests/wait",
-                            "{\"json\": {\"message\": \"" + colour + "\"}}");
-            assertEquals(1, Emulator.count(sent, "\"method\""));
-            String delivered =
-                    world.control(
-                            "POST",
-                            "/webhooks/wait",
-                            "{\"event\": \"task.completed\", \"outcome\": \"webhook_delivered\"}");
-            assertEquals(1, Emulator.count(delivered, "\"attempt\":1"));
+            // One create was refused, one went through, and nobody else's are here. The answer was sent once.
+            String create503 = "{\"method\": \"POST\", \"path\": \"/v1/sessions\", \"status\": 503, \"count\": 1}";
+            world.expectRequests(create503);
+            world.expectRequests(create503.replace("503", "200"));
+            world.expectRequests("{\"json\": {\"message\": \"" + colour + "\"}, \"count\": 1}");
+            world.expectRequests("{\"method\": \"DELETE\", \"count\": 0, \"timeout\": 0}");
+            world.expectWebhooks(
+                    "{\"event\": \"task.completed\", \"outcome\": \"webhook_delivered\", \"count\": 1}");
+            world.expectAllPlayed();
         }
     }
 
