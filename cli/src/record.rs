@@ -10,7 +10,7 @@ use sessionwire_emulator::{Scenario, SessionRecording, TurnRecording};
 use crate::args::{self, RecordTo};
 use crate::client::{connect, raccoon};
 use crate::failure::Failure;
-use crate::files::check_target;
+use crate::files::check_new;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::stop::Stop;
@@ -112,7 +112,7 @@ pub(crate) async fn turn(
 /// written.
 fn prepared(to: &RecordTo) -> Result<Vec<String>, Failure> {
     if let Some(file) = &to.output {
-        check_target(file)?;
+        check_new(file, to.force)?;
     }
     let secrets = to.secrets.as_deref().map(read_secrets).transpose()?;
     Ok(secrets.unwrap_or_default())

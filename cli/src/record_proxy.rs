@@ -1,14 +1,14 @@
 //! `sessionwire record --to`: a proxy in front of the services, whose traffic becomes a scenario.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sessionwire_emulator::{Recorded, Recorder, RecorderOptions};
 
 use crate::args::Record;
 use crate::failure::Failure;
-use crate::files::check_target;
+use crate::files::check_new;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::progress::count;
@@ -25,7 +25,8 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
     let file = args.to.unwrap_or_default();
-    check_target(&file)?;
+    let force = args.file.force;
+    check_new(&file, force)?;
     let secrets = args.file.secrets.as_deref().map(read_secrets).transpose()?;
     let secrets = secrets.unwrap_or_default();
     let mut options = RecorderOptions::default();
@@ -46,6 +47,7 @@ pub(crate) async fn run(
     };
     output.line(introduction).await?;
     let mut seen = 0;
+    let mut written = false;
     loop {
         tokio::select! {
             biased;
@@ -53,17 +55,23 @@ pub(crate) async fn run(
             () = recorder.changed(seen) => {}
         }
         seen = recorder.changes();
-        write(&recorder.recorded(&secrets), &file)?;
+        let began = Instant::now();
+        write(&recorder.recorded(&secrets), &file, force || written)?;
+        written = true;
+        // A long recording takes its time: most of it is for those who ask.
+        let pace = PACE.max(began.elapsed() * 20);
         tokio::select! {
             biased;
             () = interrupt.wait() => break,
-            () = tokio::time::sleep(PACE) => {}
+            () = tokio::time::sleep(pace) => {}
         }
     }
     end_line();
     let recorded = recorder.recorded(&secrets);
     recorder.close().await;
-    write(&recorded, &file)?;
+    if recorded.requests > 0 {
+        write(&recorded, &file, force || written)?;
+    }
     tell(&recorded, &file, json, output).await
 }
 
@@ -80,7 +88,9 @@ curl     curl -X POST -H \"Authorization: Bearer $AGI_API_KEY\" {url}/v1/session
     )
 }
 
-fn write(recorded: &Recorded, file: &Path) -> Result<(), Failure> {
+fn write(recorded: &Recorded, file: &Path, is_own: bool) -> Result<(), Failure> {
+    // Somebody else may have made it meanwhile.
+    check_new(file, is_own)?;
     recorded.scenario.write(file).map_err(|error| {
         Failure::Local(format!(
             "The scenario cannot be saved as {}: {error}. Name a file that can be written.",
@@ -99,13 +109,20 @@ async fn tell(
     if json {
         let line = json!({
             "type": "recorded",
-            "file": file.display().to_string(),
+            "file": (recorded.requests > 0).then(|| file.display().to_string()),
             "requests": recorded.requests,
             "tasks": tasks,
             "turns": turns,
             "notes": recorded.notes,
         });
         return output.json(line.to_string()).await;
+    }
+    if recorded.requests == 0 {
+        note(&format!(
+            "Nothing passed the recorder: {} was not written. Give the client the recorder's address for base URL.",
+            file.display()
+        ));
+        return Ok(());
     }
     let file = file.display();
     note(&format!(

@@ -1,15 +1,14 @@
 //! `sessionwire verify`: whether a service still answers as it did when it was recorded.
 
 use serde_json::json;
-use sessionwire::raccoon::{RaccoonConfig, RaccoonOptions};
-use sessionwire::{ClientConfig, ErrorKind};
+use sessionwire::ErrorKind;
 use sessionwire_emulator::{
     Browser, Clock, Emulator, Exchange, Options, Scenario, Target, Verification, VerifyError,
     verify,
 };
 
 use crate::args::{self, Global, Verify};
-use crate::client::options;
+use crate::client::{agi_service, raccoon_service};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -68,17 +67,13 @@ async fn playing(scenario: Scenario) -> Result<Emulator, Failure> {
 fn service(recorded: &[Exchange], global: &Global) -> Result<Target, Failure> {
     let is_agi = |exchange: &Exchange| exchange.request.contains(" /v1/");
     let mut target = Target::new("", "");
-    let key = |name: &str| std::env::var(name).unwrap_or_default().trim().to_owned();
-    // A client's own checks: the key is there, and goes to no strange place in the clear.
     if recorded.iter().any(is_agi) {
-        let config = ClientConfig::resolve(options(global))?;
-        config.base_url().clone_into(&mut target.agi);
-        target.agi_key = key("AGI_API_KEY");
+        let agi = agi_service(global)?;
+        (target.agi, target.agi_key) = (agi.url, agi.key);
     }
     if recorded.iter().any(|exchange| !is_agi(exchange)) {
-        let config = RaccoonConfig::resolve(RaccoonOptions::new().client(options(global)))?;
-        config.base_url().clone_into(&mut target.raccoon);
-        target.raccoon_key = key("RACCOON_API_KEY");
+        let raccoon = raccoon_service(global)?;
+        (target.raccoon, target.raccoon_key) = (raccoon.url, raccoon.key);
     }
     for (own, other) in [
         (&mut target.agi, "https://api.agi.tech"),

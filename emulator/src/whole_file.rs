@@ -14,10 +14,19 @@ pub(crate) enum Readers {
 
 /// Writes the text beside the file and renames it: who looks sees the old one or the new one.
 pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
-    if fs::symlink_metadata(path).is_ok_and(|data| !data.is_file()) {
-        // A pipe, a terminal, a link to elsewhere: it stays what it is.
+    if fs::metadata(path).is_ok_and(|data| !data.is_file()) {
+        // A pipe, a terminal: it stays what it is.
         return fs::write(path, text);
     }
+    // A link stays one: the file that it names is replaced.
+    let named = fs::canonicalize(path);
+    let path = match &named {
+        Ok(named) => named,
+        Err(_) if fs::symlink_metadata(path).is_ok_and(|data| data.is_symlink()) => {
+            return fs::write(path, text);
+        }
+        Err(_) => path,
+    };
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::other("there is no file name"))?;

@@ -14,12 +14,13 @@ Examples:
 With a session it follows that one until its task ends, or Ctrl-C. With --to it is a proxy in front
 of the services: a client in any language that has its address for base URL works as before, and
 the file, which is written anew as things happen, has every task and turn that passed, and what
-`sessionwire verify` asks again. Ctrl-C ends it.
+`sessionwire verify` asks again. Ctrl-C ends it. A file that is there is written over with --force
+alone; where nothing passed, none is written.
 
-Keys that were sent, the address of the live view, passwords and tokens in addresses, headers and
-fields, and what has the shape of a key, a card number, an IBAN or an e-mail address are replaced
-by [redacted], and so is what the file of --secrets holds. Look the scenario over before you share
-it.
+Keys that were sent, the address of the live view, passwords and tokens in addresses, headers,
+forms and fields, and what has the shape of a key, a card number, an IBAN or an e-mail address are
+replaced by [redacted], and so is what the file of --secrets holds; what is a secret in one place
+is one in all. Look the scenario over before you share it.
 
 Exit status: 0 recorded, 2 usage, 3 API error.";
 
@@ -51,11 +52,13 @@ Examples:
 
 It asks the service what was asked when `sessionwire record --to` wrote the file: it makes sessions,
 starts the same tasks and turns, which cost what they cost, reads as was read, and deletes what it
-made. It compares statuses, names and types, not what the agent says. A line for each difference
-goes to standard output; with --json it has the type \"drift\", and the last line the type \"verified\".
+made. It compares statuses, names and types, the order of events and how tasks end, not what the
+agent says. A line for each difference goes to standard output; with --json it has the type
+\"drift\", and the last line the type \"verified\".
 
-Exit status: 0 as recorded, 1 something is missing or another (with --strict also: new), 2 usage,
-3 the service cannot be used.";
+Exit status: 0 as recorded, 1 something is missing or another, a task ended otherwise, a request
+could not be sent again (with --strict also: something is new), 2 usage, 3 the service cannot be
+used.";
 
 #[derive(Args)]
 #[command(after_help = VERIFY_HELP)]
@@ -105,6 +108,9 @@ pub(crate) struct RecordTo {
     /// The scenario to write: JSON if it is named .json, else YAML [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<std::path::PathBuf>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
     /// A text file with more secrets to redact, one a line
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Option<std::path::PathBuf>,

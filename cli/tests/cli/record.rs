@@ -38,7 +38,7 @@ fn a_session_becomes_a_scenario() {
     let json = server.run(&["record", &id, "--secrets", &secrets, "--json"]);
     assert_eq!(Scenario::from_text(&json.stdout).unwrap(), scenario);
     let line = &server
-        .run(&["record", &id, "-o", &file, "--json"])
+        .run(&["record", &id, "-o", &file, "--force", "--json"])
         .json_lines()[0];
     assert_eq!(*line, json!({"file": file, "tasks": 1}));
 }
@@ -149,7 +149,9 @@ fn a_turn_becomes_a_scenario_in_the_words_of_its_service() {
         Scenario::from_text(&printed.stdout).unwrap().dialect,
         scenario.dialect
     );
-    let args = ["raccoon", "record", "Compare", "-o", &file, "--json"];
+    let args = [
+        "raccoon", "record", "Compare", "-o", &file, "--force", "--json",
+    ];
     let line = &raccoon(&server, &args).json_lines()[0];
     assert_eq!(line["file"], *file);
     assert_eq!(

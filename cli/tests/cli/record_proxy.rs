@@ -1,5 +1,6 @@
 //! `sessionwire record --to`, and `sessionwire verify` of what it wrote.
 
+use std::io::{Read, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -33,6 +34,23 @@ impl Recording {
         }
         assert!(input.is_none());
         Running::start(command).finish()
+    }
+
+    /// The status and the body of the answer to a request.
+    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let host = self.url.trim_start_matches("http://");
+        let mut socket = std::net::TcpStream::connect(host).unwrap();
+        let length = body.len();
+        write!(
+            socket,
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+        (status, body)
     }
 
     fn end(self) -> Value {
@@ -206,6 +224,7 @@ fn what_cannot_be_recorded_or_verified_is_refused() {
     let folder = Folder::new();
     let (file, missing) = (folder.file("a.yaml"), folder.file("none/a.yaml"));
     std::fs::write(&file, "tasks: []\n").unwrap();
+    let new = folder.file("new.yaml");
     for (args, status, text) in [
         (
             vec!["record", "--to", &missing],
@@ -213,7 +232,7 @@ fn what_cannot_be_recorded_or_verified_is_refused() {
             "the folder does not exist",
         ),
         (
-            vec!["record", "--to", &file, "--upstream", "ftp://h"],
+            vec!["record", "--to", &new, "--upstream", "ftp://h"],
             2,
             "is no address of a service",
         ),
@@ -323,4 +342,353 @@ fn the_program_of_the_guide_runs() {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(!text.contains("jane") && !text.contains("my-key"), "{text}");
+}
+
+/// A server that plays one task with these steps.
+fn playing(steps: &Value) -> Server {
+    let server = Server::start();
+    play(&server, steps);
+    server
+}
+
+fn play(server: &Server, steps: &Value) {
+    let scenario = json!({"tasks": [{"match": "Buy", "steps": steps}]});
+    server
+        .emulator
+        .scenario(serde_json::from_value(scenario).unwrap());
+}
+
+/// Records `run` of a task that the server plays; gives the file's text.
+fn record_run(server: &Server, file: &str, args: &[&str]) -> String {
+    let recording = Recording::start(server, file);
+    recording.run(&[&["run"], args].concat(), None);
+    recording.end();
+    std::fs::read_to_string(file).unwrap()
+}
+
+const KEY: &str = "Authorization: Bearer test-key-1\r\n";
+
+#[test]
+fn a_secret_is_in_no_place_of_a_recording() {
+    let server = playing(&json!([
+        {"thought": "I typed gr33n-door, then swordfish"},
+        {"thought": "It went to https://h.example/?q=1&password=gr33n%2Ddoor and https://jane:w1ndow-x@h.example/"},
+        {"thought": "pass: ab12cd34 pw: ef56gh78 and the PIN 4711; --password kl34mn56 {\\\"password\\\": \\\"op78qr90\\\"}"},
+        {"thought": "Said ab12cd34, ef56gh78, w1ndow-x, kl34mn56, op78qr90, b4sic-pw, c00kie-12345, f0rm-pw-1, qu3ry-0-x7, s1g-99x"},
+        {"done": {"login": {"user": "jane", "password": "gr33n-door"}, "fields": [{"name": "password", "value": "swordfish"}],
+            "gr33n-door": 1, "card": 4111111111111111u64}}
+    ]));
+    let folder = Folder::new();
+    let file = folder.file("shop.yaml");
+    let recording = Recording::start(&server, &file);
+    let ran = recording.run(
+        &["run", "Buy a mug as jane with gr33n-door, not ab12cd34"],
+        None,
+    );
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let names = [
+        "password",
+        "apiKey",
+        "access_token",
+        "api_key",
+        "sig",
+        "pass",
+        "pw",
+        "X-Amz-Signature",
+        "user[password]",
+        "client_secret",
+        "code",
+    ];
+    for (at, name) in names.iter().enumerate() {
+        let path = format!("/v1/sessions?note=a&{name}=qu3ry-{at}-x7&session_id=none");
+        recording.ask("GET", &path, KEY, "");
+    }
+    recording.ask("GET", "/v1/sessions?sig=s1g-99x&page=2", KEY, "");
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    recording.ask(
+        "POST",
+        "/v1/login",
+        &format!("{KEY}{form}"),
+        "user=jane&password=f0rm-pw-1&b=2",
+    );
+    // jane:b4sic-pw
+    recording.ask(
+        "GET",
+        "/v1/models",
+        "Authorization: Basic amFuZTpiNHNpYy1wdw==\r\nCookie: sid=c00kie-12345\r\n",
+        "",
+    );
+    recording.end();
+    let text = std::fs::read_to_string(&file).unwrap();
+    for secret in [
+        "gr33n",
+        "swordfish",
+        "w1ndow",
+        "ab12cd34",
+        "ef56gh78",
+        "4711",
+        "kl34mn56",
+        "op78qr90",
+        "qu3ry-",
+        "s1g-99x",
+        "f0rm-pw",
+        "b4sic-pw",
+        "amFuZTpiNHNpYy1wdw",
+        "c00kie",
+        "4111111111111111",
+        "test-key-1",
+    ] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    // What is none stays.
+    for other in ["Buy a mug as jane", "page: \"2\"", "I typed", "note: \"a\""] {
+        assert!(text.contains(other), "{other} in {text}");
+    }
+    let local = Running::start(program(&["verify", &file, "--local"])).finish();
+    assert_eq!(local.status, 0, "{} {}", local.stdout, local.stderr);
+}
+
+#[test]
+fn all_that_an_event_says_is_in_the_recording() {
+    let server = playing(&json!([
+        {"wait_for_stream": true},
+        {"thought": "Looking", "data": {"usage": {"tokens": 12}, "cost": 0.25, "data": {"page": 3}, "url": null}, "metadata": {"model": "m"}},
+        {"event": "progress", "data": {"percent": 50}},
+        {"event": "budget", "data": {"left": {"eur": 2.5}}, "id": true},
+        {"step": "Click", "url": "http://h.example/", "data": {"action": null, "cost": 1}},
+        {"question": "Which?", "data": {"choices": ["a", "b"]}},
+        {"done": {"n": 1}, "data": {"usage": {"tokens": 99}, "text": "One mug"}}
+    ]));
+    let folder = Folder::new();
+    let file = folder.file("shop.yaml");
+    let text = record_run(&server, &file, &["Buy a mug", "--answer", "a"]);
+    for said in [
+        "usage:",
+        "tokens: 12",
+        "cost: 0.25",
+        "page: 3",
+        "percent: 50",
+        "eur: 2.5",
+        "choices:",
+        "tokens: 99",
+        "One mug",
+        "url: null",
+    ] {
+        assert!(text.contains(said), "{said} in {text}");
+    }
+    let local = Running::start(program(&["verify", &file, "--local", "--strict"])).finish();
+    assert_eq!(
+        (local.status, local.stdout.as_str()),
+        (0, ""),
+        "{}",
+        local.stderr
+    );
+}
+
+#[test]
+fn a_task_that_ends_otherwise_is_a_difference() {
+    let folder = Folder::new();
+    for (name, args) in [("streamed.yaml", &["Buy a mug"][..]), ("polled.yaml", &[])] {
+        let server = playing(&json!([{"thought": "Looking"}, {"done": "A mug"}]));
+        let file = folder.file(name);
+        if args.is_empty() {
+            // A client that only asks how it stands.
+            let recording = Recording::start(&server, &file);
+            let (_, made) = recording.ask("POST", "/v1/sessions", KEY, "{}");
+            let made: Value = serde_json::from_str(&made).unwrap();
+            let path = format!("/v1/sessions/{}", made["session_id"].as_str().unwrap());
+            let json = format!("{KEY}Content-Type: application/json\r\n");
+            recording.ask(
+                "POST",
+                &format!("{path}/message"),
+                &json,
+                r#"{"message": "Buy a mug"}"#,
+            );
+            eventually("the task ends", || {
+                recording
+                    .ask("GET", &format!("{path}/status"), KEY, "")
+                    .1
+                    .contains("finished")
+            });
+            recording.end();
+        } else {
+            record_run(&server, &file, args);
+        }
+        assert_eq!(verify(&server, &[&file, "--strict"]).status, 0);
+        play(
+            &server,
+            &json!([{"thought": "Looking"}, {"error": "The shop is closed"}]),
+        );
+        let failed = verify(&server, &[&file]);
+        assert_eq!(failed.status, 1, "{name}: {}", failed.stderr);
+        let told =
+            "broken  POST /v1/sessions/{session_id}/message: the task ends with error, was done";
+        assert_eq!(failed.stdout.matches(told).count(), 1, "{}", failed.stdout);
+        play(
+            &server,
+            &json!([{"question": "Really?"}, {"done": "A mug"}]),
+        );
+        let asked = verify(&server, &[&file, "--timeout", "2"]);
+        assert_eq!(asked.status, 1, "{name}: {}", asked.stderr);
+    }
+}
+
+#[test]
+fn requests_that_were_skipped_are_a_difference() {
+    let server = playing(&json!([{"question": "Which?"}, {"done": "A mug"}]));
+    let folder = Folder::new();
+    let file = folder.file("shop.yaml");
+    record_run(&server, &file, &["Buy a mug", "--answer", "a"]);
+    play(&server, &json!([{"done": "A mug"}]));
+    let skipped = verify(&server, &[&file, "--json"]);
+    assert_eq!(skipped.status, 1, "{}", skipped.stderr);
+    let lines = skipped.json_lines();
+    let is_answer = |line: &&Value| {
+        line["kind"] == "skipped" && line["request"] == "POST /v1/sessions/{session_id}/message"
+    };
+    let found = lines.iter().find(is_answer).unwrap();
+    assert_eq!(found["is"], "the agent asked nothing this time");
+    assert_eq!(found["breaks"], true);
+}
+
+#[test]
+fn events_in_another_order_are_a_difference() {
+    let server = playing(&json!([{"thought": "a"}, {"log": "b"}, {"step": "c"}, {"done": "d"}]));
+    let folder = Folder::new();
+    let file = folder.file("shop.yaml");
+    record_run(&server, &file, &["Buy a mug"]);
+    play(
+        &server,
+        &json!([{"log": "b"}, {"thought": "a"}, {"step": "c"}, {"done": "d"}]),
+    );
+    let other = verify(&server, &[&file]);
+    assert_eq!(other.status, 1, "{}", other.stderr);
+    let told = "broken  GET /v1/sessions/{session_id}/events: events in another order: log, thought, step, done; was thought, log, step, done";
+    assert!(other.stdout.contains(told), "{}", other.stdout);
+    // As often as before, or not: that is no order.
+    play(
+        &server,
+        &json!([{"thought": "a"}, {"thought": "a"}, {"log": "b"}, {"step": "c"}, {"step": "c"}, {"done": "d"}]),
+    );
+    assert_eq!(verify(&server, &[&file, "--strict"]).status, 0);
+}
+
+#[test]
+fn a_recording_of_what_was_not_found_verifies() {
+    let server = Server::start();
+    let folder = Folder::new();
+    let file = folder.file("none.yaml");
+    let recording = Recording::start(&server, &file);
+    let nobody = "/v1/sessions/7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69";
+    assert_eq!(recording.ask("GET", nobody, KEY, "").0, 404);
+    recording.end();
+    for found in [
+        Running::start(program(&["verify", &file, "--local"])).finish(),
+        verify(&server, &[&file, "--strict"]),
+    ] {
+        assert_eq!(
+            (found.status, found.stdout.as_str()),
+            (0, ""),
+            "{}",
+            found.stderr
+        );
+    }
+    // A session that the recording did not make is made with the key.
+    std::fs::write(
+        &file,
+        std::fs::read_to_string(&file)
+            .unwrap()
+            .replace("404", "200"),
+    )
+    .unwrap();
+    let made = verify(&server, &[&file]);
+    assert!(!made.stderr.contains("refuses the key"), "{}", made.stderr);
+    assert_eq!(server.emulator.session_count(), 0);
+    std::fs::write(
+        &file,
+        std::fs::read_to_string(&file)
+            .unwrap()
+            .replace("200", "429"),
+    )
+    .unwrap();
+    let nothing = verify(&server, &[&file]);
+    assert_eq!(nothing.status, 2, "{}", nothing.stderr);
+    assert!(
+        nothing
+            .stderr
+            .contains("Nothing of the recording is asked again"),
+        "{}",
+        nothing.stderr
+    );
+}
+
+#[test]
+fn a_request_that_is_refused_is_no_wrong_key() {
+    let server = scripted();
+    let folder = Folder::new();
+    let file = folder.file("shop.yaml");
+    recorded(&server, &file);
+    server.fail(json!({"on": "message", "status": 403}));
+    let refused = verify(&server, &[&file, "--timeout", "2"]);
+    assert_eq!(refused.status, 1, "{}", refused.stderr);
+    assert!(
+        refused.stdout.contains("/message: status 403, was 200"),
+        "{}",
+        refused.stdout
+    );
+}
+
+#[test]
+fn a_file_that_is_there_stays() {
+    let server = scripted();
+    let folder = Folder::new();
+    let file = folder.file("shop.yaml");
+    std::fs::write(&file, "mine").unwrap();
+    let upstream = server.emulator.url();
+    for args in [
+        &["record", "--to", &file, "--upstream", upstream][..],
+        &[
+            "record",
+            "7c1f9a52-3d0e-4b8e-9a6d-1f2e3c4b5a69",
+            "--output",
+            &file,
+        ],
+        &["raccoon", "record", "Compare", "--output", &file],
+    ] {
+        let mut command = server.command(args);
+        command
+            .env("RACCOON_API_KEY", "k")
+            .env("RACCOON_BASE_URL", upstream);
+        let refused = Running::start(command).finish();
+        assert_eq!(refused.status, 2, "{args:?} {}", refused.stderr);
+        assert!(
+            refused.stderr.contains("is there already") && refused.stderr.contains("--force"),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    }
+    // Nothing that passed is nothing to write, also with --force.
+    for (name, force) in [
+        (file.clone(), &["--force"][..]),
+        (folder.file("new.yaml"), &[]),
+    ] {
+        let args = [
+            &["record", "--to", &name, "--upstream", upstream, "--json"],
+            force,
+        ]
+        .concat();
+        let mut running = Running::start(program(&args));
+        running.read_until("recording");
+        running.signal("INT");
+        let done = running.finish();
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        assert_eq!(done.json_lines().pop().unwrap()["file"], Value::Null);
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    assert!(!Path::new(&folder.file("new.yaml")).exists());
+    std::fs::remove_file(&file).unwrap();
+    recorded(&server, &file);
+    let names = std::fs::read_dir(&folder.0).unwrap().count();
+    assert_eq!(names, 1, "nothing is left beside it");
 }

@@ -485,8 +485,10 @@ fn encode(
             content
         }
         Draft::Done(result) => {
-            field(block, "text", done_text(result));
-            block.push(b',');
+            if !data.contains_key("text") {
+                field(block, "text", done_text(result));
+                block.push(b',');
+            }
             field(block, "result", result)
         }
         Draft::Error { text, status_code } => {

@@ -20,7 +20,7 @@ mod work;
 
 pub(crate) use account::Account;
 pub use function_agent::{Agent, AgentCall, AgentHandle, AgentPage, AgentTask};
-pub(crate) use log::Entry;
+pub(crate) use log::{Entry, done_text};
 pub(crate) use routes::{delete_session, read_message, router};
 pub(crate) use saved::{SavedSession, SavedSnapshot};
 pub(crate) use session::{Session, SessionView, new_reader};

@@ -2,15 +2,14 @@
 
 use super::place::{Place, is_of_a_service, place};
 use super::seen::{Seen, unwrapped};
-use crate::scenario::{Exchange, Scrubber, Sent, Shape, Standing};
+use crate::scenario::{Exchange, Outcome, Scrubber, Sent, Shape, Standing};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Parameters that name a place in a stream or a list, which is another one next time.
 const PLACES: [&str; 3] = ["after_id", "last_stream_entry_id", "token"];
 
-pub(super) fn exchanges(requests: &[Seen], secrets: &[String]) -> Vec<Exchange> {
-    let scrubber = Scrubber::new(secrets.iter().cloned());
+pub(super) fn exchanges(requests: &[Seen], scrubber: &Scrubber) -> Vec<Exchange> {
     let sessions = Sessions::of(requests);
     let mut found: Vec<Exchange> = Vec::new();
     // Where the reads of a session are since something was last done to it.
@@ -19,7 +18,7 @@ pub(super) fn exchanges(requests: &[Seen], secrets: &[String]) -> Vec<Exchange> 
         let Some(status) = seen.status else {
             continue;
         };
-        let exchange = exchange(seen, status, &sessions, &scrubber);
+        let exchange = exchange(seen, status, &sessions, scrubber);
         let since = *reads.entry(exchange.session).or_default();
         let is_read = seen.method == "GET";
         let same = found.iter_mut().skip(since).find(|known| {
@@ -51,11 +50,14 @@ fn exchange(seen: &Seen, status: u16, sessions: &Sessions, scrubber: &Scrubber) 
         if PLACES.contains(&name.as_str()) && !is_beginning {
             continue;
         }
+        let named = sessions.named(value);
         let value = match name == "message_id" {
-            true => "{message_id}".into(),
-            false => scrubber.text(&sessions.named(value)).into(),
+            true => "{message_id}".to_owned(),
+            // The id of a session that is known stands in braces already.
+            false if named.starts_with("{session:") => named,
+            false => scrubber.parameter(name, &named),
         };
-        query.insert(name.clone(), value);
+        query.insert(scrubber.text(name), value.into());
     }
     let body = seen.json().filter(|_| !seen.upload);
     Exchange {
@@ -67,8 +69,14 @@ fn exchange(seen: &Seen, status: u16, sessions: &Sessions, scrubber: &Scrubber) 
         upload: seen.upload,
         sends: sends(seen, scrubber),
         status,
-        answer: seen.answer_json().map(|answer| Shape::of(&answer)),
-        events: events(seen),
+        answer: seen
+            .answer_json()
+            .map(|answer| Shape::of(&answer).named(&|name| scrubber.text(name))),
+        events: events(seen, scrubber),
+        order: order(seen, scrubber),
+        outcome: session
+            .filter(|_| seen.is_start() && seen.is_success())
+            .and_then(|session| sessions.outcome(session, seen.order)),
     }
 }
 
@@ -87,8 +95,20 @@ fn sends(seen: &Seen, scrubber: &Scrubber) -> Vec<Sent> {
     sends
 }
 
+/// The types of a stream's events in their order.
+fn order(seen: &Seen, scrubber: &Scrubber) -> Vec<String> {
+    let events = seen.events.iter().map(|event| event.kind.clone());
+    let frames = seen.frames.iter().filter(|frame| !frame.from_client);
+    let mut order: Vec<String> = events
+        .chain(frames.map(|frame| kind_of(&frame.frame)))
+        .collect();
+    order.retain(|kind| kind != "heartbeat");
+    order.dedup();
+    order.iter().map(|kind| scrubber.text(kind)).collect()
+}
+
 /// The shapes of a stream's events by their type.
-fn events(seen: &Seen) -> BTreeMap<String, Shape> {
+fn events(seen: &Seen, scrubber: &Scrubber) -> BTreeMap<String, Shape> {
     let events = seen
         .events
         .iter()
@@ -97,8 +117,9 @@ fn events(seen: &Seen) -> BTreeMap<String, Shape> {
     let frames = frames.map(|frame| (kind_of(&frame.frame), &frame.frame));
     let mut shapes = BTreeMap::new();
     for (kind, data) in events.chain(frames) {
-        let known: &mut Shape = shapes.entry(kind).or_default();
-        *known = std::mem::take(known).or(Shape::of(data));
+        let shape = Shape::of(data).named(&|name| scrubber.text(name));
+        let known: &mut Shape = shapes.entry(scrubber.text(&kind)).or_default();
+        *known = std::mem::take(known).or(shape);
     }
     shapes
 }
@@ -126,6 +147,10 @@ fn merge(known: &mut Exchange, other: Exchange) {
         (Some(one), Some(other)) => Some(one.or(other)),
         (one, other) => one.or(other),
     };
+    // The one that saw more: another begins where that one was cut.
+    if other.order.len() > known.order.len() {
+        known.order = other.order;
+    }
     for (kind, shape) in other.events {
         let of_kind = known.events.entry(kind).or_default();
         *of_kind = std::mem::take(of_kind).or(shape);
@@ -152,29 +177,41 @@ pub(super) fn session_of(seen: &Seen) -> Option<String> {
 struct Sessions {
     /// In the order in which they were met.
     ids: Vec<String>,
-    standing: Vec<Vec<(u64, Option<Standing>)>>,
+    told: Vec<Vec<(u64, Told)>>,
+}
+
+/// What was told of a session's task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// The client said something, and it goes on.
+    Said,
+    Asks,
+    Ends(Outcome),
 }
 
 impl Sessions {
     fn of(requests: &[Seen]) -> Self {
         let mut sessions = Self {
             ids: Vec::new(),
-            standing: Vec::new(),
+            told: Vec::new(),
         };
+        // A stream begins with what others told before.
+        let mut ends: HashSet<(usize, i64)> = HashSet::new();
         for seen in requests {
             let Some(id) = session_of(seen) else { continue };
             let at = match sessions.ids.iter().position(|known| *known == id) {
                 Some(at) => at,
                 None => {
                     sessions.ids.push(id);
-                    sessions.standing.push(Vec::new());
+                    sessions.told.push(Vec::new());
                     sessions.ids.len() - 1
                 }
             };
-            sessions.standing[at].extend(standing(seen));
+            let is_new = |id: Option<i64>| id.is_none_or(|id| ends.insert((at, id)));
+            sessions.told[at].extend(told(seen, is_new));
         }
-        for standing in &mut sessions.standing {
-            standing.sort_by_key(|(at, _)| *at);
+        for told in &mut sessions.told {
+            told.sort_by_key(|(at, _)| *at);
         }
         sessions
     }
@@ -186,9 +223,28 @@ impl Sessions {
 
     /// How a session stood then; nothing is known before its first task.
     fn when(&self, session: u32, at: u64) -> Option<Standing> {
-        let standing = self.standing.get(session as usize - 1)?;
-        let before = standing.iter().take_while(|(then, _)| *then < at);
-        before.last().and_then(|(_, when)| *when)
+        match self.before(session, at)? {
+            Told::Said => None,
+            Told::Asks => Some(Standing::Question),
+            Told::Ends(_) => Some(Standing::Ended),
+        }
+    }
+
+    /// How the task ended that a message began then; nothing for one that said more to a task.
+    fn outcome(&self, session: u32, at: u64) -> Option<Outcome> {
+        let begins = matches!(self.before(session, at), None | Some(Told::Ends(_)));
+        let told = self.told.get(session as usize - 1).filter(|_| begins)?;
+        let mut after = told.iter().skip_while(|(then, _)| *then <= at);
+        after.find_map(|(_, told)| match told {
+            Told::Ends(outcome) => Some(*outcome),
+            _ => None,
+        })
+    }
+
+    fn before(&self, session: u32, at: u64) -> Option<Told> {
+        let told = self.told.get(session as usize - 1)?;
+        let before = told.iter().take_while(|(then, _)| *then < at);
+        before.last().map(|(_, told)| *told)
     }
 
     /// The text with `{session:1}` for the id of the first session.
@@ -216,47 +272,35 @@ impl Sessions {
     }
 }
 
-/// What a request tells of its session's task.
-fn standing(seen: &Seen) -> Vec<(u64, Option<Standing>)> {
+/// What a request tells of its session's task; `is_new` says so of the id of an event.
+fn told(seen: &Seen, mut is_new: impl FnMut(Option<i64>) -> bool) -> Vec<(u64, Told)> {
     let at = seen.order;
-    let starts = seen.path.ends_with("/message") || seen.path == "/sessions/new";
-    if seen.method == "POST" && starts && seen.is_success() {
-        return vec![(at, None)];
+    if seen.is_start() && seen.is_success() {
+        return vec![(at, Told::Said)];
     }
-    let events = seen
-        .events
-        .iter()
-        .map(|event| (event.order, event.kind.as_str()));
-    let frames = seen.frames.iter().filter(|frame| !frame.from_client);
-    let frames = frames.map(|frame| {
-        (
-            frame.order,
-            frame.frame["kind"].as_str().unwrap_or_default(),
-        )
+    let of = |kind: &str| match kind {
+        "question" => Some(Told::Asks),
+        kind => Outcome::of_event(kind).map(Told::Ends),
+    };
+    let events = seen.events.iter().filter_map(|event| {
+        let told = of(&event.kind)?;
+        is_new(event.id).then_some((event.order, told))
     });
-    let mut told: Vec<_> = events
-        .chain(frames)
-        .filter_map(|(at, kind)| {
-            let when = match kind {
-                "question" => Standing::Question,
-                "done" | "error" | "task.completed" | "task.aborted" | "task.error" => {
-                    Standing::Ended
-                }
-                _ => return None,
-            };
-            Some((at, Some(when)))
-        })
-        .collect();
+    let mut told: Vec<_> = events.collect();
+    let frames = seen.frames.iter().filter(|frame| !frame.from_client);
+    told.extend(frames.filter_map(|frame| {
+        let kind = frame.frame["kind"].as_str().unwrap_or_default();
+        Some((frame.order, of(kind)?))
+    }));
     // `/status` and `/messages` say it, too.
     let says = seen.path.ends_with("/status") || seen.path.ends_with("/messages");
     if let (true, Some(answer)) = (says, seen.answer_json()) {
-        let when = match answer["status"].as_str() {
-            Some("waiting_for_input") => Some(Standing::Question),
+        told.extend(match answer["status"].as_str() {
+            Some("waiting_for_input") => Some((at, Told::Asks)),
             // Also that of a session that never had a task: then nothing needs to be waited for either.
-            Some("finished" | "error") => Some(Standing::Ended),
-            _ => return told,
-        };
-        told.push((at, when));
+            Some(status) => Outcome::of_status(status).map(|outcome| (at, Told::Ends(outcome))),
+            None => None,
+        });
     }
     told
 }

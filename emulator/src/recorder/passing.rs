@@ -79,16 +79,21 @@ impl Shared {
         };
         let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let query: Vec<(String, String)> = query.into_owned().collect();
-        let bearer = text(&header::AUTHORIZATION);
-        let bearer = bearer.rsplit(' ').next().unwrap_or_default();
+        let authorization = text(&header::AUTHORIZATION);
+        let bearer = authorization.rsplit(' ').next().unwrap_or_default();
         let token = query.iter().find(|(name, _)| name == "token");
         let token = token.map_or("", |(_, token)| token);
         let mut book = lock(&self.book);
         for key in [bearer, token, text(&HeaderName::from_static("x-api-key"))] {
             if !key.is_empty() {
-                book.keys.insert(key.to_owned());
+                book.secrets.tell(key);
             }
         }
+        // A user's password in base64; addresses with secrets.
+        for said in [authorization, text(&header::REFERER)] {
+            book.secrets.learn_text(said);
+        }
+        book.secrets.learn_cookies(text(&header::COOKIE));
         book.requests.push(Seen {
             at: Some(Timestamp::now()),
             order: next(),

@@ -6,12 +6,14 @@ use super::seen::{Seen, unwrapped};
 use crate::clock::Timestamp;
 use crate::raccoon::Dialect;
 use crate::scenario::{
-    RecordedEvent, RecordedMessage, RecordedTurnEvent, Scenario, SessionRecording, TurnRecording,
+    RecordedEvent, RecordedMessage, RecordedTurnEvent, Scenario, Scrubber, SessionRecording,
+    TurnRecording,
 };
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// The tasks and turns in the order in which their sessions were met, and what cannot be said of them.
-pub(super) fn scenario(requests: &[Seen], secrets: &[String]) -> (Scenario, Vec<String>) {
+pub(super) fn scenario(requests: &[Seen], scrubber: &Scrubber) -> (Scenario, Vec<String>) {
     let mut scenario = Scenario::default();
     let mut notes = Vec::new();
     let mut sessions: Vec<(String, Vec<&Seen>)> = Vec::new();
@@ -23,13 +25,13 @@ pub(super) fn scenario(requests: &[Seen], secrets: &[String]) -> (Scenario, Vec<
         }
     }
     for (_, of_it) in &sessions {
-        let played = Scenario::from_recording(&session(of_it), secrets);
+        let played = Scenario::of_session(&session(of_it), scrubber);
         scenario.tasks.extend(played.tasks);
     }
     for start in requests.iter().filter(|seen| is_start(seen)) {
         match turn(start, requests) {
             Some(recording) => {
-                let played = Scenario::from_turn_recording(&recording, secrets);
+                let played = Scenario::of_turn(&recording, scrubber);
                 scenario.turns.extend(played.turns);
                 scenario.dialect = scenario.dialect.or(played.dialect);
             }
@@ -47,6 +49,7 @@ pub(super) fn scenario(requests: &[Seen], secrets: &[String]) -> (Scenario, Vec<
 /// What happened in a session, in the order in which it passed.
 fn session(requests: &[&Seen]) -> SessionRecording {
     let mut happened: Vec<Happened> = Vec::new();
+    let mut metadata: HashMap<i64, Value> = HashMap::new();
     let mut shown = Value::Null;
     for (stream, seen) in requests.iter().enumerate() {
         let Some(at) = seen.at.filter(|_| seen.is_success()) else {
@@ -72,6 +75,9 @@ fn session(requests: &[&Seen]) -> SessionRecording {
             for message in messages.into_iter().flatten() {
                 if let Some((kind, data)) = event_of(message) {
                     let id = message["id"].as_i64();
+                    if let (Some(id), Some(said)) = (id, message.get("metadata")) {
+                        metadata.insert(id, said.clone());
+                    }
                     tell(
                         &mut happened,
                         (seen.order, at),
@@ -90,7 +96,7 @@ fn session(requests: &[&Seen]) -> SessionRecording {
         }
     }
     happened.sort_by_key(|happened| happened.order);
-    numbered(happened, shown)
+    numbered(happened, metadata, shown)
 }
 
 struct Happened {
@@ -176,21 +182,31 @@ fn event_of(message: &Value) -> Option<(&'static str, Value)> {
 }
 
 /// As the stream and `/messages` of one service would tell it: numbered anew, with the times at which it passed.
-fn numbered(happened: Vec<Happened>, session: Value) -> SessionRecording {
+fn numbered(
+    happened: Vec<Happened>,
+    mut metadata: HashMap<i64, Value>,
+    session: Value,
+) -> SessionRecording {
     let mut recording = SessionRecording {
         session,
         ..SessionRecording::default()
     };
     for (id, Happened { at, what, .. }) in (1..).zip(happened) {
-        let (kind, content) = match what {
-            What::Said(text) => ("USER", text),
-            What::Told { kind, data, .. } => {
+        let (kind, content, metadata) = match what {
+            What::Said(text) => ("USER", text, Value::Null),
+            What::Told {
+                kind,
+                data,
+                id: told_id,
+                ..
+            } => {
                 recording.events.push(RecordedEvent {
                     kind,
                     id: Some(id),
                     data,
                 });
-                ("", Value::Null)
+                let metadata = told_id.and_then(|id| metadata.remove(&id));
+                ("", Value::Null, metadata.unwrap_or_default())
             }
         };
         recording.messages.push(RecordedMessage {
@@ -198,6 +214,7 @@ fn numbered(happened: Vec<Happened>, session: Value) -> SessionRecording {
             kind: kind.to_owned(),
             content,
             timestamp: Some(at.to_string()),
+            metadata,
         });
     }
     recording

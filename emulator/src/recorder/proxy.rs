@@ -4,7 +4,7 @@ use super::passing::{Shared, answer, passed, refused, unreachable};
 use super::{exchanges, playback, sockets};
 use crate::connection;
 use crate::options::StartError;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Scrubber};
 use crate::sync::lock;
 use crate::web;
 use crate::workers::Workers;
@@ -133,13 +133,15 @@ impl Recorder {
     }
 
     /// What was seen so far. `secrets` are left out, beside the keys that were sent and what is known for a secret by its name or
-    /// its shape.
+    /// its shape; what is one in one place is one in all.
     #[must_use]
     pub fn recorded(&self, secrets: &[String]) -> Recorded {
-        let book = lock(&self.shared.book);
-        let secrets: Vec<String> = book.keys.iter().chain(secrets).cloned().collect();
-        let (mut scenario, notes) = playback::scenario(&book.requests, &secrets);
-        scenario.recorded = exchanges::exchanges(&book.requests, &secrets);
+        let mut book = lock(&self.shared.book);
+        book.learn();
+        secrets.iter().for_each(|secret| book.secrets.tell(secret));
+        let scrubber = Scrubber::new(&book.secrets);
+        let (mut scenario, notes) = playback::scenario(&book.requests, &scrubber);
+        scenario.recorded = exchanges::exchanges(&book.requests, &scrubber);
         Recorded {
             scenario,
             requests: book.requests.len(),

@@ -2,9 +2,10 @@
 
 use super::sse::SseReader;
 use crate::clock::Timestamp;
+use crate::scenario::Secrets;
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// As much of an answer is kept; a longer one is no JSON that anybody compares.
@@ -14,8 +15,26 @@ const ANSWER: usize = 16 * 1024 * 1024;
 #[derive(Default)]
 pub(super) struct Book {
     pub(super) requests: Vec<Seen>,
-    /// The keys that were sent.
-    pub(super) keys: BTreeSet<String>,
+    /// What is secret: the keys that were sent, and what was found to be one in what passed.
+    pub(super) secrets: Secrets,
+}
+
+impl Book {
+    /// Learns from what passed since the last time.
+    pub(super) fn learn(&mut self) {
+        for seen in &mut self.requests {
+            let size = (
+                seen.status.is_some(),
+                seen.answer.len(),
+                seen.events.len(),
+                seen.frames.len(),
+            );
+            if seen.learned != Some(size) {
+                seen.teach(&mut self.secrets);
+                seen.learned = Some(size);
+            }
+        }
+    }
 }
 
 /// One request, and what came back so far. It has no `Debug` form: it may hold a key.
@@ -35,6 +54,8 @@ pub(super) struct Seen {
     pub(super) events: Vec<SeenEvent>,
     pub(super) frames: Vec<SeenFrame>,
     pub(super) reader: Option<SseReader>,
+    /// How much of it was there when its secrets were looked for.
+    pub(super) learned: Option<(bool, usize, usize, usize)>,
 }
 
 /// An event of a stream.
@@ -90,6 +111,47 @@ impl Seen {
             from_client,
             frame,
         });
+    }
+
+    /// Says what is secret in it.
+    fn teach(&self, secrets: &mut Secrets) {
+        for (name, value) in &self.query {
+            secrets.learn_parameter(name, value);
+        }
+        match (self.json(), std::str::from_utf8(&self.body)) {
+            (Some(body), _) => secrets.learn_value(&body),
+            (None, Ok(form)) if !self.upload => {
+                let pairs = url::form_urlencoded::parse(form.as_bytes());
+                pairs.for_each(|(name, value)| secrets.learn_parameter(&name, &value));
+                secrets.learn_text(form);
+            }
+            _ => {}
+        }
+        match self.answer_json() {
+            Some(answer) => secrets.learn_value(&answer),
+            None => secrets.learn_text(&String::from_utf8_lossy(&self.answer)),
+        }
+        self.events
+            .iter()
+            .for_each(|event| secrets.learn_value(&event.data));
+        let mut texts: BTreeMap<(&str, &str), String> = BTreeMap::new();
+        for SeenFrame { frame, .. } in &self.frames {
+            // The pieces of a text are looked at as one.
+            let kind = frame["kind"].as_str().unwrap_or_default();
+            match frame["payload"][kind].as_str() {
+                Some(piece) if matches!(kind, "text" | "thought") => {
+                    let block = frame["block_id"].as_str().unwrap_or_default();
+                    texts.entry((kind, block)).or_default().push_str(piece);
+                }
+                _ => secrets.learn_value(frame),
+            }
+        }
+        texts.values().for_each(|text| secrets.learn_text(text));
+    }
+
+    /// Whether it may begin a task or turn.
+    pub(super) fn is_start(&self) -> bool {
+        self.method == "POST" && (self.path.ends_with("/message") || self.path == "/sessions/new")
     }
 
     pub(super) fn is_success(&self) -> bool {

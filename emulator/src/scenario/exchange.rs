@@ -18,7 +18,7 @@ pub struct Exchange {
     /// The number of the session in the recording, from 1, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<u32>,
-    /// Standing it was sent, if that counts.
+    /// How the session stood when it was sent, if that counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Standing>,
     /// The query; ids stand in braces.
@@ -41,6 +41,54 @@ pub struct Exchange {
     /// The events of a stream, by their type: their data, or the frame of a WebSocket.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub events: BTreeMap<String, Shape>,
+    /// The types of a stream's events in their order; several of one type in a row are one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub order: Vec<String>,
+    /// How the task or turn ended that the request began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+/// How a task or turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// With a result.
+    Done,
+    /// It failed.
+    Error,
+    /// The turn was aborted.
+    Aborted,
+}
+
+impl Outcome {
+    /// The one that an event of that type tells.
+    pub(crate) fn of_event(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "done" | "task.completed" => Self::Done,
+            "error" | "task.error" => Self::Error,
+            "task.aborted" => Self::Aborted,
+            _ => return None,
+        })
+    }
+
+    /// The one that a session's status tells.
+    pub(crate) fn of_status(status: &str) -> Option<Self> {
+        Some(match status {
+            "finished" => Self::Done,
+            "error" => Self::Error,
+            _ => return None,
+        })
+    }
+
+    /// As it is written.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Error => "error",
+            Self::Aborted => "aborted",
+        }
+    }
 }
 
 /// What a client said on a WebSocket.

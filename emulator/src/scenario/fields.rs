@@ -389,16 +389,19 @@ pub(super) fn choices<S>(
     Ok(choices)
 }
 
-/// The fields of an event's data that its step has itself.
-const OWN: [&str; 7] = [
-    "text",
-    "url",
-    "action",
-    "result",
-    "error",
-    "status_code",
-    "message_id",
-];
+/// The fields of an event's data that its step writes itself.
+fn is_own(name: &str, step: &Map<String, Value>) -> bool {
+    let is = |kind: &str| step.contains_key(kind);
+    match name {
+        "message_id" => true,
+        // That of a `done` is made of its result, and of an `error` there is none.
+        "text" => !is("done") && !is("error"),
+        "result" => is("done"),
+        "error" | "status_code" => is("error"),
+        "url" | "action" => is(name),
+        _ => false,
+    }
+}
 
 /// What a step says beside its kind.
 pub(super) fn beside(fields: &Map<String, Value>, place: &Place) -> Outcome<Beside> {
@@ -411,7 +414,7 @@ pub(super) fn beside(fields: &Map<String, Value>, place: &Place) -> Outcome<Besi
     };
     let data = object("data")?;
     if fields.get("event").is_none()
-        && let Some(name) = OWN.iter().find(|name| data.contains_key(**name))
+        && let Some(name) = data.keys().find(|name| is_own(name, fields))
     {
         return place.child("data").wrong(format!(
             "`{name}` is the event's own: write it in the step itself, and in `data` what else the event has"

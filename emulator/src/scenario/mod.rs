@@ -27,7 +27,7 @@ mod write;
 mod yaml;
 
 pub use error::{ScenarioError, ScenarioProblem};
-pub use exchange::{Exchange, Sent, Standing};
+pub use exchange::{Exchange, Outcome, Sent, Standing};
 pub use matches::{Conditions, Match, Wanted, WantedFile, Which};
 pub(crate) use matches::{found, hold};
 pub(crate) use model::branch;
@@ -36,7 +36,7 @@ pub(crate) use place::Place;
 pub(crate) use playing::{Asked, AskedFile, Chosen, Playing};
 pub use recording::{RecordedEvent, RecordedMessage, SessionRecording};
 pub use said::{Beside, Choice, CutStream, Until, When};
-pub(crate) use scrub::Scrubber;
+pub(crate) use scrub::{Scrubber, Secrets};
 pub use shape::Shape;
 pub(crate) use shape::{Change, Difference};
 pub use turn::{ScriptedTurn, Todo, TurnStep};

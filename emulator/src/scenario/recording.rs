@@ -2,12 +2,14 @@
 
 use super::matches::{Match, Wanted, fits};
 use super::model::{Branch, Scenario, ScriptedTask, Step};
-use super::scrub::{REDACTED, Scrubber};
+use super::said::Beside;
+use super::scrub::{REDACTED, Scrubber, Secrets};
 use super::yaml;
+use crate::agi::done_text;
 use crate::clock::Timestamp;
 use crate::fill;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// In seconds: the longest delay that a scenario may have.
@@ -51,6 +53,8 @@ pub struct RecordedMessage {
     pub content: Value,
     /// ISO 8601.
     pub timestamp: Option<String>,
+    /// What else it says; null where nothing.
+    pub metadata: Value,
 }
 
 impl Scenario {
@@ -61,10 +65,21 @@ impl Scenario {
     /// README). The API key is not known here: redact it before, or name it in `secrets`.
     #[must_use]
     pub fn from_recording(recording: &SessionRecording, secrets: &[String]) -> Self {
-        let live = recording.session["vnc_url"].as_str().map(str::to_owned);
-        let scrubber = Scrubber::new(secrets.iter().cloned().chain(live));
+        let mut known = Secrets::default();
+        secrets.iter().for_each(|secret| known.tell(secret));
+        recording.teach(&mut known);
+        Self::of_session(recording, &Scrubber::new(&known))
+    }
+
+    /// The same, where it is known what is secret.
+    pub(crate) fn of_session(recording: &SessionRecording, scrubber: &Scrubber) -> Self {
         let mut recorder = Recorder {
-            scrubber: &scrubber,
+            scrubber,
+            metadata: recording
+                .messages
+                .iter()
+                .filter_map(|message| Some((message.id, message.metadata.as_object()?)))
+                .collect(),
             times: recording
                 .messages
                 .iter()
@@ -86,6 +101,22 @@ impl Scenario {
             }
         }
         recorder.finish()
+    }
+}
+
+impl SessionRecording {
+    /// Says what is secret in it.
+    pub(crate) fn teach(&self, secrets: &mut Secrets) {
+        if let Some(live) = self.session["vnc_url"].as_str() {
+            secrets.tell(live);
+        }
+        self.events
+            .iter()
+            .for_each(|event| secrets.learn_value(&event.data));
+        for message in &self.messages {
+            secrets.learn_value(&message.content);
+            secrets.learn_value(&message.metadata);
+        }
     }
 }
 
@@ -113,6 +144,7 @@ fn in_order(recording: &SessionRecording) -> Vec<Item<'_>> {
 
 struct Recorder<'a> {
     scrubber: &'a Scrubber,
+    metadata: HashMap<i64, &'a Map<String, Value>>,
     times: HashMap<i64, Timestamp>,
     begun: Vec<Begun>,
     said_by_user: bool,
@@ -142,7 +174,11 @@ impl Recorder<'_> {
             Some(task) if !task.ended && task.asks => {
                 task.asks = false;
                 task.last = at;
-                if let Some(Step::Question { answers, .. }) = task.steps.last_mut() {
+                let asked = match task.steps.last_mut() {
+                    Some(Step::With { step, .. }) => Some(&mut **step),
+                    step => step,
+                };
+                if let Some(Step::Question { answers, .. }) = asked {
                     answers.push(Branch {
                         matches: matching(&self.scrubber.text(&text)),
                         steps: Vec::new(),
@@ -184,8 +220,12 @@ impl Recorder<'_> {
             task.steps.push(Step::Delay(seconds.min(LONGEST_DELAY)));
         }
         task.last = at.or(task.last);
-        task.asks = matches!(step, Step::Question { .. });
-        task.ended = matches!(step, Step::Done(_) | Step::Error { .. });
+        let said = match &step {
+            Step::With { step, .. } => step,
+            step => step,
+        };
+        task.asks = matches!(said, Step::Question { .. });
+        task.ended = matches!(said, Step::Done(_) | Step::Error { .. });
         task.steps.push(step);
     }
 
@@ -202,7 +242,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// What plays the event; nothing for types that the emulator does not know.
+    /// What plays the event, with all that it says.
     fn step(&self, event: &RecordedEvent) -> Option<Step> {
         let data = self.scrubber.value(&event.data);
         let field = |name: &str| data[name].as_str().map(str::to_owned);
@@ -212,27 +252,81 @@ impl Recorder<'_> {
                 .or_else(|| field("message"))
                 .unwrap_or_default(),
         };
-        Some(match event.kind.as_str() {
-            "thought" => Step::Thought(text()),
-            "step" => Step::Step {
-                text: text(),
-                url: field("url"),
-                action: field("action"),
+        let (step, own): (_, &[&str]) = match event.kind.as_str() {
+            "heartbeat" => return None,
+            "thought" => (Step::Thought(text()), &["text"]),
+            "step" => {
+                let (url, action) = (field("url"), field("action"));
+                let own = match (&url, &action) {
+                    (None, None) => &["text"][..],
+                    (Some(_), None) => &["text", "url"],
+                    (None, Some(_)) => &["text", "action"],
+                    (Some(_), Some(_)) => &["text", "url", "action"],
+                };
+                let text = text();
+                (Step::Step { text, url, action }, own)
+            }
+            "log" => (Step::Log(text()), &["text"]),
+            "question" => {
+                let (text, answers) = (text(), Vec::new());
+                (Step::Question { text, answers }, &["text"])
+            }
+            "done" => {
+                let result = data.get("result").cloned();
+                let result = result.unwrap_or_else(|| text().into());
+                // Its text is that of the result, unless it says something else.
+                let own: &[&str] = match field("text") {
+                    Some(text) if text != done_text(&result) => &["result"],
+                    _ => &["text", "result"],
+                };
+                (Step::Done(result), own)
+            }
+            "error" => {
+                let status_code = data["status_code"].as_u64();
+                let status_code = status_code.and_then(|code| u16::try_from(code).ok());
+                let text = field("error").unwrap_or_else(text);
+                let status_code = status_code.unwrap_or(500);
+                (Step::Error { text, status_code }, &["error", "status_code"])
+            }
+            name => {
+                return Some(Step::Event {
+                    name: self.scrubber.text(name),
+                    data: match data {
+                        Value::Object(fields) => fields,
+                        Value::Null => Map::new(),
+                        other => Map::from_iter([("data".to_owned(), other)]),
+                    },
+                    id: event.id.is_some(),
+                });
+            }
+        };
+        let more = data.as_object().into_iter().flatten();
+        let more = more.filter(|(name, _)| !own.contains(&name.as_str()) && *name != "message_id");
+        let metadata = event.id.and_then(|id| self.metadata.get(&id).copied());
+        let mut beside = Beside {
+            data: more
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            metadata: match metadata.map(|fields| self.scrubber.value(&fields.clone().into())) {
+                Some(Value::Object(fields)) => fields,
+                _ => Map::new(),
             },
-            "log" => Step::Log(text()),
-            "question" => Step::Question {
-                text: text(),
-                answers: Vec::new(),
+            ..Beside::default()
+        };
+        if matches!(step, Step::Step { .. })
+            && beside
+                .metadata
+                .get("origin")
+                .is_some_and(|origin| origin == "step")
+        {
+            beside.metadata.remove("origin");
+        }
+        Some(match beside == Beside::default() {
+            true => step,
+            false => Step::With {
+                step: Box::new(step),
+                beside: Box::new(beside),
             },
-            "done" => Step::Done(data.get("result").cloned().unwrap_or_else(|| text().into())),
-            "error" => Step::Error {
-                text: field("error").unwrap_or_else(text),
-                status_code: data["status_code"]
-                    .as_u64()
-                    .and_then(|code| u16::try_from(code).ok())
-                    .unwrap_or(500),
-            },
-            _ => return None,
         })
     }
 
@@ -295,6 +389,13 @@ fn has_placeholder(step: &Step) -> bool {
             found(text) || [url, action].into_iter().flatten().any(|text| found(text))
         }
         Step::Done(result) => found(&result.to_string()),
+        Step::With { step, beside } => {
+            let of = |fields: &Map<String, Value>| {
+                fields.values().any(|value| found(&value.to_string()))
+            };
+            has_placeholder(step) || of(&beside.data) || of(&beside.metadata)
+        }
+        Step::Event { data, .. } => data.values().any(|value| found(&value.to_string())),
         _ => false,
     }
 }

@@ -1,5 +1,6 @@
 //! What a JSON value looks like: names and types, and nothing that somebody said.
 
+use super::scrub::REDACTED;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -96,6 +97,28 @@ impl Shape {
         }
     }
 
+    /// The same with other names of fields, where those are data, such as addresses: two of one name are one.
+    #[must_use]
+    pub(crate) fn named(mut self, name: &dyn Fn(&str) -> String) -> Self {
+        let fields = self.fields.take();
+        self.fields = fields.map(|fields| {
+            let mut renamed: BTreeMap<String, Field> = BTreeMap::new();
+            for (old, field) in fields {
+                let new = name(&old);
+                let mut shape = field.shape.named(name);
+                if let Some(known) = renamed.remove(&new) {
+                    shape = known.shape.or(shape);
+                }
+                // Whoever is there next time has another one.
+                let always = field.always && new == old;
+                renamed.insert(new, Field { shape, always });
+            }
+            renamed
+        });
+        self.items = self.items.map(|items| Box::new(items.named(name)));
+        self
+    }
+
     /// That of values of either shape.
     #[must_use]
     pub(crate) fn or(mut self, other: Self) -> Self {
@@ -153,7 +176,10 @@ impl Shape {
                     field.shape.compare(&there.shape, place, found);
                 }
             }
-            for (name, field) in is.iter().filter(|(name, _)| !was.contains_key(*name)) {
+            // Names that were data are others next time.
+            let are_data = was.keys().any(|name| name.contains(REDACTED));
+            let is_new = |name: &String| !was.contains_key(name) && !are_data;
+            for (name, field) in is.iter().filter(|(name, _)| is_new(name)) {
                 found.push(Difference {
                     place: format!("{place}{dot}{name}"),
                     what: Change::New {

@@ -2,11 +2,12 @@
 
 use super::model::Scenario;
 use super::recording::{LONGEST_DELAY, matching};
-use super::scrub::Scrubber;
+use super::scrub::{Scrubber, Secrets};
 use super::turn::{ScriptedTurn, TurnStep};
 use crate::raccoon::Dialect;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// What a turn told, and in which words. Fields that are not known are skipped.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -43,9 +44,16 @@ impl Scenario {
     /// Secrets are replaced as by [`Self::from_recording`].
     #[must_use]
     pub fn from_turn_recording(recording: &TurnRecording, secrets: &[String]) -> Self {
-        let scrubber = Scrubber::new(secrets.iter().cloned());
+        let mut known = Secrets::default();
+        secrets.iter().for_each(|secret| known.tell(secret));
+        recording.teach(&mut known);
+        Self::of_turn(recording, &Scrubber::new(&known))
+    }
+
+    /// The same, where it is known what is secret.
+    pub(crate) fn of_turn(recording: &TurnRecording, scrubber: &Scrubber) -> Self {
         let mut steps = Vec::new();
-        let events = without_split_secrets(&recording.events, &scrubber);
+        let events = without_split_secrets(&recording.events, scrubber);
         let mut last = None;
         let mut ended = false;
         let received = |event: &RecordedTurnEvent| event.kind == "message.received";
@@ -62,7 +70,7 @@ impl Scenario {
             if index == 0 && received(event) {
                 continue;
             }
-            steps.push(step(event, &scrubber));
+            steps.push(step(event, scrubber));
             ended = ENDS.contains(&event.kind.as_str());
             if ended {
                 break;
@@ -103,6 +111,23 @@ impl Scenario {
     }
 }
 
+impl TurnRecording {
+    /// Says what is secret in it.
+    pub(crate) fn teach(&self, secrets: &mut Secrets) {
+        secrets.learn_text(&self.prompt);
+        secrets.learn_text(self.content.as_deref().unwrap_or_default());
+        for event in self.events.iter().filter(|event| piece(event).is_none()) {
+            secrets.learn_value(&event.payload);
+        }
+        for (_, _, indices) in blocks(&self.events) {
+            let pieces = indices
+                .iter()
+                .filter_map(|&index| piece(&self.events[index]));
+            secrets.learn_text(&pieces.collect::<String>());
+        }
+    }
+}
+
 /// What an event adds to the text of its block.
 fn piece(event: &RecordedTurnEvent) -> Option<&str> {
     let kind = event.kind.as_str();
@@ -113,24 +138,31 @@ fn piece(event: &RecordedTurnEvent) -> Option<&str> {
     field.and_then(Value::as_str)
 }
 
-/// The events, with secrets left out that go from one piece of a block into the next. A piece of a text of which nothing is left goes.
-fn without_split_secrets(
-    events: &[RecordedTurnEvent],
-    scrubber: &Scrubber,
-) -> Vec<RecordedTurnEvent> {
+/// The events that tell the pieces of one text, by their kind and block.
+fn blocks(events: &[RecordedTurnEvent]) -> Vec<(&str, Option<&str>, Vec<usize>)> {
     let mut blocks: Vec<(&str, Option<&str>, Vec<usize>)> = Vec::new();
+    let mut places: HashMap<(&str, Option<&str>), usize> = HashMap::new();
     for (index, event) in events.iter().enumerate() {
         let (kind, block) = (event.kind.as_str(), event.block_id.as_deref());
         if piece(event).is_none() {
             continue;
         }
-        match blocks.iter_mut().find(|of| (of.0, of.1) == (kind, block)) {
+        let place = *places.entry((kind, block)).or_insert(blocks.len());
+        match blocks.get_mut(place) {
             Some((_, _, indices)) => indices.push(index),
             None => blocks.push((kind, block, vec![index])),
         }
     }
+    blocks
+}
+
+/// The events, with secrets left out that go from one piece of a block into the next. A piece of a text of which nothing is left goes.
+fn without_split_secrets(
+    events: &[RecordedTurnEvent],
+    scrubber: &Scrubber,
+) -> Vec<RecordedTurnEvent> {
     let mut scrubbed: Vec<_> = events.iter().cloned().map(Some).collect();
-    for (kind, _, indices) in blocks {
+    for (kind, _, indices) in blocks(events) {
         let pieces: Vec<&str> = indices
             .iter()
             .filter_map(|&index| piece(&events[index]))

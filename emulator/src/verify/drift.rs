@@ -62,13 +62,19 @@ pub enum DriftKind {
     Filled,
     /// An event came of a type that was not there.
     NewEvent,
+    /// The events came in another order.
+    Order,
+    /// A task or turn ended otherwise, or not at all.
+    Outcome,
+    /// The request could not be sent again: the task did not come that far.
+    Skipped,
 }
 
 impl DriftKind {
     /// Whether it breaks a client that relied on what was recorded; what was added does not.
     #[must_use]
     pub fn breaks(self) -> bool {
-        matches!(self, Self::Status | Self::Missing | Self::Type)
+        !matches!(self, Self::New | Self::Filled | Self::NewEvent)
     }
 }
 
@@ -94,11 +100,31 @@ impl std::fmt::Display for Drift {
             DriftKind::New => write!(f, "{field} is new: {is}"),
             DriftKind::Filled => write!(f, "{field} is {is}, was always null"),
             DriftKind::NewEvent => f.write_str("a new type of event"),
+            DriftKind::Order => write!(f, "events in another order: {is}; was {was}"),
+            DriftKind::Outcome => write!(f, "the task ends with {is}, was {was}"),
+            DriftKind::Skipped => write!(f, "not asked again: {is}"),
         }
     }
 }
 
 impl Drift {
+    /// One about the whole request.
+    pub(super) fn whole(
+        exchange: &Exchange,
+        kind: DriftKind,
+        was: Option<String>,
+        is: Option<String>,
+    ) -> Self {
+        Self {
+            request: exchange.request.clone(),
+            event: None,
+            field: String::new(),
+            kind,
+            was,
+            is,
+        }
+    }
+
     fn of(exchange: &Exchange, event: Option<&str>, difference: Difference) -> Self {
         let (kind, was, is) = match difference.what {
             Change::Missing { was } => (DriftKind::Missing, Some(was), None),
@@ -120,14 +146,13 @@ impl Drift {
 /// How an answer differs; that of another status is not looked at.
 pub(super) fn of_answer(exchange: &Exchange, status: u16, answer: Option<&Shape>) -> Vec<Drift> {
     if status != exchange.status {
-        return vec![Drift {
-            request: exchange.request.clone(),
-            event: None,
-            field: String::new(),
-            kind: DriftKind::Status,
-            was: Some(exchange.status.to_string()),
-            is: Some(status.to_string()),
-        }];
+        let (was, is) = (exchange.status.to_string(), status.to_string());
+        return vec![Drift::whole(
+            exchange,
+            DriftKind::Status,
+            Some(was),
+            Some(is),
+        )];
     }
     match (&exchange.answer, answer) {
         (Some(was), Some(is)) => was
@@ -135,14 +160,15 @@ pub(super) fn of_answer(exchange: &Exchange, status: u16, answer: Option<&Shape>
             .into_iter()
             .map(|difference| Drift::of(exchange, None, difference))
             .collect(),
-        (Some(was), None) => vec![Drift {
-            request: exchange.request.clone(),
-            event: None,
-            field: String::new(),
-            kind: DriftKind::Type,
-            was: Some(was.name()),
-            is: Some("no JSON".to_owned()),
-        }],
+        (Some(was), None) => {
+            let is = Some("no JSON".to_owned());
+            vec![Drift::whole(
+                exchange,
+                DriftKind::Type,
+                Some(was.name()),
+                is,
+            )]
+        }
         (None, _) => Vec::new(),
     }
 }
@@ -151,6 +177,7 @@ pub(super) fn of_answer(exchange: &Exchange, status: u16, answer: Option<&Shape>
 pub(super) fn of_events(
     exchange: &Exchange,
     came: &BTreeMap<String, Shape>,
+    order: &[String],
 ) -> (Vec<Drift>, Vec<String>) {
     let mut drifts = Vec::new();
     for (kind, is) in came {
@@ -171,6 +198,14 @@ pub(super) fn of_events(
             }),
         }
     }
+    if is_another_order(&exchange.order, order) {
+        drifts.push(Drift::whole(
+            exchange,
+            DriftKind::Order,
+            Some(exchange.order.join(", ")),
+            Some(order.join(", ")),
+        ));
+    }
     let absent = exchange.events.keys();
     let absent: Vec<&str> = absent
         .filter(|kind| !came.contains_key(*kind) && !BY_THE_CLOCK.contains(&kind.as_str()))
@@ -185,4 +220,77 @@ pub(super) fn of_events(
         )],
     };
     (drifts, notes)
+}
+
+/// Whether events came in another order: the same ones, or one type before another that always came after it. How often
+/// an agent thinks between its steps is its own business.
+fn is_another_order(was: &[String], is: &[String]) -> bool {
+    let told = |order: &[String]| {
+        let told = order
+            .iter()
+            .filter(|kind| !BY_THE_CLOCK.contains(&kind.as_str()));
+        let mut told: Vec<String> = told.cloned().collect();
+        told.dedup();
+        told
+    };
+    let (was, is) = (told(was), told(is));
+    let sorted = |order: &[String]| {
+        let mut sorted = order.to_vec();
+        sorted.sort();
+        sorted
+    };
+    if sorted(&was) == sorted(&is) {
+        return was != is;
+    }
+    // For each type where it came first and last.
+    let places = |order: &[String]| {
+        let mut places: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for (at, kind) in order.iter().enumerate() {
+            places.entry(kind.clone()).or_insert((at, at)).1 = at;
+        }
+        places
+    };
+    let (was, is) = (places(&was), places(&is));
+    was.iter().any(|(one, (_, last))| {
+        was.iter().any(|(other, (first, _))| {
+            let now = is.get(one).zip(is.get(other));
+            last < first && now.is_some_and(|((one, _), (other, _))| other < one)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_order_is_told_from_another_number() {
+        let order = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for (was, is, expected) in [
+            ("thought step done", "thought step done", false),
+            ("thought step done", "step thought done", true),
+            ("thought log thought done", "log thought done", false),
+            (
+                "thought log thought done",
+                "thought log thought thought done",
+                false,
+            ),
+            ("thought log thought done", "log thought log done", false),
+            ("thought question done", "question thought step done", true),
+            (
+                "thought done",
+                "heartbeat thought heartbeat thought done",
+                false,
+            ),
+            ("thought done", "done", false),
+            ("thought done", "done thought step", true),
+            ("text complete", "text text complete", false),
+        ] {
+            assert_eq!(
+                is_another_order(&order(was), &order(is)),
+                expected,
+                "{was} | {is}"
+            );
+        }
+    }
 }

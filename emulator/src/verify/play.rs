@@ -1,10 +1,10 @@
 //! Sends the requests of a recording again.
 
-use super::drift::{Verification, of_answer, of_events};
+use super::drift::{Drift, DriftKind, Verification, of_answer, of_events};
 use super::stream::{self, Came};
 use crate::clock::new_uuid;
 use crate::recorder;
-use crate::scenario::{Exchange, Shape, Standing};
+use crate::scenario::{Exchange, Outcome, Shape, Standing};
 use crate::sync::lock;
 use crate::web;
 use axum::http::HeaderMap;
@@ -70,6 +70,8 @@ impl std::fmt::Debug for Target {
 pub enum VerifyError {
     /// The scenario was not made by the recorder.
     NothingRecorded,
+    /// It has nothing that is sent again; why not.
+    NothingToAsk(&'static str),
     /// An address is none.
     Address(String),
     /// The service was not reached.
@@ -84,6 +86,10 @@ impl std::fmt::Display for VerifyError {
             Self::NothingRecorded => f.write_str(
                 "The scenario has no `recorded` requests: only one that `sessionwire record --to` wrote can be verified. Record it anew",
             ),
+            Self::NothingToAsk(why) => write!(
+                f,
+                "Nothing of the recording is asked again: {why}. Record it anew, with requests that succeed"
+            ),
             Self::Address(why) | Self::Unreachable(why) | Self::Refused(why) => f.write_str(why),
         }
     }
@@ -94,10 +100,13 @@ impl std::error::Error for VerifyError {}
 /// Asks `target` what was recorded, and compares the answers.
 ///
 /// # Errors
-/// Standing nothing was recorded, or the service cannot be used at all.
+/// When nothing was recorded, or the service cannot be used at all.
 pub async fn verify(recorded: &[Exchange], target: &Target) -> Result<Verification, VerifyError> {
     if recorded.is_empty() {
         return Err(VerifyError::NothingRecorded);
+    }
+    if let Some(why) = recorded.iter().map(left_out).collect::<Option<Vec<_>>>() {
+        return Err(VerifyError::NothingToAsk(why[0]));
     }
     let address = |text: &str| {
         let found = recorder::origin(text);
@@ -112,6 +121,8 @@ pub async fn verify(recorded: &[Exchange], target: &Target) -> Result<Verificati
         raccoon,
         sessions: HashMap::new(),
         streams: Vec::new(),
+        accepted: [false; 2],
+        outcomes: Vec::new(),
         found: Verification::default(),
     };
     let mut outcome = Ok(());
@@ -123,6 +134,7 @@ pub async fn verify(recorded: &[Exchange], target: &Target) -> Result<Verificati
     }
     if outcome.is_ok() {
         player.end_streams(None, recorded).await;
+        outcome = player.end_tasks(recorded).await;
     }
     player.clean_up().await;
     outcome.map(|()| player.found)
@@ -135,6 +147,10 @@ struct Player<'a> {
     raccoon: Url,
     sessions: HashMap<u32, Live>,
     streams: Vec<Reading>,
+    /// Whether AGI and Raccoon took the key.
+    accepted: [bool; 2],
+    /// Tasks that ended otherwise: the request that began each, and how.
+    outcomes: Vec<(usize, String)>,
     found: Verification,
 }
 
@@ -143,6 +159,25 @@ struct Live {
     id: String,
     is_agi: bool,
     message_id: Option<String>,
+    /// Nobody made it: there is nothing to delete.
+    is_missing: bool,
+    /// The request that began its task, and how that ended; until that was compared.
+    expects: Option<(usize, Outcome)>,
+    /// Why its task comes no further: nobody waits for that twice.
+    stuck: Option<String>,
+}
+
+impl Live {
+    fn new(id: String, is_agi: bool) -> Self {
+        Self {
+            id,
+            is_agi,
+            message_id: None,
+            is_missing: false,
+            expects: None,
+            stuck: None,
+        }
+    }
 }
 
 /// A stream that is read meanwhile.
@@ -173,17 +208,26 @@ impl Player<'_> {
         if let Some(number) = exchange.session {
             let is_known = self.sessions.contains_key(&number) || creates && is_agi;
             if !is_known {
-                self.begin(number, is_agi).await?;
+                // One that was not there then is asked for by an id that nobody has.
+                self.begin(number, is_agi, exchange.status == 404).await?;
             }
             if let Some(when) = exchange.when {
-                let started = Instant::now();
-                match self.stands(number, when, recorded).await {
-                    Ok(()) => {}
-                    Err(why) => {
-                        let seconds = started.elapsed().as_secs();
-                        self.note(exchange, &format!("{why} ({seconds} s)"));
-                        return Ok(());
+                let stuck = self
+                    .sessions
+                    .get(&number)
+                    .and_then(|live| live.stuck.clone());
+                let stands = match stuck {
+                    Some(why) => Err(why),
+                    None => self.stands(number, when, recorded).await,
+                };
+                if let Err(why) = stands {
+                    let skipped =
+                        Drift::whole(exchange, DriftKind::Skipped, None, Some(why.clone()));
+                    self.found.drifts.push(skipped);
+                    if let Some(live) = self.sessions.get_mut(&number) {
+                        live.stuck = Some(why);
                     }
+                    return Ok(());
                 }
             }
         }
@@ -200,6 +244,11 @@ impl Player<'_> {
         let answer: Option<Value> = serde_json::from_slice(&body).ok();
         if let Some(number) = exchange.session {
             self.learn(number, is_agi, creates, answer.as_ref());
+            if let (Some(outcome), Some(live)) = (exchange.outcome, self.sessions.get_mut(&number))
+            {
+                live.expects = Some((index, outcome)).filter(|_| status == exchange.status);
+                live.stuck = None;
+            }
         }
         let shape = answer.as_ref().map(Shape::of);
         self.found
@@ -215,12 +264,19 @@ impl Player<'_> {
     }
 
     /// A session for one that the recording did not make.
-    async fn begin(&mut self, number: u32, is_agi: bool) -> Result<(), VerifyError> {
+    async fn begin(
+        &mut self,
+        number: u32,
+        is_agi: bool,
+        is_missing: bool,
+    ) -> Result<(), VerifyError> {
         let mut id = new_uuid();
-        if is_agi {
+        if is_agi && !is_missing {
             let url = format!("{}/v1/sessions", base(&self.agi));
             let request = self.client.post(url).body("{}");
-            let request = request.header("content-type", "application/json");
+            let request = request
+                .header("content-type", "application/json")
+                .bearer_auth(&self.target.agi_key);
             let response = self.send(request, true).await?;
             let body = response.bytes().await.unwrap_or_default();
             let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -228,11 +284,8 @@ impl Player<'_> {
                 made.clone_into(&mut id);
             }
         }
-        let live = Live {
-            id,
-            is_agi,
-            message_id: None,
-        };
+        let mut live = Live::new(id, is_agi);
+        live.is_missing = is_missing;
         self.sessions.insert(number, live);
         Ok(())
     }
@@ -252,11 +305,8 @@ impl Player<'_> {
             Some(live) => live.message_id = message_id.or(live.message_id.take()),
             None => {
                 let Some(id) = text("session_id") else { return };
-                let live = Live {
-                    id,
-                    is_agi,
-                    message_id,
-                };
+                let mut live = Live::new(id, is_agi);
+                live.message_id = message_id;
                 self.sessions.insert(number, live);
             }
         }
@@ -339,7 +389,11 @@ impl Player<'_> {
         }
     }
 
-    async fn send(&self, request: RequestBuilder, is_agi: bool) -> Result<Response, VerifyError> {
+    async fn send(
+        &mut self,
+        request: RequestBuilder,
+        is_agi: bool,
+    ) -> Result<Response, VerifyError> {
         let base = if is_agi { &self.agi } else { &self.raccoon };
         let unreachable = |why: String| {
             VerifyError::Unreachable(format!(
@@ -351,15 +405,22 @@ impl Player<'_> {
             .map_err(|_| unreachable(format!("no answer within {} s", ANSWER.as_secs())))?
             .map_err(|error| unreachable(web::reason(&error, base)))?;
         match response.status().as_u16() {
-            status @ (401 | 403) => Err(VerifyError::Refused(format!(
-                "The service refuses the key, with status {status}: set {}",
-                if is_agi {
-                    "AGI_API_KEY"
-                } else {
-                    "RACCOON_API_KEY"
-                }
-            ))),
-            _ => Ok(response),
+            // Where it took the key before, it refuses the request.
+            status @ (401 | 403) if !self.accepted[usize::from(is_agi)] => {
+                Err(VerifyError::Refused(format!(
+                    "The service refuses the key, with status {status}: set {}",
+                    if is_agi {
+                        "AGI_API_KEY"
+                    } else {
+                        "RACCOON_API_KEY"
+                    }
+                )))
+            }
+            401 | 403 => Ok(response),
+            _ => {
+                self.accepted[usize::from(is_agi)] = true;
+                Ok(response)
+            }
         }
     }
 
@@ -397,37 +458,98 @@ impl Player<'_> {
             self.end_streams(Some(number), recorded).await;
             return Ok(());
         }
-        let url = format!("{}/v1/sessions/{}/status", base(&self.agi), live.id);
+        match (self.status(number, until).await?.as_str(), when) {
+            ("waiting_for_input", Standing::Ended) => {
+                return Err("the agent asks something that it did not ask before".to_owned());
+            }
+            (status, Standing::Question) if Outcome::of_status(status).is_some() => {
+                return Err("the agent asked nothing this time".to_owned());
+            }
+            _ => {}
+        }
+        if when == Standing::Ended {
+            self.end_streams(Some(number), recorded).await;
+        }
+        Ok(())
+    }
+
+    /// The status of a session of AGI once its task waits or has ended; empty where there is none.
+    async fn status(&mut self, number: u32, until: Instant) -> Result<String, String> {
+        let started = Instant::now();
         loop {
+            let Some(live) = self.sessions.get(&number) else {
+                return Ok(String::new());
+            };
+            let url = format!("{}/v1/sessions/{}/status", base(&self.agi), live.id);
             let request = self.client.get(&url).bearer_auth(&self.target.agi_key);
             let response = self
                 .send(request, true)
                 .await
                 .map_err(|error| error.to_string())?;
             if !response.status().is_success() {
-                return Ok(());
+                return Ok(String::new());
             }
             let body = response.bytes().await.unwrap_or_default();
             let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
-            match (answer["status"].as_str().unwrap_or_default(), when) {
-                ("waiting_for_input", Standing::Question)
-                | ("finished" | "error", Standing::Ended) => {
-                    break;
+            let status = answer["status"].as_str().unwrap_or_default();
+            if status == "waiting_for_input" || Outcome::of_status(status).is_some() {
+                self.ended(number, Outcome::of_status(status));
+                return Ok(status.to_owned());
+            }
+            if Instant::now() >= until {
+                let seconds = started.elapsed().as_secs();
+                return Err(format!("the task did not come that far within {seconds} s"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Compares how a task ended.
+    fn ended(&mut self, number: u32, outcome: Option<Outcome>) {
+        let live = self.sessions.get_mut(&number);
+        if let (Some(live), Some(is)) = (live, outcome)
+            && let Some((index, was)) = live.expects.take()
+            && was != is
+        {
+            self.outcomes.push((index, is.word().to_owned()));
+        }
+    }
+
+    /// Waits for the tasks that ended in the recording, and that nothing was asked of since.
+    async fn end_tasks(&mut self, recorded: &[Exchange]) -> Result<(), VerifyError> {
+        let until = Instant::now() + self.target.patience;
+        let mut numbers: Vec<u32> = self.sessions.keys().copied().collect();
+        numbers.sort_unstable();
+        for number in numbers {
+            let live = self.sessions.get(&number);
+            let Some((index, _)) = live.and_then(|live| live.expects) else {
+                continue;
+            };
+            let stuck = live.and_then(|live| live.stuck.clone());
+            let is_agi = live.is_some_and(|live| live.is_agi);
+            let status = match stuck {
+                Some(why) => Err(why),
+                None if is_agi => self.status(number, until).await,
+                // A turn is followed on its socket alone.
+                None => Ok(String::new()),
+            };
+            match status {
+                Ok(status) if status == "waiting_for_input" => {
+                    self.outcomes.push((index, "a question".to_owned()));
                 }
-                ("waiting_for_input", Standing::Ended) => {
-                    return Err("the agent asks something that it did not ask before".to_owned());
-                }
-                ("finished" | "error", Standing::Question) => {
-                    return Err("the agent asked nothing this time".to_owned());
-                }
-                _ if Instant::now() >= until => {
-                    return Err("the task did not come that far in time".to_owned());
-                }
-                _ => tokio::time::sleep(LOOK).await,
+                Ok(status) if status.is_empty() => self.found.notes.push(format!(
+                    "{}: how its task ended was not seen.",
+                    recorded[index].request
+                )),
+                Ok(_) => {}
+                Err(why) => self.outcomes.push((index, format!("nothing: {why}"))),
             }
         }
-        if when == Standing::Ended {
-            self.end_streams(Some(number), recorded).await;
+        for (index, is) in std::mem::take(&mut self.outcomes) {
+            let exchange = &recorded[index];
+            let was = exchange.outcome.map(|outcome| outcome.word().to_owned());
+            let drift = Drift::whole(exchange, DriftKind::Outcome, was, Some(is));
+            self.found.drifts.push(drift);
         }
         Ok(())
     }
@@ -462,9 +584,20 @@ impl Player<'_> {
                     ));
                 }
             }
-            let (drifts, notes) = of_events(exchange, &lock(&reading.came));
-            self.found.drifts.extend(drifts);
-            self.found.notes.extend(notes);
+            let outcome = {
+                let came = lock(&reading.came);
+                let (drifts, notes) = of_events(exchange, &came.shapes, &came.order);
+                self.found.drifts.extend(drifts);
+                self.found.notes.extend(notes);
+                came.order
+                    .iter()
+                    .rev()
+                    .find_map(|kind| Outcome::of_event(kind))
+            };
+            // A stream that was left early may tell of the task before.
+            if let Some(number) = reading.session.filter(|_| ended) {
+                self.ended(number, outcome);
+            }
         }
     }
 
@@ -473,7 +606,7 @@ impl Player<'_> {
         for reading in self.streams.drain(..) {
             reading.work.abort();
         }
-        for live in self.sessions.values() {
+        for live in self.sessions.values().filter(|live| !live.is_missing) {
             let (base, path, key) = match live.is_agi {
                 true => (base(&self.agi), "/v1/sessions", &self.target.agi_key),
                 false => (base(&self.raccoon), "/sessions", &self.target.raccoon_key),

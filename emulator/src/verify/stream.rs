@@ -11,12 +11,23 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::sync::lock;
 
-/// The shapes of what came so far, by the type of event.
-pub(super) type Came = Arc<Mutex<BTreeMap<String, Shape>>>;
+/// What came so far.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// The shapes, by the type of event.
+    pub(super) shapes: BTreeMap<String, Shape>,
+    /// The types in their order; several of one type in a row are one.
+    pub(super) order: Vec<String>,
+}
+
+pub(super) type Came = Arc<Mutex<Told>>;
 
 fn note(came: &Came, kind: String, data: &Value) {
     let mut came = lock(came);
-    let known = came.entry(kind).or_default();
+    if came.order.last() != Some(&kind) {
+        came.order.push(kind.clone());
+    }
+    let known = came.shapes.entry(kind).or_default();
     *known = std::mem::take(known).or(Shape::of(data));
 }
 
