@@ -1,5 +1,6 @@
 //! The emulator, in this process.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct Emulator {
     /// Of the agents that it was started with, until they are asked for.
     port: Mutex<Option<AgentPort>>,
     turn_port: Mutex<Option<AgentPort>>,
+    /// It was said that what it held is lost.
+    told: Arc<AtomicBool>,
 }
 
 #[napi]
@@ -49,6 +52,7 @@ impl Emulator {
                     inner: Arc::new(emulator),
                     port: Mutex::new(port),
                     turn_port: Mutex::new(turn_port),
+                    told: Arc::default(),
                 }),
                 Err(error) => Either::B(ErrorInfo::config(error)),
             }
@@ -63,6 +67,7 @@ impl Emulator {
                 inner: Arc::new(world),
                 port: Mutex::default(),
                 turn_port: Mutex::default(),
+                told: Arc::default(),
             }),
             Err(error) => Either::B(ErrorInfo::invalid(error)),
         }
@@ -164,6 +169,12 @@ impl Emulator {
     #[napi(getter, catch_unwind)]
     pub fn is_remote(&self) -> bool {
         self.inner.is_remote()
+    }
+
+    /// What users should hear of when it has started.
+    #[napi(getter, catch_unwind)]
+    pub fn warnings(&self) -> Vec<String> {
+        self.inner.warnings().to_vec()
     }
 
     /// Event streams open now.
@@ -279,12 +290,16 @@ impl Emulator {
         self.inner.scenario_file(path).err().map(ErrorInfo::invalid)
     }
 
-    /// Stops it and ends every connection. Can be called twice.
-    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
-        let inner = self.inner.clone();
+    /// Stops it and ends every connection. Can be called twice. An error says once that what it held could not be kept.
+    #[napi(catch_unwind, ts_return_type = "Promise<ErrorInfo | null>")]
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Option<ErrorInfo>>> {
+        let (inner, told) = (self.inner.clone(), self.told.clone());
         promises::spawn(env, async move {
             inner.close().await;
+            let unkept = inner
+                .unkept()
+                .filter(|_| !told.swap(true, Ordering::AcqRel));
+            unkept.map(|unkept| ErrorInfo::config(unkept.lost()))
         })
     }
 }

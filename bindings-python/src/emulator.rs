@@ -1,6 +1,7 @@
 //! The emulator, in this process.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use pyo3::exceptions::PyRuntimeError;
@@ -21,6 +22,8 @@ pub(crate) struct Emulator {
     /// The work of the agents that it was started with, until it is asked for.
     jobs: Mutex<Option<AgentJobs>>,
     turn_jobs: Mutex<Option<AgentJobs>>,
+    /// It was said that what it held is lost.
+    told: AtomicBool,
 }
 
 impl Emulator {
@@ -94,6 +97,7 @@ impl Emulator {
             bound: RuntimeBound::new(runtime, Arc::new(server)),
             jobs: Mutex::new(jobs),
             turn_jobs: Mutex::new(turn_jobs),
+            told: AtomicBool::new(false),
         })
     }
 
@@ -109,6 +113,7 @@ impl Emulator {
             bound: RuntimeBound::new(self.bound.runtime(), Arc::new(world)),
             jobs: Mutex::default(),
             turn_jobs: Mutex::default(),
+            told: AtomicBool::new(false),
         })
     }
 
@@ -196,6 +201,12 @@ impl Emulator {
     #[getter]
     fn is_remote(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(self.server(py)?.is_remote())
+    }
+
+    /// What users should hear of when it has started.
+    #[getter]
+    fn warnings(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(self.server(py)?.warnings().to_vec())
     }
 
     /// How many event streams are open now.
@@ -310,12 +321,19 @@ impl Emulator {
         })
     }
 
-    /// Ends every connection and stops. Can be called twice.
+    /// Ends every connection and stops. Can be called twice. An error says once that what it held could not be kept.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let runtime = self.bound.runtime();
-        match self.bound.get().cloned() {
-            Some(server) if runtime.is_usable() => {
-                block_on(py, runtime, async move { server.close().await })
+        let unkept = match self.bound.get().cloned() {
+            Some(server) if runtime.is_usable() => block_on(py, runtime, async move {
+                server.close().await;
+                server.unkept()
+            })?,
+            _ => None,
+        };
+        match unkept {
+            Some(unkept) if !self.told.swap(true, Ordering::AcqRel) => {
+                Err(config_error(py, unkept.lost()))
             }
             _ => Ok(()),
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sessionwire_emulator::{
-    Browser, CapturedRequest, Clock, Emulator, Fault, Options, Resume, Scenario, Unmatched,
+    Browser, CapturedRequest, Clock, Emulator, Fault, Options, Resume, Scenario, Unkept, Unmatched,
 };
 
 use crate::args;
@@ -87,9 +87,16 @@ pub(crate) async fn run(
         .await
         .map_err(|error| Failure::Local(format!("The emulator did not start: {error}.")))?;
     output.line(introduction(&emulator, json)).await?;
+    for warning in emulator.warnings() {
+        note(&format!("warning: {warning}."));
+    }
     let mut log = RequestLog::default();
     tokio::select! {
         () = interrupt.wait() => {}
+        () = end_of_stdin(), if args.end_with_stdin => {
+            note("Standard input was closed: the emulator ends, as --end-with-stdin asks.");
+        }
+        () = watch_keeping(&emulator), if args.state.is_some() => {}
         () = log.follow(&emulator), if args.verbose => {}
         () = watch(&emulator, args.scenario.as_deref().unwrap_or(Path::new(""))), if args.watch => {}
     }
@@ -97,7 +104,47 @@ pub(crate) async fn run(
         log.print_new(&emulator);
     }
     emulator.close().await;
-    Ok(())
+    match emulator.unkept() {
+        None => Ok(()),
+        Some(unkept) => Err(Failure::Local(unkept.lost())),
+    }
+}
+
+/// Waits until standard input ends; what comes on it is ignored.
+async fn end_of_stdin() {
+    let (sender, ended) = tokio::sync::oneshot::channel();
+    // A thread, because nothing can end a read. It ends with the process.
+    std::thread::spawn(move || {
+        // What cannot be read brings nothing more, either.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let _ = sender.send(());
+    });
+    let _ = ended.await;
+}
+
+/// Says when what it holds cannot be kept any more, and when it can again. Does not end.
+async fn watch_keeping(emulator: &Emulator) {
+    let mut known: Option<Unkept> = None;
+    loop {
+        let now = emulator.unkept();
+        match (&known, &now) {
+            (known, Some(now)) if known.as_ref().map(|it| &it.why) != Some(&now.why) => {
+                note(&format!(
+                    "warning: what the emulator holds cannot be kept in {} since {}: {}. It tries again until it ends.",
+                    now.folder.display(),
+                    now.since,
+                    now.why
+                ))
+            }
+            (Some(known), None) => note(&format!(
+                "What the emulator holds is kept again in {}.",
+                known.folder.display()
+            )),
+            _ => {}
+        }
+        known = now;
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// The token of the control API that the environment has.

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::control::{self, ControlToken};
 use crate::faults::{Fault, FaultError};
 use crate::keeping::keep;
-use crate::kept::StateFolder;
+use crate::kept::{StateFolder, Unkept};
 use crate::keys::new_key;
 use crate::live_link::LiveLink;
 use crate::options::{Options, StartError};
@@ -20,7 +20,7 @@ use crate::tls::{self, AuthorityFile};
 use crate::unplayed::Unplayed;
 use crate::web::Web;
 use crate::workers::Workers;
-use crate::world::World;
+use crate::world::{Made, World};
 use crate::{agi, connection, cors, host, live_view, raccoon, saved};
 use axum::middleware::from_fn_with_state;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -54,8 +54,6 @@ pub struct Emulator {
     control_token: Option<ControlToken>,
     /// Of a certificate that it made.
     authority: Option<Arc<AuthorityFile>>,
-    /// Where what the worlds hold is kept.
-    kept: Option<Arc<StateFolder>>,
     is_remote: bool,
 }
 
@@ -120,15 +118,15 @@ impl Emulator {
             });
         }
         let tls = tls::of(&options, address.ip(), reachable.ip()).map_err(StartError)?;
-        let (url, acceptor, authority) = match tls {
-            None => (format!("http://{reachable}"), None, None),
+        let (url, acceptor, authority, warnings) = match tls {
+            None => (format!("http://{reachable}"), None, None, Vec::new()),
             Some(tls) => {
                 let host = tls.host.unwrap_or_else(|| match reachable.ip() {
                     IpAddr::V4(ip) => ip.to_string(),
                     IpAddr::V6(ip) => format!("[{ip}]"),
                 });
                 let url = format!("https://{host}:{}", reachable.port());
-                (url, Some(tls.acceptor), tls.authority)
+                (url, Some(tls.acceptor), tls.authority, tls.warnings)
             }
         };
         let has_tls = acceptor.is_some();
@@ -145,6 +143,8 @@ impl Emulator {
         let pages: Arc<[String]> = options.cors_origins.clone().into();
         let mut server = Server::new(options, scenario, workers, url, link, web, browsers);
         server.seed = seed.map(|(text, _)| text);
+        server.kept = kept.clone();
+        server.warnings = warnings;
         let server = Arc::new(server);
         match kept.as_ref().zip(was_kept) {
             Some((kept, text)) => saved::import_all(&server, &text, given)
@@ -174,7 +174,6 @@ impl Emulator {
             api_key,
             control_token,
             authority: authority.map(Arc::new),
-            kept,
             is_remote,
         })
     }
@@ -189,20 +188,20 @@ impl Emulator {
     /// # Errors
     /// When no request can bring such a key, or it is barred.
     pub fn world(&self, key: Option<&str>) -> Result<Self, WorldError> {
-        let world = self.server.open_world(key)?;
+        let (world, _) = self.server.open_world(key, Made::default())?;
         Ok(Self {
             api_key: world.key.clone().unwrap_or_default(),
             world,
             server: self.server.clone(),
             control_token: self.control_token.clone(),
             authority: self.authority.clone(),
-            kept: None,
             is_remote: self.is_remote,
         })
     }
 
-    /// Sets everything back to how it began, for the next test: scenario, faults and clock as the emulator was started, no
-    /// requests, no webhook attempts, no sessions. Agents stay.
+    /// Sets everything back to how it began, for the next test: scenario, faults and clock as the emulator was started or this
+    /// world was made, no requests, no webhook attempts, the sessions of [`Options::seed`] alone. What the sessions so far told
+    /// is sent to no webhook any more. Agents stay.
     pub fn reset(&self) {
         saved::reset(&self.server, &self.world);
     }
@@ -269,6 +268,20 @@ impl Emulator {
         saved::import(&self.server, &self.world, state).map_err(StateError)
     }
 
+    /// What cannot be kept in the folder of [`Options::state`], since when and why. The emulator tries again until it is closed;
+    /// what is still there then is lost. `None`: all is kept, there is no such folder, or this is the world of a key.
+    #[must_use]
+    pub fn unkept(&self) -> Option<Unkept> {
+        let kept = self.server.kept.as_ref();
+        kept.filter(|_| self.world.key.is_none())?.unkept()
+    }
+
+    /// What users should hear of when it has started, a text each: of a [`Options::tls_cert`] that clients refuse.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.server.warnings
+    }
+
     /// Whether other machines can use it: it was started with `allow_remote` and a host that is not loopback.
     #[must_use]
     pub fn is_remote(&self) -> bool {
@@ -313,13 +326,14 @@ impl Emulator {
     }
 
     /// Waits until a request arrives or gets its response, if `seen` is what `request_changes` said before the last look.
-    /// False once the emulator is closed: nothing comes any more.
+    /// False once the emulator or this world is closed: nothing comes any more.
     pub async fn requests_changed(&self, seen: u64) -> bool {
         let mut changes = lock(&self.world.requests).changes();
         tokio::select! {
             biased;
             changed = changes.wait_for(|changes| *changes != seen) => changed.is_ok(),
             () = self.server.workers.stop().cancelled() => false,
+            () = self.world.ended.cancelled() => false,
         }
     }
 
@@ -437,7 +451,7 @@ impl Emulator {
         if self.world.key.is_some() || stop.is_cancelled() {
             return;
         }
-        if let Some(kept) = &self.kept {
+        if let Some(kept) = &self.server.kept {
             kept.write_last(saved::export_all(&self.server));
         }
         stop.cancel();

@@ -10,17 +10,23 @@ use std::time::Duration;
 
 /// How often it looks for changes.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long it waits at most before it tries again what failed: all is written then, changed or not.
+const LONGEST: Duration = Duration::from_secs(2);
 
-/// Keeps the state until the emulator stops.
+/// Keeps the state until the emulator stops, and tries again what cannot be kept.
 pub(crate) async fn keep(server: Arc<Server>, folder: Arc<StateFolder>) {
-    let mut known = None;
+    let (mut known, mut wait) = (None, LOOK);
     loop {
         let now = pulse(&server);
-        if known != Some(now) {
+        if known != Some(now) || folder.is_amiss() {
             known = Some(now);
             folder.write(saved::export_all(&server));
+            wait = match folder.unkept() {
+                Some(_) => LONGEST.min(wait * 2),
+                None => LOOK,
+            };
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(wait).await;
     }
 }
 

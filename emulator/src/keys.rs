@@ -14,6 +14,14 @@ pub(crate) fn new_key() -> Result<String, getrandom::Error> {
     Ok(format!("emulator-{key}"))
 }
 
+/// The ends of a key that is long enough to stay one.
+pub(crate) fn masked(key: &str) -> String {
+    match (key.get(..4), key.get(key.len().saturating_sub(3)..)) {
+        (Some(start), Some(end)) if key.len() >= 16 => format!("{start}\u{2026}{end}"),
+        _ => "\u{2026}".to_owned(),
+    }
+}
+
 /// Which keys are served. It has no `Debug` form: it knows them.
 pub(crate) struct Keys {
     /// `None`: any.
@@ -67,12 +75,14 @@ impl Keys {
         Ok(())
     }
 
-    /// Whether a request brings a key that is served: in its headers, or, as a WebSocket does, in its query.
-    pub(crate) fn knows(&self, headers: &HeaderMap, query: &str) -> bool {
-        let in_query = |(name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
-            name == "token" && self.check(&value).is_ok()
+    /// The key of a request, if it is served: in its headers, or, as a WebSocket brings it, in its query.
+    pub(crate) fn of_request(&self, headers: &HeaderMap, query: &str) -> Option<String> {
+        let in_query = || {
+            url::form_urlencoded::parse(query.as_bytes())
+                .find(|(name, value)| name == "token" && self.check(value).is_ok())
+                .map(|(_, value)| value.into_owned())
         };
-        self.bearer(headers).is_ok() || url::form_urlencoded::parse(query.as_bytes()).any(in_query)
+        self.bearer(headers).ok().or_else(in_query)
     }
 
     /// The key in `Authorization: Bearer`, if requests with it are served.

@@ -77,6 +77,7 @@ mod screenshot;
 mod seed;
 mod state;
 mod sync;
+mod temporary;
 mod timeline;
 mod tls;
 mod unknown_route;
@@ -100,6 +101,7 @@ pub use clock::Clock;
 pub use control::CONTROL_OPENAPI;
 pub use emulator::{Emulator, StateError};
 pub use faults::{BodyAs, Endpoint, Fault, FaultError, Put, Then};
+pub use kept::Unkept;
 pub use options::{Options, StartError, Unmatched};
 pub use raccoon::{
     AgentFile, AgentTurn, Dialect, Envelope, EventIds, PageMarks, PayloadPlace, Resume, TextFrames,

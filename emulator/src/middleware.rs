@@ -51,10 +51,10 @@ pub(crate) async fn intercept(
     };
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
     // Nobody fills the memory without a key.
-    let kept = if server.keys.knows(&parts.headers, query) {
-        &*known
-    } else {
-        &[]
+    let key = server.keys.of_request(&parts.headers, query);
+    let kept = match &key {
+        Some(_) => &*known,
+        None => &[],
     };
     let captured = CapturedRequest::new(parts.method.as_str(), path, query, &parts.headers, kept);
     let session_id = session_id(path, &captured.body);
@@ -71,10 +71,12 @@ pub(crate) async fn intercept(
         body
     };
 
+    // Nor does a stray request use up what a test has injected: it is refused, whatever faults there are.
     let effect = endpoint
-        .and_then(|endpoint| {
+        .zip(key)
+        .and_then(|(endpoint, key)| {
             let (headers, query) = (&parts.headers, parts.uri.query().unwrap_or_default());
-            let task = || task_of(server, endpoint, session_id.as_deref(), &known);
+            let task = || task_of(server, endpoint, &key, session_id.as_deref(), &known);
             let asking = Asking::new(endpoint, session_id.as_deref(), headers, query, &task);
             lock(&world.faults).match_fault(&asking)
         })
@@ -136,14 +138,20 @@ pub(crate) async fn intercept(
 }
 
 /// The text of the task or prompt that a request is about: the one that it brings, or that of its session.
-fn task_of(server: &Server, endpoint: Endpoint, session_id: Option<&str>, body: &[u8]) -> String {
+fn task_of(
+    server: &Server,
+    endpoint: Endpoint,
+    key: &str,
+    session_id: Option<&str>,
+    body: &[u8],
+) -> String {
     let brought = || {
         let body: Value = serde_json::from_slice(body).ok()?;
         let names = ["message", "prompt", "task"];
         let text = names.iter().find_map(|name| body[*name].as_str())?;
         Some(text.to_owned())
     };
-    let of_session = || session_id.and_then(|id| server.task_of(id));
+    let of_session = || session_id.and_then(|id| server.task_of(key, id));
     match (endpoint, of_session()) {
         // What comes while a task runs is about that.
         (Endpoint::Message, Some((task, true))) => task,

@@ -7,14 +7,15 @@
 use crate::agi::{SavedSession, SavedSnapshot, Session};
 use crate::clock::Clock;
 use crate::faults::Fault;
+use crate::keys::masked;
 use crate::options::{Options, Unmatched};
 use crate::raccoon::{self, RestoredAccount};
 use crate::scenario::{Playing, Scenario};
 use crate::state::Server;
 use crate::sync::lock;
-use crate::world::World;
+use crate::world::{Made, World};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The form that this version writes and reads.
@@ -66,6 +67,9 @@ struct SavedWorlds {
 struct SavedWorld {
     /// `None`: the default world.
     key: Option<String>,
+    /// What it was made with, and begins with when it is reset.
+    #[serde(default, skip_serializing_if = "Made::is_plain")]
+    made: Made,
     state: SavedState,
 }
 
@@ -102,6 +106,7 @@ impl SavedState {
                 self.version
             ));
         }
+        check_ids(&self.accounts, false, |_| false)?;
         for fault in &self.faults {
             let checked = fault.validate();
             checked.map_err(|error| format!("the fault `{fault}` cannot be used: {error}"))?;
@@ -121,6 +126,78 @@ impl SavedState {
             options.clock = self.clock;
         }
     }
+}
+
+/// Where an account stands. It names no key: whoever sees it could work with it.
+fn place(key: &str) -> String {
+    format!("accounts[\"{}\"]", masked(key))
+}
+
+/// Looks for ids that are there twice or, by `is_taken`, in another world. The accounts may become one (`merged`).
+fn check_ids(
+    accounts: &BTreeMap<String, SavedAccount>,
+    merged: bool,
+    is_taken: impl Fn(&str) -> bool,
+) -> Result<(), String> {
+    let mut seen = HashMap::new();
+    let mut once = |service: u8, owner: &str, place: String, id: &str| {
+        if id.is_empty() {
+            return Err(format!("{place} is empty; give it an id"));
+        }
+        match seen.insert((service, owner.to_owned(), id.to_owned()), place.clone()) {
+            Some(before) => Err(format!(
+                "{place} is `{id}`, and so is {before}; an id is there once: leave one of them out, or give it another id"
+            )),
+            None => Ok(()),
+        }
+    };
+    for (key, account) in accounts {
+        let of_key = place(key);
+        for (index, session) in account.sessions.iter().enumerate() {
+            for (name, id) in session.ids() {
+                let at = format!("{of_key}.sessions[{index}].{name}");
+                let is_of_session = name == "session_id";
+                if is_of_session && is_taken(id) {
+                    return Err(format!(
+                        "{at} is `{id}`, and a session of another world has that id; delete that one, or give this \
+                         another id"
+                    ));
+                }
+                once(u8::from(is_of_session), "", at, id)?;
+            }
+        }
+        // The ids of Raccoon are its clients', and two keys may have chosen the same.
+        let owner = if merged { "" } else { key.as_str() };
+        for (below, id) in account.raccoon.iter().flat_map(raccoon::SavedAccount::ids) {
+            once(2, owner, format!("{of_key}.raccoon.{below}"), id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether this world may take what the state holds.
+fn check_for(server: &Server, world: &World, state: &SavedState) -> Result<(), String> {
+    if world.key.is_none()
+        && let Some(key) = state
+            .accounts
+            .keys()
+            .find(|key| server.worlds.own(key).is_some())
+    {
+        return Err(format!(
+            "{} is of a key that has a world of its own; import it there, with the key in X-Emulator-Key, or end that world first",
+            place(key)
+        ));
+    }
+    let own = server.keys_of(world);
+    let taken: HashSet<String> = {
+        let accounts = lock(&server.agi);
+        let others = accounts.iter().filter(|(key, _)| !own.contains(*key));
+        let sessions = others.flat_map(|(_, account)| account.list());
+        sessions.map(|session| session.id.clone()).collect()
+    };
+    check_ids(&state.accounts, world.key.is_some(), |id| {
+        taken.contains(id)
+    })
 }
 
 pub(crate) fn export(server: &Server, world: &World) -> SavedState {
@@ -153,18 +230,19 @@ pub(crate) fn export(server: &Server, world: &World) -> SavedState {
 }
 
 /// All worlds, as JSON.
-pub(crate) fn export_all(server: &Server) -> String {
+pub(crate) fn export_all(server: &Server) -> Result<String, String> {
     let mut worlds = server.worlds.all();
     worlds.sort_by(|one, other| one.key.cmp(&other.key));
     let worlds = worlds.iter().map(|world| SavedWorld {
         key: world.key.clone(),
+        made: world.made.clone(),
         state: export(server, world),
     });
     let saved = SavedWorlds {
         sessionwire_emulator_state: VERSION,
         worlds: worlds.collect(),
     };
-    serde_json::to_string(&saved).unwrap_or_default()
+    serde_json::to_string(&saved).map_err(|error| error.to_string())
 }
 
 /// What a key owns, ready to be added.
@@ -200,6 +278,7 @@ fn add(server: &Server, accounts: Vec<Ready>) {
         let mut agi = lock(&server.agi);
         let of_key = agi.entry(account.key.clone()).or_default();
         for session in account.sessions {
+            session.join();
             of_key.add(session);
         }
         of_key.restore_snapshots(account.snapshots, account.default_environment);
@@ -213,6 +292,7 @@ fn add(server: &Server, accounts: Vec<Ready>) {
 /// Replaces what the world holds; the text says why a state cannot be used, and then nothing has changed.
 pub(crate) fn import(server: &Arc<Server>, world: &World, state: SavedState) -> Result<(), String> {
     state.check()?;
+    check_for(server, world, &state)?;
     let accounts = state.accounts.into_iter().map(|(key, account)| {
         // The world of a key takes what belongs to its key, whatever it was called when it was exported.
         let key = world.key.clone().unwrap_or(key);
@@ -244,15 +324,30 @@ pub(crate) fn import_all(server: &Arc<Server>, text: &str, given: Given) -> Resu
             saved.sessionwire_emulator_state
         ));
     }
-    for SavedWorld { key, mut state } in saved.worlds {
-        let world = match &key {
-            None => server.worlds.default_world().clone(),
-            Some(key) => {
-                let opened = server.open_world(Some(key));
-                opened.map_err(|error| format!("one of its worlds: {error}"))?
-            }
-        };
-        if key.is_none() {
+    // All of them first: an account of the default world could be that of another one.
+    let worlds = saved
+        .worlds
+        .into_iter()
+        .map(|SavedWorld { key, made, state }| {
+            let world = match key {
+                None => server.worlds.default_world().clone(),
+                Some(key) => {
+                    for fault in &made.faults {
+                        let checked = fault.validate();
+                        checked.map_err(|error| {
+                            format!("the fault `{fault}` cannot be used: {error}")
+                        })?;
+                    }
+                    let opened = server.open_world(Some(&key), made);
+                    opened
+                        .map_err(|error| format!("one of its worlds: {error}"))?
+                        .0
+                }
+            };
+            Ok::<_, String>((world, state))
+        });
+    for (world, mut state) in worlds.collect::<Result<Vec<_>, _>>()? {
+        if world.key.is_none() {
             // What somebody asked for this time.
             if given.scenario {
                 state.scenario = lock(&world.playing).scenario().clone();

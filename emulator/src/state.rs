@@ -2,6 +2,7 @@
 
 use crate::agi;
 use crate::browser::Browsers;
+use crate::kept::StateFolder;
 use crate::keys::{Keys, new_key};
 use crate::live_link::LiveLink;
 use crate::options::Options;
@@ -10,7 +11,7 @@ use crate::scenario::Scenario;
 use crate::sync::lock;
 use crate::web::Web;
 use crate::workers::Workers;
-use crate::world::{Start, World, Worlds};
+use crate::world::{Made, Start, World, Worlds};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -34,6 +35,10 @@ pub(crate) struct Server {
     pub(crate) workers: Workers,
     /// What its keys own at the start, as JSON.
     pub(crate) seed: Option<String>,
+    /// Where what the worlds hold is kept.
+    pub(crate) kept: Option<Arc<StateFolder>>,
+    /// What users should hear of when it has started.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Server {
@@ -70,6 +75,8 @@ impl Server {
             url,
             index: live_link,
             seed: None,
+            kept: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -86,8 +93,12 @@ impl Server {
         }
     }
 
-    /// The world of a key of its own, made if there is none; `None`: of a new key.
-    pub(crate) fn open_world(&self, key: Option<&str>) -> Result<Arc<World>, WorldError> {
+    /// The world of a key of its own, made so if there is none, and whether it was made; `None`: of a new key.
+    pub(crate) fn open_world(
+        &self,
+        key: Option<&str>,
+        made: Made,
+    ) -> Result<(Arc<World>, bool), WorldError> {
         let key = match key {
             Some(key) => key.to_owned(),
             None => new_key().map_err(|error| {
@@ -106,7 +117,7 @@ impl Server {
                     .to_owned(),
             ));
         }
-        Ok(self.worlds.make(&key))
+        Ok(self.worlds.make(&key, made))
     }
 
     /// The keys that own something and play in this world.
@@ -146,11 +157,30 @@ impl Server {
             .ok()
     }
 
-    /// Forgets the world of a key, with what the key owns.
+    /// Sends the newest webhook that is meant once more; its name and its session.
+    pub(crate) fn replay(
+        &self,
+        world: &World,
+        event: Option<&str>,
+        session_id: Option<&str>,
+    ) -> Option<(String, String)> {
+        let now = |id: &str| {
+            let sessions = self.sessions_of(world);
+            let session = sessions.iter().find(|session| session.id == id);
+            session.map(|session| session.now())
+        };
+        world.webhooks.replay(event, session_id, now)
+    }
+
+    /// Forgets the world of a key, with what the key owns. Nothing more is sent, and who waits there hears of it.
     pub(crate) fn forget_world(&self, key: &str) {
-        self.worlds.forget(key);
+        let world = self.worlds.forget(key);
         self.keys.forget(key);
         self.delete_account(key);
+        if let Some(world) = world {
+            world.webhooks.begin_anew();
+            world.ended.cancel();
+        }
     }
 
     /// Sets a world back to its beginning, and deletes what its keys own.
@@ -178,17 +208,18 @@ impl Server {
         }
     }
 
-    /// The text of the newest task or prompt of a session of either service, and whether it is still worked on.
-    pub(crate) fn task_of(&self, session_id: &str) -> Option<(String, bool)> {
+    /// The text of the newest task or prompt of a session of either service that this key owns, and whether it is still worked
+    /// on. Another key may have given its session of Raccoon the same id.
+    pub(crate) fn task_of(&self, key: &str, session_id: &str) -> Option<(String, bool)> {
         let of_agi = lock(&self.agi)
-            .values()
-            .find_map(|account| account.get(session_id));
+            .get(key)
+            .and_then(|account| account.get(session_id));
         if let Some(session) = of_agi {
             return Some(session.task_in_progress());
         }
         let of_raccoon = lock(&self.raccoon)
-            .values()
-            .find_map(|account| account.get(session_id));
+            .get(key)
+            .and_then(|account| account.get(session_id));
         of_raccoon.map(|session| session.prompt_in_progress())
     }
 

@@ -45,6 +45,26 @@ pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> io::Result<()>
     renamed
 }
 
+/// Removes what processes left beside this file that were killed while they wrote it.
+pub(crate) fn remove_parts(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|it| it.to_str()))
+    else {
+        return;
+    };
+    let start = format!(".{name}.");
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let number = entry.file_name();
+        let number = number
+            .to_str()
+            .and_then(|name| name.strip_prefix(&start)?.strip_suffix(".part"));
+        let is_part = number.is_some_and(|number| number.parse::<u32>().is_ok());
+        if is_part && let Err(error) = fs::remove_file(entry.path()) {
+            tracing::debug!(%error, "what a killed process left could not be removed");
+        }
+    }
+}
+
 fn create(path: &Path, readers: Readers) -> io::Result<File> {
     // Left by a process of this number that was killed.
     if fs::remove_file(path).is_ok() {
@@ -86,9 +106,18 @@ mod tests {
         assert_eq!(names, 1, "nothing is left beside it");
         let link = folder.join("link");
         std::os::unix::fs::symlink(&file, &link).unwrap();
+        let open = File::open(&file).unwrap();
         write(&link, "through", Readers::Owner).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "through");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(io::read_to_string(open).unwrap(), "new", "whole, too");
         write(&folder.join("none/a.yaml"), "x", Readers::Owner).unwrap_err();
+        for name in [".a.yaml.123.part", ".a.yaml.x.part", ".b.yaml.1.part"] {
+            fs::write(folder.join(name), "x").unwrap();
+        }
+        remove_parts(&file);
+        assert!(!folder.join(".a.yaml.123.part").exists());
+        assert!(folder.join(".a.yaml.x.part").exists() && folder.join(".b.yaml.1.part").exists());
         fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -13,8 +13,11 @@ fn reach(word: &str) -> usize {
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |word: &str| word.to_lowercase().replace(['-', ' '], "_");
     let wanted = plain(word);
+    let length = word.chars().count();
     known
         .into_iter()
+        // What is longer or shorter by more is farther, too; and the cost of a comparison is the product of the lengths.
+        .filter(|known| known.chars().count().abs_diff(length) <= reach(word))
         .map(|known| (strsim::damerau_levenshtein(&wanted, &plain(known)), known))
         .filter(|(distance, _)| *distance <= reach(word))
         .min_by_key(|(distance, _)| *distance)

@@ -16,9 +16,12 @@ use crate::unplayed::Unplayed;
 use crate::web::Web;
 use crate::workers::Workers;
 use axum::http::{HeaderMap, header};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
+use tokio_util::sync::CancellationToken;
 
 /// How many tasks that no entry fits are kept.
 const UNMATCHED: usize = 100;
@@ -37,6 +40,12 @@ pub(crate) struct World {
     pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) open_streams: AtomicUsize,
     pub(crate) timeline: Arc<Mutex<Timeline>>,
+    /// How many requests of the control API wait for something here.
+    pub(crate) waits: AtomicUsize,
+    /// Cancelled when its key has no world any more.
+    pub(crate) ended: CancellationToken,
+    /// What it was made with.
+    pub(crate) made: Made,
     /// What becomes of a task or turn that no entry of the scenario fits.
     on_unmatched: Mutex<Unmatched>,
     /// What was said of those that failed for it; the first ones.
@@ -97,7 +106,7 @@ impl World {
         *lock(&self.on_unmatched)
     }
 
-    /// Sets it, for the tasks and turns that start from now on. A reset leaves it as it is.
+    /// Sets it, for the tasks and turns that start from now on.
     pub(crate) fn set_unmatched(&self, unmatched: Unmatched) {
         *lock(&self.on_unmatched) = unmatched;
     }
@@ -108,7 +117,34 @@ impl World {
     }
 }
 
-/// How a world begins: as the emulator was started.
+/// What a world was made with, where that is not as the emulator was started.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Made {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scenario: Option<Scenario>,
+    /// Beside those of the start. They were checked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) faults: Vec<Fault>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clock: Option<Clock>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unmatched: Option<Unmatched>,
+}
+
+impl Made {
+    pub(crate) fn is_plain(&self) -> bool {
+        let Self {
+            scenario,
+            faults,
+            clock,
+            unmatched,
+        } = self;
+        scenario.is_none() && faults.is_empty() && clock.is_none() && unmatched.is_none()
+    }
+}
+
+/// How the emulator was started; a world begins so, but for what it was made with.
 pub(crate) struct Start {
     pub(crate) scenario: Scenario,
     /// They were checked.
@@ -126,6 +162,7 @@ impl Start {
     fn world(
         &self,
         key: Option<String>,
+        made: Made,
         agent: Option<Agent>,
         turn_agent: Option<TurnAgent>,
     ) -> World {
@@ -149,7 +186,10 @@ impl Start {
             webhooks: Arc::new(webhooks),
             open_streams: AtomicUsize::new(0),
             timeline,
-            on_unmatched: Mutex::new(self.unmatched),
+            waits: AtomicUsize::new(0),
+            ended: CancellationToken::new(),
+            made,
+            on_unmatched: Mutex::default(),
             unmatched: Mutex::default(),
             clock: Mutex::default(),
             dialect: self.dialect.clone(),
@@ -158,17 +198,26 @@ impl Start {
         world
     }
 
-    /// Sets what was changed back: scenario, faults, clock. The requests and webhooks are forgotten.
+    /// Sets what was changed back: scenario, faults, clock. The requests are forgotten, and so are the webhooks: none of those
+    /// so far is sent any more.
     fn begin(&self, world: &World) {
-        *lock(&world.playing) = Playing::new(self.scenario.clone());
-        world.set_clock(self.clock);
+        let Made {
+            scenario,
+            faults: more,
+            clock,
+            unmatched,
+        } = &world.made;
+        world.webhooks.begin_anew();
+        let scenario = scenario.as_ref().unwrap_or(&self.scenario);
+        *lock(&world.playing) = Playing::new(scenario.clone());
+        world.set_clock(clock.unwrap_or(self.clock));
+        world.set_unmatched(unmatched.unwrap_or(self.unmatched));
         lock(&world.requests).clear();
         lock(&world.timeline).clear();
         lock(&world.unmatched).clear();
-        world.webhooks.clear();
         let mut faults = lock(&world.faults);
         faults.clear();
-        for fault in &self.faults {
+        for fault in self.faults.iter().chain(more) {
             if let Err(error) = faults.add(fault.clone()) {
                 tracing::error!(%error, "a fault of the start cannot be used");
             }
@@ -185,7 +234,7 @@ pub(crate) struct Worlds {
 
 impl Worlds {
     pub(crate) fn new(start: Start, agent: Option<Agent>, turn_agent: Option<TurnAgent>) -> Self {
-        let default = Arc::new(start.world(None, agent, turn_agent));
+        let default = Arc::new(start.world(None, Made::default(), agent, turn_agent));
         Self {
             start,
             default,
@@ -225,18 +274,23 @@ impl Worlds {
         lock(&self.by_key).get(key).cloned()
     }
 
-    /// The same, made if there is none. Its agents are those of the default world.
-    pub(crate) fn make(&self, key: &str) -> Arc<World> {
+    /// The same, made if there is none, and whether it was. Its agents are those of the default world.
+    pub(crate) fn make(&self, key: &str, made: Made) -> (Arc<World>, bool) {
         let agent = lock(&self.default.agent).clone();
         let turn_agent = lock(&self.default.turn_agent).clone();
-        let mut worlds = lock(&self.by_key);
-        let make = || Arc::new(self.start.world(Some(key.to_owned()), agent, turn_agent));
-        worlds.entry(key.to_owned()).or_insert_with(make).clone()
+        match lock(&self.by_key).entry(key.to_owned()) {
+            Entry::Occupied(world) => (world.get().clone(), false),
+            Entry::Vacant(place) => {
+                let key = Some(key.to_owned());
+                let world = self.start.world(key, made, agent, turn_agent);
+                (place.insert(Arc::new(world)).clone(), true)
+            }
+        }
     }
 
-    /// Forgets a world: its key plays in the default one.
-    pub(crate) fn forget(&self, key: &str) {
-        lock(&self.by_key).remove(key);
+    /// Forgets a world, and gives it: its key plays in the default one.
+    pub(crate) fn forget(&self, key: &str) -> Option<Arc<World>> {
+        lock(&self.by_key).remove(key)
     }
 
     /// All of them, the default one first.

@@ -35,9 +35,14 @@ func run(m *testing.M) int {
 	if binary == "" {
 		binary = "sessionwire"
 	}
-	process := exec.Command(binary, "emulator", "--control", "--json", "--browser", "builtin")
+	process := exec.Command(binary, "emulator", "--control", "--json", "--browser", "builtin", "--end-with-stdin")
 	process.Stderr = os.Stderr
 	output, err := process.StdoutPipe()
+	// It ends when this pipe closes: also when a time limit of `go test`, or somebody, kills this process.
+	input, failed := process.StdinPipe()
+	if err == nil {
+		err = failed
+	}
 	if err == nil {
 		err = process.Start()
 	}
@@ -46,7 +51,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() {
-		_ = process.Process.Signal(os.Interrupt)
+		_ = input.Close()
 		_ = process.Wait()
 	}()
 	// The first line says where it listens.

@@ -19,24 +19,28 @@ class EmulatorContainer:
 
     def __init__(self, image: str | None = None) -> None:
         """Takes the image to run with Docker; without one the program on the path."""
-        arguments = ["--control", "--json"]
+        # It ends when its standard input closes: also when this process is killed.
+        arguments = ["--control", "--json", "--end-with-stdin"]
         if image is None:
             self._command = [shutil.which("sessionwire") or "sessionwire", "emulator", *arguments]
         else:
             # The image listens on port 8080 of every address.
-            self._command = ["docker", "run", "--rm", "-p", "8080:8080", image, *arguments]
+            self._command = ["docker", "run", "--rm", "-i", "-p", "8080:8080", image, *arguments]
 
     def __enter__(self) -> EmulatorContainer:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdout is not None
         # The first line says where it listens, once it does.
         self._told = json.loads(self._process.stdout.readline())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
         self._process.stdout.close()
 
     def world(self, **given: Any) -> World:

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { get as httpsGet } from "node:https";
 import { connect } from "node:net";
@@ -164,7 +164,7 @@ test("the third try comes at the documented time", () =>
           [{ outcome: "webhook_retry", status: 500, retryIn: 2000 }, 1000, "string"],
           [{ outcome: "webhook_delivered", status: 204, retryIn: null }, 3000, "object"],
         ].map(([attempt, ...rest], index) => [
-          { event: "session.created", sessionId, attempt: index + 1, ...attempt },
+          { event: "session.created", sessionId, attempt: index + 1, replay: false, ...attempt },
           ...rest,
         ]),
       );
@@ -338,4 +338,34 @@ test("what it holds is kept, and there from the start", async () => {
   });
   await assert.rejects(Emulator.start({ seed: join(folder, "none") }), /seed is .*none/);
   await rm(folder, { recursive: true });
+});
+
+test("what could not be kept is an error of close", async () => {
+  const folder = await mkdtemp(join(root, "target", "unkept-"));
+  const state = join(folder, "kept");
+  const emulator = await Emulator.start({ state });
+  await until(() => existsSync(join(state, "state.json")), "it is kept");
+  await rm(state, { recursive: true });
+  await writeFile(state, "mine");
+  await assert.rejects(emulator.close(), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.ok(error.message.includes(state), error.message);
+    assert.match(error.message, /move that away/);
+    return true;
+  });
+  await emulator.close(); // Once is enough.
+  assert.equal(await readFile(state, "utf8"), "mine");
+  await rm(folder, { recursive: true });
+});
+
+test("a certificate that clients refuse is warned of", {
+  skip: process.platform !== "linux" && "elsewhere 127.0.0.2 is no address",
+}, async () => {
+  const certificates = `${root}tests/certificates/`;
+  const own = { tlsCert: `${certificates}localhost.pem`, tlsKey: `${certificates}localhost.key` };
+  const warned = once(process, "warning");
+  const emulator = await Emulator.start({ ...own, host: "127.0.0.2" });
+  const [warning] = await warned;
+  await emulator.close();
+  assert.match(warning.message, /127\.0\.0\.2.*holds for localhost/);
 });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -354,3 +355,40 @@ def test_what_it_holds_is_kept_and_there_from_the_start(tmp_path: Path) -> None:
             Emulator(state=tmp_path / "kept")
     with pytest.raises(ConfigError, match="seed is .*none.json"):
         Emulator(seed=tmp_path / "none.json")
+
+
+def test_what_could_not_be_kept_is_an_error_of_close(tmp_path: Path) -> None:
+    state = tmp_path / "kept"
+
+    def spoil() -> Emulator:
+        emulator = Emulator(state=state)
+        eventually((state / "state.json").exists, "it is kept")
+        shutil.rmtree(state)
+        state.write_text("mine")
+        return emulator
+
+    emulator = spoil()
+    with pytest.raises(ConfigError) as lost:
+        emulator.close()
+    assert str(state) in str(lost.value)
+    assert "move that away" in str(lost.value)
+    emulator.close()  # once is enough
+    assert state.read_text() == "mine"
+
+    state.unlink()
+    with pytest.raises(ConfigError, match="could not be kept"), spoil():
+        pass
+    state.unlink()
+    # It hides no other error.
+    with pytest.raises(ZeroDivisionError), pytest.warns(RuntimeWarning, match="is lost"), spoil():
+        _ = 1 / 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address")
+def test_a_certificate_that_clients_refuse_is_warned_of() -> None:
+    certificates = ROOT / "tests" / "certificates"
+    cert, key = certificates / "localhost.pem", certificates / "localhost.key"
+    with pytest.warns(RuntimeWarning, match=r"tls_cert is .* 127\.0\.0\.2.*holds for localhost"):
+        Emulator(host="127.0.0.2", tls_cert=cert, tls_key=key).close()
+    with pytest.raises(ConfigError, match="tls_key is not the key of tls_cert"):
+        Emulator(tls_cert=cert, tls_key=certificates / "own.key")

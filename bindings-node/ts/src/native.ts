@@ -223,6 +223,7 @@ export interface NativeEmulator {
   readonly controlToken: string | null;
   readonly caFile: string | null;
   readonly isRemote: boolean;
+  readonly warnings: string[];
   readonly openStreams: number;
   readonly sessionCount: number;
   readonly requestChanges: number;
@@ -237,7 +238,7 @@ export interface NativeEmulator {
   webhookAttempts(): string;
   scenario(scenario: string): ErrorInfo | null;
   scenarioFile(path: string): ErrorInfo | null;
-  close(): Promise<void>;
+  close(): Promise<ErrorInfo | null>;
 }
 
 /** A run of AG-UI; the events of the protocol as JSON. */

@@ -172,6 +172,9 @@ pub(crate) struct Emulator {
     /// Raccoon: offer `DELETE /message/{message_id}/abort`
     #[arg(long)]
     pub(crate) abort_endpoint: bool,
+    /// End once standard input is closed, as it is when the program that started this one has ended or was killed
+    #[arg(long)]
+    pub(crate) end_with_stdin: bool,
     /// Log each request to standard error
     #[arg(long, short)]
     pub(crate) verbose: bool,

@@ -625,3 +625,149 @@ fn it_keeps_what_it_holds_over_a_restart() {
     assert!(done.stderr.contains("It stays as it is"), "{}", done.stderr);
     assert_eq!(std::fs::read_to_string(foreign).unwrap(), "[1, 2]");
 }
+
+/// What cannot be kept is said once, again when it can be kept, and by the exit status.
+#[cfg(unix)]
+#[test]
+fn it_says_when_it_cannot_keep_what_it_holds() {
+    let folder = Folder::new();
+    let state = folder.file("state");
+    let file = format!("{state}/state.json");
+    let (running, url, _) = start(&["--state", &state]);
+    let create = || assert_eq!(run(&url, "k", &["sessions", "create"]).status, 0);
+    let break_it = || {
+        std::fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/dev/full", &file).unwrap();
+        create();
+    };
+    create();
+    crate::support::eventually("a file", || std::fs::exists(&file).unwrap());
+    break_it();
+    running.wait_for_stderr("cannot be kept");
+    create();
+    std::fs::remove_file(&file).unwrap();
+    running.wait_for_stderr("is kept again");
+    break_it();
+    running.signal("INT");
+    let done = running.finish();
+    assert_eq!(done.status, 2, "{}", done.stderr);
+    let last = done.stderr.lines().last().unwrap();
+    assert!(
+        last.contains(&state) && last.contains("No space left"),
+        "{last}"
+    );
+    assert!(
+        done.stderr.matches("cannot be kept").count() <= 2,
+        "{}",
+        done.stderr
+    );
+    assert!(
+        done.stderr.matches("is kept again").count() == 1,
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn it_warns_of_a_certificate_that_clients_refuse() {
+    let certificates = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/certificates");
+    let (cert, key) = (
+        format!("{certificates}/localhost.pem"),
+        format!("{certificates}/localhost.key"),
+    );
+    let (running, url, _) = start(&[
+        "--host",
+        "127.0.0.2",
+        "--tls-cert",
+        &cert,
+        "--tls-key",
+        &key,
+    ]);
+    assert!(url.starts_with("https://127.0.0.2:"), "{url}");
+    running.wait_for_stderr("warning: ");
+    running.signal("INT");
+    let done = running.finish();
+    assert_eq!(done.status, 0);
+    assert!(
+        done.stderr.contains("holds for localhost"),
+        "{}",
+        done.stderr
+    );
+    let wrong = format!("{certificates}/own.key");
+    let done = Running::start(program(&[
+        "emulator",
+        "--tls-cert",
+        &cert,
+        "--tls-key",
+        &wrong,
+    ]))
+    .finish();
+    assert_ne!(done.status, 0);
+    assert!(
+        done.stderr.contains("tls_key is not the key of tls_cert"),
+        "{}",
+        done.stderr
+    );
+}
+
+/// Nothing can be removed when a process is killed: the next one does.
+#[cfg(unix)]
+#[test]
+fn it_removes_what_a_killed_one_left() {
+    let folder = Folder::new();
+    let temporary = |args: &[&str]| {
+        let mut command = program(&[&["emulator", "--json"], args].concat());
+        command.env("TMPDIR", &folder.0);
+        let mut running = Running::start(command);
+        let line: Value = serde_json::from_str(&running.read_until("url")).unwrap();
+        let file = line["ca_file"].as_str().unwrap_or_default().to_owned();
+        (running, std::path::PathBuf::from(file))
+    };
+    let (living, its) = temporary(&["--tls"]);
+    let (killed, left) = temporary(&["--tls"]);
+    killed.signal("KILL");
+    drop(killed);
+    assert!(left.exists());
+    // What is not of an emulator stays, whatever it is called.
+    let foreign = folder.0.join("sessionwire-tls-notes");
+    std::fs::create_dir(&foreign).unwrap();
+    std::fs::write(foreign.join("ca.pem"), "mine").unwrap();
+    let (next, _) = temporary(&["--tls"]);
+    assert!(!left.parent().unwrap().exists(), "left behind");
+    assert!(its.exists(), "that of a living one stays");
+    assert!(foreign.join("ca.pem").exists());
+    for running in [living, next] {
+        running.signal("INT");
+        assert_eq!(running.finish().status, 0);
+    }
+    let names: Vec<_> = std::fs::read_dir(&folder.0)
+        .unwrap()
+        .map(|it| it.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["sessionwire-tls-notes"]);
+}
+
+/// A parent that is killed can end nothing, but its pipe closes.
+#[test]
+fn it_ends_with_its_standard_input_where_that_is_wanted() {
+    let mut command = program(&["emulator", "--json", "--end-with-stdin"]);
+    command.stdin(std::process::Stdio::piped());
+    let mut running = Running::start(command);
+    let line: Value = serde_json::from_str(&running.read_until("url")).unwrap();
+    running.feed_more("what comes is ignored\n");
+    let url = line["url"].as_str().unwrap();
+    assert_eq!(run(url, "k", &["sessions", "list"]).status, 0);
+    running.feed("");
+    let done = running.finish();
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("Standard input was closed"),
+        "{}",
+        done.stderr
+    );
+
+    // Without a standard input it ends at once, and says why.
+    let done = Running::start(program(&["emulator", "--end-with-stdin"])).finish();
+    assert_eq!(done.status, 0);
+    assert!(done.stderr.contains("--end-with-stdin"), "{}", done.stderr);
+}

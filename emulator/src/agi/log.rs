@@ -274,6 +274,12 @@ impl Log {
             if content.is_none_or(|text| serde_json::from_str::<Value>(text).is_err()) {
                 return Err(format!("log[{index}].content names no JSON in its frame"));
             }
+            if entry.id != 0 && entry.id <= self.last_id {
+                return Err(format!(
+                    "log[{index}].id is {}, and {} was there before; ids only grow",
+                    entry.id, self.last_id
+                ));
+            }
             self.last_id = self.last_id.max(entry.id);
             self.entries.push(Entry {
                 id: entry.id,

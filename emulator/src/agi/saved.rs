@@ -84,6 +84,30 @@ impl SavedSnapshot {
     }
 }
 
+impl SavedSession {
+    /// By which it is known; each is there once.
+    pub(crate) fn ids(&self) -> [(&'static str, &str); 2] {
+        let environment = match self.environment_id.as_str() {
+            // It is made of the session's.
+            "" => self.session_id.as_str(),
+            own => own,
+        };
+        [
+            ("session_id", &self.session_id),
+            ("environment_id", environment),
+        ]
+    }
+}
+
+impl Session {
+    /// It lives in its world from now on.
+    pub(crate) fn join(&self) {
+        if let Some(webhooks) = &self.webhooks {
+            webhooks.join();
+        }
+    }
+}
+
 impl Account {
     /// The snapshots by id, and the default environment.
     pub(crate) fn saved_snapshots(

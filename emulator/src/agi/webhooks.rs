@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 const ATTEMPTS: u32 = 3;
@@ -156,6 +157,8 @@ pub(crate) struct Webhooks {
     attempts: Mutex<Deliveries>,
     /// The newest events, to send them once more.
     sent: Mutex<VecDeque<Sent>>,
+    /// Cancelled when the world begins anew: what was sent before is of no world any more.
+    epoch: Mutex<CancellationToken>,
     /// How often an attempt ended.
     changes: watch::Sender<u64>,
 }
@@ -178,6 +181,7 @@ impl Webhooks {
             timeout,
             attempts: Mutex::default(),
             sent: Mutex::default(),
+            epoch: Mutex::default(),
             changes: watch::Sender::default(),
         }
     }
@@ -193,22 +197,36 @@ impl Webhooks {
         lock(&self.sent).clear();
     }
 
+    /// Forgets the attempts so far, and sends nothing more of what the sessions so far told.
+    pub(crate) fn begin_anew(&self) {
+        std::mem::take(&mut *lock(&self.epoch)).cancel();
+        self.clear();
+    }
+
+    fn epoch(&self) -> CancellationToken {
+        lock(&self.epoch).clone()
+    }
+
     /// Says when an attempt ends.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    /// Sends the newest event that is meant once more, with the same body; its name and its session.
+    /// Sends the newest event that is meant once more, with the same body, by which receivers know it; its name and its
+    /// session. `now` has the time of a session that is still there.
     pub(crate) fn replay(
         self: &Arc<Self>,
         event: Option<&str>,
         session_id: Option<&str>,
+        now: impl FnOnce(&str) -> Option<Timestamp>,
     ) -> Option<(String, String)> {
         let meant = |sent: &&Sent| {
             event.is_none_or(|event| event == sent.event)
                 && session_id.is_none_or(|id| id == sent.session_id)
         };
-        let sent = lock(&self.sent).iter().rev().find(meant).cloned()?;
+        let mut sent = lock(&self.sent).iter().rev().find(meant).cloned()?;
+        sent.begin = now(&sent.session_id).unwrap_or_else(Timestamp::now);
+        sent.replay = true;
         let told = (sent.event.clone(), sent.session_id.clone());
         let queue = self.queue(sent.url.clone(), sent.clock);
         queue.put(sent, WebhookFault::default());
@@ -239,6 +257,7 @@ impl Webhooks {
         let workers = self.workers.clone();
         self.workers.spawn(deliver(deliveries, workers));
         Queue {
+            epoch: Mutex::new(self.epoch()),
             webhooks: self.clone(),
             url,
             clock,
@@ -250,6 +269,8 @@ impl Webhooks {
 /// What a session has to tell; the background sends it.
 pub(super) struct Queue {
     webhooks: Arc<Webhooks>,
+    /// That of the world in which its session lives.
+    epoch: Mutex<CancellationToken>,
     url: String,
     /// The session's.
     clock: Clock,
@@ -269,8 +290,18 @@ impl Queue {
         &self.url
     }
 
+    /// Its session lives in the world as that is now.
+    pub(super) fn join(&self) {
+        *lock(&self.epoch) = self.webhooks.epoch();
+    }
+
     /// Puts an event behind those that were sent before; `now` is the session's time.
     pub(super) fn send(&self, event: &WebhookEvent, session: &SessionObject, now: Timestamp) {
+        // Locked as long as the world might begin anew: the event would meet the faults of that one.
+        let mut log = lock(&self.webhooks.sent);
+        if lock(&self.epoch).is_cancelled() {
+            return;
+        }
         let struck = lock(&self.webhooks.faults).match_webhook(event.name(), &session.session_id);
         let fault = struck.map(|(fault, text)| {
             let struck = format!("the fault `{text}` strikes: {}", event.name());
@@ -284,8 +315,8 @@ impl Queue {
             session_id: session.session_id.clone(),
             begin: now,
             body: body(session, now, event).to_string(),
+            replay: false,
         };
-        let mut log = lock(&self.webhooks.sent);
         if log.len() == REPLAYED {
             log.pop_front();
         }
@@ -298,12 +329,8 @@ impl Queue {
     fn put(&self, sent: Sent, fault: WebhookFault) {
         let delivery = Delivery {
             webhooks: self.webhooks.clone(),
-            url: sent.url,
-            clock: sent.clock,
-            event: sent.event,
-            session_id: sent.session_id,
-            begin: sent.begin,
-            body: sent.body,
+            epoch: lock(&self.epoch).clone(),
+            sent,
             fault,
         };
         if self.sender.send(delivery).is_err() {
@@ -343,11 +370,20 @@ async fn deliver(mut deliveries: mpsc::UnboundedReceiver<Delivery>, workers: Wor
     }
 }
 
-/// Returns when the first attempt has ended.
+/// Returns when the first attempt has ended, or the world began anew.
 async fn leave(delivery: Arc<Delivery>, workers: &Workers) {
+    let epoch = delivery.epoch.clone();
+    tokio::select! {
+        biased;
+        () = epoch.cancelled() => {}
+        () = try_first(delivery, workers) => {}
+    }
+}
+
+async fn try_first(delivery: Arc<Delivery>, workers: &Workers) {
     let fault = delivery.fault.clone();
     if fault.lose {
-        tracing::info!(event = delivery.event, "a fault loses a webhook");
+        tracing::info!(event = delivery.sent.event, "a fault loses a webhook");
         return;
     }
     if let Some(delay) = fault.delay {
@@ -389,8 +425,12 @@ pub struct WebhookAttempt {
     pub event: String,
     /// The session it is about.
     pub session_id: String,
-    /// 1, 2 or 3.
+    /// 1, 2 or 3: the tries of one delivery. A replay is a delivery of its own.
     pub attempt: u32,
+    /// Whether somebody had an event sent once more. The receiver gets the same body, and so the time of the first delivery in
+    /// `timestamp`.
+    #[serde(default)]
+    pub replay: bool,
     /// When it was sent, ISO 8601 in UTC; on a fast clock in the time of the session.
     pub at: String,
     /// What came of it.
@@ -502,8 +542,11 @@ struct Sent {
     clock: Clock,
     event: String,
     session_id: String,
+    /// When it was first sent, in the session's time.
     begin: Timestamp,
     body: String,
+    /// Somebody has it sent once more.
+    replay: bool,
 }
 
 /// Without the address, which may hold a secret.
@@ -518,14 +561,9 @@ impl std::fmt::Debug for Sent {
 /// An event on its way.
 struct Delivery {
     webhooks: Arc<Webhooks>,
-    url: String,
-    /// How time passes between the attempts.
-    clock: Clock,
-    event: String,
-    session_id: String,
-    /// When it happened, in the session's time.
-    begin: Timestamp,
-    body: String,
+    /// Cancelled when it is of no world any more.
+    epoch: CancellationToken,
+    sent: Sent,
     fault: WebhookFault,
 }
 
@@ -574,23 +612,32 @@ enum Failure {
 }
 
 impl Delivery {
-    /// All attempts; `tried` hears of the end of the first.
+    /// All attempts, unless its world begins anew; `tried` hears of the end of the first.
     async fn run(self: Arc<Self>, tried: oneshot::Sender<()>) {
         let mut tried = Some(tried);
-        self.try_all(|attempt| {
+        let all = self.try_all(|attempt| {
             if tried.take().is_some_and(|tried| tried.send(()).is_err()) {
                 tracing::debug!("the emulator stops");
             }
+            let mut attempts = lock(&self.webhooks.attempts);
+            if self.epoch.is_cancelled() {
+                return;
+            }
             self.webhooks.take_note(&attempt);
-            lock(&self.webhooks.attempts).push(attempt);
+            attempts.push(attempt);
+            drop(attempts);
             self.webhooks.changes.send_modify(|changes| *changes += 1);
-        })
-        .await;
+        });
+        tokio::select! {
+            biased;
+            () = self.epoch.cancelled() => {}
+            () = all => {}
+        }
     }
 
     /// Tries until the receiver took it, or it is given up; tells of each attempt as it ends.
     async fn try_all(&self, mut tell: impl FnMut(WebhookAttempt)) {
-        let clock = self.clock;
+        let clock = self.sent.clock;
         let backoff = Duration::from_secs_f64(self.webhooks.backoff);
         let begun = Instant::now();
         // On a fast clock: the waits so far, none of which takes real time.
@@ -601,7 +648,7 @@ impl Delivery {
             } else {
                 begun.elapsed()
             };
-            let at = self.begin.plus(real + skipped);
+            let at = self.sent.begin.plus(real + skipped);
             let failure = match self.attempt().await {
                 Ok(response) => return tell(self.ended(attempt, at, Ok(response), None)),
                 Err(failure) => failure,
@@ -630,7 +677,7 @@ impl Delivery {
     fn headers(&self) -> [(&'static str, &str); 3] {
         [
             ("content-type", "application/json"),
-            ("x-event-type", &self.event),
+            ("x-event-type", &self.sent.event),
             ("user-agent", "AgencyAPI-Webhooks/1.0"),
         ]
     }
@@ -639,12 +686,12 @@ impl Delivery {
         let client = self
             .webhooks
             .web
-            .for_webhooks(&self.url)
+            .for_webhooks(&self.sent.url)
             .map_err(Failure::Unsent)?;
         let mut request = client
-            .post(&self.url)
+            .post(&self.sent.url)
             .timeout(Duration::from_secs_f64(self.webhooks.timeout))
-            .body(self.body.clone());
+            .body(self.sent.body.clone());
         for (name, value) in self.headers() {
             request = request.header(name, value);
         }
@@ -661,7 +708,7 @@ impl Delivery {
             Err(error) => Err(Failure::Unanswered {
                 timeout: error.is_timeout(),
                 // Names the host alone.
-                why: match Url::parse(&self.url) {
+                why: match Url::parse(&self.sent.url) {
                     Ok(url) => web::reason(&error, &url),
                     Err(_) => error.without_url().to_string(),
                 },
@@ -677,7 +724,7 @@ impl Delivery {
         ended: Result<ReceiverResponse, Failure>,
         wait: Option<Duration>,
     ) -> WebhookAttempt {
-        let (event, session_id) = (self.event.as_str(), self.session_id.as_str());
+        let (event, session_id) = (self.sent.event.as_str(), self.sent.session_id.as_str());
         let (outcome, response, error) = match ended {
             Ok(response) => {
                 tracing::info!(event, session_id, attempt, "webhook_delivered");
@@ -729,9 +776,10 @@ impl Delivery {
         };
         let headers = self.headers().into_iter();
         WebhookAttempt {
-            event: self.event.clone(),
-            session_id: self.session_id.clone(),
+            event: self.sent.event.clone(),
+            session_id: self.sent.session_id.clone(),
             attempt,
+            replay: self.sent.replay,
             at: at.to_string(),
             outcome,
             status,
@@ -740,7 +788,7 @@ impl Delivery {
             headers: headers
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            body: self.body.clone(),
+            body: self.sent.body.clone(),
             response_headers,
             response_body,
         }
@@ -793,12 +841,16 @@ impl WebhookSender {
     ) {
         let delivery = Delivery {
             webhooks: self.webhooks.clone(),
-            url: self.url.clone(),
-            clock: Clock::Real,
-            event: event.to_owned(),
-            session_id: session_id.to_owned(),
-            begin: Timestamp::now(),
-            body: body.to_string(),
+            epoch: CancellationToken::new(),
+            sent: Sent {
+                url: self.url.clone(),
+                clock: Clock::Real,
+                event: event.to_owned(),
+                session_id: session_id.to_owned(),
+                begin: Timestamp::now(),
+                body: body.to_string(),
+                replay: false,
+            },
             fault: WebhookFault::default(),
         };
         delivery.try_all(tell).await;

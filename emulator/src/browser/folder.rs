@@ -1,6 +1,7 @@
 //! The folders on disk: the emulator's own one, and in it those of the browsers and of the saved profiles.
 
 use crate::sync::lock;
+use crate::temporary::{TemporaryFolder, Use, create, remove};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
@@ -22,10 +23,10 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 "#;
 
-/// The emulator's own temporary folder, for this user's eyes only. Dropping it removes it.
+/// The emulator's own temporary folder. Dropping it removes it.
 #[derive(Debug)]
 pub(super) struct Root {
-    path: PathBuf,
+    place: TemporaryFolder,
     numbers: AtomicU64,
     running: Mutex<BTreeSet<u32>>,
     keeper: Mutex<Option<(Child, ChildStdin)>>,
@@ -33,23 +34,16 @@ pub(super) struct Root {
 
 impl Root {
     pub(super) fn new() -> io::Result<Arc<Self>> {
-        let mut random = [0; 6];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let name = random.iter().fold("sessionwire-".to_owned(), |name, byte| {
-            format!("{name}{byte:02x}")
-        });
-        let path = std::env::temp_dir().join(name);
-        create(&path)?;
         let root = Self {
+            place: TemporaryFolder::new(Use::Browsers)?,
             numbers: AtomicU64::new(1),
             running: Mutex::default(),
             keeper: Mutex::new(None),
-            path,
         };
         let mut keeper = Command::new("sh");
         keeper
             .args(["-c", KEEPER, "sessionwire-keeper"])
-            .arg(&root.path)
+            .arg(root.place.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -64,7 +58,7 @@ impl Root {
     /// A new folder in it. Names are short: a browser's sockets lie below, and their paths have little room.
     pub(super) fn folder(self: &Arc<Self>) -> io::Result<Folder> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let path = self.path.join(number.to_string());
+        let path = self.place.path().join(number.to_string());
         create(&path)?;
         Ok(Folder {
             path,
@@ -95,7 +89,7 @@ impl Root {
 
 impl Drop for Root {
     fn drop(&mut self) {
-        let removed = remove(&self.path);
+        let removed = self.place.remove();
         let Some((mut keeper, pipe)) = lock(&self.keeper).take() else {
             return;
         };
@@ -155,30 +149,6 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates a folder that was not there.
-fn create(path: &Path) -> io::Result<()> {
-    #[cfg_attr(
-        not(unix),
-        expect(unused_mut, reason = "rights are those of the folder")
-    )]
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-/// Removes a folder with all that is in it; false when something is left.
-fn remove(path: &Path) -> bool {
-    match fs::remove_dir_all(path) {
-        Ok(()) => true,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        Err(error) => {
-            tracing::debug!(%error, path = %path.display(), "a temporary folder could not be removed yet");
-            false
-        }
-    }
-}
-
 /// Ctrl-C in a terminal is for the emulator, which ends the others in good order.
 fn own_group(command: &mut Command) {
     #[cfg(unix)]
@@ -212,14 +182,14 @@ mod tests {
         let folder = root.folder().unwrap();
         let inner = folder.with("p").unwrap();
         fs::write(inner.join("file"), "x").unwrap();
-        for path in [&root.path, &folder.path, &inner] {
+        for path in [root.place.path(), &folder.path, &inner] {
             let mode = fs::metadata(path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o700, "{path:?}");
         }
         let copied = root.folder().unwrap();
         copy(folder.path(), copied.path()).unwrap();
         assert_eq!(fs::read(copied.path().join("p/file")).unwrap(), b"x");
-        let (root_path, path) = (root.path.clone(), folder.path.clone());
+        let (root_path, path) = (root.place.path().to_owned(), folder.path.clone());
         drop(folder);
         assert!(!path.exists());
         drop((root, copied));
@@ -236,10 +206,10 @@ mod tests {
         root.note(browser.id(), true);
         // What the death of the process does: the pipe closes.
         let (mut keeper, pipe) = lock(&root.keeper).take().unwrap();
-        assert!(root.path.exists());
+        assert!(root.place.path().exists());
         drop(pipe);
         assert!(keeper.wait().unwrap().success());
-        assert!(!root.path.exists());
+        assert!(!root.place.path().exists());
         let deadline = Instant::now() + Duration::from_secs(30);
         while browser.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "the browser still runs");

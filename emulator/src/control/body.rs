@@ -1,14 +1,13 @@
 //! Bodies and responses of the control API.
 
+use super::subject::Subject;
 use crate::errors::{ApiError, json_response};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-
-/// The most bytes of a body: a state to import holds the events of all sessions.
-pub(super) const BODY: usize = 64 * 1024 * 1024;
 
 pub(super) type Answer = Result<Response, ApiError>;
 
@@ -30,9 +29,25 @@ pub(super) fn nothing() -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// As much of what was wrong is told: it may quote what was sent.
+const TOLD: usize = 2000;
+
 /// What was sent cannot be used.
 pub(super) fn bad(detail: impl Into<String>) -> ApiError {
-    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, detail.into())
+    let mut detail: String = detail.into();
+    if let Some((end, _)) = detail.char_indices().nth(TOLD) {
+        // What to do stands at the end.
+        let rest = detail.char_indices().rev().nth(TOLD / 4);
+        let rest = rest.map_or(end, |(start, _)| start.max(end));
+        let cut = rest - end;
+        if cut > 0 {
+            detail.replace_range(
+                end..rest,
+                &format!(" \u{2026}({cut} bytes left out)\u{2026} "),
+            );
+        }
+    }
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
 }
 
 /// A body as text.
@@ -62,4 +77,37 @@ pub(super) fn timeout(seconds: Option<f64>) -> Result<Duration, ApiError> {
         )));
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+/// A request that waits for something in a world; counted as long as it lives.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Waits; a world that ends meanwhile ends the wait.
+pub(super) async fn within<T>(
+    subject: &Subject,
+    wait: impl Future<Output = T>,
+) -> Result<T, ApiError> {
+    let _counted = Waits::new(&subject.world.waits);
+    tokio::select! {
+        biased;
+        () = subject.world.ended.cancelled() => {
+            let detail = "The world was ended while this request waited in it. Wait before DELETE /_emulator/v1/world, or set the \
+                          world back with POST /_emulator/v1/reset, which lets waits go on";
+            Err(ApiError::new(StatusCode::GONE, detail))
+        }
+        waited = wait => Ok(waited),
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! So every door says the same of the same mistake, and what is documented is what is accepted.
 
-use super::body::{BODY, bad};
+use super::body::bad;
 use super::documents::{CONTROL_OPENAPI, CONTROL_PATH};
 use crate::errors::ApiError;
 use crate::words::{likely, meant};
@@ -42,9 +42,12 @@ async fn checked(request: Request) -> Result<Request, ApiError> {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, BODY).await.map_err(|_| {
-        let detail = format!("The body has more than {BODY} bytes, or ended early");
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    // `bounds.rs` has read it, and as much as may be sent.
+    let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "The body ended early. Send it anew",
+        )
     })?;
     check_body(schema, &door, body.trim_ascii())?;
     Ok(Request::from_parts(parts, Body::from(body)))

@@ -1,10 +1,11 @@
 //! The control API: what `Emulator` does in its own process, over HTTP, for every other language.
 //!
 //! It is off unless it was asked for. Its routes are below `/_emulator/v1` (`routes.rs`), apart from those of the services;
-//! `guard.rs` lets in who has the token and is no page in a browser, `documented.rs` what the document names. A request is about one world, that of the key in
+//! `guard.rs` lets in who has the token and is no page in a browser, `bounds.rs` how much of them, `documented.rs` what the document names. A request is about one world, that of the key in
 //! `X-Emulator-Key` (`subject.rs`). [`CONTROL_OPENAPI`] describes all of it, and a test holds it against the routes.
 
 mod body;
+mod bounds;
 mod clock;
 mod count;
 mod documented;

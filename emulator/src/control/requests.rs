@@ -1,6 +1,6 @@
 //! What the emulator received.
 
-use super::body::{Answer, bad, json, nothing, ok};
+use super::body::{Answer, bad, json, nothing, ok, within};
 use super::count::{Asked, Count, Missed};
 use super::subject::Subject;
 use crate::errors::ApiError;
@@ -57,7 +57,7 @@ pub(super) async fn wait(subject: Subject, body: Bytes) -> Answer {
     let changes = lock(log).changes();
     let look = || lock(log).matching(&filter);
     let stop = subject.server.workers.stop();
-    let missed = match count.wait(changes, stop, look).await {
+    let missed = match within(&subject, count.wait(changes, stop, look)).await? {
         Ok(found) => return ok(&json!({ "requests": found })),
         Err(missed) => missed,
     };

@@ -1,6 +1,6 @@
 //! The routes.
 
-use super::body::BODY;
+use super::bounds::bound;
 use super::documents::CONTROL_PATH;
 use super::guard::{ControlToken, guard};
 use super::{
@@ -64,9 +64,11 @@ pub(crate) fn router(server: &Arc<Server>, token: Option<ControlToken>) -> Route
     }
     router
         .route(rest, any(unknown))
-        .method_not_allowed_fallback(unknown)
-        .layer(DefaultBodyLimit::max(BODY))
+        .method_not_allowed_fallback(no_method)
+        // `bound` has the limit of each.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn(documented::check))
+        .layer(from_fn(bound))
         .layer(from_fn_with_state((token, server.url.clone()), guard))
         .with_state(server.clone())
 }
@@ -87,6 +89,21 @@ async fn unknown(method: Method, uri: Uri) -> Response {
         known.join(", ")
     );
     ApiError::new(StatusCode::NOT_FOUND, detail).into_response()
+}
+
+/// The path is there, and the router puts its methods in `Allow`.
+async fn no_method(method: Method, uri: Uri) -> Response {
+    let path = uri.path();
+    let below = path.strip_prefix(CONTROL_PATH).unwrap_or_default();
+    let known = routes().into_iter().filter(|(_, path, _)| *path == below);
+    let known: Vec<String> = known
+        .map(|(method, path, _)| format!("{} {CONTROL_PATH}{path}", method.to_uppercase()))
+        .collect();
+    let detail = format!(
+        "The control API has {path}, but not with {method}. Use {}",
+        known.join(" or ")
+    );
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The webhooks: what was sent, again, and on demand.
 
-use super::body::{Answer, bad, json, nothing, ok, with_status};
+use super::body::{Answer, bad, json, nothing, ok, with_status, within};
 use super::count::{Asked, Count, Missed};
 use super::subject::Subject;
 use crate::agi::{WebhookAttempt, WebhookEvent, WebhookOutcome};
@@ -158,7 +158,7 @@ pub(super) async fn wait(subject: Subject, body: Bytes) -> Answer {
     let webhooks = &subject.world.webhooks;
     let look = || wanted.of(webhooks.attempts());
     let stop = subject.server.workers.stop();
-    let missed = match count.wait(webhooks.changes(), stop, look).await {
+    let missed = match within(&subject, count.wait(webhooks.changes(), stop, look)).await? {
         Ok(found) => return ok(&json!({ "attempts": found })),
         Err(missed) => missed,
     };
@@ -187,10 +187,8 @@ struct Again {
 /// Sends the newest webhook that is meant once more, with the same body.
 pub(super) async fn replay(subject: Subject, body: Bytes) -> Answer {
     let again: Again = json(&body)?;
-    let sent = subject
-        .world
-        .webhooks
-        .replay(again.event.as_deref(), again.session_id.as_deref());
+    let (event, session_id) = (again.event.as_deref(), again.session_id.as_deref());
+    let sent = subject.server.replay(&subject.world, event, session_id);
     let (event, session_id) = sent.ok_or_else(|| {
         let detail =
             "No webhook like this was sent. GET /_emulator/v1/webhooks lists those that were";

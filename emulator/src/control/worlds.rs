@@ -10,7 +10,7 @@ use crate::saved;
 use crate::scenario::{Playing, Scenario};
 use crate::state::Server;
 use crate::sync::lock;
-use crate::world::World;
+use crate::world::{Made, World};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -32,6 +32,7 @@ fn told(server: &Server, world: &World) -> Value {
         "open_streams": world.open_streams.load(Ordering::Acquire),
         "requests": lock(&world.requests).len(),
         "faults": lock(&world.faults).list().len(),
+        "waits": world.waits.load(Ordering::Acquire),
     })
 }
 
@@ -53,7 +54,7 @@ struct New {
     unmatched: Option<Unmatched>,
 }
 
-/// Makes a world, or finds it, and sets what is given. Nothing is made of a body that cannot be used.
+/// Makes a world with what is given, or finds it and sets that. Nothing is made of a body that cannot be used.
 pub(super) async fn make(State(server): State<Arc<Server>>, body: Bytes) -> Answer {
     let new: New = json(&body)?;
     let scenario = match new.scenario {
@@ -69,26 +70,28 @@ pub(super) async fn make(State(server): State<Arc<Server>>, body: Bytes) -> Answ
         .transpose()
         .map_err(|error| bad(format!("The scenario cannot be used: {error}")))?;
     let injected = new.faults.map(faults::from_json).transpose()?;
-    let is_new = new
-        .key
-        .as_deref()
-        .is_none_or(|key| server.worlds.own(key).is_none());
-    let world = server
-        .open_world(new.key.as_deref())
+    let made = Made {
+        scenario,
+        faults: injected.unwrap_or_default(),
+        clock: new.clock,
+        unmatched: new.unmatched,
+    };
+    let (world, is_new) = server
+        .open_world(new.key.as_deref(), made.clone())
         .map_err(|error| bad(format!("`key`: {error}")))?;
-    if let Some(scenario) = scenario {
-        *lock(&world.playing) = Playing::new(scenario);
-    }
-    faults::inject(&world, injected.unwrap_or_default())?;
-    if let Some(clock) = new.clock {
-        world.set_clock(clock);
-    }
-    if let Some(unmatched) = new.unmatched {
-        world.set_unmatched(unmatched);
-    }
     let status = if is_new {
         StatusCode::CREATED
     } else {
+        if let Some(scenario) = made.scenario {
+            *lock(&world.playing) = Playing::new(scenario);
+        }
+        faults::inject(&world, made.faults)?;
+        if let Some(clock) = made.clock {
+            world.set_clock(clock);
+        }
+        if let Some(unmatched) = made.unmatched {
+            world.set_unmatched(unmatched);
+        }
         StatusCode::OK
     };
     with_status(status, &told(&server, &world))

@@ -4,6 +4,7 @@
 use super::visitor::{Place, Visitor};
 use crate::errors::ApiError;
 use crate::faults::Fault;
+use crate::keys::masked;
 use crate::requests::CapturedRequest;
 use crate::state::Server;
 use crate::sync::lock;
@@ -54,14 +55,6 @@ fn told(server: &Server, world: &World) -> Value {
     })
 }
 
-/// The ends of a key that is long enough to stay one.
-fn masked(key: &str) -> String {
-    match (key.get(..4), key.get(key.len().saturating_sub(3)..)) {
-        (Some(start), Some(end)) if key.len() >= 16 => format!("{start}\u{2026}{end}"),
-        _ => "\u{2026}".to_owned(),
-    }
-}
-
 /// The newest requests, the newest first.
 pub(super) async fn requests(State(server): State<Arc<Server>>, visitor: Visitor) -> ApiResult {
     of_index(&visitor)?;
@@ -110,8 +103,8 @@ pub(super) async fn replay(
         let why = format!("Send {{\"event\": .., \"session_id\": ..}}: {error}");
         refused(StatusCode::UNPROCESSABLE_ENTITY, why)
     })?;
-    let webhooks = &server.worlds.default_world().webhooks;
-    let sent = webhooks.replay(Some(&again.event), Some(&again.session_id));
+    let world = server.worlds.default_world();
+    let sent = server.replay(world, Some(&again.event), Some(&again.session_id));
     sent.ok_or_else(|| {
         let why = "The emulator has forgotten this webhook. It keeps the newest; make the session send another";
         refused(StatusCode::NOT_FOUND, why.to_owned())

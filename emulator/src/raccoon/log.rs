@@ -202,15 +202,24 @@ impl Log {
 
     /// The log of a turn that is over; the text says which entry cannot be used.
     pub(super) fn restore(text: String, saved: Vec<SavedEntry>) -> Result<Self, String> {
+        let mut last = None;
         let entries = saved.into_iter().enumerate().map(|(index, entry)| {
             let is_frame = serde_json::from_str::<Value>(&entry.frame).is_ok();
             if !is_frame || !entry.frame.is_char_boundary(entry.cut) {
                 return Err(format!("log[{index}].frame is no event with its `cut`"));
             }
-            let id = EntryId::parse(&entry.id);
+            let id = EntryId::parse(&entry.id)
+                .ok_or_else(|| format!("log[{index}].id is no stream entry id"))?;
+            if last.is_some_and(|last| id <= last) {
+                let id = &entry.id;
+                return Err(format!(
+                    "log[{index}].id is {id}, and one as high was there before; ids only grow"
+                ));
+            }
+            last = Some(id);
             Ok(Entry {
                 event_id: entry.event_id,
-                id: id.ok_or_else(|| format!("log[{index}].id is no stream entry id"))?,
+                id,
                 frame: entry.frame.into(),
                 cut: entry.cut,
             })

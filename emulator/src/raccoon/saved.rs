@@ -49,6 +49,20 @@ pub(super) struct SavedTurn {
     log: Vec<SavedEntry>,
 }
 
+impl SavedSession {
+    /// The ids of the messages, with their places.
+    pub(super) fn message_ids(&self) -> impl Iterator<Item = (String, &str)> {
+        let turns = self.turns.iter().enumerate();
+        turns.flat_map(|(index, turn)| {
+            let place = |name: &str| format!("turns[{index}].{name}");
+            [
+                (place("user_message_id"), turn.user_message_id.as_str()),
+                (place("agent_message_id"), turn.agent_message_id.as_str()),
+            ]
+        })
+    }
+}
+
 /// How a turn ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

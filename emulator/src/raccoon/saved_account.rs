@@ -34,6 +34,20 @@ struct SavedUpload {
     begin: String,
 }
 
+impl SavedAccount {
+    /// The ids of its sessions and their messages, with their places; each is there once.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (String, &str)> {
+        let sessions = self.sessions.iter().enumerate();
+        sessions.flat_map(|(index, session)| {
+            let place = format!("sessions[{index}]");
+            let own = (format!("{place}.session_id"), session.session_id.as_str());
+            let messages = session.message_ids();
+            let messages = messages.map(move |(below, id)| (format!("{place}.{below}"), id));
+            std::iter::once(own).chain(messages)
+        })
+    }
+}
+
 /// What was read of a saved account, and was found to be right.
 pub(crate) struct RestoredAccount {
     user_id: String,

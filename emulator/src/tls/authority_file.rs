@@ -1,5 +1,6 @@
 //! The file with the certificate of the emulator's authority, which clients trust.
 
+use crate::temporary::{TemporaryFolder, Use};
 use crate::whole_file::{self, Readers};
 use std::fs;
 use std::io;
@@ -8,12 +9,12 @@ use std::path::{Path, PathBuf};
 /// The first line of the file, by which the next emulator knows it. What reads PEM skips it.
 const MARK: &str = "What clients of a sessionwire emulator trust: the certificate of its authority. It is made anew at each start.";
 
-/// The file. Dropping it removes one that nobody named.
+/// The file. Dropping it removes one that nobody named, with its folder.
 #[derive(Debug)]
 pub(crate) struct AuthorityFile {
     path: PathBuf,
     /// The folder of a file that nobody named.
-    folder: Option<PathBuf>,
+    folder: Option<TemporaryFolder>,
 }
 
 impl AuthorityFile {
@@ -52,21 +53,9 @@ impl AuthorityFile {
 
     /// Removes one that nobody named.
     pub(crate) fn remove(&self) {
-        let Some(folder) = &self.folder else {
-            return;
-        };
-        match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::debug!(%error, "the folder of the certificate could not be removed");
-            }
-            _ => {}
+        if let Some(folder) = &self.folder {
+            folder.remove();
         }
-    }
-}
-
-impl Drop for AuthorityFile {
-    fn drop(&mut self) {
-        self.remove();
     }
 }
 
@@ -79,25 +68,9 @@ fn is_of_others(path: &Path) -> bool {
 }
 
 fn temporary() -> io::Result<AuthorityFile> {
-    let mut random = [0; 6];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let name = random
-        .iter()
-        .fold("sessionwire-tls-".to_owned(), |name, byte| {
-            format!("{name}{byte:02x}")
-        });
-    let folder = std::env::temp_dir().join(name);
-    // It must not have been there: whoever made it could replace the file.
-    #[cfg_attr(
-        not(unix),
-        expect(unused_mut, reason = "rights are those of the folder")
-    )]
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(&folder)?;
+    let folder = TemporaryFolder::new(Use::Certificate)?;
     Ok(AuthorityFile {
-        path: folder.join("ca.pem"),
+        path: folder.path().join("ca.pem"),
         folder: Some(folder),
     })
 }

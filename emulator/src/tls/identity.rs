@@ -1,9 +1,12 @@
 //! A certificate with its key: made, or read.
 
-use rustls::client::verify_server_name;
+use crate::clock::Timestamp;
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, RootCertStore};
 use std::path::Path;
 
 /// What a server shows. It has no `Debug` form: it holds the key.
@@ -21,6 +24,79 @@ impl Identity {
             return false;
         };
         verify_server_name(&certificate, &name).is_ok()
+    }
+}
+
+impl Identity {
+    /// The names and addresses for which it holds, which `other` is none of.
+    pub(super) fn names(&self, other: &str) -> Vec<String> {
+        let certificate = self.chain.first().map(ParsedCertificate::try_from);
+        let (Some(Ok(certificate)), Ok(name)) = (certificate, ServerName::try_from(other)) else {
+            return Vec::new();
+        };
+        let refusal = verify_server_name(&certificate, &name);
+        let Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            presented,
+            ..
+        })) = refusal
+        else {
+            return Vec::new();
+        };
+        // `DnsName("localhost")`.
+        let bare = |name: String| {
+            let inner = name.split_once('(').map_or(&*name, |(_, inner)| inner);
+            inner.trim_end_matches(')').trim_matches('"').to_owned()
+        };
+        presented.into_iter().map(bare).collect()
+    }
+
+    /// Why every client refuses it now, whatever it trusts; of the first certificate, and of those behind it.
+    pub(super) fn refused(&self, provider: &CryptoProvider) -> Vec<String> {
+        let why = self
+            .chain
+            .iter()
+            .enumerate()
+            .filter_map(|(index, certificate)| {
+                let whose = match index {
+                    0 => String::new(),
+                    _ => format!(
+                        "has a certificate behind the first (number {}) that ",
+                        index + 1
+                    ),
+                };
+                refusal(certificate, provider).map(|why| format!("{whose}{why}"))
+            });
+        why.collect()
+    }
+}
+
+/// Nothing is trusted here: a certificate that is right has an issuer that is not known.
+fn refusal(certificate: &CertificateDer<'_>, provider: &CryptoProvider) -> Option<String> {
+    let algorithms = provider.signature_verification_algorithms.all;
+    let checked = ParsedCertificate::try_from(certificate).and_then(|parsed| {
+        let (roots, now) = (RootCertStore::empty(), UnixTime::now());
+        verify_server_cert_signed_by_trust_anchor(&parsed, &roots, &[], now, algorithms)
+    });
+    let date = |time: UnixTime| Timestamp::from_millis(time.as_secs() * 1000).to_string();
+    match checked.err()? {
+        rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
+            not_after, ..
+        }) => {
+            let on = date(not_after);
+            Some(format!(
+                "expired on {on}: clients refuse it; make a new one"
+            ))
+        }
+        rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
+            not_before,
+            ..
+        }) => {
+            let from = date(not_before);
+            Some(format!(
+                "is not valid before {from}: clients refuse it until then; make one that is valid now, or set this machine's clock"
+            ))
+        }
+        _ => None,
     }
 }
 

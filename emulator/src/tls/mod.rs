@@ -9,7 +9,7 @@ use crate::options::{Options, public_url};
 use crate::web::provider;
 use identity::Identity;
 use rustls::ServerConfig;
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
@@ -19,6 +19,8 @@ pub(crate) struct Tls {
     /// The host of the emulator's address, where the certificate does not hold for the IP address.
     pub(crate) host: Option<String>,
     pub(crate) authority: Option<AuthorityFile>,
+    /// Why clients refuse a certificate from files.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// TLS as the options want it; `None`: without.
@@ -28,16 +30,20 @@ pub(crate) fn of(
     reachable: IpAddr,
 ) -> Result<Option<Tls>, String> {
     let files = options.tls_cert.as_deref().zip(options.tls_key.as_deref());
-    let (identity, authority, host) = match files {
+    let (identity, authority, host, warnings) = match files {
         Some((cert, key)) => {
             let identity = identity::read(cert, key)?;
             let host = named_host(&identity, options, listens_on, reachable);
-            (identity, None, host)
+            let mut warnings = identity.refused(&*provider()?);
+            warnings.extend(misnamed(&identity, options, reachable, host.as_deref()));
+            let named = |why: String| format!("tls_cert is `{}`, which {why}", cert.display());
+            let warnings = warnings.into_iter().map(named).collect();
+            (identity, None, host, warnings)
         }
         None if options.tls || options.tls_ca.is_some() => {
             let (identity, pem) = identity::made(names(options, listens_on, reachable))?;
             let file = AuthorityFile::write(options.tls_ca.as_deref(), &pem)?;
-            (identity, Some(file), None)
+            (identity, Some(file), None, Vec::new())
         }
         None => return Ok(None),
     };
@@ -45,6 +51,7 @@ pub(crate) fn of(
         acceptor: acceptor(identity)?,
         host,
         authority,
+        warnings,
     }))
 }
 
@@ -112,7 +119,9 @@ fn named_host(
     if identity.holds_for(&reachable.to_string()) {
         return None;
     }
-    let is_local = listens_on.is_loopback() || listens_on.is_unspecified();
+    // `localhost` leads to no other address of the loopback.
+    let (v4, v6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+    let is_local = listens_on == v4 || listens_on == v6 || listens_on.is_unspecified();
     let local = is_local.then_some("localhost");
     let own = options.allow_hosts.iter().map(String::as_str);
     let found = local
@@ -120,8 +129,41 @@ fn named_host(
         .chain([options.host.as_str()])
         .chain(own)
         .find(|name| identity.holds_for(name));
-    if found.is_none() {
-        tracing::warn!(%reachable, "tls_cert holds neither for the emulator's address nor for a name in allow_hosts");
-    }
     found.map(str::to_owned)
+}
+
+/// The names by which clients call the emulator, and for which the certificate does not hold; `None`: it holds.
+fn misnamed(
+    identity: &Identity,
+    options: &Options,
+    reachable: IpAddr,
+    host: Option<&str>,
+) -> Option<String> {
+    let address = reachable.to_string();
+    let public = options
+        .public_url
+        .as_deref()
+        .and_then(|text| public_url(text).ok())
+        .and_then(|url| {
+            url.host_str()
+                .map(|host| host.trim_matches(['[', ']']).to_owned())
+        });
+    // Behind a forwarder clients know that address alone.
+    let is_public = public.is_some_and(|host| identity.holds_for(&host));
+    let called = (host.is_none() && !is_public).then_some(address.as_str());
+    let called = called
+        .into_iter()
+        .chain(options.allow_hosts.iter().map(String::as_str));
+    let mut missed: Vec<&str> = called.filter(|name| !identity.holds_for(name)).collect();
+    missed.dedup();
+    let first = missed.first()?;
+    let held = match identity.names(first) {
+        names if names.is_empty() => "no name at all".to_owned(),
+        names => names.join(", "),
+    };
+    Some(format!(
+        "does not hold for {}: clients that call it so refuse it. It holds for {held}. Give one for that name, or name in \
+         allow_hosts one for which it holds and which leads here",
+        missed.join(", ")
+    ))
 }

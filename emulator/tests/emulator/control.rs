@@ -548,11 +548,11 @@ async fn a_world_is_made_with_what_a_test_needs_and_ends_with_it() {
     one.ok("POST", "/reset", Value::Null).await;
     assert_eq!(
         one.ok("GET", "/clock", Value::Null).await,
-        json!({"clock": "real"})
+        json!({"clock": "fast"})
     );
     assert_eq!(
-        one.ok("PUT", "/clock", json!({"clock": "fast"})).await,
-        json!({"clock": "fast"})
+        one.ok("PUT", "/clock", json!({"clock": "real"})).await,
+        json!({"clock": "real"})
     );
     one.ok("DELETE", "/world", Value::Null).await;
     assert_eq!(one.call("GET", "/world", "").await.status, 404);
@@ -627,4 +627,314 @@ async fn a_state_comes_back_in_another_emulator() {
         messages,
         "nothing has changed"
     );
+}
+
+/// Each world, the default one too, is again as it was just after it was made, whatever was set since.
+#[tokio::test]
+async fn a_reset_world_is_as_it_was_just_after_it_was_made() {
+    let started = Options {
+        scenario: script(json!([{"done": "of the start"}])),
+        faults: vec![fault("models status=500")],
+        clock: sessionwire_emulator::Clock::Fast,
+        ..options()
+    };
+    let emulator = start(started).await;
+    let all = Driver::new(&emulator);
+    let one = all
+        .world(json!({
+            "key": "key-one", "clock": "real", "unmatched": "error", "faults": ["models status=503 times=2"],
+            "scenario": {"tasks": [{"once": true, "steps": [{"done": "first"}]}, {"steps": [{"done": "made"}]}]},
+        }))
+        .await;
+    let bare = all.world(json!({"key": "key-bare"})).await;
+    let seen = async |driver: &Driver| {
+        let mut seen = Vec::new();
+        for path in ["/scenario", "/faults", "/clock"] {
+            seen.push(driver.ok("GET", path, Value::Null).await);
+        }
+        let world = driver.ok("GET", "/world", Value::Null).await;
+        seen.push(world["unmatched"].clone());
+        seen
+    };
+    let before = [seen(&all).await, seen(&one).await, seen(&bare).await];
+    assert_eq!(
+        before[0], before[2],
+        "made of nothing it begins as the emulator"
+    );
+    for (driver, before) in [(&all, &before[0]), (&one, &before[1]), (&bare, &before[2])] {
+        let client = driver.service(&emulator);
+        assert_ne!(client.get("/models").await.status, 200);
+        for text in ["first", "made"] {
+            let session = client.session(json!({})).await;
+            client.task(&session, "x").await;
+            if driver.key.as_deref() == Some("key-one") {
+                assert_eq!(client.result(&session).await, text);
+            }
+        }
+        driver.ok("PUT", "/clock", json!({"clock": "real"})).await;
+        driver.ok("PUT", "/clock", json!({"clock": "fast"})).await;
+        driver.ok("DELETE", "/scenario", Value::Null).await;
+        driver.ok("POST", "/faults", "list hang".into()).await;
+        // Made again it is found: how it began stays.
+        if let Some(key) = &driver.key {
+            let again = json!({"key": key, "clock": "fast", "unmatched": "agent", "faults": "get reset", "scenario": "tasks: []"});
+            assert_eq!(
+                all.call("POST", "/worlds", &again.to_string()).await.status,
+                200
+            );
+        }
+        assert_ne!(&seen(driver).await, before);
+        driver.ok("POST", "/reset", Value::Null).await;
+        assert_eq!(&seen(driver).await, before, "{:?}", driver.key);
+        let session = client.session(json!({})).await;
+        client.task(&session, "x").await;
+        if driver.key.as_deref() == Some("key-one") {
+            assert_eq!(client.result(&session).await, "first", "once again");
+        }
+    }
+    // A world that ended begins anew.
+    one.ok("DELETE", "/world", Value::Null).await;
+    let again = all.world(json!({"key": "key-one"})).await;
+    assert_eq!(seen(&again).await, before[0]);
+    again.ok("POST", "/reset", Value::Null).await;
+    assert_eq!(seen(&again).await, before[0]);
+}
+
+/// A receiver that refuses what comes to `/old`.
+async fn refusing_the_old() -> Site {
+    Site::start(|request| {
+        (
+            if request.path == "/old" { 503 } else { 204 },
+            vec![],
+            vec![],
+        )
+    })
+    .await
+}
+
+fn to(site: &Site, path: &str) -> Value {
+    json!({"agent_name": "agi-0", "webhook_url": format!("{}{path}", site.url)})
+}
+
+/// The wait before a second try is as long for the new session, which begins later: when its second try is there, one of the
+/// old session would be.
+#[tokio::test]
+async fn nothing_of_a_world_that_was_reset_or_ended_is_sent_or_told() {
+    for ends in ["POST /reset", "DELETE /world", "PUT /state"] {
+        let site = refusing_the_old().await;
+        let emulator = start(Options {
+            webhook_backoff: 0.2,
+            ..options()
+        })
+        .await;
+        let all = Driver::new(&emulator);
+        let one = all.world(json!({"key": "key-one"})).await;
+        let client = one.service(&emulator);
+        let empty = one.ok("GET", "/state", Value::Null).await;
+        let old = client.session(to(&site, "/old")).await;
+        let failed = json!({"session_id": old, "outcome": "webhook_retry"});
+        one.ok("POST", "/webhooks/wait", failed).await;
+        let (method, path) = ends.split_once(' ').unwrap();
+        let body = if method == "PUT" { empty } else { Value::Null };
+        one.ok(method, path, body).await;
+        if method == "DELETE" {
+            all.world(json!({"key": "key-one"})).await;
+        }
+        let sent = site.received().len();
+        let next = one.ok("POST", "/webhooks/wait", json!({"timeout": 20}));
+        let new = async { client.session(to(&site, "/new")).await };
+        let (next, new) = within(async { tokio::join!(next, new) }).await;
+        assert_eq!(next["attempts"][0]["session_id"], new.as_str(), "{ends}");
+        let again = client.session(to(&site, "/old")).await;
+        let given_up = json!({"session_id": again, "outcome": "webhook_failed_permanently"});
+        one.ok("POST", "/webhooks/wait", given_up).await;
+        let all: Vec<String> = site
+            .received()
+            .into_iter()
+            .skip(sent)
+            .map(|it| it.body)
+            .collect();
+        assert!(
+            all.iter().all(|body| !body.contains(&old)),
+            "{ends}: {all:?}"
+        );
+        let kept = one.ok("GET", "/webhooks", Value::Null).await;
+        assert!(!kept.to_string().contains(&old), "{ends}: {kept}");
+    }
+}
+
+/// The receiver gets the same event, which it knows by its timestamp; the record says when it was sent this time.
+#[tokio::test]
+async fn a_replay_is_told_apart_from_the_first_time() {
+    let site = Site::start(|_| (204, vec![], vec![])).await;
+    let emulator = start(options()).await;
+    let driver = Driver::new(&emulator);
+    driver.ok("PUT", "/clock", json!({"clock": "fast"})).await;
+    let client = driver.service(&emulator);
+    let session = client.session(to(&site, "/hook")).await;
+    driver.ok("POST", "/webhooks/wait", json!({})).await;
+    let two_days = json!({"seconds": 2 * 86_400});
+    let mut dates = Vec::new();
+    for times in [2, 3] {
+        driver.ok("POST", "/clock/advance", two_days.clone()).await;
+        driver.ok("POST", "/webhooks/replay", json!({})).await;
+        let waited = driver
+            .ok("POST", "/webhooks/wait", json!({"times": times}))
+            .await;
+        let attempts = waited["attempts"].as_array().unwrap();
+        let replays: Vec<bool> = attempts.iter().map(|it| it["replay"] == true).collect();
+        assert_eq!(replays[..2], [false, true]);
+        assert_eq!(attempts[times - 1]["attempt"], 1, "the first of its own");
+        dates = attempts
+            .iter()
+            .map(|it| it["at"].as_str().unwrap()[..10].to_owned())
+            .collect();
+    }
+    assert!(dates.is_sorted_by(|one, next| one < next), "{dates:?}");
+    let bodies: Vec<String> = site.received().into_iter().map(|it| it.body).collect();
+    assert_eq!(bodies.len(), 3);
+    assert!(
+        bodies.iter().all(|body| *body == bodies[0]),
+        "one event: {bodies:?}"
+    );
+    // The session is gone, and its webhook comes all the same.
+    client.delete(&format!("/sessions/{session}")).await;
+    driver
+        .ok(
+            "POST",
+            "/webhooks/replay",
+            json!({"event": "session.created"}),
+        )
+        .await;
+    driver
+        .ok(
+            "POST",
+            "/webhooks/wait",
+            json!({"event": "session.created", "times": 4}),
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn a_body_beyond_its_door_is_refused_with_the_limit() {
+    let emulator = start(options()).await;
+    let driver = Driver::new(&emulator);
+    for (method, path, limit) in [
+        ("POST", "/faults", 1 << 20),
+        ("POST", "/requests/wait", 1 << 20),
+        ("POST", "/webhooks/wait", 1 << 20),
+        ("PUT", "/clock", 1 << 20),
+        ("POST", "/reset", 1 << 20),
+        ("PUT", "/scenario", 16 << 20),
+        ("POST", "/worlds", 16 << 20),
+        ("PUT", "/state", 64 << 20),
+    ] {
+        let answer = driver.call(method, path, &"x".repeat(limit + 1)).await;
+        assert_eq!(answer.status, 413, "{method} {path}: {}", answer.text);
+        let told = answer.json();
+        assert_eq!(told["limit"], limit, "{told}");
+        let detail = told["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("{} MiB", limit >> 20)), "{detail}");
+    }
+}
+
+/// A word is compared with those that it could stand for: one of a million letters is none of them.
+#[tokio::test]
+async fn a_fault_of_nothing_but_a_word_costs_little_and_is_told_in_short() {
+    let emulator = start(options()).await;
+    let driver = Driver::new(&emulator);
+    let word = "x".repeat(1 << 20);
+    let begun = std::time::Instant::now();
+    for body in [
+        word.clone(),
+        format!("{{\"{}\": 1}}", &word[10..]),
+        format!("list {}=1", &word[10..]),
+    ] {
+        let answer = driver.call("POST", "/faults", &body).await;
+        assert_eq!(answer.status, 422);
+        assert!(answer.text.len() < 4000, "{}", answer.text.len());
+    }
+    assert!(begun.elapsed().as_secs_f64() < 5.0, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn another_method_is_405_and_says_which_there_are() {
+    let emulator = start(options()).await;
+    let driver = Driver::new(&emulator);
+    for (method, path, allow) in [
+        ("PUT", "/faults", "DELETE,GET,HEAD,POST"),
+        ("POST", "/health", "GET,HEAD"),
+        ("PATCH", "/state", "GET,HEAD,PUT"),
+        ("GET", "/reset", "POST"),
+        ("OPTIONS", "/world", "DELETE,GET,HEAD"),
+    ] {
+        let answer = driver.call(method, path, "").await;
+        assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text);
+        let mut allowed: Vec<&str> = answer.headers["allow"].split(',').map(str::trim).collect();
+        allowed.sort_unstable();
+        assert_eq!(allowed.join(","), allow, "{method} {path}");
+        let detail = answer.detail();
+        assert!(detail.as_str().unwrap().contains(path), "{detail}");
+    }
+    assert_eq!(driver.call("GET", "/faultz", "").await.status, 404);
+    // The services, too.
+    let client = driver.service(&emulator);
+    let answer = client.raw("PUT", "/v1/sessions", None).await.unwrap();
+    assert_eq!(answer.status, 405);
+    assert!(
+        answer.headers["allow"].contains("POST"),
+        "{:?}",
+        answer.headers
+    );
+}
+
+#[tokio::test]
+async fn a_wait_in_a_world_that_ends_is_answered_at_once() {
+    let emulator = start(options()).await;
+    for path in ["/requests/wait", "/webhooks/wait"] {
+        let all = Driver::new(&emulator);
+        let one = all.world(json!({})).await;
+        let body = json!({"timeout": 300}).to_string();
+        let waiting = one.call("POST", path, &body);
+        let ends = async {
+            eventually(|| async {
+                let told = one.ok("GET", "/world", Value::Null).await;
+                (told["waits"] == 1).then_some(())
+            })
+            .await;
+            one.ok("DELETE", "/world", Value::Null).await;
+        };
+        let (answer, ()) = within(async { tokio::join!(waiting, ends) }).await;
+        assert_eq!(answer.status, 410, "{}", answer.text);
+        let detail = answer.detail();
+        assert!(
+            detail.as_str().unwrap().contains("world was ended"),
+            "{detail}"
+        );
+    }
+}
+
+/// A stray request, such as that of a health check, uses up no fault of a test.
+#[tokio::test]
+async fn a_request_that_is_refused_for_its_key_is_struck_by_no_fault() {
+    let emulator = start(Options {
+        api_keys: Some(vec!["good".to_owned()]),
+        barred_keys: vec!["barred".to_owned()],
+        ..options()
+    })
+    .await;
+    let driver = Driver::new(&emulator);
+    driver.ok("POST", "/faults", "list status=503".into()).await;
+    for (value, status) in [
+        ("", 401),
+        ("Bearer bad", 401),
+        ("Basic good", 401),
+        ("Bearer barred", 403),
+    ] {
+        let client = Client::with_authorization(&emulator, value);
+        assert_eq!(client.get("/sessions").await.status, status, "{value}");
+    }
+    let client = Client::with_key(&emulator, "good");
+    assert_eq!(client.get("/sessions").await.status, 503);
+    assert_eq!(client.get("/sessions").await.status, 200);
 }

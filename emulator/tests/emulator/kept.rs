@@ -312,6 +312,127 @@ async fn a_folder_that_cannot_be_used_stays_as_it_is() {
     );
 }
 
+/// What the emulator says of its own keeping.
+async fn told_of_state(emulator: &Emulator) -> Value {
+    let client = Client::new(emulator).without_key();
+    let health = client.raw("GET", "/_emulator/v1/health", None).await;
+    health.unwrap().json()["state"].clone()
+}
+
+async fn until_kept(emulator: &Emulator, wanted: bool) -> Value {
+    eventually(|| async {
+        let told = told_of_state(emulator).await;
+        (told["kept"] == wanted).then_some(told)
+    })
+    .await
+}
+
+/// A folder below that of a test, which may be taken away.
+fn keeping_below(folder: &Folder) -> (PathBuf, Options) {
+    let state = folder.file("state");
+    let options = Options {
+        state: Some(state.clone()),
+        control: true,
+        ..quick()
+    };
+    (state, options)
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_full_disk_is_told_and_tried_again() {
+    let folder = Folder::new("full");
+    let (state, options) = keeping_below(&folder);
+    let emulator = start(options).await;
+    let file = state.join("state.json");
+    until_kept(&emulator, true).await;
+    std::fs::remove_file(&file).unwrap();
+    // Whatever is written to it, the system says that the disk is full.
+    std::os::unix::fs::symlink("/dev/full", &file).unwrap();
+    let client = Client::new(&emulator);
+    let session = client.session(json!({})).await;
+    let told = until_kept(&emulator, false).await;
+    assert!(
+        told["why"].as_str().unwrap().contains("No space left"),
+        "{told}"
+    );
+    assert!(told["since"].as_str().unwrap().ends_with('Z'), "{told}");
+    let text = told.to_string();
+    assert!(
+        !text.contains("sessionwire-kept"),
+        "whoever asks without a token learns no path: {text}"
+    );
+    std::fs::remove_file(&file).unwrap();
+    until_kept(&emulator, true).await;
+    assert!(std::fs::read_to_string(&file).unwrap().contains(&session));
+    emulator.close().await;
+    assert_eq!(emulator.unkept(), None);
+}
+
+#[tokio::test]
+async fn a_folder_that_was_deleted_is_made_again_unless_it_is_another_now() {
+    let folder = Folder::new("deleted");
+    let (state, options) = keeping_below(&folder);
+    let emulator = start(options.clone()).await;
+    let file = state.join("state.json");
+    until_kept(&emulator, true).await;
+    let client = Client::new(&emulator);
+    let session = client.session(json!({})).await;
+    // Without a change of what it holds.
+    let is_there = || std::future::ready(file.exists().then_some(()));
+    eventually(is_there).await;
+    std::fs::remove_dir_all(&state).unwrap();
+    eventually(is_there).await;
+    assert!(std::fs::read_to_string(&file).unwrap().contains(&session));
+
+    // A file in its place, and then somebody else's folder: neither is touched.
+    std::fs::remove_dir_all(&state).unwrap();
+    std::fs::write(&state, "mine").unwrap();
+    client.session(json!({})).await;
+    let told = until_kept(&emulator, false).await;
+    assert!(
+        told["why"].as_str().unwrap().contains("no folder"),
+        "{told}"
+    );
+    std::fs::remove_file(&state).unwrap();
+    until_kept(&emulator, true).await;
+    std::fs::remove_dir_all(&state).unwrap();
+    std::fs::create_dir(&state).unwrap();
+    std::fs::write(&file, "{}").unwrap();
+    client.session(json!({})).await;
+    let told = until_kept(&emulator, false).await;
+    assert!(
+        told["why"].as_str().unwrap().contains("another state.json"),
+        "{told}"
+    );
+    emulator.close().await;
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{}");
+    let unkept = emulator.unkept().unwrap();
+    let text = unkept.to_string();
+    assert!(text.contains(state.to_str().unwrap()), "{text}");
+    assert!(text.contains("move it away"), "{text}");
+}
+
+#[tokio::test]
+async fn a_folder_that_another_emulator_uses_by_now_is_left_to_it() {
+    let folder = Folder::new("taken");
+    let (state, options) = keeping_below(&folder);
+    let first = start(options.clone()).await;
+    until_kept(&first, true).await;
+    std::fs::rename(&state, folder.file("moved")).unwrap();
+    std::fs::create_dir(&state).unwrap();
+    let lock = std::fs::File::create(state.join("state.lock")).unwrap();
+    lock.lock().unwrap();
+    Client::new(&first).session(json!({})).await;
+    let told = until_kept(&first, false).await;
+    assert!(
+        told["why"].as_str().unwrap().contains("another emulator"),
+        "{told}"
+    );
+    drop(lock);
+    until_kept(&first, true).await;
+}
+
 fn seeded(file: &Path) -> Options {
     Options {
         seed: Some(file.to_owned()),
@@ -413,4 +534,99 @@ async fn a_seed_that_cannot_be_used_is_refused() {
             "{error}"
         );
     }
+}
+
+fn account(sessions: &[&str]) -> Value {
+    let sessions = sessions
+        .iter()
+        .map(|id| json!({"session_id": id, "agent_name": "agi-0"}));
+    json!({"sessions": sessions.collect::<Vec<_>>()})
+}
+
+/// A Raccoon session with a turn of each of these numbers.
+fn turns(session: &str, numbers: &[u64]) -> Value {
+    let turns = numbers.iter().map(|number| {
+        json!({
+            "request": {"session_id": session, "prompt": "x", "mode": "m", "files": [], "references": [], "history": [], "extra": {}},
+            "user_message_id": format!("user-{number}"), "agent_message_id": format!("agent-{number}"),
+            "begun_at": 1, "outcome": "completed", "content": "", "text": "", "log": [],
+        })
+    });
+    json!({
+        "number": 1, "session_id": session, "title": "t", "created_at": 1, "updated_at": 1, "now": 1,
+        "turns": turns.collect::<Vec<_>>(),
+    })
+}
+
+/// An id that is there twice, or belongs to another world, would be one session in two places.
+#[tokio::test]
+async fn a_state_with_an_id_that_is_taken_changes_nothing() {
+    let emulator = start(quick()).await;
+    let one = emulator.world(Some("key-one")).unwrap();
+    let of_one = Client::with_key(&emulator, "key-one");
+    let theirs = of_one.session(json!({})).await;
+    let client = Client::with_key(&emulator, "somebody");
+    let mine = client.session(json!({})).await;
+    let other = session_id(7);
+    let raccoon = |sessions: Value| json!({"user_id": "u_9", "counter": 9, "sessions": sessions});
+    let entry = |id: u64| json!({"id": id, "at": 1, "kind": "log", "asked_as": "log", "frame": "{}", "content": [0, 2], "hidden": false, "closes": false, "metadata": null});
+    for (accounts, says) in [
+        // The other world's account.
+        (
+            json!({"key-one": account(&["s-1"])}),
+            ["has a world of its own", "accounts["],
+        ),
+        // A session of the other world under another key.
+        (
+            json!({"k": account(&["s-1", &theirs])}),
+            [theirs.as_str(), "sessions[1]"],
+        ),
+        (
+            json!({"k": account(&["s-1", "s-2", "s-1"])}),
+            ["`s-1`", "sessions[2]"],
+        ),
+        (
+            json!({"k": account(&["s-1"]), "l": account(&["s-1"])}),
+            ["`s-1`", "sessions[0]"],
+        ),
+        (
+            json!({"k": {"raccoon": raccoon(json!([turns(&other, &[]), turns(&other, &[])]))}}),
+            [other.as_str(), "raccoon.sessions[1]"],
+        ),
+        (
+            json!({"k": {"raccoon": raccoon(json!([turns(&other, &[1, 1])]))}}),
+            ["`user-1`", "turns[1]"],
+        ),
+        (
+            json!({"k": {"sessions": [{"session_id": "s-1", "agent_name": "agi-0", "log": [entry(3), entry(3)]}]}}),
+            ["log[1].id is 3", "s-1"],
+        ),
+        (json!({"k": account(&[""])}), ["is empty", "sessions[0]"]),
+    ] {
+        let state = json!({"version": 1, "accounts": accounts});
+        let error = emulator
+            .import_state(&state.to_string())
+            .unwrap_err()
+            .to_string();
+        for part in says {
+            assert!(error.contains(part), "{accounts}: {error}");
+        }
+        assert!(!error.contains("key-one"), "no key is told: {error}");
+        assert_eq!(client.get(&format!("/sessions/{mine}")).await.status, 200);
+        assert_eq!(of_one.get(&format!("/sessions/{theirs}")).await.status, 200);
+        assert_eq!([one.session_count(), emulator.session_count()], [1, 2]);
+    }
+    // Two accounts that become one: Raccoon's ids are its clients', and may be the same for two keys.
+    let state = json!({"version": 1, "accounts": {
+        "k": {"raccoon": raccoon(json!([turns(&other, &[])]))}, "l": {"raccoon": raccoon(json!([turns(&other, &[])]))}}});
+    emulator.import_state(&state.to_string()).unwrap();
+    let error = one
+        .import_state(&state.to_string())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains(&other), "{error}");
+    // What the world holds itself may come again.
+    let own = one.export_state();
+    one.import_state(&own).unwrap();
+    assert_eq!(of_one.get(&format!("/sessions/{theirs}")).await.status, 200);
 }

@@ -339,3 +339,72 @@ async fn options_that_cannot_be_used_say_what_to_do() {
         assert!(error.contains(why), "{error}");
     }
 }
+
+/// Makes a certificate of its own for these names, valid for these days from today, and writes it with its key.
+fn written(folder: &Path, names: &[&str], days: std::ops::Range<i64>) -> Options {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = rcgen::CertificateParams::new(names).unwrap();
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let today = rcgen::date_time_ymd(1970, 1, 1) + since.unwrap();
+    let at = |days: i64| {
+        let span = std::time::Duration::from_secs(days.unsigned_abs() * 86_400);
+        if days < 0 { today - span } else { today + span }
+    };
+    (params.not_before, params.not_after) = (at(days.start), at(days.end));
+    let key = rcgen::KeyPair::generate().unwrap();
+    let (cert_file, key_file) = (folder.join("cert.pem"), folder.join("key.pem"));
+    std::fs::write(&cert_file, params.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(&key_file, key.serialize_pem()).unwrap();
+    Options {
+        tls_cert: Some(cert_file),
+        tls_key: Some(key_file),
+        ..quick()
+    }
+}
+
+/// A test of such a certificate may be wanted, so it is shown; but nobody has to guess why clients refuse it.
+#[tokio::test]
+async fn a_certificate_that_clients_refuse_is_warned_of() {
+    let folder = folder("refused-certificate");
+    let both = ["localhost", "127.0.0.1"];
+    for (names, days, says) in [
+        (&both[..], -1..30, &[][..]),
+        (&both[..1], -1..30, &[]),
+        (
+            &both[..],
+            -30..-1,
+            &["tls_cert", "cert.pem", "expired on", "make a new one"],
+        ),
+        (&both[..], 1..30, &["tls_cert", "is not valid before"]),
+        (
+            &["other.example"],
+            -1..30,
+            &["127.0.0.1", "other.example", "allow_hosts"],
+        ),
+    ] {
+        let emulator = start(written(&folder, names, days.clone())).await;
+        let warnings = emulator.warnings();
+        assert_eq!(
+            warnings.len(),
+            usize::from(!says.is_empty()),
+            "{names:?} {days:?}: {warnings:?}"
+        );
+        for part in says {
+            assert!(warnings[0].contains(part), "{part}: {warnings:?}");
+        }
+    }
+    // Its own one needs no warning.
+    assert!(start(with_tls()).await.warnings().is_empty());
+    // A name is of no use on an address that it does not lead to.
+    let elsewhere = start(Options {
+        host: "127.0.0.2".to_owned(),
+        ..written(&folder, &["localhost"], -1..30)
+    })
+    .await;
+    assert!(
+        elsewhere.warnings()[0].contains("127.0.0.2"),
+        "{:?}",
+        elsewhere.warnings()
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}

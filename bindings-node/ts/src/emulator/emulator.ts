@@ -184,8 +184,10 @@ export interface WebhookAttempt {
   event: string;
   /** The session that it is about. */
   sessionId: string;
-  /** 1, 2 or 3. */
+  /** 1, 2 or 3: the tries of one delivery. */
   attempt: number;
+  /** Whether an event was sent once more, by the control API or the dashboard. */
+  replay: boolean;
   /** When it was sent; on a fast clock in the session's time. */
   at: Date;
   /** What became of it. */
@@ -291,6 +293,7 @@ export class Emulator implements AsyncDisposable {
           "Leave host out if that is not wanted.",
       );
     }
+    for (const warning of started.warnings) process.emitWarning(`${warning}.`);
     running.add(started);
     const emulator = new Emulator(started);
     if (pump !== undefined) emulator.#open(pump, started.agentPort());
@@ -322,8 +325,9 @@ export class Emulator implements AsyncDisposable {
   }
 
   /**
-   * Sets everything back to how it began, for the next test: scenario, faults and clock are those of the start; requests,
-   * webhook attempts and sessions are forgotten. Agents stay. Of a `world`: its own.
+   * Sets everything back to how it began, for the next test: scenario, faults and clock are those of the start, and so are
+   * the sessions of `seed`; requests, webhook attempts and other sessions are forgotten, and nothing that they told is sent
+   * to a webhook any more. Agents stay. Of a `world`: its own.
    */
   reset(): void {
     this.#native.reset();
@@ -576,12 +580,16 @@ export class Emulator implements AsyncDisposable {
     pump.open(port);
   }
 
-  /** Stops it and ends every connection. Can be called twice. */
+  /**
+   * Stops it and ends every connection. Can be called twice. Rejects once with a `ConfigError`, which has the folder and the
+   * cause, where what it held could not be kept in the folder of `state`; it has stopped all the same.
+   */
   async close(): Promise<void> {
-    await this.#native.close();
+    const unkept = await this.#native.close();
     running.delete(this.#native);
     await Promise.all([...this.#pumps].map((pump) => pump.close()));
     this.#pumps.clear();
+    if (unkept !== null && unkept !== undefined) throw errorFrom(unkept);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -57,7 +57,8 @@ class WebhookAttempt(Model):
     Attributes:
         event: Such as `task.completed`.
         session_id: The session it is about.
-        attempt: 1, 2 or 3.
+        attempt: 1, 2 or 3: the tries of one delivery.
+        replay: Whether an event was sent once more, by the control API or the dashboard.
         at: When it was sent: ISO 8601 text, UTC; on a fast clock in the session's time.
         outcome: `webhook_delivered`, `webhook_retry`, `webhook_failed_permanently` or
             `webhook_notification_error`.
@@ -76,6 +77,7 @@ class WebhookAttempt(Model):
         "event",
         "session_id",
         "attempt",
+        "replay",
         "at",
         "outcome",
         "status",
@@ -92,6 +94,7 @@ class WebhookAttempt(Model):
         event: str,
         session_id: str,
         attempt: int,
+        replay: bool,
         at: str,
         outcome: str,
         status: int | None,
@@ -105,6 +108,7 @@ class WebhookAttempt(Model):
         self.event: str = event
         self.session_id: str = session_id
         self.attempt: int = attempt
+        self.replay: bool = replay
         self.at: str = at
         self.outcome: str = outcome
         self.status: int | None = status

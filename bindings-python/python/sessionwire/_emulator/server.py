@@ -217,6 +217,10 @@ class Emulator:
                 RuntimeWarning,
                 stacklevel=2,
             )
+        for warning in self._native.warnings:
+            import warnings
+
+            warnings.warn(f"{warning}.", RuntimeWarning, stacklevel=2)
 
     def world(self, key: str | None = None) -> Emulator:
         """Gives this emulator as one API key sees it, so that parallel tests can share one server.
@@ -250,8 +254,9 @@ class Emulator:
     def reset(self) -> None:
         """Sets everything back to how it began, for the next test.
 
-        Scenario, faults and clock are those of the start; requests, webhook attempts and sessions
-        are forgotten. Agents stay. Of a `world`: its own.
+        Scenario, faults and clock are those of the start, and so are the sessions of `seed`;
+        requests, webhook attempts and other sessions are forgotten, and nothing that they told is
+        sent to a webhook any more. Agents stay. Of a `world`: its own.
         """
         self._native.reset()
 
@@ -655,20 +660,36 @@ class Emulator:
             work(jobs, function, kind)
 
     def close(self) -> None:
-        """Ends every connection and stops. Can be called twice."""
+        """Ends every connection and stops. Can be called twice.
+
+        Raises:
+            ConfigError: It has stopped, but what it held could not be kept in the folder of
+                `state`: the text has the folder and the cause. Said once. At the end of a `with`
+                block that raised it is a `RuntimeWarning`, which hides no other error.
+        """
         self._native.close()
+
+    def _end(self, failed: object) -> None:
+        try:
+            self.close()
+        except ConfigError as error:
+            if failed is None:
+                raise
+            import warnings
+
+            warnings.warn(str(error), RuntimeWarning, stacklevel=3)
 
     def __enter__(self) -> Emulator:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, failed: object, *_: object) -> None:
+        self._end(failed)
 
     async def __aenter__(self) -> Emulator:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
+    async def __aexit__(self, failed: object, *_: object) -> None:
+        self._end(failed)
 
     def _repr_html_(self) -> str:
         from .._views.records import emulator

@@ -34,11 +34,18 @@ public final class Emulator implements AutoCloseable {
     /** Starts the binary that SESSIONWIRE names, or `sessionwire` on the path. */
     public static Emulator start() throws IOException {
         String binary = System.getenv().getOrDefault("SESSIONWIRE", "sessionwire");
+        // It ends when its standard input closes: also when this process is killed.
         Process process =
-                new ProcessBuilder(binary, "emulator", "--control", "--json", "--browser", "builtin")
+                new ProcessBuilder(
+                                binary,
+                                "emulator",
+                                "--control",
+                                "--json",
+                                "--browser",
+                                "builtin",
+                                "--end-with-stdin")
                         .redirectError(ProcessBuilder.Redirect.INHERIT)
                         .start();
-        Runtime.getRuntime().addShutdownHook(new Thread(process::destroy));
         // The first line says where it listens.
         String line =
                 new BufferedReader(
@@ -61,8 +68,8 @@ public final class Emulator implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
-        process.destroy();
+    public void close() throws IOException, InterruptedException {
+        process.getOutputStream().close();
         process.waitFor();
     }
 
