@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sessionwire_emulator::{Scenario, ScenarioError};
+use sessionwire_emulator::{Scenario, ScenarioError, ScenarioProblem};
 
 use crate::args;
 use crate::failure::Failure;
@@ -15,7 +15,7 @@ use crate::render::one_line;
 pub(crate) async fn check(args: args::Check, json: bool, output: &Output) -> Result<(), Failure> {
     let mut wrong = 0;
     for file in &args.file {
-        let read = Scenario::from_file(file);
+        let read = Scenario::check_file(file);
         wrong += usize::from(read.is_err());
         if json {
             output.json(as_json(file, &read).to_string()).await?;
@@ -34,49 +34,61 @@ pub(crate) async fn check(args: args::Check, json: bool, output: &Output) -> Res
     }
 }
 
-fn as_lines(file: &Path, read: &Result<Scenario, ScenarioError>) -> Vec<String> {
+type Read = Result<(Scenario, Vec<ScenarioProblem>), ScenarioError>;
+
+fn as_lines(file: &Path, read: &Read) -> Vec<String> {
     let name = one_line(&file.display().to_string());
+    let line = |problem: &ScenarioProblem, word: &str| {
+        let at = match (problem.line, problem.column) {
+            (Some(line), Some(column)) => format!(":{line}:{column}"),
+            _ => String::new(),
+        };
+        format!("{name}{at}: {word}{}", one_line(&problem.to_string()))
+    };
     match read {
-        Ok(scenario) => vec![format!(
-            "{name}: ok, {} and {}",
-            count(scenario.tasks.len(), "task"),
-            count(scenario.turns.len(), "turn")
-        )],
-        Err(error) => error
-            .problems()
-            .iter()
-            .map(|problem| {
-                let at = match (problem.line, problem.column) {
-                    (Some(line), Some(column)) => format!(":{line}:{column}"),
-                    _ => String::new(),
-                };
-                format!("{name}{at}: {}", one_line(&problem.to_string()))
-            })
-            .collect(),
+        Ok((scenario, warnings)) => {
+            let lines = warnings.iter().map(|warning| line(warning, "warning: "));
+            let mut lines: Vec<String> = lines.collect();
+            lines.push(format!(
+                "{name}: ok, {} and {}{}",
+                count(scenario.tasks.len(), "task"),
+                count(scenario.turns.len(), "turn"),
+                match warnings.len() {
+                    0 => String::new(),
+                    warnings => format!(", {}", count(warnings, "warning")),
+                }
+            ));
+            lines
+        }
+        Err(error) => {
+            let problems = error.problems().iter();
+            problems.map(|problem| line(problem, "")).collect()
+        }
     }
 }
 
-fn as_json(file: &Path, read: &Result<Scenario, ScenarioError>) -> Value {
-    let counts = read.as_ref().ok();
-    let problems = read.as_ref().err().map(ScenarioError::problems);
-    let problems: Vec<Value> = problems
-        .unwrap_or_default()
-        .iter()
-        .map(|problem| {
+fn as_json(file: &Path, read: &Read) -> Value {
+    let told = |problems: &[ScenarioProblem]| -> Vec<Value> {
+        let told = problems.iter().map(|problem| {
             json!({
                 "place": problem.place,
                 "line": problem.line,
                 "column": problem.column,
                 "message": problem.problem,
             })
-        })
-        .collect();
+        });
+        told.collect()
+    };
+    let scenario = read.as_ref().ok().map(|(scenario, _)| scenario);
+    let warnings = read.as_ref().map_or(&[][..], |(_, warnings)| warnings);
+    let problems = read.as_ref().map_or_else(ScenarioError::problems, |_| &[]);
     json!({
         "type": "scenario",
         "file": file.display().to_string(),
         "status": if read.is_ok() { "ok" } else { "error" },
-        "tasks": counts.map(|scenario| scenario.tasks.len()),
-        "turns": counts.map(|scenario| scenario.turns.len()),
-        "problems": problems,
+        "tasks": scenario.map(|scenario| scenario.tasks.len()),
+        "turns": scenario.map(|scenario| scenario.turns.len()),
+        "problems": told(problems),
+        "warnings": told(warnings),
     })
 }

@@ -68,6 +68,7 @@ mod matching;
 mod middleware;
 mod options;
 mod page;
+mod plain;
 mod raccoon;
 mod recorder;
 mod requests;

@@ -41,6 +41,11 @@ fn what_can_be_played_is_said_and_all_that_is_wrong() {
             &*format!("{bad}:3:9: tasks[0].steps[0]: "),
             "write `thought`",
         ],
+        // A word that was missed, beside them.
+        [
+            &*format!("{bad}:6:9: tasks[0].steps[2].done: "),
+            "write `{colour}`",
+        ],
         [
             &*format!("{bad}:7:5: tasks[1]: "),
             "`mach` is not known: write `match`",
@@ -51,27 +56,48 @@ fn what_can_be_played_is_said_and_all_that_is_wrong() {
     ]) {
         assert!(parts.iter().all(|part| line.contains(part)), "{line}");
     }
-    assert_eq!(lines.len(), 5, "{}", done.stdout);
+    assert_eq!(lines.len(), 6, "{}", done.stdout);
     assert!(
         done.stderr.contains("3 of 4 scenarios cannot be played"),
         "{}",
         done.stderr
     );
+}
 
-    // A word that was missed is told once the rest can be read.
-    std::fs::write(
-        &bad,
-        BAD.replace("thougth", "thought").replace("mach", "match"),
-    )
-    .unwrap();
-    let done = check(&[&bad]);
-    assert!(
-        done.stdout
-            .starts_with(&format!("{bad}:6:9: tasks[0].steps[2].done: ")),
-        "{}",
-        done.stdout
+#[test]
+fn what_can_never_play_is_a_warning_with_its_line() {
+    let folder = Folder::new();
+    let file = folder.file("shadow.yaml");
+    let text = "tasks:\n  - steps:\n      - done: 1\n      - log: late\n  - match: mug\n    once: true\n    steps: []\n";
+    std::fs::write(&file, text).unwrap();
+    let done = check(&[&file]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let lines: Vec<_> = done.stdout.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            format!(
+                "{file}:4:9: warning: tasks[0].steps[1]: never plays, nor what follows: the task has ended with steps[0]. Put it \
+                 before that step, or take it out"
+            ),
+            format!(
+                "{file}:5:5: warning: tasks[1]: never plays: tasks[0] fits every task that it fits, comes first and plays each time. \
+                 Put it before tasks[0], or give that one `once`"
+            ),
+            format!("{file}: ok, 2 tasks and 0 turns, 2 warnings"),
+        ]
     );
-    assert!(done.stdout.contains("write `{colour}`"), "{}", done.stdout);
+    let done = check(&[&file, "--json"]);
+    let line = &done.json_lines()[0];
+    assert_eq!(
+        (
+            &line["status"],
+            &line["problems"],
+            &line["warnings"][1]["place"],
+            &line["warnings"][1]["line"]
+        ),
+        (&json!("ok"), &json!([]), &json!("tasks[1]"), &json!(5))
+    );
 }
 
 #[test]
@@ -85,13 +111,13 @@ fn json_has_a_line_for_each_file_and_the_failure_last() {
     let lines = done.json_lines();
     assert_eq!(
         lines[0],
-        json!({"type": "scenario", "file": good, "status": "ok", "tasks": 1, "turns": 0, "problems": []})
+        json!({"type": "scenario", "file": good, "status": "ok", "tasks": 1, "turns": 0, "problems": [], "warnings": []})
     );
     assert_eq!(
         lines[1],
         json!({"type": "scenario", "file": bad, "status": "error", "tasks": null, "turns": null, "problems": [{
             "place": "turns[0].steps[0].delay", "line": 3, "column": 9,
-            "message": "needs a number of seconds, from 0 to 86400"}]})
+            "message": "needs a number of seconds, from 0 to 86400"}], "warnings": []})
     );
     assert_eq!(
         (&lines[2]["name"], &lines[2]["exit_status"]),

@@ -2,6 +2,7 @@
 
 use super::subject::Subject;
 use crate::errors::{ApiError, json_response};
+use crate::plain::plain;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -62,7 +63,10 @@ pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     } else {
         body
     };
-    serde_json::from_slice(body).map_err(|error| bad(format!("The body cannot be used: {error}")))
+    serde_json::from_slice(body).map_err(|error| {
+        let why = plain(&error.to_string());
+        bad(format!("The body cannot be used: {why}"))
+    })
 }
 
 /// The longest wait, in seconds.

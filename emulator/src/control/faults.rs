@@ -4,6 +4,7 @@ use super::body::{Answer, bad, nothing, ok, text};
 use super::subject::Subject;
 use crate::errors::ApiError;
 use crate::faults::Fault;
+use crate::plain::plain;
 use crate::sync::lock;
 use crate::world::World;
 use axum::body::Bytes;
@@ -48,7 +49,8 @@ fn read(body: &str) -> Result<Vec<Fault>, ApiError> {
     let faults = match serde_json::from_str::<Value>(body) {
         Ok(value) => from_json(value)?,
         Err(error) if body.trim_start().starts_with(['[', '"']) => {
-            return Err(bad(format!("The faults cannot be read: {error}")));
+            let why = plain(&error.to_string());
+            return Err(bad(format!("The faults cannot be read: {why}")));
         }
         Err(_) => Fault::read_lines(body).map_err(|error| bad(error.to_string()))?,
     };
@@ -68,7 +70,8 @@ pub(super) fn from_json(value: Value) -> Result<Vec<Fault>, ApiError> {
     };
     let read = |(index, value): (usize, Value)| {
         let at = |error: &dyn std::fmt::Display| bad(format!("faults[{index}]: {error}"));
-        let fault: Fault = serde_json::from_value(value).map_err(|error| at(&error))?;
+        let fault: Fault =
+            serde_json::from_value(value).map_err(|error| at(&plain(&error.to_string())))?;
         fault.validate().map_err(|error| at(&error))?;
         Ok(fault)
     };

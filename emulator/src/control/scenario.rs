@@ -3,11 +3,11 @@
 use super::body::{Answer, bad, nothing, ok, text};
 use super::subject::Subject;
 use crate::errors::json_response;
-use crate::scenario::{Playing, Scenario};
+use crate::scenario::{Playing, Scenario, ScenarioProblem};
 use crate::sync::lock;
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) async fn show(subject: Subject) -> Answer {
     let text = lock(&subject.world.playing).scenario().to_json();
@@ -16,11 +16,23 @@ pub(super) async fn show(subject: Subject) -> Answer {
 
 /// A scenario as JSON or YAML, whatever the content type says.
 pub(super) async fn set(subject: Subject, body: Bytes) -> Answer {
-    let scenario = Scenario::from_text(text(&body)?)
-        .map_err(|error| bad(format!("The scenario cannot be used: {error}")))?;
+    let (scenario, warnings) = Scenario::check(text(&body)?).map_err(|error| {
+        let problems: Vec<Value> = error.problems().iter().map(told).collect();
+        bad(format!("The scenario cannot be used: {error}")).with("problems", problems)
+    })?;
+    let warnings: Vec<Value> = warnings.iter().map(told).collect();
     let (tasks, turns) = (scenario.tasks.len(), scenario.turns.len());
     *lock(&subject.world.playing) = Playing::new(scenario);
-    ok(&json!({ "tasks": tasks, "turns": turns }))
+    ok(&json!({ "tasks": tasks, "turns": turns, "warnings": warnings }))
+}
+
+fn told(problem: &ScenarioProblem) -> Value {
+    json!({
+        "place": problem.place,
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.problem,
+    })
 }
 
 pub(super) async fn clear(subject: Subject) -> Answer {

@@ -4,7 +4,7 @@
 //! none is a string up to the next blank. A name without a value is `true`.
 
 use super::fault::{Fault, FaultError, GENERAL};
-use crate::words::likely;
+use crate::plain::plain;
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
@@ -22,7 +22,7 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, FaultError> {
         let text = text.trim();
         let fields = if text.starts_with('{') {
-            serde_json::from_str(text).map_err(|error| FaultError(error.to_string()))?
+            serde_json::from_str(text).map_err(|error| FaultError(plain(&error.to_string())))?
         } else {
             fields(text).map_err(FaultError)?
         };
@@ -35,19 +35,27 @@ fn read(mut fields: Map<String, Value>) -> Result<Fault, String> {
     if !fields.contains_key("times") && GENERAL.iter().any(|name| fields.contains_key(*name)) {
         fields.insert("times".to_owned(), 0.into());
     }
-    Fault::deserialize(Value::Object(fields)).map_err(|error| with_advice(&error.to_string()))
+    Fault::deserialize(Value::Object(fields.clone())).map_err(|error| {
+        let wrong: Vec<String> = fields.iter().filter_map(wrong).collect();
+        if wrong.is_empty() {
+            plain(&error.to_string())
+        } else {
+            wrong.join("; ")
+        }
+    })
 }
 
-/// What serde says of a word that is not known, with the one that was meant.
-fn with_advice(problem: &str) -> String {
-    let Some((start, known)) = problem.split_once(", expected one of ") else {
-        return problem.to_owned();
-    };
-    let word = start.split('`').nth(1).unwrap_or_default();
-    match likely(word, known.split('`').skip(1).step_by(2)) {
-        Some(meant) => format!("`{word}` is not known: write `{meant}`"),
-        None => problem.to_owned(),
-    }
+/// What is wrong with one field, if anything is.
+fn wrong((name, value): (&String, &Value)) -> Option<String> {
+    let mut alone = Map::from_iter([("on".to_owned(), Value::from("*"))]);
+    alone.insert(name.clone(), value.clone());
+    let error = Fault::deserialize(Value::Object(alone)).err()?;
+    let said = plain(&error.to_string());
+    Some(match said.strip_prefix("it ") {
+        Some(rest) => format!("`{name}` {rest}"),
+        None if said.starts_with('`') => said,
+        None => format!("`{name}`: {said}"),
+    })
 }
 
 /// The JSON form of a line of text.
@@ -92,7 +100,10 @@ fn value<'a>(name: &str, text: &'a str) -> Result<(Value, &'a str), String> {
                 }
                 _ => Err(format!("after the value of `{name}` a blank is missing")),
             },
-            Some(Err(error)) => Err(format!("the value of `{name}` is not JSON: {error}")),
+            Some(Err(error)) => {
+                let why = plain(&error.to_string());
+                Err(format!("the value of `{name}` is not JSON: {why}"))
+            }
             None => Err(format!("the value of `{name}` is missing")),
         };
     }
@@ -349,17 +360,20 @@ mod tests {
             ("cut_after=7", "begins with its endpoint"),
             (
                 "nowhere hang",
-                "unknown variant `nowhere`, expected one of `create`",
+                "`nowhere` is not known; it is one of `create`",
             ),
             ("list hangs", "`hangs` is not known: write `hang`"),
-            ("list jump", "unknown field `jump`, expected one of `on`"),
-            ("list status=many", "invalid type: string \"many\""),
+            ("list jump", "`jump` is not known; it is one of `on`"),
+            (
+                "list status=many",
+                "`status` is the text \"many\", and must be a whole number",
+            ),
             ("list status=500 status=501", "`status` is there twice"),
             ("list on=get", "`on` is there twice"),
             (r#"list headers={"a""#, "the value of `headers` is not JSON"),
             (r#"list body="a"b"#, "a blank is missing"),
-            ("{\"on\": 5}", "invalid type"),
-            ("{", "EOF"),
+            ("{\"on\": 5}", "`on`"),
+            ("{", "ends too early"),
         ] {
             let error = text.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");

@@ -1,13 +1,14 @@
 //! The fields of a scenario: where they stand, and what they must be.
 
-use super::error::ScenarioError;
+use super::error::{Mistakes, ScenarioError};
 use super::load::{Load, too_deep, whole};
 use super::matches::{Conditions, Match, Wanted, WantedFile, Which};
 use super::said::{Beside, Choice, CutStream, Until, When};
 use crate::faults::Fault;
-use crate::words::meant;
-use serde::Deserialize;
+use crate::plain::plain;
+use crate::words::{likely, meant};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt::Display;
 
 /// In seconds: a day.
@@ -18,61 +19,70 @@ pub(super) type Kinds = &'static [(&'static str, &'static [&'static str])];
 
 pub(super) type Outcome<T> = Result<T, ScenarioError>;
 
-/// Which kind of step this is, and the value under that name.
+/// The fields of a step under the names that were meant, and its kind, if it has one; what is wrong is added.
 pub(super) fn kind<'a>(
     kinds: Kinds,
     fields: &'a Map<String, Value>,
     place: &Place,
-) -> Outcome<(&'static str, &'a Value)> {
+    mistakes: &mut Mistakes,
+) -> (Cow<'a, Map<String, Value>>, Option<&'static str>) {
     let known = || {
         let names: Vec<_> = kinds.iter().map(|(name, _)| *name).collect();
         names.join(", ")
     };
-    for name in fields.keys() {
-        let is_known = name == "after"
-            || kinds
-                .iter()
-                .any(|(kind, own)| kind == name || own.contains(&name.as_str()));
-        if !is_known {
-            let words = kinds
-                .iter()
-                .flat_map(|(kind, own)| own.iter().chain([kind]))
-                .chain([&"after"]);
-            return place.wrong(format!(
-                "`{name}` is not a step{}; a step is one of {}",
-                meant(name, words.copied()),
+    let is_kind = |name: &str| kinds.iter().any(|(kind, _)| *kind == name);
+    let mut words: Vec<&str> = kinds
+        .iter()
+        .flat_map(|(kind, own)| own.iter().chain([kind]).copied())
+        .collect();
+    words.push("after");
+    let one = fields.keys().any(|name| is_kind(name));
+    let (fields, is_wrong) = place.mended(
+        fields,
+        &words,
+        |meant| !(one && is_kind(meant)),
+        |name, advice| {
+            format!(
+                "`{name}` is not a step{advice}; a step is one of {}",
                 known()
-            ));
-        }
-    }
+            )
+        },
+        mistakes,
+    );
     let found: Vec<_> = kinds
         .iter()
         .filter(|(name, _)| fields.contains_key(*name))
         .collect();
     let [(kind, own)] = found[..] else {
         let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
-        return place.wrong(format!(
-            "a step needs exactly one of {}; this one has {}",
-            known(),
-            if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(" and ")
-            }
-        ));
+        // A name that is not known was to be the kind.
+        if !(names.is_empty() && is_wrong) {
+            mistakes.take(place.wrong::<()>(format!(
+                "a step needs exactly one of {}; this one has {}",
+                known(),
+                if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(" and ")
+                }
+            )));
+        }
+        return (fields, None);
     };
     for name in fields.keys() {
-        if name != kind && name != "after" && !own.contains(&name.as_str()) {
+        let has_owner = words.contains(&name.as_str()) && name != "after" && !is_kind(name);
+        if has_owner && !own.contains(&name.as_str()) {
             let owners: Vec<_> = kinds
                 .iter()
                 .filter(|(_, own)| own.contains(&name.as_str()))
                 .map(|(owner, _)| format!("`{owner}`"))
                 .collect();
             let owners = owners.join(" and ");
-            return place.wrong(format!("`{name}` belongs to {owners}, not to `{kind}`"));
+            let problem = format!("`{name}` belongs to {owners}, not to `{kind}`");
+            mistakes.take(place.wrong::<()>(problem));
         }
     }
-    Ok((kind, &fields[*kind]))
+    (fields, Some(*kind))
 }
 
 pub(super) fn once(fields: &Map<String, Value>, place: &Place) -> Outcome<bool> {
@@ -105,11 +115,17 @@ fn text_match(value: &Value, place: &Place) -> Outcome<Option<Match>> {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(Match::Contains(text.clone()))),
         Value::Object(fields) => {
-            place.only(fields, &FORMS, "a `match`")?;
-            form(fields, place).and_then(|found| match found {
-                None => place.wrong("needs {\"regex\": \"an expression\"} or {\"equals\": \"a text\"}"),
-                found => Ok(found),
-            })
+            let mut mistakes = Mistakes::default();
+            let (fields, is_wrong) = place.known(fields, &FORMS, "a `match`", &mut mistakes);
+            match form(&fields, place) {
+                Ok(None) if !is_wrong => {
+                    place.wrong("needs {\"regex\": \"an expression\"} or {\"equals\": \"a text\"}")
+                }
+                found => {
+                    let found = mistakes.take(found);
+                    mistakes.none(found)
+                }
+            }
         }
         _ => place.wrong(
             "needs a text, {\"regex\": \"an expression\"} or {\"equals\": \"a text\"}; in YAML, quote a number",
@@ -191,50 +207,53 @@ pub(super) fn entry_match(
         Some(Value::Object(fields)) => fields,
         Some(value) => return Ok((text_match(value, &place)?, Wanted::default())),
     };
-    place.only(fields, about.names(), "a `match`")?;
+    let mut mistakes = Mistakes::default();
     if fields.is_empty() {
         return place.wrong(format!(
             "needs {{\"regex\": \"an expression\"}}, or one of {}",
             about.names().join(", ")
         ));
     }
+    let (fields, _) = place.known(fields, about.names(), "a `match`", &mut mistakes);
+    let fields = &*fields;
     let part = |name: &str| match fields.get(name) {
         None => Ok(None),
         Some(value) => text_match(value, &place.child(name)),
     };
-    let text = match (form(fields, &place)?, part(about.text())?) {
-        (Some(_), Some(_)) => {
-            return place.wrong(format!(
-                "`{0}` and `regex` or `equals` exclude one another: write {{\"{0}\": {{\"regex\": ...}}}}",
-                about.text()
-            ));
-        }
-        (form, text) => form.or(text),
+    let (form, text) = (
+        mistakes.take(form(fields, &place)),
+        mistakes.take(part(about.text())),
+    );
+    if form.is_some() && text.is_some() {
+        mistakes.take(place.wrong::<()>(format!(
+            "`{0}` and `regex` or `equals` exclude one another: write {{\"{0}\": {{\"regex\": ...}}}}",
+            about.text()
+        )));
+    }
+    let session = match fields.get("session") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(id)) => Ok(Some(Which::Id(id.clone()))),
+        Some(_) => match place.count(fields, "session") {
+            Ok(number) => Ok(number.map(Which::Number)),
+            Err(_) => place
+                .child("session")
+                .wrong("needs a number, from 1 (the how manyth session), or the id of a session"),
+        },
+    };
+    let file = match fields.get("file") {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => file(value, &place.child("file")).map(Some),
     };
     let wanted = Wanted {
-        start_url: part("start_url")?,
-        agent: part("agent")?,
-        session: match fields.get("session") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(id)) => Some(Which::Id(id.clone())),
-            Some(_) => match place.count(fields, "session") {
-                Ok(number) => number.map(Which::Number),
-                Err(_) => {
-                    return place.child("session").wrong(
-                        "needs a number, from 1 (the how manyth session), or the id of a session",
-                    );
-                }
-            },
-        },
-        nth: place.count(fields, "nth")?,
-        nth_in_session: place.count(fields, "nth_in_session")?,
-        answers: conditions(fields, "answers", &place)?,
-        file: match fields.get("file") {
-            None | Some(Value::Null) => None,
-            Some(value) => Some(file(value, &place.child("file"))?),
-        },
+        start_url: mistakes.take(part("start_url")),
+        agent: mistakes.take(part("agent")),
+        session: mistakes.take(session),
+        nth: mistakes.take(place.count(fields, "nth")),
+        nth_in_session: mistakes.take(place.count(fields, "nth_in_session")),
+        answers: mistakes.take(conditions(fields, "answers", &place)),
+        file: mistakes.take(file),
     };
-    Ok((text, wanted))
+    mistakes.none((form.or(text), wanted))
 }
 
 fn file(value: &Value, place: &Place) -> Outcome<WantedFile> {
@@ -246,15 +265,17 @@ fn file(value: &Value, place: &Place) -> Outcome<WantedFile> {
         });
     }
     let fields = place.object(value, "{\"name\": \"report.csv\", \"content\": \"total\"}")?;
-    place.only(fields, &["name", "content"], "a `file`")?;
+    let mut mistakes = Mistakes::default();
+    let (fields, _) = place.known(fields, &["name", "content"], "a `file`", &mut mistakes);
     let part = |name: &str| match fields.get(name) {
         None => Ok(None),
         Some(value) => text_match(value, &place.child(name)),
     };
-    Ok(WantedFile {
-        name: part("name")?,
-        content: part("content")?,
-    })
+    let file = WantedFile {
+        name: mistakes.take(part("name")),
+        content: mistakes.take(part("content")),
+    };
+    mistakes.none(file)
 }
 
 /// What values under names must be like: `{"colour": "blue"}`.
@@ -268,10 +289,13 @@ pub(super) fn conditions(
         None | Some(Value::Null) => Ok(Conditions::new()),
         Some(value) => {
             let conditions = place.object(value, "{\"colour\": \"blue\"}")?;
-            let read = |(name, value): (&String, &Value)| {
-                Ok((name.clone(), text_match(value, &place.child(name))?))
-            };
-            conditions.iter().map(read).collect()
+            let mut mistakes = Mistakes::default();
+            let read = conditions.iter().map(|(name, value)| {
+                let wanted = mistakes.take(text_match(value, &place.child(name)));
+                (name.clone(), wanted)
+            });
+            let read = read.collect();
+            mistakes.none(read)
         }
     }
 }
@@ -295,15 +319,17 @@ pub(super) fn when<S>(
     place: &Place,
     steps: Steps<'_, S>,
 ) -> Outcome<When<S>> {
+    let mut mistakes = Mistakes::default();
     if !fields.contains_key("steps") && !fields.contains_key("else") {
-        return place
-            .wrong("`if` needs `steps`, `else` or both: {\"if\": {...}, \"steps\": [...]}");
+        let problem = "`if` needs `steps`, `else` or both: {\"if\": {...}, \"steps\": [...]}";
+        mistakes.take(place.wrong::<()>(problem));
     }
-    Ok(When {
-        conditions: some_conditions(fields, "if", place)?,
-        steps: steps(fields, "steps", place)?,
-        otherwise: steps(fields, "else", place)?,
-    })
+    let when = When {
+        conditions: mistakes.take(some_conditions(fields, "if", place)),
+        steps: mistakes.take(steps(fields, "steps", place)),
+        otherwise: mistakes.take(steps(fields, "else", place)),
+    };
+    mistakes.none(when)
 }
 
 /// `repeat`, with its `steps`, and `until` with `else` where they are given.
@@ -314,29 +340,33 @@ pub(super) fn until<S>(
     steps: Steps<'_, S>,
 ) -> Outcome<Until<S>> {
     let at = place.child("repeat");
-    let Some(times) = fields.get("repeat").and_then(whole) else {
-        return at.wrong("needs a whole number, 0 or more");
+    let mut mistakes = Mistakes::default();
+    let times = match fields.get("repeat").and_then(whole) {
+        Some(times) => times,
+        None => mistakes.take(at.wrong("needs a whole number, 0 or more")),
     };
     if !fields.contains_key("steps") {
-        return place.wrong("`repeat` and `steps` go together: {\"repeat\": 3, \"steps\": [...]}");
+        let problem = "`repeat` and `steps` go together: {\"repeat\": 3, \"steps\": [...]}";
+        mistakes.take(place.wrong::<()>(problem));
     }
     let is_open = fields.contains_key("until");
     if fields.contains_key("else") && !is_open {
-        return place.child("else").wrong(
+        mistakes.take(place.child("else").wrong::<()>(
             "`else` plays when `until` never came true: add `until`, or write its steps below the repeat",
-        );
+        ));
     }
-    at.bounded(value)?;
-    Ok(Until {
+    mistakes.take(at.bounded(value));
+    let until = Until {
         times,
         conditions: if is_open {
-            some_conditions(fields, "until", place)?
+            mistakes.take(some_conditions(fields, "until", place))
         } else {
             Conditions::new()
         },
-        steps: steps(fields, "steps", place)?,
-        otherwise: steps(fields, "else", place)?,
-    })
+        steps: mistakes.take(steps(fields, "steps", place)),
+        otherwise: mistakes.take(steps(fields, "else", place)),
+    };
+    mistakes.none(until)
 }
 
 /// `choose`, and whether `save` keeps what was chosen.
@@ -355,22 +385,22 @@ pub(super) fn choices<S>(
             },
             value => {
                 let fields = place.object(value, "{\"weight\": 2, \"steps\": [...]}, or a text")?;
-                place.only(fields, &["weight", "text", "steps"], "a choice")?;
-                Choice {
-                    weight: match fields.get("weight") {
-                        None => 1.0,
-                        Some(weight) => match weight.as_f64() {
-                            Some(weight) if weight > 0.0 && weight <= 1e6 => weight,
-                            _ => {
-                                return place
-                                    .child("weight")
-                                    .wrong("needs a number above 0, at most 1000000");
-                            }
-                        },
-                    },
-                    text: place.optional_text(fields, "text")?,
-                    steps: steps(fields, "steps", place)?,
-                }
+                let mut mistakes = Mistakes::default();
+                let known = ["weight", "text", "steps"];
+                let (fields, _) = place.known(fields, &known, "a choice", &mut mistakes);
+                let weight = match fields.get("weight").map(Value::as_f64) {
+                    None => Ok(1.0),
+                    Some(Some(weight)) if weight > 0.0 && weight <= 1e6 => Ok(weight),
+                    Some(_) => place
+                        .child("weight")
+                        .wrong("needs a number above 0, at most 1000000"),
+                };
+                let choice = Choice {
+                    weight: mistakes.take(weight),
+                    text: mistakes.take(place.optional_text(&fields, "text")),
+                    steps: mistakes.take(steps(&fields, "steps", place)),
+                };
+                mistakes.none(choice)?
             }
         };
         match (&choice.text, is_kept) {
@@ -412,24 +442,27 @@ pub(super) fn beside(fields: &Map<String, Value>, place: &Place) -> Outcome<Besi
             .object(value, "{\"name\": \"value\"}")
             .cloned(),
     };
-    let data = object("data")?;
+    let mut mistakes = Mistakes::default();
+    let data = mistakes.take(object("data"));
     if fields.get("event").is_none()
         && let Some(name) = data.keys().find(|name| is_own(name, fields))
     {
-        return place.child("data").wrong(format!(
+        mistakes.take(place.child("data").wrong::<()>(format!(
             "`{name}` is the event's own: write it in the step itself, and in `data` what else the event has"
-        ));
+        )));
     }
-    Ok(Beside {
-        save: match place.optional_text(fields, "save")? {
-            Some(name) => Some(new_name(&name, &place.child("save"))?),
-            None => None,
-        },
+    let save = match place.optional_text(fields, "save") {
+        Ok(Some(name)) => new_name(&name, &place.child("save")).map(Some),
+        other => other,
+    };
+    let beside = Beside {
+        save: mistakes.take(save),
         data,
-        metadata: object("metadata")?,
-        context: object("context")?,
-        details: object("details")?,
-    })
+        metadata: mistakes.take(object("metadata")),
+        context: mistakes.take(object("context")),
+        details: mistakes.take(object("details")),
+    };
+    mistakes.none(beside)
 }
 
 /// Checks a name under which something is to be kept.
@@ -482,7 +515,14 @@ pub(super) fn cut(value: &Value, place: &Place) -> Outcome<CutStream> {
 
 /// A fault, as text or as an object.
 pub(super) fn fault(value: &Value, place: &Place) -> Outcome<Box<Fault>> {
-    let read = <Fault as Deserialize>::deserialize(value).map_err(|error| error.to_string());
+    let read = match value {
+        Value::String(text) => text
+            .parse::<Fault>()
+            .map_err(|error| format!("the fault `{text}` cannot be used: {error}")),
+        Value::Object(_) => serde_json::from_value::<Fault>(value.clone())
+            .map_err(|error| plain(&error.to_string())),
+        _ => Err("needs a fault, such as `create status=503`".to_owned()),
+    };
     let checked = read.and_then(|fault| match fault.validate() {
         Ok(()) => Ok(fault),
         Err(error) => Err(error.to_string()),
@@ -525,21 +565,55 @@ impl Place {
         }
     }
 
-    pub(super) fn only(
+    /// The fields under the names that were meant; those that are not known are added, and whether there are any is said.
+    pub(super) fn known<'a>(
         &self,
-        fields: &Map<String, Value>,
+        fields: &'a Map<String, Value>,
         allowed: &[&str],
         what: &str,
-    ) -> Outcome<()> {
-        match fields.keys().find(|name| !allowed.contains(&name.as_str())) {
-            None => Ok(()),
+        mistakes: &mut Mistakes,
+    ) -> (Cow<'a, Map<String, Value>>, bool) {
+        self.mended(
+            fields,
+            allowed,
+            |_| true,
+            |name, advice| {
+                let all = allowed.join(", ");
+                format!("`{name}` is not known{advice}; {what} may have {all}")
+            },
+            mistakes,
+        )
+    }
+
+    /// The same, with the words of the caller, who says which names may be meant.
+    fn mended<'a>(
+        &self,
+        fields: &'a Map<String, Value>,
+        allowed: &[&str],
+        may_be: impl Fn(&str) -> bool,
+        problem: impl Fn(&str, String) -> String,
+        mistakes: &mut Mistakes,
+    ) -> (Cow<'a, Map<String, Value>>, bool) {
+        let mut mended = Cow::Borrowed(fields);
+        let mut is_wrong = false;
+        for name in fields.keys() {
+            if allowed.contains(&name.as_str()) {
+                continue;
+            }
+            is_wrong = true;
+            let problem = problem(name, meant(name, allowed.iter().copied()));
+            let likely = likely(name, allowed.iter().copied())
+                .filter(|likely| may_be(likely) && !mended.contains_key(*likely));
+            if let Some(likely) = likely {
+                let value = fields.get(name).cloned().unwrap_or_default();
+                mended.to_mut().insert(likely.to_owned(), value);
+            }
+            let likely = likely.map(|likely| self.child(likely).0);
+            let written = self.child(name).0;
             // At the place around it: what is not known has no place of its own.
-            Some(name) => self.wrong(format!(
-                "`{name}` is not known{}; {what} may have {}",
-                meant(name, allowed.iter().copied()),
-                allowed.join(", ")
-            )),
+            mistakes.add(ScenarioError::unknown(&self.0, problem, written, likely));
         }
+        (mended, is_wrong)
     }
 
     pub(super) fn text(&self, value: &Value) -> Outcome<String> {

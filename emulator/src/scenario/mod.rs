@@ -13,6 +13,7 @@ mod matches;
 mod model;
 mod names;
 mod nearest;
+mod never;
 mod place;
 mod playing;
 mod read;

@@ -1,6 +1,6 @@
 //! Reads scenarios, and says where one is wrong.
 
-use super::error::ScenarioError;
+use super::error::{Mistakes, ScenarioError, ScenarioProblem, locate_all};
 use super::exchange::Exchange;
 use super::fields::{
     About, Kinds, Outcome, Place, beside, choices, cut, entry_match, fault, flag, kind, matches,
@@ -9,8 +9,10 @@ use super::fields::{
 use super::load::whole;
 use super::model::{Branch, Scenario, ScriptedTask, Step};
 use super::said::Beside;
-use super::{names, read_turn};
+use super::{names, never, read_turn};
+use crate::plain::plain;
 use crate::raccoon::Dialect;
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -41,19 +43,40 @@ const KINDS: Kinds = &[
 ];
 
 impl Scenario {
-    /// Reads a scenario in JSON (when it starts with `{`) or YAML.
+    /// Reads a scenario in JSON (when it starts with `{`) or YAML. What can never play is logged.
     ///
     /// # Errors
-    /// When it is neither, or no scenario; the text names the place, such as `tasks[0].steps[2]`.
+    /// When it is neither, or no scenario; the text names each place that is wrong, such as `tasks[0].steps[2]`.
     pub fn from_text(text: &str) -> Result<Self, ScenarioError> {
-        parse(text, None)
+        Self::check(text).map(|(scenario, warnings)| scenario.logging("the scenario", &warnings))
     }
 
-    /// Reads a file: JSON (`.json`), YAML (`.yaml`, `.yml`), or, with any other name, what its content looks like.
+    /// Reads a file: JSON (`.json`), YAML (`.yaml`, `.yml`), or, with any other name, what its content looks like. What can
+    /// never play is logged.
     ///
     /// # Errors
     /// As [`Self::from_text`], and when the file cannot be read; the text names the file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ScenarioError> {
+        let name = path.as_ref().display().to_string();
+        Self::check_file(path).map(|(scenario, warnings)| scenario.logging(&name, &warnings))
+    }
+
+    /// As [`Self::from_text`], with what can never play, each with its line: entries behind one that fits all that they fit,
+    /// branches of that kind, and steps behind the end of a task or turn.
+    ///
+    /// # Errors
+    /// As [`Self::from_text`].
+    pub fn check(text: &str) -> Result<(Self, Vec<ScenarioProblem>), ScenarioError> {
+        parse(text, None)
+    }
+
+    /// As [`Self::check`], of a file.
+    ///
+    /// # Errors
+    /// As [`Self::from_file`].
+    pub fn check_file(
+        path: impl AsRef<Path>,
+    ) -> Result<(Self, Vec<ScenarioProblem>), ScenarioError> {
         let path = path.as_ref();
         let name = path.display().to_string();
         let content = std::fs::read_to_string(path).map_err(|error| {
@@ -62,6 +85,14 @@ impl Scenario {
         })?;
         let extension = path.extension().and_then(|extension| extension.to_str());
         parse(&content, extension).map_err(|error| error.in_file(name))
+    }
+
+    fn logging(self, name: &str, warnings: &[ScenarioProblem]) -> Self {
+        for warning in warnings {
+            let line = warning.line.unwrap_or_default();
+            tracing::warn!("{name}: {warning} (line {line})");
+        }
+        self
     }
 }
 
@@ -72,7 +103,7 @@ impl<'de> Deserialize<'de> for Scenario {
 }
 
 /// Reads JSON or YAML: as the file's extension says, else as the text looks.
-fn parse(text: &str, extension: Option<&str>) -> Outcome<Scenario> {
+fn parse(text: &str, extension: Option<&str>) -> Outcome<(Scenario, Vec<ScenarioProblem>)> {
     let text = text.trim_start_matches('\u{feff}');
     let is = |name: &str| extension.is_some_and(|extension| extension.eq_ignore_ascii_case(name));
     let value = if is("json") {
@@ -83,13 +114,20 @@ fn parse(text: &str, extension: Option<&str>) -> Outcome<Scenario> {
         // `{` also opens a mapping in YAML; a text that is neither is taken for JSON.
         json(text).or_else(|error| yaml(text).map_err(|_| error))?
     };
-    scenario(&value).map_err(|error| error.located_in(text))
+    let scenario = scenario(&value).map_err(|error| error.located_in(text))?;
+    let mut warnings = never::find(&value, &scenario);
+    if !warnings.is_empty() {
+        locate_all(&mut warnings, &[], text);
+    }
+    Ok((scenario, warnings))
 }
 
 fn json(text: &str) -> Outcome<Value> {
-    serde_json::from_str(text).map_err(|error| {
+    let read = serde_json::from_str::<Unique>(text).map(|Unique(value)| value);
+    read.map_err(|error| {
         let at = (error.line() as u64, error.column() as u64);
-        ScenarioError::unreadable(format!("not JSON: {error}"), Some(at))
+        let problem = plain(&error.to_string());
+        ScenarioError::unreadable(format!("not JSON: {problem}"), Some(at))
     })
 }
 
@@ -104,42 +142,122 @@ fn yaml(text: &str) -> Outcome<Value> {
         let place = at.map_or_else(String::new, |(line, column)| {
             format!(" at line {line} column {column}")
         });
-        let problem = error.without_snippet().to_string();
+        let problem = yaml_problem(error.without_snippet());
         ScenarioError::unreadable(format!("not YAML{place}: {problem}"), at)
     })
 }
 
+/// What is wrong with a text in YAML, without the words of the library that read it.
+fn yaml_problem(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    match error {
+        Error::DuplicateMappingKey { key, .. } => {
+            let key = key.as_deref().unwrap_or("a name");
+            format!("`{key}` is there twice; write it once")
+        }
+        Error::MultipleDocuments { .. } => {
+            "it holds several documents; write one, without a line of `---` in it".to_owned()
+        }
+        Error::Budget { .. } => "it is too deep, or too long; use fewer levels".to_owned(),
+        Error::Eof { .. } => "it ends too early".to_owned(),
+        error => {
+            let said = error.to_string();
+            let said = said.split(" at line ").next().unwrap_or_default();
+            plain(&said.replace("did not find expected", "did not find"))
+        }
+    }
+}
+
+/// A value in which no object has a name twice: of two, one would be lost without a word.
+struct Unique(Value);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+                Ok(value.into())
+            }
+
+            fn visit_unit<E>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+                let mut list = Vec::new();
+                while let Some(Unique(item)) = items.next_element()? {
+                    list.push(item);
+                }
+                Ok(list.into())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+                let mut map = Map::new();
+                while let Some(name) = fields.next_key::<String>()? {
+                    if map.contains_key(&name) {
+                        let problem = format!("`{name}` is there twice; write it once");
+                        return Err(serde::de::Error::custom(problem));
+                    }
+                    let Unique(value) = fields.next_value()?;
+                    map.insert(name, value);
+                }
+                Ok(map.into())
+            }
+        }
+
+        source.deserialize_any(Any).map(Self)
+    }
+}
+
 fn scenario(value: &Value) -> Outcome<Scenario> {
     let place = Place::default();
-    let fields = place.object(value, "{\"tasks\": [...]}")?;
-    place.only(
-        fields,
-        &["tasks", "turns", "dialect", "seed", "recorded", "$schema"],
-        "a scenario",
-    )?;
-    let (tasks, turns) = match (
-        place.list(fields, "tasks", task),
-        place.list(fields, "turns", read_turn::turn),
-    ) {
-        (Err(tasks), Err(turns)) => return Err(tasks.and(turns)),
-        (tasks, turns) => (tasks?, turns?),
+    let written = place.object(value, "{\"tasks\": [...]}")?;
+    let mut mistakes = Mistakes::default();
+    let known = ["tasks", "turns", "dialect", "seed", "recorded", "$schema"];
+    let (fields, _) = place.known(written, &known, "a scenario", &mut mistakes);
+    let fields = &*fields;
+    let seed = match fields.get("seed").map(whole) {
+        None => Ok(0),
+        Some(Some(seed)) => Ok(seed),
+        Some(None) => place.child("seed").wrong("needs a whole number, 0 or more"),
     };
-    names::check(fields)?;
-    Ok(Scenario {
-        tasks,
-        turns,
-        dialect: dialect(fields, &place)?,
-        seed: match fields.get("seed") {
-            None => 0,
-            Some(seed) => match whole(seed) {
-                Some(seed) => seed,
-                None => return place.child("seed").wrong("needs a whole number, 0 or more"),
-            },
-        },
-        recorded: place.list(fields, "recorded", |value, place| {
-            Exchange::deserialize(value).or_else(|error| place.wrong(error))
-        })?,
-    })
+    let recorded = place.list(fields, "recorded", |value, place| {
+        Exchange::deserialize(value).or_else(|error| place.wrong(plain(&error.to_string())))
+    });
+    let scenario = Scenario {
+        tasks: mistakes.take(place.list(fields, "tasks", task)),
+        turns: mistakes.take(place.list(fields, "turns", read_turn::turn)),
+        dialect: mistakes.take(dialect(fields, &place)),
+        seed: mistakes.take(seed),
+        recorded: mistakes.take(recorded),
+    };
+    if !mistakes.hides_names() {
+        mistakes.take(names::check(fields));
+    }
+    mistakes.none(scenario)
 }
 
 fn dialect(fields: &Map<String, Value>, place: &Place) -> Outcome<Option<Dialect>> {
@@ -150,10 +268,19 @@ fn dialect(fields: &Map<String, Value>, place: &Place) -> Outcome<Option<Dialect
             let fields = place.object(value, "{\"text\": \"cumulative\"}")?;
             let names = Dialect::names();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            place.only(fields, &names, "a dialect")?;
+            let mut mistakes = Mistakes::default();
+            place.known(fields, &names, "a dialect", &mut mistakes);
+            for (name, value) in fields.iter().filter(|(name, _)| names.contains(&&***name)) {
+                let alone = Map::from_iter([(name.clone(), value.clone())]);
+                if let Err(error) = Dialect::deserialize(Value::Object(alone)) {
+                    let wrong = place.child(name).wrong::<()>(plain(&error.to_string()));
+                    mistakes.take(wrong);
+                }
+            }
+            mistakes.none(())?;
             match Dialect::deserialize(value) {
                 Ok(dialect) => Ok(Some(dialect)),
-                Err(error) => place.wrong(error),
+                Err(error) => place.wrong(plain(&error.to_string())),
             }
         }
     }
@@ -161,16 +288,19 @@ fn dialect(fields: &Map<String, Value>, place: &Place) -> Outcome<Option<Dialect
 
 fn task(value: &Value, place: &Place) -> Outcome<ScriptedTask> {
     let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
-    place.only(fields, &["match", "once", "verbatim", "steps"], "a task")?;
     place.shallow(value)?;
-    let (matches, wanted) = entry_match(fields, place, About::Task)?;
+    let mut mistakes = Mistakes::default();
+    let known = ["match", "once", "verbatim", "steps"];
+    let (fields, _) = place.known(fields, &known, "a task", &mut mistakes);
+    let (matches, wanted) = mistakes.take(entry_match(&fields, place, About::Task));
     let task = ScriptedTask {
         matches,
         wanted,
-        once: once(fields, place)?,
-        verbatim: flag("verbatim", fields, place)?,
-        steps: steps(fields, "steps", place)?,
+        once: mistakes.take(once(&fields, place)),
+        verbatim: mistakes.take(flag("verbatim", &fields, place)),
+        steps: mistakes.take(steps(&fields, "steps", place)),
     };
+    let task = mistakes.none(task)?;
     place.bounded(value)?;
     Ok(task)
 }
@@ -183,25 +313,60 @@ fn steps(fields: &Map<String, Value>, name: &str, place: &Place) -> Outcome<Vec<
 /// One step, after the delay that its `after` asks for.
 fn step(value: &Value, place: &Place) -> Outcome<Vec<Step>> {
     let fields = place.object(value, "{\"thought\": \"text\"}")?;
-    let (kind, own) = kind(KINDS, fields, place)?;
+    let mut mistakes = Mistakes::default();
+    let (fields, kind) = kind(KINDS, fields, place, &mut mistakes);
+    let fields = &*fields;
+    let Some(kind) = kind else {
+        // What it holds is looked at, though nobody knows what it is.
+        for name in ["steps", "else"] {
+            mistakes.take(steps(fields, name, place));
+        }
+        return mistakes.none(Vec::new());
+    };
     let mut steps = Vec::with_capacity(2);
-    if let Some(seconds) = place.after(fields, kind)? {
+    if let Some(seconds) = mistakes.take(place.after(fields, kind)) {
         steps.push(Step::Delay(seconds));
     }
+    let read = mistakes.take_or(step_of(kind, fields, value, place), Step::Pause);
+    // The data of an event of any type is its own.
+    let beside = match kind {
+        "event" => Beside::default(),
+        _ => mistakes.take(beside(fields, place)),
+    };
+    steps.push(if beside == Beside::default() {
+        read
+    } else {
+        Step::With {
+            step: Box::new(read),
+            beside: Box::new(beside),
+        }
+    });
+    mistakes.none(steps)
+}
+
+/// What a step of this kind does.
+fn step_of(
+    kind: &'static str,
+    fields: &Map<String, Value>,
+    value: &Value,
+    place: &Place,
+) -> Outcome<Step> {
+    let own = &fields[kind];
     let at = place.child(kind);
-    let text = || at.text(&fields[kind]);
+    let mut mistakes = Mistakes::default();
+    let text = || at.text(own);
     let optional = |name| place.optional_text(fields, name);
     let read = match kind {
         "thought" => Step::Thought(text()?),
         "step" => Step::Step {
-            text: text()?,
-            url: optional("url")?,
-            action: optional("action")?,
+            text: mistakes.take(text()),
+            url: mistakes.take(optional("url")),
+            action: mistakes.take(optional("action")),
         },
         "log" => Step::Log(text()?),
         "question" => Step::Question {
-            text: text()?,
-            answers: answers(fields, place)?,
+            text: mistakes.take(text()),
+            answers: mistakes.take(answers(fields, place)),
         },
         "delay" => Step::Delay(seconds(own, &at)?),
         "repeat" => {
@@ -226,35 +391,22 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<Step>> {
         "wait_for_message" => at.flag(own, Step::WaitForMessage)?,
         "wait_for_stream" => at.flag(own, Step::WaitForStream)?,
         "done" => Step::Done(own.clone()),
-        _ => Step::Error {
-            text: text()?,
-            status_code: match fields.get("status_code") {
-                None => 500,
-                Some(code) => match whole(code).and_then(|code| u16::try_from(code).ok()) {
-                    Some(code) => code,
-                    None => {
-                        return place
-                            .child("status_code")
-                            .wrong("needs a whole number from 0 to 65535, such as 502");
-                    }
-                },
-            },
-        },
-    };
-    // The data of an event of any type is its own.
-    let beside = match kind {
-        "event" => Beside::default(),
-        _ => beside(fields, place)?,
-    };
-    steps.push(if beside == Beside::default() {
-        read
-    } else {
-        Step::With {
-            step: Box::new(read),
-            beside: Box::new(beside),
+        _ => {
+            let code = fields.get("status_code");
+            let status_code = match code.map(|code| u16::try_from(whole(code)?).ok()) {
+                None => Ok(500),
+                Some(Some(code)) => Ok(code),
+                Some(None) => place
+                    .child("status_code")
+                    .wrong("needs a whole number from 0 to 65535, such as 502"),
+            };
+            Step::Error {
+                text: mistakes.take(text()),
+                status_code: mistakes.take(status_code),
+            }
         }
-    });
-    Ok(steps)
+    };
+    mistakes.none(read)
 }
 
 /// The events that say how a task stands, which has steps of their own.
@@ -270,21 +422,25 @@ fn event(fields: &Map<String, Value>, name: &str, place: &Place) -> Outcome<Step
             "`{name}` changes the task: write the step `{name}`, and what else it says in its `data`"
         ));
     }
-    Ok(Step::Event {
+    let mut mistakes = Mistakes::default();
+    let event = Step::Event {
         name: name.to_owned(),
-        data: beside(fields, place)?.data,
-        id: flag("id", fields, place)?,
-    })
+        data: mistakes.take(beside(fields, place)).data,
+        id: mistakes.take(flag("id", fields, place)),
+    };
+    mistakes.none(event)
 }
 
 fn answers(fields: &Map<String, Value>, place: &Place) -> Outcome<Vec<Branch>> {
     let answers = place.list(fields, "answers", |value, place| {
         let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
-        place.only(fields, &["match", "steps"], "an answer")?;
-        Ok(Branch {
-            matches: matches(fields, place)?,
-            steps: steps(fields, "steps", place)?,
-        })
+        let mut mistakes = Mistakes::default();
+        let (fields, _) = place.known(fields, &["match", "steps"], "an answer", &mut mistakes);
+        let branch = Branch {
+            matches: mistakes.take(matches(&fields, place)),
+            steps: mistakes.take(steps(&fields, "steps", place)),
+        };
+        mistakes.none(branch)
     })?;
     Ok(answers)
 }

@@ -1,5 +1,6 @@
 //! Reads the scripts for turns.
 
+use super::error::Mistakes;
 use super::fields::{
     About, Kinds, Outcome, Place, beside, choices, cut, entry_match, fault, flag, kind, once,
     seconds, until, when,
@@ -33,17 +34,19 @@ const KINDS: Kinds = &[
 pub(super) fn turn(value: &Value, place: &Place) -> Outcome<ScriptedTurn> {
     let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
     let known = ["match", "mode", "once", "verbatim", "steps"];
-    place.only(fields, &known, "a turn")?;
     place.shallow(value)?;
-    let (matches, wanted) = entry_match(fields, place, About::Turn)?;
+    let mut mistakes = Mistakes::default();
+    let (fields, _) = place.known(fields, &known, "a turn", &mut mistakes);
+    let (matches, wanted) = mistakes.take(entry_match(&fields, place, About::Turn));
     let turn = ScriptedTurn {
         matches,
         wanted,
-        mode: place.optional_text(fields, "mode")?,
-        once: once(fields, place)?,
-        verbatim: flag("verbatim", fields, place)?,
-        steps: steps(fields, "steps", place)?,
+        mode: mistakes.take(place.optional_text(&fields, "mode")),
+        once: mistakes.take(once(&fields, place)),
+        verbatim: mistakes.take(flag("verbatim", &fields, place)),
+        steps: mistakes.take(steps(&fields, "steps", place)),
     };
+    let turn = mistakes.none(turn)?;
     place.bounded(value)?;
     Ok(turn)
 }
@@ -56,52 +59,89 @@ fn steps(fields: &Map<String, Value>, name: &str, place: &Place) -> Outcome<Vec<
 /// One step, after the delay that its `after` asks for.
 fn step(value: &Value, place: &Place) -> Outcome<Vec<TurnStep>> {
     let fields = place.object(value, "{\"text\": \"text\"}")?;
-    let (kind, own) = kind(KINDS, fields, place)?;
+    let mut mistakes = Mistakes::default();
+    let (fields, kind) = kind(KINDS, fields, place, &mut mistakes);
+    let fields = &*fields;
+    let Some(kind) = kind else {
+        // What it holds is looked at, though nobody knows what it is.
+        for name in ["steps", "else"] {
+            mistakes.take(steps(fields, name, place));
+        }
+        return mistakes.none(Vec::new());
+    };
     let mut steps = Vec::with_capacity(2);
-    if let Some(seconds) = place.after(fields, kind)? {
+    if let Some(seconds) = mistakes.take(place.after(fields, kind)) {
         steps.push(TurnStep::Delay(seconds));
     }
+    let read = mistakes.take_or(
+        step_of(kind, fields, value, place),
+        TurnStep::WaitForMessage,
+    );
+    let beside = mistakes.take(beside(fields, place));
+    steps.push(if beside == Beside::default() {
+        read
+    } else {
+        TurnStep::With {
+            step: Box::new(read),
+            beside: Box::new(beside),
+        }
+    });
+    mistakes.none(steps)
+}
+
+/// What a step of this kind does.
+fn step_of(
+    kind: &'static str,
+    fields: &Map<String, Value>,
+    value: &Value,
+    place: &Place,
+) -> Outcome<TurnStep> {
+    let own = &fields[kind];
     let at = place.child(kind);
-    let text = || at.text(&fields[kind]);
+    let mut mistakes = Mistakes::default();
+    let text = || at.text(own);
     let optional = |name| place.optional_text(fields, name);
     let read = match kind {
         "thought" => TurnStep::Thought {
-            text: text()?,
-            block: optional("block")?,
+            text: mistakes.take(text()),
+            block: mistakes.take(optional("block")),
             finalize: match fields.get("finalize") {
                 None => true,
                 Some(Value::Bool(finalize)) => *finalize,
-                Some(_) => return place.child("finalize").wrong("needs true or false"),
+                Some(_) => mistakes.take(place.child("finalize").wrong("needs true or false")),
             },
         },
         "text" => TurnStep::Text {
-            text: text()?,
-            block: optional("block")?,
+            text: mistakes.take(text()),
+            block: mistakes.take(optional("block")),
         },
         "tool" => TurnStep::Tool {
-            name: text()?,
+            name: mistakes.take(text()),
             output: fields.get("output").cloned().unwrap_or_else(|| json!({})),
-            status: optional("status")?.unwrap_or_else(|| "success".to_owned()),
+            status: mistakes
+                .take(optional("status"))
+                .unwrap_or_else(|| "success".to_owned()),
             takes: match fields.get("takes") {
                 None => 0.0,
-                Some(takes) => seconds(takes, &place.child("takes"))?,
+                Some(takes) => mistakes.take(seconds(takes, &place.child("takes"))),
             },
         },
         "plan" => TurnStep::Plan(place.list(fields, "plan", todo)?),
         "snapshot" => TurnStep::Snapshot {
-            written: place.list(fields, "snapshot", |path, place| place.text(path))?,
-            deleted: place.list(fields, "deleted", |path, place| place.text(path))?,
+            written: mistakes.take(place.list(fields, "snapshot", |path, place| place.text(path))),
+            deleted: mistakes.take(place.list(fields, "deleted", |path, place| place.text(path))),
         },
         "event" => TurnStep::Event {
-            kind: text()?,
+            kind: mistakes.take(text()),
             payload: match fields.get("payload") {
                 None => Map::new(),
-                Some(payload) => place
-                    .child("payload")
-                    .object(payload, "{\"phase\": \"text\"}")?
-                    .clone(),
+                Some(payload) => {
+                    let place = place.child("payload");
+                    let payload = place.object(payload, "{\"phase\": \"text\"}");
+                    mistakes.take(payload.cloned())
+                }
             },
-            block_id: optional("block_id")?,
+            block_id: mistakes.take(optional("block_id")),
         },
         "delay" => TurnStep::Delay(seconds(own, &at)?),
         "repeat" => {
@@ -131,20 +171,11 @@ fn step(value: &Value, place: &Place) -> Outcome<Vec<TurnStep>> {
         },
         "abort" => TurnStep::Abort { reason: text()? },
         _ => TurnStep::Error {
-            text: text()?,
-            code: optional("code")?,
+            text: mistakes.take(text()),
+            code: mistakes.take(optional("code")),
         },
     };
-    let beside = beside(fields, place)?;
-    steps.push(if beside == Beside::default() {
-        read
-    } else {
-        TurnStep::With {
-            step: Box::new(read),
-            beside: Box::new(beside),
-        }
-    });
-    Ok(steps)
+    mistakes.none(read)
 }
 
 impl Todo {
@@ -166,23 +197,27 @@ fn todo(value: &Value, place: &Place) -> Outcome<Todo> {
         });
     }
     let fields = place.object(value, "{\"content\": \"text\", \"status\": \"active\"}")?;
-    place.only(fields, &["id", "content", "status"], "an entry of a plan")?;
-    let Some(content) = place.optional_text(fields, "content")? else {
-        return place.wrong("needs `content`: what is to be done");
-    };
-    let status = place
-        .optional_text(fields, "status")?
+    let mut mistakes = Mistakes::default();
+    let known = ["id", "content", "status"];
+    let (fields, is_wrong) = place.known(fields, &known, "an entry of a plan", &mut mistakes);
+    let content = mistakes.take(place.optional_text(&fields, "content"));
+    if content.is_none() && !is_wrong && !fields.contains_key("content") {
+        mistakes.take(place.wrong::<()>("needs `content`: what is to be done"));
+    }
+    let status = mistakes
+        .take(place.optional_text(&fields, "status"))
         .unwrap_or_else(|| "pending".to_owned());
     if !["pending", "active", "completed"].contains(&status.as_str()) {
-        return place
-            .child("status")
-            .wrong("needs pending, active or completed");
+        mistakes.take(
+            place
+                .child("status")
+                .wrong::<()>("needs pending, active or completed"),
+        );
     }
-    Ok(Todo {
-        id: place
-            .optional_text(fields, "id")?
-            .unwrap_or_else(|| index.to_string()),
-        content,
+    let id = mistakes.take(place.optional_text(&fields, "id"));
+    mistakes.none(Todo {
+        id: id.unwrap_or_else(|| index.to_string()),
+        content: content.unwrap_or_default(),
         status,
     })
 }

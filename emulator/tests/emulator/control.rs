@@ -194,7 +194,7 @@ async fn scenario_and_faults_are_set_in_either_form_for_one_world() {
     let yaml = "tasks:\n  - match: mug\n    steps:\n      - done: A mug\n";
     assert_eq!(
         one.ok("PUT", "/scenario", yaml.into()).await,
-        json!({"tasks": 1, "turns": 0})
+        json!({"tasks": 1, "turns": 0, "warnings": []})
     );
     let scenario = json!({"tasks": [{"match": "mug", "steps": [{"done": "A mug"}]}]});
     assert_eq!(one.ok("GET", "/scenario", Value::Null).await, scenario);

@@ -473,7 +473,9 @@ fn every_problem_has_its_line_and_column() {
         error.to_string(),
         "tasks[0].steps[0]: `thougth` is not a step: write `thought`; a step is one of thought, step, log, question, delay, \
          repeat, if, choose, navigate, pause, wait_for_pause, wait_for_message, wait_for_stream, event, stream, fault, done, \
-         error (line 4, column 9) (and 2 more problems)"
+         error (line 4, column 9)\n\
+         tasks[0].steps[1].after: needs a number of seconds, from 0 to 86400 (line 5, column 19)\n\
+         turns: needs a list: [...] (line 6, column 1)"
     );
 }
 
