@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sessionwire_emulator::{
     Browser, CapturedRequest, Clock, Emulator, Fault, Options, Resume, Scenario, Unkept, Unmatched,
@@ -16,6 +16,8 @@ use crate::terminal::note;
 
 /// How often `--verbose` looks for new requests.
 const LOOK: Duration = Duration::from_millis(100);
+/// A standard input that ends later than that was one.
+const WAS_OPEN: Duration = Duration::from_secs(1);
 /// Has the token of the control API.
 const TOKEN: &str = "SESSIONWIRE_CONTROL_TOKEN";
 /// After this many requests the record is emptied.
@@ -93,9 +95,7 @@ pub(crate) async fn run(
     let mut log = RequestLog::default();
     tokio::select! {
         () = interrupt.wait() => {}
-        () = end_of_stdin(), if args.end_with_stdin => {
-            note("Standard input was closed: the emulator ends, as --end-with-stdin asks.");
-        }
+        () = end_of_stdin(), if args.end_with_stdin => {}
         () = watch_keeping(&emulator), if args.state.is_some() => {}
         () = log.follow(&emulator), if args.verbose => {}
         () = watch(&emulator, args.scenario.as_deref().unwrap_or(Path::new(""))), if args.watch => {}
@@ -110,8 +110,10 @@ pub(crate) async fn run(
     }
 }
 
-/// Waits until standard input ends; what comes on it is ignored.
+/// Waits until standard input ends; what comes on it is ignored. Says so where there was none from the start: nobody would
+/// know why it ended.
 async fn end_of_stdin() {
+    let begun = Instant::now();
     let (sender, ended) = tokio::sync::oneshot::channel();
     // A thread, because nothing can end a read. It ends with the process.
     std::thread::spawn(move || {
@@ -120,6 +122,12 @@ async fn end_of_stdin() {
         let _ = sender.send(());
     });
     let _ = ended.await;
+    if begun.elapsed() < WAS_OPEN {
+        note(
+            "Standard input was closed from the start, and so the emulator ends, as --end-with-stdin asks. Start it with a pipe that \
+             stays open (docker run -i), or leave the option out.",
+        );
+    }
 }
 
 /// Says when what it holds cannot be kept any more, and when it can again. Does not end.
@@ -169,7 +177,7 @@ async fn watch(emulator: &Emulator, file: &Path) {
         match Scenario::from_file(file) {
             Ok(scenario) => {
                 let (tasks, turns) = (scenario.tasks.len(), scenario.turns.len());
-                emulator.scenario(scenario);
+                emulator.begin_with(scenario);
                 note(&format!(
                     "The scenario was read again: {tasks} of tasks, {turns} of turns. What runs plays on as it began."
                 ));

@@ -368,6 +368,13 @@ impl Emulator {
         *lock(&self.world.playing) = Playing::new(scenario);
     }
 
+    /// The same, as if the emulator had been started with it: it plays after each [`Self::reset`], too, and in worlds that are
+    /// made from now on. For a scenario whose file was edited.
+    pub fn begin_with(&self, scenario: Scenario) {
+        self.server.worlds.begin_with(scenario.clone());
+        self.scenario(scenario);
+    }
+
     /// Sets what the agent does from a file, as [`Self::scenario`] does.
     ///
     /// # Errors

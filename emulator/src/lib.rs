@@ -42,6 +42,9 @@
 //! - On a fast clock ([`Clock::Fast`]) each session has its own time, which moves with its agent's waits alone.
 //! - A request for a host that is neither `localhost` nor an address is refused (421), so that no web page reaches the
 //!   emulator by a name of its own; [`Options::allow_hosts`] has the names that are its own.
+//! - A webhook that is sent once more is the same event: the body is that of the first time, with its `timestamp`. The service signs nothing and
+//!   numbers no delivery; [`WebhookAttempt::replay`] tells it apart.
+//! - A request that is refused for its key (401, 403) is struck by no fault, and uses none up.
 //! - The session limit counts all sessions that are not deleted.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]

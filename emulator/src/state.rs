@@ -52,7 +52,7 @@ impl Server {
         browsers: Arc<Browsers>,
     ) -> Self {
         let start = Start {
-            scenario,
+            scenario: Mutex::new(scenario),
             faults: options.faults.clone(),
             clock: options.clock,
             dialect: Arc::new(options.dialect.clone()),

@@ -146,7 +146,8 @@ impl Made {
 
 /// How the emulator was started; a world begins so, but for what it was made with.
 pub(crate) struct Start {
-    pub(crate) scenario: Scenario,
+    /// Its file may be read again.
+    pub(crate) scenario: Mutex<Scenario>,
     /// They were checked.
     pub(crate) faults: Vec<Fault>,
     pub(crate) clock: Clock,
@@ -208,8 +209,8 @@ impl Start {
             unmatched,
         } = &world.made;
         world.webhooks.begin_anew();
-        let scenario = scenario.as_ref().unwrap_or(&self.scenario);
-        *lock(&world.playing) = Playing::new(scenario.clone());
+        let of_start = || lock(&self.scenario).clone();
+        *lock(&world.playing) = Playing::new(scenario.clone().unwrap_or_else(of_start));
         world.set_clock(clock.unwrap_or(self.clock));
         world.set_unmatched(unmatched.unwrap_or(self.unmatched));
         lock(&world.requests).clear();
@@ -298,6 +299,11 @@ impl Worlds {
         let mut worlds = vec![self.default.clone()];
         worlds.extend(lock(&self.by_key).values().cloned());
         worlds
+    }
+
+    /// Sets the scenario with which worlds begin.
+    pub(crate) fn begin_with(&self, scenario: Scenario) {
+        *lock(&self.start.scenario) = scenario;
     }
 
     /// Sets a world back to what it was when it began.
