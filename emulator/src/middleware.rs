@@ -3,7 +3,7 @@
 use crate::connection::{Break, Connection};
 use crate::errors::ApiError;
 use crate::faults::{Asking, CannedResponse, Endpoint, FaultyBody, Replacement};
-use crate::requests::{BODY, CapturedRequest, RequestLog, session_id};
+use crate::requests::{BODY, CapturedRequest, RequestLog, UPLOAD, session_id};
 use crate::state::Server;
 use crate::sync::lock;
 use axum::body::Body;
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 /// Bodies above this are refused with 413, but for uploads.
-const BODY_LIMIT: usize = 1024 * 1024;
+const BODY_LIMIT: usize = BODY;
 
 /// Captures the request, applies the fault that matches it, passes it on, and keeps the status of the response.
 pub(crate) async fn intercept(
@@ -44,6 +44,12 @@ pub(crate) async fn intercept(
                 (Body::from(body.clone()), body)
             }
             Err(_) => {
+                let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+                let refused =
+                    CapturedRequest::new(parts.method.as_str(), path, query, &parts.headers, &[]);
+                let number = lock(requests).push(refused);
+                lock(&world.timeline).request(number);
+                lock(requests).responded(number, StatusCode::PAYLOAD_TOO_LARGE.as_u16());
                 let detail = "The body is larger than 1 MiB, or ended early";
                 return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, detail).into_response();
             }
@@ -220,7 +226,7 @@ impl http_body::Body for CapturedBody {
             .as_ref()
             .and_then(|frame| frame.as_ref().ok()?.data_ref())
         {
-            let room = BODY - self.begin.len();
+            let room = UPLOAD - self.begin.len();
             self.begin.extend_from_slice(&data[..data.len().min(room)]);
         }
         Poll::Ready(frame)

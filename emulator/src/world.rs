@@ -75,10 +75,9 @@ impl World {
         let requests = lock(&self.requests);
         let all = requests.matching(&RequestFilter::default());
         let happened = lock(&self.timeline).text(&requests);
-        match expected.and_then(|expected| nearest(expected, &all)) {
-            Some(nearest) => format!("{nearest}\n{happened}"),
-            None => happened,
-        }
+        let nearest = expected.and_then(|expected| nearest(expected, &all));
+        let parts = [nearest, requests.blind_spot(), Some(happened)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
     }
 
     /// What a test should hear of when it ends.

@@ -5,8 +5,10 @@ use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How much of a body is kept.
-pub(crate) const BODY: usize = 64 * 1024;
+/// How much of a body is kept, and taken at all: a filter looks at the whole.
+pub(crate) const BODY: usize = 1024 * 1024;
+/// The same of an upload, which may be larger.
+pub(crate) const UPLOAD: usize = 64 * 1024;
 /// Headers that some put a key in.
 const SECRET: [&str; 3] = ["x-api-key", "api-key", "x-auth-token"];
 
@@ -21,7 +23,7 @@ pub struct CapturedRequest {
     pub query: String,
     /// Headers with lower-case names; `authorization` reads `Bearer ***`.
     pub headers: BTreeMap<String, String>,
-    /// The body as text, at most 64 KiB of it; of an upload once it was received.
+    /// The body as text, whole; of an upload the first 64 KiB, once it was received.
     pub body: String,
     /// The status of the response; `None` while there is none, and after a reset or a hang.
     pub status: Option<u16>,
@@ -47,7 +49,7 @@ impl CapturedRequest {
                 without(query, key)
             },
             headers: readable(headers, key),
-            body: String::from_utf8_lossy(&body[..body.len().min(BODY)]).into_owned(),
+            body: String::from_utf8_lossy(body).into_owned(),
             status: None,
             received_at: Timestamp::now().to_string(),
         }
@@ -108,12 +110,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_redacted_and_bodies_bounded() {
+    fn keys_are_redacted_and_bodies_whole() {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", "Bearer secret".parse().unwrap());
         headers.append("accept", "a".parse().unwrap());
         headers.append("accept", "b".parse().unwrap());
-        let request = CapturedRequest::new("GET", "/x", "", &headers, &vec![b'x'; BODY + 1]);
+        let request = CapturedRequest::new("GET", "/x", "", &headers, &vec![b'x'; BODY]);
         assert_eq!(request.headers["authorization"], "Bearer ***");
         assert_eq!(request.headers["accept"], "a, b");
         assert_eq!(request.body.len(), BODY);

@@ -18,6 +18,8 @@ pub(crate) struct RequestLog {
     bytes: usize,
     /// The number of the first kept request.
     first: u64,
+    /// How many were forgotten since the record was last cleared.
+    forgotten: u64,
     /// How often a request arrived or got its response.
     changes: watch::Sender<u64>,
 }
@@ -38,6 +40,7 @@ impl RequestLog {
             if let Some(oldest) = self.kept.pop_front() {
                 self.bytes -= oldest.size();
                 self.first += 1;
+                self.forgotten += 1;
             }
         }
     }
@@ -113,7 +116,20 @@ impl RequestLog {
         self.kept.iter().skip(before).cloned().collect()
     }
 
+    /// What a failed search has to say: what it could not look at.
+    pub(crate) fn blind_spot(&self) -> Option<String> {
+        (self.forgotten > 0).then(|| {
+            format!(
+                "The {} oldest requests are forgotten: the newest {KEPT}, and {} MiB of them, are kept. Look for a request sooner \
+                 after it was sent, or reset the emulator in between.",
+                self.forgotten,
+                BYTES / 1024 / 1024
+            )
+        })
+    }
+
     pub(crate) fn clear(&mut self) {
+        self.forgotten = 0;
         self.first += self.kept.len() as u64;
         self.kept.clear();
         self.bytes = 0;
@@ -151,6 +167,9 @@ mod tests {
         let kept = log.matching(&RequestFilter::default());
         assert!((900..1024).contains(&kept.len()), "{}", kept.len());
         assert_eq!(kept.last().unwrap().path, "/3999");
+        let forgotten = log.blind_spot().unwrap();
+        let begin = format!("The {} oldest requests are forgotten", 4000 - kept.len());
+        assert!(forgotten.starts_with(&begin), "{forgotten}");
         let upload = log.push(CapturedRequest::new(
             "PUT",
             "/u",
@@ -163,6 +182,7 @@ mod tests {
         assert_eq!(log.bytes, sum);
         log.clear();
         assert_eq!((log.bytes, log.kept.len()), (0, 0));
+        assert_eq!(log.blind_spot(), None);
     }
 
     #[test]

@@ -5,8 +5,8 @@ mod filter;
 mod log;
 mod nearest;
 
-pub(crate) use captured::BODY;
 pub use captured::CapturedRequest;
+pub(crate) use captured::{BODY, UPLOAD};
 pub use filter::{PathRegex, RequestFilter};
 pub(crate) use filter::{holds, session_id};
 pub(crate) use log::RequestLog;
