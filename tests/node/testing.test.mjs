@@ -45,7 +45,7 @@ describe("useEmulator", () => {
   }
 
   test("says when there is none", () => {
-    const hooks = { beforeEach() {}, afterEach() {} };
+    const [hooks, scenario] = [{ beforeEach() {}, afterEach() {} }, {}];
     const idle = useEmulator(hooks);
     assert.throws(() => idle.url, /only while a test runs: use it inside of test\(\)/);
     assert.equal(inspect(idle), "Emulator (no test runs)");
@@ -202,6 +202,24 @@ describe("what did not go as the scenario says", () => {
     const result = { state: "fail", errors: [{ message: unmatched }] };
     await failed({ task: { result } }, false);
   });
+});
+
+test("a helper that is called in another way says so at once", async () => {
+  const [hooks, scenario] = [{ beforeEach() {}, afterEach() {} }, {}];
+  for (const [call, message] of [
+    [() => useEmulator({ scenario }), /useEmulator takes the hooks of your framework first/],
+    [() => useEmulator({ beforeEach() {} }), /useEmulator\(\{ beforeEach, afterEach \}/],
+    [() => useEmulator(), /takes the hooks/],
+    [
+      () => useEmulator(hooks, { scenari: scenario }),
+      /no option `scenari`. Did you mean `scenario`/,
+    ],
+    [() => useEmulator(hooks, { strictCleanup: "no" }), /`strictCleanup` must be true or false/],
+    [() => withEmulator(() => {}), /withEmulator takes the options first/],
+    [() => withEmulator({ allowUnused: 1 }, () => {}), /`allowUnused` must be true or false/],
+  ]) {
+    await assert.rejects(async () => call(), { name: "ConfigError", message });
+  }
 });
 
 test("import and require give the same helpers, and the same classes", async () => {

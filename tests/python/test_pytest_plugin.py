@@ -484,3 +484,116 @@ def test_a_failed_assertion_says_it_once(pytester: pytest.Pytester) -> None:
             "E*  method: expected POST, got GET",
         ]
     )
+
+
+def test_a_marker_alone_gives_the_emulator(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for service in ("AGI", "RACCOON"):
+        # Nobody listens there; it stands for the real service.
+        monkeypatch.setenv(f"{service}_BASE_URL", "http://127.0.0.1:9")
+        monkeypatch.setenv(f"{service}_API_KEY", "key-of-the-shell")
+    result = run(
+        pytester,
+        """
+        import unittest
+        import pytest
+        from sessionwire import Agi, Raccoon
+
+        SCENARIO = {
+            "tasks": [{"match": "mug", "steps": [{"done": "12.50"}]}],
+            "turns": [{"match": "mug", "steps": [{"text": "12.50"}, {"complete": True}]}],
+        }
+        marked = pytest.mark.agi_emulator(scenario=SCENARIO)
+
+        def price(task="a mug"):
+            with Agi(max_retries=0) as client:
+                return client.run_task(task).text
+
+        @pytest.fixture
+        def first():
+            return price()
+
+        @marked
+        def test_function(first):
+            assert first == price() == "12.50"
+
+        @marked
+        def test_raccoon():
+            with Raccoon(max_retries=0) as client:
+                assert client.session().run_turn("a mug").text == "12.50"
+
+        @marked
+        class TestClass:
+            def setup_method(self):
+                self.price = price()
+
+            def test_it(self):
+                assert self.price == "12.50"
+
+        @marked
+        class TestUnittest(unittest.TestCase):
+            def setUp(self):
+                self.price = price()
+
+            def test_it(self):
+                self.assertEqual(self.price, "12.50")
+
+            def test_what_nothing_fits(self):
+                with self.assertRaises(Exception):
+                    price("a cup")
+        """,
+    )
+    result.assert_outcomes(passed=4, failed=1)
+    result.stdout.fnmatch_lines(["*No entry of the scenario fits the task*"])
+
+
+def test_a_marker_that_is_misspelt_is_an_error(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nmarkers =\n    agi_emulators: our own\n    slow: others\n")
+    result = run(
+        pytester,
+        """
+        import pytest
+
+        @pytest.mark.agi_emulater(unmatched="agent")
+        def test_misspelt():
+            pass
+
+        @pytest.mark.raccoon_emulator(unmatched="agent")
+        def test_of_the_other_service():
+            pass
+
+        @pytest.mark.agi_client
+        class TestFixture:
+            def test_it(self):
+                pass
+
+        @pytest.mark.agi_emulators
+        def test_declared():
+            pass
+
+        @pytest.mark.slow
+        def test_others():
+            pass
+
+        @pytest.mark.agi_emulator(strict_cleanup="no")
+        def test_no_flag():
+            pass
+
+        @pytest.mark.agi_emulator(unmatched="eror")
+        def test_no_word():
+            pass
+        """,
+        "-W",
+        "ignore::pytest.PytestUnknownMarkWarning",
+    )
+    result.assert_outcomes(passed=2, errors=5)
+    result.stdout.fnmatch_lines(
+        [
+            "*There is no marker agi_emulater; the test would reach whatever*",
+            "*There is no marker raccoon_emulator*and ask for the fixture raccoon_emulator.*",
+            "*There is no marker agi_client*",
+            "*`strict_cleanup` must be True or False, not 'no'*",
+            "*unmatched*eror*",
+        ]
+    )

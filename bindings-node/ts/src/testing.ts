@@ -122,6 +122,17 @@ class TestRun {
   }
 }
 
+/** The options, of which a wrong one would let a test pass that should not. */
+function checked(options: TestEmulatorOptions): void {
+  known(options, TEST_EMULATOR, ConfigError);
+  for (const name of ["allowUnused", "strictCleanup"] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== "boolean") {
+      throw new ConfigError(`\`${name}\` must be true or false`);
+    }
+  }
+}
+
 /** What the test failed with, as far as its framework tells a hook: node:test and vitest do. */
 function failureOf(context: unknown): string | undefined {
   const { error, task } = (context ?? {}) as {
@@ -146,6 +157,12 @@ export async function withEmulator<T>(
   options: TestEmulatorOptions,
   work: (emulator: Emulator) => T | Promise<T>,
 ): Promise<T> {
+  if (typeof work !== "function") {
+    throw new ConfigError(
+      "withEmulator takes the options first, then a function: withEmulator({}, async (emulator) => { ... })",
+    );
+  }
+  checked(options);
   const run = await TestRun.open(options);
   try {
     const value = await work(run.emulator);
@@ -165,6 +182,13 @@ export async function withEmulator<T>(
  * `withEmulator`, and say `emulator.agi()`.
  */
 export function useEmulator(hooks: TestHooks, options: TestEmulatorOptions = {}): Emulator {
+  if (typeof hooks?.beforeEach !== "function" || typeof hooks.afterEach !== "function") {
+    throw new ConfigError(
+      "useEmulator takes the hooks of your framework first: useEmulator({ beforeEach, afterEach }, { scenario })",
+    );
+  }
+  // Here, and not before each test: it is the file that is wrong.
+  checked(options);
   let run: TestRun | undefined;
   hooks.beforeEach(async () => {
     if (run !== undefined) {

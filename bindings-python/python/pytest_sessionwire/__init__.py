@@ -65,6 +65,54 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+#: The fixtures, which are no markers.
+_FIXTURES = (
+    "agi_client",
+    "async_agi_client",
+    "async_raccoon_client",
+    "raccoon_client",
+    "raccoon_emulator",
+)
+
+
+def _check_markers(item: pytest.Item) -> None:
+    """Refuses a marker that means agi_emulator: pytest ignores what it does not know."""
+    for marker in item.iter_markers():
+        name = marker.name
+        if name == "agi_emulator" or not _is_like_ours(name) or _is_declared(name, item.config):
+            continue
+        raise pytest.UsageError(
+            f"There is no marker {name}; the test would reach whatever the environment names. "
+            "Write @pytest.mark.agi_emulator(...)"
+            + (f", and ask for the fixture {name}." if name in _FIXTURES else ".")
+        )
+
+
+def _is_like_ours(name: str) -> bool:
+    if name in _FIXTURES:
+        return True
+    plain = name.lower().replace("_", "").replace("-", "")
+    if not plain.startswith(("agi", "raccoon", "sessionwire")):
+        return False
+    from difflib import SequenceMatcher
+
+    likely = ("agiemulator", "raccoonemulator", "sessionwireemulator")
+    return any(SequenceMatcher(None, plain, one).ratio() >= 0.8 for one in likely)
+
+
+def _is_declared(name: str, config: pytest.Config) -> bool:
+    declared: list[str] = config.getini("markers")
+    return any(line.partition(":")[0].partition("(")[0].strip() == name for line in declared)
+
+
+@pytest.fixture(autouse=True)
+def _agi_emulator_by_the_marker(request: pytest.FixtureRequest) -> None:
+    """Starts the emulator of a test that has the marker, also where it asks for no fixture."""
+    _check_markers(request.node)
+    if request.node.get_closest_marker("agi_emulator") is not None:
+        request.getfixturevalue("raccoon_emulator")
+
+
 @pytest.fixture
 def agi_emulator(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -95,8 +143,8 @@ def agi_emulator(
                 "@pytest.mark.agi_emulator takes its options by name: agi_emulator(scenario=...)"
             )
         options |= marker.kwargs
-    strict_cleanup = options.pop("strict_cleanup")
-    request.node.stash[_allows_unused] = options.pop("allow_unused")
+    strict_cleanup = _flag(options, "strict_cleanup")
+    request.node.stash[_allows_unused] = _flag(options, "allow_unused")
     with Emulator(**options) as emulator:
         request.node.stash[_emulator_of] = emulator
         monkeypatch.setenv("AGI_BASE_URL", emulator.url)
@@ -118,6 +166,15 @@ def agi_emulator(
             "with `with client.sessions.create() as session`, or delete them.",
             pytrace=False,
         )
+
+
+def _flag(options: dict[str, Any], name: str) -> bool:
+    value = options.pop(name)
+    if not isinstance(value, bool):
+        raise pytest.UsageError(
+            f"@pytest.mark.agi_emulator: `{name}` must be True or False, not {value!r}"
+        )
+    return value
 
 
 @pytest.fixture
