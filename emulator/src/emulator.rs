@@ -24,7 +24,7 @@ use crate::world::{Made, World};
 use crate::{agi, connection, cors, host, live_view, raccoon, saved};
 use axum::middleware::from_fn_with_state;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::TcpListener;
@@ -76,7 +76,7 @@ impl Emulator {
         let kept = kept.transpose().map_err(StartError)?.map(Arc::new);
         let was_kept = kept.as_ref().map(|kept| kept.read());
         let was_kept = was_kept.transpose().map_err(StartError)?.flatten();
-        let seed = options.seed.clone().map(read_seed).transpose()?;
+        let seed = read_seed(options.seed.as_deref(), options.seed_state.as_ref())?;
         if let Some((_, seed)) = &seed {
             seed.begin(given, &mut options, &mut scenario);
         }
@@ -471,13 +471,26 @@ impl Emulator {
 }
 
 /// What exists at the start, as text and as it was read.
-fn read_seed(path: PathBuf) -> Result<(String, SavedState), StartError> {
-    let read = std::fs::read_to_string(&path).map_err(|error| error.to_string());
-    let read = read.and_then(|text| saved::read(&text).map(|state| (text, state)));
-    read.map_err(|why| {
+fn read_seed(
+    file: Option<&Path>,
+    state: Option<&serde_json::Value>,
+) -> Result<Option<(String, SavedState)>, StartError> {
+    let (name, text) = match (file, state) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            let both = "seed and seed_state are both set; use one of them";
+            return Err(StartError(both.to_owned()));
+        }
+        (Some(file), None) => {
+            let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
+            (format!("`{}`", file.display()), text)
+        }
+        (None, Some(state)) => ("data".to_owned(), Ok(state.to_string())),
+    };
+    let read = text.and_then(|text| saved::read(&text).map(|state| (text, state)));
+    read.map(Some).map_err(|why| {
         StartError(format!(
-            "seed is `{}`, which cannot be used: {why}; give a state as GET /_emulator/v1/state writes it",
-            path.display()
+            "seed is {name}, which cannot be used: {why}; give a state as GET /_emulator/v1/state writes it"
         ))
     })
 }

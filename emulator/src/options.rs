@@ -7,6 +7,7 @@ use crate::faults::Fault;
 use crate::raccoon::{Dialect, Resume, TurnAgent};
 use crate::scenario::Scenario;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::PathBuf;
 use url::Url;
 
@@ -43,6 +44,8 @@ pub struct Options {
     /// A file with a state as [`Emulator::export_state`](crate::Emulator::export_state) gives it: what exists at the start and after
     /// each reset. Where `state` holds something already, that counts.
     pub seed: Option<PathBuf>,
+    /// The same as data, in place of a file.
+    pub seed_state: Option<Value>,
     /// Origins whose pages may use the API from a browser, such as `http://localhost:5173`. None may otherwise.
     pub cors_origins: Vec<String>,
     /// The accepted keys; `None`: any non-empty key, or, where other machines can use the emulator, one of its own that nobody
@@ -125,6 +128,7 @@ impl Default for Options {
             tls_key: None,
             state: None,
             seed: None,
+            seed_state: None,
             cors_origins: Vec::new(),
             api_keys: None,
             barred_keys: Vec::new(),

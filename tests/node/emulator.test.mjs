@@ -336,6 +336,17 @@ test("what it holds is kept, and there from the start", async () => {
     await listed(emulator);
     await assert.rejects(Emulator.start({ state }), /which another emulator uses/);
   });
+  await emulating({ seed: JSON.parse(readFileSync(seed, "utf8")) }, listed);
+  await assert.rejects(
+    Emulator.start({ seed: { version: 7 } }),
+    /seed is data, which cannot be used/,
+  );
+  for (const name of ["seed", "scenario"]) {
+    await assert.rejects(Emulator.start({ [name]: [] }), {
+      name: "ConfigError",
+      message: `\`${name}\` must be an object, or the path of a file as a string`,
+    });
+  }
   await assert.rejects(Emulator.start({ seed: join(folder, "none") }), /seed is .*none/);
   await rm(folder, { recursive: true });
 });

@@ -353,6 +353,14 @@ def test_what_it_holds_is_kept_and_there_from_the_start(tmp_path: Path) -> None:
             assert len(list(raccoon.sessions.list())) == 1
         with pytest.raises(ConfigError, match="which another emulator uses"):
             Emulator(state=tmp_path / "kept")
+    data = json.loads(seed.read_text())
+    with Emulator(seed=data) as emulator, emulator.agi(api_key="k") as client:
+        assert [one.session_id for one in client.sessions.list()] == ["a-session"]
+    with pytest.raises(ConfigError, match="seed is data, which cannot be used"):
+        Emulator(seed={"version": 7})
+    for wrong in ("seed", "scenario", "state", "tls_cert"):
+        with pytest.raises(TypeError, match=f"`{wrong}` must be a .*path.*, not list"):
+            Emulator(**{wrong: []})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="seed is .*none.json"):
         Emulator(seed=tmp_path / "none.json")
 

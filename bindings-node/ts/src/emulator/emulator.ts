@@ -68,8 +68,11 @@ export interface EmulatorOptions {
    * it holds keys.
    */
   state?: string | undefined;
-  /** A file with what exists at the start and after each `reset`: a state as the control API exports it. */
-  seed?: string | undefined;
+  /**
+   * What exists at the start and after each `reset`: a state as the control API exports it, or the path of a file
+   * with one.
+   */
+  seed?: Readonly<Record<string, unknown>> | string | undefined;
   /** Milliseconds between heartbeats on a stream. Default: 30,000. */
   heartbeatInterval?: number | undefined;
   /** Milliseconds between the steps of the built-in agent. Default: 150. */
@@ -231,6 +234,14 @@ const TICK = 250;
 /** Emulators run until they are closed, whoever holds them, as servers do. */
 const running = new Set<NativeEmulator>();
 
+/** Which of the two an option is. */
+function dataOrFile(name: string, value: unknown): "data" | "file" {
+  if (typeof value === "string") return "file";
+  if (value === undefined) return "data";
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return "data";
+  throw new ConfigError(`\`${name}\` must be an object, or the path of a file as a string`);
+}
+
 /** A running emulator. `close()` and `await using` stop it; it does not keep the process alive. */
 export class Emulator implements AsyncDisposable {
   readonly #native: NativeEmulator;
@@ -258,7 +269,7 @@ export class Emulator implements AsyncDisposable {
       tls_cert: options.tlsCert,
       tls_key: options.tlsKey,
       state: options.state,
-      seed: options.seed,
+      [dataOrFile("seed", options.seed) === "data" ? "seed_state" : "seed"]: options.seed,
       heartbeat_interval: seconds("heartbeatInterval", options.heartbeatInterval, ConfigError),
       step_delay: orZero("stepDelay", options.stepDelay),
       session_limit: count("sessionLimit", options.sessionLimit, ConfigError),
@@ -268,7 +279,8 @@ export class Emulator implements AsyncDisposable {
       webhook_backoff: orZero("webhookBackoff", options.webhookBackoff),
       webhook_timeout: seconds("webhookTimeout", options.webhookTimeout, ConfigError),
       faults: options.faults?.map(wireFault),
-      [typeof options.scenario === "string" ? "scenario_file" : "scenario"]: options.scenario,
+      [dataOrFile("scenario", options.scenario) === "file" ? "scenario_file" : "scenario"]:
+        options.scenario,
       unmatched: options.unmatched,
       clock: options.clock,
       browser: options.browser,

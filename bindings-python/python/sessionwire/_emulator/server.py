@@ -70,7 +70,7 @@ class Emulator:
         tls_key: The key of `tls_cert`: a PEM file without a passphrase.
         state: A folder for what it holds (scenario, faults, clock, sessions, turns, uploads),
             which is kept there over a restart; it holds keys.
-        seed: A file with what exists at the start and after each `reset`: a state as the
+        seed: A mapping or a file with what exists at the start and after each `reset`: a state as the
             control API exports it.
         heartbeat_interval: Seconds between the heartbeats of an event stream.
         step_delay: Seconds between the steps of its own agent.
@@ -128,7 +128,7 @@ class Emulator:
         tls_cert: str | os.PathLike[str] | None = None,
         tls_key: str | os.PathLike[str] | None = None,
         state: str | os.PathLike[str] | None = None,
-        seed: str | os.PathLike[str] | None = None,
+        seed: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         heartbeat_interval: float | timedelta = 30.0,
         step_delay: float | timedelta = 0.15,
         session_limit: int | None = None,
@@ -158,7 +158,8 @@ class Emulator:
             _check_agent("agent", agent)
         if turn_agent is not None:
             _check_agent("turn_agent", turn_agent)
-        mapped, file = _scenario(scenario)
+        mapped, file = _data_or_file("scenario", scenario)
+        seed_state, seed_file = _data_or_file("seed", seed)
         self._native = _native.Emulator(
             {
                 "scenario": mapped,
@@ -169,11 +170,12 @@ class Emulator:
                 "control": control,
                 "control_token": control_token,
                 "tls": tls,
-                "tls_ca": _path(tls_ca),
-                "tls_cert": _path(tls_cert),
-                "tls_key": _path(tls_key),
-                "state": _path(state),
-                "seed": _path(seed),
+                "tls_ca": _path("tls_ca", tls_ca),
+                "tls_cert": _path("tls_cert", tls_cert),
+                "tls_key": _path("tls_key", tls_key),
+                "state": _path("state", state),
+                "seed": seed_file,
+                "seed_state": seed_state,
                 "heartbeat_interval": heartbeat_interval,
                 "step_delay": step_delay,
                 "session_limit": session_limit,
@@ -589,7 +591,7 @@ class Emulator:
         Example:
             >>> emulator.scenario({"tasks": [{"steps": [{"thought": "Hm"}, {"done": "42"}]}]})
         """
-        mapped, file = _scenario(scenario)
+        mapped, file = _data_or_file("scenario", scenario)
         if file is not None:
             self._native.scenario_file(file)
         elif mapped is not None:
@@ -714,21 +716,29 @@ def _fault(fault: str | Mapping[str, Any]) -> str | dict[str, Any]:
     return fault if isinstance(fault, str) else dict(fault)
 
 
-def _path(path: str | os.PathLike[str] | None) -> str | None:
-    return None if path is None else os.fspath(path)
+def _path(name: str, path: str | os.PathLike[str] | None) -> str | None:
+    if path is None:
+        return None
+    if isinstance(path, (str, os.PathLike)):
+        return os.fspath(path)
+    raise TypeError(f"`{name}` must be a path, a str or os.PathLike, not {type(path).__name__}")
 
 
-def _scenario(
-    scenario: Mapping[str, Any] | str | os.PathLike[str] | None,
+def _data_or_file(
+    name: str, given: Mapping[str, Any] | str | os.PathLike[str] | None
 ) -> tuple[dict[str, Any] | None, str | None]:
-    """The scenario itself, or the path of its file."""
-    if scenario is None:
+    """The data itself, or the path of its file."""
+    if given is None:
         return None, None
     from collections.abc import Mapping
 
-    if isinstance(scenario, Mapping):
-        return dict(scenario), None
-    return None, os.fspath(scenario)
+    if isinstance(given, Mapping):
+        return dict(given), None
+    if isinstance(given, (str, os.PathLike)):
+        return None, os.fspath(given)
+    raise TypeError(
+        f"`{name}` must be a mapping, or the path of a file, not {type(given).__name__}"
+    )
 
 
 Emulator.__module__ = "sessionwire"
