@@ -312,6 +312,13 @@ test-bundlers: dist/.built ## the npm package in esbuild, webpack, Rollup, Vite 
 	@echo "== Bundlers"
 	@node tests/bundlers/run.mjs $(BUNDLERS) $(ONLY)
 
+JEST := $(CARGO_TARGET_DIR)/jest
+
+.PHONY: test-jest
+test-jest: dist/.built ## the test helpers in jest, which is installed in a place of its own, in workers at once; TIMES=20: so often
+	@echo "== jest"
+	@node tests/jest/run.mjs $(JEST) $(TIMES)
+
 .PHONY: test-apps
 test-apps: | check-machine ## applications with a rustls or a reqwest of their own beside ours
 	@echo "== Applications with a TLS of their own"
@@ -459,7 +466,7 @@ release-dry-run: deny release-tools node_modules/.installed ## all of a release 
 
 .PHONY: nightly
 nightly: FUZZ_SEED = 0
-nightly: deny check-platforms check-msrv lint-workflows test-docs test-apps test-frameworks test-mcp test-bundlers test-other-languages test-shells fuzz chaos kills batch-kills soak instructions ## the long checks
+nightly: deny check-platforms check-msrv lint-workflows test-docs test-apps test-frameworks test-mcp test-bundlers test-jest test-other-languages test-shells fuzz chaos kills batch-kills soak instructions ## the long checks
 
 CHAOS_EVENTS ?= 100000
 CHAOS_CUTS ?= 10000
