@@ -24,8 +24,9 @@ class EmulatorContainer:
         if image is None:
             self._command = [shutil.which("sessionwire") or "sessionwire", "emulator", *arguments]
         else:
-            # The image listens on port 8080 of every address.
-            self._command = ["docker", "run", "--rm", "-i", "-p", "8080:8080", image, *arguments]
+            # The image listens on every address of the container; this machine alone reaches it.
+            port = ["-p", "127.0.0.1:8080:8080"]
+            self._command = ["docker", "run", "--rm", "-i", *port, image, *arguments]
 
     def __enter__(self) -> EmulatorContainer:
         self._process = subprocess.Popen(

@@ -127,7 +127,7 @@ def python_package(wheel: Path, version: str, interpreter: str, exits: int, fold
         run([str(bin_dir / "python"), f"quickstart{number}.py"], folder)
     for block in blocks("shell"):
         (folder / "quickstart.sh").write_text(f'set -e\nPATH="{bin_dir}:$PATH"\n{block}')
-        run(["bash", "quickstart.sh"], folder)
+        run(["sh", "quickstart.sh"], folder)
     (folder / "exit.py").write_text(EXIT_SCRIPT)
     for _ in range(exits):
         run([str(bin_dir / "python"), "exit.py"], folder)
@@ -146,7 +146,7 @@ def npm_package(tarball: Path, library: Path, folder: Path) -> None:
         run(["node", f"quickstart{number}.mjs"], folder, expect=last)
     for block in blocks("shell"):
         (folder / "quickstart.sh").write_text(f'set -e\nPATH="node_modules/.bin:$PATH"\n{block}')
-        run(["bash", "quickstart.sh"], folder)
+        run(["sh", "quickstart.sh"], folder)
     (folder / "same.cjs").write_text(
         "import('sessionwire').then((esm) => {"
         " console.log(esm.Agi === require('sessionwire').Agi ? 'one class' : 'two classes'); });"

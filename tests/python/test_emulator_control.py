@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -61,7 +62,7 @@ def test_the_page_runs_as_it_is_written(told: dict[str, str], tmp_path: Path) ->
         "URL": told["url"],
     }
     done = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", "\n".join(blocks)],
+        [shutil.which("dash") or "sh", "-eux", "-c", "\n".join(blocks)],
         capture_output=True,
         text=True,
         timeout=60,

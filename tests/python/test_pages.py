@@ -33,6 +33,8 @@ from sessionwire import _errors as errors
 
 ROOT = Path(__file__).parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+#: What says `sh` runs in a plain one, as it is on many machines, and not in bash alone.
+SHELL = shutil.which("dash") or "sh"
 #: Below the package, so that Node finds it.
 FOLDER = TARGET / "snippets" / "pages"
 SITE = "https://sessionwire.github.io/sessionwire/"
@@ -169,7 +171,7 @@ def command(block: Block, path: Path) -> list[str]:
     return {
         "python": [sys.executable, "-W", "error", path.name],
         "js": ["node", path.name],
-        "sh": ["bash", "-euo", "pipefail", path.name],
+        "sh": [SHELL, "-eu", path.name],
     }[block.language]
 
 
@@ -277,6 +279,33 @@ def test_the_rust_of_every_page_is_compiled() -> None:
         assert not left_out, f"{block.name} is {left_out}: rustdoc does not compile it"
     without_rust = included - {block.page for block in shown}
     assert not without_rust, f"there is no Rust in {without_rust}"
+
+
+def test_the_shell_of_every_page_needs_no_bash() -> None:
+    """Also where it does not run: what a plain shell reads, and says otherwise than bash."""
+    only_bash = {
+        "[[ ]]": r"(?<![\w$])\[\[ ",
+        "a list": r"^\s*\w+=\(",
+        "<( )": r"[<>]\(",
+        "$''": r"(?<![\w'\"])\$'",
+        "<<<": r"<<<",
+        "&>": r"&>",
+        "source": r"^\s*source ",
+        "pipefail": r"pipefail",
+        "${name:...}": r"\$\{[\w@*]+(?::\d|//?)",
+        "{a,b}": r"(?<![\w$'\"}])\{\w+,\w+\}",
+    }
+    wrong = []
+    shown = [b for page in every_page() for b in blocks(page) if b.language == "sh"]
+    assert len(shown) > 30
+    for block in shown:
+        read = subprocess.run([SHELL, "-n"], input=block.code, capture_output=True, text=True)
+        if read.returncode:
+            wrong.append(f"{block.name}: {read.stderr.strip()}")
+        for what, pattern in only_bash.items():
+            if re.search(pattern, re.sub(r"(?m)(^|\s)#.*", "", block.code), re.MULTILINE):
+                wrong.append(f"{block.name}: {what} is of bash")
+    assert not wrong, "\n".join(wrong)
 
 
 def every_page() -> list[str]:

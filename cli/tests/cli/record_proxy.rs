@@ -320,9 +320,14 @@ fn the_program_of_the_guide_runs() {
     let own = program(&[]);
     let tools = Path::new(own.get_program()).parent().unwrap();
     let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
-    let mut command = std::process::Command::new("bash");
+    // A plain shell, as it is on many machines.
+    let plain = ["/bin/dash", "/usr/bin/dash"].into_iter();
+    let shell = plain.into_iter().find(|shell| Path::new(shell).exists());
+    let mut command = std::process::Command::new(shell.unwrap_or("sh"));
+    // The emulator of the script is its own first job.
+    let script = script.replacen(" &\n", " &\ntrap \"kill $!\" EXIT\n", 1);
     command
-        .args(["-euc", &format!("trap 'kill $(jobs -p)' EXIT\n{script}")])
+        .args(["-euc", &script])
         .current_dir(&folder.0)
         .env("PATH", path)
         .env("SESSIONWIRE_CHROMIUM", "")
