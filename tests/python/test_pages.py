@@ -308,6 +308,16 @@ def test_the_shell_of_every_page_needs_no_bash() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_no_container_publishes_a_port_to_other_machines() -> None:
+    examples = [
+        path for path in ROOT.glob("examples/**/*") if path.suffix in (".py", ".mjs", ".go")
+    ]
+    for path in [*(ROOT / page for page in every_page()), *examples]:
+        if "node_modules" not in path.parts:
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"""(?:-p|--publish)["', =]+\d+:\d+""", text), path
+
+
 def every_page() -> list[str]:
     """Every document of the repository, also those that no other test here looks at."""
     found = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / SKILL]

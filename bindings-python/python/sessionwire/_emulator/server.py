@@ -70,8 +70,8 @@ class Emulator:
         tls_key: The key of `tls_cert`: a PEM file without a passphrase.
         state: A folder for what it holds (scenario, faults, clock, sessions, turns, uploads),
             which is kept there over a restart; it holds keys.
-        seed: A mapping or a file with what exists at the start and after each `reset`: a state as the
-            control API exports it.
+        seed: A mapping or a file with what exists at the start and after each `reset`: a state as
+            the control API exports it.
         heartbeat_interval: Seconds between the heartbeats of an event stream.
         step_delay: Seconds between the steps of its own agent.
         session_limit: Most live sessions per key; more are refused.
