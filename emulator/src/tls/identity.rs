@@ -64,14 +64,18 @@ impl Identity {
                         index + 1
                     ),
                 };
-                refusal(certificate, provider).map(|why| format!("{whose}{why}"))
+                refusal(certificate, index == 0, provider).map(|why| format!("{whose}{why}"))
             });
         why.collect()
     }
 }
 
 /// Nothing is trusted here: a certificate that is right has an issuer that is not known.
-fn refusal(certificate: &CertificateDer<'_>, provider: &CryptoProvider) -> Option<String> {
+fn refusal(
+    certificate: &CertificateDer<'_>,
+    is_first: bool,
+    provider: &CryptoProvider,
+) -> Option<String> {
     let algorithms = provider.signature_verification_algorithms.all;
     let checked = ParsedCertificate::try_from(certificate).and_then(|parsed| {
         let (roots, now) = (RootCertStore::empty(), UnixTime::now());
@@ -96,6 +100,12 @@ fn refusal(certificate: &CertificateDer<'_>, provider: &CryptoProvider) -> Optio
                 "is not valid before {from}: clients refuse it until then; make one that is valid now, or set this machine's clock"
             ))
         }
+        // One behind the first is of an authority, and not for servers.
+        rustls::Error::InvalidCertificate(
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. },
+        ) if is_first => Some(
+            "is not for servers by its extended key usage: clients refuse it; make one with serverAuth".to_owned(),
+        ),
         _ => None,
     }
 }

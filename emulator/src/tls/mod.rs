@@ -162,8 +162,8 @@ fn misnamed(
         names => names.join(", "),
     };
     Some(format!(
-        "does not hold for {}: clients that call it so refuse it. It holds for {held}. Give one for that name, or name in \
-         allow_hosts one for which it holds and which leads here",
+        "does not hold for {}: clients that call it so refuse it. It holds for {held}. Give a certificate for that name, or name in \
+         allow_hosts a name for which it holds and which leads here",
         missed.join(", ")
     ))
 }

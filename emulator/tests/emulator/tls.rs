@@ -393,6 +393,35 @@ async fn a_certificate_that_clients_refuse_is_warned_of() {
             assert!(warnings[0].contains(part), "{part}: {warnings:?}");
         }
     }
+    // Not by itself, but by what stands behind it.
+    let sound = written(&folder, &both, -1..30);
+    let (cert, key) = (
+        sound.tls_cert.clone().unwrap(),
+        sound.tls_key.clone().unwrap(),
+    );
+    let (first, its_key) = (
+        std::fs::read_to_string(&cert).unwrap(),
+        std::fs::read(&key).unwrap(),
+    );
+    let expired = written(&folder, &["authority.example"], -30..-1);
+    let behind = std::fs::read_to_string(expired.tls_cert.unwrap()).unwrap();
+    std::fs::write(&cert, format!("{first}{behind}")).unwrap();
+    std::fs::write(&key, its_key).unwrap();
+    let chained = start(sound).await;
+    let warnings = chained.warnings();
+    assert!(
+        warnings[0].contains("(number 2) that expired on"),
+        "{warnings:?}"
+    );
+    // For clients alone.
+    let mut params = rcgen::CertificateParams::new(both.map(str::to_owned)).unwrap();
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let options = written(&folder, &both, -1..30);
+    std::fs::write(&cert, params.self_signed(&pair).unwrap().pem()).unwrap();
+    std::fs::write(&key, pair.serialize_pem()).unwrap();
+    let warnings = start(options).await.warnings().to_vec();
+    assert!(warnings[0].contains("serverAuth"), "{warnings:?}");
     // Its own one needs no warning.
     assert!(start(with_tls()).await.warnings().is_empty());
     // A name is of no use on an address that it does not lead to.
