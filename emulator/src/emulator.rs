@@ -203,7 +203,9 @@ impl Emulator {
     /// world was made, no requests, no webhook attempts, the sessions of [`Options::seed`] alone. What the sessions so far told
     /// is sent to no webhook any more. Agents stay.
     pub fn reset(&self) {
-        saved::reset(&self.server, &self.world);
+        if let Err(error) = saved::reset(&self.server, &self.world) {
+            tracing::error!(error, "what the seed has cannot be there again");
+        }
     }
 
     /// Sets how time passes in the sessions that are created from now on.

@@ -188,16 +188,19 @@ fn check_for(server: &Server, world: &World, state: &SavedState) -> Result<(), S
             place(key)
         ));
     }
-    let own = server.keys_of(world);
-    let taken: HashSet<String> = {
-        let accounts = lock(&server.agi);
-        let others = accounts.iter().filter(|(key, _)| !own.contains(*key));
-        let sessions = others.flat_map(|(_, account)| account.list());
-        sessions.map(|session| session.id.clone()).collect()
-    };
+    let taken = ids_of_others(server, world);
     check_ids(&state.accounts, world.key.is_some(), |id| {
         taken.contains(id)
     })
+}
+
+/// The ids of the sessions of AGI in all other worlds.
+fn ids_of_others(server: &Server, world: &World) -> HashSet<String> {
+    let own = server.keys_of(world);
+    let accounts = lock(&server.agi);
+    let others = accounts.iter().filter(|(key, _)| !own.contains(*key));
+    let sessions = others.flat_map(|(_, account)| account.list());
+    sessions.map(|session| session.id.clone()).collect()
 }
 
 pub(crate) fn export(server: &Server, world: &World) -> SavedState {
@@ -369,17 +372,18 @@ pub(crate) fn plant(server: &Arc<Server>, world: &World) -> Result<(), String> {
     let Some(seed) = &server.seed else {
         return Ok(());
     };
-    let accounts = read(seed)?.accounts.into_iter();
-    let accounts = accounts.filter(|(key, _)| server.worlds.of_key(key).key == world.key);
+    let mut accounts = read(seed)?.accounts;
+    accounts.retain(|key, _| server.worlds.of_key(key).key == world.key);
+    let taken = ids_of_others(server, world);
+    check_ids(&accounts, false, |id| taken.contains(id))?;
+    let accounts = accounts.into_iter();
     let accounts = accounts.map(|(key, account)| ready(server, world, key, account));
     add(server, accounts.collect::<Result<_, _>>()?);
     Ok(())
 }
 
-/// Sets a world back to its beginning, which is that of the seed.
-pub(crate) fn reset(server: &Arc<Server>, world: &World) {
+/// Sets a world back to its beginning, which is that of the seed; the text says why what that has cannot be there again.
+pub(crate) fn reset(server: &Arc<Server>, world: &World) -> Result<(), String> {
     server.reset(world);
-    if let Err(error) = plant(server, world) {
-        tracing::error!(%error, "the seed cannot be used any more");
-    }
+    plant(server, world)
 }

@@ -113,6 +113,11 @@ pub(super) async fn end(subject: Subject) -> Answer {
 }
 
 pub(super) async fn reset(subject: Subject) -> Answer {
-    saved::reset(&subject.server, &subject.world);
+    saved::reset(&subject.server, &subject.world).map_err(|why| {
+        let detail = format!(
+            "The world is empty: what the seed has for it cannot be there again, since {why}"
+        );
+        ApiError::new(StatusCode::CONFLICT, detail)
+    })?;
     nothing()
 }

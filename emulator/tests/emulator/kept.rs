@@ -480,6 +480,17 @@ async fn a_seed_is_there_at_the_start_and_after_each_reset() {
     world.reset();
     assert_eq!(client.get("/sessions/s-1").await.status, 200);
 
+    // What the seed has cannot be there again while another world has it.
+    world.close().await;
+    let other = emulator.world(Some("another-key")).unwrap();
+    let state = json!({"version": 1, "accounts": {"another-key": account(&["s-1"])}});
+    other.import_state(&state.to_string()).unwrap();
+    let control = Client::with_key(&emulator, emulator.control_token().unwrap());
+    let reset = control.raw("POST", "/_emulator/v1/reset", None).await;
+    let refused = reset.unwrap();
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert!(refused.text.contains("`s-1`"), "{}", refused.text);
+
     // What was kept counts more.
     let keeping = || Options {
         state: Some(folder.0.clone()),
