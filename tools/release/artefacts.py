@@ -48,12 +48,13 @@ def target_folder() -> Path:
 
 
 def environment(target: Target, *, static: bool) -> dict[str, str]:
-    """No path of this machine, no time of this build, and the same code once."""
+    """No path of this machine, no time of this build, the same code once, packed well."""
     env = {name: value for name, value in os.environ.items() if name != "CARGO_BUILD_TARGET"}
     home = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
     flags = [f"--remap-path-prefix={home}=cargo", f"--remap-path-prefix={ROOT}=sessionwire"]
     if target.native:
-        flags += ["-Clink-arg=-Wl,--icf=all", "-Clink-arg=-Wl,-O2"]
+        linked = ("--icf=all", "-O2", "--bp-compression-sort=both")
+        flags += [f"-Clink-arg=-Wl,{option}" for option in linked]
         # What runs while it builds is linked without flags, with the libraries of this machine.
         flags.append(f"-Clink-arg=-L{old_libraries()}")
     if target.musl and not static:
