@@ -570,19 +570,29 @@ mod tests {
             secrets.learn_value(&json!({ "password": format!("shared-beginning-{number:06}") }));
         }
         let scrubber = Scrubber::new(&secrets);
-        let time = |size: usize| {
-            let text = "shared-beginning-x ".repeat(size);
-            let pieces: Vec<&str> = text
-                .as_bytes()
-                .chunks(7)
-                .map(|piece| std::str::from_utf8(piece).unwrap())
-                .collect();
-            let began = std::time::Instant::now();
-            assert_eq!(scrubber.pieces(&pieces).concat(), text);
-            began.elapsed().as_secs_f64()
-        };
-        let (short, long) = (time(500), time(4_000));
-        // Eight times the text; a square would be 64 times.
-        assert!(long < short * 24.0 + 0.5, "{short} {long}");
+        for part in [
+            "shared-beginning-x ",
+            "password=\\\"x ",
+            "-----BEGIN A----- ",
+            "https://a:b:c ",
+            "4111 1111 ",
+            "<token>a ",
+        ] {
+            let time = |size: usize| {
+                let text = part.repeat(size);
+                let pieces: Vec<&str> = text
+                    .as_bytes()
+                    .chunks(7)
+                    .map(|piece| std::str::from_utf8(piece).unwrap())
+                    .collect();
+                let began = std::time::Instant::now();
+                let scrubbed = scrubber.pieces(&pieces).concat();
+                assert!(scrubbed.len() <= text.len() * 2);
+                began.elapsed().as_secs_f64()
+            };
+            let (short, long) = (time(200), time(1_600));
+            // Eight times the text; a square would be 64 times.
+            assert!(long < short * 24.0 + 0.5, "{part}: {short} {long}");
+        }
     }
 }

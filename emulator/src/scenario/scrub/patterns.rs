@@ -32,6 +32,8 @@ struct Pattern {
     regex: Regex,
     /// A text without any of these has none.
     needs: &'static [&'static str],
+    /// Nor has one that this says no of: it is quicker than an expression.
+    may: Look,
     look: Look,
     sure: Sure,
 }
@@ -76,19 +78,21 @@ const KINDS: [(&str, &[&str]); 8] = [
 ];
 
 /// Secrets and personal data by their shape alone, each with a look that tells them from a mere number or name.
-const SHAPES: [(&str, Look); 4] = [
+const SHAPES: [(&str, Look, Look); 4] = [
     // A card's number, also in groups.
-    (r"\b\d(?:[ -]?\d){12,18}\b", is_card),
+    (r"\b\d(?:[ -]?\d){12,18}\b", has_many_digits, is_card),
     (
         r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
+        has_digits,
         is_iban,
     ),
     (
         r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b",
+        has_an_at,
         is_somebodys_mail,
     ),
     // A run of letters and digits that no person wrote.
-    (r"\b[A-Za-z0-9_-]{32,200}\b", is_random),
+    (r"\b[A-Za-z0-9_-]{32,200}\b", has_a_long_run, is_random),
 ];
 
 /// What may follow a name: in quotes that are escaped or not, else up to the next space or comma.
@@ -97,7 +101,9 @@ const VALUE: &str = r#"(?:\\+"(.*?)\\+"|"((?:[^"\\\r\n]|\\.)*)"|'([^'\r\n]*)'|`(
 /// In the order in which they are looked for: a block of lines goes first, what is left of it is nothing to look at.
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let kinds = KINDS.map(|(kind, needs)| (kind.to_owned(), needs, any as Look, Sure::Likely));
-    let shapes = SHAPES.map(|(shape, look)| (shape.to_owned(), &[][..], look, Sure::Likely));
+    let may = |(regex, needs, look, sure)| (regex, needs, any as Look, look, sure);
+    let shapes =
+        SHAPES.map(|(shape, may, look)| (shape.to_owned(), &[][..], may, look, Sure::Likely));
     let assigned: &[&str] = &[":", "="];
     let named = [
         // https://user:password@host, up to the last @ before the path; also percent-encoded.
@@ -170,12 +176,13 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         // <password>...</password>
         (format!(r"(?i)<(?:[\w-]+:)?(?:{IN_TEXTS}|pass|pw)(?:\s[^<>]*)?>([^<>]+)<"), &["<"], is_a_value, Sure::Chosen),
     ];
-    let all = kinds.into_iter().chain(named).chain(shapes);
-    all.filter_map(|(regex, needs, look, sure)| {
+    let all = kinds.into_iter().chain(named).map(may).chain(shapes);
+    all.filter_map(|(regex, needs, may, look, sure)| {
         let regex = Regex::new(&regex).ok()?;
         Some(Pattern {
             regex,
             needs,
+            may,
             look,
             sure,
         })
@@ -201,7 +208,8 @@ pub(super) fn spans(
     }
     for pattern in PATTERNS.iter() {
         let needed = |part: &&str| covered.contains(part);
-        if !pattern.needs.is_empty() && !pattern.needs.iter().any(needed) {
+        let is_needed = pattern.needs.is_empty() || pattern.needs.iter().any(needed);
+        if !is_needed || !(pattern.may)(&covered) {
             continue;
         }
         let mut here = Vec::new();
@@ -248,6 +256,27 @@ pub(super) fn merged(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
         }
     }
     merged
+}
+
+fn has_digits(text: &str) -> bool {
+    text.bytes().filter(u8::is_ascii_digit).nth(1).is_some()
+}
+
+fn has_many_digits(text: &str) -> bool {
+    text.bytes().filter(u8::is_ascii_digit).nth(12).is_some()
+}
+
+fn has_an_at(text: &str) -> bool {
+    text.contains('@')
+}
+
+fn has_a_long_run(text: &str) -> bool {
+    let mut run = 0;
+    text.bytes().any(|byte| {
+        let is_part = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        run = if is_part { run + 1 } else { 0 };
+        run >= 32
+    })
 }
 
 fn any(_: &str) -> bool {
