@@ -45,7 +45,7 @@ describe("useEmulator", () => {
   }
 
   test("says when there is none", () => {
-    const [hooks, scenario] = [{ beforeEach() {}, afterEach() {} }, {}];
+    const hooks = { beforeEach() {}, afterEach() {} };
     const idle = useEmulator(hooks);
     assert.throws(() => idle.url, /only while a test runs: use it inside of test\(\)/);
     assert.equal(inspect(idle), "Emulator (no test runs)");

@@ -490,6 +490,51 @@ fn all_that_an_event_says_is_in_the_recording() {
     );
 }
 
+/// A server that plays one turn with these steps.
+fn turning(server: &Server, steps: &Value) {
+    let scenario = json!({ "turns": [{ "steps": steps }] });
+    server
+        .emulator
+        .scenario(serde_json::from_value(scenario).unwrap());
+}
+
+#[test]
+fn all_that_a_frame_says_is_in_the_recording_and_how_the_turn_ends() {
+    let server = Server::start();
+    turning(
+        &server,
+        &json!([
+            {"event": "text", "payload": {"text": "Blue"}, "block_id": "text:answer", "frame": {"usage": {"tokens": 12}}},
+            {"event": "tool.cost", "payload": {"eur": 0.5}, "frame": {"login": {"password": "gr33n-door"}}},
+            {"text": ", not gr33n-"}, {"text": "door"},
+            {"event": "task.completed", "payload": {}, "frame": {"cost": 0.25}}
+        ]),
+    );
+    let folder = Folder::new();
+    let file = folder.file("turn.yaml");
+    let recording = Recording::start(&server, &file);
+    let turned = recording.run(&["turn", "Compare with gr33n-door"], None);
+    assert_eq!(turned.status, 0, "{}", turned.stderr);
+    recording.end();
+    let text = std::fs::read_to_string(&file).unwrap();
+    for said in ["tokens: 12", "cost: 0.25", "eur: 0.5", "outcome: \"done\""] {
+        assert!(text.contains(said), "{said} in {text}");
+    }
+    assert!(!text.contains("gr33n") && !text.contains("door"), "{text}");
+    let local = Running::start(program(&["verify", &file, "--local", "--strict"])).finish();
+    assert_eq!(
+        (local.status, local.stdout.as_str()),
+        (0, ""),
+        "{}",
+        local.stderr
+    );
+    turning(&server, &json!([{"text": "Blue"}, {"error": "No"}]));
+    let failed = verify(&server, &[&file]);
+    assert_eq!(failed.status, 1, "{}", failed.stderr);
+    let told = "broken  POST /sessions/new: the turn ends with error, was done";
+    assert_eq!(failed.stdout.matches(told).count(), 1, "{}", failed.stdout);
+}
+
 #[test]
 fn a_task_that_ends_otherwise_is_a_difference() {
     let folder = Folder::new();

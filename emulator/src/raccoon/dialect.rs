@@ -121,6 +121,7 @@ pub(super) struct Said<'a> {
     pub(super) block: Option<&'a str>,
     pub(super) message_id: &'a str,
     pub(super) payload: &'a Value,
+    pub(super) more: &'a Map<String, Value>,
 }
 
 impl Dialect {
@@ -180,6 +181,9 @@ impl Dialect {
             said.message_id
         ));
         frame.push_str(&self.payload(said.payload));
+        for (name, value) in said.more {
+            frame.push_str(&format!(",{}:{value}", Value::from(name.as_str())));
+        }
         let cut = frame.len();
         frame.push_str(&format!(",{}:\"{id}\"}}", self.name("stream_entry_id")));
         (frame, cut)
@@ -331,6 +335,7 @@ mod tests {
             block: Some("text:a"),
             message_id: "m",
             payload: &payload,
+            more: &Map::new(),
         };
         let (frame, cut) = dialect.frame(&said, "1-0");
         assert!(frame[cut..].contains("1-0") && !frame[..cut].contains("1-0"));

@@ -41,6 +41,8 @@ pub(super) struct Draft {
     pub(super) kind: Cow<'static, str>,
     pub(super) block: Option<String>,
     pub(super) payload: Value,
+    /// Further fields of its frame.
+    pub(super) more: Map<String, Value>,
 }
 
 impl Draft {
@@ -49,6 +51,7 @@ impl Draft {
             kind: kind.into(),
             block: None,
             payload,
+            more: Map::new(),
         }
     }
 
@@ -268,6 +271,7 @@ impl Log {
                 block: draft.block.as_deref(),
                 message_id,
                 payload: &draft.payload,
+                more: &draft.more,
             };
             let (frame, cut) = dialect.frame(&said, &id.to_string());
             self.entries.push(Entry {

@@ -178,10 +178,14 @@ impl Player<'_> {
                 kind,
                 payload,
                 block_id,
+                frame,
             } => {
                 let payload = self.fill_all(&Value::Object(payload.clone()), n);
                 let mut draft = Draft::new(kind.clone(), payload);
                 draft.block.clone_from(block_id);
+                if let Value::Object(more) = self.fill_all(&Value::Object(frame.clone()), n) {
+                    draft.more = more;
+                }
                 if draft.ending().is_some() {
                     return self.end(draft, None).await;
                 }

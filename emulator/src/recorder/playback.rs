@@ -6,8 +6,8 @@ use super::seen::{Seen, unwrapped};
 use crate::clock::Timestamp;
 use crate::raccoon::Dialect;
 use crate::scenario::{
-    RecordedEvent, RecordedMessage, RecordedTurnEvent, Scenario, Scrubber, SessionRecording,
-    TurnRecording,
+    OF_A_FRAME, RecordedEvent, RecordedMessage, RecordedTurnEvent, Scenario, Scrubber,
+    SessionRecording, TurnRecording,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -267,6 +267,13 @@ fn turn(start: &Seen, requests: &[Seen]) -> Option<TurnRecording> {
         block_id: event["block_id"].as_str().map(str::to_owned),
         timestamp: event["timestamp"].as_i64(),
         payload: event["payload"].clone(),
+        frame: event
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| !OF_A_FRAME.contains(&name.as_str()))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
     };
     Some(TurnRecording {
         prompt: prompt.to_owned(),

@@ -35,6 +35,7 @@ pub(crate) use model::branch;
 pub use model::{Branch, SCENARIO_SCHEMA, Scenario, ScriptedTask, Step};
 pub(crate) use place::Place;
 pub(crate) use playing::{Asked, AskedFile, Chosen, Playing};
+pub(crate) use read_turn::OF_A_FRAME;
 pub use recording::{RecordedEvent, RecordedMessage, SessionRecording};
 pub use said::{Beside, Choice, CutStream, Until, When};
 pub(crate) use scrub::{Scrubber, Secrets};

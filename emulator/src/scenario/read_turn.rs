@@ -16,7 +16,7 @@ const KINDS: Kinds = &[
     ("tool", &["output", "status", "takes"]),
     ("plan", &[]),
     ("snapshot", &["deleted"]),
-    ("event", &["payload", "block_id"]),
+    ("event", &["payload", "block_id", "frame"]),
     ("delay", &[]),
     ("repeat", &["steps", "until", "else"]),
     ("if", &["steps", "else"]),
@@ -30,6 +30,34 @@ const KINDS: Kinds = &[
     ("abort", &[]),
     ("error", &["code"]),
 ];
+
+/// The fields of a frame that the emulator writes itself.
+pub(crate) const OF_A_FRAME: [&str; 7] = [
+    "event_id",
+    "timestamp",
+    "kind",
+    "block_id",
+    "message_id",
+    "payload",
+    "stream_entry_id",
+];
+
+fn frame(fields: &Map<String, Value>, place: &Place) -> Outcome<Map<String, Value>> {
+    let place = place.child("frame");
+    let Some(value) = fields.get("frame") else {
+        return Ok(Map::new());
+    };
+    let frame = place.object(value, "{\"usage\": 12}")?;
+    match frame
+        .keys()
+        .find(|name| OF_A_FRAME.contains(&name.as_str()))
+    {
+        Some(name) => place.wrong(format!(
+            "`{name}` is the frame's own: write what else it has"
+        )),
+        None => Ok(frame.clone()),
+    }
+}
 
 pub(super) fn turn(value: &Value, place: &Place) -> Outcome<ScriptedTurn> {
     let fields = place.object(value, "{\"match\": \"text\", \"steps\": [...]}")?;
@@ -142,6 +170,7 @@ fn step_of(
                 }
             },
             block_id: mistakes.take(optional("block_id")),
+            frame: mistakes.take(frame(fields, place)),
         },
         "delay" => TurnStep::Delay(seconds(own, &at)?),
         "repeat" => {

@@ -73,6 +73,8 @@ pub enum TurnStep {
         payload: Map<String, Value>,
         /// Its block.
         block_id: Option<String>,
+        /// Further fields of its frame, beside the payload.
+        frame: Map<String, Value>,
     },
     /// A wait, in seconds. `after` on any other step is read as one before it.
     Delay(f64),

@@ -35,6 +35,8 @@ pub struct RecordedTurnEvent {
     pub timestamp: Option<i64>,
     /// What it says; of a text, the piece that it adds.
     pub payload: Value,
+    /// What else its frame has.
+    pub frame: Map<String, Value>,
 }
 
 impl Scenario {
@@ -116,8 +118,14 @@ impl TurnRecording {
     pub(crate) fn teach(&self, secrets: &mut Secrets) {
         secrets.learn_text(&self.prompt);
         secrets.learn_text(self.content.as_deref().unwrap_or_default());
-        for event in self.events.iter().filter(|event| piece(event).is_none()) {
-            secrets.learn_value(&event.payload);
+        for event in &self.events {
+            event
+                .frame
+                .values()
+                .for_each(|value| secrets.learn_value(value));
+            if piece(event).is_none() {
+                secrets.learn_value(&event.payload);
+            }
         }
         for (_, _, indices) in blocks(&self.events) {
             let pieces = indices
@@ -198,7 +206,12 @@ fn step(event: &RecordedTurnEvent, scrubber: &Scrubber) -> TurnStep {
         Some(block.to_owned()).filter(|block| !block.is_empty())
     };
     let no_block = event.block_id.is_none();
-    let step = match event.kind.as_str() {
+    let kind = match event.frame.is_empty() {
+        true => event.kind.as_str(),
+        // No step of its own says all of it.
+        false => "",
+    };
+    let step = match kind {
         "text" if only(&["text"]) => text("text").zip(block("text:")).map(|(text, block)| {
             let block = Some(block).filter(|block| block != "answer");
             TurnStep::Text { text, block }
@@ -234,6 +247,10 @@ fn step(event: &RecordedTurnEvent, scrubber: &Scrubber) -> TurnStep {
         kind: scrubber.text(&event.kind),
         payload,
         block_id: event.block_id.as_deref().map(|block| scrubber.text(block)),
+        frame: match scrubber.value(&Value::Object(event.frame.clone())) {
+            Value::Object(frame) => frame,
+            _ => Map::new(),
+        },
     })
 }
 
@@ -336,6 +353,10 @@ mod tests {
             (
                 json!({"kind": "task.completed", "payload": {}}),
                 json!({"complete": "from the history"}),
+            ),
+            (
+                json!({"kind": "task.completed", "payload": {}, "frame": {"usage": 3}}),
+                json!({"event": "task.completed", "payload": {}, "frame": {"usage": 3}}),
             ),
         ] {
             let recording =

@@ -267,7 +267,18 @@ fn turn_step(step: &TurnStep) -> Value {
         TurnStep::Snapshot { written, deleted } => {
             json!({ "snapshot": written, "deleted": deleted })
         }
-        TurnStep::Event { kind, payload, .. } => json!({ "event": kind, "payload": payload }),
+        TurnStep::Event {
+            kind,
+            payload,
+            frame,
+            ..
+        } => {
+            let mut event = json!({ "event": kind, "payload": payload });
+            if !frame.is_empty() {
+                event["frame"] = frame.clone().into();
+            }
+            event
+        }
         TurnStep::Delay(seconds) => json!({ "delay": seconds }),
         TurnStep::Repeat { times, steps } => {
             let steps: Vec<_> = steps.iter().map(turn_step).collect();
@@ -322,7 +333,7 @@ mod tests {
             {"thought": "a"}, {"thought": "b", "finalize": false, "block": "plan"}, {"text": "c"}, {"text": "d", "block": "e"},
             {"tool": "browser", "output": [1], "status": "error", "takes": 0.5},
             {"plan": [{"id": "1", "content": "f", "status": "active"}]}, {"snapshot": ["g"]},
-            {"snapshot": [], "deleted": ["h"]}, {"event": "task.phase", "payload": {"phase": "i"}, "block_id": "j"},
+            {"snapshot": [], "deleted": ["h"]}, {"event": "task.phase", "payload": {"phase": "i"}, "block_id": "j", "frame": {"usage": 1}},
             {"delay": 0.5}, {"repeat": 2, "steps": [{"text": "{n}"}]},
             {"wait_for_message": true}, {"wait_for_socket": true}, {"wait_for_stop": true},
             {"complete": true}, {"complete": "k"}, {"abort": "l"}, {"error": "m"}, {"error": "n", "code": "o"}]}]});

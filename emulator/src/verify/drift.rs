@@ -101,7 +101,11 @@ impl std::fmt::Display for Drift {
             DriftKind::Filled => write!(f, "{field} is {is}, was always null"),
             DriftKind::NewEvent => f.write_str("a new type of event"),
             DriftKind::Order => write!(f, "events in another order: {is}; was {was}"),
-            DriftKind::Outcome => write!(f, "the task ends with {is}, was {was}"),
+            DriftKind::Outcome => {
+                let is_agi = self.request.contains(" /v1/");
+                let what = if is_agi { "task" } else { "turn" };
+                write!(f, "the {what} ends with {is}, was {was}")
+            }
             DriftKind::Skipped => write!(f, "not asked again: {is}"),
         }
     }

@@ -47,7 +47,12 @@ export type TurnStep =
       | { tool: string; output?: unknown; status?: string; takes?: number }
       | { plan: (string | { id?: string; content: string; status?: string })[] }
       | { snapshot: string[]; deleted?: string[] }
-      | { event: string; payload?: Record<string, unknown>; block_id?: string }
+      | {
+          event: string;
+          payload?: Record<string, unknown>;
+          block_id?: string;
+          frame?: Record<string, unknown>;
+        }
       | RepeatStep<TurnStep>
       | IfStep<TurnStep>
       | ChooseStep<TurnStep>
