@@ -128,9 +128,14 @@ impl SavedState {
     }
 }
 
-/// Where an account stands. It names no key: whoever sees it could work with it.
-fn place(key: &str) -> String {
-    format!("accounts[\"{}\"]", masked(key))
+/// Where an account stands: its number, where there are more, as the names sort. It names no key: whoever sees it could work
+/// with it.
+fn place(accounts: &BTreeMap<String, SavedAccount>, index: usize, key: &str) -> String {
+    let shown = masked(key);
+    match (index + 1, accounts.len()) {
+        (_, 1) => format!("accounts[\"{shown}\"]"),
+        (number, all) => format!("accounts[\"{shown}\" (number {number} of {all}, by name)]"),
+    }
 }
 
 /// Looks for ids that are there twice or, by `is_taken`, in another world. The accounts may become one (`merged`).
@@ -151,8 +156,8 @@ fn check_ids(
             None => Ok(()),
         }
     };
-    for (key, account) in accounts {
-        let of_key = place(key);
+    for (index, (key, account)) in accounts.iter().enumerate() {
+        let of_key = place(accounts, index, key);
         for (index, session) in account.sessions.iter().enumerate() {
             for (name, id) in session.ids() {
                 let at = format!("{of_key}.sessions[{index}].{name}");
@@ -178,14 +183,12 @@ fn check_ids(
 /// Whether this world may take what the state holds.
 fn check_for(server: &Server, world: &World, state: &SavedState) -> Result<(), String> {
     if world.key.is_none()
-        && let Some(key) = state
-            .accounts
-            .keys()
-            .find(|key| server.worlds.own(key).is_some())
+        && let Some((index, key)) =
+            (state.accounts.keys().enumerate()).find(|(_, key)| server.worlds.own(key).is_some())
     {
         return Err(format!(
             "{} is of a key that has a world of its own; import it there, with the key in X-Emulator-Key, or end that world first",
-            place(key)
+            place(&state.accounts, index, key)
         ));
     }
     let taken = ids_of_others(server, world);

@@ -569,6 +569,50 @@ fn turns(session: &str, numbers: &[u64]) -> Value {
     })
 }
 
+/// How a world was made outlives a restart, and so its reset does the same.
+#[tokio::test]
+async fn a_world_is_set_back_to_how_it_was_made_after_a_restart_too() {
+    let folder = Folder::new("made");
+    let options = || Options {
+        control: true,
+        ..folder.keeping()
+    };
+    let first = start(options()).await;
+    let call = async |emulator: &Emulator, method: &str, path: &str, body: Option<&str>| {
+        let client = Client::with_key(emulator, emulator.control_token().unwrap());
+        let key = [("x-emulator-key", "key-one")];
+        let key = if path == "/worlds" { &[][..] } else { &key[..] };
+        let path = format!("/_emulator/v1{path}");
+        let answer = client.raw_with(method, &path, key, body).await.unwrap();
+        assert!(answer.status < 300, "{path}: {}", answer.text);
+        answer.text
+    };
+    let made = json!({
+        "key": "key-one", "clock": "fast", "faults": ["models status=503"], "unmatched": "error",
+        "scenario": {"tasks": [{"steps": [{"done": "as it was made"}]}]},
+    });
+    call(&first, "POST", "/worlds", Some(&made.to_string())).await;
+    let seen = async |emulator: &Emulator| {
+        let mut seen = Vec::new();
+        for path in ["/scenario", "/faults", "/clock", "/world"] {
+            seen.push(call(emulator, "GET", path, None).await);
+        }
+        // The addresses are those of each emulator.
+        let world: Value = serde_json::from_str(&seen.pop().unwrap()).unwrap();
+        (seen, world["unmatched"].clone())
+    };
+    let before = seen(&first).await;
+    call(&first, "DELETE", "/scenario", None).await;
+    call(&first, "DELETE", "/faults", None).await;
+    call(&first, "PUT", "/clock", Some(r#"{"clock": "real"}"#)).await;
+    first.close().await;
+    drop(first);
+    let second = start(options()).await;
+    assert_ne!(seen(&second).await, before);
+    call(&second, "POST", "/reset", None).await;
+    assert_eq!(seen(&second).await, before);
+}
+
 /// An id that is there twice, or belongs to another world, would be one session in two places.
 #[tokio::test]
 async fn a_state_with_an_id_that_is_taken_changes_nothing() {
@@ -598,7 +642,7 @@ async fn a_state_with_an_id_that_is_taken_changes_nothing() {
         ),
         (
             json!({"k": account(&["s-1"]), "l": account(&["s-1"])}),
-            ["`s-1`", "sessions[0]"],
+            ["number 2 of 2, by name)].sessions[0]", "`s-1`"],
         ),
         (
             json!({"k": {"raccoon": raccoon(json!([turns(&other, &[]), turns(&other, &[])]))}}),
