@@ -21,7 +21,8 @@ TASK = "Buy a {answer} mug; the PIN is 80514"
 SHOP = script(
     {"thought": f"My key is {KEY}; braces like {{these}} stay"},
     {"step": "Open https://me:pw@shop.example/?token=t0ken", "url": "http://shop.example/"},
-    {"log": "password: hunter2", "after": 2.5},
+    {"log": "password: hunter2", "after": 2.5, "data": {"usage": {"tokens": 12}, "cost": 0.25}},
+    {"event": "budget", "data": {"left": 2.5}, "id": True},
     {"question": "Which colour?"},
     {"question": "And the size?", "after": 90},
     {"thought": "So {answer}: {task}"},

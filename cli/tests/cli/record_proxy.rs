@@ -615,6 +615,12 @@ fn events_in_another_order_are_a_difference() {
     assert_eq!(other.status, 1, "{}", other.stderr);
     let told = "broken  GET /v1/sessions/{session_id}/events: events in another order: log, thought, step, done; was thought, log, step, done";
     assert!(other.stdout.contains(told), "{}", other.stdout);
+    // A stream that ends without the end that it had.
+    server.fail(json!({"on": "events", "cut_after": 2, "times": 1}));
+    let cut = verify(&server, &[&file]);
+    assert_eq!(cut.status, 1, "{}", cut.stderr);
+    let told = "broken  GET /v1/sessions/{session_id}/events: event done: it did not come";
+    assert!(cut.stdout.contains(told), "{}", cut.stdout);
     // As often as before, or not: that is no order.
     play(
         &server,

@@ -1,6 +1,6 @@
 //! Where a service answers otherwise than it did.
 
-use crate::scenario::{Change, Difference, Exchange, Shape};
+use crate::scenario::{Change, Difference, Exchange, Outcome, Shape};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -95,6 +95,7 @@ impl std::fmt::Display for Drift {
         );
         match self.kind {
             DriftKind::Status => write!(f, "status {is}, was {was}"),
+            DriftKind::Missing if self.was.is_none() => f.write_str("it did not come"),
             DriftKind::Missing => write!(f, "{field} is missing, was {was}"),
             DriftKind::Type => write!(f, "{field} is {is}, was {was}"),
             DriftKind::New => write!(f, "{field} is new: {is}"),
@@ -202,6 +203,17 @@ pub(super) fn of_events(
             }),
         }
     }
+    // A client waits for the end; which one it is, is told of the task.
+    let is_end = |kind: &&String| Outcome::of_event(kind).is_some();
+    if let (Some(end), None) = (
+        exchange.events.keys().find(is_end),
+        came.keys().find(is_end),
+    ) {
+        drifts.push(Drift {
+            event: Some(end.clone()),
+            ..Drift::whole(exchange, DriftKind::Missing, None, None)
+        });
+    }
     if is_another_order(&exchange.order, order) {
         drifts.push(Drift::whole(
             exchange,
@@ -213,6 +225,7 @@ pub(super) fn of_events(
     let absent = exchange.events.keys();
     let absent: Vec<&str> = absent
         .filter(|kind| !came.contains_key(*kind) && !BY_THE_CLOCK.contains(&kind.as_str()))
+        .filter(|kind| !is_end(kind))
         .map(String::as_str)
         .collect();
     let notes = match absent.is_empty() {

@@ -1,7 +1,9 @@
 //! What was a secret in one place of a recording is one in all others.
 
 use super::REDACTED;
-use super::names::{NAMED, NAMING, is_chosen, is_of_session, is_secret, is_secret_parameter};
+use super::names::{
+    NAMED, NAMING, is_any_key, is_chosen, is_of_session, is_secret, is_secret_parameter,
+};
 use super::patterns::{Sure, each_secret};
 use base64::Engine;
 use percent_encoding::percent_decode_str;
@@ -144,6 +146,14 @@ impl Secrets {
     }
 
     fn learn_named(&mut self, name: &str, value: &str) {
+        let letters = value.chars().filter(|c| c.is_ascii_alphabetic()).count();
+        let digits = value.chars().filter(char::is_ascii_digit).count();
+        let is_one_word = value
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        if is_any_key(name) && !(is_one_word && letters >= 4 && digits >= 2) {
+            return;
+        }
         let sure = match is_chosen(name) {
             true => Sure::Chosen,
             false => Sure::Likely,

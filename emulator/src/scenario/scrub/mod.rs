@@ -538,6 +538,13 @@ mod tests {
                 "required: Escape",
                 "required: Escape",
             ),
+            (json!({"key": "ctrl+a1"}), "press ctrl+a1", "press ctrl+a1"),
+            (
+                json!({"key": "s1/report-12.md"}),
+                "wrote s1/report-12.md",
+                "wrote s1/report-12.md",
+            ),
+            (json!({"key": "ab12-cd34"}), "ab12-cd34", "[redacted]"),
             (
                 json!({"pin": 4711, "otp": "99"}),
                 "in 4711, 99",

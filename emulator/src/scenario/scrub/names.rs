@@ -90,6 +90,11 @@ pub(super) fn is_chosen(name: &str) -> bool {
     CHOSEN.iter().any(|part| whole.contains(part))
 }
 
+/// Whether the name says no more than `key`, which is also one of a keyboard, of a list or of a file.
+pub(super) fn is_any_key(name: &str) -> bool {
+    ["key", "keys"].contains(&&*name.to_ascii_lowercase())
+}
+
 /// Whether the name is of a session: what it says is used as a name elsewhere.
 pub(super) fn is_of_session(name: &str) -> bool {
     let whole = words(name).concat();
