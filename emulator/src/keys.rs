@@ -22,6 +22,15 @@ pub(crate) fn masked(key: &str) -> String {
     }
 }
 
+/// The same for a person who tells keys from one another: of a short one, the beginning.
+pub(crate) fn hinted(key: &str) -> String {
+    let begin: String = key.chars().take(key.chars().count() / 3).collect();
+    match masked(key) {
+        masked if masked == "\u{2026}" => format!("{begin}\u{2026}"),
+        masked => masked,
+    }
+}
+
 /// Which keys are served. It has no `Debug` form: it knows them.
 pub(crate) struct Keys {
     /// `None`: any.

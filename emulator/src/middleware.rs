@@ -3,7 +3,7 @@
 use crate::connection::{Break, Connection};
 use crate::errors::ApiError;
 use crate::faults::{Asking, CannedResponse, Endpoint, FaultyBody, Replacement};
-use crate::requests::{BODY, CapturedRequest, RequestLog, UPLOAD, session_id};
+use crate::requests::{BODY, CapturedRequest, RequestLog, UPLOAD, Unanswered, session_id};
 use crate::state::Server;
 use crate::sync::lock;
 use axum::body::Body;
@@ -65,6 +65,11 @@ pub(crate) async fn intercept(
     let captured = CapturedRequest::new(parts.method.as_str(), path, query, &parts.headers, kept);
     let session_id = session_id(path, &captured.body);
     let number = lock(requests).push(captured);
+    // If nobody waits for the response any more, this future is dropped.
+    let _waiting = Waiting {
+        requests: requests.clone(),
+        number,
+    };
     lock(&world.timeline).request(number);
     let body = if streamed {
         Body::new(CapturedBody {
@@ -130,6 +135,7 @@ pub(crate) async fn intercept(
             _,
         ) => redirect(response, &to, &target.unwrap_or_default()),
         (Some(Replacement::Reset), _) => {
+            lock(requests).gave_up(number, Unanswered::Reset);
             connection.break_now(Break::Reset);
             std::future::pending().await
         }
@@ -140,6 +146,18 @@ pub(crate) async fn intercept(
     match effect.body {
         None => response,
         Some(fault) => response.map(|body| Body::new(FaultyBody::new(body, fault, connection))),
+    }
+}
+
+/// A request without a response: if it goes, its client has left.
+struct Waiting {
+    requests: Arc<Mutex<RequestLog>>,
+    number: u64,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        lock(&self.requests).gave_up(self.number, Unanswered::Left);
     }
 }
 

@@ -19,7 +19,7 @@ use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +28,8 @@ const UNMATCHED: usize = 100;
 
 /// What belongs to one key, or to all that have no world of their own. It has no `Debug` form: it knows the key.
 pub(crate) struct World {
+    /// From 0, which is the default world, in the order in which they were made.
+    pub(crate) number: usize,
     /// `None`: the default world.
     pub(crate) key: Option<String>,
     pub(crate) requests: Arc<Mutex<RequestLog>>,
@@ -161,6 +163,7 @@ pub(crate) struct Start {
 impl Start {
     fn world(
         &self,
+        number: usize,
         key: Option<String>,
         made: Made,
         agent: Option<Agent>,
@@ -177,6 +180,7 @@ impl Start {
             timeline.clone(),
         );
         let world = World {
+            number,
             key,
             requests: Arc::default(),
             faults,
@@ -230,15 +234,18 @@ pub(crate) struct Worlds {
     start: Start,
     default: Arc<World>,
     by_key: Mutex<HashMap<String, Arc<World>>>,
+    /// How many were made for a key.
+    made: AtomicUsize,
 }
 
 impl Worlds {
     pub(crate) fn new(start: Start, agent: Option<Agent>, turn_agent: Option<TurnAgent>) -> Self {
-        let default = Arc::new(start.world(None, Made::default(), agent, turn_agent));
+        let default = Arc::new(start.world(0, None, Made::default(), agent, turn_agent));
         Self {
             start,
             default,
             by_key: Mutex::default(),
+            made: AtomicUsize::new(0),
         }
     }
 
@@ -282,7 +289,8 @@ impl Worlds {
             Entry::Occupied(world) => (world.get().clone(), false),
             Entry::Vacant(place) => {
                 let key = Some(key.to_owned());
-                let world = self.start.world(key, made, agent, turn_agent);
+                let number = 1 + self.made.fetch_add(1, Ordering::Relaxed);
+                let world = self.start.world(number, key, made, agent, turn_agent);
                 (place.insert(Arc::new(world)).clone(), true)
             }
         }
@@ -293,10 +301,11 @@ impl Worlds {
         lock(&self.by_key).remove(key)
     }
 
-    /// All of them, the default one first.
+    /// All of them in the order in which they were made, the default one first.
     pub(crate) fn all(&self) -> Vec<Arc<World>> {
         let mut worlds = vec![self.default.clone()];
         worlds.extend(lock(&self.by_key).values().cloned());
+        worlds.sort_by_key(|world| world.number);
         worlds
     }
 

@@ -159,9 +159,12 @@ test("the dashboard shows sessions with their step, requests with bodies and web
       name: /Sum the report up.*turns\[0\], step 2 of 2.*running.*Raccoon, 1 turn/,
     })
     .waitFor();
-  const worlds = page.getByRole("list", { name: "Worlds" });
-  await worlds.getByText("key-…234").waitFor();
-  assert.match(await worlds.textContent(), /Default .*key-…234 1 session, 1 request/);
+  const choice = page.getByLabel("World");
+  await choice.locator("option", { hasText: "key-…234" }).waitFor({ state: "attached" });
+  assert.match(
+    await choice.textContent(),
+    /Default world.*World 1, key-…234: 1 session, 1 request/,
+  );
   const request = page.locator("#requests details", { hasText: "/message" }).first();
   await request.locator("summary").click();
   await request.getByText('"message": "Wait for the concert"').waitFor();
@@ -181,8 +184,8 @@ test("the dashboard shows sessions with their step, requests with bodies and web
     (count) => document.getElementById("webhook-count").textContent === String(count),
     delivered(),
   );
-  // The button is gone with its row, and the keyboard goes on in the list.
-  await page.waitForFunction(() => document.activeElement.id === "webhooks");
+  // The row stays as it is, and so does the keyboard's place.
+  await page.waitForFunction(() => document.activeElement.textContent === "Send again");
 
   await page.getByRole("button", { name: "Next request: 500" }).click();
   await page.getByLabel("Faults that wait").getByText("* status=500").waitFor();
@@ -221,3 +224,138 @@ test("the dashboard shows sessions with their step, requests with bodies and web
   await raccoon.close();
   await world.close();
 });
+
+test("a request whose connection was reset, or whose client left, is not open any more", () =>
+  dashboardOf(async (own, page) => {
+    own.fail("models reset");
+    await fetch(`${own.url}/v1/models`, headersOf(own)).catch(() => {});
+    await page.locator("#requests summary", { hasText: "reset" }).waitFor();
+    own.fail("models hang");
+    const left = new AbortController();
+    const hangs = fetch(`${own.url}/v1/models`, { ...headersOf(own), signal: left.signal });
+    await page.locator("#requests summary", { hasText: "open" }).waitFor();
+    left.abort();
+    await hangs.catch(() => {});
+    await page.locator("#requests summary", { hasText: "left" }).waitFor();
+    await page.locator("#requests summary", { hasText: "open" }).waitFor({ state: "detached" });
+  }));
+
+test("what one reads stays open, where it is, and selected, while more requests come", () =>
+  dashboardOf(async (own, page) => {
+    const ask = (path) => fetch(`${own.url}/v1/${path}`, headersOf(own));
+    await ask("models?first=1");
+    const first = page.locator("#requests details", { hasText: "first=1" });
+    await first.locator("summary").click();
+    await first.evaluate((node) => {
+      node.dataset.mine = "yes";
+      getSelection().selectAllChildren(node.querySelector("pre"));
+    });
+    // More than the list holds, so that the oldest go.
+    for (let n = 0; n < 70; n += 1) await ask(`models?n=${n}`);
+    await page.locator("#requests details", { hasText: "n=69" }).waitFor();
+    assert.equal(await first.evaluate((node) => node.open && node.dataset.mine), "yes");
+    assert.notEqual(await page.evaluate(() => String(getSelection())), "");
+    await page.locator("#requests details", { hasText: "n=69" }).locator("summary").click();
+    for (let n = 70; n < 130; n += 1) await ask(`models?n=${n}`);
+    await page.locator("#requests details", { hasText: "n=129" }).waitFor();
+    assert.ok(
+      await page.locator("#requests details", { hasText: "n=69" }).evaluate((it) => it.open),
+    );
+    assert.equal(await page.locator("#requests details").count(), 100);
+  }));
+
+test("a world is chosen at the top: its requests, webhooks and faults, and each session says its own", () =>
+  dashboardOf(async (own, page) => {
+    const keys = [
+      "key-a",
+      "key-b",
+      ...Array.from({ length: 14 }, (_, n) => `key-of-tester-${n}-1234`),
+    ];
+    const worlds = keys.map((key) => own.world(key));
+    await using(worlds[1].agi(), (other) => other.sessions.create({ goal: "of the second" }));
+    const choice = page.getByLabel("World");
+    await page.waitForFunction(() => document.querySelectorAll("#world option").length === 17);
+    const names = await choice.locator("option").allTextContents();
+    assert.equal(new Set(names.map((name) => name.split(":")[0])).size, 17, "each has its name");
+    assert.match(names[0], /^Default world: 0 sessions, 0 requests/);
+    assert.match(names[2], /^World 2, k…: 1 session, 1 request/);
+    assert.ok(names.every((name) => !keys.some((key) => name.includes(key))));
+    await page.getByRole("row", { name: /World 2, k…/ }).waitFor();
+    assert.equal(await page.locator("#requests li").count(), 0);
+    await choice.selectOption({ index: 2 });
+    await page.locator("#requests", { hasText: "of the second" }).waitFor();
+
+    // Faults go to the chosen world, and each has a button that takes it back alone.
+    await page.getByRole("button", { name: "Next request: 500" }).click();
+    await page.getByLabel("Another fault").fill("events cut_after=1 times=2");
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Another fault").fill(`create status=503 ${"body=".padEnd(200, "x")}`);
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.querySelectorAll("#armed li").length === 3);
+    assert.deepEqual([own.faults().length, worlds[1].faults().length], [0, 3]);
+    await picture(page, "dashboard-world");
+    assert.deepEqual(await faultsOf(page), []);
+    const out = await page.locator(".faults").evaluate((section) => {
+      const { right, left } = section.getBoundingClientRect();
+      return [...section.querySelectorAll("button")]
+        .filter((button) => !button.hidden)
+        .map((button) => [button.textContent, button.getBoundingClientRect()])
+        .filter(([, box]) => box.right > right || box.left < left || box.width < 40)
+        .map(([name]) => name);
+    });
+    assert.deepEqual(out, [], "every button is in its row");
+    assert.ok(await isSeen(page, "#clear"), "no fault pushes it away");
+    assert.ok(await isSeen(page, "#armed li:first-child button"), "the first that waits is seen");
+    await page.getByRole("button", { name: "Take back: events cut_after=1 times=2" }).click();
+    await page.waitForFunction(() => document.querySelectorAll("#armed li").length === 2);
+    assert.deepEqual(
+      worlds[1].faults().map((it) => it.split(" ")[0]),
+      ["*", "create"],
+    );
+    // The choice outlives a reload; a world that ends gives way to the default one.
+    await page.reload();
+    await page.locator("#requests", { hasText: "of the second" }).waitFor();
+    await worlds[1].close();
+    await page.waitForFunction(() => document.getElementById("world").value === "0");
+    for (const other of worlds) await other.close();
+    await choice.waitFor({ state: "hidden" });
+    assert.deepEqual(page.problems, []);
+  }));
+
+test("the choice of a world fits a phone and the dark", async () => {
+  await dashboardOf(async (own) => {
+    const worlds = ["key-a", "key-of-a-tester-1234"].map((key) => own.world(key));
+    await using(worlds[1].agi(), (other) => other.sessions.create());
+    worlds[1].fail("events cut_after=1");
+    for (const [name, options] of [
+      ["dashboard-world-phone", phone],
+      ["dashboard-world-dark", { ...desktop, colorScheme: "dark" }],
+    ]) {
+      const page = await openPage(browser, own.url, own.liveUrl, options);
+      await page.getByLabel("World").selectOption({ index: 2 });
+      await page.locator("#requests details").first().waitFor();
+      await page.locator("#armed li").first().waitFor();
+      await picture(page, name);
+      assert.deepEqual(await faultsOf(page), []);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(wide <= options.viewport.width, `the page is ${wide} wide`);
+      await page.close();
+    }
+    for (const other of worlds) await other.close();
+  });
+});
+
+const headersOf = (own) => ({ headers: { authorization: `Bearer ${own.apiKey}` } });
+
+/** An emulator of one test's own, and its dashboard. */
+async function dashboardOf(work) {
+  const own = await Emulator.start({ browser: "builtin" });
+  try {
+    const page = await openPage(browser, own.url, own.liveUrl, desktop);
+    await page.locator("#total", { hasText: "0" }).waitFor();
+    await work(own, page);
+    await page.close();
+  } finally {
+    await own.close();
+  }
+}

@@ -272,6 +272,15 @@ impl Faults {
         self.0.clear();
     }
 
+    /// Takes the oldest fault back that reads so, with what is left of it; false: there is none.
+    pub(crate) fn remove(&mut self, text: &str) -> bool {
+        let now = Instant::now();
+        let is_meant =
+            |pending: &Pending| !pending.is_over(now) && pending.fault.to_string() == text;
+        let place = self.0.iter().position(is_meant);
+        place.map(|place| self.0.remove(place)).is_some()
+    }
+
     pub(crate) fn list(&self) -> Vec<Fault> {
         let now = Instant::now();
         let waiting = self.0.iter().filter(|pending| !pending.is_over(now));

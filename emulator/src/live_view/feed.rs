@@ -4,7 +4,7 @@
 
 use super::dashboard;
 use super::visitor::{Place, Visitor};
-use crate::agi::{Account, Entry, Session, SessionView, new_reader};
+use crate::agi::{Entry, Session, SessionView, new_reader};
 use crate::clock::Timestamp;
 use crate::raccoon;
 use crate::state::Server;
@@ -193,18 +193,22 @@ async fn index(server: &Server, to: &mpsc::Sender<Bytes>) {
 }
 
 fn index_news(server: &Server) -> String {
-    let sessions: Vec<_> = lock(&server.agi).values().flat_map(Account::list).collect();
-    let glances: Vec<_> = lock(&server.raccoon)
-        .values()
-        .flat_map(raccoon::Account::sessions)
-        .map(|session| session.glance())
+    let sessions: Vec<_> = lock(&server.agi)
+        .iter()
+        .flat_map(|(key, account)| account.list().into_iter().map(|it| (key.clone(), it)))
         .collect();
-    let of_agi = sessions.into_iter().map(|session| {
+    let glances: Vec<_> = lock(&server.raccoon)
+        .iter()
+        .flat_map(|(key, account)| account.sessions().map(|it| (key.clone(), it.glance())))
+        .collect();
+    let world = |key: &str| dashboard::name(&server.worlds.of_key(key));
+    let of_agi = sessions.into_iter().map(|(key, session)| {
         let object = session.object();
         (
             session.created_at(),
             json!({
                 "session_id": object.session_id,
+                "world": world(&key),
                 "agent_name": object.agent_name,
                 "status": object.status,
                 "execution": session.execution(false),
@@ -216,15 +220,18 @@ fn index_news(server: &Server) -> String {
             }),
         )
     });
-    let mut rows: Vec<_> = of_agi.chain(glances.into_iter().map(turns)).collect();
+    let of_raccoon = glances
+        .into_iter()
+        .map(|(key, glance)| turns(glance, world(&key)));
+    let mut rows: Vec<_> = of_agi.chain(of_raccoon).collect();
     rows.sort_by_key(|(created_at, _)| std::cmp::Reverse(*created_at));
     let total = rows.len();
     let rows: Vec<_> = rows.into_iter().take(LISTED).map(|(_, row)| row).collect();
-    json!({ "total": total, "sessions": rows, "dashboard": dashboard::counts(server) }).to_string()
+    json!({ "total": total, "sessions": rows, "worlds": dashboard::worlds(server) }).to_string()
 }
 
 /// A session of Raccoon, which has no page.
-fn turns(glance: raccoon::Glance) -> (Timestamp, Value) {
+fn turns(glance: raccoon::Glance, world: String) -> (Timestamp, Value) {
     let frame = glance.latest.as_deref().map(serde_json::from_str::<Value>);
     let latest = frame.and_then(Result::ok).and_then(|frame| {
         let said = ["thought", "text", "message", "reason", "tool_name"];
@@ -245,6 +252,7 @@ fn turns(glance: raccoon::Glance) -> (Timestamp, Value) {
     };
     let row = json!({
         "session_id": glance.session_id,
+        "world": world,
         "agent_name": agent,
         "status": glance.status,
         "execution": null,

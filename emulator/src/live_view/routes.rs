@@ -38,6 +38,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .route(&below("webhooks"), get(dashboard::webhooks))
         .route(&below("replay"), post(dashboard::replay))
         .route(&below("faults"), post(dashboard::add_fault))
+        .route(&below("remove-fault"), post(dashboard::remove_fault))
         .route(&below("clear-faults"), post(dashboard::clear_faults))
         // Anything else is answered here too: a path with a secret in it must not reach the record of requests.
         .route(&below("{*rest}"), any(visitor::no_page))

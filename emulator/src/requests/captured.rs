@@ -29,6 +29,27 @@ pub struct CapturedRequest {
     pub status: Option<u16>,
     /// When it arrived, ISO 8601 in UTC.
     pub received_at: String,
+    /// Why no response comes any more.
+    #[serde(skip)]
+    pub(crate) unanswered: Option<Unanswered>,
+}
+
+/// Why a request gets no response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// A fault reset its connection.
+    Reset,
+    /// The client left before.
+    Left,
+}
+
+impl Unanswered {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Left => "left",
+        }
+    }
 }
 
 impl CapturedRequest {
@@ -52,6 +73,7 @@ impl CapturedRequest {
             body: String::from_utf8_lossy(body).into_owned(),
             status: None,
             received_at: Timestamp::now().to_string(),
+            unanswered: None,
         }
     }
 }

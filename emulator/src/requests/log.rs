@@ -1,6 +1,6 @@
 //! The requests that the emulator received.
 
-use super::captured::CapturedRequest;
+use super::captured::{CapturedRequest, Unanswered};
 use super::filter::RequestFilter;
 use std::collections::VecDeque;
 use tokio::sync::watch;
@@ -53,6 +53,17 @@ impl RequestLog {
         }
     }
 
+    /// No response comes any more.
+    pub(crate) fn gave_up(&mut self, number: u64, why: Unanswered) {
+        if let Some(request) = self.find(number)
+            && request.status.is_none()
+            && request.unanswered.is_none()
+        {
+            request.unanswered = Some(why);
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+    }
+
     /// Keeps the body of a request that was received bit by bit.
     pub(crate) fn received(&mut self, number: u64, body: &[u8]) {
         if let Some(request) = self.find(number) {
@@ -83,9 +94,12 @@ impl RequestLog {
             "" => String::new(),
             query => format!("?{query}"),
         };
-        let status = request
-            .status
-            .map_or_else(|| "no answer yet".to_owned(), |status| status.to_string());
+        let status = match (request.status, request.unanswered) {
+            (Some(status), _) => status.to_string(),
+            (None, Some(Unanswered::Reset)) => "reset".to_owned(),
+            (None, Some(Unanswered::Left)) => "the client left".to_owned(),
+            (None, None) => "no answer yet".to_owned(),
+        };
         let line = format!(
             "{} {}{query} -> {status} {}",
             request.method,
@@ -110,10 +124,11 @@ impl RequestLog {
         self.kept.len()
     }
 
-    /// The last so many, in the order they arrived.
-    pub(crate) fn newest(&self, count: usize) -> Vec<CapturedRequest> {
+    /// The last so many with their numbers, in the order they arrived.
+    pub(crate) fn newest(&self, count: usize) -> Vec<(u64, CapturedRequest)> {
         let before = self.kept.len().saturating_sub(count);
-        self.kept.iter().skip(before).cloned().collect()
+        let newest = self.kept.iter().skip(before).cloned();
+        (self.first + before as u64..).zip(newest).collect()
     }
 
     /// What a failed search has to say: what it could not look at.

@@ -6,7 +6,7 @@ mod log;
 mod nearest;
 
 pub use captured::CapturedRequest;
-pub(crate) use captured::{BODY, UPLOAD};
+pub(crate) use captured::{BODY, UPLOAD, Unanswered};
 pub use filter::{PathRegex, RequestFilter};
 pub(crate) use filter::{holds, session_id};
 pub(crate) use log::RequestLog;

@@ -168,7 +168,7 @@ async fn the_dashboard_shows_turns_worlds_and_the_step_that_plays() {
     assert_eq!(begun.unwrap().status, 200);
     let world = emulator.world(Some("key-of-a-tester-1234")).unwrap();
     let short = emulator.world(Some("short-key")).unwrap();
-    Client::new(&world).session(json!({})).await;
+    let in_world = Client::new(&world).session(json!({})).await;
 
     let row = |news: &Value, id: &str| {
         let rows = news["sessions"].as_array().unwrap().clone();
@@ -192,15 +192,20 @@ async fn the_dashboard_shows_turns_worlds_and_the_step_that_plays() {
     }
     assert_eq!(turned["path"], Value::Null, "it has no page");
     assert_eq!(news["total"], 3);
-    let mut worlds = news["dashboard"]["worlds"].as_array().unwrap().clone();
-    worlds[1..].sort_by_key(|world| world["sessions"].as_u64());
-    let keys: Vec<_> = worlds.iter().map(|world| world["key"].clone()).collect();
-    assert_eq!(keys, [Value::Null, json!("…"), json!("key-…234")]);
+    let worlds = news["worlds"]["worlds"].as_array().unwrap().clone();
+    let names: Vec<_> = worlds.iter().map(|world| world["name"].clone()).collect();
+    assert_eq!(
+        names,
+        ["Default world", "World 1, key-…234", "World 2, sho…"]
+    );
+    let own = row(&news, &in_world).unwrap();
+    assert_eq!(own["world"], "World 1, key-…234");
+    assert_eq!(turned["world"], "Default world");
     let sessions: Vec<_> = worlds
         .iter()
         .map(|world| world["sessions"].clone())
         .collect();
-    assert_eq!(sessions, [2, 0, 1]);
+    assert_eq!(sessions, [2, 1, 0]);
     for key in [world.api_key(), short.api_key()] {
         assert!(!news.to_string().contains(key), "{news}");
     }
@@ -211,4 +216,79 @@ async fn the_dashboard_shows_turns_worlds_and_the_step_that_plays() {
     client.task(&id, "Count these words").await;
     let news = index_until(&emulator, |news| row(news, &id).is_some()).await;
     assert_eq!(row(&news, &id).unwrap()["place"], Value::Null);
+}
+
+#[tokio::test]
+async fn requests_webhooks_and_faults_are_those_of_the_world_that_is_looked_at() {
+    let emulator = start(quick()).await;
+    let world = emulator.world(Some("key-of-a-tester-1234")).unwrap();
+    let id = Client::new(&world).session(json!({})).await;
+    assert_eq!(read(&emulator, "requests").await, json!([]));
+    let requests = read(&emulator, "requests?world=1").await;
+    assert_eq!(requests[0]["path"], "/v1/sessions", "{id}");
+    assert_eq!(read(&emulator, "webhooks?world=1").await, json!([]));
+    let page = path(emulator.live_url());
+    let press = async |name: &str, body: Value| {
+        let (path, body) = (format!("{page}{name}"), body.to_string());
+        let pressed = visitor(&emulator).raw("POST", &path, Some(&body)).await;
+        pressed.unwrap()
+    };
+    for fault in [
+        "list status=503",
+        "get status=500 times=2",
+        "list status=503",
+    ] {
+        let pressed = press("faults", json!({"fault": fault, "world": 1})).await;
+        assert_eq!(pressed.status, 200, "{}", pressed.text);
+    }
+    let texts = || -> Vec<String> { world.faults().iter().map(ToString::to_string).collect() };
+    let one = json!({"fault": "list status=503", "world": 1});
+    assert_eq!(press("remove-fault", one.clone()).await.status, 200);
+    assert_eq!(texts(), ["get status=500 times=2", "list status=503"]);
+    assert_eq!(press("remove-fault", one.clone()).await.status, 200);
+    let gone = press("remove-fault", one).await;
+    assert_eq!(gone.status, 404);
+    assert!(
+        gone.text.contains("does not wait any more"),
+        "{}",
+        gone.text
+    );
+    assert_eq!(press("clear-faults", json!({"world": 0})).await.status, 200);
+    assert_eq!(texts(), ["get status=500 times=2"]);
+    assert_eq!(press("clear-faults", json!({"world": 1})).await.status, 200);
+    assert!(texts().is_empty() && emulator.faults().is_empty());
+    for (number, status) in [("7", 404), ("x", 422)] {
+        let path = format!("{page}requests?world={number}");
+        let refused = visitor(&emulator).raw("GET", &path, None).await.unwrap();
+        assert_eq!(refused.status, status, "{}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_gets_no_answer_is_not_open_for_ever() {
+    let emulator = start(quick()).await;
+    let client = Client::new(&emulator);
+    emulator.fail(fault("models reset")).unwrap();
+    assert!(client.raw("GET", "/v1/models", None).await.is_err());
+    let requests = read(&emulator, "requests").await;
+    assert_eq!(
+        (&requests[0]["status"], &requests[0]["unanswered"]),
+        (&Value::Null, &json!("reset"))
+    );
+    emulator.fail(fault("models hang")).unwrap();
+    let hangs = tokio::spawn(async move { client.get("/models").await });
+    eventually(|| async { (emulator.requests().len() == 2).then_some(()) }).await;
+    let requests = read(&emulator, "requests").await;
+    assert_eq!(requests[0]["unanswered"], Value::Null, "it is open");
+    hangs.abort();
+    eventually(|| async {
+        let requests = read(&emulator, "requests").await;
+        (requests[0]["unanswered"] == "left").then_some(())
+    })
+    .await;
+    let said = emulator.explain(None);
+    assert!(
+        said.contains("-> reset") && said.contains("-> the client left"),
+        "{said}"
+    );
 }

@@ -356,7 +356,7 @@ async fn the_index_follows_the_sessions_of_every_key() {
         (&first["total"], &first["sessions"]),
         (&json!(0), &json!([]))
     );
-    assert_eq!(first["dashboard"]["faults"], json!([]));
+    assert_eq!(first["worlds"]["worlds"][0]["faults"], json!([]));
     let (ann, ben) = (
         Client::with_key(&emulator, "ann"),
         Client::with_key(&emulator, "ben"),

@@ -14,17 +14,18 @@ function row(session) {
   if (session.path) link.href = session.path;
   const latest = element("span", "latest-step quiet");
   const place = element("span", "place quiet");
-  task.append(link, latest, place, element("code", "quiet", session.session_id));
+  const world = element("span", "world quiet");
+  task.append(link, latest, place, world, element("code", "quiet", session.session_id));
   const state = element("td");
   const status = element("span", "status");
   state.append(status);
   const time = element("td", "age");
   const agent = element("td", "agent");
   line.append(task, state, agent, time);
-  return { line, link, latest, place, status, agent, time, created: session.created_at };
+  return { line, link, latest, place, world, status, agent, time, created: session.created_at };
 }
 
-function take({ total, sessions, dashboard }) {
+function take({ total, sessions, worlds }) {
   show(at("total"), String(total));
   at("empty").hidden = total > 0;
   at("table").hidden = total === 0;
@@ -42,16 +43,18 @@ function take({ total, sessions, dashboard }) {
     show(known.link, session.task || "No task yet");
     show(known.latest, session.latest ?? "");
     show(known.place, session.place ?? "");
+    // In one world alone there is nothing to tell apart.
+    show(known.world, worlds.total > 1 ? session.world : "");
     show(known.agent, session.agent_name);
     showState(known.status, stateOf(session));
     // Only what is out of place is moved: a focused link stays focused.
     if (body.children[place] !== known.line) body.insertBefore(known.line, body.children[place] ?? null);
   });
   ages();
-  faults(dashboard.faults);
-  worlds(dashboard.worlds);
-  refresh("requests", dashboard.requests, showRequests);
-  refresh("webhooks", dashboard.webhooks, showWebhooks);
+  const world = choose(worlds);
+  faults(world.faults);
+  refresh("requests", world, showRequests);
+  refresh("webhooks", world, showWebhooks);
 }
 
 function ages() {
@@ -62,18 +65,21 @@ function ages() {
 const fetched = { requests: {}, webhooks: {} };
 
 /** Fetches a list where it changed, one fetch at a time. */
-async function refresh(name, version, showList) {
+async function refresh(name, { number, versions }, showList) {
   const state = fetched[name];
-  state.wanted = version;
-  if (state.busy || state.version === version) return;
+  state.wanted = `${number} ${versions[name]}`;
+  state.world = number;
+  if (state.busy || state.version === state.wanted) return;
   state.busy = true;
   try {
     while (state.version !== state.wanted) {
-      const now = state.wanted;
-      const answer = await fetch(name);
+      const { wanted, world } = state;
+      const answer = await fetch(`${name}?world=${world}`);
       if (!answer.ok) return;
-      showList(await answer.json());
-      state.version = now;
+      const list = await answer.json();
+      // Another world may have been chosen meanwhile.
+      if (world === state.world) showList(list, world);
+      state.version = wanted;
     }
   } catch {
     // The feed says that the emulator is gone.
@@ -89,43 +95,66 @@ const clock = (time) => {
   return shown;
 };
 
-/** The rows that a person has opened stay open. */
-function replace(list, made) {
+/** The lines of each list by their key, with what they were made of. */
+const lines = { requests: new Map(), webhooks: new Map() };
+
+/**
+ * Shows a list. A line that says the same stays the element that it is: what a person opened, selected or scrolled in it
+ * stays, too.
+ */
+function arrange(name, entries) {
+  const list = at(name);
   const hadFocus = list.contains(document.activeElement);
-  const open = new Set([...list.querySelectorAll("details[open]")].map(({ dataset }) => dataset.key));
-  for (const details of made.flatMap((line) => [...line.querySelectorAll("details")])) {
-    details.open = open.has(details.dataset.key);
+  const known = lines[name];
+  const now = new Map();
+  for (const { key, made, make } of entries) {
+    const old = known.get(key);
+    if (old?.made === made) {
+      now.set(key, old);
+      continue;
+    }
+    const line = make();
+    const details = line.querySelector("details");
+    if (details && old?.line.querySelector("details")?.open) details.open = true;
+    now.set(key, { made, line });
   }
-  list.replaceChildren(...made);
+  const kept = new Set([...now.values()].map(({ line }) => line));
+  for (const line of [...list.children]) if (!kept.has(line)) line.remove();
+  [...kept].forEach((line, place) => {
+    if (list.children[place] !== line) list.insertBefore(line, list.children[place] ?? null);
+  });
+  lines[name] = now;
   // What had it is gone, and the next key would start at the top of the page.
-  if (hadFocus) list.focus();
+  if (hadFocus && !list.contains(document.activeElement)) list.focus();
 }
 
-function showRequests(requests) {
+function showRequests(requests, world) {
   show(at("request-count"), String(requests.length));
   at("no-requests").hidden = requests.length > 0;
-  replace(
-    at("requests"),
-    requests.map((request, index) => {
-      const { method, path, query, status, body, headers, cut } = request;
-      const line = element("li", "row");
-      const details = element("details");
-      details.dataset.key = `${requests.length - index} ${request.at} ${path}`;
-      const summary = element("summary");
-      const shown = status === null ? "open" : String(status);
-      const bad = status !== null && status >= 400;
-      summary.append(
-        clock(request.at),
-        element("span", `code ${bad ? "bad" : ""}`, shown),
-        element("span", "what", `${method} ${path}${query ? `?${query}` : ""}`),
-      );
-      const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-      details.append(summary, element("pre", "", pretty(body) + (cut ? "\n(cut)" : "") || "(no body)"));
-      details.append(element("pre", "quiet", head.join("\n")));
-      line.append(details);
-      return line;
-    }),
+  arrange(
+    "requests",
+    requests.map((request) => ({
+      key: `${world} ${request.number}`,
+      made: JSON.stringify(request),
+      make: () => requestLine(request),
+    })),
   );
+}
+
+function requestLine({ method, path, query, status, unanswered, at: time, body, headers, cut }) {
+  const line = element("li", "row");
+  const details = element("details");
+  const summary = element("summary");
+  const shown = status === null ? (unanswered ?? "open") : String(status);
+  const bad = status === null ? unanswered !== null : status >= 400;
+  const code = element("span", `code ${bad ? "bad" : ""}`, shown);
+  if (unanswered) code.title = unanswered === "reset" ? "A fault reset the connection" : "The client left before the answer";
+  summary.append(clock(time), code, element("span", "what", `${method} ${path}${query ? `?${query}` : ""}`));
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  details.append(summary, element("pre", "", pretty(body) + (cut ? "\n(cut)" : "") || "(no body)"));
+  details.append(element("pre", "quiet", head.join("\n")));
+  line.append(details);
+  return line;
 }
 
 function pretty(body) {
@@ -143,51 +172,77 @@ const outcomes = {
   webhook_notification_error: "not sent",
 };
 
-function showWebhooks(attempts) {
+function showWebhooks(attempts, world) {
   show(at("webhook-count"), String(attempts.length));
   at("no-webhooks").hidden = attempts.length > 0;
-  replace(
-    at("webhooks"),
-    attempts.map((attempt) => {
-      const { event, outcome, status, error, session_id: session } = attempt;
-      const line = element("li", "row flat");
-      const bad = outcome !== "webhook_delivered";
-      const words = element("span", "what");
-      words.append(element("b", "", event), ` ${outcomes[outcome] ?? outcome}, attempt ${attempt.attempt}`);
-      if (error) words.append(`: ${error}`);
-      words.append(element("code", "quiet", session));
-      const again = element("button", "small", "Send again");
-      again.type = "button";
-      again.setAttribute("aria-label", `Send again: ${event}`);
-      again.addEventListener("click", () => press("replay", { event, session_id: session }, "webhook-note"));
-      line.append(clock(attempt.at), element("span", `code ${bad ? "bad" : ""}`, status ?? "none"), words, again);
-      return line;
-    }),
-  );
+  const seen = new Map();
+  const entries = attempts.toReversed().map((attempt) => {
+    const made = JSON.stringify(attempt);
+    const count = (seen.get(made) ?? 0) + 1;
+    seen.set(made, count);
+    return { key: `${world} ${count} ${made}`, made, make: () => webhookLine(attempt, world) };
+  });
+  arrange("webhooks", entries.reverse());
+}
+
+function webhookLine({ event, outcome, status, error, session_id: session, attempt, at: time }, world) {
+  const line = element("li", "row flat");
+  const bad = outcome !== "webhook_delivered";
+  const words = element("span", "what");
+  words.append(element("b", "", event), ` ${outcomes[outcome] ?? outcome}, attempt ${attempt}`);
+  if (error) words.append(`: ${error}`);
+  words.append(element("code", "quiet", session));
+  const again = element("button", "small", "Send again");
+  again.type = "button";
+  again.setAttribute("aria-label", `Send again: ${event}`);
+  again.addEventListener("click", () => press("replay", { event, session_id: session, world }, "webhook-note"));
+  line.append(clock(time), element("span", `code ${bad ? "bad" : ""}`, status ?? "none"), words, again);
+  return line;
 }
 
 const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
-let shownWorlds = "";
+/** The number of the world that is looked at; a reload keeps it. */
+let chosen = Number(sessionStorage.getItem("world") ?? 0);
+let latest;
 
-/** The worlds in numbers, where a key has one of its own. */
-function worlds(list) {
-  at("worlds").hidden = list.length < 2;
-  const now = JSON.stringify(list);
-  if (now === shownWorlds) return;
-  shownWorlds = now;
-  at("worlds")
-    .querySelector("ul")
-    .replaceChildren(
-      ...list.map(({ key, sessions, requests, faults }) => {
-        const line = element("li");
-        const counts = [many(sessions, "session"), many(requests, "request")];
-        if (faults) counts.push(many(faults, "fault"));
-        line.append(element(key ? "code" : "b", "", key ?? "Default"), ` ${counts.join(", ")}`);
-        return line;
-      }),
-    );
+/** Offers the worlds, where a key has one of its own; the one that is looked at. */
+function choose(worlds) {
+  latest = worlds;
+  const field = at("world");
+  at("worlds").hidden = worlds.total < 2;
+  const options = new Map([...field.options].map((option) => [option.value, option]));
+  worlds.worlds.forEach(({ number, name, sessions, requests, faults }, place) => {
+    const option = options.get(String(number)) ?? element("option");
+    options.delete(String(number));
+    option.value = String(number);
+    const counts = [many(sessions, "session"), many(requests, "request")];
+    if (faults.length) counts.push(many(faults.length, "fault"));
+    const text = `${name}: ${counts.join(", ")}`;
+    if (option.textContent !== text) option.textContent = text;
+    if (field.options[place] !== option) field.insertBefore(option, field.options[place] ?? null);
+  });
+  for (const option of options.values()) option.remove();
+  const found = worlds.worlds.find(({ number }) => number === chosen) ?? worlds.worlds[0];
+  look(found.number);
+  return found;
 }
+
+function look(number) {
+  chosen = number;
+  sessionStorage.setItem("world", String(number));
+  if (at("world").value !== String(number)) at("world").value = String(number);
+}
+
+at("world").addEventListener("change", ({ target }) => {
+  look(Number(target.value));
+  show(at("fault-note"), "");
+  show(at("webhook-note"), "");
+  const world = choose(latest);
+  faults(world.faults);
+  refresh("requests", world, showRequests);
+  refresh("webhooks", world, showWebhooks);
+});
 
 let armed = "";
 
@@ -196,19 +251,26 @@ function faults(list) {
   at("clear").hidden = list.length === 0;
   if (armed === list.join("\n")) return;
   armed = list.join("\n");
+  const hadFocus = at("armed").contains(document.activeElement);
   at("armed").replaceChildren(
     ...list.map((text) => {
       const line = element("li", "row flat");
-      line.append(element("code", "", text));
+      const back = element("button", "small", "Take back");
+      back.type = "button";
+      back.setAttribute("aria-label", `Take back: ${text}`);
+      back.addEventListener("click", () => press("remove-fault", { fault: text }));
+      line.append(element("code", "what", text), back);
       return line;
     }),
   );
+  // The button that was pressed is gone with its line.
+  if (hadFocus) (at("armed").querySelector("button") ?? at("fault")).focus();
 }
 
 /** Presses a button of the emulator; says why when it does not work. */
 async function press(name, body, note = "fault-note") {
   try {
-    const answer = await fetch(name, { method: "POST", body: body && JSON.stringify(body) });
+    const answer = await fetch(name, { method: "POST", body: JSON.stringify({ world: chosen, ...body }) });
     show(at(note), answer.ok ? "" : reason(answer, await answer.text()));
     return answer.ok;
   } catch {
