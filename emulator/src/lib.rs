@@ -78,6 +78,7 @@ mod requests;
 mod saved;
 mod scenario;
 mod screenshot;
+mod script;
 mod seed;
 mod state;
 mod sync;

@@ -4,13 +4,11 @@ use super::handle::TaskHandle;
 use super::log::Draft;
 use crate::agent::Detached;
 use crate::faults::Fault;
-use crate::fill::{Filling, fill, fill_all};
-use crate::scenario::{Beside, Chosen, Conditions, Place, ScriptedTask, Step, branch, found, hold};
-use crate::seed::Draws;
+use crate::scenario::{Beside, Chosen, Place, ScriptedTask, Step, branch};
+use crate::script;
+use crate::script::{Flow, Played, Player as _, Script};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
 /// How many events a script hands over at once.
@@ -36,68 +34,44 @@ pub(super) async fn play(
     ] {
         names.insert(name.to_owned(), value.to_owned());
     }
+    let place = Place::new(chosen.entry, chosen.script.steps.len());
     let mut player = Player {
         handle,
-        place: Place::new(chosen.entry, chosen.script.steps.len()),
         inject,
-        verbatim: chosen.script.verbatim,
-        names,
-        draws: chosen.draws,
+        script: Script::new(place, chosen.script.verbatim, names, chosen.draws),
         pauses: 0,
         pending: Vec::new(),
     };
-    player.keep_all(chosen.found);
-    if player.steps(&chosen.script.steps, 0).await? == Flow::GoOn {
+    player.keep(chosen.found);
+    if script::play(&mut player, &chosen.script.steps, 0).await? == Flow::GoOn {
         player.hand_over().await?;
         handle.done("Task completed".into()).await?;
     }
     Ok(())
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Flow {
-    GoOn,
-    Ended,
-}
-
 struct Player<'a> {
     handle: &'a TaskHandle,
     inject: &'a (dyn Fn(Fault) + Sync),
-    place: Place,
-    /// Nothing is put in.
-    verbatim: bool,
-    /// What stands for the names in braces.
-    names: BTreeMap<String, String>,
-    draws: Draws,
+    script: Script,
     /// The pauses that were waited for.
     pauses: u64,
     /// Events that were not handed over yet.
     pending: Vec<Draft>,
 }
 
-impl Player<'_> {
-    async fn steps(&mut self, steps: &[Step], n: u64) -> Result<Flow, Detached> {
-        self.place.enter();
-        for step in steps {
-            self.place.next();
-            let flow = match step {
-                Step::With { step, beside } => self.step(step, Some(beside), n).await?,
-                step => self.step(step, None, n).await?,
-            };
-            if flow == Flow::Ended {
-                return Ok(Flow::Ended);
-            }
-        }
-        self.place.leave();
-        Ok(Flow::GoOn)
+impl script::Player for Player<'_> {
+    type Step = Step;
+
+    fn script(&mut self) -> &mut Script {
+        &mut self.script
     }
 
-    async fn step(
-        &mut self,
-        step: &Step,
-        beside: Option<&Beside>,
-        n: u64,
-    ) -> Result<Flow, Detached> {
+    fn save(&mut self, values: &BTreeMap<String, String>) {
+        self.handle.session().save(values);
+    }
+
+    async fn act<'a>(&'a mut self, step: &'a Step, beside: Option<&'a Beside>, n: u64) -> Played {
         match step {
             Step::Thought(text) => {
                 let draft = Draft::Thought(self.fill(text, n));
@@ -123,13 +97,15 @@ impl Player<'_> {
                 let draft = self.with(Draft::Question(text.clone()), beside, n);
                 self.handle.pose(text, draft, context).await?;
                 let answer = self.handle.answer().await?;
-                self.names.insert("answer".to_owned(), answer.clone());
-                self.save(beside, &answer);
+                self.script
+                    .names
+                    .insert("answer".to_owned(), answer.clone());
+                self.keep_as(beside, &answer);
                 if let Some(branch) = branch(answers, &answer) {
                     if let Some(matches) = &branch.matches {
-                        self.keep_all(matches.found(&answer));
+                        self.keep(matches.found(&answer));
                     }
-                    return self.nested(&branch.steps, n).await;
+                    return script::play(self, &branch.steps, n).await;
                 }
             }
             Step::Delay(seconds) => {
@@ -147,52 +123,12 @@ impl Player<'_> {
             Step::WaitForMessage => {
                 self.flush().await?;
                 let message = self.handle.wait_for_message().await?;
-                self.save(beside, &message);
-                self.names.insert("message".to_owned(), message);
+                self.keep_as(beside, &message);
+                self.script.names.insert("message".to_owned(), message);
             }
             Step::WaitForStream => {
                 self.flush().await?;
                 self.handle.wait_for_stream().await?;
-            }
-            Step::Repeat { times, steps } => {
-                for n in 1..=*times {
-                    // A round without a wait lets others have their turn too.
-                    tokio::task::coop::consume_budget().await;
-                    if self.nested(steps, n).await? == Flow::Ended {
-                        return Ok(Flow::Ended);
-                    }
-                }
-            }
-            Step::RepeatUntil(until) => {
-                for n in 1..=until.times {
-                    tokio::task::coop::consume_budget().await;
-                    if self.nested(&until.steps, n).await? == Flow::Ended {
-                        return Ok(Flow::Ended);
-                    }
-                    if self.hold(&until.conditions) {
-                        return Ok(Flow::GoOn);
-                    }
-                }
-                return self.nested(&until.otherwise, n).await;
-            }
-            Step::If(when) => {
-                let steps = if self.hold(&when.conditions) {
-                    &when.steps
-                } else {
-                    &when.otherwise
-                };
-                return self.nested(steps, n).await;
-            }
-            Step::Choose(choices) => {
-                let index = self
-                    .draws
-                    .choose(choices.iter().map(|choice| choice.weight));
-                if let Some(choice) = choices.get(index) {
-                    if let Some(text) = &choice.text {
-                        self.save(beside, &self.fill(text, n));
-                    }
-                    return self.nested(&choice.steps, n).await;
-                }
             }
             Step::Event { name, data, id } => {
                 let draft = Draft::Event {
@@ -233,21 +169,20 @@ impl Player<'_> {
                 self.handle.fail_as(text, draft, details).await?;
                 return Ok(Flow::Ended);
             }
-            // Steps are wrapped once.
-            Step::With { step, .. } => return self.nested(std::slice::from_ref(step), n).await,
+            // Those that hold steps are played where all of them are.
+            Step::Repeat { .. }
+            | Step::RepeatUntil(_)
+            | Step::If(_)
+            | Step::Choose(_)
+            | Step::With { .. } => {
+                return script::play(self, std::slice::from_ref(step), n).await;
+            }
         }
         Ok(Flow::GoOn)
     }
+}
 
-    /// Boxed, since steps hold steps.
-    fn nested<'a>(
-        &'a mut self,
-        steps: &'a [Step],
-        n: u64,
-    ) -> Pin<Box<dyn Future<Output = Result<Flow, Detached>> + Send + 'a>> {
-        Box::pin(self.steps(steps, n))
-    }
-
+impl Player<'_> {
     async fn say(&mut self, draft: Draft) -> Result<(), Detached> {
         self.pending.push(draft);
         if self.pending.len() >= BATCH {
@@ -259,7 +194,9 @@ impl Player<'_> {
 
     /// Before each wait: who looks then sees where it is.
     async fn flush(&mut self) -> Result<(), Detached> {
-        self.handle.session().plays(Some(self.place.to_string()));
+        self.handle
+            .session()
+            .plays(Some(self.script.place.to_string()));
         self.hand_over().await
     }
 
@@ -284,44 +221,13 @@ impl Player<'_> {
         }
     }
 
-    /// Keeps a text under the name that the step gives it, for this session.
-    fn save(&mut self, beside: Option<&Beside>, text: &str) {
-        if let Some(name) = beside.and_then(|beside| beside.save.as_ref()) {
-            self.keep_all(BTreeMap::from([(name.clone(), text.to_owned())]));
-        }
-    }
-
-    fn keep_all(&mut self, found: BTreeMap<String, String>) {
-        self.handle.session().save(&found);
-        self.names.extend(found);
-    }
-
-    /// Whether conditions hold; then what their expressions found is kept.
-    fn hold(&mut self, conditions: &Conditions) -> bool {
-        let names = &self.names;
-        if !hold(conditions, |name| names.get(name).map(String::as_str)) {
-            return false;
-        }
-        let found = found(conditions, &self.names);
-        self.keep_all(found);
-        true
-    }
-
     fn fill(&self, text: &str, n: u64) -> String {
-        if self.verbatim {
-            text.to_owned()
-        } else {
-            fill(text, &self.filling(n))
-        }
+        self.script.fill(text, n)
     }
 
     /// The same at any depth.
     fn value(&self, value: &Value, n: u64) -> Value {
-        if self.verbatim {
-            value.clone()
-        } else {
-            fill_all(value, &self.filling(n))
-        }
+        self.script.fill_all(value, n)
     }
 
     fn map(&self, fields: Option<&Map<String, Value>>, n: u64) -> Map<String, Value> {
@@ -329,12 +235,5 @@ impl Player<'_> {
         fields
             .map(|(name, value)| (name.clone(), self.value(value, n)))
             .collect()
-    }
-
-    fn filling(&self, n: u64) -> Filling<'_> {
-        Filling {
-            names: &self.names,
-            n,
-        }
     }
 }

@@ -5,15 +5,11 @@ use super::log::Draft;
 use super::validate::StartTurn;
 use crate::agent::Detached;
 use crate::faults::Fault;
-use crate::fill::{Filling, fill, fill_all};
-use crate::scenario::{
-    AskedFile, Beside, Chosen, Conditions, Place, ScriptedTurn, Todo, TurnStep, found, hold,
-};
-use crate::seed::Draws;
+use crate::scenario::{AskedFile, Beside, Chosen, Place, ScriptedTurn, Todo, TurnStep};
+use crate::script;
+use crate::script::{Flow, Played, Player as _, Script};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
 /// How many events a script hands over at once.
@@ -27,19 +23,18 @@ pub(super) async fn play(
     files: Vec<AskedFile>,
     inject: &(dyn Fn(Fault) + Sync),
 ) -> Result<(), Detached> {
+    let place = Place::new(chosen.entry, chosen.script.steps.len());
+    let names = names(handle, request, &files, chosen.file.as_ref());
     let mut player = Player {
         handle,
-        place: Place::new(chosen.entry, chosen.script.steps.len()),
         inject,
-        verbatim: chosen.script.verbatim,
-        names: names(handle, request, &files, chosen.file.as_ref()),
-        draws: chosen.draws,
+        script: Script::new(place, chosen.script.verbatim, names, chosen.draws),
         thoughts: 0,
         tools: 0,
         pending: Vec::new(),
     };
-    player.keep_all(chosen.found);
-    if player.steps(&chosen.script.steps, 0).await? == Flow::GoOn {
+    player.keep(chosen.found);
+    if script::play(&mut player, &chosen.script.steps, 0).await? == Flow::GoOn {
         player.hand_over().await?;
         handle.end(Draft::completed(), None)?;
     }
@@ -83,21 +78,10 @@ fn names(
     names
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Flow {
-    GoOn,
-    Ended,
-}
-
 struct Player<'a> {
     handle: &'a WorkHandle,
     inject: &'a (dyn Fn(Fault) + Sync),
-    place: Place,
-    /// Nothing is put in.
-    verbatim: bool,
-    /// What stands for the names in braces.
-    names: BTreeMap<String, String>,
-    draws: Draws,
+    script: Script,
     /// Counts the thoughts that have a block of their own.
     thoughts: u64,
     tools: u64,
@@ -105,29 +89,29 @@ struct Player<'a> {
     pending: Vec<Draft>,
 }
 
-impl Player<'_> {
-    async fn steps(&mut self, steps: &[TurnStep], n: u64) -> Result<Flow, Detached> {
-        self.place.enter();
-        for step in steps {
-            self.place.next();
-            let flow = match step {
-                TurnStep::With { step, beside } => self.step(step, Some(beside), n).await?,
-                step => self.step(step, None, n).await?,
-            };
-            if flow == Flow::Ended {
-                return Ok(Flow::Ended);
-            }
-        }
-        self.place.leave();
-        Ok(Flow::GoOn)
+impl script::Player for Player<'_> {
+    type Step = TurnStep;
+
+    fn script(&mut self) -> &mut Script {
+        &mut self.script
     }
 
-    async fn step(
-        &mut self,
-        step: &TurnStep,
-        beside: Option<&Beside>,
+    /// The numbers of groups are the script's own; the rest is for later turns, too.
+    fn save(&mut self, values: &BTreeMap<String, String>) {
+        let named = |name: &&String| !name.starts_with(|c: char| c.is_ascii_digit());
+        let named = values.iter().filter(|(name, _)| named(name));
+        let mut state = self.handle.session.lock();
+        state
+            .saved
+            .extend(named.map(|(name, value)| (name.clone(), value.clone())));
+    }
+
+    async fn act<'a>(
+        &'a mut self,
+        step: &'a TurnStep,
+        beside: Option<&'a Beside>,
         n: u64,
-    ) -> Result<Flow, Detached> {
+    ) -> Played {
         match step {
             TurnStep::Thought {
                 text,
@@ -192,46 +176,6 @@ impl Player<'_> {
                 self.say(draft).await?;
             }
             TurnStep::Delay(seconds) => self.sleep(*seconds).await?,
-            TurnStep::Repeat { times, steps } => {
-                for n in 1..=*times {
-                    // A round without a wait lets others have their turn too.
-                    tokio::task::coop::consume_budget().await;
-                    if self.nested(steps, n).await? == Flow::Ended {
-                        return Ok(Flow::Ended);
-                    }
-                }
-            }
-            TurnStep::RepeatUntil(until) => {
-                for n in 1..=until.times {
-                    tokio::task::coop::consume_budget().await;
-                    if self.nested(&until.steps, n).await? == Flow::Ended {
-                        return Ok(Flow::Ended);
-                    }
-                    if self.hold(&until.conditions) {
-                        return Ok(Flow::GoOn);
-                    }
-                }
-                return self.nested(&until.otherwise, n).await;
-            }
-            TurnStep::If(when) => {
-                let steps = if self.hold(&when.conditions) {
-                    &when.steps
-                } else {
-                    &when.otherwise
-                };
-                return self.nested(steps, n).await;
-            }
-            TurnStep::Choose(choices) => {
-                let index = self
-                    .draws
-                    .choose(choices.iter().map(|choice| choice.weight));
-                if let Some(choice) = choices.get(index) {
-                    if let Some(text) = &choice.text {
-                        self.save(beside, &self.fill(text, n));
-                    }
-                    return self.nested(&choice.steps, n).await;
-                }
-            }
             TurnStep::Socket(cut) => {
                 self.flush().await?;
                 self.handle.cut_sockets((*cut).into())?;
@@ -240,15 +184,19 @@ impl Player<'_> {
                 self.flush().await?;
                 (self.inject)(fault.of_session(&self.handle.session.session_id));
             }
-            // Steps are wrapped once.
-            TurnStep::With { step, .. } => {
-                return self.nested(std::slice::from_ref(step), n).await;
+            // Those that hold steps are played where all of them are.
+            TurnStep::Repeat { .. }
+            | TurnStep::RepeatUntil(_)
+            | TurnStep::If(_)
+            | TurnStep::Choose(_)
+            | TurnStep::With { .. } => {
+                return script::play(self, std::slice::from_ref(step), n).await;
             }
             TurnStep::WaitForMessage => {
                 self.flush().await?;
                 let message = self.handle.wait_for_message().await;
-                self.save(beside, &message);
-                self.names.insert("message".to_owned(), message);
+                self.keep_as(beside, &message);
+                self.script.names.insert("message".to_owned(), message);
             }
             TurnStep::WaitForSocket => {
                 self.flush().await?;
@@ -274,16 +222,9 @@ impl Player<'_> {
         }
         Ok(Flow::GoOn)
     }
+}
 
-    /// Boxed, since steps hold steps.
-    fn nested<'a>(
-        &'a mut self,
-        steps: &'a [TurnStep],
-        n: u64,
-    ) -> Pin<Box<dyn Future<Output = Result<Flow, Detached>> + Send + 'a>> {
-        Box::pin(self.steps(steps, n))
-    }
-
+impl Player<'_> {
     async fn sleep(&mut self, seconds: f64) -> Result<(), Detached> {
         self.flush().await?;
         self.handle.sleep(Duration::from_secs_f64(seconds)).await;
@@ -307,7 +248,9 @@ impl Player<'_> {
 
     /// Before each wait: who looks then sees where it is.
     async fn flush(&mut self) -> Result<(), Detached> {
-        self.handle.session.plays(Some(self.place.to_string()));
+        self.handle
+            .session
+            .plays(Some(self.script.place.to_string()));
         self.hand_over().await
     }
 
@@ -324,57 +267,12 @@ impl Player<'_> {
         json!({ "id": todo.id, "content": self.fill(&todo.content, n), "status": todo.status })
     }
 
-    /// Keeps a text under the name that the step gives it, for this session.
-    fn save(&mut self, beside: Option<&Beside>, text: &str) {
-        if let Some(name) = beside.and_then(|beside| beside.save.as_ref()) {
-            self.keep_all(BTreeMap::from([(name.clone(), text.to_owned())]));
-        }
-    }
-
-    /// The numbers of groups are the script's own; the rest is for later turns, too.
-    fn keep_all(&mut self, found: BTreeMap<String, String>) {
-        let mut state = self.handle.session.lock();
-        for (name, value) in &found {
-            if !name.starts_with(|c: char| c.is_ascii_digit()) {
-                state.saved.insert(name.clone(), value.clone());
-            }
-        }
-        drop(state);
-        self.names.extend(found);
-    }
-
-    /// Whether conditions hold; then what their expressions found is kept.
-    fn hold(&mut self, conditions: &Conditions) -> bool {
-        let names = &self.names;
-        if !hold(conditions, |name| names.get(name).map(String::as_str)) {
-            return false;
-        }
-        let found = found(conditions, &self.names);
-        self.keep_all(found);
-        true
-    }
-
     fn fill(&self, text: &str, n: u64) -> String {
-        if self.verbatim {
-            text.to_owned()
-        } else {
-            fill(text, &self.filling(n))
-        }
+        self.script.fill(text, n)
     }
 
     /// The same at any depth.
     fn fill_all(&self, value: &Value, n: u64) -> Value {
-        if self.verbatim {
-            value.clone()
-        } else {
-            fill_all(value, &self.filling(n))
-        }
-    }
-
-    fn filling(&self, n: u64) -> Filling<'_> {
-        Filling {
-            names: &self.names,
-            n,
-        }
+        self.script.fill_all(value, n)
     }
 }

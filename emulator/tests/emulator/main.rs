@@ -14,6 +14,7 @@ mod kept;
 mod lifecycle;
 mod live;
 mod local;
+mod loops;
 mod mistakes;
 mod own_agent;
 mod own_turn_agent;
