@@ -1,8 +1,7 @@
 //! What was a secret in one place of a recording is one in all others.
 
-use super::REDACTED;
 use super::names::{
-    NAMED, NAMING, is_any_key, is_chosen, is_of_session, is_secret, is_secret_parameter,
+    NAMED, NAMING, REDACTED, is_any_key, is_chosen, is_of_session, is_secret, is_secret_parameter,
 };
 use super::patterns::{Sure, each_secret};
 use base64::Engine;

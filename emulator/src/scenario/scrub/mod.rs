@@ -6,15 +6,13 @@ mod names;
 mod patterns;
 
 pub(crate) use learning::Secrets;
+pub(crate) use names::REDACTED;
 
 use known::Known;
 use names::{NAMED, NAMING, is_counted, is_secret, is_secret_parameter};
 use patterns::{is_card, merged, spans};
 use serde_json::{Map, Number, Value};
 use std::ops::Range;
-
-/// What stands for a secret.
-pub(crate) const REDACTED: &str = "[redacted]";
 
 /// Knows what is secret.
 pub(crate) struct Scrubber {

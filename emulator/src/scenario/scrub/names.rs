@@ -1,4 +1,7 @@
-//! Names that say that their value is a secret.
+//! Names that say that their value is a secret, and what stands for it.
+
+/// What stands for a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
 
 /// As an expression, for the name before `=` or `:` in a text; its letters may be of any case.
 pub(super) const IN_TEXTS: &str = r"(?:[\w.-]*(?:api(?:[ _:-]|%3A|%5F)?key|access[ _-]?key|client[ _-]?secret|passphrase|passwd|password|passcode|passwort|kennwort|secret|token|cvv)[\w.-]*|(?:[\w.-]*[_.-])?(?:pwd|pin|otp|cvc|senha|contraseña)|[\w.-]*[_.-]key|[a-z]+(?-i:Key|Pin|Pwd))";
