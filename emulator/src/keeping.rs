@@ -34,14 +34,9 @@ pub(crate) async fn keep(server: Arc<Server>, folder: Arc<StateFolder>) {
 fn pulse(server: &Server) -> u64 {
     let mut pulse = DefaultHasher::new();
     for world in server.worlds.all() {
-        let playing = lock(&world.playing);
-        let scenario = serde_json::to_string(playing.scenario());
-        (&world.key, scenario.unwrap_or_default()).hash(&mut pulse);
-        drop(playing);
-        for fault in lock(&world.faults).list() {
-            fault.to_string().hash(&mut pulse);
-        }
-        (world.clock() as u8).hash(&mut pulse);
+        (&world.key, lock(&world.playing).number()).hash(&mut pulse);
+        lock(&world.faults).hash(&mut pulse);
+        (world.clock() as u8, world.on_unmatched() as u8).hash(&mut pulse);
     }
     let mut sessions = Vec::new();
     for (key, account) in &*lock(&server.agi) {

@@ -249,7 +249,13 @@ impl Session {
     pub(super) fn changes(&self) -> u64 {
         let state = self.lock();
         let events = state.turns.iter().map(|turn| turn.log.len() as u64);
-        events.sum::<u64>() + ((state.turns.len() as u64) << 16) + state.updated_at.as_millis()
+        // A real one passes all the time.
+        let time = match self.clock {
+            Clock::Fast => state.time.now().as_millis(),
+            Clock::Real => 0,
+        };
+        let counts = events.sum::<u64>() + ((state.turns.len() as u64) << 16);
+        counts + state.updated_at.as_millis() + time
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -8,6 +8,7 @@ use crate::raccoon::Dialect;
 use crate::seed::Draws;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A task or turn that looks for its script.
 #[derive(Debug, Default)]
@@ -53,6 +54,8 @@ pub(crate) struct Chosen<S> {
 /// The scenario in force, with the `once` entries that were used up.
 #[derive(Debug, Default)]
 pub(crate) struct Playing {
+    /// Another one for each scenario that was set.
+    number: u64,
     scenario: Scenario,
     tasks: Played,
     turns: Played,
@@ -296,7 +299,9 @@ impl WantedFile {
 
 impl Playing {
     pub(crate) fn new(scenario: Scenario) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             tasks: Played::new(scenario.tasks.len()),
             turns: Played::new(scenario.turns.len()),
             sessions: HashMap::new(),
@@ -304,6 +309,11 @@ impl Playing {
             dialect: scenario.dialect.clone().map(Arc::new),
             scenario,
         }
+    }
+
+    /// Changes with the scenario that is set.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The number of a session: the first to start something is 1.

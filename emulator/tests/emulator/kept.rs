@@ -232,7 +232,11 @@ async fn what_worlds_hold_is_kept_over_a_restart() {
 #[tokio::test]
 async fn a_change_is_kept_as_it_comes() {
     let folder = Folder::new("change");
-    let emulator = start(folder.keeping()).await;
+    let emulator = start(Options {
+        control: true,
+        ..folder.keeping()
+    })
+    .await;
     let client = Client::new(&emulator);
     let session = client.session(json!({})).await;
     let copied = Folder::new("copy");
@@ -249,6 +253,33 @@ async fn a_change_is_kept_as_it_comes() {
     eventually(kept(session.clone())).await;
     emulator.scenario(scenario(json!([{"steps": [{"done": "a new scenario"}]}])));
     eventually(kept("a new scenario".to_owned())).await;
+    // What leaves no trace in a session.
+    let world = emulator.world(Some("key-one")).unwrap();
+    world.clock(Clock::Fast);
+    let turns = Client::with_key(&emulator, "key-one");
+    let message = turns.turn(SESSION, "Count").await;
+    turns.frames(SESSION, &message, "").await;
+    eventually(kept(message)).await;
+    let text = || std::fs::read_to_string(folder.state()).unwrap_or_default();
+    let control = Client::with_key(&emulator, emulator.control_token().unwrap());
+    for (path, body) in [
+        ("/clock/advance", json!({"seconds": 86_400})),
+        ("/worlds", json!({"key": "key-one", "unmatched": "error"})),
+    ] {
+        let before = text();
+        let path = format!("/_emulator/v1{path}");
+        let own = [("x-emulator-key", "key-one")];
+        let own = if body.get("key").is_some() {
+            &[][..]
+        } else {
+            &own[..]
+        };
+        let body = body.to_string();
+        let done = control.raw_with("POST", &path, own, Some(&body)).await;
+        assert_eq!(done.unwrap().status, 200, "{path}");
+        let changed = || std::future::ready((text() != before).then_some(()));
+        eventually(changed).await;
+    }
     let other = start(copied.keeping()).await;
     let client = Client::new(&other);
     assert_eq!(
