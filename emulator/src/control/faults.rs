@@ -8,6 +8,8 @@ use crate::plain::plain;
 use crate::sync::lock;
 use crate::world::World;
 use axum::body::Bytes;
+use axum::extract::RawQuery;
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 pub(super) async fn list(subject: Subject) -> Answer {
@@ -21,8 +23,25 @@ pub(super) async fn add(subject: Subject, body: Bytes) -> Answer {
     listed(&subject.world)
 }
 
-pub(super) async fn clear(subject: Subject) -> Answer {
-    lock(&subject.world.faults).clear();
+/// Takes all back, or the one of the query.
+pub(super) async fn clear(subject: Subject, RawQuery(query): RawQuery) -> Answer {
+    let query = query.unwrap_or_default();
+    let mut fields = url::form_urlencoded::parse(query.as_bytes());
+    let mut waiting = lock(&subject.world.faults);
+    match fields.find(|(name, _)| name == "fault") {
+        None => waiting.clear(),
+        Some((_, text)) if waiting.remove(text.trim()) => {}
+        Some((_, text)) => {
+            let all = waiting.list();
+            let all: Vec<String> = all.iter().map(|fault| format!("`{fault}`")).collect();
+            let waits = match all.len() {
+                0 => "None does".to_owned(),
+                _ => format!("Name one of {}", all.join(", ")),
+            };
+            let detail = format!("The fault `{text}` does not wait here. {waits}");
+            return Err(ApiError::new(StatusCode::NOT_FOUND, detail));
+        }
+    }
     nothing()
 }
 

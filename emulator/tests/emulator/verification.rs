@@ -618,3 +618,32 @@ async fn every_door_refuses_what_it_does_not_know_and_names_the_nearest() {
         }
     }
 }
+
+#[tokio::test]
+async fn one_fault_is_taken_back_alone() {
+    let emulator = start(options()).await;
+    let faults = json!({"faults": ["list status=503", "get status=500 times=2", "models reset"]});
+    let (driver, _) = world(&emulator, faults).await;
+    let path = "/faults?fault=get%20status%3D500%20times%3D2";
+    driver.ok("DELETE", path, Value::Null).await;
+    let listed = driver.ok("GET", "/faults", Value::Null).await;
+    let texts: Vec<&str> = listed["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(texts, ["list status=503", "models reset"]);
+    let gone = driver.call("DELETE", path, "").await;
+    assert_eq!(gone.status, 404);
+    let detail = gone.detail();
+    let detail = detail.as_str().unwrap();
+    assert!(
+        detail.contains("`get status=500 times=2` does not wait")
+            && detail.contains("`list status=503`"),
+        "{detail}"
+    );
+    driver.ok("DELETE", "/faults", Value::Null).await;
+    let listed = driver.ok("GET", "/faults", Value::Null).await;
+    assert_eq!(listed, json!({"faults": []}));
+}
