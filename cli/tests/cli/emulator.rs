@@ -416,6 +416,7 @@ fn every_option_of_the_emulator_is_one_of_the_command_line() {
         "clock" => "fast".to_owned(),
         "cors_origins" => "cors".to_owned(),
         "scenario_file" => "scenario".to_owned(),
+        "seed_state" => "seed".to_owned(),
         "entry_ids" => "no-entry-ids".to_owned(),
         other => other.to_owned(),
     };
