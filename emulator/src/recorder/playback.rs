@@ -11,6 +11,7 @@ use crate::scenario::{
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The tasks and turns in the order in which their sessions were met, and what cannot be said of them.
 pub(super) fn scenario(requests: &[Seen], scrubber: &Scrubber) -> (Scenario, Vec<String>) {
@@ -48,7 +49,7 @@ pub(super) fn scenario(requests: &[Seen], scrubber: &Scrubber) -> (Scenario, Vec
 
 /// What happened in a session, in the order in which it passed.
 fn session(requests: &[&Seen]) -> SessionRecording {
-    let mut happened: Vec<Happened> = Vec::new();
+    let mut story = Story::default();
     let mut metadata: HashMap<i64, Value> = HashMap::new();
     let mut shown = Value::Null;
     for (stream, seen) in requests.iter().enumerate() {
@@ -64,7 +65,7 @@ fn session(requests: &[&Seen]) -> SessionRecording {
         }
         if seen.method == "POST" && seen.path.ends_with("/message") {
             let body = seen.json().unwrap_or_default();
-            happened.push(Happened {
+            story.happened.push(Happened {
                 order: seen.order,
                 at,
                 what: What::Said(body["message"].clone()),
@@ -78,23 +79,18 @@ fn session(requests: &[&Seen]) -> SessionRecording {
                     if let (Some(id), Some(said)) = (id, message.get("metadata")) {
                         metadata.insert(id, said.clone());
                     }
-                    tell(
-                        &mut happened,
-                        (seen.order, at),
-                        stream,
-                        (kind, id, &data),
-                        false,
-                    );
+                    story.tell((seen.order, at), stream, (kind, id, &data), false);
                 }
             }
         }
         for event in &seen.events {
             if event.kind != "heartbeat" {
                 let told = (event.kind.as_str(), event.id, &event.data);
-                tell(&mut happened, (event.order, event.at), stream, told, true);
+                story.tell((event.order, event.at), stream, told, true);
             }
         }
     }
+    let mut happened = story.happened;
     happened.sort_by_key(|happened| happened.order);
     numbered(happened, metadata, shown)
 }
@@ -118,53 +114,95 @@ enum What {
     },
 }
 
-/// Notes an event, unless it was told before: by another stream, or as a message.
-fn tell(
-    happened: &mut Vec<Happened>,
-    (order, at): (u64, Timestamp),
-    from: usize,
-    (kind, id, data): (&str, Option<i64>, &Value),
-    is_event: bool,
-) {
-    for known in happened.iter_mut() {
-        let What::Told {
-            kind: known_kind,
-            id: known_id,
-            data: known_data,
-            stream,
-            by_event,
-        } = &mut known.what
-        else {
-            continue;
-        };
-        let is_same = match id {
-            Some(_) => *known_id == id,
-            None => *stream != from && known_kind == kind && known_data == data,
-        };
-        if is_same {
-            if is_event && !*by_event {
-                kind.clone_into(known_kind);
-                known_data.clone_from(data);
-                *by_event = true;
+/// What happened so far, and where in it to look for what is told again: a look at all of it for each event would take
+/// the square of a long session.
+#[derive(Default)]
+struct Story {
+    happened: Vec<Happened>,
+    /// The places of events by their id.
+    by_id: HashMap<i64, usize>,
+    /// The same by a hash of what they say.
+    by_content: HashMap<u64, Vec<usize>>,
+}
+
+impl Story {
+    /// Notes an event, unless it was told before: by another stream, or as a message.
+    fn tell(
+        &mut self,
+        (order, at): (u64, Timestamp),
+        from: usize,
+        (kind, id, data): (&str, Option<i64>, &Value),
+        is_event: bool,
+    ) {
+        let content = hash_of(kind, data);
+        let known = match id {
+            Some(id) => self.by_id.get(&id).copied(),
+            None => {
+                let alike = self.by_content.get(&content).into_iter().flatten();
+                alike
+                    .copied()
+                    .find(|&at| self.is_told_elsewhere(at, from, kind, data))
             }
-            // It was there when it was told first.
-            if order < known.order {
-                (known.order, known.at) = (order, at);
+        };
+        let Some(place) = known else {
+            let place = self.happened.len();
+            self.by_content.entry(content).or_default().push(place);
+            if let Some(id) = id {
+                self.by_id.insert(id, place);
             }
+            self.happened.push(Happened {
+                order,
+                at,
+                what: What::Told {
+                    kind: kind.to_owned(),
+                    id,
+                    data: data.clone(),
+                    stream: from,
+                    by_event: is_event,
+                },
+            });
             return;
+        };
+        let known = &mut self.happened[place];
+        if let What::Told {
+            kind: known_kind,
+            data: known_data,
+            by_event,
+            ..
+        } = &mut known.what
+            && is_event
+            && !*by_event
+        {
+            kind.clone_into(known_kind);
+            known_data.clone_from(data);
+            *by_event = true;
+            self.by_content.entry(content).or_default().push(place);
+        }
+        // It was there when it was told first.
+        if order < known.order {
+            (known.order, known.at) = (order, at);
         }
     }
-    happened.push(Happened {
-        order,
-        at,
-        what: What::Told {
-            kind: kind.to_owned(),
-            id,
-            data: data.clone(),
-            stream: from,
-            by_event: is_event,
-        },
-    });
+
+    /// Whether another stream said the same at that place.
+    fn is_told_elsewhere(&self, place: usize, from: usize, kind: &str, data: &Value) -> bool {
+        let What::Told {
+            kind: known_kind,
+            data: known_data,
+            stream,
+            ..
+        } = &self.happened[place].what
+        else {
+            return false;
+        };
+        *stream != from && known_kind == kind && known_data == data
+    }
+}
+
+fn hash_of(kind: &str, data: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (kind, data.to_string()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The event that a message stands for; the user's are seen when they are sent.
