@@ -136,8 +136,18 @@ pub struct Event {
 enum Shape {
     /// The data is all there is: an AGI session's event.
     Data,
-    /// The data is the payload of a turn's frame, at this place in it.
-    Frame(Range<usize>),
+    /// The data is the payload of a turn's frame.
+    Frame(Box<Places>),
+}
+
+/// Where the parts of a frame are in it; an empty place: it has none.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    payload: Range<usize>,
+    block_id: Range<usize>,
+    message_id: Range<usize>,
+    timestamp: Range<usize>,
+    stream_entry_id: Range<usize>,
 }
 
 /// What a frame of a turn says besides its kind, its id and its payload
@@ -181,30 +191,35 @@ impl Event {
     pub fn from_frame(frame: impl Into<Box<str>>) -> Self {
         let raw = frame.into();
         let mut parts = Parts::default();
+        let mut places = Places::default();
         let read = meaning::each_member(&raw, |name, value| match &*name.read() {
             "kind" => parts.kind = Some(value),
             "type" => parts.name = Some(value),
             "event_id" => parts.event_id = Some(value),
-            "payload" => parts.payload = Some(value),
+            "payload" => places.payload = place(&raw, value),
+            "block_id" => places.block_id = place(&raw, value),
+            "message_id" => places.message_id = place(&raw, value),
+            "timestamp" => places.timestamp = place(&raw, value),
+            "stream_entry_id" => places.stream_entry_id = place(&raw, value),
             _ => {}
         });
         let start = raw.trim_start_matches('\u{feff}').trim_start();
         let is_object = read.is_some() && start.starts_with('{');
-        let (event_type, id, payload) = if !is_object {
-            (EventType::from_name("message"), None, 0..raw.len())
-        } else {
+        let (event_type, id) = if is_object {
             let name = parts.kind.and_then(meaning::unquoted);
             let name = name.or_else(|| parts.name.and_then(meaning::unquoted));
             let name = name.as_deref().unwrap_or("message");
             let id = parts.event_id.and_then(number_of);
-            let payload = parts.payload.map_or(0..0, |part| place(&raw, part));
-            (EventType::from_name(name), id, payload)
+            (EventType::from_name(name), id)
+        } else {
+            places.payload = 0..raw.len();
+            (EventType::from_name("message"), None)
         };
         Self {
             event_type,
             id,
             raw,
-            shape: Shape::Frame(payload),
+            shape: Shape::Frame(Box::new(places)),
             received: None,
         }
     }
@@ -272,38 +287,51 @@ impl Event {
 
     /// What else the frame of a turn's event says; `None` for an AGI session's.
     pub fn frame(&self) -> Option<Frame> {
-        let Shape::Frame(_) = self.shape else {
-            return None;
-        };
-        let mut frame = Frame::default();
-        meaning::each_member(&self.raw, |name, value| match &*name.read() {
-            "block_id" => frame.block_id = name_of(value),
-            "message_id" => frame.message_id = name_of(value),
-            "stream_entry_id" => frame.stream_entry_id = name_of(value),
-            "timestamp" => {
-                frame.timestamp = meaning::value(value)
-                    .as_ref()
-                    .and_then(meaning::milliseconds);
-            }
-            _ => {}
-        });
-        Some(frame)
+        let places = self.places()?;
+        Some(Frame {
+            block_id: self.name_at(&places.block_id).map(Cow::into_owned),
+            message_id: self.name_at(&places.message_id).map(Cow::into_owned),
+            timestamp: meaning::value(&self.raw[places.timestamp.clone()])
+                .as_ref()
+                .and_then(meaning::milliseconds),
+            stream_entry_id: self.stream_entry_id().map(Cow::into_owned),
+        })
+    }
+
+    /// Which part of the agent's work a turn's event belongs to.
+    pub(crate) fn block_id(&self) -> Option<Cow<'_, str>> {
+        self.name_at(&self.places()?.block_id)
+    }
+
+    /// The place of a turn's event in the stream.
+    pub(crate) fn stream_entry_id(&self) -> Option<Cow<'_, str>> {
+        self.name_at(&self.places()?.stream_entry_id)
+    }
+
+    /// Where the parts of a turn's frame are.
+    fn places(&self) -> Option<&Places> {
+        match &self.shape {
+            Shape::Data => None,
+            Shape::Frame(places) => Some(places),
+        }
+    }
+
+    fn name_at(&self, place: &Range<usize>) -> Option<Cow<'_, str>> {
+        (!place.is_empty()).then(|| name_of(&self.raw[place.clone()]))?
     }
 
     /// Whether a turn's event names another agent message than this one. One that names
     /// none, or in a way that cannot be read, does not.
     pub(crate) fn is_of_another(&self, message_id: &str) -> bool {
-        let mut another = false;
-        meaning::each_member(&self.raw, |name, value| {
-            if name.read() == "message_id" {
-                let digits = || value.bytes().all(|byte| byte.is_ascii_digit());
-                another = match meaning::unquoted(value) {
-                    Some(named) => named != message_id,
-                    None => digits() && value != message_id,
-                };
-            }
-        });
-        another
+        let Some(places) = self.places() else {
+            return false;
+        };
+        let named = &self.raw[places.message_id.clone()];
+        let digits = || !named.is_empty() && named.bytes().all(|byte| byte.is_ascii_digit());
+        match meaning::unquoted(named) {
+            Some(named) => named != message_id,
+            None => digits() && named != message_id,
+        }
     }
 
     /// The type.
@@ -329,15 +357,16 @@ impl Event {
 
     /// Whether a turn's frame has a payload.
     pub(crate) fn has_payload(&self) -> bool {
-        matches!(&self.shape, Shape::Frame(payload) if !payload.is_empty())
+        self.places()
+            .is_some_and(|places| !places.payload.is_empty())
     }
 
     /// The text of the data alone: of a turn's event the frame's payload.
     pub fn raw_data(&self) -> &str {
         match &self.shape {
             Shape::Data => &self.raw,
-            Shape::Frame(payload) if payload.is_empty() => "{}",
-            Shape::Frame(payload) => &self.raw[payload.clone()],
+            Shape::Frame(places) if places.payload.is_empty() => "{}",
+            Shape::Frame(places) => &self.raw[places.payload.clone()],
         }
     }
 
@@ -453,18 +482,19 @@ fn number_of(json: &str) -> Option<i64> {
 const MAX_SAFE: u64 = (1 << 53) - 1;
 
 /// What names a part of the service's: a text, or a whole number as text.
-fn name_of(json: &str) -> Option<String> {
+fn name_of(json: &str) -> Option<Cow<'_, str>> {
     if let Some(text) = meaning::unquoted(json) {
-        return Some(text.into_owned());
+        return Some(text);
     }
-    match meaning::value(json)? {
+    let name = match meaning::value(json)? {
         // What 64 bits cannot hold is its text everywhere.
         serde_json::Value::String(text) => Some(text),
         number => {
             let number = number.as_i64()?;
             (number.unsigned_abs() <= MAX_SAFE).then(|| number.to_string())
         }
-    }
+    };
+    name.map(Cow::Owned)
 }
 
 /// The parts of a frame that name its event, each as it came: a part of another
@@ -474,7 +504,6 @@ struct Parts<'a> {
     kind: Option<&'a str>,
     name: Option<&'a str>,
     event_id: Option<&'a str>,
-    payload: Option<&'a str>,
 }
 
 /// Where a part of a text is in it.

@@ -5,19 +5,21 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use sessionwire::agi::{Client, Event, EventOptions, EventType};
+use sessionwire::raccoon::{Client as Raccoon, RaccoonConfig, RaccoonOptions, StartTurn};
 use sessionwire::seam::agi::{Operation, Output};
 use sessionwire::sse::Decoder;
-use sessionwire::{Batch, ClientConfig, ClientOptions, Secret};
+use sessionwire::{Batch, ClientConfig, ClientOptions, EventQueue, Secret};
 
 use crate::server::{data, event, serve};
 
 /// Their names.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 8] = [
     "decode-120",
     "decode-16384",
     "read-120",
     "read-16384",
     "stream-120",
+    "turn-120",
     "call",
     "screenshot",
 ];
@@ -32,6 +34,7 @@ pub(crate) fn run(work: &str, count: usize) -> Outcome {
         "read-120" => read(count, 120),
         "read-16384" => read(count, 16_384),
         "stream-120" => on_runtime(stream(count)),
+        "turn-120" => on_runtime(turn(count)),
         "call" => on_runtime(calls(count, false)),
         "screenshot" => on_runtime(calls(count, true)),
         other => Err(format!("{other} is no work; works: {}", NAMES.join(", ")).into()),
@@ -69,11 +72,15 @@ fn on_runtime(work: impl Future<Output = Outcome>) -> Outcome {
     runtime.block_on(work)
 }
 
-fn client(base_url: String) -> Result<Client, Box<dyn Error>> {
-    let options = ClientOptions::new()
+fn options(base_url: String) -> ClientOptions {
+    ClientOptions::new()
         .base_url(base_url)
         .api_key(Secret::new("bench-key"))
-        .timeout(Duration::from_secs(600));
+        .timeout(Duration::from_secs(600))
+}
+
+fn client(base_url: String) -> Result<Client, Box<dyn Error>> {
+    let options = options(base_url);
     Ok(Client::new(ClientConfig::resolve_with(options, &|_| {
         None
     })?)?)
@@ -83,6 +90,23 @@ fn client(base_url: String) -> Result<Client, Box<dyn Error>> {
 async fn stream(count: usize) -> Outcome {
     let client = client(serve(count).await?)?;
     let queue = client.events("session", EventOptions::default())?;
+    take(&queue, count).await
+}
+
+/// The same of a turn, over a WebSocket.
+async fn turn(count: usize) -> Outcome {
+    let client = options(serve(count).await?);
+    let options = RaccoonOptions::new().client(client);
+    let client = Raccoon::new(RaccoonConfig::resolve_with(options, &|_| None)?)?;
+    let turn = client
+        .session()?
+        .start_turn(StartTurn::new("compare"))
+        .await?;
+    take(turn.queue(), count).await
+}
+
+/// Takes so many events and the last one.
+async fn take(queue: &EventQueue, count: usize) -> Outcome {
     let mut seen = 0;
     loop {
         match queue.try_take(512) {

@@ -101,7 +101,7 @@ impl Assembly {
 
     /// What the block of this event says so far, which was added.
     pub(crate) fn block_of(&self, event: &Event) -> String {
-        let id = event.frame().and_then(|frame| frame.block_id);
+        let id = event.block_id();
         let blocks = match event.event_type() {
             EventType::Text => &self.texts,
             _ => &self.thoughts,

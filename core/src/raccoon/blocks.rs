@@ -6,10 +6,12 @@
 //! block, and one of them says more. Where both readings are possible the
 //! history can settle it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::models::TextMode;
 use crate::event::Event;
+use crate::meaning;
 
 /// Most places in a text that are followed at once: what repeats itself more
 /// often cannot be told apart.
@@ -56,20 +58,23 @@ impl Default for Frames {
 impl Blocks {
     /// Adds what an event says in this field of its payload.
     pub(super) fn add(&mut self, event: &Event, field: &str) {
-        let payload = event.data();
-        let Some(text) = payload.get(field).and_then(|text| text.as_str()) else {
-            return;
-        };
-        let id = event.frame().and_then(|frame| frame.block_id);
-        let finished = payload.get("finalize").and_then(|last| last.as_bool()) == Some(true);
-        self.add_text(id.unwrap_or_default(), text, finished);
+        let (mut said, mut last) = (None, None);
+        let read = meaning::each_member(event.raw_data(), |name, value| match &*name.read() {
+            known if known == field => said = Some(value),
+            "finalize" => last = Some(value),
+            _ => {}
+        });
+        if let (Some(()), Some(text)) = (read, said.and_then(text_of)) {
+            let id = event.block_id().unwrap_or_default();
+            self.add_text(&id, &text, last == Some("true"));
+        }
     }
 
-    fn add_text(&mut self, id: String, text: &str, finished: bool) {
-        let at = match self.newest.get(&id) {
+    fn add_text(&mut self, id: &str, text: &str, finished: bool) {
+        let at = match self.newest.get(id) {
             Some(at) if !self.list[*at].finished => *at,
             _ => {
-                self.newest.insert(id, self.list.len());
+                self.newest.insert(id.to_owned(), self.list.len());
                 self.list.push(Block::default());
                 self.list.len() - 1
             }
@@ -256,6 +261,17 @@ impl Frames {
     }
 }
 
+/// A text, also one that stands for a number that 64 bits cannot hold.
+fn text_of(json: &str) -> Option<Cow<'_, str>> {
+    if let Some(text) = meaning::unquoted(json) {
+        return Some(text);
+    }
+    match meaning::value(json)? {
+        serde_json::Value::String(text) => Some(Cow::Owned(text)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,7 +279,7 @@ mod tests {
     fn of(frames: &[(&str, &str, bool)]) -> Blocks {
         let mut blocks = Blocks::default();
         for (id, text, finished) in frames {
-            blocks.add_text((*id).to_owned(), text, *finished);
+            blocks.add_text(id, text, *finished);
         }
         blocks
     }
@@ -335,9 +351,9 @@ mod tests {
                 let adds = style == 0 || (style == 2 && random.below(2) == 0);
                 text.push_str(&part);
                 let frame = if adds { part } else { text.clone() };
-                blocks.add_text(id, &frame, false);
+                blocks.add_text(&id, &frame, false);
                 if random.below(4) == 0 && !adds {
-                    blocks.add_text(truth[at].0.clone(), &frame, false);
+                    blocks.add_text(&truth[at].0, &frame, false);
                 }
             }
             let whole: String = truth.iter().map(|(_, text)| text.as_str()).collect();

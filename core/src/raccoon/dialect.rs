@@ -38,11 +38,15 @@ impl Dialect {
 
     /// The event of a frame, whatever its form.
     pub(super) fn event(&self, text: &str) -> Event {
-        let event = Event::from_frame(text);
+        self.documented(Event::from_frame(text))
+    }
+
+    /// The same of an event whose frame was read as documented.
+    pub(super) fn documented(&self, event: Event) -> Event {
         if self.usual && is_documented(&event) {
             return event;
         }
-        match documented(text, &event, &self.wire) {
+        match documented(event.raw(), &event, &self.wire) {
             Some(frame) => Event::from_frame(Value::Object(frame).to_string()),
             None => event,
         }

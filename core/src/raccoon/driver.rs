@@ -492,7 +492,7 @@ impl Driver {
             .delivered
             .words_of(id)
             .is_none_or(|known| known == words);
-        let entry = event.frame().and_then(|frame| frame.stream_entry_id);
+        let entry = event.stream_entry_id();
         let numbering = match (entry, self.turn.last_entry()) {
             (Some(entry), Some(last)) if is_later(&entry, &last) => Numbering::Entries,
             _ if is_the_same => return,
@@ -507,7 +507,7 @@ impl Driver {
 
     /// Whether an event that its id does not tell apart was not seen yet.
     fn is_new(&mut self, event: &Event, words: u64) -> bool {
-        let entry = event.frame().and_then(|frame| frame.stream_entry_id);
+        let entry = event.stream_entry_id();
         let entry = entry.filter(|_| self.numbering == Numbering::Entries);
         let is_new = match (entry, self.turn.last_entry()) {
             (Some(entry), Some(last)) => is_later(&entry, &last),

@@ -20,9 +20,9 @@ pub(super) enum Incoming {
 
 impl Incoming {
     pub(super) fn read(text: &str, dialect: &Dialect) -> Self {
-        // Every frame is looked at: most need no second parser.
-        if text.len() < 1024
-            && text.contains("\"ack\"")
+        let event = Event::from_frame(text);
+        // Its kind, or where it has none its type: most frames need no second parser.
+        if event.event_type().name() == "ack"
             && let Some(Value::Object(frame)) = meaning::value(text)
             && frame.get("type").and_then(Value::as_str) == Some("ack")
             && frame.get("kind").is_none_or(Value::is_null)
@@ -32,7 +32,7 @@ impl Incoming {
                 resume_from: from.unwrap_or_default().to_owned(),
             };
         }
-        Self::Event(dialect.event(text).received_now())
+        Self::Event(dialect.documented(event).received_now())
     }
 }
 

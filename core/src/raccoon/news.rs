@@ -1,6 +1,7 @@
 //! Which events of a session's history are new to who reads it again and again
 //! (docs/spec/raccoon.md, section 5.9). Pure.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
@@ -139,7 +140,7 @@ fn is_before(event: &Event, point: &ResumePoint) -> bool {
 }
 
 fn entry_of(event: &Event) -> Option<String> {
-    event.frame()?.stream_entry_id
+    event.stream_entry_id().map(Cow::into_owned)
 }
 
 /// The event with the id of the message that it stands in, where it names none.

@@ -1,5 +1,6 @@
 //! What is known of a turn: written by its stream, read by its handles.
 
+use std::borrow::Cow;
 use std::sync::MutexGuard;
 use std::time::Instant;
 
@@ -103,7 +104,7 @@ impl Progress {
         let mut baseline = event_id.unwrap_or(BEFORE_ALL);
         let state = self.state.get_mut();
         for event in message.into_iter().flat_map(events_of) {
-            let place = event.frame().and_then(|frame| frame.stream_entry_id);
+            let place = event.stream_entry_id();
             // Places in the stream rise, whatever the ids do.
             let known = match (event.id(), event_id, &place, &entry) {
                 (_, _, Some(place), Some(last)) => !is_later(place, last),
@@ -113,6 +114,7 @@ impl Progress {
             if known {
                 baseline = baseline.max(event.id().unwrap_or(BEFORE_ALL));
                 state.assembly.add(&event);
+                let place = place.map(Cow::into_owned);
                 state.last_entry = place.or(state.last_entry.take());
             }
         }
@@ -126,7 +128,7 @@ impl Progress {
 
     /// Notes an event of this turn.
     pub(super) fn saw(&self, event: &Event) {
-        let entry = event.frame().and_then(|frame| frame.stream_entry_id);
+        let entry = event.stream_entry_id();
         let mut state = self.lock();
         state.assembly.add(event);
         if let Some(id) = event.id() {
@@ -139,7 +141,7 @@ impl Progress {
                 .as_deref()
                 .is_none_or(|last| is_later(&entry, last))
         {
-            state.last_entry = Some(entry);
+            state.last_entry = Some(entry.into_owned());
         }
         if let Some(end) = TurnEnd::of_event(event) {
             state.log.end_with(end);
