@@ -106,8 +106,8 @@ impl Timeline {
         entries.collect()
     }
 
-    /// A line for each entry, below a headline.
-    pub(crate) fn text(&self, requests: &RequestLog) -> String {
+    /// A line for each entry, below a headline; `nothing` is said where no request came.
+    pub(crate) fn text(&self, requests: &RequestLog, nothing: &str) -> String {
         let mut came = false;
         let lines: Vec<String> = self
             .entries
@@ -129,9 +129,7 @@ impl Timeline {
             .collect();
         let mut text = Vec::new();
         if !came {
-            text.push(
-                "The emulator received nothing: does the client use emulator.url?".to_owned(),
-            );
+            text.push(nothing.to_owned());
         }
         if !lines.is_empty() {
             text.push("What happened, in seconds since the emulator's start:".to_owned());

@@ -76,7 +76,13 @@ impl World {
     pub(crate) fn explain(&self, expected: Option<&RequestFilter>) -> String {
         let requests = lock(&self.requests);
         let all = requests.matching(&RequestFilter::default());
-        let happened = lock(&self.timeline).text(&requests);
+        let nothing = match self.key {
+            None => "The emulator received nothing: does the client use emulator.url?",
+            Some(_) => {
+                "Nothing came with the key of this world: does the client use the emulator's address, and this key?"
+            }
+        };
+        let happened = lock(&self.timeline).text(&requests, nothing);
         let nearest = expected.and_then(|expected| nearest(expected, &all));
         let parts = [nearest, requests.blind_spot(), Some(happened)];
         parts.into_iter().flatten().collect::<Vec<_>>().join("\n")

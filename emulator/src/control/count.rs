@@ -133,7 +133,8 @@ impl Count {
             Missed::TooMany(found) => (found, String::new()),
             Missed::TooFew(found) => {
                 let seconds = self.timeout.as_secs_f64();
-                (found, format!(" within {seconds} seconds"))
+                let within = format!(" within {seconds} seconds");
+                (found, if seconds > 0.0 { within } else { String::new() })
             }
         };
         format!(

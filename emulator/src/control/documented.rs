@@ -113,7 +113,9 @@ fn check_body(schema: &'static Value, door: &str, body: &[u8]) -> Result<(), Api
             Ok(Value::Object(members)) => members,
             Ok(other) => {
                 let is = kind(&other);
-                return Err(bad(format!("The body is {is}; it is an object: {{...}}")));
+                return Err(bad(format!(
+                    "The body is {is}; it must be an object: {{...}}"
+                )));
             }
             Err(error) => {
                 let (line, column) = (error.line(), error.column());
@@ -146,7 +148,7 @@ fn check_body(schema: &'static Value, door: &str, body: &[u8]) -> Result<(), Api
     for name in required.filter_map(Value::as_str) {
         if !members.contains_key(name) {
             let is = wanted(resolved(&known[name]));
-            return Err(bad(format!("`{name}` is missing; it is {is}")));
+            return Err(bad(format!("`{name}` is missing; it must be {is}")));
         }
     }
     Ok(())
@@ -180,7 +182,10 @@ fn check_value(name: &str, value: &Value, schema: &'static Value) -> Result<(), 
     };
     if !fits {
         let is = wanted(schema);
-        return Err(bad(format!("`{name}` is {}; it is {is}", shown(value))));
+        return Err(bad(format!(
+            "`{name}` is {}; it must be {is}",
+            shown(value)
+        )));
     }
     if let (Some(choices), Some(text)) = (schema["enum"].as_array(), value.as_str()) {
         let choices: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
@@ -204,7 +209,7 @@ fn check_value(name: &str, value: &Value, schema: &'static Value) -> Result<(), 
                 (Some(least), None) => format!("at least {least}"),
                 (None, most) => format!("at most {}", most.unwrap_or_default()),
             };
-            return Err(bad(format!("`{name}` is {value}; it is {bounds}")));
+            return Err(bad(format!("`{name}` is {value}; it must be {bounds}")));
         }
     }
     Ok(())
@@ -233,7 +238,7 @@ fn wanted(schema: &'static Value) -> String {
             let all: Vec<&str> = all.iter().filter_map(Value::as_str).map(words).collect();
             all.join(" or ")
         }
-        _ => "needed".to_owned(),
+        _ => "there".to_owned(),
     }
 }
 

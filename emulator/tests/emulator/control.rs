@@ -329,7 +329,7 @@ async fn what_cannot_be_used_is_refused_and_says_what_to_do() {
             "/clock/advance",
             r#"{"seconds": -1}"#,
             422,
-            "`seconds` is -1; it is at least 0",
+            "`seconds` is -1; it must be at least 0",
         ),
         (
             "POST",

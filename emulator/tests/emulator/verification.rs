@@ -509,7 +509,7 @@ async fn every_door_refuses_what_it_does_not_know_and_names_the_nearest() {
             "GET",
             "/requests?limit=-1",
             "",
-            "`limit` is -1; it is at least 0",
+            "`limit` is -1; it must be at least 0",
         ),
         (
             "GET",
@@ -533,25 +533,25 @@ async fn every_door_refuses_what_it_does_not_know_and_names_the_nearest() {
             "POST",
             "/requests/wait",
             r#"{"timeout": "soon"}"#,
-            "`timeout` is \"soon\"; it is a number",
+            "`timeout` is \"soon\"; it must be a number",
         ),
         (
             "POST",
             "/requests/wait",
             r#"{"timeout": -1}"#,
-            "`timeout` is -1; it is from 0 to 300",
+            "`timeout` is -1; it must be from 0 to 300",
         ),
         (
             "POST",
             "/requests/wait",
             r#"{"count": 1.5}"#,
-            "`count` is 1.5; it is a whole number",
+            "`count` is 1.5; it must be a whole number",
         ),
         (
             "POST",
             "/requests/wait",
             "[]",
-            "The body is a list; it is an object",
+            "The body is a list; it must be an object",
         ),
         (
             "POST",
@@ -646,4 +646,25 @@ async fn one_fault_is_taken_back_alone() {
     driver.ok("DELETE", "/faults", Value::Null).await;
     let listed = driver.ok("GET", "/faults", Value::Null).await;
     assert_eq!(listed, json!({"faults": []}));
+}
+
+#[tokio::test]
+async fn a_client_with_another_key_is_thought_of() {
+    let emulator = start(options()).await;
+    let (driver, _) = world(&emulator, json!({})).await;
+    Client::new(&emulator).get("/models").await;
+    let wanted = json!({"path": "/v1/models", "timeout": 0});
+    let (_, detail) = refused(&driver, "/requests/wait", wanted.clone()).await;
+    assert_eq!(
+        detail,
+        "Expected /v1/models at least once; it came 0 times.\nNothing came with the key of this world: does the client use \
+         the emulator's address, and this key?"
+    );
+    let all = Driver::new(&emulator);
+    all.ok("DELETE", "/requests", Value::Null).await;
+    let (_, detail) = refused(&all, "/requests/wait", wanted).await;
+    assert!(
+        !detail.contains("key of this world") && detail.contains("received nothing"),
+        "{detail}"
+    );
 }
