@@ -24,13 +24,19 @@ pub(super) enum Sure {
     Encoded,
 }
 
+/// A part of each name that says that a secret follows, in small letters.
+const NAMED: [&str; 13] = [
+    "contrase", "cvc", "cvv", "kennwort", "key", "otp", "pass", "pin", "pw", "secret", "senha",
+    "token", "wd",
+];
+
 /// Whether what was found is one.
 type Look = fn(&str) -> bool;
 
 struct Pattern {
     /// Its groups are secrets; without groups, all of it.
     regex: Regex,
-    /// A text without any of these has none.
+    /// A text without any of these, in small letters, has none.
     needs: &'static [&'static str],
     /// Nor has one that this says no of: it is quicker than an expression.
     may: Look,
@@ -43,18 +49,21 @@ const KINDS: [(&str, &[&str]); 8] = [
     // A JSON Web Token.
     (
         r"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*",
-        &["eyJ"],
+        &["eyj"],
     ),
     // Keys of clouds.
     (
         r"\b(?:A3T[A-Z0-9]|ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|APKA|AROA|ASCA|ASIA)[A-Z0-9]{12,}\b",
-        &["A"],
+        &[
+            "a3t", "abia", "acca", "agpa", "aida", "aipa", "akia", "anpa", "anva", "apka", "aroa",
+            "asca", "asia",
+        ],
     ),
-    (r"\bAIza[A-Za-z0-9_-]{30,}", &["AIza"]),
+    (r"\bAIza[A-Za-z0-9_-]{30,}", &["aiza"]),
     // A PEM block, or the beginning of one.
     (
         r"-----BEGIN [A-Z0-9 ]+-----(?s:.*?)(?:-----END [A-Z0-9 ]+-----|$)",
-        &["-----BEGIN"],
+        &["-----begin"],
     ),
     // Keys that begin with the name of their kind.
     (
@@ -104,7 +113,6 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let may = |(regex, needs, look, sure)| (regex, needs, any as Look, look, sure);
     let shapes =
         SHAPES.map(|(shape, may, look)| (shape.to_owned(), &[][..], may, look, Sure::Likely));
-    let assigned: &[&str] = &[":", "="];
     let named = [
         // https://user:password@host, up to the last @ before the path; also percent-encoded.
         (r#"[a-zA-Z][a-zA-Z0-9+.-]*://([^\s/?#"'<>]+)@"#.to_owned(), &["://"][..], any as Look, Sure::Pair),
@@ -114,7 +122,7 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
             format!(
                 r#"(?i)\b(?:[\w.-]*(?:password|passwd|passphrase|passcode|passwort|kennwort|secret|api(?:[ _:-]|%3A|%5F)?key)[\w.-]*|(?:[\w.-]*[_.-])?(?:pwd|pass|pw)|[a-z]+(?-i:Pwd|Pass|Pw))(?:%5D|\])*(?:\\*["'`])?\s*(?::=|=>|[:=])\s*{VALUE}"#
             ),
-            assigned,
+            &NAMED[..],
             is_a_choice,
             Sure::Chosen,
         ),
@@ -139,42 +147,42 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
             format!(
                 r#"(?i)%(?:3F|26|23)(?:{PARAMETERS}|{IN_TEXTS})%3D((?:[^&#\s"'<>\\%]|%(?:[013-9A-F][0-9A-F]|2[0-24-57-9A-F]))+)"#
             ),
-            &["%3D", "%3d"],
+            &["%3d"],
             any,
             Sure::Likely,
         ),
         // Bearer ..., Basic ...
-        (r"(?i)\bbearer\s+([A-Za-z0-9._~+/=-]{8,})".to_owned(), &[" "], any, Sure::Likely),
-        (r"(?i)\bbasic\s+([A-Za-z0-9+/_-]{6,}=*)".to_owned(), &[" "], is_credentials, Sure::Encoded),
+        (r"(?i)\bbearer\s+([A-Za-z0-9._~+/=-]{8,})".to_owned(), &["bearer"], any, Sure::Likely),
+        (r"(?i)\bbasic\s+([A-Za-z0-9+/_-]{6,}=*)".to_owned(), &["basic"], is_credentials, Sure::Encoded),
         // Authorization: ...
         (
             r#"(?i)\b(?:(?:proxy-)?authorization|x-api-key|(?:set-)?cookie)(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?([^\r\n"'\\]+)"#
                 .to_owned(),
-            assigned,
+            &["authorization", "api-key", "cookie"],
             any,
             Sure::Never,
         ),
         // token: ...
         (
             format!(r#"(?i)\b{IN_TEXTS}(?:%5D|\])*(?:\\*["'`])?\s*(?::=|=>|[:=])\s*{VALUE}"#),
-            assigned,
+            &NAMED[..],
             is_a_value,
             Sure::Likely,
         ),
         // the password is ..., PIN 4711
         (
             r#"(?i)\b(?:password|passwort|passphrase|passcode|pass|pwd|pw|pin|api[ _-]key|access[ _-]key|secret|token)(?:[ _-]?code)?\s+(?:(?:is|was|ist|to|as)\s+)?["'`(]?([\w!@#$%^&*+=~.-]+)"#.to_owned(),
-            &[" "],
+            &NAMED[..],
             is_no_word,
             Sure::Likely,
         ),
         // --password ..., curl -u user:password
-        (format!(r#"(?i)(?:^|\s)--?(?:{IN_TEXTS}|pass|pw)\s+["']?([^\s"'-][^\s"']*)"#), &["-"], any, Sure::Chosen),
+        (format!(r#"(?i)(?:^|\s)--?(?:{IN_TEXTS}|pass|pw)\s+["']?([^\s"'-][^\s"']*)"#), &NAMED[..], any, Sure::Chosen),
         (r#"(?:^|\s)(?:-u|--user)\s+["']?([^\s:"']+:[^\s"']+)"#.to_owned(), &["-u", "--user"], any, Sure::Pair),
         // user:password@host
         (r"\b[\w.+-]+:([^\s:@/]+)@[\w-]+\.".to_owned(), &["@"], is_no_word, Sure::Chosen),
         // <password>...</password>
-        (format!(r"(?i)<(?:[\w-]+:)?(?:{IN_TEXTS}|pass|pw)(?:\s[^<>]*)?>([^<>]+)<"), &["<"], is_a_value, Sure::Chosen),
+        (format!(r"(?i)<(?:[\w-]+:)?(?:{IN_TEXTS}|pass|pw)(?:\s[^<>]*)?>([^<>]+)<"), &NAMED[..], is_a_value, Sure::Chosen),
     ];
     let all = kinds.into_iter().chain(named).map(may).chain(shapes);
     all.filter_map(|(regex, needs, may, look, sure)| {
@@ -202,12 +210,13 @@ pub(super) fn spans(
     found: &mut dyn FnMut(&str, Sure),
 ) -> Vec<Range<usize>> {
     let mut covered = text.to_owned();
+    let small = text.to_ascii_lowercase();
     let mut spans = known;
     for span in &spans {
         cover(&mut covered, span);
     }
     for pattern in PATTERNS.iter() {
-        let needed = |part: &&str| covered.contains(part);
+        let needed = |part: &&str| small.contains(part);
         let is_needed = pattern.needs.is_empty() || pattern.needs.iter().any(needed);
         if !is_needed || !(pattern.may)(&covered) {
             continue;
