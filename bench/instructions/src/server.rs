@@ -43,6 +43,10 @@ async fn converse(mut socket: TcpStream, told: Arc<(Vec<u8>, Vec<u8>)>) -> io::R
             }
         }
         let asks = |what: &[u8]| request.windows(what.len()).take(120).any(|at| at == what);
+        if asks(b"/status ") {
+            socket.write_all(&status).await?;
+            continue;
+        }
         if asks(b"/events") {
             socket.write_all(stream).await?;
             return socket.shutdown().await;
@@ -56,10 +60,8 @@ async fn converse(mut socket: TcpStream, told: Arc<(Vec<u8>, Vec<u8>)>) -> io::R
         }
         let answer = if asks(b"/screenshot") {
             &picture
-        } else if asks(b"/sessions/new") {
-            &started
         } else {
-            &status
+            &started
         };
         socket.write_all(answer).await?;
     }
