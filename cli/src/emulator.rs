@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sessionwire_emulator::{
-    Browser, CapturedRequest, Clock, Emulator, Fault, Options, Resume, Scenario, Unkept, Unmatched,
+    Browser, CapturedRequest, Clock, Emulator, Fault, Options, Resume, Scenario, ScenarioProblem,
+    Unkept, Unmatched,
 };
 
 use crate::args;
@@ -174,8 +175,9 @@ async fn watch(emulator: &Emulator, file: &Path) {
             continue;
         }
         known = now;
-        match Scenario::from_file(file) {
-            Ok(scenario) => {
+        match Scenario::check_file(file) {
+            Ok((scenario, warnings)) => {
+                warn(file, &warnings);
                 let (tasks, turns) = (scenario.tasks.len(), scenario.turns.len());
                 emulator.begin_with(scenario);
                 note(&format!(
@@ -221,8 +223,22 @@ fn check_host(args: &args::Emulator) -> Result<(), Failure> {
 }
 
 fn read_scenario(file: &Path) -> Result<Scenario, Failure> {
-    Scenario::from_file(file)
-        .map_err(|error| Failure::Usage(format!("The scenario cannot be used: {error}.")))
+    let (scenario, warnings) = Scenario::check_file(file)
+        .map_err(|error| Failure::Usage(format!("The scenario cannot be used: {error}.")))?;
+    warn(file, &warnings);
+    Ok(scenario)
+}
+
+/// Says what of a scenario can never play.
+fn warn(file: &Path, warnings: &[ScenarioProblem]) {
+    for warning in warnings {
+        let (line, column) = (
+            warning.line.unwrap_or_default(),
+            warning.column.unwrap_or_default(),
+        );
+        let name = file.display();
+        note(&format!("warning: {name}:{line}:{column}: {warning}"));
+    }
 }
 
 /// Those of the command line, then those of the files.

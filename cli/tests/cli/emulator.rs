@@ -531,6 +531,7 @@ fn a_scenario_that_changes_is_read_again_and_one_with_an_error_changes_nothing()
     let aside = folder.file("aside.yaml");
     std::fs::write(&aside, "tasks: [{steps: [{done: three}]}, {steps: []}]\n").unwrap();
     std::fs::rename(&aside, &file).unwrap();
+    running.wait_for_stderr("tasks[1]: never plays: tasks[0] fits every task that it fits");
     running.wait_for_stderr("read again: 2 of tasks");
     assert_eq!(result(), "three\n");
     // As if it had been started with it.

@@ -2,7 +2,7 @@
 
 use super::body::{Answer, bad, nothing, ok, text};
 use super::subject::Subject;
-use crate::errors::json_response;
+use crate::errors::{ApiError, json_response};
 use crate::scenario::{Playing, Scenario, ScenarioProblem};
 use crate::sync::lock;
 use axum::body::Bytes;
@@ -16,14 +16,28 @@ pub(super) async fn show(subject: Subject) -> Answer {
 
 /// A scenario as JSON or YAML, whatever the content type says.
 pub(super) async fn set(subject: Subject, body: Bytes) -> Answer {
-    let (scenario, warnings) = Scenario::check(text(&body)?).map_err(|error| {
-        let problems: Vec<Value> = error.problems().iter().map(told).collect();
-        bad(format!("The scenario cannot be used: {error}")).with("problems", problems)
-    })?;
-    let warnings: Vec<Value> = warnings.iter().map(told).collect();
+    let (scenario, warnings) = read(text(&body)?)?;
     let (tasks, turns) = (scenario.tasks.len(), scenario.turns.len());
     *lock(&subject.world.playing) = Playing::new(scenario);
     ok(&json!({ "tasks": tasks, "turns": turns, "warnings": warnings }))
+}
+
+/// A scenario in a text, and what of it can never play.
+pub(super) fn read(text: &str) -> Result<(Scenario, Vec<Value>), ApiError> {
+    let (scenario, warnings) = Scenario::check(text).map_err(|error| {
+        let problems: Vec<Value> = error.problems().iter().map(told).collect();
+        bad(format!("The scenario cannot be used: {error}")).with("problems", problems)
+    })?;
+    Ok((scenario, warnings.iter().map(told).collect()))
+}
+
+/// The same of data, which has no lines.
+pub(super) fn read_data(value: &Value) -> Result<(Scenario, Vec<Value>), ApiError> {
+    let (scenario, warnings) = Scenario::check_data(value).map_err(|error| {
+        let problems: Vec<Value> = error.problems().iter().map(told).collect();
+        bad(format!("The scenario cannot be used: {error}")).with("problems", problems)
+    })?;
+    Ok((scenario, warnings.iter().map(told).collect()))
 }
 
 fn told(problem: &ScenarioProblem) -> Value {

@@ -1,13 +1,13 @@
 //! The worlds of keys.
 
 use super::body::{Answer, bad, json, nothing, ok, with_status};
-use super::faults;
 use super::subject::Subject;
+use super::{faults, scenario};
 use crate::clock::Clock;
 use crate::errors::ApiError;
 use crate::options::Unmatched;
 use crate::saved;
-use crate::scenario::{Playing, Scenario};
+use crate::scenario::Playing;
 use crate::state::Server;
 use crate::sync::lock;
 use crate::world::{Made, World};
@@ -57,18 +57,12 @@ struct New {
 /// Makes a world with what is given, or finds it and sets that. Nothing is made of a body that cannot be used.
 pub(super) async fn make(State(server): State<Arc<Server>>, body: Bytes) -> Answer {
     let new: New = json(&body)?;
-    let scenario = match new.scenario {
+    let read = match new.scenario {
         None => None,
-        Some(Value::String(text)) => {
-            Some(Scenario::from_text(&text).map_err(|error| error.to_string()))
-        }
-        Some(value) => {
-            Some(serde_json::from_value::<Scenario>(value).map_err(|error| error.to_string()))
-        }
+        Some(Value::String(text)) => Some(scenario::read(&text)?),
+        Some(value) => Some(scenario::read_data(&value)?),
     };
-    let scenario = scenario
-        .transpose()
-        .map_err(|error| bad(format!("The scenario cannot be used: {error}")))?;
+    let (scenario, warnings) = read.unzip();
     let injected = new.faults.map(faults::from_json).transpose()?;
     let made = Made {
         scenario,
@@ -94,7 +88,11 @@ pub(super) async fn make(State(server): State<Arc<Server>>, body: Bytes) -> Answ
         }
         StatusCode::OK
     };
-    with_status(status, &told(&server, &world))
+    let mut told = told(&server, &world);
+    if let Some(warnings) = warnings {
+        told["warnings"] = warnings.into();
+    }
+    with_status(status, &told)
 }
 
 pub(super) async fn show(subject: Subject) -> Answer {

@@ -70,6 +70,16 @@ impl Scenario {
         parse(text, None)
     }
 
+    /// As [`Self::check`], of data, which has no lines.
+    ///
+    /// # Errors
+    /// As [`Self::from_text`].
+    pub fn check_data(value: &Value) -> Result<(Self, Vec<ScenarioProblem>), ScenarioError> {
+        let scenario = scenario(value)?;
+        let warnings = never::find(value, &scenario);
+        Ok((scenario, warnings))
+    }
+
     /// As [`Self::check`], of a file.
     ///
     /// # Errors

@@ -226,6 +226,23 @@ async fn over_http_all_of_it_is_told_with_lines() {
         "{}",
         answer.text
     );
+    // A world is made with warnings, too; of data without lines.
+    let shadowed = "tasks:\n  - steps: [{done: 1}]\n  - match: mug\n    steps: [{done: 2}]\n";
+    let told = driver
+        .ok("POST", "/worlds", json!({"scenario": shadowed}))
+        .await;
+    assert_eq!(
+        (&told["warnings"][0]["place"], &told["warnings"][0]["line"]),
+        (&json!("tasks[1]"), &json!(3))
+    );
+    let data = json!({"tasks": [{"steps": []}, {"match": "mug", "steps": []}]});
+    let told = driver
+        .ok("POST", "/worlds", json!({"scenario": data}))
+        .await;
+    assert_eq!(
+        (&told["warnings"][0]["place"], &told["warnings"][0]["line"]),
+        (&json!("tasks[1]"), &Value::Null)
+    );
     // What can never play is said, and set.
     let text = "tasks:\n  - steps: [{done: 1}]\n  - match: mug\n    steps: [{done: 2}]\n";
     let told = driver.ok("PUT", "/scenario", text.into()).await;
