@@ -21,22 +21,26 @@ impl Unplayed {
         entries: Vec<String>,
     ) -> Self {
         let faults = faults.into_iter().map(|(fault, why)| {
-            let Unstruck::NoRequest { passed } = why else {
+            let Unstruck::NoRequest { came, from } = why else {
                 return format!(
                     "The fault `{fault}` never struck: the stream had fewer events. Use a smaller number, or take the fault out"
                 );
             };
-            let (what, action) = if fault.starts_with("webhook ") {
-                ("webhook", "Cause it")
+            let (what, action, more) = if fault.starts_with("webhook ") {
+                ("webhook", "Cause it", "Cause more")
             } else {
-                ("request", "Send the request")
+                ("request", "Send the request", "Send more")
             };
-            let passed = match passed {
-                0 => format!("no {what} came that it is for"),
-                1 => format!("1 {what} came, which its `skip` let pass"),
-                passed => format!("{passed} {what}s came, which its `skip` let pass"),
-            };
-            format!("The fault `{fault}` never struck: {passed}. {action}, or take the fault out")
+            if came == 0 {
+                return format!(
+                    "The fault `{fault}` never struck: no {what} came that it is for. {action}, or take the fault out"
+                );
+            }
+            let several = if came == 1 { "" } else { "s" };
+            format!(
+                "The fault `{fault}` never struck: {came} {what}{several} came that it is for, and it acts from number {from} on. \
+                 {more}, or take the fault out"
+            )
         });
         let entries = entries.into_iter().map(|entry| {
             format!(

@@ -76,13 +76,16 @@ impl World {
     pub(crate) fn explain(&self, expected: Option<&RequestFilter>) -> String {
         let requests = lock(&self.requests);
         let all = requests.matching(&RequestFilter::default());
-        let nothing = match self.key {
-            None => "The emulator received nothing: does the client use emulator.url?",
-            Some(_) => {
-                "Nothing came with the key of this world: does the client use the emulator's address, and this key?"
+        let nothing = match (&self.key, requests.cleared()) {
+            (None, 0) => "The emulator received nothing: does the client use emulator.url?".to_owned(),
+            (Some(_), 0) => {
+                "Nothing came with the key of this world: does the client use the emulator's address, and this key?".to_owned()
             }
+            (_, cleared) => format!(
+                "No request came since the requests were cleared; {cleared} had come before: search before you clear"
+            ),
         };
-        let happened = lock(&self.timeline).text(&requests, nothing);
+        let happened = lock(&self.timeline).text(&requests, &nothing);
         let nearest = expected.and_then(|expected| nearest(expected, &all));
         let parts = [nearest, requests.blind_spot(), Some(happened)];
         parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
@@ -222,7 +225,7 @@ impl Start {
         *lock(&world.playing) = Playing::new(scenario.clone().unwrap_or_else(of_start));
         world.set_clock(clock.unwrap_or(self.clock));
         world.set_unmatched(unmatched.unwrap_or(self.unmatched));
-        lock(&world.requests).clear();
+        lock(&world.requests).begin_anew();
         lock(&world.timeline).clear();
         lock(&world.unmatched).clear();
         let mut faults = lock(&world.faults);

@@ -82,7 +82,30 @@ test("assertRequested gives what came, or shows it", () =>
     );
     emulator.clearRequests();
     assert.deepEqual(emulator.assertRequested({}, { times: 0 }), []);
-    assert.throws(() => emulator.assertRequested({}), /received nothing/);
+    assert.throws(
+      () => emulator.assertRequested({}),
+      /since the requests were cleared; 3 had come before/,
+    );
+  }));
+
+test("a filter that no request can fit is refused", () =>
+  played(async (emulator) => {
+    for (const [match, said] of [
+      [{ method: "PSOT" }, /`method` is "PSOT", .* write `POST`/],
+      [{ path: "v1/sessions" }, /`path` is "v1\/sessions", .* write `\/v1\/sessions`/],
+      [{ path: "/v1/sessions?limit=1" }, /has a query, .* write `\/v1\/sessions`/],
+      [{ path: "http://localhost/v1/sessions" }, /is an address, .* write `\/v1\/sessions`/],
+      [{ status: 999 }, /`status` is 999, .* from 100 to 599/],
+    ]) {
+      const refused = (error) => {
+        assert.ok(error instanceof InvalidRequestError);
+        assert.match(error.message, said);
+        return true;
+      };
+      assert.throws(() => emulator.assertRequested(match, { times: 0 }), refused);
+      assert.throws(() => emulator.requests(match), refused);
+      await assert.rejects(emulator.waitForRequest(match, { timeout: 0 }), refused);
+    }
   }));
 
 test("a long list of requests is cut", () =>

@@ -67,6 +67,28 @@ def test_bad_filters(emulator: Emulator) -> None:
         emulator.requests(json=object())
 
 
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"method": "PSOT"}, r'`method` is "PSOT", .* write `POST`'),
+        ({"path": "v1/sessions"}, r'`path` is "v1/sessions", .* write `/v1/sessions`'),
+        ({"path": "/v1/sessions?limit=1"}, "has a query, .* write `/v1/sessions`"),
+        ({"path": "http://localhost/v1/sessions"}, "is an address, .* write `/v1/sessions`"),
+        ({"status": 999}, "`status` is 999, .* from 100 to 599"),
+    ],
+    ids=repr,
+)
+def test_a_filter_that_no_request_can_fit(
+    emulator: Emulator, filters: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=said):
+        emulator.assert_requested(times=0, **filters)
+    with pytest.raises(InvalidRequestError, match=said):
+        emulator.requests(**filters)
+    with pytest.raises(InvalidRequestError, match=said):
+        emulator.wait_for_request(timeout=0, **filters)
+
+
 def test_assert_requested_shows_what_came(emulator: Emulator, session: Session) -> None:
     with pytest.raises(AssertionError) as caught:
         emulator.assert_requested("DELETE", "/v1/sessions/*", session_id=session.session_id)
@@ -101,7 +123,7 @@ def test_assert_requested_shows_what_came(emulator: Emulator, session: Session) 
         emulator.assert_requested(json={"message": "Book a table"}, times=0)
     emulator.clear_requests()
     assert emulator.assert_requested(times=0) == []
-    with pytest.raises(AssertionError, match="received nothing"):
+    with pytest.raises(AssertionError, match="since the requests were cleared; 3 had come before"):
         emulator.assert_requested("GET", re.compile("x"))
 
 

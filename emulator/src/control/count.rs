@@ -66,7 +66,7 @@ impl Count {
         };
         let limit = timeout(asked.timeout)?;
         let quiet = match (asked.quiet, least, most) {
-            (Some(quiet), _, _) => timeout(Some(quiet))?,
+            (Some(quiet), _, _) => longest(timeout(Some(quiet))?, limit)?,
             (None, _, None) => Duration::ZERO,
             // There is nothing to wait for: the time is that in which no more may come.
             (None, 0, Some(_)) => limit,
@@ -150,6 +150,18 @@ impl<T> Missed<T> {
             Self::TooFew(found) | Self::TooMany(found) => found,
         }
     }
+}
+
+/// Refuses to look on for longer than was waited: the `timeout` would say nothing of how long the wait takes.
+fn longest(quiet: Duration, limit: Duration) -> Result<Duration, ApiError> {
+    if quiet <= limit {
+        return Ok(quiet);
+    }
+    let (quiet, limit) = (quiet.as_secs_f64(), limit.as_secs_f64());
+    Err(bad(format!(
+        "`quiet` is {quiet} and `timeout` {limit} seconds (5 where it is not given): a wait takes no longer than both together, \
+         and `quiet` no longer than `timeout`. Write a `quiet` of {limit} at most, or a `timeout` of {quiet} at least"
+    )))
 }
 
 fn twice() -> ApiError {

@@ -4,6 +4,7 @@ use super::body::{Answer, bad, json, nothing, ok, within};
 use super::count::{Asked, Count, Missed};
 use super::subject::Subject;
 use crate::errors::ApiError;
+use crate::plain::plain;
 use crate::requests::{CapturedRequest, RequestFilter};
 use crate::sync::lock;
 use axum::body::Bytes;
@@ -79,8 +80,10 @@ fn line(request: &CapturedRequest) -> String {
 }
 
 fn filter(fields: Map<String, Value>) -> Result<RequestFilter, ApiError> {
-    serde_json::from_value(Value::Object(fields))
-        .map_err(|error| bad(format!("The filter cannot be used: {error}")))
+    serde_json::from_value(Value::Object(fields)).map_err(|error| {
+        let why = plain(&error.to_string());
+        bad(format!("The filter cannot be used: {why}"))
+    })
 }
 
 /// The filter in a query, and how many are wanted at most.

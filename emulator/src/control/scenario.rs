@@ -3,6 +3,7 @@
 use super::body::{Answer, bad, nothing, ok, text};
 use super::subject::Subject;
 use crate::errors::{ApiError, json_response};
+use crate::options::Unmatched;
 use crate::scenario::{Playing, Scenario, ScenarioProblem};
 use crate::sync::lock;
 use axum::body::Bytes;
@@ -16,7 +17,11 @@ pub(super) async fn show(subject: Subject) -> Answer {
 
 /// A scenario as JSON or YAML, whatever the content type says.
 pub(super) async fn set(subject: Subject, body: Bytes) -> Answer {
-    let (scenario, warnings) = read(text(&body)?)?;
+    let text = text(&body)?;
+    let (scenario, mut warnings) = read(text)?;
+    if subject.world.on_unmatched() == Unmatched::Error {
+        warnings.extend(Scenario::empty_lists(text).iter().map(told));
+    }
     let (tasks, turns) = (scenario.tasks.len(), scenario.turns.len());
     *lock(&subject.world.playing) = Playing::new(scenario);
     ok(&json!({ "tasks": tasks, "turns": turns, "warnings": warnings }))
@@ -38,6 +43,15 @@ pub(super) fn read_data(value: &Value) -> Result<(Scenario, Vec<Value>), ApiErro
         bad(format!("The scenario cannot be used: {error}")).with("problems", problems)
     })?;
     Ok((scenario, warnings.iter().map(told).collect()))
+}
+
+/// What a scenario in a body leaves to the built-in agent by an empty list.
+pub(super) fn empty_lists(value: &Value) -> Vec<Value> {
+    let found = match value {
+        Value::String(text) => Scenario::empty_lists(text),
+        value => Scenario::empty_lists_of_data(value),
+    };
+    found.iter().map(told).collect()
 }
 
 fn told(problem: &ScenarioProblem) -> Value {

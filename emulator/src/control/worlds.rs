@@ -57,10 +57,10 @@ struct New {
 /// Makes a world with what is given, or finds it and sets that. Nothing is made of a body that cannot be used.
 pub(super) async fn make(State(server): State<Arc<Server>>, body: Bytes) -> Answer {
     let new: New = json(&body)?;
-    let read = match new.scenario {
+    let read = match &new.scenario {
         None => None,
-        Some(Value::String(text)) => Some(scenario::read(&text)?),
-        Some(value) => Some(scenario::read_data(&value)?),
+        Some(Value::String(text)) => Some(scenario::read(text)?),
+        Some(value) => Some(scenario::read_data(value)?),
     };
     let (scenario, warnings) = read.unzip();
     let injected = new.faults.map(faults::from_json).transpose()?;
@@ -89,7 +89,10 @@ pub(super) async fn make(State(server): State<Arc<Server>>, body: Bytes) -> Answ
         StatusCode::OK
     };
     let mut told = told(&server, &world);
-    if let Some(warnings) = warnings {
+    if let Some(mut warnings) = warnings {
+        if world.on_unmatched() == Unmatched::Error {
+            warnings.extend(new.scenario.iter().flat_map(scenario::empty_lists));
+        }
         told["warnings"] = warnings.into();
     }
     with_status(status, &told)

@@ -71,8 +71,8 @@ impl<'a> Asking<'a> {
 /// Why a fault did not strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unstruck {
-    /// Its `skip` let so many requests pass, and no more came.
-    NoRequest { passed: u64 },
+    /// So many requests came that it is for; with its `skip` and `every` it acts from the one with the number `from` on.
+    NoRequest { came: u64, from: u64 },
     /// No stream had so many events.
     TooFewEvents,
 }
@@ -155,8 +155,11 @@ impl Pending {
     /// Why it did nothing, if it did not.
     fn unstruck(&self) -> Option<Unstruck> {
         if !self.has_struck {
-            let passed = self.passed;
-            return Some(Unstruck::NoRequest { passed });
+            let skip = self.passed.saturating_add(self.fault.skip);
+            return Some(Unstruck::NoRequest {
+                came: self.passed + self.matched,
+                from: skip.saturating_add(self.fault.every.unwrap_or(1)),
+            });
         }
         let stream = self.effect.stream.as_ref()?;
         let ends_later = stream.stop.is_some_and(|(_, after)| after > 0);

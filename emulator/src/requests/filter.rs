@@ -1,13 +1,16 @@
 //! Which of the received requests are meant.
 
 use super::captured::CapturedRequest;
+use super::impossible;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 /// Which requests are meant; what is `None` matches all.
+///
+/// Read from JSON, a method, path or status that no request can have is an error.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 pub struct RequestFilter {
     /// The method, in any case.
     pub method: Option<String>,
@@ -69,7 +72,31 @@ impl<'de> Deserialize<'de> for PathRegex {
     }
 }
 
+impl Serialize for RequestFilter {
+    fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, target)
+    }
+}
+
+impl<'de> Deserialize<'de> for RequestFilter {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let filter = Self::deserialize(source)?;
+        match filter.impossible() {
+            Some(why) => Err(de::Error::custom(why)),
+            None => Ok(filter),
+        }
+    }
+}
+
 impl RequestFilter {
+    /// Why no request can ever fit, and what to write.
+    fn impossible(&self) -> Option<String> {
+        let of_method = || impossible::method(self.method.as_deref()?);
+        let of_path = || impossible::path(self.path.as_deref()?);
+        let of_status = || impossible::status(self.status?);
+        of_method().or_else(of_path).or_else(of_status)
+    }
+
     /// What it wants, in words, such as `POST /v1/sessions with json {}`.
     pub(crate) fn words(&self) -> String {
         let mut words = Vec::new();

@@ -20,6 +20,8 @@ pub(crate) struct RequestLog {
     first: u64,
     /// How many were forgotten since the record was last cleared.
     forgotten: u64,
+    /// How many were cleared since the world began.
+    cleared: u64,
     /// How often a request arrived or got its response.
     changes: watch::Sender<u64>,
 }
@@ -143,7 +145,20 @@ impl RequestLog {
         })
     }
 
+    /// How many came before the record was last cleared.
+    pub(crate) fn cleared(&self) -> u64 {
+        self.cleared
+    }
+
+    /// Forgets all of a world that begins anew.
+    pub(crate) fn begin_anew(&mut self) {
+        self.clear();
+        self.cleared = 0;
+    }
+
+    /// Forgets all, but for how many they were.
     pub(crate) fn clear(&mut self) {
+        self.cleared += self.kept.len() as u64 + self.forgotten;
         self.forgotten = 0;
         self.first += self.kept.len() as u64;
         self.kept.clear();
@@ -198,6 +213,9 @@ mod tests {
         log.clear();
         assert_eq!((log.bytes, log.kept.len()), (0, 0));
         assert_eq!(log.blind_spot(), None);
+        assert_eq!(log.cleared(), 4001);
+        log.begin_anew();
+        assert_eq!(log.cleared(), 0);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod captured;
 mod filter;
+mod impossible;
 mod log;
 mod nearest;
 

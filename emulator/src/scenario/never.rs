@@ -38,6 +38,23 @@ pub(super) fn find(value: &Value, scenario: &Scenario) -> Vec<ScenarioProblem> {
     found
 }
 
+/// The lists that are there without an entry: whatever `unmatched` says, the built-in agent plays all that they are for.
+pub(super) fn empty(value: &Value) -> Vec<ScenarioProblem> {
+    [("tasks", "task"), ("turns", "turn")]
+        .into_iter()
+        .filter(|(list, _)| value[*list].as_array().is_some_and(Vec::is_empty))
+        .map(|(list, what)| {
+            ScenarioProblem::new(
+                list,
+                format!(
+                    "has no entry, so that the built-in agent plays every {what}, also with `unmatched` set to \"error\": add \
+                     an entry, or leave `{list}` out"
+                ),
+            )
+        })
+        .collect()
+}
+
 /// What an entry wants.
 struct Entry<'a> {
     matches: Option<&'a Match>,

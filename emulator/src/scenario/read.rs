@@ -80,6 +80,22 @@ impl Scenario {
         Ok((scenario, warnings))
     }
 
+    /// Warnings of what a scenario that can be read leaves to the built-in agent by an empty list.
+    pub(crate) fn empty_lists(text: &str) -> Vec<ScenarioProblem> {
+        let text = text.trim_start_matches('\u{feff}');
+        let mut warnings =
+            value(text, None).map_or_else(|_| Vec::new(), |value| never::empty(&value));
+        if !warnings.is_empty() {
+            locate_all(&mut warnings, &[], text);
+        }
+        warnings
+    }
+
+    /// As [`Self::empty_lists`], of data.
+    pub(crate) fn empty_lists_of_data(value: &Value) -> Vec<ScenarioProblem> {
+        never::empty(value)
+    }
+
     /// As [`Self::check`], of a file.
     ///
     /// # Errors
@@ -112,24 +128,29 @@ impl<'de> Deserialize<'de> for Scenario {
     }
 }
 
-/// Reads JSON or YAML: as the file's extension says, else as the text looks.
+/// Reads a scenario in a text, and what of it can never play.
 fn parse(text: &str, extension: Option<&str>) -> Outcome<(Scenario, Vec<ScenarioProblem>)> {
     let text = text.trim_start_matches('\u{feff}');
-    let is = |name: &str| extension.is_some_and(|extension| extension.eq_ignore_ascii_case(name));
-    let value = if is("json") {
-        json(text)?
-    } else if is("yaml") || is("yml") || !text.trim_start().starts_with('{') {
-        yaml(text)?
-    } else {
-        // `{` also opens a mapping in YAML; a text that is neither is taken for JSON.
-        json(text).or_else(|error| yaml(text).map_err(|_| error))?
-    };
+    let value = value(text, extension)?;
     let scenario = scenario(&value).map_err(|error| error.located_in(text))?;
     let mut warnings = never::find(&value, &scenario);
     if !warnings.is_empty() {
         locate_all(&mut warnings, &[], text);
     }
     Ok((scenario, warnings))
+}
+
+/// Reads JSON or YAML: as the file's extension says, else as the text looks.
+fn value(text: &str, extension: Option<&str>) -> Outcome<Value> {
+    let is = |name: &str| extension.is_some_and(|extension| extension.eq_ignore_ascii_case(name));
+    if is("json") {
+        json(text)
+    } else if is("yaml") || is("yml") || !text.trim_start().starts_with('{') {
+        yaml(text)
+    } else {
+        // `{` also opens a mapping in YAML; a text that is neither is taken for JSON.
+        json(text).or_else(|error| yaml(text).map_err(|_| error))
+    }
 }
 
 fn json(text: &str) -> Outcome<Value> {

@@ -109,6 +109,9 @@ async fn what_never_struck_and_never_played_is_reported() {
     emulator.fail(fault("status status=503")).unwrap();
     emulator.fail(fault("message status=503 skip=2")).unwrap();
     emulator
+        .fail(fault("message status=503 skip=1 every=3"))
+        .unwrap();
+    emulator
         .fail(fault("messages delay=0.001 times=0"))
         .unwrap();
     outcome(&emulator, "b").await;
@@ -116,8 +119,10 @@ async fn what_never_struck_and_never_played_is_reported() {
         emulator.unplayed().unused,
         [
             "The fault `status status=503` never struck: no request came that it is for. Send the request, or take the fault out",
-            "The fault `message status=503 skip=2` never struck: 1 request came, which its `skip` let pass. Send the request, or \
-             take the fault out",
+            "The fault `message status=503 skip=2` never struck: 1 request came that it is for, and it acts from number 3 on. \
+             Send more, or take the fault out",
+            "The fault `message status=503 skip=1 every=3` never struck: 1 request came that it is for, and it acts from number \
+             4 on. Send more, or take the fault out",
             "The entry tasks[0] (match \"a\") of the scenario plays `once`, and never played. Send what it is for, or take it out",
             "The entry turns[0] (match \"c\") of the scenario plays `once`, and never played. Send what it is for, or take it out",
         ]

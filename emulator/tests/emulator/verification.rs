@@ -334,7 +334,7 @@ async fn one_too_many_is_seen_though_it_comes_later() {
     );
     assert!(begun.elapsed() < Duration::from_secs(30));
     // Exactly one came, but another one follows while it looks on.
-    let one = json!({"path": "/v1/models", "count": 1, "quiet": 60});
+    let one = json!({"path": "/v1/models", "count": 1, "timeout": 60, "quiet": 60});
     let (refusal, _) = tokio::join!(refused(&driver, "/requests/wait", one), async {
         client.get("/models").await
     });
@@ -663,8 +663,156 @@ async fn a_client_with_another_key_is_thought_of() {
     let all = Driver::new(&emulator);
     all.ok("DELETE", "/requests", Value::Null).await;
     let (_, detail) = refused(&all, "/requests/wait", wanted).await;
-    assert!(
-        !detail.contains("key of this world") && detail.contains("received nothing"),
-        "{detail}"
+    assert_eq!(
+        detail,
+        "Expected /v1/models at least once; it came 0 times.\nNo request came since the requests were cleared; 1 had come \
+         before: search before you clear"
     );
+    // As often as it is cleared, and from anew where the world begins anew.
+    Client::new(&emulator).get("/models").await;
+    all.ok("DELETE", "/requests", Value::Null).await;
+    let told = all.call("GET", "/timeline?format=text", "").await;
+    assert!(told.text.contains("; 2 had come before"), "{}", told.text);
+    all.ok("POST", "/reset", Value::Null).await;
+    let told = all.call("GET", "/timeline?format=text", "").await;
+    assert!(
+        !told.text.contains("key of this world") && told.text.contains("received nothing"),
+        "{}",
+        told.text
+    );
+}
+
+#[tokio::test]
+async fn a_filter_that_no_request_can_fit_is_refused() {
+    let emulator = start(options()).await;
+    let (driver, client) = world(&emulator, json!({})).await;
+    client.get("/sessions").await;
+    for (filter, named, write) in [
+        (
+            json!({"method": "PSOT"}),
+            "`method` is \"PSOT\"",
+            "write `POST`",
+        ),
+        (
+            json!({"path": "v1/sessions"}),
+            "`path` is \"v1/sessions\"",
+            "write `/v1/sessions`",
+        ),
+        (
+            json!({"path": "/v1/sessions?limit=1"}),
+            "`path` is \"/v1/sessions?limit=1\"",
+            "write `/v1/sessions`",
+        ),
+        (
+            json!({"path": "http://127.0.0.1:80/v1/sessions"}),
+            "`path` is \"http://127.0.0.1:80/v1/sessions\"",
+            "write `/v1/sessions`",
+        ),
+        (json!({"status": 999}), "`status` is 999", "from 100 to 599"),
+    ] {
+        for count in [
+            json!({"count": 0}),
+            json!({"at_least": 1}),
+            json!({"at_most": 3}),
+        ] {
+            let mut body = filter.clone();
+            body["timeout"] = json!(0);
+            for (name, value) in count.as_object().unwrap() {
+                body[name] = value.clone();
+            }
+            let (status, detail) = refused(&driver, "/requests/wait", body.clone()).await;
+            assert_eq!(status, 422, "{body}: {detail}");
+            assert!(detail.contains(named) && detail.contains(write), "{detail}");
+        }
+        let (name, value) = filter.as_object().unwrap().iter().next().unwrap();
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        let value = value.replace('?', "%3F").replace('=', "%3D");
+        let listed = driver
+            .call("GET", &format!("/requests?{name}={value}"), "")
+            .await;
+        assert_eq!(listed.status, 422, "{filter}: {}", listed.text);
+        assert!(listed.text.contains(write), "{}", listed.text);
+    }
+    for path in [
+        "/v1/sessions",
+        "/v1/*",
+        "**",
+        "**/sessions",
+        "/v?/sessions",
+        "/v1/session?",
+    ] {
+        let body = json!({"path": path, "method": "get", "status": 200});
+        let found = driver.ok("POST", "/requests/wait", body).await;
+        assert_eq!(found["requests"].as_array().unwrap().len(), 1, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_wait_looks_on_no_longer_than_it_waits() {
+    let emulator = start(options()).await;
+    let (driver, client) = world(&emulator, json!({})).await;
+    client.get("/models").await;
+    let begun = Instant::now();
+    for path in ["/requests/wait", "/webhooks/wait"] {
+        for (body, limit) in [
+            (json!({"count": 1, "quiet": 60, "timeout": 0.3}), "0.3"),
+            (json!({"count": 1, "quiet": 60}), "5"),
+            (json!({"at_most": 1, "quiet": 60, "timeout": 59.5}), "59.5"),
+        ] {
+            let (status, detail) = refused(&driver, path, body.clone()).await;
+            assert_eq!(status, 422, "{body}: {detail}");
+            let says = format!("`quiet` is 60 and `timeout` {limit} seconds");
+            let write = format!("a `quiet` of {limit} at most, or a `timeout` of 60 at least");
+            assert!(
+                detail.contains(&says) && detail.contains(&write),
+                "{detail}"
+            );
+        }
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    let same = json!({"count": 1, "quiet": 0.2, "timeout": 0.2});
+    driver.ok("POST", "/requests/wait", same).await;
+}
+
+#[tokio::test]
+async fn an_empty_list_in_a_strict_world_is_warned_of() {
+    let emulator = start(options()).await;
+    let driver = Driver::new(&emulator);
+    let made = async |scenario: Value, unmatched: &str| {
+        let body = json!({"scenario": scenario, "unmatched": unmatched});
+        let made = driver.ok("POST", "/worlds", body).await;
+        let warnings = made["warnings"].as_array().unwrap().clone();
+        (made["key"].as_str().unwrap().to_owned(), warnings)
+    };
+    let (key, warnings) = made(json!({"tasks": []}), "error").await;
+    assert_eq!(
+        warnings,
+        [json!({
+            "place": "tasks", "line": null, "column": null,
+            "message": "has no entry, so that the built-in agent plays every task, also with `unmatched` set to \"error\": \
+                        add an entry, or leave `tasks` out",
+        })]
+    );
+    let (_, warnings) = made(
+        json!("turns: [{steps: [{complete: true}]}]\ntasks: []\n"),
+        "error",
+    )
+    .await;
+    assert_eq!((warnings.len(), &warnings[0]["line"]), (1, &json!(2)));
+    for (scenario, unmatched) in [
+        (json!({"tasks": []}), "agent"),
+        (json!({"turns": [{"steps": [{"complete": true}]}]}), "error"),
+        (json!({"tasks": [{"steps": []}]}), "error"),
+    ] {
+        let (_, warnings) = made(scenario.clone(), unmatched).await;
+        assert!(warnings.is_empty(), "{scenario} {unmatched}: {warnings:?}");
+    }
+    let strict = Driver {
+        key: Some(key),
+        ..Driver::new(&emulator)
+    };
+    let told = strict.ok("PUT", "/scenario", "turns: []".into()).await;
+    assert_eq!(told["warnings"][0]["place"], "turns");
 }

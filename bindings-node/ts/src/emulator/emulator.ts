@@ -422,7 +422,7 @@ export class Emulator implements AsyncDisposable {
 
   /**
    * What it received, in order: everything, or the requests that are meant. Throws an
-   * `InvalidRequestError` for a value of the wrong type.
+   * `InvalidRequestError` for a value of the wrong type, or one that no request can have, such as the method `PSOT`.
    */
   requests(match: RequestMatch = {}): CapturedRequest[] {
     const { path } = known(match, MATCH);

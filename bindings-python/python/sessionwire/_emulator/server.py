@@ -371,7 +371,8 @@ class Emulator:
             status: The status of the response.
 
         Raises:
-            InvalidRequestError: A value of the wrong type.
+            InvalidRequestError: A value of the wrong type, or one that no request can
+                have, such as the method `PSOT` or a path without its first `/`.
 
         Example:
             >>> emulator.requests("POST", "/v1/sessions/*/message", json={"message": "Hello"})
