@@ -163,7 +163,7 @@ async fn dispatch(cli: Cli, output: &Output, interrupt: &Interrupt) -> Result<()
         Command::Emulator(args) => emulator::run(*args, json, output, interrupt).await,
         Command::Scenario(args::Scenario::Check(args)) => scenario::check(args, json, output).await,
         Command::Record(args) if args.to.is_some() => {
-            record_proxy::run(args, json, output, interrupt).await
+            record_proxy::run(args, &cli.global, output, interrupt).await
         }
         Command::Verify(args) => verify::run(args, &cli.global, output, interrupt).await,
         Command::Record(args) => record::session(args, &cli.global, output, interrupt).await,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use sessionwire::raccoon::new_session_id;
-use sessionwire_emulator::{Scenario, SessionRecording, TurnRecording};
+use sessionwire_emulator::{SHORTEST_SECRET, Scenario, SessionRecording, TurnRecording};
 
 use crate::args::{self, RecordTo};
 use crate::client::{connect, raccoon};
@@ -172,10 +172,19 @@ pub(crate) fn read_secrets(file: &Path) -> Result<Vec<String>, Failure> {
             file.display()
         ))
     })?;
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(str::to_owned);
-    Ok(lines.collect())
+    // Editors of Windows put the mark of UTF-8 before the first line.
+    let text = text.trim_start_matches('\u{feff}');
+    let mut secrets = Vec::new();
+    for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+        match line.len() {
+            0 => {}
+            SHORTEST_SECRET.. => secrets.push(line.to_owned()),
+            _ => note(&format!(
+                "Line {number} of {} is not used: so short a text stands in ordinary words. A secret of the list has at least \
+                 {SHORTEST_SECRET} characters; look for this one in the recording yourself.",
+                file.display()
+            )),
+        }
+    }
+    Ok(secrets)
 }

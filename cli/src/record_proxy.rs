@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sessionwire_emulator::{Recorded, Recorder, RecorderOptions};
 
-use crate::args::Record;
+use crate::args::{Global, Record};
 use crate::failure::Failure;
 use crate::files::check_new;
 use crate::interrupt::Interrupt;
@@ -14,16 +14,18 @@ use crate::output::Output;
 use crate::progress::count;
 use crate::record::read_secrets;
 use crate::terminal::{end_line, note};
+use crate::words::of_the_command_line;
 
 /// The file is not written more often than this.
 const PACE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(
     args: Record,
-    json: bool,
+    global: &Global,
     output: &Output,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
+    let json = global.json;
     let file = args.to.unwrap_or_default();
     let force = args.file.force;
     check_new(&file, force)?;
@@ -31,14 +33,16 @@ pub(crate) async fn run(
     let secrets = secrets.unwrap_or_default();
     let mut options = RecorderOptions::default();
     options.port = args.port.unwrap_or_default();
+    options.allow_insecure_http = global.allow_insecure_http;
     if let Some(upstream) = args.upstream {
         options.agi.clone_from(&upstream);
         options.raccoon = upstream;
     }
     let (agi, raccoon) = (options.agi.clone(), options.raccoon.clone());
-    let recorder = Recorder::start(options)
-        .await
-        .map_err(|error| Failure::Usage(format!("The recorder did not start: {error}.")))?;
+    let recorder = Recorder::start(options).await.map_err(|error| {
+        let why = of_the_command_line(&error.to_string());
+        Failure::Usage(format!("The recorder did not start: {why}."))
+    })?;
     let url = recorder.url();
     let introduction = match json {
         true => json!({ "type": "recording", "url": url, "file": file.display().to_string() })

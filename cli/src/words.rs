@@ -70,7 +70,7 @@ pub(crate) fn advice_of(error: &Error) -> String {
     of_the_command_line(error.advice())
 }
 
-fn of_the_command_line(text: &str) -> String {
+pub(crate) fn of_the_command_line(text: &str) -> String {
     // The names in the value of --wire are the service's.
     if text.contains("`wire`") {
         return text.replace("`wire`", "--wire");
@@ -92,6 +92,7 @@ fn of_the_command_line(text: &str) -> String {
 }
 
 fn word(name: &str) -> Option<String> {
+    let name = name.strip_suffix("=True").unwrap_or(name);
     if OPTIONS.contains(&name) {
         return Some(format!("--{}", name.replace('_', "-")));
     }
@@ -118,6 +119,10 @@ mod tests {
                 "--wire has no name for `prompt`",
             ),
             ("Raise `timeout`", "Raise --timeout"),
+            (
+                "or pass `allow_insecure_http=True`",
+                "or pass --allow-insecure-http",
+            ),
             ("`what` is none, `", "`what` is none, `"),
         ] {
             assert_eq!(of_the_command_line(text), said);

@@ -117,9 +117,9 @@ pub use regex_lite::Regex;
 pub use requests::{CapturedRequest, PathRegex, RequestFilter};
 pub use scenario::{
     Beside, Branch, Choice, Conditions, CutStream, Exchange, Match, Outcome, RecordedEvent,
-    RecordedMessage, RecordedTurnEvent, SCENARIO_SCHEMA, Scenario, ScenarioError, ScenarioProblem,
-    ScriptedTask, ScriptedTurn, Sent, SessionRecording, Shape, Standing, Step, Todo, TurnRecording,
-    TurnStep, Until, Wanted, WantedFile, When, Which,
+    RecordedMessage, RecordedTurnEvent, SCENARIO_SCHEMA, SHORTEST_SECRET, Scenario, ScenarioError,
+    ScenarioProblem, ScriptedTask, ScriptedTurn, Sent, SessionRecording, Shape, Standing, Step,
+    Todo, TurnRecording, TurnStep, Until, Wanted, WantedFile, When, Which,
 };
 pub use state::WorldError;
 pub use unplayed::Unplayed;

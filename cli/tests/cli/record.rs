@@ -44,6 +44,24 @@ fn a_session_becomes_a_scenario() {
 }
 
 #[test]
+fn each_line_of_the_secrets_counts_or_is_warned_of() {
+    let server = Server::playing(json!([{"done": "b1ue and gr33n, xyz"}]));
+    let id = server.kept_session();
+    let folder = Folder::new();
+    let secrets = folder.file("secrets.txt");
+    std::fs::write(&secrets, "\u{feff}b1ue\r\n\r\nxyz\r\ngr33n\r\n").unwrap();
+    let printed = server.run(&["record", &id, "--secrets", &secrets]);
+    assert!(
+        printed.stdout.contains("[redacted] and [redacted], xyz"),
+        "{}",
+        printed.stdout
+    );
+    let said = format!("Line 3 of {secrets} is not used");
+    assert!(printed.stderr.contains(&said), "{}", printed.stderr);
+    assert!(!printed.stderr.contains("xyz"), "{}", printed.stderr);
+}
+
+#[test]
 fn what_cannot_be_used_is_refused() {
     let server = Server::playing(json!([{"done": "ok"}]));
     let id = server.kept_session();

@@ -454,6 +454,109 @@ fn a_secret_is_in_no_place_of_a_recording() {
 }
 
 #[test]
+fn the_answer_to_a_question_for_a_secret_is_in_no_place_of_a_recording() {
+    for (question, answer) in [
+        ("What is your password?", "tiger"),
+        ("Which verification code did you get?", "471108"),
+        ("The PIN, please", "4711"),
+    ] {
+        let server = playing(&json!([
+            {"question": question}, {"thought": "Typed {answer}, went on"}, {"done": {"used": "{answer}"}}
+        ]));
+        let folder = Folder::new();
+        let file = folder.file("shop.yaml");
+        let text = record_run(&server, &file, &["Buy a mug", "--answer", answer]);
+        assert!(!text.contains(answer), "{answer} in {text}");
+        assert!(text.contains("Typed [redacted], went on"), "{text}");
+        let local = Running::start(program(&["verify", &file, "--local"])).finish();
+        assert_eq!(local.status, 0, "{} {}", local.stdout, local.stderr);
+    }
+}
+
+#[test]
+fn headers_whose_name_says_so_are_secrets_everywhere() {
+    let server = playing(&json!([
+        {"thought": "hush-hush and tok-en-abcd"}, {"done": "swordfish, 0f1e2d3c4b5a, n3w-of-answer"}
+    ]));
+    server.fail(json!({"on": "list", "status": 200, "body": [], "headers": {"X-New-Token": "n3w-of-answer"}}));
+    let folder = Folder::new();
+    let file = folder.file("shop.yaml");
+    let recording = Recording::start(&server, &file);
+    let headers = "X-Custom-Secret: hush-hush\r\nX-Auth-Token: tok-en-abcd\r\nX-Password: swordfish\r\nX-Amz-Signature: 0f1e2d3c4b5a\r\n";
+    recording.ask("GET", "/v1/sessions", &format!("{KEY}{headers}"), "");
+    recording.run(&["run", "Buy a mug"], None);
+    recording.end();
+    let text = std::fs::read_to_string(&file).unwrap();
+    for secret in ["hush", "tok-en", "swordfish", "0f1e2d", "n3w-of"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    assert!(text.contains("Buy a mug"), "{text}");
+}
+
+#[test]
+fn a_secret_that_is_a_word_of_the_protocol_leaves_the_recording_whole() {
+    let server = playing(
+        &json!([{"thought": "a thought"}, {"event": "progress", "data": {"percent": 50}}, {"done": {"message": "ok"}}]),
+    );
+    let folder = Folder::new();
+    let file = folder.file("shop.json");
+    let recording = Recording::start(&server, &file);
+    for word in [
+        "message",
+        "thought",
+        "done",
+        "sessions",
+        "session",
+        "session_id",
+        "progress",
+        "percent",
+    ] {
+        let key = format!("Authorization: Bearer {word}\r\n");
+        recording.ask("GET", "/v1/models", &key, "");
+    }
+    recording.run(&["run", "Buy a mug"], None);
+    recording.end();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let recorded: Value = serde_json::from_str(&text).unwrap();
+    let steps = &recorded["tasks"][0]["steps"];
+    assert_eq!(steps[0]["thought"], "a [redacted]", "{text}");
+    assert_eq!(steps[1]["data"], json!({"percent": 50}), "{text}");
+    for name in [
+        "\"POST /v1/sessions/{session_id}/message\"",
+        "\"event\": \"progress\"",
+        "\"message\": \"Buy a mug\"",
+        "\"thought\"",
+    ] {
+        assert!(text.contains(name), "{name} in {text}");
+    }
+    let local = Running::start(program(&["verify", &file, "--local"])).finish();
+    assert_eq!(local.status, 0, "{} {}", local.stdout, local.stderr);
+}
+
+#[test]
+fn no_key_goes_to_another_machine_unencrypted_without_leave() {
+    let folder = Folder::new();
+    let file = folder.file("a.yaml");
+    let args = [
+        "record",
+        "--to",
+        &file,
+        "--upstream",
+        "http://gateway.example",
+    ];
+    let refused = Running::start(program(&args)).finish();
+    assert_eq!(refused.status, 2, "{}", refused.stderr);
+    let said = "http://gateway.example would get the API keys unencrypted; use https://, or pass --allow-insecure-http";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    let mut running = Running::start(program(
+        &[&args[..], &["--allow-insecure-http", "--json"]].concat(),
+    ));
+    running.read_until("recording");
+    running.signal("INT");
+    assert_eq!(running.finish().status, 0);
+}
+
+#[test]
 fn all_that_an_event_says_is_in_the_recording() {
     let server = playing(&json!([
         {"wait_for_stream": true},

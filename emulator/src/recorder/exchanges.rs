@@ -57,21 +57,30 @@ fn exchange(seen: &Seen, status: u16, sessions: &Sessions, scrubber: &Scrubber) 
             false if named.starts_with("{session:") => named,
             false => scrubber.parameter(name, &named),
         };
-        query.insert(scrubber.text(name), value.into());
+        query.insert(scrubber.name(name), value.into());
     }
-    let body = seen.json().filter(|_| !seen.upload);
+    let when = session.and_then(|session| sessions.when(session, seen.order));
+    let body = seen.json().filter(|_| !seen.upload).map(|body| {
+        let mut scrubbed = scrubber.value(&sessions.named_in(&body));
+        let said = body.get("message").and_then(Value::as_str);
+        if let (Some(said), Some(Standing::Question)) = (said, when) {
+            // As short or plain as it may be.
+            scrubbed["message"] = scrubber.answer(said).into();
+        }
+        scrubbed
+    });
     Exchange {
-        request: format!("{} {}", seen.method, scrubber.text(&template)),
+        request: format!("{} {}", seen.method, scrubber.name(&template)),
         session,
-        when: session.and_then(|session| sessions.when(session, seen.order)),
+        when,
         query,
-        body: body.map(|body| scrubber.value(&sessions.named_in(&body))),
+        body,
         upload: seen.upload,
         sends: sends(seen, scrubber),
         status,
         answer: seen
             .answer_json()
-            .map(|answer| Shape::of(&answer).named(&|name| scrubber.text(name))),
+            .map(|answer| Shape::of(&answer).named(&|name| scrubber.name(name))),
         events: events(seen, scrubber),
         order: order(seen, scrubber),
         outcome: session
@@ -85,10 +94,15 @@ fn sends(seen: &Seen, scrubber: &Scrubber) -> Vec<Sent> {
     let mut sends = Vec::new();
     for frame in &seen.frames {
         match frame.from_client {
-            true => sends.push(Sent {
-                after,
-                frame: scrubber.value(&frame.frame),
-            }),
+            true => {
+                let mut sent = scrubber.value(&frame.frame);
+                for name in ["kind", "type"] {
+                    if let Some(kind) = frame.frame.get(name).and_then(Value::as_str) {
+                        sent[name] = scrubber.name(kind).into();
+                    }
+                }
+                sends.push(Sent { after, frame: sent });
+            }
             false => after += 1,
         }
     }
@@ -104,7 +118,7 @@ fn order(seen: &Seen, scrubber: &Scrubber) -> Vec<String> {
         .collect();
     order.retain(|kind| kind != "heartbeat");
     order.dedup();
-    order.iter().map(|kind| scrubber.text(kind)).collect()
+    order.iter().map(|kind| scrubber.name(kind)).collect()
 }
 
 /// The shapes of a stream's events by their type.
@@ -117,8 +131,8 @@ fn events(seen: &Seen, scrubber: &Scrubber) -> BTreeMap<String, Shape> {
     let frames = frames.map(|frame| (kind_of(&frame.frame), &frame.frame));
     let mut shapes = BTreeMap::new();
     for (kind, data) in events.chain(frames) {
-        let shape = Shape::of(data).named(&|name| scrubber.text(name));
-        let known: &mut Shape = shapes.entry(scrubber.text(&kind)).or_default();
+        let shape = Shape::of(data).named(&|name| scrubber.name(name));
+        let known: &mut Shape = shapes.entry(scrubber.name(&kind)).or_default();
         *known = std::mem::take(known).or(shape);
     }
     shapes

@@ -3,6 +3,7 @@
 use super::place::is_of_agi;
 use super::seen::{Book, Seen, next};
 use crate::clock::Timestamp;
+use crate::scenario::Secrets;
 use crate::sync::lock;
 use crate::web;
 use crate::workers::Workers;
@@ -89,11 +90,7 @@ impl Shared {
                 book.secrets.tell(key);
             }
         }
-        // A user's password in base64; addresses with secrets.
-        for said in [authorization, text(&header::REFERER)] {
-            book.secrets.learn_text(said);
-        }
-        book.secrets.learn_cookies(text(&header::COOKIE));
+        learn_headers(&parts.headers, &mut book.secrets);
         book.requests.push(Seen {
             at: Some(Timestamp::now()),
             order: next(),
@@ -107,12 +104,26 @@ impl Shared {
         book.requests.len() - 1
     }
 
+    /// Notes the headers of an answer.
+    pub(super) fn heads(&self, headers: &HeaderMap) {
+        learn_headers(headers, &mut lock(&self.book).secrets);
+    }
+
     /// Notes more of a request's answer.
     pub(super) fn more(&self, number: usize, note: impl FnOnce(&mut Seen)) {
         if let Some(seen) = lock(&self.book).requests.get_mut(number) {
             note(seen);
         }
         self.changes.send_modify(|changes| *changes += 1);
+    }
+}
+
+/// A user's password in base64, cookies, addresses with secrets, and what has the name of one.
+fn learn_headers(headers: &HeaderMap, secrets: &mut Secrets) {
+    for (name, value) in headers {
+        if let Ok(value) = value.to_str() {
+            secrets.learn_header(name.as_str(), value);
+        }
     }
 }
 
@@ -166,6 +177,7 @@ pub(super) fn answer(shared: Arc<Shared>, number: usize, response: reqwest::Resp
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.to_ascii_lowercase();
     let status = response.status().as_u16();
+    shared.heads(response.headers());
     shared.more(number, |seen| seen.begins(status, &kind));
     let (parts, body) = axum::http::Response::from(response).into_parts();
     let mut answer = Response::new(Body::new(Noted {

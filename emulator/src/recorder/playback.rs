@@ -6,11 +6,11 @@ use super::seen::{Seen, unwrapped};
 use crate::clock::Timestamp;
 use crate::raccoon::Dialect;
 use crate::scenario::{
-    OF_A_FRAME, RecordedEvent, RecordedMessage, RecordedTurnEvent, Scenario, Scrubber,
-    SessionRecording, TurnRecording,
+    Asking, OF_A_FRAME, RecordedEvent, RecordedMessage, RecordedTurnEvent, Scenario, Scrubber,
+    Secrets, SessionRecording, TurnRecording,
 };
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The tasks and turns in the order in which their sessions were met, and what cannot be said of them.
@@ -93,6 +93,75 @@ fn session(requests: &[&Seen]) -> SessionRecording {
     let mut happened = story.happened;
     happened.sort_by_key(|happened| happened.order);
     numbered(happened, metadata, shown)
+}
+
+/// Learns what answered a question that asks for a secret, also where the service did not take the answer.
+pub(super) fn learn_answers(requests: &[Seen], secrets: &mut Secrets) {
+    let mut sessions: HashMap<String, Vec<(u64, Option<i64>, Heard)>> = HashMap::new();
+    for seen in requests.iter().filter(|seen| is_of_agi(&seen.path)) {
+        let Some(id) = session_of(seen) else { continue };
+        let heard = sessions.entry(id).or_default();
+        if seen.method == "POST" && seen.path.ends_with("/message") {
+            let body = seen.json().unwrap_or_default();
+            if let Some(text) = body.get("message") {
+                let said = Heard::Said(text.clone(), seen.is_success());
+                heard.push((seen.order, None, said));
+            }
+        }
+        if seen.method == "POST" && seen.path.ends_with("/cancel") && seen.is_success() {
+            let ended = Heard::Told("done".to_owned(), Value::Null);
+            heard.push((seen.order, None, ended));
+        }
+        if seen.method == "GET" && seen.path.ends_with("/messages") {
+            let answer = seen.answer_json().unwrap_or_default();
+            // The list has questions and answers in their order, also those that nobody saw in time.
+            let mut asking = Asking::default();
+            for message in answer["messages"].as_array().into_iter().flatten() {
+                if let Some((kind, data)) = event_of(message) {
+                    asking.hears(kind, &data);
+                    let told = Heard::Told(kind.to_owned(), data);
+                    heard.push((seen.order, message["id"].as_i64(), told));
+                } else if message["type"] == "USER" {
+                    hear(&mut asking, &message["content"], true, secrets);
+                }
+            }
+        }
+        for event in &seen.events {
+            let told = Heard::Told(event.kind.clone(), event.data.clone());
+            heard.push((event.order, event.id, told));
+        }
+    }
+    for mut heard in sessions.into_values() {
+        heard.sort_by_key(|(order, ..)| *order);
+        let mut known = HashSet::new();
+        let mut asking = Asking::default();
+        for (_, id, heard) in heard {
+            match heard {
+                // It was told before: it is no new question.
+                Heard::Told(..) if id.is_some_and(|id| !known.insert(id)) => {}
+                Heard::Told(kind, data) => asking.hears(&kind, &data),
+                Heard::Said(text, taken) => hear(&mut asking, &text, taken, secrets),
+            }
+        }
+    }
+}
+
+/// What was heard in a session.
+enum Heard {
+    /// An event of the agent: its kind and data.
+    Told(String, Value),
+    /// By the user, and whether the service took it.
+    Said(Value, bool),
+}
+
+fn hear(asking: &mut Asking, text: &Value, taken: bool, secrets: &mut Secrets) {
+    match text {
+        Value::String(text) => asking.said(text, secrets),
+        other => asking.said(&other.to_string(), secrets),
+    }
+    if taken {
+        asking.ends();
+    }
 }
 
 struct Happened {

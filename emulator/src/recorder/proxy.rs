@@ -30,6 +30,8 @@ pub struct RecorderOptions {
     pub agi: String,
     /// Where all others go.
     pub raccoon: String,
+    /// Whether keys may go to another machine over `http://`, where whoever is on the way reads them. Default: no.
+    pub allow_insecure_http: bool,
 }
 
 impl Default for RecorderOptions {
@@ -38,6 +40,7 @@ impl Default for RecorderOptions {
             port: 0,
             agi: "https://api.agi.tech".to_owned(),
             raccoon: "https://api.raccoonai.tech".to_owned(),
+            allow_insecure_http: false,
         }
     }
 }
@@ -74,12 +77,23 @@ impl Recorder {
     /// Starts a recorder on the current tokio runtime.
     ///
     /// # Errors
-    /// When an address is none, or the port is taken.
+    /// When an address is none or would get keys unencrypted, or the port is taken.
     pub async fn start(options: RecorderOptions) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
             StartError("no tokio runtime; call Recorder::start inside one".to_owned())
         })?;
         let (agi, raccoon) = (origin(&options.agi)?, origin(&options.raccoon)?);
+        let clear = |url: &&Url| url.scheme() == "http" && !web::is_loopback(url);
+        if let (Some(url), false) = (
+            [&agi, &raccoon].into_iter().find(clear),
+            options.allow_insecure_http,
+        ) {
+            return Err(StartError(format!(
+                "http://{} would get the API keys unencrypted; use https://, or pass `allow_insecure_http` if this \
+                 network is yours",
+                url.host_str().unwrap_or_default()
+            )));
+        }
         let refused = |error: std::io::Error| {
             StartError(format!(
                 "cannot listen on port {}: {error}; use port 0 for any free port",
@@ -137,7 +151,9 @@ impl Recorder {
     #[must_use]
     pub fn recorded(&self, secrets: &[String]) -> Recorded {
         let mut book = lock(&self.shared.book);
+        let book = &mut *book;
         book.learn();
+        playback::learn_answers(&book.requests, &mut book.secrets);
         secrets.iter().for_each(|secret| book.secrets.tell(secret));
         let scrubber = Scrubber::new(&book.secrets);
         let (mut scenario, notes) = playback::scenario(&book.requests, &scrubber);

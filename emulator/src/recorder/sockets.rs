@@ -66,6 +66,7 @@ pub(super) async fn relay(
         Ok(response) => return answer(shared, number, response),
         Err(error) => return unreachable(&shared, number, target, &error),
     };
+    shared.heads(response.headers());
     let protocol = response
         .headers()
         .get(header::SEC_WEBSOCKET_PROTOCOL)

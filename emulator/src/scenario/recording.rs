@@ -3,7 +3,7 @@
 use super::matches::{Match, Wanted, fits};
 use super::model::{Branch, Scenario, ScriptedTask, Step};
 use super::said::Beside;
-use super::scrub::{REDACTED, Scrubber, Secrets};
+use super::scrub::{Asking, REDACTED, Scrubber, Secrets};
 use super::yaml;
 use crate::agi::done_text;
 use crate::clock::Timestamp;
@@ -89,6 +89,7 @@ impl Scenario {
                 })
                 .collect(),
             begun: Vec::new(),
+            asking: Asking::default(),
             said_by_user: recording
                 .messages
                 .iter()
@@ -117,6 +118,24 @@ impl SessionRecording {
             secrets.learn_value(&message.content);
             secrets.learn_value(&message.metadata);
         }
+        let mut asking = Asking::default();
+        for item in in_order(self) {
+            match item {
+                Item::Event(event) => asking.hears(&event.kind, &event.data),
+                Item::User(message) => {
+                    asking.said(&said(&message.content), secrets);
+                    asking.ends();
+                }
+            }
+        }
+    }
+}
+
+/// What a user said, as a text.
+fn said(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 
@@ -147,6 +166,7 @@ struct Recorder<'a> {
     metadata: HashMap<i64, &'a Map<String, Value>>,
     times: HashMap<i64, Timestamp>,
     begun: Vec<Begun>,
+    asking: Asking,
     said_by_user: bool,
 }
 
@@ -165,10 +185,9 @@ struct Begun {
 
 impl Recorder<'_> {
     fn user(&mut self, message: &RecordedMessage) {
-        let text = match &message.content {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
+        let text = said(&message.content);
+        let is_secret = self.asking.is_for_a_secret();
+        self.asking.ends();
         let at = self.times.get(&message.id).copied();
         match self.begun.last_mut() {
             Some(task) if !task.ended && task.asks => {
@@ -178,9 +197,13 @@ impl Recorder<'_> {
                     Some(Step::With { step, .. }) => Some(&mut **step),
                     step => step,
                 };
+                let scrubbed = match is_secret {
+                    true => REDACTED.to_owned(),
+                    false => self.scrubber.text(&text),
+                };
                 if let Some(Step::Question { answers, .. }) = asked {
                     answers.push(Branch {
-                        matches: matching(&self.scrubber.text(&text)),
+                        matches: matching(&scrubbed),
                         steps: Vec::new(),
                     });
                 }
@@ -206,6 +229,7 @@ impl Recorder<'_> {
             return;
         }
         let Some(step) = self.step(event) else { return };
+        self.asking.hears(&event.kind, &event.data);
         if !in_progress {
             self.begun.push(Begun::default());
         }
@@ -290,7 +314,7 @@ impl Recorder<'_> {
             }
             name => {
                 return Some(Step::Event {
-                    name: self.scrubber.text(name),
+                    name: self.scrubber.name(name),
                     data: match data {
                         Value::Object(fields) => fields,
                         Value::Null => Map::new(),
@@ -611,6 +635,27 @@ mod tests {
             "{matches:?}"
         );
         assert!(!matches.fits("Log in"), "{matches:?}");
+    }
+
+    #[test]
+    fn the_answer_to_a_question_for_a_secret_is_nowhere() {
+        for (answer, done) in [("tiger", "In with tiger"), ("4711", "4711"), ("12", "ok")] {
+            let recording = json!({
+                "events": [{"type": "question", "id": 2, "data": {"text": "What is your password?"}},
+                    {"type": "thought", "id": 4, "data": {"text": done}}, {"type": "done", "id": 5, "data": {"text": done}}],
+                "messages": [message(1, "USER", "Log in", 0), message(3, "USER", answer, 0)],
+            });
+            let scenario = scenario(recording, &[]);
+            let text = scenario.to_yaml();
+            let said = format!("\"{answer}\"");
+            assert!(
+                !text.contains(&said) && !text.contains(&format!("with {answer}")),
+                "{text}"
+            );
+            let steps = &json!(scenario)["tasks"][0]["steps"];
+            let matches = &steps[0]["answers"][0]["match"];
+            assert_eq!(*matches, json!({"regex": "(?s).*"}), "{text}");
+        }
     }
 
     #[test]

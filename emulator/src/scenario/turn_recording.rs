@@ -244,9 +244,9 @@ fn step(event: &RecordedTurnEvent, scrubber: &Scrubber) -> TurnStep {
         _ => None,
     };
     step.unwrap_or_else(|| TurnStep::Event {
-        kind: scrubber.text(&event.kind),
+        kind: scrubber.name(&event.kind),
         payload,
-        block_id: event.block_id.as_deref().map(|block| scrubber.text(block)),
+        block_id: event.block_id.as_deref().map(|block| scrubber.name(block)),
         frame: match scrubber.value(&Value::Object(event.frame.clone())) {
             Value::Object(frame) => frame,
             _ => Map::new(),

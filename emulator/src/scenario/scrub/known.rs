@@ -7,8 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// A shorter text would blank ordinary words.
-const SHORTEST: usize = 4;
+/// How many bytes of UTF-8 a secret must have to be looked for: a shorter text would blank ordinary words.
+pub const SHORTEST_SECRET: usize = 4;
 
 /// What `encodeURIComponent` of JavaScript leaves.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -37,7 +37,7 @@ impl Known {
         let mut forms: BTreeMap<String, bool> = BTreeMap::new();
         for secret in secrets {
             for form in forms_of(&secret.text) {
-                if form.len() >= SHORTEST {
+                if form.len() >= SHORTEST_SECRET {
                     let whole = forms.entry(form).or_insert(true);
                     *whole &= secret.whole_word;
                 }

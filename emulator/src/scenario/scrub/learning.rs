@@ -1,9 +1,11 @@
 //! What was a secret in one place of a recording is one in all others.
 
 use super::names::{
-    NAMED, NAMING, REDACTED, is_any_key, is_chosen, is_of_session, is_secret, is_secret_parameter,
+    NAMED, NAMING, REDACTED, is_any_key, is_chosen, is_of_session, is_secret, is_secret_header,
+    is_secret_parameter,
 };
-use super::patterns::{Sure, each_secret};
+use super::patterns::{Sure, each_secret, is_no_word};
+use super::questions::{asks_for_a_secret, is_plain_reply};
 use base64::Engine;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -11,6 +13,8 @@ use std::collections::BTreeSet;
 
 /// A longer text is found by what it is.
 const LONGEST: usize = 4096;
+/// A shorter answer is one in its own place alone.
+const SHORTEST_ANSWER: usize = 4;
 /// So many are kept.
 const MOST: usize = 20_000;
 
@@ -70,11 +74,17 @@ pub(super) struct Secret {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Secrets {
     all: BTreeSet<Secret>,
+    /// Whole texts that answered a question for a secret, whatever they look like.
+    answers: BTreeSet<String>,
 }
 
 impl Secrets {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Secret> {
         self.all.iter()
+    }
+
+    pub(super) fn answers(&self) -> &BTreeSet<String> {
+        &self.answers
     }
 
     /// One that somebody named, or that was sent as a key.
@@ -139,9 +149,62 @@ impl Secrets {
     }
 
     /// The cookies of a request.
-    pub(crate) fn learn_cookies(&mut self, header: &str) {
+    fn learn_cookies(&mut self, header: &str) {
         let pairs = header.split(';').filter_map(|pair| pair.split_once('='));
         pairs.for_each(|(_, value)| self.learn(value, Sure::Likely));
+    }
+
+    /// A header of a request or an answer.
+    pub(crate) fn learn_header(&mut self, name: &str, value: &str) {
+        match name.to_ascii_lowercase().as_str() {
+            "cookie" => self.learn_cookies(value),
+            // What follows the first pair is no secret.
+            "set-cookie" => self.learn_cookies(value.split(';').next().unwrap_or_default()),
+            "authorization" | "proxy-authorization" | "location" | "referer" => {
+                self.learn_text(value);
+            }
+            name if is_secret_header(name) => {
+                // No page fills it in: a plain word is a secret, too.
+                self.learn(value, Sure::Chosen);
+                self.learn_text(value);
+            }
+            _ => {}
+        }
+    }
+
+    /// What somebody said to a question that asks for a secret.
+    fn learn_answer(&mut self, answer: &str) {
+        let answer = answer.trim();
+        if answer.is_empty() || self.answers.len() >= MOST {
+            return;
+        }
+        self.answers.insert(answer.to_owned());
+        self.learn_text(answer);
+        self.learn_said(answer);
+        // `it is hunter2`
+        let mut before = "";
+        for word in answer.split_whitespace() {
+            let bare = word.trim_matches(['"', '\'', '`', ',', '.', '!', '?', '(', ')', ';', ':']);
+            let follows = matches!(before, "is" | "ist" | "es") || before.ends_with([':', '=']);
+            if follows || is_no_word(bare) {
+                self.learn_said(word);
+                self.learn_said(bare);
+            }
+            before = word;
+        }
+    }
+
+    fn learn_said(&mut self, text: &str) {
+        let length = text.chars().count();
+        let is_word = text.chars().all(char::is_alphabetic);
+        let is_none = NO_SECRETS.contains(&&*text.to_lowercase()) || is_plain_reply(text);
+        let is_kept = length >= SHORTEST_ANSWER && text.len() <= LONGEST && !is_none;
+        if is_kept && !text.contains(REDACTED) && self.all.len() < MOST {
+            self.all.insert(Secret {
+                text: text.to_owned(),
+                whole_word: is_word || length < 6 || text.chars().all(|c| c.is_ascii_digit()),
+            });
+        }
     }
 
     fn learn_named(&mut self, name: &str, value: &str) {
@@ -192,6 +255,45 @@ impl Secrets {
         if let Some(Ok(pair)) = decoded.ok().map(String::from_utf8) {
             self.learn(&pair, Sure::Pair);
         }
+    }
+}
+
+/// Follows what an agent asks and a user says, for the answers that are secrets.
+#[derive(Debug, Default)]
+pub(crate) struct Asking {
+    for_a_secret: bool,
+}
+
+impl Asking {
+    /// An event of the agent.
+    pub(crate) fn hears(&mut self, kind: &str, data: &Value) {
+        match kind {
+            "question" => {
+                let names = ["text", "message", "question", "prompt"];
+                let texts = names.iter().filter_map(|name| data.get(*name));
+                let mut texts = texts.chain([data]).filter_map(Value::as_str);
+                self.for_a_secret |= texts.any(asks_for_a_secret);
+            }
+            "done" | "error" => self.for_a_secret = false,
+            _ => {}
+        }
+    }
+
+    /// Whether what the user says next is a secret.
+    pub(crate) fn is_for_a_secret(&self) -> bool {
+        self.for_a_secret
+    }
+
+    /// The user says something: it is learned if it answers a question for a secret.
+    pub(crate) fn said(&mut self, text: &str, secrets: &mut Secrets) {
+        if self.for_a_secret {
+            secrets.learn_answer(text);
+        }
+    }
+
+    /// Nothing is asked any more.
+    pub(crate) fn ends(&mut self) {
+        self.for_a_secret = false;
     }
 }
 

@@ -4,36 +4,75 @@ mod known;
 mod learning;
 mod names;
 mod patterns;
+mod questions;
 
-pub(crate) use learning::Secrets;
+pub use known::SHORTEST_SECRET;
+pub(crate) use learning::{Asking, Secrets};
 pub(crate) use names::REDACTED;
 
 use known::Known;
 use names::{NAMED, NAMING, is_counted, is_secret, is_secret_parameter};
 use patterns::{is_card, merged, spans};
+use questions::is_plain_reply;
 use serde_json::{Map, Number, Value};
+use std::collections::BTreeSet;
 use std::ops::Range;
+
+/// A shorter answer is a secret where it was given, and nowhere else.
+const SHORTEST_ALONE: usize = 3;
 
 /// Knows what is secret.
 pub(crate) struct Scrubber {
     known: Known,
+    /// What answered a question for a secret.
+    answers: BTreeSet<String>,
 }
 
 impl Scrubber {
     pub(crate) fn new(secrets: &Secrets) -> Self {
         Self {
             known: Known::new(secrets.iter()),
+            answers: secrets.answers().clone(),
         }
     }
 
     pub(crate) fn text(&self, text: &str) -> String {
+        let alone = text.trim();
+        // So short a one as a security code is one where it is all that is said.
+        if alone.len() >= SHORTEST_ALONE && !is_plain_reply(alone) && self.answers.contains(alone) {
+            return REDACTED.to_owned();
+        }
         let spans = self.spans(text);
         without(text, 0..text.len(), &spans)
     }
 
+    /// What was said while a question was open.
+    pub(crate) fn answer(&self, text: &str) -> String {
+        match self.answers.contains(text.trim()) {
+            true => REDACTED.to_owned(),
+            false => self.text(text),
+        }
+    }
+
+    /// The name of a field or an event, or a path: there a secret that is a plain word is none, else nobody could read
+    /// the recording. Names that are data, such as an address, are no words.
+    pub(crate) fn name(&self, name: &str) -> String {
+        let mut known = self.known.find(name);
+        let is_plain = |c: char| c.is_alphabetic() || "_-.:/{}".contains(c);
+        known.retain(|span| !name[span.clone()].chars().all(is_plain));
+        let spans = spans(name, known, &mut |_, _| {});
+        without(name, 0..name.len(), &spans)
+    }
+
     /// Where secrets stand.
     fn spans(&self, text: &str) -> Vec<Range<usize>> {
-        spans(text, self.known.find(text), &mut |_, _| {})
+        let mut known = self.known.find(text);
+        // `{session:1}` stands for an id.
+        known.retain(|span| {
+            let is_mark = text[..span.start].ends_with('{') && text[span.end..].starts_with(':');
+            !(is_mark && &text[span.clone()] == "session")
+        });
+        spans(text, known, &mut |_, _| {})
     }
 
     /// The pieces of one text, in which a secret may go from one into the next: those become one
@@ -76,7 +115,7 @@ impl Scrubber {
             Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
             Value::Object(fields) => fields
                 .iter()
-                .map(|(name, value)| (self.text(name), self.member(fields, name, value)))
+                .map(|(name, value)| (self.name(name), self.member(fields, name, value)))
                 .collect::<Map<_, _>>()
                 .into(),
             other => other.clone(),
@@ -118,7 +157,7 @@ impl Scrubber {
                         Value::Number(_) => self.member(fields, inner, value),
                         _ => self.hidden(name, value),
                     };
-                    (self.text(inner), value)
+                    (self.name(inner), value)
                 })
                 .collect::<Map<_, _>>()
                 .into(),
@@ -343,13 +382,13 @@ mod tests {
 
     #[test]
     fn secrets_in_data() {
-        let scrubber = scrubber(&["hidden"]);
+        let scrubber = scrubber(&["hidden", "h1dden"]);
         let data = json!({"apiKey": "k", "API_KEY": 7, "Set-Cookie": "c", "token": {"count": 3}, "tokens": 12, "secret": null,
-            "hidden": ["hidden", 1], "text": "hidden"});
+            "h1dden": ["hidden", 1], "text": "hidden", "hidden": "h1dden"});
         assert_eq!(
             scrubber.value(&data),
             json!({"apiKey": "[redacted]", "API_KEY": "[redacted]", "Set-Cookie": "[redacted]", "token": {"count": 3},
-                "tokens": 12, "secret": null, "[redacted]": ["[redacted]", 1], "text": "[redacted]"})
+                "tokens": 12, "secret": null, "[redacted]": ["[redacted]", 1], "text": "[redacted]", "hidden": "[redacted]"})
         );
         for name in [
             "user_password",
@@ -566,6 +605,85 @@ mod tests {
             scrubber.pieces(&["a hun", "te", "r22"]),
             ["a [redacted]", "", ""]
         );
+    }
+
+    #[test]
+    fn answers_to_questions_for_secrets_are_secrets() {
+        let answered = |question: &str, answer: &str| {
+            let mut secrets = Secrets::default();
+            let mut asking = Asking::default();
+            asking.hears("question", &json!({ "text": question }));
+            asking.said(answer, &mut secrets);
+            Scrubber::new(&secrets)
+        };
+        for (answer, text, scrubbed) in [
+            ("swordfish", "in with swordfish.", "in with [redacted]."),
+            (
+                "tiger",
+                "in with tiger, tigers",
+                "in with [redacted], tigers",
+            ),
+            ("4711", "typed 4711, 47110", "typed [redacted], 47110"),
+            ("It is tr0ub4dor", "typed tr0ub4dor", "typed [redacted]"),
+            ("blue horse 7", "a blue horse 7", "a [redacted]"),
+            ("123", "123", "[redacted]"),
+            ("123", "room 123", "room 123"),
+            ("yes", "yes", "yes"),
+        ] {
+            let scrubber = answered("What is your password?", answer);
+            assert_eq!(scrubber.text(text), scrubbed, "{answer}");
+            assert_eq!(scrubber.answer(answer), "[redacted]", "{answer}");
+        }
+        let other = answered("Which colour?", "swordfish");
+        assert_eq!(other.answer("swordfish"), "swordfish");
+    }
+
+    #[test]
+    fn headers_whose_name_says_so_are_secrets() {
+        let mut secrets = Secrets::default();
+        for (name, value) in [
+            ("X-Custom-Secret", "hush-hush"),
+            ("x-auth-token", "tok-en-abcd"),
+            ("X-Password", "swordfish"),
+            ("x-amz-signature", "0f1e2d3c4b5a"),
+            ("set-cookie", "sid=c00kie-9; Path=/accounts1"),
+            ("idempotency-key", "run-77-of-us"),
+            ("x-ratelimit-limit-tokens", "150000"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZQ"),
+            ("access-control-allow-credentials", "true-1"),
+        ] {
+            secrets.learn_header(name, value);
+        }
+        let scrubber = Scrubber::new(&secrets);
+        for value in [
+            "hush-hush",
+            "tok-en-abcd",
+            "swordfish",
+            "0f1e2d3c4b5a",
+            "c00kie-9",
+        ] {
+            assert_eq!(scrubber.text(value), "[redacted]", "{value}");
+        }
+        for value in [
+            "run-77-of-us",
+            "150000",
+            "dGhlIHNhbXBsZQ",
+            "true-1",
+            "/accounts1",
+        ] {
+            assert_eq!(scrubber.text(value), value);
+        }
+    }
+
+    #[test]
+    fn words_of_the_protocol_stay_in_names() {
+        let scrubber = scrubber(&["message", "session", "sessions", "task.completed"]);
+        let data = json!({"message": "a message", "session_id": "{session:1}", "sessions": {"message": 1}});
+        let scrubbed = json!({"message": "a [redacted]", "session_id": "{session:1}", "sessions": {"message": 1}});
+        assert_eq!(scrubber.value(&data), scrubbed);
+        for name in ["/v1/sessions/{session_id}/message", "task.completed"] {
+            assert_eq!(scrubber.name(name), name);
+        }
     }
 
     #[test]

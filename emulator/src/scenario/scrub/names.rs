@@ -87,6 +87,23 @@ pub(super) fn is_secret_parameter(name: &str) -> bool {
     is_secret(name) || PARAMETERS.split('|').any(listed)
 }
 
+/// The same for a header of HTTP, but for those whose value is one of the protocol, a count, or an id.
+pub(super) fn is_secret_header(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let of_http = ["access-control-", "sec-", "www-", "proxy-auth"];
+    let of_others = [
+        "idempotency-key",
+        "ratelimit",
+        "rate-limit",
+        "tokens",
+        "cache",
+        "surrogate",
+    ];
+    is_secret(&lower)
+        && !of_http.iter().any(|begin| lower.starts_with(begin))
+        && !of_others.iter().any(|part| lower.contains(part))
+}
+
 /// Whether the value under that name is a word of somebody's choice, and not one of a protocol.
 pub(super) fn is_chosen(name: &str) -> bool {
     let whole = words(name).concat();

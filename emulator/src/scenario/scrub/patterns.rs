@@ -305,7 +305,7 @@ fn is_a_choice(text: &str) -> bool {
 }
 
 /// What no sentence would have there: a digit, or capitals or signs in the middle.
-fn is_no_word(text: &str) -> bool {
+pub(super) fn is_no_word(text: &str) -> bool {
     let text = text.trim_end_matches(['.', ',', '!', '?', ')', '-', ':']);
     let middle = text.chars().skip(1);
     let is_odd = |c: char| c.is_ascii_digit() || "!@#$%^&*+=~".contains(c);
