@@ -496,7 +496,7 @@ fn headers_whose_name_says_so_are_secrets_everywhere() {
 #[test]
 fn a_secret_that_is_a_word_of_the_protocol_leaves_the_recording_whole() {
     let server = playing(
-        &json!([{"thought": "a thought"}, {"event": "progress", "data": {"percent": 50}}, {"done": {"message": "ok"}}]),
+        &json!([{"thought": "a thought"}, {"event": "progress", "data": {"percent": 50}, "id": true}, {"done": {"message": "ok"}}]),
     );
     let folder = Folder::new();
     let file = folder.file("shop.json");
