@@ -18,7 +18,7 @@ use crate::terminal::note;
 /// How often `--verbose` looks for new requests.
 const LOOK: Duration = Duration::from_millis(100);
 /// A standard input that ends later than that was one.
-const WAS_OPEN: Duration = Duration::from_secs(1);
+const WAS_OPEN: Duration = Duration::from_millis(200);
 /// Has the token of the control API.
 const TOKEN: &str = "SESSIONWIRE_CONTROL_TOKEN";
 /// After this many requests the record is emptied.
