@@ -2,6 +2,7 @@
 
 use super::body::{bad, timeout};
 use crate::errors::ApiError;
+use serde::Deserialize;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -10,19 +11,21 @@ use tokio_util::sync::CancellationToken;
 /// How long a wait for exactly so many looks on, once they have come.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// What a caller says of it.
-#[derive(Debug, Default)]
-pub(super) struct Asked {
+/// The body of a wait: how many, and of what.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked<W> {
     /// Exactly so many.
-    pub(super) count: Option<usize>,
-    pub(super) at_least: Option<usize>,
-    pub(super) at_most: Option<usize>,
+    count: Option<usize>,
+    at_least: Option<usize>,
+    at_most: Option<usize>,
     /// The older name of `at_least`.
-    pub(super) times: Option<usize>,
+    times: Option<usize>,
     /// Seconds, for the lower bound.
-    pub(super) timeout: Option<f64>,
+    timeout: Option<f64>,
     /// Seconds after it in which no more may come.
-    pub(super) quiet: Option<f64>,
+    quiet: Option<f64>,
+    #[serde(flatten)]
+    pub(super) wanted: W,
 }
 
 /// How many are wanted, and within which time.
@@ -43,7 +46,7 @@ pub(super) enum Missed<T> {
 }
 
 impl Count {
-    pub(super) fn new(asked: &Asked) -> Result<Self, ApiError> {
+    pub(super) fn new<W>(asked: &Asked<W>) -> Result<Self, ApiError> {
         let at_least = match (asked.times, asked.at_least) {
             (Some(_), Some(_)) => return Err(twice()),
             (times, at_least) => times.or(at_least),

@@ -10,7 +10,6 @@ use crate::sync::lock;
 use axum::body::Bytes;
 use axum::extract::RawQuery;
 use axum::http::StatusCode;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// How many of the requests that came are told where the wanted one did not.
@@ -30,30 +29,10 @@ pub(super) async fn clear(subject: Subject) -> Answer {
     nothing()
 }
 
-/// A wait, beside the filter.
-#[derive(Deserialize)]
-struct Wait {
-    count: Option<usize>,
-    at_least: Option<usize>,
-    at_most: Option<usize>,
-    times: Option<usize>,
-    timeout: Option<f64>,
-    quiet: Option<f64>,
-    #[serde(flatten)]
-    filter: Map<String, Value>,
-}
-
 pub(super) async fn wait(subject: Subject, body: Bytes) -> Answer {
-    let wait: Wait = json(&body)?;
-    let count = Count::new(&Asked {
-        count: wait.count,
-        at_least: wait.at_least,
-        at_most: wait.at_most,
-        times: wait.times,
-        timeout: wait.timeout,
-        quiet: wait.quiet,
-    })?;
-    let filter = filter(wait.filter)?;
+    let asked: Asked<Map<String, Value>> = json(&body)?;
+    let count = Count::new(&asked)?;
+    let filter = filter(asked.wanted)?;
     let log = &subject.world.requests;
     let changes = lock(log).changes();
     let look = || lock(log).matching(&filter);

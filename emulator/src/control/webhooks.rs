@@ -131,30 +131,10 @@ pub(super) async fn clear(subject: Subject) -> Answer {
     nothing()
 }
 
-/// A wait, beside what is waited for.
-#[derive(Deserialize)]
-struct Wait {
-    count: Option<usize>,
-    at_least: Option<usize>,
-    at_most: Option<usize>,
-    times: Option<usize>,
-    timeout: Option<f64>,
-    quiet: Option<f64>,
-    #[serde(flatten)]
-    wanted: Wanted,
-}
-
 pub(super) async fn wait(subject: Subject, body: Bytes) -> Answer {
-    let wait: Wait = json(&body)?;
-    let count = Count::new(&Asked {
-        count: wait.count,
-        at_least: wait.at_least,
-        at_most: wait.at_most,
-        times: wait.times,
-        timeout: wait.timeout,
-        quiet: wait.quiet,
-    })?;
-    let wanted = wait.wanted;
+    let asked: Asked<Wanted> = json(&body)?;
+    let count = Count::new(&asked)?;
+    let wanted = asked.wanted;
     let webhooks = &subject.world.webhooks;
     let look = || wanted.of(webhooks.attempts());
     let stop = subject.server.workers.stop();
