@@ -12,7 +12,7 @@ import os
 import platform
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness import growth, plan, work
@@ -73,7 +73,9 @@ def _run(options: argparse.Namespace, records: Records) -> None:
     growth_outcomes: list[GrowthOutcome] = []
     if every:
         files = growth.raise_file_limit()
-        with serving(options.load_server or build_load_server()) as server:
+        program = options.load_server or build_load_server()
+        environment = replace(environment, load_server=program)
+        with serving(program) as server:
             outcomes = _streams(options, suites, environment, records, server)
             work_outcomes = _works(options, works, environment, records, server)
             growth_outcomes = _growths(options, growths, environment, records, server, files)
@@ -99,7 +101,7 @@ def _clients(
     suite: Suite | WorkSuite | GrowthSuite,
     environment: Environment,
 ) -> list[Client]:
-    peers = () if options.no_peers else suite.peers
+    peers = () if options.no_peers else (*suite.peers, *suite.alone)
     return environment.clients(suite.language, suite.ours, peers, peers_only=options.peers_only)
 
 

@@ -6,12 +6,13 @@ import hashlib
 import json
 import shutil
 import sys
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import BenchError, run
-from harness.plan import BEFORE, Client, Language
+from harness.plan import ALONE, BEFORE, Client, Language
 
 BENCH = Path(__file__).resolve().parent.parent
 ROOT = BENCH.parent
@@ -29,12 +30,18 @@ class Environment:
     runtimes: dict[Language, str] = field(default_factory=dict)
     versions: dict[tuple[Language, str], str] = field(default_factory=dict)
     wheel: Path | None = None
+    # The program of the load server, which is a client too.
+    load_server: Path | None = None
 
     def command(
         self, language: Language, client: Client, *, node_options: Sequence[str] = ()
     ) -> list[str | Path]:
         """How to start a client."""
         program, *arguments = client.program.split()
+        if client.name == ALONE:
+            if self.load_server is None:
+                raise BenchError("there is no load server")
+            return [self.load_server, program, *arguments]
         before = client.name == BEFORE
         if language == "python":
             python = self.before["python"] if before else self.python
@@ -104,7 +111,15 @@ def prepare(languages: set[Language], wanted: Wanted) -> Environment:
             f"no package of before for: {', '.join(sorted(missing))}. Name one more with --before, "
             "or leave its suites out with --only"
         )
+    for language in languages:
+        versions[language, "reqwest"] = _locked("reqwest")
     return Environment(interpreter, wanted.node, before, runtimes, versions, wheel)
+
+
+def _locked(crate: str) -> str:
+    """The version of a crate that the lock file names."""
+    packages = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
+    return next(str(each["version"]) for each in packages if each["name"] == crate)
 
 
 def build_load_server() -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.environment import HOME, Environment
 from harness.errors import BenchError, run
 from harness.load_server import LoadServer
-from harness.plan import Client, Load, Suite
+from harness.plan import ALONE, Client, Load, Suite
 
 TIMEOUT = 300
 
@@ -75,15 +75,22 @@ class Outcome:
         """Ours against a peer, round by round; `None` where one of them did not run."""
         return self._ratios(peer, lambda ours, theirs: ours.rate / theirs.rate)
 
+    def limit(self, peer: str) -> Spread | None:
+        """How many times faster than a peer the HTTP client beneath ours is by itself."""
+        return self._ratios(peer, lambda alone, theirs: alone.rate / theirs.rate, ALONE)
+
     def cpu_saving(self, peer: str) -> Spread | None:
         """How many times less CPU time ours takes for an event, round by round."""
         return self._ratios(
             peer, lambda ours, theirs: theirs.cpu_per_million / ours.cpu_per_million
         )
 
-    def _ratios(self, peer: str, ratio: Callable[[Sample, Sample], float]) -> Spread | None:
-        ours, theirs = self.samples.get(self.suite.ours.name), self.samples.get(peer)
-        if not ours or not theirs or peer == self.suite.ours.name:
+    def _ratios(
+        self, peer: str, ratio: Callable[[Sample, Sample], float], of: str | None = None
+    ) -> Spread | None:
+        name = of or self.suite.ours.name
+        ours, theirs = self.samples.get(name), self.samples.get(peer)
+        if not ours or not theirs or peer == name:
             return None
         return Spread.of(ratio(a, b) for a, b in zip(ours, theirs, strict=True))
 

@@ -28,6 +28,8 @@ class Client:
 
 # Another package of ours: what it was before.
 BEFORE = "before"
+# A Rust program on the HTTP client beneath ours that hands nothing on: no client on it is faster.
+ALONE = "reqwest alone"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Suite:
     peers: tuple[Client, ...]
     # Events of a turn come over a WebSocket.
     turn: bool = False
+
+    @property
+    def alone(self) -> tuple[Client, ...]:
+        """What the HTTP client beneath ours takes for it; none where that has no part in it."""
+        return () if self.turn else (Client(ALONE, "alone events", "reqwest"),)
 
 
 SUITES = (
@@ -146,6 +153,18 @@ class WorkSuite:
             "cold": 10,
             "create": 200,
         }[self.work]
+
+    @property
+    def alone(self) -> tuple[Client, ...]:
+        """What the HTTP client beneath ours takes for it; none where nobody wrote that down."""
+        programs: dict[Work, str] = {
+            "one-by-one": "alone calls",
+            "one-core": "alone calls",
+            "at-once": "alone calls",
+            "resting": "alone resting",
+        }
+        program = programs.get(self.work)
+        return (Client(ALONE, program, "reqwest"),) if program else ()
 
     @property
     def at_least(self) -> int:
@@ -317,6 +336,11 @@ class GrowthSuite:
             "lasting-streams": (100_000,),
             "lasting-calls": (100_000,),
         }[self.growth]
+
+    @property
+    def alone(self) -> tuple[Client, ...]:
+        """What the HTTP client beneath ours takes for it: not measured."""
+        return ()
 
     @property
     def lasting(self) -> bool:

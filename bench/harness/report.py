@@ -64,24 +64,33 @@ class Records:
         self._write("".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n")
 
     def target(
-        self, what: str, met: bool | None, value: float | None = None, shown: str = ""
-    ) -> tuple[str, str, str]:
+        self,
+        what: str,
+        met: bool | None,
+        value: float | None = None,
+        shown: str = "",
+        alone: str = "",
+    ) -> TargetRow:
         """A row of a table of targets: met, not met or not measured."""
         self.add("target", target=what, met=met, value=value)
-        return what, {None: "not measured", True: "met", False: "NOT MET"}[met], shown
+        return what, {None: "not measured", True: "met", False: "NOT MET"}[met], shown, alone
 
-    def targets(self, title: str, rows: Sequence[tuple[str, str, str]]) -> None:
+    def targets(self, title: str, rows: Sequence[TargetRow]) -> None:
         """A part with what was measured of these targets."""
         measured = [row for row in rows if row[2]]
         if measured:
             self.heading(title)
-            self.table(("target", "", "measured"), measured)
+            self.table(("target", "", "measured", plan.ALONE), measured)
         if measured and len(measured) < len(rows):
             self.say(f"not measured: {len(rows) - len(measured)} more targets")
 
     def _write(self, text: str) -> None:
         with self.markdown.open("a") as file:
             file.write(text)
+
+
+# What, whether it is met, what was measured, and what the HTTP client beneath ours would reach.
+TargetRow = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -171,7 +180,7 @@ def print_comparisons(found: Sequence[Comparison], records: Records) -> None:
                 for one in before
             ],
         )
-    peers = [one for one in found if one.peer != plan.BEFORE]
+    peers = [one for one in found if one.peer not in (plan.BEFORE, plan.ALONE)]
     if peers:
         ahead = [one for one in peers if one.ratio.median < 1]
         records.heading("Where a peer is better than we are")
@@ -220,7 +229,8 @@ def print_targets(
             rows.append(records.target(what, None))
         else:
             met = ratio.median >= target.ratio
-            rows.append(records.target(what, met, ratio.median, times(ratio)))
+            limit = times(outcome.limit(target.peer)) if outcome else ""
+            rows.append(records.target(what, met, ratio.median, times(ratio), limit))
     records.targets(title, rows)
 
 

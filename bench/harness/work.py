@@ -17,7 +17,7 @@ from harness.errors import BenchError, run
 from harness.load_server import FIRST, LoadServer, pinned
 from harness.measure import TIMEOUT, Spread
 from harness.plan import UPLOAD_BYTES, Client, WorkLimit, WorkSuite
-from harness.report import Comparison, Records, named, ranged, times
+from harness.report import Comparison, Records, TargetRow, named, ranged, times
 
 # How long the events of resting streams are counted, in seconds.
 RESTING = 8
@@ -55,10 +55,16 @@ class WorkOutcome:
         """A figure of a client."""
         return Spread.of(getattr(sample, figure) for sample in self.samples[client.name])
 
-    def better(self, peer: str, figure: str) -> Spread | None:
-        """How many times better than a peer we are, round by round."""
-        ours, theirs = self.samples.get(self.suite.ours.name), self.samples.get(peer)
-        if not ours or not theirs or peer == self.suite.ours.name:
+    def of(self, name: str, figure: str) -> Spread | None:
+        """A figure of the client of this name, if it ran."""
+        samples = self.samples.get(name)
+        return Spread.of(getattr(sample, figure) for sample in samples) if samples else None
+
+    def better(self, peer: str, figure: str, of: str | None = None) -> Spread | None:
+        """How many times better than a peer we are, or this other client, round by round."""
+        name = of or self.suite.ours.name
+        ours, theirs = self.samples.get(name), self.samples.get(peer)
+        if not ours or not theirs or peer == name:
             return None
         pairs = [
             (getattr(a, figure), getattr(b, figure)) for a, b in zip(ours, theirs, strict=True)
@@ -287,7 +293,8 @@ def print_work_targets(outcomes: Iterable[WorkOutcome], records: Records) -> Non
         what = f"{target.suite}, {target.figure}: at least {target.ratio:g} times {target.peer}"
         median = ratio.median if ratio else None
         met = None if median is None else median >= target.ratio
-        rows.append(records.target(what, met, median, times(ratio, 2)))
+        limit = outcome.better(target.peer, target.figure, plan.ALONE) if outcome else None
+        rows.append(records.target(what, met, median, times(ratio, 2), times(limit, 2)))
     rows += [_limit(limit, by_key, "", records) for limit in plan.WORK_LIMITS]
     rows += [_limit(limit, by_key, ", moonshot", records) for limit in plan.WORK_MOONSHOTS]
     records.targets("Goals of calls and resting streams", rows)
@@ -295,15 +302,16 @@ def print_work_targets(outcomes: Iterable[WorkOutcome], records: Records) -> Non
 
 def _limit(
     limit: WorkLimit, by_key: dict[str, WorkOutcome], kind: str, records: Records
-) -> tuple[str, str, str]:
+) -> TargetRow:
     outcome = by_key.get(limit.suite)
-    known = outcome is not None and outcome.suite.ours.name in outcome.samples
-    spread = outcome.spread(outcome.suite.ours, limit.figure) if outcome and known else None
+    spread = outcome.of(outcome.suite.ours.name, limit.figure) if outcome else None
+    alone = outcome.of(plan.ALONE, limit.figure) if outcome else None
     unit = {"kib": "KiB a stream", "cpu": "us of CPU an event"}[limit.figure]
     what = f"{limit.suite}{kind}: at most {limit.limit:g} {unit}"
     median = spread.median if spread else None
     met = None if median is None else median <= limit.limit
-    return records.target(what, met, median, ranged(spread, 1) if spread else "")
+    shown, beneath = (ranged(each, 1) if each else "" for each in (spread, alone))
+    return records.target(what, met, median, shown, beneath)
 
 
 def chosen(keys: Sequence[str]) -> list[WorkSuite]:

@@ -4,7 +4,7 @@
 //! `serve` answers on a free loopback port, prints that address and ends when its standard input ends, so that it
 //! never outlives the runner. `sink` reads one stream over a raw socket, checks it and prints the speed;
 //! `turn` does the same for a turn over a WebSocket, `ping` for small requests. `hands` measures the machine: a byte to
-//! another thread and back.
+//! another thread and back. `alone` is a client of the benchmark: what the HTTP client beneath ours takes by itself.
 
 #![cfg_attr(
     test,
@@ -14,6 +14,7 @@
     )
 )]
 
+mod alone;
 mod answers;
 mod capacity;
 mod clock;
@@ -34,6 +35,9 @@ const USAGE: &str = "usage:
   sessionwire-bench-load turn ADDRESS SESSION_ID
   sessionwire-bench-load ping ADDRESS REQUESTS
   sessionwire-bench-load hands TIMES
+  sessionwire-bench-load alone events BASE_URL WARM_UP SESSION_ID
+  sessionwire-bench-load alone calls BASE_URL one-by-one|at-once CALLS
+  sessionwire-bench-load alone resting BASE_URL SESSION_ID STREAMS SETTLE SECONDS
   sessionwire-bench-load emulator [PROGRAM] [--streams N] [--seconds N] [--flood N]
 
 SESSION_ID says what the stream holds: n<events>-s<bytes of data>-<each|packed|p<events per second>>,
@@ -49,6 +53,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["turn", address, session_id] => say(&sink::turn(address, session_id)?),
         ["ping", address, requests] => say(&sink::requests(address, requests.parse()?)?),
         ["hands", times] => say(&hands::over(times.parse()?)?),
+        ["alone", "events", base_url, warm_up, session_id] => {
+            say(&alone::events(base_url, warm_up, session_id)?)
+        }
+        ["alone", "calls", base_url, work, count] => {
+            say(&alone::calls(base_url, work, count.parse()?)?)
+        }
+        [
+            "alone",
+            "resting",
+            base_url,
+            session_id,
+            streams,
+            settle,
+            seconds,
+        ] => {
+            let figures = [streams.parse()?, settle.parse()?, seconds.parse()?];
+            say(&alone::resting(base_url, session_id, figures)?)
+        }
         ["emulator", rest @ ..] => {
             let (program, load) = capacity(rest)?;
             say(&capacity::run(&program, load)?)

@@ -86,22 +86,29 @@ pub(crate) fn requests(address: &str, count: u32) -> Result<String, Box<dyn Erro
 
 /// The last bytes of a stream: enough to see that its `done` came and which number it has.
 #[derive(Debug, Default)]
-struct Tail(Vec<u8>);
+pub(crate) struct Tail(Vec<u8>);
 
 impl Tail {
     const KEPT: usize = 512;
 
-    fn feed(&mut self, bytes: &[u8]) {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.0
             .extend_from_slice(&bytes[bytes.len().saturating_sub(Self::KEPT)..]);
         self.0.drain(..self.0.len().saturating_sub(Self::KEPT));
     }
 
     fn last_id(&self) -> Option<u64> {
-        let text = String::from_utf8_lossy(&self.0);
-        let (_, done) = text
-            .strip_suffix("\r\n0\r\n\r\n")?
-            .rsplit_once("event: done\n")?;
+        Self::last_in(self.0.strip_suffix(b"\r\n0\r\n\r\n")?)
+    }
+
+    /// The same, where the HTTP chunks were put together already.
+    pub(crate) fn last_of_body(&self) -> Option<u64> {
+        Self::last_in(&self.0)
+    }
+
+    fn last_in(bytes: &[u8]) -> Option<u64> {
+        let text = String::from_utf8_lossy(bytes);
+        let (_, done) = text.rsplit_once("event: done\n")?;
         let (_, number) = done.trim_end().strip_suffix('}')?.rsplit_once(": ")?;
         number.parse().ok()
     }
