@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
-use std::ops::Range;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -125,10 +126,33 @@ impl EventType {
 pub struct Event {
     event_type: EventType,
     id: Option<i64>,
-    raw: Box<str>,
+    raw: Raw,
     shape: Shape,
     /// Milliseconds since 1970.
     received: Option<NonZeroU64>,
+}
+
+/// The text of an event, or the part of a text that events which came together share. Clones
+/// share it too.
+#[derive(Clone)]
+struct Raw {
+    text: Arc<str>,
+    part: Range<usize>,
+}
+
+impl Raw {
+    fn whole(text: Arc<str>) -> Self {
+        let part = 0..text.len();
+        Self { text, part }
+    }
+}
+
+impl Deref for Raw {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text[self.part.clone()]
+    }
 }
 
 /// Where an event's data is.
@@ -137,12 +161,14 @@ enum Shape {
     /// The data is all there is: an AGI session's event.
     Data,
     /// The data is the payload of a turn's frame.
-    Frame(Box<Places>),
+    Frame(Arc<Places>),
 }
 
 /// Where the parts of a frame are in it; an empty place: it has none.
 #[derive(Debug, Clone, Default)]
 struct Places {
+    /// The frame is strict JSON as it stands.
+    plain: bool,
     payload: Range<usize>,
     block_id: Range<usize>,
     message_id: Range<usize>,
@@ -170,8 +196,22 @@ impl Event {
     /// An AGI session's event from its parts. An id that is missing on the wire
     /// is taken from the data's `message_id`, which is the same number
     /// (docs/spec/agi.md, section 7).
-    pub fn new(event_type: EventType, id: Option<i64>, raw: impl Into<Box<str>>) -> Self {
-        let raw = raw.into();
+    pub fn new(event_type: EventType, id: Option<i64>, raw: impl Into<Arc<str>>) -> Self {
+        Self::of_raw(event_type, id, Raw::whole(raw.into()))
+    }
+
+    /// The same of a part of a text that other events have parts of.
+    pub(crate) fn of_part(
+        event_type: EventType,
+        id: Option<i64>,
+        text: &Arc<str>,
+        part: Range<usize>,
+    ) -> Self {
+        let text = text.clone();
+        Self::of_raw(event_type, id, Raw { text, part })
+    }
+
+    fn of_raw(event_type: EventType, id: Option<i64>, raw: Raw) -> Self {
         let id = match (&event_type, id) {
             (EventType::Heartbeat, id) | (_, id @ Some(_)) => id,
             (_, None) => message_id(&raw),
@@ -188,11 +228,11 @@ impl Event {
     /// A turn's event from a frame, whatever that holds: one without a `kind`
     /// is named by its `type`, else `message`; one that is no JSON object is all
     /// data.
-    pub fn from_frame(frame: impl Into<Box<str>>) -> Self {
-        let raw = frame.into();
+    pub fn from_frame(frame: impl Into<Arc<str>>) -> Self {
+        let raw = Raw::whole(frame.into());
         let mut parts = Parts::default();
         let mut places = Places::default();
-        let read = meaning::each_member(&raw, |name, value| match &*name.read() {
+        let read = meaning::each_member_of(&raw, |name, value| match &*name.read() {
             "kind" => parts.kind = Some(value),
             "type" => parts.name = Some(value),
             "event_id" => parts.event_id = Some(value),
@@ -205,6 +245,7 @@ impl Event {
         });
         let start = raw.trim_start_matches('\u{feff}').trim_start();
         let is_object = read.is_some() && start.starts_with('{');
+        places.plain = read == Some(true);
         let (event_type, id) = if is_object {
             let name = parts.kind.and_then(meaning::unquoted);
             let name = name.or_else(|| parts.name.and_then(meaning::unquoted));
@@ -219,7 +260,7 @@ impl Event {
             event_type,
             id,
             raw,
-            shape: Shape::Frame(Box::new(places)),
+            shape: Shape::Frame(Arc::new(places)),
             received: None,
         }
     }
@@ -238,7 +279,7 @@ impl Event {
     pub(crate) fn with_raw(&self, raw: String) -> Self {
         match self.shape {
             Shape::Data => Self {
-                raw: raw.into(),
+                raw: Raw::whole(raw.into()),
                 ..self.clone()
             },
             Shape::Frame(_) => Self {
@@ -350,9 +391,9 @@ impl Event {
         &self.raw
     }
 
-    /// The same without a copy.
+    /// The same as a text of its own.
     pub fn into_raw(self) -> Box<str> {
-        self.raw
+        Box::from(&*self.raw)
     }
 
     /// Whether a turn's frame has a payload.
@@ -396,8 +437,11 @@ impl Event {
     /// language bindings, in one go.
     #[doc(hidden)]
     pub fn plain_and_text(&self) -> (Option<Cow<'_, str>>, meaning::Text<'_>) {
-        match self.shape {
+        match &self.shape {
             Shape::Data => meaning::plain_and_text(&self.raw),
+            Shape::Frame(places) if places.plain => {
+                (Some(Cow::Borrowed(&self.raw)), self.text_place())
+            }
             Shape::Frame(_) => (meaning::plain(&self.raw), self.text_place()),
         }
     }
@@ -447,7 +491,7 @@ impl std::fmt::Debug for Event {
         f.debug_struct("Event")
             .field("type", &self.event_type.name())
             .field("id", &self.id)
-            .field("raw", &self.raw)
+            .field("raw", &self.raw())
             .finish()
     }
 }

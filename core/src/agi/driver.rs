@@ -1,6 +1,7 @@
 //! The driver of one event stream: connects, reads, reconnects, and hands on
 //! what [`Resume`] lets through.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use super::api::Api;
+use super::arriving::Arriving;
 use super::claim::is_outcome;
 use super::models::{EventOptions, ListMessages, Messages, is_terminal};
 use super::progress::Progress;
@@ -81,11 +83,7 @@ pub(super) fn spawn(
         scope,
         queue.clone(),
     );
-    let waiting = queue.clone();
-    queue.drive(async move {
-        waiting.wanted().await;
-        driver.run().await;
-    });
+    queue.drive(Box::new(driver).run());
 }
 
 /// One stream and its position.
@@ -97,7 +95,7 @@ struct Driver {
     queue: Producer,
     resume: Resume,
     decoder: Decoder,
-    batch: Vec<Event>,
+    batch: Arriving,
     /// The last event delivered was a `done` or an `error`.
     at_terminal: bool,
     /// Something new was delivered since the last connection was opened.
@@ -172,7 +170,7 @@ impl Driver {
             queue,
             resume,
             decoder: Decoder::new(),
-            batch: Vec::new(),
+            batch: Arriving::default(),
             at_terminal: false,
             progress: false,
             empty_connections: 0,
@@ -181,15 +179,18 @@ impl Driver {
         }
     }
 
-    /// Runs the stream to its end and reports it to the queue.
-    async fn run(mut self) {
+    /// Runs the stream from the first look for an event to its end, and reports that to the queue.
+    ///
+    /// What asks the service is boxed, here and below: a stream that rests would keep the room.
+    async fn run(mut self: Box<Self>) {
+        self.queue.wanted().await;
         let closing = self.api.closing().clone();
         let limit = self.options.timeout;
         let until = match self.scope {
             Scope::Session => limit.and_then(|limit| Instant::now().checked_add(limit)),
             Scope::Task(_) => None,
         };
-        let end = within(until, closing.until_closed(self.drive())).await;
+        let end = within(until, Box::pin(closing.until_closed(self.drive()))).await;
         let end = end.unwrap_or_else(|| Err(timed_out(limit)));
         let end = match end {
             Ok(End::Stream | End::Consumer | End::Connection(_)) => Ok(false),
@@ -209,7 +210,7 @@ impl Driver {
         let mut backoff = Backoff::new(self.options.max_reconnects);
         if !self.options.include_history {
             // Without it a reconnect could not tell old events from new ones.
-            let known = self.messages(0).await?;
+            let known = Box::pin(self.messages(0)).await?;
             let newest = known.messages.last().map_or(0, |message| message.id);
             self.resume = position(newest, &self.options);
         }
@@ -219,7 +220,7 @@ impl Driver {
                 End::Connection(lost) => lost,
                 end => return Ok(end),
             };
-            if let Some(end) = self.after_disconnect(&lost).await? {
+            if let Some(end) = Box::pin(self.after_disconnect(&lost)).await? {
                 return Ok(end);
             }
             if self.progress {
@@ -227,7 +228,7 @@ impl Driver {
             }
             self.server_retry = self.decoder.retry().or(self.server_retry);
             let Some(mut wait) = backoff.next(self.server_retry, jitter()) else {
-                match self.poll().await? {
+                match Box::pin(self.poll()).await? {
                     Polled::End(end) => return Ok(end),
                     Polled::TryStream => continue,
                     Polled::Failed => return Err(self.given_up(lost)),
@@ -326,24 +327,35 @@ impl Driver {
 
     /// Opens one connection and reads it to its end.
     async fn connection(&mut self) -> Result<End> {
-        let mut response = match self.open().await {
+        let mut response = match Box::pin(self.open()).await {
             Ok(response) => response,
-            Err(error) => return self.failed_to_open(error).await,
+            Err(error) => return Box::pin(self.failed_to_open(error)).await,
         };
         self.resume.connected();
         self.decoder = Decoder::new();
         let idle = validate::duration("idle_timeout", self.options.idle_timeout)?;
         let mut silent_after = Instant::now() + idle;
         let mut check_at = silent_after;
+        // One timer for all waits: a new one wakes the runtime that would wait for it.
+        let mut silence = pin!(tokio::time::sleep_until(silent_after));
         loop {
-            let chunk = match tokio::time::timeout_at(silent_after, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => chunk,
-                Ok(Ok(None)) => return Ok(End::Connection(Lost::Closed)),
-                Ok(Err(error)) => return Ok(End::Connection(Lost::Broken(broken(&error)))),
-                Err(_) => return Ok(End::Connection(Lost::Broken(self.silent()))),
+            let chunk = tokio::select! {
+                biased;
+                chunk = response.chunk() => match chunk {
+                    Ok(Some(chunk)) => chunk,
+                    Ok(None) => return Ok(End::Connection(Lost::Closed)),
+                    Err(error) => return Ok(End::Connection(Lost::Broken(broken(&error)))),
+                },
+                () = &mut silence => {
+                    if Instant::now() >= silent_after {
+                        return Ok(End::Connection(Lost::Broken(self.silent())));
+                    }
+                    silence.as_mut().reset(silent_after);
+                    continue;
+                }
             };
             let (events, end) = self.decode_ready(chunk, &mut response).await;
-            let heartbeats = self.heartbeats_arrived();
+            let heartbeats = self.batch.take_heartbeats();
             if let Some(end) = self.flush().await? {
                 return Ok(end);
             }
@@ -359,7 +371,7 @@ impl Driver {
             } else if Instant::now() >= check_at {
                 // Alive, but is it speaking? The messages tell.
                 check_at = silent_after;
-                if let Some(end) = self.check_messages().await? {
+                if let Some(end) = Box::pin(self.check_messages()).await? {
                     return Ok(end);
                 }
             }
@@ -413,7 +425,6 @@ impl Driver {
     /// Decodes a chunk into the batch; says how many events it completed.
     fn decode(&mut self, chunk: &Bytes) -> Result<usize> {
         self.decoder.feed(chunk);
-        let received = unix_time::now();
         let mut count = 0;
         loop {
             let frame = match self.decoder.next_frame() {
@@ -423,26 +434,21 @@ impl Driver {
             };
             count += 1;
             let id = frame.id().and_then(|id| id.parse().ok());
-            let event = Event::new(EventType::from_name(frame.event()), id, frame.data());
-            self.batch.push(event.received_at_ms(received));
+            self.batch
+                .push(EventType::from_name(frame.event()), id, frame.data());
         }
-    }
-
-    fn heartbeats_arrived(&self) -> usize {
-        let heartbeats = self.batch.iter();
-        heartbeats
-            .filter(|event| *event.event_type() == EventType::Heartbeat)
-            .count()
     }
 
     /// Gives the batch to the consumer, less what it has or does not want.
     async fn flush(&mut self) -> Result<Option<End>> {
-        let arrived = in_order(std::mem::take(&mut self.batch));
+        let arrived = in_order(self.batch.take());
         // One look-up answers for all that arrived before it.
         let newest = arrived.iter().filter_map(Event::id).max().unwrap_or(0);
         let mut ready = Vec::with_capacity(arrived.len());
         let mut outcome = Ok(None);
+        let received = unix_time::now();
         for event in arrived {
+            let event = event.received_at_ms(received);
             outcome = self.admit(event, newest, &mut ready).await;
             if self.task_is_over() || !matches!(outcome, Ok(None)) {
                 break;
@@ -477,14 +483,14 @@ impl Driver {
             if event.id().is_none() && event.is_terminal() {
                 // Asked before it counts as seen: an older task's error may
                 // read the same as this one's.
-                match self.is_ours(&event).await {
+                match Box::pin(self.is_ours(&event)).await {
                     Ok(true) => {}
                     Ok(false) => return Ok(None),
                     Err(error) => return self.unread(error).map(Some),
                 }
             }
             if self.is_first_and_last(&event) {
-                match self.names_no_end(&event).await {
+                match Box::pin(self.names_no_end(&event)).await {
                     Ok(true) => return Ok(None),
                     Ok(false) => {}
                     Err(error) => return self.unread(error).map(Some),
@@ -494,7 +500,7 @@ impl Driver {
                 Step::Drop => return Ok(None),
                 Step::LookUp { after } => {
                     tracing::debug!(session = %self.session_id, after, upcoming, "events are missing: looking in the messages");
-                    if let Err(error) = self.look_up(after, newest).await {
+                    if let Err(error) = Box::pin(self.look_up(after, newest)).await {
                         match self.unread(error) {
                             // Refused, not failed. On the first connection a
                             // gap need not be a loss: the stream tells more.

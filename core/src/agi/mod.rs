@@ -2,6 +2,7 @@
 
 mod answer;
 mod api;
+mod arriving;
 mod batch;
 mod busy;
 mod claim;

@@ -18,10 +18,14 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use smallvec::SmallVec;
 
 /// How many lists and objects may stand in one another. A deeper part is read
 /// as a string of its own text.
 pub const DEEPEST: usize = 100;
+
+/// How many of them most texts have: no more room is asked for than these take.
+const FEW_OPEN: usize = 6;
 
 /// Most digits that surely fit into 64 bits.
 const FEW_DIGITS: usize = 18;
@@ -169,6 +173,16 @@ pub(crate) fn each_member<'a>(text: &'a str, note: impl FnMut(Name<'a>, &'a str)
     Scanner::new(text, note).quietly().whole()
 }
 
+/// The same, and whether the text is [`plain`] as it stands.
+pub(crate) fn each_member_of<'a>(
+    text: &'a str,
+    note: impl FnMut(Name<'a>, &'a str),
+) -> Option<bool> {
+    let mut scanner = Scanner::new(text, note);
+    scanner.whole()?;
+    Some(scanner.edits.done == 0)
+}
+
 /// A member's name as it stands in the text.
 #[derive(Clone, Copy)]
 pub(crate) struct Name<'a>(&'a str);
@@ -176,7 +190,7 @@ pub(crate) struct Name<'a>(&'a str);
 impl<'a> Name<'a> {
     /// The name itself.
     pub(crate) fn read(self) -> Cow<'a, str> {
-        if self.0.contains('\\') {
+        if memchr::memchr(b'\\', self.0.as_bytes()).is_some() {
             unquoted(self.0).unwrap_or_default()
         } else {
             Cow::Borrowed(&self.0[1..self.0.len() - 1])
@@ -216,7 +230,7 @@ pub(super) struct Scanner<'a, M> {
     /// The next byte to look at; where it stopped if it failed.
     pub(super) at: usize,
     /// The lists and objects that are open.
-    open: Vec<Open>,
+    open: SmallVec<[Open; FEW_OPEN]>,
     members: M,
     /// The name of the member of the outermost object that is being read.
     name: Range<usize>,
@@ -243,7 +257,7 @@ impl<'a, M: Members<'a>> Scanner<'a, M> {
             text,
             bytes: text.as_bytes(),
             at: 0,
-            open: Vec::new(),
+            open: SmallVec::new(),
             members,
             name: 0..0,
             edits: Edits::default(),

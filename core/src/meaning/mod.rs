@@ -21,7 +21,7 @@ pub use text::{TEXT_FIELDS, Text};
 pub use time::{Moment, iso_text, moment};
 
 pub(crate) use json::{
-    decoded, each_member, from_bytes, has_more_values, is_json, unquoted, value,
+    decoded, each_member, each_member_of, from_bytes, has_more_values, is_json, unquoted, value,
 };
 pub(crate) use likely::likeliest;
 pub(crate) use page::is_web_page;

@@ -41,7 +41,15 @@ impl Fields {
     }
 
     pub(crate) fn text(&mut self, names: &[&str]) -> Option<String> {
-        self.take(names, |value| value.as_str().map(str::to_owned))
+        // Without a copy: a list may have thousands of them.
+        for name in names {
+            if let Some(Value::Null | Value::String(_)) = self.0.get(*name)
+                && let Some(Value::String(text)) = self.0.shift_remove(*name)
+            {
+                return Some(text);
+            }
+        }
+        None
     }
 
     /// An id: a text, or a whole number as text.

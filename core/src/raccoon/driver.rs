@@ -445,7 +445,7 @@ impl Driver {
             Some(id) if self.numbering == Numbering::Ids => id,
             _ => {
                 if self.is_new(&event, words) {
-                    self.record(event, ready);
+                    self.record(event, words, ready);
                 }
                 return Ok(None);
             }
@@ -472,7 +472,7 @@ impl Driver {
                     if self.resume.connections() > 1 && self.delivered.is_known_without_id(words) {
                         self.delivered.came_again(words);
                     } else {
-                        self.record(event, ready);
+                        self.record(event, words, ready);
                     }
                     return Ok(None);
                 }
@@ -545,19 +545,20 @@ impl Driver {
                 return;
             };
             // It may have come without its id.
-            if !self.delivered.is_known_without_id(found.words()) {
-                self.record(found, ready);
+            let words = found.words();
+            if !self.delivered.is_known_without_id(words) {
+                self.record(found, words, ready);
             }
         }
     }
 
-    /// Notes a new event and keeps it for the consumer.
-    fn record(&mut self, event: Event, ready: &mut Vec<Event>) {
+    /// Notes a new event, whose words these are, and keeps it for the consumer.
+    fn record(&mut self, event: Event, words: u64, ready: &mut Vec<Event>) {
         self.progress = true;
         self.over = event.is_terminal();
         self.suspense = may_be_the_end(&event);
         let id = event.id().filter(|_| self.numbering == Numbering::Ids);
-        self.delivered.push(id, event.words());
+        self.delivered.push(id, words);
         self.turn.saw(&event);
         self.turn.queued();
         ready.push(event);
@@ -617,7 +618,7 @@ impl Driver {
                     }
                 };
                 if is_new && !self.over {
-                    self.record(event, &mut ready);
+                    self.record(event, words[at], &mut ready);
                 }
             }
         }

@@ -46,7 +46,8 @@ impl EntryId {
     pub(super) const BEGINNING: &'static str = "0-0";
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let (milliseconds, number) = text.split_once('-')?;
+        let dash = text.bytes().position(|byte| byte == b'-')?;
+        let (milliseconds, number) = (&text[..dash], &text[dash + 1..]);
         Some(Self(milliseconds.parse().ok()?, number.parse().ok()?))
     }
 }

@@ -43,7 +43,10 @@ pub struct Decoder {
     /// The rest of a long comment is being dropped.
     in_comment: bool,
     data: Data,
+    /// The last type that a block named: most are like the one before.
     event: String,
+    /// This block names its type.
+    has_event: bool,
     last_id: String,
     /// This block carries an id of its own.
     has_id: bool,
@@ -117,6 +120,7 @@ impl Decoder {
             in_comment: false,
             data: Data::None,
             event: String::new(),
+            has_event: false,
             last_id: String::new(),
             has_id: false,
             given: false,
@@ -190,7 +194,7 @@ impl Decoder {
                 }
             }
             let from = self.scanned.max(self.next);
-            let Some(offset) = memchr2(b'\n', b'\r', &self.buffer[from..]) else {
+            let Some(offset) = line_end(&self.buffer[from..]) else {
                 self.scanned = self.buffer.len();
                 return self.check_unfinished_line().map(|()| None);
             };
@@ -240,38 +244,39 @@ impl Decoder {
     /// Reads one line that is not empty.
     fn field(&mut self, line: Range<usize>) -> Result<()> {
         let bytes = &self.buffer[line.clone()];
-        let colon = memchr(b':', bytes);
-        let name = &bytes[..colon.unwrap_or(bytes.len())];
-        let value = match colon {
-            None => line.end..line.end,
-            Some(colon) => {
-                let space = usize::from(bytes.get(colon + 1) == Some(&b' '));
-                line.start + colon + 1 + space..line.end
-            }
-        };
-        if name == b"data" {
+        let (field, begin) = Field::of(bytes);
+        let value = line.start + begin..line.end;
+        if field == Field::Data {
             return self.add_data(value);
         }
         // The same line must pass or fail in any chunking: a long name counts
         // as it does while the line is not finished. Comments have no limit.
         let too_long = value.len() > MAX_FIELD_BYTES || bytes.len() > MAX_FIELD_BYTES + NAME_ROOM;
-        if too_long && !name.is_empty() {
+        if too_long && field != Field::Comment {
             return Err(too_large());
         }
         let value = &self.buffer[value];
-        match name {
-            b"event" => {
-                self.event.clear();
-                self.event.push_str(&text(value));
+        match field {
+            Field::Event => {
+                if self.event.as_bytes() != value {
+                    self.event.clear();
+                    self.event.push_str(&text(value));
+                }
+                self.has_event = true;
             }
-            b"id" if memchr(0, value).is_none() => {
+            Field::Id if memchr(0, value).is_none() => {
                 // The next frame shows it, and a block without data keeps it:
                 // both are what the standard asks for.
                 self.has_id = true;
                 self.last_id.clear();
-                self.last_id.push_str(&text(value));
+                if value.iter().all(u8::is_ascii_digit) {
+                    self.last_id
+                        .extend(value.iter().map(|digit| char::from(*digit)));
+                } else {
+                    self.last_id.push_str(&text(value));
+                }
             }
-            b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
+            Field::Retry if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
                 if let Some(ms) = std::str::from_utf8(value)
                     .ok()
                     .and_then(|text| text.parse().ok())
@@ -279,8 +284,7 @@ impl Decoder {
                     self.retry = Some(Duration::from_millis(ms));
                 }
             }
-            // A comment, or a field that nobody knows.
-            _ => {}
+            Field::Id | Field::Retry | Field::Data | Field::Comment | Field::Unknown => {}
         }
         Ok(())
     }
@@ -324,7 +328,7 @@ impl Decoder {
     }
 
     fn end_block(&mut self) {
-        self.event.clear();
+        self.has_event = false;
         self.has_id = false;
     }
 
@@ -339,7 +343,7 @@ impl Decoder {
             }),
         };
         Frame {
-            event: &self.event,
+            event: if self.has_event { &self.event } else { "" },
             data,
             id: self.has_id.then_some(self.last_id.as_str()),
             last_event_id: &self.last_id,
@@ -378,6 +382,55 @@ impl Decoder {
         {
             self.data = Data::Lines(self.buffer[range.clone()].to_vec());
         }
+    }
+}
+
+/// What a line is, by its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Data,
+    Event,
+    Id,
+    Retry,
+    Comment,
+    Unknown,
+}
+
+impl Field {
+    /// The names that mean something.
+    const NAMED: [(&'static [u8], Self); 4] = [
+        (b"data", Self::Data),
+        (b"event", Self::Event),
+        (b"id", Self::Id),
+        (b"retry", Self::Retry),
+    ];
+
+    /// The field of a line that is not empty, and where its value begins.
+    fn of(line: &[u8]) -> (Self, usize) {
+        for (name, field) in Self::NAMED {
+            match line.strip_prefix(name) {
+                Some([]) => return (field, line.len()),
+                Some([b':', b' ', ..]) => return (field, name.len() + 2),
+                Some([b':', ..]) => return (field, name.len() + 1),
+                _ => {}
+            }
+        }
+        if line.first() == Some(&b':') {
+            return (Self::Comment, 1);
+        }
+        let value = memchr(b':', line).map_or(line.len(), |colon| {
+            colon + 1 + usize::from(line.get(colon + 1) == Some(&b' '))
+        });
+        (Self::Unknown, value)
+    }
+}
+
+/// Where the first line of these bytes ends.
+fn line_end(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [] => None,
+        [b'\n' | b'\r', ..] => Some(0),
+        bytes => memchr2(b'\n', b'\r', bytes),
     }
 }
 
@@ -480,6 +533,30 @@ mod tests {
             feed(&mut decoder, chunk.as_bytes());
             assert!(decoder.buffer.capacity() <= SMALL);
         }
+    }
+
+    #[test]
+    fn a_type_and_an_id_are_those_of_their_block() {
+        let mut decoder = Decoder::new();
+        decoder.feed(
+            b"event: a\nid: 7\ndata: 1\n\ndata: 2\n\nevent: a\nid: 08x\ndata: 3\n\nevent\nid\ndata: 4\n\n\
+              event: b\n\nevents: c\nidd: 9\ndataa: 5\ndata:6\n\n",
+        );
+        let mut seen = Vec::new();
+        while let Some(frame) = decoder.next_frame().expect("within the limits") {
+            let id = frame.id().map(str::to_owned);
+            seen.push((frame.event().to_owned(), id, frame.data().to_owned()));
+        }
+        let expected = [
+            ("a", Some("7"), "1"),
+            ("message", None, "2"),
+            ("a", Some("08x"), "3"),
+            ("message", Some(""), "4"),
+            ("message", None, "6"),
+        ];
+        let expected = expected
+            .map(|(event, id, data)| (event.to_owned(), id.map(str::to_owned), data.to_owned()));
+        assert_eq!(seen, expected);
     }
 
     #[test]
