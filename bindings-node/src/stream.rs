@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use napi::bindgen_prelude::{Either, Either3, Null, PromiseRaw, ToNapiValue};
-use napi::{Env, check_status, sys};
+use napi::Env;
+use napi::bindgen_prelude::{Either, Either3, Null, PromiseRaw};
 use napi_derive::napi;
 use sessionwire::stream::TAKEN_AT_ONCE;
 use sessionwire::{Batch, EventQueue};
@@ -38,30 +38,6 @@ pub struct EventStream {
     dropped: AtomicUsize,
 }
 
-/// A batch on its way to JavaScript.
-pub struct BatchText(String);
-
-impl ToNapiValue for BatchText {
-    unsafe fn to_napi_value(
-        env: sys::napi_env,
-        BatchText(text): Self,
-    ) -> napi::Result<sys::napi_value> {
-        if !text.is_ascii() {
-            // SAFETY: the caller's promise about `env` is passed on.
-            return unsafe { String::to_napi_value(env, text) };
-        }
-        let length = text.len().cast_signed();
-        let mut value = std::ptr::null_mut();
-        // Much cheaper than decoding UTF-8, and the same for ASCII.
-        // SAFETY: `env` is valid by the caller's promise; V8 copies `length`
-        // bytes of `text` before the call returns.
-        check_status!(unsafe {
-            sys::napi_create_string_latin1(env, text.as_ptr().cast(), length, &mut value)
-        })?;
-        Ok(value)
-    }
-}
-
 impl EventStream {
     pub fn new(queue: EventQueue, of: &'static str) -> Self {
         Self {
@@ -76,8 +52,11 @@ impl EventStream {
 #[napi]
 impl EventStream {
     /// The next batch, or how the stream ended, or null when nothing is ready.
-    #[napi(catch_unwind, ts_return_type = "string | StreamEnd | null")]
-    pub fn take_ready(&self) -> Either3<BatchText, StreamEnd, Null> {
+    #[napi(
+        catch_unwind,
+        ts_return_type = "[text: string, rows: string] | StreamEnd | null"
+    )]
+    pub fn take_ready(&self) -> Either3<Glued, StreamEnd, Null> {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         if texts.is_empty() {
             match self.queue.try_take(TAKEN_AT_ONCE) {
@@ -91,7 +70,7 @@ impl EventStream {
             }
         }
         match texts.pop_front() {
-            Some(glued) => Either3::A(BatchText(glued.text)),
+            Some(glued) => Either3::A(glued),
             None => Either3::C(Null),
         }
     }
@@ -138,7 +117,7 @@ impl EventStream {
 }
 
 fn count(texts: &VecDeque<Glued>) -> usize {
-    texts.iter().map(|glued| glued.count).sum()
+    texts.iter().map(Glued::count).sum()
 }
 
 impl Drop for EventStream {

@@ -22,6 +22,9 @@ export interface Picture {
 /** What a call gives; null when it was cancelled. */
 export type Reply = string | ErrorInfo | Picture | null;
 
+/** Events: a JSON text, and a row of UTF-16 units for each (see `bindings-node/src/batch.rs`). */
+export type NativeBatch = [text: string, rows: string];
+
 /** How a stream ended. */
 export interface StreamEnd {
   error?: string;
@@ -58,7 +61,7 @@ export interface NativeReports extends NativeTraced {
 }
 
 export interface NativeStream {
-  takeReady(): string | StreamEnd | null;
+  takeReady(): NativeBatch | StreamEnd | null;
   beginLoop(): ErrorInfo | null;
   superseded(): ErrorInfo;
   wait(): Promise<void>;
@@ -285,8 +288,8 @@ export interface Native {
   takeLog(): string;
   checkRaccoon(params: string): ErrorInfo | null;
   newSessionId(): string | ErrorInfo;
-  oneEvent(type: string, id: number | undefined, raw: string): string;
-  oneTurnEvent(frame: string): string;
+  oneEvent(type: string, id: number | undefined, raw: string): NativeBatch;
+  oneTurnEvent(frame: string): NativeBatch;
   tellBeforePromises(first: () => void): void;
   textFields(): string[];
   knownEventTypes(): string[];

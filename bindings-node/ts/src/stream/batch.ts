@@ -2,10 +2,23 @@
  * Events as they come from the native half: many in one text.
  */
 
-import { native } from "../native.js";
+import { type NativeBatch, native } from "../native.js";
 
-/** Entries of one event: type, id, end, text, received. */
-const ENTRIES = 5;
+/** How many units an event's row has, and what follows the type and the field in it. */
+const ROW = 11;
+const END = 2;
+const ID = 4;
+const LATER = 8;
+
+/** What a row says beside the field of the text. */
+const FIELD = 0xff;
+const NO_ID = 1 << 8;
+const NOT_AS_IT_CAME = 1 << 9;
+const OWN_TYPE = 1 << 10;
+const OWN_TEXT = 1 << 11;
+
+/** How much one more in a unit is worth beside the unit before it. */
+const UNIT = 0x1_0000;
 
 /** Where the data of the first event begins. */
 const FIRST = 2;
@@ -30,21 +43,28 @@ export class Received {
 /** Makes event number `at` of a batch. */
 export type EventMaker<Event> = (events: Events, at: number) => Event;
 
+/** Something said of some events, by their numbers. */
+type Noted = Readonly<Record<number, string>>;
+
 /** The events of one text, by their numbers. */
 export class Events {
   readonly #text: string;
+  readonly #rows: string;
   readonly #data: readonly unknown[];
-  readonly #rows: readonly (number | string | null)[];
-  readonly #originals: Readonly<Record<number, string>>;
+  readonly #originals: Noted;
+  readonly #types: Noted;
+  readonly #texts: Noted;
   /** That of the first. */
   readonly received: Received;
 
-  constructor(text: string) {
-    const [data, rows, originals, first] = JSON.parse(text);
+  constructor([text, rows]: NativeBatch) {
+    const [data, originals, types, texts, first] = JSON.parse(text);
     this.#text = text;
-    this.#data = data;
     this.#rows = rows;
+    this.#data = data;
     this.#originals = originals;
+    this.#types = types;
+    this.#texts = texts;
     this.received = new Received(first);
   }
 
@@ -57,58 +77,80 @@ export class Events {
   }
 
   type(at: number): string {
-    const type = this.#rows[at * ENTRIES];
-    return typeof type === "number" ? (TYPES[type] as string) : (type as string);
+    const type = this.#says(at, OWN_TYPE)
+      ? this.#types[at]
+      : TYPES[this.#rows.charCodeAt(at * ROW)];
+    return type as string;
   }
 
   id(at: number): number | null {
-    return this.#rows[at * ENTRIES + 1] as number | null;
+    return this.#says(at, NO_ID) ? null : this.#signed(at * ROW + ID, 4);
   }
 
   /** The data as it came: a slice that shares the text's characters, where it can be one. */
   raw(at: number): string {
-    const end = this.#rows[at * ENTRIES + 2] as number;
-    if (end < 0) return this.#originals[at] ?? (this.#data[at] as string);
-    const start = at === 0 ? FIRST : Math.abs(this.#rows[(at - 1) * ENTRIES + 2] as number) + 1;
-    return this.#text.slice(start, end);
+    if (this.#says(at, NOT_AS_IT_CAME)) return this.#originals[at] ?? (this.#data[at] as string);
+    return this.#text.slice(at === 0 ? FIRST : this.#end(at - 1) + 1, this.#end(at));
   }
 
   /** The text of an event, which may be in a field of its data. */
   text(at: number, data: unknown): string {
-    const text = this.#rows[at * ENTRIES + 3] as number | string;
-    if (typeof text === "string") return text;
-    return (data as Record<string, string>)[TEXT_FIELDS[text] as string] as string;
+    if (this.#says(at, OWN_TEXT)) return this.#texts[at] as string;
+    const field = TEXT_FIELDS[this.#rows.charCodeAt(at * ROW + 1) & FIELD] as string;
+    return (data as Record<string, string>)[field] as string;
   }
 
   /** How many milliseconds after the first it was received. */
   later(at: number): number {
-    return this.#rows[at * ENTRIES + 4] as number;
+    return this.#signed(at * ROW + LATER, 3);
+  }
+
+  #says(at: number, flag: number): boolean {
+    return (this.#rows.charCodeAt(at * ROW + 1) & flag) !== 0;
+  }
+
+  #end(at: number): number {
+    const end = at * ROW + END;
+    return this.#rows.charCodeAt(end) + this.#rows.charCodeAt(end + 1) * UNIT;
+  }
+
+  /** The number of so many units that begins there: the highest bit is its sign. */
+  #signed(begin: number, units: number): number {
+    let at = begin + units - 1;
+    let number = (this.#rows.charCodeAt(at) << 16) >> 16;
+    while (at > begin) {
+      at -= 1;
+      number = number * UNIT + this.#rows.charCodeAt(at);
+    }
+    return number;
   }
 }
 
 /** The one event that the native half made. */
-export function onlyEvent<Event>(text: string, make: EventMaker<Event>): Event {
-  return make(new Events(text), 0);
+export function onlyEvent<Event>(batch: NativeBatch, make: EventMaker<Event>): Event {
+  return make(new Events(batch), 0);
 }
 
 /** The events of one text, made one by one. */
 export class Batch<Event> {
   readonly #events: Events;
   readonly #make: EventMaker<Event>;
+  readonly #count: number;
   #at = 0;
 
-  constructor(text: string, make: EventMaker<Event>) {
-    this.#events = new Events(text);
+  constructor(batch: NativeBatch, make: EventMaker<Event>) {
+    this.#events = new Events(batch);
     this.#make = make;
+    this.#count = this.#events.count;
   }
 
   get isEmpty(): boolean {
-    return this.#at >= this.#events.count;
+    return this.#at >= this.#count;
   }
 
   /** How many events were not taken yet. */
   get left(): number {
-    return this.#events.count - this.#at;
+    return this.#count - this.#at;
   }
 
   /** The next event; only if it is not empty. */

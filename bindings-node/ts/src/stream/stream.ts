@@ -116,7 +116,7 @@ export class EventStream<Event = AgiEvent>
         return { value: undefined, done: true };
       }
       const ready = this.#native.takeReady();
-      if (typeof ready === "string") this.#batch = new Batch(ready, this.#make);
+      if (Array.isArray(ready)) this.#batch = new Batch(ready, this.#make);
       else if (ready === null) await this.#native.wait();
       else
         this.#finish(ready.error === undefined ? {} : { error: errorFrom({ error: ready.error }) });
