@@ -480,10 +480,12 @@ class AgentPage(Model):
 class SessionFields:
     """The fields of a session, as last read from the service."""
 
-    __slots__ = ("_created_at", "_extra", "_info", "_picture")
+    __slots__ = ("_extra", "_info", "_picture")
 
     if TYPE_CHECKING:
         _info: dict[str, Any]
+        # Made when it is asked for: a list may have thousands of sessions.
+        _extra: dict[str, Any] | None
 
     def __init__(self, info: Mapping[str, Any]) -> None:
         self._picture: Screenshot | None = None
@@ -491,13 +493,7 @@ class SessionFields:
 
     def _update(self, info: Mapping[str, Any]) -> None:
         self._info = dict(info)
-        self._extra = dict(info)
-        for name in KNOWN_FIELDS:
-            take(self._extra, name, str, None)
-        raw = self._info.get("created_at")
-        self._created_at = parse_time(raw)
-        if self._created_at is None and raw is not None:
-            self._extra["created_at"] = raw
+        self._extra = None
 
     @property
     def session_id(self) -> str:
@@ -519,7 +515,7 @@ class SessionFields:
     def created_at(self) -> datetime | None:
         """When the session was created, with a time zone. None if not read yet, or if the
         service's text cannot be read (it is then in `extra`)."""
-        return self._created_at
+        return parse_time(self._info.get("created_at"))
 
     @property
     def vnc_url(self) -> str | None:
@@ -549,6 +545,14 @@ class SessionFields:
     @property
     def extra(self) -> dict[str, Any]:
         """Every field that has no attribute of its own."""
+        if self._extra is None:
+            extra = dict(self._info)
+            for name in KNOWN_FIELDS:
+                take(extra, name, str, None)
+            raw = self._info.get("created_at")
+            if raw is not None and parse_time(raw) is None:
+                extra["created_at"] = raw
+            self._extra = extra
         return self._extra
 
     def to_dict(self) -> dict[str, Any]:
@@ -556,7 +560,7 @@ class SessionFields:
         from .._data import plain
 
         fields = {name: plain(getattr(self, name)) for name in KNOWN_FIELDS}
-        return {**fields, "extra": plain(self._extra)}
+        return {**fields, "extra": plain(self.extra)}
 
     def _repr_html_(self) -> str:
         from .._views.records import session
