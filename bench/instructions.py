@@ -1,14 +1,17 @@
 """Count the instructions of the paths of an event and of a call, and compare them with before.
 
 A clock cannot see one percent on a machine that does other things; callgrind counts. The figures
-before are in `bench/instructions.json`, by processor, since some libraries choose their code by
-what it can do. `--write` writes what was counted; say in the commit why it grew.
+before are in `bench/instructions.json`, by compiler, C library, valgrind and processor, since all
+of these have a part in them: elsewhere nothing is compared. On one machine they come out the same
+to a few in ten thousand, whatever else it does. `--write` writes what was counted; say in the
+commit why it grew.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import platform
 import re
 import shutil
 import subprocess
@@ -77,10 +80,16 @@ def _build() -> Path:
 
 
 def _machine() -> str:
-    rustc = subprocess.run(["rustc", "-V"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    flags = Path("/proc/cpuinfo").read_text().split()
-    vectors = next((name for name in ("avx2", "sse4_2", "asimd") if name in flags), "none")
-    return f"{rustc.split(' (')[0]}, {vectors}"
+    def version(program: str) -> str:
+        command = [program, "--version"]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+    rustc = version("rustc").split(" (")[0]
+    libc = " ".join(platform.libc_ver())
+    told = dict(re.findall(r"^(.+?)\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE))
+    names = ("model name", "cpu family", "model", "stepping", "cache size")
+    processor = "/".join(told.get(name, "?") for name in names)
+    return f"{rustc}, {libc}, {version('valgrind')}, {processor}"
 
 
 def _count(program: Path, work: str, count: int) -> int:
