@@ -77,53 +77,55 @@ export class Events {
   }
 
   type(at: number): string {
-    const type = this.#says(at, OWN_TYPE)
-      ? this.#types[at]
-      : TYPES[this.#rows.charCodeAt(at * ROW)];
-    return type as string;
+    const row = at * ROW;
+    const isOwn = (this.#rows.charCodeAt(row + 1) & OWN_TYPE) !== 0;
+    return (isOwn ? this.#types[at] : TYPES[this.#rows.charCodeAt(row)]) as string;
   }
 
   id(at: number): number | null {
-    return this.#says(at, NO_ID) ? null : this.#signed(at * ROW + ID, 4);
+    const rows = this.#rows;
+    const row = at * ROW;
+    if ((rows.charCodeAt(row + 1) & NO_ID) !== 0) return null;
+    const id = row + ID;
+    const low = rows.charCodeAt(id) + rows.charCodeAt(id + 1) * UNIT;
+    const high = rows.charCodeAt(id + 2) + signed(rows.charCodeAt(id + 3)) * UNIT;
+    return high === 0 ? low : high * UNIT * UNIT + low;
   }
 
   /** The data as it came: a slice that shares the text's characters, where it can be one. */
   raw(at: number): string {
-    if (this.#says(at, NOT_AS_IT_CAME)) return this.#originals[at] ?? (this.#data[at] as string);
-    return this.#text.slice(at === 0 ? FIRST : this.#end(at - 1) + 1, this.#end(at));
+    const rows = this.#rows;
+    const row = at * ROW;
+    if ((rows.charCodeAt(row + 1) & NOT_AS_IT_CAME) !== 0) {
+      return this.#originals[at] ?? (this.#data[at] as string);
+    }
+    return this.#text.slice(at === 0 ? FIRST : endOf(rows, row - ROW) + 1, endOf(rows, row));
   }
 
   /** The text of an event, which may be in a field of its data. */
   text(at: number, data: unknown): string {
-    if (this.#says(at, OWN_TEXT)) return this.#texts[at] as string;
-    const field = TEXT_FIELDS[this.#rows.charCodeAt(at * ROW + 1) & FIELD] as string;
-    return (data as Record<string, string>)[field] as string;
+    const says = this.#rows.charCodeAt(at * ROW + 1);
+    if ((says & OWN_TEXT) !== 0) return this.#texts[at] as string;
+    return (data as Record<string, string>)[TEXT_FIELDS[says & FIELD] as string] as string;
   }
 
   /** How many milliseconds after the first it was received. */
   later(at: number): number {
-    return this.#signed(at * ROW + LATER, 3);
+    const rows = this.#rows;
+    const later = at * ROW + LATER;
+    const low = rows.charCodeAt(later) + rows.charCodeAt(later + 1) * UNIT;
+    return signed(rows.charCodeAt(later + 2)) * UNIT * UNIT + low;
   }
+}
 
-  #says(at: number, flag: number): boolean {
-    return (this.#rows.charCodeAt(at * ROW + 1) & flag) !== 0;
-  }
+/** Where the data of the event ends whose row begins there. */
+function endOf(rows: string, row: number): number {
+  return rows.charCodeAt(row + END) + rows.charCodeAt(row + END + 1) * UNIT;
+}
 
-  #end(at: number): number {
-    const end = at * ROW + END;
-    return this.#rows.charCodeAt(end) + this.#rows.charCodeAt(end + 1) * UNIT;
-  }
-
-  /** The number of so many units that begins there: the highest bit is its sign. */
-  #signed(begin: number, units: number): number {
-    let at = begin + units - 1;
-    let number = (this.#rows.charCodeAt(at) << 16) >> 16;
-    while (at > begin) {
-      at -= 1;
-      number = number * UNIT + this.#rows.charCodeAt(at);
-    }
-    return number;
-  }
+/** A unit whose highest bit is its sign. */
+function signed(unit: number): number {
+  return (unit << 16) >> 16;
 }
 
 /** The one event that the native half made. */
