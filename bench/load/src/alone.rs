@@ -122,6 +122,9 @@ pub(crate) fn resting(
         let clock = Clock::start();
         seen.extend(in_time(&mut late, seconds).await);
         let (_, cpu) = clock.stop();
+        if seen.is_empty() {
+            return Err("no event came while they were counted: give more seconds".into());
+        }
         seen.sort_unstable();
         let at = |percent: usize| seen[seen.len() * percent / 100] as f64 / 1e3;
         Ok(format!(
