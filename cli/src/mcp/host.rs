@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::join_all;
 use sessionwire::agi::{self, SnapshotOptions};
 use sessionwire::raccoon;
 use sessionwire::{Error, ErrorKind, OptionChanges};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, Notify, RwLock, RwLockReadGuard};
 use tokio::time::Instant;
 
 use super::jobs::{End, Job, Work};
@@ -30,6 +31,8 @@ struct Open {
     /// The connection that it belongs to; it goes when that goes.
     owner: u64,
     until: Instant,
+    /// Held by who deletes it; the next one sees what became of that.
+    deleting: Arc<AsyncMutex<()>>,
 }
 
 /// The open sessions, and how many are being opened.
@@ -49,6 +52,9 @@ pub(super) struct Host {
     jobs: Mutex<Vec<Arc<Job>>>,
     /// A session was opened, or lives longer.
     opened: Notify,
+    /// Read by the turns that are being started: one that the end of the server did not see would
+    /// go on in a session that is gone.
+    starting: RwLock<()>,
 }
 
 impl Host {
@@ -66,6 +72,7 @@ impl Host {
             sessions: Mutex::default(),
             jobs: Mutex::default(),
             opened: Notify::new(),
+            starting: RwLock::default(),
         })
     }
 
@@ -83,7 +90,7 @@ impl Host {
     pub(super) fn place(self: &Arc<Self>) -> Result<Place, Refusal> {
         let mut sessions = self.lock();
         if sessions.is_closing {
-            return Err(Refusal::new("The server ends. Start it again."));
+            return Err(ends());
         }
         let most = self.limits.max_sessions;
         if sessions.open.len() + sessions.coming >= most {
@@ -96,6 +103,14 @@ impl Host {
         }
         sessions.coming += 1;
         Ok(Place(self.clone()))
+    }
+
+    /// A turn is being started, until this is dropped.
+    pub(super) fn starts_turn(&self) -> Result<RwLockReadGuard<'_, ()>, Refusal> {
+        match self.starting.try_read() {
+            Ok(starting) if !self.lock().is_closing => Ok(starting),
+            _ => Err(ends()),
+        }
     }
 
     pub(super) fn is_open(&self, service: Service, id: &str) -> bool {
@@ -217,6 +232,14 @@ impl Host {
 
     /// Deletes a session; what works in it ends. One that is gone is no error.
     pub(super) async fn delete(&self, service: Service, id: &str) -> Result<bool, Error> {
+        let known = self.deleting(service, id);
+        let _deleting = match &known {
+            Some(deleting) => Some(deleting.lock().await),
+            None => None,
+        };
+        if known.is_some() && !self.is_open(service, id) {
+            return Ok(false);
+        }
         let deleted = match service {
             Service::Agi => self.delete_of_agi(id).await,
             Service::Raccoon => self.delete_of_raccoon(id).await,
@@ -230,6 +253,26 @@ impl Host {
                     .retain(|open| open.service != service || open.id != id);
                 Ok(deleted.unwrap_or(false))
             }
+        }
+    }
+
+    /// What the deletes of an open session take in turn.
+    fn deleting(&self, service: Service, id: &str) -> Option<Arc<AsyncMutex<()>>> {
+        let sessions = self.lock();
+        let mut of_session = sessions
+            .open
+            .iter()
+            .filter(|open| open.service == service && open.id == id);
+        of_session.next().map(|open| open.deleting.clone())
+    }
+
+    /// Deletes a session that nobody needs any more, and says so where that fails.
+    async fn tidy_up(&self, service: Service, id: &str) {
+        match self.delete(service, id).await {
+            Ok(_) => {}
+            // Who closed the client deletes what is left.
+            Err(why) if is_of_close(&why) => {}
+            Err(why) => note(&format!("warning: the session {id} was not deleted: {why}")),
         }
     }
 
@@ -257,9 +300,7 @@ impl Host {
         };
         // A turn would go on without its session.
         for job in self.at_work_in(Service::Raccoon, id) {
-            if !job.is_cancelled() {
-                let _ = job.cancel().await;
-            }
+            let _ = job.cancel_once().await;
         }
         let client = client.with_options(OptionChanges::default().timeout(CLEANUP))?;
         Ok(client.sessions().delete(id).await?.deleted)
@@ -301,9 +342,7 @@ impl Host {
             for job in self.at_work_in(service, &id) {
                 job.finish(End::GivenUp(why.clone()));
             }
-            if let Err(why) = self.delete(service, &id).await {
-                note(&format!("warning: the session {id} was not deleted: {why}"));
-            }
+            self.tidy_up(service, &id).await;
         }
     }
 
@@ -318,36 +357,41 @@ impl Host {
             let left = sessions.open.iter().filter(of_owner);
             left.map(|open| (open.service, open.id.clone())).collect()
         };
-        let deletes = left.into_iter().map(|(service, id)| async move {
-            if let Err(why) = self.delete(service, &id).await {
-                note(&format!("warning: the session {id} was not deleted: {why}"));
-            }
-        });
-        futures_util::future::join_all(deletes).await;
+        let deletes = left.iter().map(|(service, id)| self.tidy_up(*service, id));
+        join_all(deletes).await;
     }
 
-    /// Ends everything: no session is left.
+    /// Ends everything: no session is left. Can be called twice.
     pub(super) async fn close(&self) {
-        let of_raccoon: Vec<String> = {
-            let mut sessions = self.lock();
-            sessions.is_closing = true;
-            let of_raccoon = sessions
-                .open
-                .iter()
-                .filter(|open| open.service == Service::Raccoon);
-            of_raccoon.map(|open| open.id.clone()).collect()
-        };
-        let raccoon = of_raccoon.iter().map(|id| async move {
-            if let Err(why) = self.delete(Service::Raccoon, id).await {
-                note(&format!("warning: the session {id} was not deleted: {why}"));
-            }
+        if std::mem::replace(&mut self.lock().is_closing, true) {
+            return;
+        }
+        tokio::join!(self.close_agi(), self.close_raccoon());
+    }
+
+    async fn close_raccoon(&self) {
+        let Some(client) = &self.raccoon else { return };
+        let started = tokio::time::timeout(CREATE_GRACE, self.starting.write()).await;
+        let left = self.open(Service::Raccoon);
+        let deletes = left.iter().map(|id| async move {
+            let deleted = tokio::time::timeout(CLEANUP, self.delete(Service::Raccoon, id)).await;
+            let why = match deleted {
+                Ok(Ok(_)) => return,
+                Ok(Err(why)) => why.to_string(),
+                Err(_) => format!("that took longer than {} s.", CLEANUP.as_secs()),
+            };
+            note(&format!("warning: the session {id} was not deleted: {why}"));
         });
-        tokio::join!(self.close_agi(), futures_util::future::join_all(raccoon));
-        if let Some(client) = &self.raccoon {
-            client.close();
-            for left in client.settle(CREATE_GRACE).await {
-                note(&format!("warning: {left}"));
-            }
+        join_all(deletes).await;
+        client.close();
+        if started.is_err() {
+            note(
+                "warning: a turn was being started when the server ended, and may be at work. Look for it with `sessionwire \
+                 raccoon sessions list`.",
+            );
+        }
+        for left in client.settle(CREATE_GRACE).await {
+            note(&format!("warning: {left}"));
         }
     }
 
@@ -386,6 +430,7 @@ impl Place {
             id: id.to_owned(),
             owner,
             until,
+            deleting: Arc::default(),
         });
         self.0.opened.notify_one();
     }
@@ -395,6 +440,15 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.0.lock().coming -= 1;
     }
+}
+
+fn ends() -> Refusal {
+    Refusal::new("The server ends. Start it again.")
+}
+
+/// Whether it failed because the server ends.
+pub(super) fn is_of_close(error: &Error) -> bool {
+    error.reason() == Some("client_closed")
 }
 
 fn service_of(job: &Job) -> Service {

@@ -9,7 +9,7 @@ use sessionwire::agi::{Event, EventType, Task, TaskResult};
 use sessionwire::meaning::iso_text;
 use sessionwire::raccoon::{Turn, TurnResult, TurnStatus};
 use sessionwire::{Batch, Error, ErrorKind, EventQueue};
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use super::limits::CLEANUP;
 use super::replies::{Answer, Refusal, Reply, told};
@@ -47,6 +47,8 @@ pub(super) struct Job {
     pub(super) created_at: String,
     started: Instant,
     state: Mutex<State>,
+    /// Held by who cancels it.
+    cancelling: AsyncMutex<()>,
     version: watch::Sender<u64>,
 }
 
@@ -85,6 +87,7 @@ impl Job {
                 changed_at: now(),
                 ..State::default()
             }),
+            cancelling: AsyncMutex::default(),
             version: watch::Sender::new(0),
         })
     }
@@ -249,6 +252,20 @@ impl Job {
 
     /// Cancels it, and says so whatever its service answers.
     pub(super) async fn cancel(&self) -> Result<(), Error> {
+        let _cancelling = self.cancelling.lock().await;
+        self.send_cancel().await
+    }
+
+    /// Cancels it where nobody did; waits for who does.
+    pub(super) async fn cancel_once(&self) -> Result<(), Error> {
+        let _cancelling = self.cancelling.lock().await;
+        match self.is_cancelled() {
+            true => Ok(()),
+            false => self.send_cancel().await,
+        }
+    }
+
+    async fn send_cancel(&self) -> Result<(), Error> {
         self.lock().cancelled = true;
         let cancelled = match &self.work {
             Work::Task(task) => task.cancel().await.map(drop),

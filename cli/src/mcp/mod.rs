@@ -36,7 +36,7 @@ use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::terminal::note;
 use args::Mcp;
-use host::Host;
+use host::{Host, is_of_close};
 use limits::Limits;
 use server::Server;
 
@@ -165,6 +165,8 @@ async fn reap(host: Arc<Host>) {
                 note(&format!("left by a process that died: {}", reaped(&report)));
             }
         }
+        // The next server goes on with it.
+        Err(error) if is_of_close(&error) => {}
         // Another server does it, or there is no ledger.
         Err(error) if matches!(error.code(), Some("reap_in_progress")) => {}
         Err(error) if error.kind() == ErrorKind::Config => {}

@@ -41,6 +41,7 @@ pub(super) async fn start(
     // Bad input costs no session.
     start.check()?;
     let client = call.host.raccoon()?;
+    let _starting = call.host.starts_turn()?;
     let (session_id, is_new) = match session_id {
         Some(id) => {
             call.host.may_touch(Service::Raccoon, &id)?;

@@ -19,6 +19,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) struct Server {
     runtime: Runtime,
     pub(crate) emulator: Emulator,
+    /// Where its programs note what they leave, as no test shall see what another's left.
+    state: Folder,
 }
 
 impl Server {
@@ -34,7 +36,11 @@ impl Server {
         });
         let options = serde_json::from_value(options).unwrap();
         let emulator = runtime.block_on(Emulator::start(options)).unwrap();
-        Self { runtime, emulator }
+        Self {
+            runtime,
+            emulator,
+            state: Folder::new(),
+        }
     }
 
     /// An emulator whose agent takes these steps for every task.
@@ -57,7 +63,8 @@ impl Server {
         let mut command = program(args);
         command
             .env("AGI_BASE_URL", self.emulator.url())
-            .env("AGI_API_KEY", self.emulator.api_key());
+            .env("AGI_API_KEY", self.emulator.api_key())
+            .env("XDG_STATE_HOME", &self.state.0);
         command
     }
 
@@ -66,7 +73,8 @@ impl Server {
         let mut command = program(args);
         command
             .env("RACCOON_BASE_URL", self.emulator.raccoon_url())
-            .env("RACCOON_API_KEY", self.emulator.api_key());
+            .env("RACCOON_API_KEY", self.emulator.api_key())
+            .env("XDG_STATE_HOME", &self.state.0);
         command
     }
 

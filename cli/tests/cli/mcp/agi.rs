@@ -9,15 +9,8 @@ pub(super) fn start(server: &Server, capabilities: &Value) -> Mcp {
     Mcp::start(mcp(server, &[]), capabilities)
 }
 
-/// The server, with a ledger of its own.
 pub(super) fn mcp(server: &Server, args: &[&str]) -> std::process::Command {
-    let args = [&["mcp"], args].concat();
-    let mut command = server.command(&args);
-    // No test shall see another's ledger.
-    command.env("SESSIONWIRE_LEDGER", "");
-    let folder = std::env::temp_dir().join(format!("sessionwire-mcp-{}", std::process::id()));
-    command.env("XDG_STATE_HOME", folder);
-    command
+    server.command(&[&["mcp"], args].concat())
 }
 
 /// The sessions that are there.

@@ -18,6 +18,13 @@ fn at_work(server: &Server, command: std::process::Command) -> Mcp {
     mcp
 }
 
+/// How many deletes of sessions came.
+pub(super) fn deletes(server: &Server) -> usize {
+    let requests = server.emulator.requests();
+    let deletes = requests.iter().filter(|request| request.method == "DELETE");
+    deletes.count()
+}
+
 fn endless() -> Server {
     Server::playing(json!([{"thought": "I begin"}, {"delay": 3600}]))
 }
@@ -66,4 +73,22 @@ fn a_client_that_says_nothing_ends_the_server_by_leaving() {
     let server = endless();
     let mcp = Mcp::silent(mcp(&server, &[]));
     assert_eq!(mcp.leave(), (0, String::new()));
+}
+
+#[test]
+fn a_client_that_leaves_while_the_dead_are_tidied_up_after_hears_of_nothing() {
+    let server = endless();
+    let folder = Folder::new();
+    let ledger = folder.file("ledger");
+    let mut killed = at_work(&server, mcp(&server, &["--ledger", &ledger]));
+    killed.child.kill().unwrap();
+    killed.ended();
+    server.fail(json!({"on": "delete", "hang": true, "times": 2}));
+    let next = Mcp::silent(mcp(&server, &["--ledger", &ledger]));
+    eventually("it deletes what the dead left", || deletes(&server) > 0);
+    assert_eq!(next.leave(), (0, String::new()));
+    // What it did not get to is the next one's.
+    let last = Mcp::silent(mcp(&server, &["--ledger", &ledger]));
+    eventually("what was left is deleted", || left(&server).is_empty());
+    assert_eq!(last.leave().0, 0);
 }

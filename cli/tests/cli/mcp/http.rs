@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::agi::{left, mcp};
 use super::client::Mcp;
+use super::ends::deletes;
+use super::raccoon;
 use crate::support::{Running, Server, eventually, program};
 
 const TOKEN: &str = "0123456789abcdef0123";
@@ -156,6 +158,22 @@ impl Listening {
         assert_eq!(response.status, 200, "{}", response.headers);
         response
     }
+
+    /// The client says that it goes.
+    fn disconnect(&self, session: &str) {
+        let bearer = format!("Bearer {TOKEN}");
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("Mcp-Session-Id", session),
+        ];
+        assert!(self.send("DELETE", &headers, "").status < 300);
+    }
+
+    fn terminate(&self) {
+        let pid = self.process.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", "TERM", &pid]).status();
+        assert!(sent.unwrap().success());
+    }
 }
 
 #[test]
@@ -192,20 +210,50 @@ fn a_connection_that_ends_takes_its_sessions_with_it() {
         assert_eq!(started["result"]["isError"], false, "{started}");
     }
     assert_eq!(left(&server).len(), 2);
-    let bearer = format!("Bearer {TOKEN}");
-    let headers = [
-        ("Authorization", bearer.as_str()),
-        ("Mcp-Session-Id", &first),
-    ];
-    assert!(listening.send("DELETE", &headers, "").status < 300);
+    listening.disconnect(&first);
     eventually("its session is deleted", || left(&server).len() == 1);
-    let pid = listening.process.child.id().to_string();
-    Command::new("kill")
-        .args(["-s", "TERM", &pid])
-        .status()
-        .unwrap();
+    listening.terminate();
     assert_eq!(listening.process.ended().0, 0);
     assert!(left(&server).is_empty());
+}
+
+/// A server that ends while the sessions of a connection that is gone are still being deleted.
+fn ends_while_a_connection_is_tidied_up_after(
+    server: &Server,
+    command: Command,
+    tool: &str,
+    arguments: Value,
+) {
+    let mut listening = listen(command);
+    let session = listening.connect(&json!({}));
+    let started = listening.call(&session, tool, arguments).result();
+    assert_eq!(started["result"]["isError"], false, "{started}");
+    server.fail(json!({"on": "delete", "delay": 1}));
+    listening.disconnect(&session);
+    eventually("its session is being deleted", || deletes(server) > 0);
+    listening.terminate();
+    let (status, said) = listening.process.ended();
+    assert_eq!(status, 0);
+    assert!(!said.contains("warning"), "{said}");
+}
+
+#[test]
+fn a_server_that_ends_while_a_task_is_tidied_up_after_leaves_no_session_and_says_so_of_none() {
+    let server = Server::playing(json!([{"thought": "I begin"}, {"delay": 3600}]));
+    let command = mcp(&server, &["--http", "0"]);
+    let task = json!({"task": "Work"});
+    ends_while_a_connection_is_tidied_up_after(&server, command, "start_task", task);
+    assert!(left(&server).is_empty());
+}
+
+#[test]
+fn a_server_that_ends_while_a_turn_is_tidied_up_after_deletes_its_session_once() {
+    let server = raccoon::playing(json!([{"text": "I begin"}, {"delay": 3600}]));
+    let command = server.turn_command(&["mcp", "--http", "0"]);
+    let turn = json!({"prompt": "Work"});
+    ends_while_a_connection_is_tidied_up_after(&server, command, "start_turn", turn);
+    assert!(raccoon::left(&server).is_empty());
+    assert_eq!(deletes(&server), 1);
 }
 
 #[test]

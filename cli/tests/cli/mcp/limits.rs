@@ -172,7 +172,10 @@ fn check_schema(name: &str, schema: &Value) {
 
 #[test]
 fn a_server_without_a_key_says_what_to_do() {
-    let done = Running::start(program(&["mcp"])).finish();
+    let server = Server::start();
+    let mut command = mcp(&server, &[]);
+    command.env_remove("AGI_API_KEY");
+    let done = Running::start(command).finish();
     assert_eq!((done.status, done.stdout.as_str()), (2, ""));
     assert!(
         done.stderr.contains("AGI_API_KEY") && done.stderr.contains("--local"),

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::client::Mcp;
-use crate::support::{Folder, Server};
+use crate::support::{Folder, Server, eventually};
 
 fn start(server: &Server, args: &[&str]) -> Mcp {
     let args = [&["mcp"], args].concat();
     Mcp::start(server.turn_command(&args), &json!({}))
 }
 
-fn left(server: &Server) -> Vec<Value> {
+pub(super) fn left(server: &Server) -> Vec<Value> {
     let done = crate::support::Running::start(
         server.turn_command(&["raccoon", "sessions", "list", "--json"]),
     )
@@ -18,7 +18,7 @@ fn left(server: &Server) -> Vec<Value> {
     serde_json::from_str::<Vec<Value>>(&done.stdout).unwrap()
 }
 
-fn playing(steps: Value) -> Server {
+pub(super) fn playing(steps: Value) -> Server {
     let server = Server::start();
     let scenario = json!({"turns": [{"steps": steps}]});
     server
@@ -126,6 +126,22 @@ fn a_turn_is_told_more_and_stopped_and_a_client_that_goes_leaves_nothing() {
         "start_turn",
         json!({"prompt": "Work on", "session_id": started["session_id"]}),
     );
+    assert_eq!(mcp.leave(), (0, String::new()));
+    assert!(left(&server).is_empty());
+}
+
+#[test]
+fn a_client_that_goes_while_a_turn_is_being_started_leaves_nothing() {
+    let server = playing(json!([{"text": "I begin"}, {"delay": 3600}]));
+    let mut mcp = start(&server, &[]);
+    server.fail(json!({"on": "upload", "latency": 0.5}));
+    server.fail(json!({"on": "delete", "delay": 1.5, "times": 0}));
+    let texts = json!([{"name": "notes.txt", "text": "Two cups"}]);
+    let turn = json!({"name": "start_turn", "arguments": {"prompt": "Count", "texts": texts}});
+    mcp.send("tools/call", turn);
+    eventually("its file is being uploaded", || {
+        !server.emulator.requests().is_empty()
+    });
     assert_eq!(mcp.leave(), (0, String::new()));
     assert!(left(&server).is_empty());
 }
