@@ -3,7 +3,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::time::{Instant, timeout_at};
@@ -56,31 +58,44 @@ impl<S> Layer<S> for WithinTheCall {
     type Service = Connector<S>;
 
     fn layer(&self, inner: S) -> Connector<S> {
-        Connector(inner)
+        Connector(Arc::new(inner))
     }
 }
 
-#[derive(Clone)]
-pub(super) struct Connector<S>(S);
+/// The HTTP client copies its connector for every request, and connects for few of them: what the
+/// copies share is copied by those alone.
+#[derive(Debug)]
+pub(super) struct Connector<S>(Arc<S>);
+
+impl<S> Clone for Connector<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl<S, To> Service<To> for Connector<S>
 where
-    S: Service<To, Error = BoxError>,
-    S::Future: Send + 'static,
+    S: Service<To, Error = BoxError> + Clone + Send + Sync + 'static,
+    S::Future: Send,
     S::Response: 'static,
+    To: Send + 'static,
 {
     type Response = S::Response;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, to: To) -> Self::Future {
         let deadline = DEADLINE.try_with(|deadline| *deadline).ok();
-        let connection = self.0.call(to);
+        let mut inner = S::clone(&self.0);
         Box::pin(async move {
+            let connection = async {
+                poll_fn(|cx| inner.poll_ready(cx)).await?;
+                inner.call(to).await
+            };
             match deadline {
                 Some(deadline) => timeout_at(deadline, connection)
                     .await
