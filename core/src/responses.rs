@@ -1,5 +1,6 @@
 //! The responses of both services, and how their JSON is read with tolerance.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -7,6 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::meaning;
@@ -163,12 +165,33 @@ pub(crate) fn readable<T: DeserializeOwned>(entries: Vec<Value>) -> Vec<T> {
     entries
         .into_iter()
         .filter(|entry| !entry.is_null())
-        .filter_map(|entry| {
-            serde_json::from_value(entry)
-                .inspect_err(|error| tracing::warn!(%error, "an entry of a list cannot be read"))
-                .ok()
-        })
+        .filter_map(|entry| taken(serde_json::from_value(entry)))
         .collect()
+}
+
+/// The entries of a list that is the whole answer, or its field of this name, each as its text:
+/// as values, those of a long list would be all in memory beside what is made of them.
+pub(crate) fn entries<'a>(answer: &'a RawValue, name: &str) -> Option<Vec<&'a RawValue>> {
+    let mut list = answer.get();
+    if list.starts_with('{') {
+        let fields: HashMap<String, &RawValue> = serde_json::from_str(list).ok()?;
+        list = fields.get(name)?.get();
+    }
+    serde_json::from_str(list).ok()
+}
+
+/// Those of them that can be read.
+pub(crate) fn readable_texts<T: DeserializeOwned>(entries: Vec<&RawValue>) -> Vec<T> {
+    let there = entries.into_iter().filter(|entry| entry.get() != "null");
+    there
+        .filter_map(|entry| taken(serde_json::from_str(entry.get())))
+        .collect()
+}
+
+fn taken<T>(entry: serde_json::Result<T>) -> Option<T> {
+    entry
+        .inspect_err(|error| tracing::warn!(%error, "an entry of a list cannot be read"))
+        .ok()
 }
 
 /// Serialises fields, and `extra` beside them. A field that came with another

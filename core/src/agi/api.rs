@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use http::header::LOCATION;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::claim::{Claim, LastTask, is_outcome};
 use super::models::{
@@ -20,7 +21,7 @@ use crate::background::Background;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
-use crate::responses::readable;
+use crate::responses::{entries, readable_texts};
 use crate::telemetry::Trace;
 use crate::transport::{Closing, Lease, Request, Response, Transport, stream_headers};
 
@@ -224,14 +225,10 @@ impl Api {
             .transport
             .send(&self.api(Method::GET, &["sessions"]))
             .await?;
-        let sessions = match answer.json()? {
-            Value::Object(mut fields) => fields.remove("sessions").unwrap_or_default(),
-            bare => bare,
-        };
-        let Value::Array(sessions) = sessions else {
-            return Err(answer.useless("it is no list of sessions"));
-        };
-        Ok(readable(sessions))
+        let whole: Box<RawValue> = answer.json_text()?;
+        let sessions = entries(&whole, "sessions")
+            .ok_or_else(|| answer.useless("it is no list of sessions"))?;
+        Ok(readable_texts(sessions))
     }
 
     pub(super) async fn get(&self, session_id: &str) -> Result<SessionInfo> {
@@ -367,7 +364,7 @@ impl Api {
         let unread = self
             .cached(session_id)
             .map_or(0, |known| known.unread.len());
-        let mut seen: Messages = self.transport.send(&request).await?.json()?;
+        let mut seen: Messages = self.transport.send(&request).await?.json_text()?;
         // One whose id cannot be read has 0.
         seen.messages
             .retain(|message| message.id > options.after_id || message.id == 0);
@@ -462,7 +459,7 @@ impl Api {
         if let Some(filter) = filter {
             request = request.query("filter", filter);
         }
-        let answer: Value = self.transport.send(&request).await?.json()?;
+        let answer: Value = self.transport.send(&request).await?.json_text()?;
         let list = answer
             .get("models")
             .unwrap_or(&answer)
