@@ -243,6 +243,11 @@ impl Error {
         Self::new(ErrorKind::InvalidRequest, message)
     }
 
+    /// Whether it says that the client was closed, or the session given back.
+    pub(crate) fn is_of_the_end(&self) -> bool {
+        matches!(self.reason(), Some("client_closed" | "given_back"))
+    }
+
     pub(crate) fn closed() -> Self {
         Self::new(
             ErrorKind::Connection,

@@ -73,6 +73,10 @@ impl Api {
         }
         let deleted = async { Ok(deletes.join_all().await) };
         let mut reports = self.closing().until_closed(deleted).await?;
+        let failures = reports
+            .iter()
+            .filter_map(|(_, report)| report.error.as_ref());
+        self.closing().check_of(failures)?;
         reports.sort_by_key(|(index, _)| *index);
         Ok(reports.into_iter().map(|(_, report)| report).collect())
     }

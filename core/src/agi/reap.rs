@@ -33,6 +33,8 @@ impl Api {
         left.attempts.retain(|attempt| is_due(&attempt.sent_at));
         let deleted = async { Ok(self.delete_left(left.sessions).await) };
         let mut reports = self.closing().until_closed(deleted).await?;
+        let failures = reports.iter().filter_map(|report| report.error.as_ref());
+        self.closing().check_of(failures)?;
         reports.extend(left.doubtful.into_iter().map(doubtful));
         for attempt in left.attempts {
             reaping.told(&attempt);

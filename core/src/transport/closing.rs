@@ -98,6 +98,15 @@ impl Closing {
         self.check().err().unwrap_or_else(Error::closed)
     }
 
+    /// An error where one of these came of the end: what runs in tasks of its own may see that
+    /// before who waits for it does.
+    pub(crate) fn check_of<'a>(&self, errors: impl IntoIterator<Item = &'a Error>) -> Result<()> {
+        match errors.into_iter().any(Error::is_of_the_end) {
+            true => Err(self.why()),
+            false => Ok(()),
+        }
+    }
+
     /// Sleeps, at most until the client is closed.
     pub(crate) async fn sleep(&self, wait: Duration) -> Result<()> {
         tokio::time::timeout(wait, self.closed())
@@ -122,5 +131,26 @@ impl Closing {
             })
             .await
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_of_the_end_is_told_as_the_end() {
+        let closing = Closing::default();
+        let of_service = Error::invalid("No such status");
+        assert!(closing.check_of([&of_service]).is_ok());
+        closing.close();
+        assert!(closing.check_of([&of_service]).is_ok());
+        let end = closing.check_of([&of_service, &Error::closed()]);
+        assert_eq!(end.expect_err("the end").reason(), Some("client_closed"));
+        let leased = Closing::default().by(&Lease::default());
+        leased.lease.as_ref().expect("a lease").end();
+        let end = leased.check_of([&Error::given_back()]);
+        assert_eq!(end.expect_err("the end").reason(), Some("given_back"));
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use sessionwire::OptionChanges;
-use sessionwire::agi::{Client, CreateSession, EventOptions};
-use sessionwire_tests::{build, emulator, fail, until};
+use sessionwire::agi::{CleanupOptions, Client, CreateSession, EventOptions};
+use sessionwire_tests::{build, count, emulator, fail, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -68,6 +68,40 @@ async fn g05_a_close_during_a_request_leaves_no_connection() {
         open.load(Ordering::SeqCst) == 0
     })
     .await;
+}
+
+/// The deletes run in tasks of their own, which may see the close first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn g05_a_close_during_a_cleanup_is_its_error_and_none_of_its_sessions() {
+    let emulator = emulator().await;
+    for _ in 0..30 {
+        let client = build(json!({"base_url": emulator.url(), "api_key": emulator.api_key()}));
+        let client = client.unwrap();
+        let sessions = client.sessions();
+        for _ in 0..4 {
+            sessions.create(CreateSession::default()).await.unwrap();
+        }
+        fail(&emulator, json!({"on": "delete", "hang": true, "times": 4}));
+        let before = count(&emulator, "DELETE", "");
+        let closing = client.clone();
+        let closed = async {
+            until("the deletes", || {
+                count(&emulator, "DELETE", "") == before + 4
+            })
+            .await;
+            tokio::task::spawn_blocking(move || closing.close())
+                .await
+                .unwrap();
+        };
+        let (cleaned, ()) = tokio::join!(
+            sessions.cleanup(CleanupOptions::new().statuses(["any"])),
+            closed
+        );
+        assert_eq!(cleaned.unwrap_err().reason(), Some("client_closed"));
+        client
+            .delete_created_sessions(Duration::from_secs(20))
+            .await;
+    }
 }
 
 /// A service without sessions, which keeps connections open, and how many are.
