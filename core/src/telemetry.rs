@@ -24,6 +24,8 @@ const REMEMBERED: usize = 128;
 const LONGEST: usize = 256;
 /// Most characters of a text, where content is wanted.
 const LONGEST_CONTENT: usize = 10_000;
+/// How a task ended whose stream broke for good.
+const LOST: &str = "lost";
 /// What a propagator may give that the service is not told: what the caller's own services
 /// tell one another, and what lets somebody in.
 const NOT_SENT: [&str; 3] = ["baggage", "authorization", "cookie"];
@@ -96,6 +98,14 @@ impl Ending {
             error: None,
             text: Some(text),
         }
+    }
+
+    pub(crate) fn lost(kind: ErrorKind) -> Self {
+        Self::badly(LOST, kind)
+    }
+
+    fn is_lost(&self) -> bool {
+        self.outcome == LOST
     }
 
     pub(crate) fn with_text(self, text: String) -> Self {
@@ -305,6 +315,9 @@ impl Trace {
     fn outcome(&self, ending: Option<Ending>, error: Option<&str>) -> Value {
         let log = self.lock();
         let ending = ending.as_ref().or(log.ending.as_ref());
+        // Who had given up by then lost nothing: its session went with it, mostly.
+        let ending =
+            ending.filter(|ending| !ending.is_lost() || [None, ending.error].contains(&error));
         let failed = match ending {
             Some(ending) => ending.error,
             None => error,
@@ -600,6 +613,19 @@ mod tests {
         assert_eq!(told["attributes"]["sessionwire.event_count"], 201);
         assert_eq!(told["failed"], false);
         assert!(!told.to_string().contains("hidden") && !told["end"].is_null());
+    }
+
+    #[test]
+    fn a_task_that_is_lost_after_its_caller_gave_up_is_not_finished() {
+        let lost = || Some(Ending::lost(ErrorKind::Stream));
+        let told = |error| read(&trace(None).told(lost(), error))["attributes"].clone();
+        let given_up = told(Some("QuestionPending"));
+        assert_eq!(given_up["error.type"], "QuestionPending");
+        assert_eq!(given_up["sessionwire.outcome"], "unfinished");
+        for error in [None, Some("StreamError")] {
+            assert_eq!(told(error)["error.type"], "StreamError");
+            assert_eq!(told(error)["sessionwire.outcome"], "lost");
+        }
     }
 
     #[test]

@@ -297,11 +297,16 @@ def test_a_task_that_is_late_is_a_failure(emulator: Emulator, traced: Agi, spans
     assert attributes(spans.run())["sessionwire.outcome"] == "unfinished"
 
 
-def test_a_question_that_nobody_answers(emulator: Emulator, traced: Agi, spans: Spans) -> None:
+@pytest.mark.parametrize("late", [0.0, 0.3], ids=["at once", "after the stream has seen it"])
+def test_a_question_that_nobody_answers(
+    emulator: Emulator, traced: Agi, spans: Spans, late: float
+) -> None:
     emulator.scenario(ASKS)
+    emulator.fail(on="delete", delay=late)
     with pytest.raises(QuestionPending):
         traced.run_task("Buy it")
     assert failed(spans.run()) == "QuestionPending"
+    assert attributes(spans.run())["sessionwire.outcome"] == "unfinished"
 
 
 def test_a_cancelled_wait_is_a_failure_async(emulator: Emulator, spans: Spans) -> None:

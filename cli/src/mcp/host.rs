@@ -374,11 +374,13 @@ impl Host {
         let started = tokio::time::timeout(CREATE_GRACE, self.starting.write()).await;
         let left = self.open(Service::Raccoon);
         let deletes = left.iter().map(|id| async move {
-            let deleted = tokio::time::timeout(CLEANUP, self.delete(Service::Raccoon, id)).await;
+            // Its turn is stopped first.
+            let limit = 2 * CLEANUP;
+            let deleted = tokio::time::timeout(limit, self.delete(Service::Raccoon, id)).await;
             let why = match deleted {
                 Ok(Ok(_)) => return,
                 Ok(Err(why)) => why.to_string(),
-                Err(_) => format!("that took longer than {} s.", CLEANUP.as_secs()),
+                Err(_) => format!("that took longer than {} s.", limit.as_secs()),
             };
             note(&format!("warning: the session {id} was not deleted: {why}"));
         });

@@ -35,7 +35,7 @@ impl TaskEnd {
             Self::Failed(_) => Ending::badly("failed", ErrorKind::Task),
             Self::WithoutResult => Ending::badly("ended_without_result", ErrorKind::Task),
             Self::Cancelled => Ending::badly("cancelled", ErrorKind::Task),
-            Self::Broken(error) => Ending::badly("lost", error.kind()),
+            Self::Broken(error) => Ending::lost(error.kind()),
         }
     }
 }

@@ -94,7 +94,7 @@ impl TurnEnd {
             Self::Completed(said) => Ending::well("completed", said.text),
             Self::Aborted(said) => Ending::well("aborted", said.text),
             Self::Failed(_) => Ending::badly("failed", ErrorKind::Task),
-            Self::Broken(error) => Ending::badly("lost", error.kind()),
+            Self::Broken(error) => Ending::lost(error.kind()),
         }
     }
 
