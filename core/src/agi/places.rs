@@ -70,13 +70,23 @@ impl<S: Clone, W> Places<S, W> {
         self.last_number
     }
 
-    /// Queues a waiter, by its number: one that comes back is as early as it was.
-    pub(super) fn wait(&mut self, number: u64, waiter: W, gives_up_at: Option<Instant>) {
+    /// Queues a waiter, by its number: one that comes back is as early as it was. Gives it back
+    /// where it is too late: nobody would tell it of the end.
+    pub(super) fn wait(
+        &mut self,
+        number: u64,
+        waiter: W,
+        gives_up_at: Option<Instant>,
+    ) -> Result<(), W> {
+        if self.closed {
+            return Err(waiter);
+        }
         let waiting = Waiting {
             waiter,
             gives_up_at,
         };
         self.waiting.insert(number, waiting);
+        Ok(())
     }
 
     /// Takes a waiter out that left.
@@ -212,10 +222,6 @@ impl<S: Clone, W> Places<S, W> {
         self.leaving += sessions.len();
         let waiters = waiting.into_values().map(|waiting| waiting.waiter);
         (waiters.collect(), sessions)
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed
     }
 
     /// How many sessions are in use.

@@ -280,10 +280,8 @@ impl Shared {
                 shared: self,
                 number,
             };
-            if self.places().is_closed() {
-                return Err(self.closed());
-            }
-            self.places().wait(number, waiter, gives_up_at);
+            let waits = self.places().wait(number, waiter, gives_up_at);
+            waits.map_err(|_| self.closed())?;
             self.serve();
             let session = given.await.map_err(|_| self.closed())??;
             if session.fresh || self.is_fit(&session).await? {

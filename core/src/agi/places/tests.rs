@@ -11,7 +11,7 @@ fn waited_for(most: usize, waiters: u64) -> (Places<&'static str, u64>, Instant)
     let (mut places, now) = (Places::new(most), Instant::now());
     for _ in 0..waiters {
         let number = places.number();
-        places.wait(number, number, Some(now));
+        places.wait(number, number, Some(now)).unwrap();
     }
     while let Some(step) = places.step() {
         assert!(matches!(step, Step::Create));
@@ -62,10 +62,19 @@ fn a_session_that_is_deleted_counts_until_it_is_gone() {
     places.created("one").unwrap();
     assert!(matches!(places.step(), Some(Step::Give { number: 1, .. })));
     let number = places.number();
-    places.wait(number, number, Some(now));
+    places.wait(number, number, Some(now)).unwrap();
     assert_eq!(places.take_back(1), Some("one"));
     assert!(places.step().is_none());
     places.gone();
     assert!(matches!(places.step(), Some(Step::Create)));
     assert_eq!(places.take_back(1), None);
+}
+
+#[test]
+fn who_comes_after_the_end_does_not_wait_for_ever() {
+    let (mut places, now) = waited_for(1, 1);
+    let (told, _) = places.close(false);
+    assert_eq!(told, [1]);
+    assert_eq!(places.wait(2, 2, Some(now)), Err(2));
+    assert_eq!(places.close(false).0, [] as [u64; 0]);
 }
