@@ -127,7 +127,9 @@ test("g08 a session that was given back cannot be used", async (t) => {
   });
   const pooled = await pool.session();
   await pooled.release();
-  const requests = emulator.requests().length;
+  // The stream's own request may be on its way.
+  const sent = () => emulator.requests().filter(({ path }) => !path.endsWith("/events")).length;
+  const requests = sent();
   for (const use of [
     () => kept.session.messages(),
     () => kept.session.sendMessage("again"),
@@ -145,7 +147,7 @@ test("g08 a session that was given back cannot be used", async (t) => {
     assert.ok(error instanceof InvalidRequestError, String(error));
     assert.match(error.message, /was given back to its pool/);
   }
-  assert.equal(emulator.requests().length, requests);
+  assert.equal(sent(), requests);
   const { text } = await pool.withSession((session) => session.runTask("go"));
   assert.equal(text, "here");
 });

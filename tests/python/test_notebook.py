@@ -281,6 +281,7 @@ def test_outside_of_a_notebook_a_task_is_a_line(
 ) -> None:
     with emulator.agi() as client, client.sessions.create() as session:
         task = session.start_task("Buy")
+        eventually(lambda: emulator.requests("GET", "/v1/sessions/*/events"), "its stream")
         requests = len(emulator.requests())
         task._ipython_display_()
         assert capsys.readouterr().out == f"{task!r}\n"
