@@ -43,6 +43,13 @@ struct Sessions {
     is_closing: bool,
 }
 
+impl Sessions {
+    fn find(&self, service: Service, id: &str) -> Option<&Open> {
+        let mut open = self.open.iter();
+        open.find(|open| open.service == service && open.id == id)
+    }
+}
+
 pub(super) struct Host {
     pub(super) agi: Option<agi::Client>,
     pub(super) raccoon: Option<raccoon::Client>,
@@ -114,11 +121,7 @@ impl Host {
     }
 
     pub(super) fn is_open(&self, service: Service, id: &str) -> bool {
-        let sessions = self.lock();
-        sessions
-            .open
-            .iter()
-            .any(|open| open.service == service && open.id == id)
+        self.lock().find(service, id).is_some()
     }
 
     /// The ids of the open sessions.
@@ -259,11 +262,7 @@ impl Host {
     /// What the deletes of an open session take in turn.
     fn deleting(&self, service: Service, id: &str) -> Option<Arc<AsyncMutex<()>>> {
         let sessions = self.lock();
-        let mut of_session = sessions
-            .open
-            .iter()
-            .filter(|open| open.service == service && open.id == id);
-        of_session.next().map(|open| open.deleting.clone())
+        sessions.find(service, id).map(|open| open.deleting.clone())
     }
 
     /// Deletes a session that nobody needs any more, and says so where that fails.

@@ -64,14 +64,8 @@ impl<S> Layer<S> for WithinTheCall {
 
 /// The HTTP client copies its connector for every request, and connects for few of them: what the
 /// copies share is copied by those alone.
-#[derive(Debug)]
+#[derive(Clone)]
 pub(super) struct Connector<S>(Arc<S>);
-
-impl<S> Clone for Connector<S> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
 
 impl<S, To> Service<To> for Connector<S>
 where

@@ -18,6 +18,13 @@ fn at_work(server: &Server, command: std::process::Command) -> Mcp {
     mcp
 }
 
+/// One that is killed at work, and leaves its sessions in this ledger.
+fn killed_at_work(server: &Server, ledger: &str) {
+    let mut killed = at_work(server, mcp(server, &["--ledger", ledger]));
+    killed.child.kill().unwrap();
+    killed.ended();
+}
+
 /// How many deletes of sessions came.
 pub(super) fn deletes(server: &Server) -> usize {
     let requests = server.emulator.requests();
@@ -57,9 +64,7 @@ fn a_server_that_is_killed_is_tidied_up_after_by_the_next() {
     let server = endless();
     let folder = Folder::new();
     let ledger = folder.file("ledger");
-    let mut killed = at_work(&server, mcp(&server, &["--ledger", &ledger]));
-    killed.child.kill().unwrap();
-    killed.ended();
+    killed_at_work(&server, &ledger);
     assert_eq!(left(&server).len(), 2);
     let next = Mcp::start(mcp(&server, &["--ledger", &ledger]), &json!({}));
     eventually("what it left is deleted", || left(&server).is_empty());
@@ -80,9 +85,7 @@ fn a_client_that_leaves_while_the_dead_are_tidied_up_after_hears_of_nothing() {
     let server = endless();
     let folder = Folder::new();
     let ledger = folder.file("ledger");
-    let mut killed = at_work(&server, mcp(&server, &["--ledger", &ledger]));
-    killed.child.kill().unwrap();
-    killed.ended();
+    killed_at_work(&server, &ledger);
     server.fail(json!({"on": "delete", "hang": true, "times": 2}));
     let next = Mcp::silent(mcp(&server, &["--ledger", &ledger]));
     eventually("it deletes what the dead left", || deletes(&server) == 2);
