@@ -15,6 +15,7 @@ use axum::response::Response;
 use futures_util::Stream;
 use rmcp::transport::streamable_http_server::session::SessionManager as _;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use serde_json::Value;
 
 use crate::terminal::note;
 
@@ -166,9 +167,22 @@ impl Stream for Read {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = Pin::new(&mut self.body).poll_next(context);
-        if matches!(next, Poll::Ready(None | Some(Err(_)))) {
-            self.open.is_cut = false;
-        }
+        let is_over = match &next {
+            Poll::Pending => false,
+            // A client may leave as soon as it has that: it does not wait for the end.
+            Poll::Ready(Some(Ok(event))) => is_response(event),
+            Poll::Ready(None | Some(Err(_))) => true,
+        };
+        self.open.is_cut &= !is_over;
         next
     }
+}
+
+/// Whether an event of the stream is the response to the call, and not what is said or asked
+/// before.
+fn is_response(event: &[u8]) -> bool {
+    let mut lines = event.split(|byte| *byte == b'\n');
+    let data = lines.find_map(|line| line.strip_prefix(b"data:"));
+    let message = data.and_then(|data| serde_json::from_slice::<Value>(data).ok());
+    message.is_some_and(|message| message.get("result").is_some() || message.get("error").is_some())
 }
